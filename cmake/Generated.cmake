@@ -1,0 +1,31 @@
+# Sources made at build time: the protobuf messages of proto/ and the SQL of
+# schema/sql/, which is embedded in the binary.
+
+set(GENERATED ${PROJECT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${GENERATED})
+
+find_program(PROTOC_C NAMES protoc-c REQUIRED)
+add_custom_command(
+    OUTPUT ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
+    COMMAND ${PROTOC_C} --c_out=${GENERATED}
+        --proto_path=${PROJECT_SOURCE_DIR}/proto coordinator.proto
+    DEPENDS ${PROJECT_SOURCE_DIR}/proto/coordinator.proto
+    VERBATIM)
+
+file(GLOB SQL_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/schema/sql/*.sql)
+add_custom_command(
+    OUTPUT ${GENERATED}/migrations.c
+    COMMAND ${CMAKE_COMMAND} -D OUT=${GENERATED}/migrations.c
+        -D "FILES=${SQL_FILES}" -P ${PROJECT_SOURCE_DIR}/cmake/EmbedSql.cmake
+    DEPENDS ${SQL_FILES} ${PROJECT_SOURCE_DIR}/cmake/EmbedSql.cmake
+    VERBATIM)
+
+add_library(batchsync_generated STATIC
+    ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
+    ${GENERATED}/migrations.c)
+target_include_directories(batchsync_generated PUBLIC
+    ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(batchsync_generated PUBLIC PkgConfig::PROTOBUF_C)
+
+file(WRITE ${GENERATED}/version.h
+    "#define BATCHSYNC_VERSION \"${PROJECT_VERSION}\"\n")

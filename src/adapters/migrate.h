@@ -1,0 +1,47 @@
+/*
+ * Migrations: the numbered SQL of schema/sql/, embedded in the binary and
+ * applied in order, in one transaction under an advisory lock, each recorded
+ * in batch_sync_migrations.
+ */
+#ifndef ADAPTERS_MIGRATE_H
+#define ADAPTERS_MIGRATE_H
+
+#include "net/pg.h"
+
+struct migration {
+    const char *name; /* "0001_core"; NULL ends the list */
+    const char *sql;  /* {{dimensions}} stands for the vector's size */
+};
+
+extern const struct migration migrations[];
+
+enum migrate_mode {
+    MIGRATE_APPLY,
+    MIGRATE_DRY_RUN, /* only say what would be done */
+    MIGRATE_CHECK    /* ERR_CONFIG unless the database is ready to use */
+};
+
+struct migrate_req {
+    /*
+     * err: ERR_CONFIG when a person must act (tables without our migrations
+     * table, a missing extension the role may not create, another vector
+     * size); the message says what to do, with the exact command. Otherwise
+     * what the database answered.
+     */
+    struct op op;
+
+    /* In. */
+    enum migrate_mode mode;
+    int dimensions;
+
+    /* Out: what was done, or would be: a line each ("0001_core: applied").
+     * Owned by the request: buf_free(). */
+    struct buf report;
+
+    struct migrate_work *work; /* the migration's */
+};
+
+int migrate_run(struct pg_pool *pool, struct loop *loop,
+    struct migrate_req *req);
+
+#endif

@@ -1,0 +1,83 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    bool transient;
+} err_table[ERR_COUNT] = {
+#define X(code, name, transient) {name, transient},
+    ERR_MAP(X)
+#undef X
+};
+
+void err_clear(struct err *e)
+{
+    e->code = ERR_NONE;
+    e->retry_after_ms = 0;
+    e->msg[0] = '\0';
+}
+
+/* Ends a cut message in "..." without leaving half a code point behind. */
+static void mark_cut(char *msg, int needed)
+{
+    size_t end = ERR_MSG_BYTES - 4;
+
+    if (needed < ERR_MSG_BYTES)
+        return;
+    while (end > 0 && ((unsigned char)msg[end] & 0xC0) == 0x80)
+        end--;
+    memcpy(msg + end, "...", 4);
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+    va_list args;
+    int needed;
+
+    if (e == NULL)
+        return code;
+    e->code = code;
+    e->retry_after_ms = 0;
+    va_start(args, fmt);
+    needed = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
+    va_end(args);
+    mark_cut(e->msg, needed);
+    return code;
+}
+
+int err_wrap(struct err *e, const char *fmt, ...)
+{
+    char inner[ERR_MSG_BYTES];
+    va_list args;
+    int prefix, needed;
+
+    memcpy(inner, e->msg, sizeof(inner));
+    va_start(args, fmt);
+    prefix = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
+    va_end(args);
+    if (prefix >= ERR_MSG_BYTES) {
+        mark_cut(e->msg, prefix);
+        return e->code;
+    }
+    needed = prefix + snprintf(e->msg + prefix, sizeof(e->msg) - (size_t)prefix,
+                          ": %s", inner);
+    mark_cut(e->msg, needed);
+    return e->code;
+}
+
+const char *err_name(int code)
+{
+    if (code == ERR_NONE)
+        return "success";
+    if (code > 0 || -code > ERR_COUNT)
+        return "unknown";
+    return err_table[-code - 1].name;
+}
+
+bool err_is_transient(int code)
+{
+    return code < 0 && -code <= ERR_COUNT && err_table[-code - 1].transient;
+}

@@ -1,0 +1,74 @@
+/*
+ * JSON, and JavaScript's view of it; the home of yyjson (hot documents: pages,
+ * embedding answers, schemas) and jansson (small ones: results, lists).
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include <jansson.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+/*
+ * Parses text whose memory goes with the arena. Numbers too big for 64 bits
+ * stay raw (yyjson_is_raw). Lone surrogates and bytes that are not UTF-8
+ * become U+FFFD and are counted into *replaced (may be NULL). A syntax error
+ * is ERR_INVALID with the byte position and what is there.
+ */
+int json_parse(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct err *err);
+
+static inline struct str json_str(yyjson_val *v)
+{
+    return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
+}
+
+/* The value of the last member of that name (as JavaScript has it). */
+yyjson_val *json_member(yyjson_val *object, const char *name);
+yyjson_val *json_member_str(yyjson_val *object, struct str name);
+
+/* The number as JavaScript's double; raw ones are converted. */
+double json_number(yyjson_val *v);
+
+/* A whole number given as a number or a numeric string; false if it is not. */
+bool json_int(yyjson_val *v, int64_t *out);
+
+/* A boolean, or the strings "true" and "false". */
+bool json_bool(yyjson_val *v, bool *out);
+
+/*
+ * What JavaScript's String(x) gives: shortest form that reads back, 1e+21,
+ * NaN, Infinity, -0 as 0. Returns the length; out is NUL-terminated.
+ */
+enum { JS_NUMBER_BYTES = 32 };
+size_t js_number(double x, char out[JS_NUMBER_BYTES]);
+
+/*
+ * An object's own members in JavaScript's order: integer-like keys ascending,
+ * then the others as written; of a repeated key the first place and the last
+ * value. An array's own keys are 0, 1, ... Returns the count, or < 0
+ * (ERR_NOMEM); *members lives in the arena.
+ */
+struct json_entry {
+    struct str key;
+    yyjson_val *value;
+};
+long json_entries(struct arena *a, yyjson_val *object,
+    struct json_entry **members);
+
+/*
+ * Appends the value as compact JSON, numbers with the digits they came with,
+ * NUL characters in strings and keys dropped and counted into *nuls (may be
+ * NULL). A number that no double holds (1e999) becomes null.
+ */
+void json_write(struct buf *out, yyjson_val *v, size_t *nuls);
+
+/* Feeds the value (structure and bytes) to a SHA-256; equal values, equal
+ * digests. */
+struct sha256;
+void json_digest(struct sha256 *s, yyjson_val *v);
+
+#endif

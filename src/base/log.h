@@ -1,0 +1,31 @@
+/*
+ * Logs: one JSON object a line, {"time","level","message","run","service",
+ * "page"}, on a stream chosen at start-up. Never the text of a record, and
+ * nothing per item at info level.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdio.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* What a line is about; NULL and 0 members are left out. All borrowed. */
+struct log_ctx {
+    const char *run, *service;
+    int page;
+};
+
+/* The one mutable global of the program. `stream` is borrowed. */
+void log_init(FILE *stream, enum log_level least);
+
+/* ctx may be NULL. */
+void log_write(enum log_level level, const struct log_ctx *ctx,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#define log_debug(ctx, ...) log_write(LOG_DEBUG, ctx, __VA_ARGS__)
+#define log_info(ctx, ...) log_write(LOG_INFO, ctx, __VA_ARGS__)
+#define log_warn(ctx, ...) log_write(LOG_WARN, ctx, __VA_ARGS__)
+#define log_error(ctx, ...) log_write(LOG_ERROR, ctx, __VA_ARGS__)
+
+#endif

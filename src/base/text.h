@@ -1,0 +1,44 @@
+/* UTF-8, dates and times as text. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The code point at s.p[*at] and moves *at past it; a byte that is not valid
+ * UTF-8 (surrogates included) gives -1 and moves by one.
+ */
+int32_t utf8_next(struct str s, size_t *at);
+
+bool utf8_valid(struct str s);
+
+/* Appends s with each invalid byte run as U+FFFD; returns how many. */
+size_t utf8_repair(struct buf *out, struct str s);
+
+/* Bytes of the longest prefix of at most `chars` code points. */
+size_t utf8_prefix(struct str s, size_t chars);
+
+/* Without JavaScript's white space at both ends (String.prototype.trim). */
+struct str text_trim(struct str s);
+
+/* "2026-11-23T15:38:38.805Z" */
+enum { ISO_BYTES = 32 };
+void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES]);
+
+/*
+ * ISO-8601 date or date with time (T or a space, seconds and fraction
+ * optional, Z or an offset; no offset means UTC) to epoch milliseconds.
+ */
+bool iso_to_ms(struct str s, int64_t *epoch_ms);
+
+/* Calendar date of an instant in UTC. */
+void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day);
+
+/* Levenshtein distance of two short names, for "did you mean". */
+size_t edit_distance(struct str a, struct str b);
+
+#endif

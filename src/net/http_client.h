@@ -1,0 +1,50 @@
+/*
+ * HTTP requests over libcurl's multi interface, driven by the loop. All of it
+ * runs on the loop's thread.
+ */
+#ifndef NET_HTTP_CLIENT_H
+#define NET_HTTP_CLIENT_H
+
+#include "base/buf.h"
+#include "net/loop.h"
+
+struct http_client;
+
+struct http_header {
+    const char *name, *value; /* borrowed until the callback */
+};
+
+struct http_req {
+    struct op op; /* err: transport only, an HTTP status is an answer:
+                     ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_TOO_LARGE, ... */
+
+    /* In; all borrowed until the callback. */
+    const char *method;                /* "GET", "POST" */
+    const char *url;                   /* http:// or https:// */
+    const struct http_header *headers; /* nheaders of them */
+    size_t nheaders;
+    struct str body;         /* for POST */
+    int timeout_ms;          /* for the whole exchange; > 0 */
+    size_t max_answer_bytes; /* a longer answer is ERR_TOO_LARGE */
+
+    /* Out. */
+    int status;              /* 200, 404, ...; 0: none came */
+    struct buf answer;       /* owned by the request: http_req_clear() */
+    uint32_t retry_after_ms; /* from Retry-After (either form); 0: none */
+
+    struct http_call *call; /* the client's */
+};
+
+/* Connections are kept alive and reused; at most max_connections a host. */
+int http_client_init(struct http_client **c, struct loop *loop,
+    int max_connections, struct err *err);
+
+/* Cancels what is pending, closes its handles; frees itself on the loop. */
+void http_client_close(struct http_client *c);
+
+int http_send(struct http_client *c, struct http_req *req);
+
+/* Frees the answer; needed after every callback. */
+void http_req_clear(struct http_req *req);
+
+#endif

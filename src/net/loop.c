@@ -1,0 +1,162 @@
+#include "net/loop.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct loop *l = container_of(idle, struct loop, idle);
+
+    op_queue_run(&l->ready);
+    if (list_empty(&l->ready.ready))
+        uv_idle_stop(idle);
+}
+
+/* An active idle handle keeps the loop from blocking in poll. */
+static void wake(struct op_queue *q)
+{
+    struct loop *l = container_of(q, struct loop, ready);
+
+    uv_idle_start(&l->idle, on_idle);
+}
+
+static void arm_timer(struct loop *l);
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct loop *l = container_of(timer, struct loop, timer);
+    uint64_t now = uv_now(&l->uv);
+
+    while (!list_empty(&l->timers)) {
+        struct timer_req *t =
+            container_of(l->timers.next, struct timer_req, link);
+
+        if (t->due_ms > now)
+            break;
+        list_remove(&t->link);
+        op_finish(&t->op, NULL);
+    }
+    arm_timer(l);
+}
+
+static void arm_timer(struct loop *l)
+{
+    uint64_t now = uv_now(&l->uv);
+    struct timer_req *first;
+
+    if (list_empty(&l->timers)) {
+        uv_timer_stop(&l->timer);
+        return;
+    }
+    first = container_of(l->timers.next, struct timer_req, link);
+    uv_timer_start(&l->timer, on_timer,
+        first->due_ms > now ? first->due_ms - now : 0, 0);
+}
+
+int loop_init(struct loop *l, struct err *err)
+{
+    int rc;
+
+    *l = (struct loop){.on_signal = NULL};
+    op_queue_init(&l->ready, wake);
+    list_init(&l->timers);
+    rc = uv_loop_init(&l->uv);
+    if (rc < 0)
+        return err_set(err, ERR_INTERNAL, "uv_loop_init: %s", uv_strerror(rc));
+    uv_idle_init(&l->uv, &l->idle);
+    uv_timer_init(&l->uv, &l->timer);
+    return 0;
+}
+
+void loop_run(struct loop *l)
+{
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+int loop_close(struct loop *l, struct err *err)
+{
+    int rc;
+
+    uv_close((uv_handle_t *)&l->idle, NULL);
+    uv_close((uv_handle_t *)&l->timer, NULL);
+    if (l->on_signal != NULL) {
+        uv_close((uv_handle_t *)&l->signals[0], NULL);
+        uv_close((uv_handle_t *)&l->signals[1], NULL);
+    }
+    uv_run(&l->uv, UV_RUN_NOWAIT);
+    rc = uv_loop_close(&l->uv);
+    if (rc == 0)
+        return 0;
+    uv_print_all_handles(&l->uv, stderr);
+    return err_set(err, ERR_INTERNAL, "the loop still has open handles: %s",
+        uv_strerror(rc));
+}
+
+uint64_t loop_now_ms(const struct loop *l)
+{
+    return uv_now(&l->uv);
+}
+
+int64_t loop_wall_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void timer_cancel(struct op *op)
+{
+    struct timer_req *t = container_of(op, struct timer_req, op);
+
+    list_remove(&t->link);
+    op_finish(op, NULL);
+}
+
+int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
+{
+    struct list *at = &l->timers;
+
+    op_begin(&t->op, &l->ready, timer_cancel);
+    if (delay_ms == 0) {
+        list_init(&t->link);
+        op_finish(&t->op, NULL);
+        return 0;
+    }
+    t->due_ms = uv_now(&l->uv) + delay_ms;
+    while (at->prev != &l->timers &&
+           container_of(at->prev, struct timer_req, link)->due_ms > t->due_ms)
+        at = at->prev;
+    list_push(at, &t->link);
+    arm_timer(l);
+    return 0;
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct loop *l = handle->data;
+
+    l->on_signal(l->signal_arg, signum);
+}
+
+int loop_watch_signals(struct loop *l, loop_signal_cb cb, void *arg,
+    struct err *err)
+{
+    static const int signums[2] = {SIGINT, SIGTERM};
+
+    l->on_signal = cb;
+    l->signal_arg = arg;
+    for (int i = 0; i < 2; i++) {
+        int rc;
+
+        uv_signal_init(&l->uv, &l->signals[i]);
+        l->signals[i].data = l;
+        rc = uv_signal_start(&l->signals[i], on_signal, signums[i]);
+        if (rc < 0)
+            return err_set(err, ERR_INTERNAL, "watching signal %d: %s",
+                signums[i], uv_strerror(rc));
+        uv_unref((uv_handle_t *)&l->signals[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,99 @@
+/*
+ * PostgreSQL over non-blocking libpq: a pool of connections, and units of
+ * statements. A unit is sent as one pipeline up to one Sync, which makes it
+ * one transaction, and a connection never has more than one unit outstanding,
+ * nothing prepared by name and no session state, so that a transaction-mode
+ * pooler may stand in between. All of it runs on the loop's thread.
+ */
+#ifndef NET_PG_H
+#define NET_PG_H
+
+#include "base/str.h"
+#include "net/loop.h"
+
+struct pg_pool;
+struct pg_result;
+
+/* Type oids that never change. 0 lets the server infer the type. */
+enum pg_oid {
+    PG_BOOL = 16,
+    PG_BYTEA = 17,
+    PG_INT8 = 20,
+    PG_INT4 = 23,
+    PG_TEXT = 25,
+    PG_JSONB = 3802,
+    PG_TEXT_ARRAY = 1009,
+    PG_BYTEA_ARRAY = 1001,
+    PG_INT4_ARRAY = 1007,
+    PG_JSONB_ARRAY = 3807
+};
+
+struct pg_param {
+    unsigned int type; /* oid; 0: inferred */
+    const void *data;  /* borrowed until the callback; NULL: SQL NULL */
+    int len;           /* bytes; ignored for text */
+    bool binary;       /* else data is NUL-terminated text */
+};
+
+struct pg_stmt {
+    const char *sql; /* borrowed until the callback */
+    const struct pg_param *params;
+    int nparams;
+    bool binary_result; /* else every column comes as text */
+};
+
+enum { PG_UNIT_STMTS = 8 };
+
+struct pg_req {
+    /*
+     * err: ERR_UNAVAILABLE (no connection, or it broke: the unit may or may
+     * not have been applied), ERR_TIMEOUT, ERR_DATA (class 22 or 23),
+     * ERR_AUTH, ERR_DATABASE (any other SQL error). The message carries the
+     * server's primary message, detail, hint and SQLSTATE.
+     */
+    struct op op;
+
+    /* In; all borrowed until the callback. */
+    const struct pg_stmt *stmts; /* 1 .. PG_UNIT_STMTS */
+    int nstmts;
+    /*
+     * Simple protocol instead: `script` may hold many statements and its own
+     * BEGIN and COMMIT; result 0 is that of the last statement with rows.
+     */
+    const char *script;
+    int timeout_ms; /* statement_timeout of the unit; 0: the pool's */
+
+    /* Out. */
+    struct pg_result *results[PG_UNIT_STMTS]; /* owned: pg_req_clear() */
+    char sqlstate[6]; /* "" when no SQL error */
+
+    struct list link; /* the pool's */
+    void *conn;       /* the pool's */
+};
+
+/*
+ * Opens connections on demand, up to `size`; an idle connection that breaks
+ * is replaced. Units wait in line when all are busy. A failed connect fails
+ * the units that wait (ERR_UNAVAILABLE, ERR_AUTH), and the next unit tries
+ * again. *url is a libpq URL or key=value string; the query parameters that
+ * only other clients know (pgbouncer, connection_limit, pool_timeout,
+ * schema=public) are dropped with a warning; another `schema` is ERR_CONFIG.
+ */
+int pg_pool_init(struct pg_pool **pool, struct loop *loop, const char *url,
+    int size, int timeout_ms, struct err *err);
+
+/* Cancels what waits, closes all; frees itself on the loop. */
+void pg_pool_close(struct pg_pool *pool);
+
+int pg_send(struct pg_pool *pool, struct pg_req *req);
+void pg_req_clear(struct pg_req *req);
+
+/* Reading a result; NULL-safe: a NULL result has no rows. */
+int pg_rows(const struct pg_result *r);
+bool pg_is_null(const struct pg_result *r, int row, int column);
+/* Borrowed until pg_req_clear(). Text values are NUL-terminated too. */
+struct str pg_value(const struct pg_result *r, int row, int column);
+/* Rows touched by an INSERT, UPDATE or DELETE. */
+int64_t pg_affected(const struct pg_result *r);
+
+#endif

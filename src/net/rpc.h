@@ -1,0 +1,60 @@
+/*
+ * Unary gRPC calls over the C core. One bridge thread sits in
+ * grpc_completion_queue_next() and wakes the loop; everything else, every
+ * callback included, runs on the loop's thread.
+ */
+#ifndef NET_RPC_H
+#define NET_RPC_H
+
+#include "base/buf.h"
+#include "net/loop.h"
+
+struct rpc_channel;
+
+struct rpc_metadata {
+    const char *key;  /* lower case; borrowed until the callback */
+    struct str value; /* borrowed until the callback */
+};
+
+struct rpc_options {
+    const char *target;       /* host:port; borrowed during init */
+    bool use_tls;
+    const char *root_pem;     /* NULL: the system's roots */
+    int max_message_bytes;    /* to receive and to send */
+};
+
+struct rpc_req {
+    /*
+     * err by status: UNAVAILABLE -> ERR_UNAVAILABLE, DEADLINE_EXCEEDED ->
+     * ERR_TIMEOUT, RESOURCE_EXHAUSTED -> ERR_TOO_LARGE when it speaks of the
+     * message's size, else ERR_BUSY; ABORTED, INTERNAL -> ERR_SOURCE;
+     * UNAUTHENTICATED, PERMISSION_DENIED -> ERR_AUTH; NOT_FOUND ->
+     * ERR_NOT_FOUND; all others -> ERR_INVALID (not tried again). Message:
+     * the status name and the first line of its text.
+     */
+    struct op op;
+
+    /* In; all borrowed until the callback. */
+    const char *method; /* "/rag.v1.CoordinatorService/Route" */
+    struct str request;
+    const struct rpc_metadata *metadata;
+    size_t nmetadata;
+    int timeout_ms; /* the deadline; > 0 */
+
+    /* Out. */
+    int status;         /* gRPC status code */
+    struct buf answer;  /* owned: rpc_req_clear() */
+
+    struct rpc_call *call; /* the channel's */
+};
+
+int rpc_channel_init(struct rpc_channel **c, struct loop *loop,
+    const struct rpc_options *options, struct err *err);
+
+/* Cancels what is pending; frees itself on the loop, bridge joined. */
+void rpc_channel_close(struct rpc_channel *c);
+
+int rpc_call(struct rpc_channel *c, struct rpc_req *req);
+void rpc_req_clear(struct rpc_req *req);
+
+#endif
