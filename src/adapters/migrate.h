@@ -41,7 +41,7 @@ struct migrate_req {
     struct migrate_work *work; /* the migration's */
 };
 
-int migrate_run(struct pg_pool *pool, struct loop *loop,
-    struct migrate_req *req);
+int migrate_run(
+    struct pg_pool *pool, struct loop *loop, struct migrate_req *req);
 
 #endif

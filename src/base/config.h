@@ -14,56 +14,56 @@ enum embedding_encoding { ENCODING_BASE64, ENCODING_FLOAT };
 
 /* Strings are owned by the struct config, and NULL where nothing is set. */
 struct config_sync {
-    bool enabled;           /* BATCH_SYNC_ENABLED */
-    char *services;         /* BATCH_SYNC_SERVICES, comma separated */
-    char *fallback_services;/* BATCH_SYNC_FALLBACK_SERVICES */
-    char *tenant;           /* DEFAULT_TENANT_ID */
-    char *schema_dir;       /* SCHEMA_DIR; NULL: where the program's are */
-    int limit;              /* BATCH_SYNC_LIMIT, items a page */
-    int chunk_size;         /* BATCH_SYNC_CHUNK_SIZE, items */
-    int workers;            /* BATCH_SYNC_WORKERS, embedding slots */
-    int max_pages;          /* BATCH_SYNC_MAX_PAGES */
-    int timeout_s;          /* BATCH_SYNC_TIMEOUT, one coordinator call */
-    int tries;              /* BATCH_SYNC_TRIES, 5 */
-    int retry_base_ms;      /* BATCH_SYNC_RETRY_BASE_MS, 500 */
-    int grace_s;            /* BATCH_SYNC_GRACE_SECONDS, 8 */
-    int overlap_s;          /* BATCH_SYNC_OVERLAP_SECONDS */
-    int lease_s;            /* BATCH_SYNC_LEASE_SECONDS */
+    bool enabled;            /* BATCH_SYNC_ENABLED */
+    char *services;          /* BATCH_SYNC_SERVICES, comma separated */
+    char *fallback_services; /* BATCH_SYNC_FALLBACK_SERVICES */
+    char *tenant;            /* DEFAULT_TENANT_ID */
+    char *schema_dir;        /* SCHEMA_DIR; NULL: where the program's are */
+    int limit;               /* BATCH_SYNC_LIMIT, items a page */
+    int chunk_size;          /* BATCH_SYNC_CHUNK_SIZE, items */
+    int workers;             /* BATCH_SYNC_WORKERS, embedding slots */
+    int max_pages;           /* BATCH_SYNC_MAX_PAGES */
+    int timeout_s;           /* BATCH_SYNC_TIMEOUT, one coordinator call */
+    int tries;               /* BATCH_SYNC_TRIES, 5 */
+    int retry_base_ms;       /* BATCH_SYNC_RETRY_BASE_MS, 500 */
+    int grace_s;             /* BATCH_SYNC_GRACE_SECONDS, 8 */
+    int overlap_s;           /* BATCH_SYNC_OVERLAP_SECONDS */
+    int lease_s;             /* BATCH_SYNC_LEASE_SECONDS */
 };
 
 struct config_schedule {
-    char *cron;             /* BATCH_SYNC_SCHEDULE */
-    char *timezone;         /* BATCH_SYNC_TIMEZONE */
-    bool on_startup;        /* BATCH_SYNC_ON_STARTUP */
+    char *cron;      /* BATCH_SYNC_SCHEDULE */
+    char *timezone;  /* BATCH_SYNC_TIMEZONE */
+    bool on_startup; /* BATCH_SYNC_ON_STARTUP */
 };
 
 struct config_coordinator {
-    bool enabled;           /* COORDINATOR_ENABLED */
-    char *grpc_target;      /* host:port, derived as the contract has it */
-    char *http_url;         /* COORDINATOR_HTTP_URL or COORDINATOR_URL or
-                               COORDINATOR_SERVICE_URL; NULL: none */
-    bool use_tls;           /* GRPC_USE_SSL */
-    char *root_pem;         /* GRPC_ROOT_CERT, decoded; NULL: the system's */
-    char *private_key;      /* RAG_PRIVATE_KEY; NULL: unsigned. Also NULL when
-                               COORDINATOR_SIGNATURE_ENABLED is false */
-    int max_message_bytes;  /* GRPC_MAX_MESSAGE_BYTES */
+    bool enabled;          /* COORDINATOR_ENABLED */
+    char *grpc_target;     /* host:port, derived as the contract has it */
+    char *http_url;        /* COORDINATOR_HTTP_URL or COORDINATOR_URL or
+                              COORDINATOR_SERVICE_URL; NULL: none */
+    bool use_tls;          /* GRPC_USE_SSL */
+    char *root_pem;        /* GRPC_ROOT_CERT, decoded; NULL: the system's */
+    char *private_key;     /* RAG_PRIVATE_KEY; NULL: unsigned. Also NULL when
+                              COORDINATOR_SIGNATURE_ENABLED is false */
+    int max_message_bytes; /* GRPC_MAX_MESSAGE_BYTES */
 };
 
 struct config_embedding {
     enum embedding_provider provider; /* EMBEDDING_PROVIDER */
-    char *api_url;          /* OPENAI_API_URL, no trailing slash */
-    char *api_key;          /* OPENAI_API_KEY; NULL: none is sent */
-    char *model;            /* EMBEDDING_MODEL */
-    int dimensions;         /* EMBEDDING_DIMENSIONS, 1 .. 16000 */
+    char *api_url;                    /* OPENAI_API_URL, no trailing slash */
+    char *api_key;                    /* OPENAI_API_KEY; NULL: none is sent */
+    char *model;                      /* EMBEDDING_MODEL */
+    int dimensions;                   /* EMBEDDING_DIMENSIONS, 1 .. 16000 */
     enum embedding_encoding encoding; /* EMBEDDING_ENCODING */
-    bool send_dimensions;   /* EMBEDDING_SEND_DIMENSIONS */
-    int max_tokens;         /* EMBEDDING_MAX_TOKENS, a text */
-    int timeout_s;          /* EMBEDDING_TIMEOUT, one request, 60 */
+    bool send_dimensions;             /* EMBEDDING_SEND_DIMENSIONS */
+    int max_tokens;                   /* EMBEDDING_MAX_TOKENS, a text */
+    int timeout_s;                    /* EMBEDDING_TIMEOUT, one request, 60 */
 };
 
 struct config_database {
-    char *url;              /* DATABASE_URL */
-    bool migrate_on_start;  /* MIGRATE_ON_START */
+    char *url;             /* DATABASE_URL */
+    bool migrate_on_start; /* MIGRATE_ON_START */
 };
 
 struct config {
@@ -72,7 +72,7 @@ struct config {
     struct config_coordinator coordinator;
     struct config_embedding embedding;
     struct config_database database;
-    int log_level;          /* LOG_LEVEL, enum log_level */
+    int log_level; /* LOG_LEVEL, enum log_level */
 };
 
 /* What a subcommand cannot do without; the rest may be missing. */

@@ -56,8 +56,8 @@ struct json_entry {
     struct str key;
     yyjson_val *value;
 };
-long json_entries(struct arena *a, yyjson_val *object,
-    struct json_entry **members);
+long json_entries(
+    struct arena *a, yyjson_val *object, struct json_entry **members);
 
 /*
  * Appends the value as compact JSON, numbers with the digits they came with,

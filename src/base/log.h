@@ -20,8 +20,8 @@ struct log_ctx {
 void log_init(FILE *stream, enum log_level least);
 
 /* ctx may be NULL. */
-void log_write(enum log_level level, const struct log_ctx *ctx,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_write(enum log_level level, const struct log_ctx *ctx, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
 
 #define log_debug(ctx, ...) log_write(LOG_DEBUG, ctx, __VA_ARGS__)
 #define log_info(ctx, ...) log_write(LOG_INFO, ctx, __VA_ARGS__)

@@ -17,8 +17,8 @@ struct loop {
     struct op_queue ready;
     struct list timers; /* of struct timer_req.link, soonest first */
     uv_loop_t uv;
-    uv_idle_t idle;     /* active while `ready` is not empty */
-    uv_timer_t timer;   /* armed for the first of `timers` */
+    uv_idle_t idle;   /* active while `ready` is not empty */
+    uv_timer_t timer; /* armed for the first of `timers` */
     uv_signal_t signals[2];
     loop_signal_cb on_signal; /* NULL: not watching */
     void *signal_arg;         /* borrowed */
@@ -48,7 +48,7 @@ int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms);
  * Calls cb on the loop for SIGINT and SIGTERM. The watch does not keep the
  * loop running.
  */
-int loop_watch_signals(struct loop *l, loop_signal_cb cb, void *arg,
-    struct err *err);
+int loop_watch_signals(
+    struct loop *l, loop_signal_cb cb, void *arg, struct err *err);
 
 #endif

@@ -26,19 +26,19 @@ typedef void (*op_cb)(struct op *op);
 
 /* The finished requests whose callbacks are due, oldest first. */
 struct op_queue {
-    struct list ready;                 /* of struct op.link */
-    void (*wake)(struct op_queue *q);  /* called when it stops being empty */
+    struct list ready;                /* of struct op.link */
+    void (*wake)(struct op_queue *q); /* called when it stops being empty */
 };
 
 enum op_state { OP_IDLE, OP_RUNNING, OP_FINISHED };
 
 struct op {
-    op_cb done;                        /* set by op_init() */
-    void (*cancel_fn)(struct op *op);  /* the runner's; NULL: cannot */
-    struct op_queue *queue;            /* borrowed; set by op_begin() */
-    struct list link;                  /* in queue->ready when finished */
+    op_cb done;                       /* set by op_init() */
+    void (*cancel_fn)(struct op *op); /* the runner's; NULL: cannot */
+    struct op_queue *queue;           /* borrowed; set by op_begin() */
+    struct list link;                 /* in queue->ready when finished */
     enum op_state state;
-    struct err err;                    /* err.code 0: success */
+    struct err err; /* err.code 0: success */
 };
 
 void op_queue_init(struct op_queue *q, void (*wake)(struct op_queue *q));
@@ -65,8 +65,8 @@ static inline bool op_pending(const struct op *op)
 void op_cancel(struct op *op);
 
 /* The runner's side: takes the request on. cancel_fn may call op_finish(). */
-void op_begin(struct op *op, struct op_queue *q,
-    void (*cancel_fn)(struct op *op));
+void op_begin(
+    struct op *op, struct op_queue *q, void (*cancel_fn)(struct op *op));
 
 /*
  * The runner's side: the request has ended with *err (NULL: success). The

@@ -17,10 +17,10 @@ struct rpc_metadata {
 };
 
 struct rpc_options {
-    const char *target;       /* host:port; borrowed during init */
+    const char *target; /* host:port; borrowed during init */
     bool use_tls;
-    const char *root_pem;     /* NULL: the system's roots */
-    int max_message_bytes;    /* to receive and to send */
+    const char *root_pem;  /* NULL: the system's roots */
+    int max_message_bytes; /* to receive and to send */
 };
 
 struct rpc_req {
@@ -42,8 +42,8 @@ struct rpc_req {
     int timeout_ms; /* the deadline; > 0 */
 
     /* Out. */
-    int status;         /* gRPC status code */
-    struct buf answer;  /* owned: rpc_req_clear() */
+    int status;        /* gRPC status code */
+    struct buf answer; /* owned: rpc_req_clear() */
 
     struct rpc_call *call; /* the channel's */
 };

@@ -1,0 +1,62 @@
+/*
+ * An item as the schema sees it: its id, its text, its metadata, its hashes.
+ * Pure; the text is byte for byte what readers of the store compare with.
+ */
+#ifndef SYNC_ITEM_H
+#define SYNC_ITEM_H
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "sync/schema.h"
+
+struct item {
+    struct str content_id;   /* 1 .. 1000 bytes */
+    struct str content_text; /* never empty */
+    struct str metadata;     /* JSON object, without _stored_at */
+    size_t nuls;             /* NUL characters dropped */
+    size_t replaced;         /* U+FFFD put in (JSON inside strings) */
+};
+
+enum { CONTENT_ID_BYTES = 1000 };
+
+/*
+ * Extracts and renders one item of a page. All memory is in `a`; `scratch` is
+ * a buffer the caller keeps from item to item. Errors are the item's own and
+ * say why it is a dead letter: ERR_INVALID ("not an object", "no content id",
+ * "content id longer than 1000 bytes", "empty text"); ERR_NOMEM.
+ */
+int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
+    struct buf *scratch, struct item *out, struct err *err);
+
+/* What an item's embedding depends on besides its text. All borrowed. */
+struct embedding_id {
+    const char *provider, *model;
+    int dimensions;
+};
+
+/*
+ * The hashes that are stored beside an item of `pieces` rows. embed_hash: of
+ * the trimmed text, provider, model, dimensions. row_hash: of that, metadata
+ * and schema version. Both contain the number of pieces, so that an item with
+ * a piece missing never looks unchanged.
+ */
+struct item_hashes {
+    uint8_t embed_hash[SHA256_BYTES];
+    uint8_t row_hash[SHA256_BYTES];
+};
+void item_hash(const struct item *item, const struct schema *schema,
+    const struct embedding_id *id, size_t pieces, struct item_hashes *out);
+
+/* A token per 3 ASCII bytes and per non-ASCII code point, rounded up. */
+size_t text_tokens(struct str text);
+
+/*
+ * Cuts a text at paragraph, then sentence, then code-point borders into
+ * pieces of at most max_tokens estimated tokens; joined they are the text.
+ * Pieces borrow from it; the array is in `a`. One piece when it fits; none is
+ * only white space. Returns the count, or < 0 (ERR_NOMEM).
+ */
+long text_split(
+    struct arena *a, struct str text, size_t max_tokens, struct str **pieces);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * The only way the pipeline reaches the world. main wires the adapters here;
+ * the simulation wires its own in-memory world with a simulated clock.
+ *
+ * Every port is a submit function of net/op.h: it returns 0 and calls back
+ * once, later, or it returns < 0 with req->op.err set and never calls back.
+ * What a request points at is borrowed until its callback. Errors carry codes
+ * of base/err.h; the pipeline decides what they mean.
+ */
+#ifndef SYNC_PORTS_H
+#define SYNC_PORTS_H
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/text.h"
+#include "net/op.h"
+#include "sync/result.h"
+
+enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
+
+/* Whose rows are meant: fixed while a service is synced. All borrowed. */
+struct scope {
+    const char *tenant;
+    const char *service;         /* the schema's service_name */
+    const char *microservice_id; /* from store_open */
+    const char *token;           /* the fence, from service_begin */
+};
+
+/* Which services there are, when the trigger named none. */
+struct services_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    /* Out. */
+    const char **names; /* trimmed, without repeats; never empty */
+    size_t n;
+    const char *source; /* "env", "coordinator", "fallback"; static */
+};
+
+struct field {
+    struct str name, value;
+};
+
+/* One page from the coordinator, not yet understood. */
+struct page_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    const char *service; /* registered name */
+    const char *tenant;
+    const char *since; /* ISO-8601; NULL: everything */
+    int page;          /* from 1 */
+    int limit;         /* items */
+    /* Out. */
+    struct str envelope_json;
+    struct field *normalized; /* the answer's normalized_fields */
+    size_t nnormalized;
+};
+
+/* The hashes of what is stored under the given content ids. */
+struct stored_row {
+    uint32_t item; /* index into ids */
+    int32_t chunk_index;
+    bool hashed; /* false: an older row without hashes */
+    uint8_t embed_hash[SHA256_BYTES];
+    uint8_t row_hash[SHA256_BYTES];
+};
+
+struct lookup_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    const struct scope *scope;
+    const struct str *ids; /* n, without repeats */
+    size_t n;
+    /* Out: ordered by item, then chunk_index. */
+    struct stored_row *rows;
+    size_t nrows;
+};
+
+/* Vectors for texts, in one request to the provider. */
+struct embed_req {
+    struct op op;
+    const struct str *texts; /* n >= 1, none empty */
+    size_t n;
+    int dimensions;
+    float *vectors; /* out: n * dimensions, row i belongs to texts[i] */
+};
+
+/* A row to be stored; an item has one, or one per piece of a long text. */
+struct store_row {
+    struct str content_id;
+    struct str content_text; /* of this piece */
+    struct str metadata;     /* a JSON object without _stored_at */
+    int chunk_index;
+    const float *vector; /* NULL: the row is there, its vector and text stay,
+                            metadata and hashes are replaced */
+    uint8_t embed_hash[SHA256_BYTES];
+    uint8_t row_hash[SHA256_BYTES];
+};
+
+/* Pieces that a shorter text no longer has: chunk_index >= from goes. */
+struct store_trim {
+    struct str content_id;
+    int from;
+};
+
+/* One chunk: stored whole or not at all. */
+struct store_req {
+    struct op op; /* ERR_FENCED: the lease is lost, nothing was written */
+    const struct scope *scope;
+    const struct store_row *rows; /* unique by (content_id, chunk_index) */
+    size_t nrows;
+    const struct store_trim *trims;
+    size_t ntrims;
+    int dimensions;
+    int64_t stored_at_ms; /* becomes metadata._stored_at, ISO */
+    /* Out. */
+    uint64_t written; /* rows; fewer than nrows is an error already */
+};
+
+/* Makes sure that the tenant and the microservice have their rows. */
+struct store_open_req {
+    struct op op;
+    const char *tenant;
+    const char *service;     /* the schema's service_name */
+    const char *description; /* NULL: "Data from <service>" */
+    const char *version;     /* NULL: "1.0.0" */
+    /* Out. */
+    char microservice_id[256];
+};
+
+/* What a run was asked to do; recorded with it. All borrowed. */
+struct run_params {
+    const char *trigger; /* "cli", "http", "schedule", "startup" */
+    const char *kind;    /* "daily", "batch", "incremental" */
+    const char *tenant;
+    const char **services; /* registered names, in order */
+    size_t nservices;
+    const char *source; /* where the names came from */
+    const char *since;  /* ISO; NULL: none was given */
+    int limit;
+    const char *provider, *model;
+    int dimensions;
+};
+
+struct run_begin_req {
+    struct op op; /* ERR_ALREADY_RUNNING: another run is alive */
+    const struct run_params *params;
+    char run_id[ID_BYTES]; /* out */
+};
+
+struct service_begin_req {
+    struct op op;
+    const char *run_id;
+    size_t position; /* in the run's services */
+    const char *service;
+    const char *tenant;
+    bool incremental; /* asks for `since` from the last success */
+    /* Out. */
+    char token[ID_BYTES];
+    int first_page;        /* 1, or where an interrupted run stopped */
+    char since[ISO_BYTES]; /* "": everything */
+};
+
+/* An item that could not be stored. All borrowed. */
+struct dead_letter {
+    struct str content_id;        /* len 0: it has none */
+    uint8_t digest[SHA256_BYTES]; /* of the item */
+    const char *reason;
+    struct str payload; /* JSON; the ledger keeps at most 64 KiB */
+};
+
+/* A page is done: all its chunks have committed. One transaction. */
+struct checkpoint_req {
+    struct op op; /* ERR_FENCED */
+    const struct scope *scope;
+    int next_page;
+    int limit;                   /* in force for the next page */
+    const struct counts *counts; /* of the service so far */
+    const struct dead_letter *letters;
+    size_t nletters;
+    uint64_t known_letters; /* out: of these, known and unresolved before */
+};
+
+struct service_end_req {
+    struct op op;
+    const char *token;
+    const struct service_result *result;
+    bool interrupted; /* canceled: the row stays resumable */
+};
+
+struct run_end_req {
+    struct op op;
+    const char *run_id;
+    const struct run_result *result;
+};
+
+/* What happened, for progress and metrics; borrowed, synchronous. */
+enum run_event_kind {
+    EVENT_RUN_BEGIN,
+    EVENT_SERVICE_BEGIN,
+    EVENT_PAGE_READ,
+    EVENT_CHUNK_DONE,
+    EVENT_PAGE_DONE,
+    EVENT_RETRY,
+    EVENT_SERVICE_END,
+    EVENT_RUN_END
+};
+
+struct run_event {
+    enum run_event_kind kind;
+    const char *run_id;
+    const char *service; /* NULL outside a service */
+    int page;
+    size_t position, nservices;
+    const struct counts *counts; /* of the service (of the run at its end) */
+    const struct err *err;       /* EVENT_RETRY and failures; else NULL */
+};
+
+struct ports {
+    void *world;            /* handed to every function below */
+    struct op_queue *queue; /* where the run's own requests finish */
+
+    int (*list_services)(void *world, struct services_req *req);
+    int (*fetch_page)(void *world, struct page_req *req);
+    int (*embed)(void *world, struct embed_req *req);
+
+    int (*store_open)(void *world, struct store_open_req *req);
+    int (*lookup)(void *world, struct lookup_req *req);
+    int (*store)(void *world, struct store_req *req);
+
+    int (*run_begin)(void *world, struct run_begin_req *req);
+    int (*service_begin)(void *world, struct service_begin_req *req);
+    int (*checkpoint)(void *world, struct checkpoint_req *req);
+    int (*service_end)(void *world, struct service_end_req *req);
+    int (*run_end)(void *world, struct run_end_req *req);
+
+    int (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
+    uint64_t (*now_ms)(void *world); /* monotonic */
+    int64_t (*wall_ms)(void *world); /* since 1970 */
+    uint64_t (*random)(void *world); /* for jitter */
+
+    void (*event)(void *world, const struct run_event *event); /* or NULL */
+};
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * Schemas: a JSON file per service that says which fields an item has, in
+ * which order, and how they are labelled. Loaded once at start-up; every
+ * fault names file, line and key, and all faults are reported at once.
+ */
+#ifndef SYNC_SCHEMA_H
+#define SYNC_SCHEMA_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum field_type {
+    FIELD_STRING,
+    FIELD_TEXT,
+    FIELD_NUMBER,
+    FIELD_INTEGER,
+    FIELD_BOOLEAN,
+    FIELD_DATE,
+    FIELD_DATETIME,
+    FIELD_OBJECT,
+    FIELD_ARRAY
+};
+
+struct schema_field {
+    struct str name;
+    struct str label; /* first word of its description, else the name */
+    enum field_type type;
+};
+
+struct schema {
+    const char *stem;         /* file name without .json */
+    const char *service_name; /* goes into rows */
+    const char *description;  /* NULL: none */
+    const char *version;      /* "1.0.0" when the file has none */
+    struct schema_field *fields;
+    size_t nfields;    /* >= 1 */
+    size_t *id_fields; /* indexes into fields; {0} unless given */
+    size_t nid_fields;
+    const char **aliases;
+    size_t naliases;
+    long title_field; /* index into fields; -1: none */
+    long url_field;
+    bool delete_missing;
+};
+
+struct schema_set {
+    struct arena arena; /* owns all below */
+    struct schema **schemas;
+    size_t n;
+    struct schema *fallback; /* _default.json; NULL: none */
+};
+
+/*
+ * Reads *.json of `dir`, in the order of their names. Faults go to *problems,
+ * a line each ("FILE:LINE: key "x": ..."); < 0 (ERR_CONFIG) when there are
+ * any, or when there is no schema at all. schema_set_free() in every case.
+ */
+int schema_set_load(
+    struct schema_set *set, const char *dir, struct buf *problems);
+void schema_set_free(struct schema_set *set);
+
+/* One file; as above. The schema lives in the arena. */
+int schema_load_file(struct arena *a, const char *path, struct schema **out,
+    struct buf *problems);
+
+/*
+ * The schema of a registered service: by service_name, then aliases, then
+ * file stem, then _default.json (a copy in `a` that carries the registered
+ * name); NULL when there is none, or no memory.
+ */
+const struct schema *schema_find(
+    const struct schema_set *set, struct arena *a, const char *service);
+
+#endif
