@@ -1,0 +1,58 @@
+/*
+ * A run: the services one after another, isolated from each other.
+ *
+ * Happy path: list the services (unless named), begin in the ledger, sync
+ * each, end in the ledger. A service that fails is counted and the next one
+ * begins; a fault that is the run's own (credentials, quota, model) ends it,
+ * and the services not begun are listed as failed with that reason.
+ *
+ * Stopping: run_stop() lets the chunks in flight finish and starts nothing
+ * new; op_cancel(&req->op) also cancels what is in flight. Either way the
+ * callback comes once, when nothing of the run is pending any more.
+ */
+#ifndef SYNC_RUN_H
+#define SYNC_RUN_H
+
+#include "sync/item.h"
+#include "sync/ports.h"
+#include "sync/result.h"
+#include "sync/schema.h"
+
+/* All borrowed until the callback. */
+struct run_options {
+    const char *trigger;   /* "cli", "http", "schedule", "startup" */
+    const char *kind;      /* "daily", "batch", "incremental" */
+    const char *tenant;
+    const char **services; /* nservices names; 0: ask the port */
+    size_t nservices;
+    const char *since; /* ISO-8601; NULL: none */
+    struct embedding_id embedding;
+    int limit;       /* items a page */
+    int chunk_size;  /* items a chunk */
+    int workers;     /* embedding slots */
+    int max_pages;   /* a service */
+    int max_tokens;  /* a text; longer ones are split */
+    int tries;       /* of a page, an embedding, a store */
+    int retry_base_ms;
+};
+
+struct run_req {
+    /* err: why nothing ran (ERR_ALREADY_RUNNING, the ledger is down, ...);
+     * success says only that the run was carried out: see result. */
+    struct op op;
+    struct run_options options;
+    struct run_result result; /* out; memory: run_req_clear() */
+    struct run *run;          /* the run's own; NULL before submit */
+};
+
+/* `ports` and `schemas` are borrowed until the callback. */
+int run_submit(const struct ports *ports, const struct schema_set *schemas,
+    struct run_req *req);
+
+/* Ends early, gracefully; idempotent; the callback still comes. */
+void run_stop(struct run_req *req);
+
+/* After the callback: frees what the result points at. */
+void run_req_clear(struct run_req *req);
+
+#endif
