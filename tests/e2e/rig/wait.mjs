@@ -1,0 +1,16 @@
+// Waiting, with an end to it.
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Resolves with what `probe` returns as soon as that is truthy. */
+export async function until(probe, what, timeoutMs = 10_000) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    }
+    await sleep(20);
+  }
+}
