@@ -1,0 +1,189 @@
+#include "base/text.h"
+
+#include <stdlib.h>
+
+static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+
+/* Length of the sequence a byte leads; 0 when no sequence begins with it. */
+static size_t lead_length(unsigned char c)
+{
+    if (c < 0x80)
+        return 1;
+    if (c >= 0xC2 && c <= 0xDF)
+        return 2;
+    if (c >= 0xE0 && c <= 0xEF)
+        return 3;
+    return c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+}
+
+/* Overlong forms, surrogates and what lies beyond U+10FFFF are no text. */
+static bool code_point_fits(int32_t cp, size_t len)
+{
+    if (len == 3)
+        return cp >= 0x800 && (cp < 0xD800 || cp > 0xDFFF);
+    return len != 4 || (cp >= 0x10000 && cp <= 0x10FFFF);
+}
+
+int32_t utf8_next(struct str s, size_t *at)
+{
+    const unsigned char *p = (const unsigned char *)s.p + *at;
+    size_t len = lead_length(p[0]);
+    int32_t cp;
+
+    if (len <= 1 || len > s.len - *at) {
+        *at += 1;
+        return len == 1 ? p[0] : -1;
+    }
+    cp = p[0] & (0xFF >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xC0) != 0x80) {
+            *at += 1;
+            return -1;
+        }
+        cp = (cp << 6) | (p[i] & 0x3F);
+    }
+    if (!code_point_fits(cp, len)) {
+        *at += 1;
+        return -1;
+    }
+    *at += len;
+    return cp;
+}
+
+/* Moves past ASCII, eight bytes at a time: most text is just that. */
+static size_t skip_ascii(struct str s, size_t at)
+{
+    uint64_t word;
+
+    while (s.len - at >= 8) {
+        memcpy(&word, s.p + at, 8);
+        if (word & 0x8080808080808080u)
+            break;
+        at += 8;
+    }
+    while (at < s.len && (unsigned char)s.p[at] < 0x80)
+        at++;
+    return at;
+}
+
+/* Where the first invalid byte is, from `at` on; s.len when there is none. */
+static size_t find_invalid(struct str s, size_t at)
+{
+    for (at = skip_ascii(s, at); at < s.len; at = skip_ascii(s, at)) {
+        size_t from = at;
+
+        if (utf8_next(s, &at) < 0)
+            return from;
+    }
+    return s.len;
+}
+
+bool utf8_valid(struct str s)
+{
+    return find_invalid(s, 0) == s.len;
+}
+
+size_t utf8_repair(struct buf *out, struct str s)
+{
+    size_t count = 0, from = 0;
+
+    for (;;) {
+        size_t bad = find_invalid(s, from), next;
+
+        buf_add(out, s.p + from, bad - from);
+        if (bad == s.len)
+            return count;
+        for (from = next = bad; next < s.len; from = next)
+            if (utf8_next(s, &next) >= 0)
+                break;
+        buf_add(out, replacement, sizeof(replacement) - 1);
+        count++;
+    }
+}
+
+size_t utf8_prefix(struct str s, size_t chars)
+{
+    size_t at = 0;
+
+    for (; chars > 0 && at < s.len; chars--)
+        utf8_next(s, &at);
+    return at;
+}
+
+/* JavaScript's WhiteSpace and LineTerminator. */
+static bool is_js_space(int32_t cp)
+{
+    switch (cp) {
+    case 0x20:
+    case 0xA0:
+    case 0x1680:
+    case 0x2028:
+    case 0x2029:
+    case 0x202F:
+    case 0x205F:
+    case 0x3000:
+    case 0xFEFF:
+        return true;
+    default:
+        return (cp >= 0x09 && cp <= 0x0D) || (cp >= 0x2000 && cp <= 0x200A);
+    }
+}
+
+/* Where the code point that ends at `end` begins. */
+static size_t step_back(struct str s, size_t end)
+{
+    size_t at = end - 1;
+
+    while (at > 0 && end - at < 4 && ((unsigned char)s.p[at] & 0xC0) == 0x80)
+        at--;
+    return at;
+}
+
+struct str text_trim(struct str s)
+{
+    size_t at, from;
+
+    while (s.len > 0) {
+        from = 0;
+        if (!is_js_space(utf8_next(s, &from)))
+            break;
+        s.p += from;
+        s.len -= from;
+    }
+    while (s.len > 0) {
+        at = from = step_back(s, s.len);
+        if (!is_js_space(utf8_next(s, &at)) || at != s.len)
+            break;
+        s.len = from;
+    }
+    return s;
+}
+
+enum { LONGEST_NAME = 128 };
+
+/* One row of the table at a time, which is all the next one looks at. */
+size_t edit_distance(struct str a, struct str b)
+{
+    size_t row[LONGEST_NAME + 1];
+
+    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME)
+        return a.len > b.len ? a.len : b.len;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[b.len];
+}
