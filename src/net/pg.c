@@ -1,0 +1,468 @@
+/*
+ * One connection: the home of libpq.
+ *
+ * Happy path: pg_slot_open() resolves the host, then PQconnectStartParams()
+ * and PQconnectPoll() as the socket allows; pg_slot_begin() queues the whole
+ * unit (the timeout's set_config first, then the statements, one Sync) and
+ * flushes; every event of the socket flushes what is left and reads what has
+ * come, until the Sync is answered. A script goes by the simple protocol, out
+ * of pipeline mode, without the set_config.
+ *
+ * PQconnectPoll() may close its socket and open another one with the same
+ * number, so the watch is closed before each call and made anew after it.
+ * Idle connections stay watched for reading, so that one that dies is dropped
+ * when it dies, not when it is needed.
+ *
+ * Failures: the unit's first SQL error is its error, and reading goes on to
+ * the Sync. A connection that breaks ends its unit (ERR_UNAVAILABLE, or what
+ * the server said in going). A connection that does not come up in time, or a
+ * unit that is overdue by PG_GRACE_MS on this side's clock, is dropped. COPY
+ * has no business in a pipeline and is dropped too.
+ *
+ * On cancel: this libpq can ask the server only with the blocking PQcancel(),
+ * which a thread of its own does with a copy of the key; nobody waits for the
+ * thread. The connection is never used again, so a request that comes late
+ * cannot hit the next unit.
+ * On close: pg_slot_drop() in any state, at once. A thread that is still
+ * asking holds nothing of ours.
+ */
+#include "net/pg_impl.h"
+
+#include "base/log.h"
+#include <assert.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- errors --- */
+
+static int set_broken(struct pg_slot *slot, struct err *err)
+{
+    char text[ERR_MSG_BYTES];
+
+    pg_copy_line(text, PQerrorMessage(slot->conn));
+    return err_set(err, ERR_UNAVAILABLE, "database connection: %s",
+        text[0] == '\0' ? "lost" : text);
+}
+
+/* Sets the slot's error to what the server answered, unless it has one. */
+static void set_sql_error(struct pg_slot *slot, const PGresult *r)
+{
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
+
+    if (slot->err.code != 0)
+        return;
+    if (state == NULL) {
+        set_broken(slot, &slot->err);
+        return;
+    }
+    memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
+    err_set(&slot->err, pg_error_code(state), "%s%s%s%s%s [SQLSTATE %s]",
+        primary == NULL ? "error" : primary, detail == NULL ? "" : ": ",
+        detail == NULL ? "" : detail,
+        hint == NULL ? "" : "; hint: ", hint == NULL ? "" : hint, state);
+}
+
+static void set_connect_error(struct pg_slot *slot, struct err *err)
+{
+    char text[ERR_MSG_BYTES], state[6];
+    int code = ERR_UNAVAILABLE;
+
+    pg_connect_text(PQerrorMessage(slot->conn), text, state);
+    if (state[0] != '\0')
+        code = pg_error_code(state);
+    else if (PQconnectionNeedsPassword(slot->conn))
+        code = ERR_AUTH;
+    err_set(err, code, "database connection: %s", text);
+}
+
+/* A notice of an ending connection is all that an idle one may get to see. */
+static void on_notice(void *arg, const PGresult *r)
+{
+    struct pg_slot *slot = arg;
+    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (severity != NULL &&
+        (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        slot->doomed = true;
+    log_debug(NULL, "database: %s: %s", severity == NULL ? "?" : severity,
+        primary == NULL ? "?" : primary);
+}
+
+/* --- connecting --- */
+
+int pg_parse_url(const char *url, struct pg_params *p, struct err *err)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+
+    if (options == NULL) {
+        err_set(err, ERR_CONFIG, "DATABASE_URL: %s",
+            message == NULL ? "out of memory" : message);
+        PQfreemem(message);
+        return ERR_CONFIG;
+    }
+    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+        if (o->val != NULL)
+            pg_params_add(p, o->keyword, o->val);
+    PQconninfoFree(options);
+    return 0;
+}
+
+static PGconn *start_connect(const struct pg_pool *pool, const char *addresses)
+{
+    struct pg_params p;
+    PGconn *conn;
+
+    pg_params_complete(&p, &pool->params, addresses);
+    conn = PQconnectStartParams(
+        (const char *const *)p.keys, (const char *const *)p.values, 0);
+    pg_params_free(&p);
+    if (conn == NULL)
+        abort();
+    return conn;
+}
+
+void pg_slot_connect(struct pg_slot *slot, const char *addresses)
+{
+    slot->state = PG_CONNECTING;
+    slot->conn = start_connect(slot->pool, addresses);
+    PQsetErrorVerbosity(slot->conn, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(slot->conn, on_notice, slot);
+    if (PQstatus(slot->conn) == CONNECTION_BAD) {
+        set_connect_error(slot, &slot->err);
+        pg_slot_fail_soon(slot);
+    } else if (!pg_watch_for(slot, PQsocket(slot->conn), UV_WRITABLE)) {
+        err_set(&slot->err, ERR_UNAVAILABLE, "cannot watch the socket");
+        pg_slot_fail_soon(slot);
+    }
+}
+
+static void slot_connected(struct pg_slot *slot)
+{
+    uv_timer_stop(&slot->timer);
+    PQsetErrorVerbosity(slot->conn, PQERRORS_DEFAULT);
+    PQsetnonblocking(slot->conn, 1);
+    slot->state = PG_IDLE;
+    if (!pg_watch_for(slot, PQsocket(slot->conn), UV_READABLE))
+        pg_slot_drop(slot, NULL);
+}
+
+static void slot_poll_connect(struct pg_slot *slot)
+{
+    struct err err;
+    PostgresPollingStatusType status;
+
+    pg_watch_close(slot);
+    status = PQconnectPoll(slot->conn);
+    if (status == PGRES_POLLING_OK) {
+        slot_connected(slot);
+        return;
+    }
+    if (status != PGRES_POLLING_FAILED &&
+        pg_watch_for(slot, PQsocket(slot->conn),
+            status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE))
+        return;
+    set_connect_error(slot, &err);
+    pg_slot_fail(slot, &err);
+}
+
+/* --- ending --- */
+
+void pg_slot_drop(struct pg_slot *slot, const struct err *err)
+{
+    if (slot->req != NULL) {
+        if (slot->err.code == 0 && err != NULL)
+            slot->err = *err;
+        pg_slot_end_unit(slot);
+    }
+    uv_timer_stop(&slot->timer);
+    pg_watch_close(slot);
+    if (slot->lookup != NULL)
+        pg_lookup_forget(slot->lookup);
+    slot->lookup = NULL;
+    PQfinish(slot->conn);
+    slot->conn = NULL;
+    slot->state = PG_OFF;
+}
+
+static void *run_cancel(void *arg)
+{
+    PGcancel *cancel = arg;
+    char text[256];
+
+    PQcancel(cancel, text, sizeof(text));
+    PQfreeCancel(cancel);
+    return NULL;
+}
+
+void pg_slot_cancel(struct pg_slot *slot)
+{
+    PGcancel *cancel = PQgetCancel(slot->conn);
+
+    slot->doomed = true;
+    if (cancel != NULL && !pg_start_thread(run_cancel, cancel))
+        PQfreeCancel(cancel);
+    pg_slot_arm(slot, PG_CANCEL_MS);
+}
+
+/* --- units --- */
+
+static bool send_stmt(PGconn *conn, const struct pg_stmt *stmt)
+{
+    Oid types[PG_STMT_PARAMS];
+    const char *values[PG_STMT_PARAMS];
+    int lengths[PG_STMT_PARAMS], formats[PG_STMT_PARAMS];
+
+    assert(stmt->nparams <= PG_STMT_PARAMS);
+    for (int i = 0; i < stmt->nparams; i++) {
+        types[i] = stmt->params[i].type;
+        values[i] = stmt->params[i].data;
+        lengths[i] = stmt->params[i].len;
+        formats[i] = stmt->params[i].binary;
+    }
+    return PQsendQueryParams(conn, stmt->sql, stmt->nparams, types, values,
+               lengths, formats, stmt->binary_result) == 1;
+}
+
+static bool send_timeout(struct pg_slot *slot, int timeout_ms)
+{
+    char text[16];
+    struct pg_param param = {.type = PG_TEXT, .data = text};
+    struct pg_stmt stmt = {
+        .sql = "select set_config('statement_timeout', $1, true)",
+        .params = &param,
+        .nparams = 1};
+
+    snprintf(text, sizeof(text), "%d", timeout_ms);
+    return send_stmt(slot->conn, &stmt);
+}
+
+static bool send_pipeline(struct pg_slot *slot, int timeout_ms)
+{
+    const struct pg_req *req = slot->req;
+
+    if (!PQenterPipelineMode(slot->conn))
+        return false;
+    slot->at = 0;
+    if (timeout_ms > 0) {
+        slot->at = -1;
+        if (!send_timeout(slot, timeout_ms))
+            return false;
+    }
+    for (int i = 0; i < req->nstmts; i++)
+        if (!send_stmt(slot->conn, &req->stmts[i]))
+            return false;
+    return PQpipelineSync(slot->conn) == 1;
+}
+
+static bool send_unit(struct pg_slot *slot)
+{
+    const struct pg_req *req = slot->req;
+    int timeout_ms = req->timeout_ms;
+
+    if (timeout_ms == 0 && req->script == NULL)
+        timeout_ms = slot->pool->timeout_ms;
+    if (timeout_ms > 0)
+        pg_slot_arm(slot,
+            (uint64_t)timeout_ms * (uint64_t)(req->nstmts + 1) + PG_GRACE_MS);
+    slot->at = 0;
+    if (req->script != NULL)
+        return PQexitPipelineMode(slot->conn) == 1 &&
+               PQsendQuery(slot->conn, req->script) == 1;
+    return send_pipeline(slot, timeout_ms);
+}
+
+/* Did the idle connection end? Whatever it said has been read. */
+static bool idle_is_dead(struct pg_slot *slot)
+{
+    bool ok = PQconsumeInput(slot->conn) == 1;
+
+    (void)PQisBusy(slot->conn); /* reads notices */
+    return !ok || slot->doomed || PQstatus(slot->conn) != CONNECTION_OK;
+}
+
+/* Sends what is left and watches for what is due; false: the link is down. */
+static bool flush_and_watch(struct pg_slot *slot)
+{
+    int left = PQflush(slot->conn);
+
+    return left >= 0 && pg_watch_for(slot, PQsocket(slot->conn),
+                            left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static void slot_broken(struct pg_slot *slot)
+{
+    struct err err;
+
+    set_broken(slot, &err);
+    pg_slot_drop(slot, &err);
+}
+
+bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
+{
+    if (slot->used && idle_is_dead(slot)) {
+        pg_slot_drop(slot, NULL);
+        return false;
+    }
+    slot->state = PG_BUSY;
+    slot->used = true;
+    slot->ended = false;
+    slot->req = req;
+    req->conn = slot;
+    err_clear(&slot->err);
+    if (!send_unit(slot) || !flush_and_watch(slot))
+        slot_broken(slot);
+    return true;
+}
+
+/* Keeps a good result where the caller will look for it. */
+static void keep_result(struct pg_slot *slot, PGresult *r)
+{
+    struct pg_req *req = slot->req;
+    bool wanted = slot->at >= 0 && slot->at < req->nstmts;
+
+    if (req->script != NULL)
+        wanted = PQresultStatus(r) == PGRES_TUPLES_OK;
+    if (!wanted) {
+        PQclear(r);
+        return;
+    }
+    PQclear(req->results[slot->at]);
+    req->results[slot->at] = r;
+}
+
+/* Takes one result; true when it was the unit's last. */
+static bool take_result(struct pg_slot *slot, PGresult *r)
+{
+    switch (PQresultStatus(r)) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        keep_result(slot, r);
+        return false;
+    case PGRES_PIPELINE_SYNC:
+        PQclear(r);
+        return true;
+    case PGRES_PIPELINE_ABORTED:
+        break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        slot->doomed = true;
+        if (slot->err.code == 0)
+            err_set(&slot->err, ERR_DATABASE, "COPY is not supported here");
+        PQclear(r);
+        return true;
+    default:
+        set_sql_error(slot, r);
+    }
+    PQclear(r);
+    return false;
+}
+
+/* Nothing more is to come, and no Sync was answered. */
+static bool lost_count(struct pg_slot *slot)
+{
+    slot->doomed = true;
+    if (slot->err.code == 0)
+        err_set(&slot->err, ERR_UNAVAILABLE, "the database skipped an answer");
+    return true;
+}
+
+/*
+ * Reads what has come of the unit. NULL ends a statement; a second one in a
+ * row means that nothing more is to come.
+ */
+static bool read_unit(struct pg_slot *slot)
+{
+    while (!PQisBusy(slot->conn)) {
+        PGresult *r = PQgetResult(slot->conn);
+
+        if (r != NULL) {
+            slot->ended = false;
+            if (take_result(slot, r))
+                return true;
+            continue;
+        }
+        if (slot->req->script != NULL)
+            return true;
+        if (slot->ended)
+            return lost_count(slot);
+        slot->ended = true;
+        slot->at++;
+    }
+    return false;
+}
+
+static void slot_read(struct pg_slot *slot)
+{
+    bool ok = PQconsumeInput(slot->conn) == 1;
+    bool done = read_unit(slot);
+
+    ok = ok && PQstatus(slot->conn) == CONNECTION_OK;
+    if (done && PQtransactionStatus(slot->conn) != PQTRANS_IDLE)
+        slot->doomed = true;
+    if (done)
+        pg_slot_end_unit(slot);
+    if (!ok)
+        slot_broken(slot);
+    else if (slot->doomed && done)
+        pg_slot_drop(slot, NULL);
+    else if (!flush_and_watch(slot))
+        slot_broken(slot);
+}
+
+void pg_slot_event(struct pg_slot *slot)
+{
+    switch (slot->state) {
+    case PG_CONNECTING:
+        slot_poll_connect(slot);
+        break;
+    case PG_BUSY:
+        slot_read(slot);
+        break;
+    case PG_IDLE:
+        if (idle_is_dead(slot))
+            pg_slot_drop(slot, NULL);
+        break;
+    case PG_OFF:
+    case PG_RESOLVING:
+        break;
+    }
+}
+
+/* --- results --- */
+
+void pg_req_clear(struct pg_req *req)
+{
+    for (int i = 0; i < PG_UNIT_STMTS; i++) {
+        PQclear(req->results[i]);
+        req->results[i] = NULL;
+    }
+}
+
+int pg_rows(const struct pg_result *r)
+{
+    return r == NULL ? 0 : PQntuples(r);
+}
+
+bool pg_is_null(const struct pg_result *r, int row, int column)
+{
+    return PQgetisnull(r, row, column) == 1;
+}
+
+struct str pg_value(const struct pg_result *r, int row, int column)
+{
+    return (struct str){
+        PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
+}
+
+int64_t pg_affected(const struct pg_result *r)
+{
+    return r == NULL ? 0 : strtoll(PQcmdTuples((PGresult *)r), NULL, 10);
+}

@@ -1,0 +1,212 @@
+/*
+ * The pool: units wait in one line, oldest first; an idle connection takes
+ * the first, and while more wait than connections are on their way, another
+ * one is opened, up to the pool's size.
+ *
+ * Happy path: pg_send() puts the unit in line and pg_pool_step() hands it to
+ * a connection; the answer ends in pg.c, which calls pg_pool_step() again.
+ * Failures: a connection that breaks ends its own unit and leaves a slot that
+ * is off. A failed connect ends all that wait, unless another connection is
+ * alive to serve them: then it is not tried again for a second.
+ * On cancel: a waiting unit ends at once, a running one when the server has
+ * stopped it, or after PG_CANCEL_MS without its connection.
+ * On close: all units end with ERR_CANCELED, all connections are closed; the
+ * memory goes with the last callback of libuv.
+ */
+#include "net/pg_impl.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { HOLD_MS = 1000 };
+
+static int read_url(const char *url, struct pg_params *p, struct err *err)
+{
+    char *clean;
+    int rc = pg_clean_url(url, &clean, err);
+
+    if (rc < 0)
+        return rc;
+    *p = (struct pg_params){.n = 0};
+    rc = pg_parse_url(clean, p, err);
+    free(clean);
+    return rc;
+}
+
+int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,
+    int size, int timeout_ms, struct err *err)
+{
+    struct pg_pool *pool =
+        calloc(1, sizeof(*pool) + (size_t)size * sizeof(struct pg_slot));
+
+    if (pool == NULL)
+        abort();
+    if (read_url(url, &pool->params, err) < 0) {
+        free(pool);
+        return err->code;
+    }
+    pool->loop = loop;
+    pool->timeout_ms = timeout_ms;
+    pool->nslots = size;
+    list_init(&pool->waiting);
+    for (int i = 0; i < size; i++) {
+        pool->slots[i].pool = pool;
+        uv_timer_init(&loop->uv, &pool->slots[i].timer);
+        pool->handles++;
+    }
+    *out = pool;
+    return 0;
+}
+
+void pg_pool_release(struct pg_pool *pool)
+{
+    if (--pool->handles > 0)
+        return;
+    assert(pool->closing);
+    pg_params_free(&pool->params);
+    free(pool);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct pg_slot *slot =
+        container_of((uv_timer_t *)handle, struct pg_slot, timer);
+
+    pg_pool_release(slot->pool);
+}
+
+static void fail_waiting(struct pg_pool *pool, const struct err *err)
+{
+    struct list *node;
+
+    while ((node = list_pop(&pool->waiting)) != NULL)
+        op_finish(&container_of(node, struct pg_req, link)->op, err);
+}
+
+void pg_pool_close(struct pg_pool *pool)
+{
+    struct err err;
+
+    if (pool == NULL)
+        return;
+    pool->closing = true;
+    err_set(&err, ERR_CANCELED, "the connections are being closed");
+    fail_waiting(pool, &err);
+    for (int i = 0; i < pool->nslots; i++) {
+        pg_slot_drop(&pool->slots[i], &err);
+        uv_close((uv_handle_t *)&pool->slots[i].timer, on_timer_closed);
+    }
+}
+
+static int count_state(const struct pg_pool *pool, enum pg_state state)
+{
+    int n = 0;
+
+    for (int i = 0; i < pool->nslots; i++)
+        n += pool->slots[i].state == state;
+    return n;
+}
+
+static struct pg_slot *find_state(struct pg_pool *pool, enum pg_state state)
+{
+    for (int i = 0; i < pool->nslots; i++)
+        if (pool->slots[i].state == state)
+            return &pool->slots[i];
+    return NULL;
+}
+
+static bool all_off(const struct pg_pool *pool)
+{
+    return count_state(pool, PG_OFF) == pool->nslots;
+}
+
+void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err)
+{
+    pool->hold_ms = loop_now_ms(pool->loop) + HOLD_MS;
+    if (all_off(pool))
+        fail_waiting(pool, err);
+}
+
+/* Waiting units for which no connection is on its way; at most nslots. */
+static int count_unserved(const struct pg_pool *pool)
+{
+    int n = -count_state(pool, PG_RESOLVING) - count_state(pool, PG_CONNECTING);
+
+    list_for_each (node, &pool->waiting) {
+        if (n == pool->nslots)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static void open_more(struct pg_pool *pool)
+{
+    for (int n = count_unserved(pool); n > 0; n--) {
+        struct pg_slot *slot = find_state(pool, PG_OFF);
+
+        if (slot == NULL)
+            return;
+        if (!all_off(pool) && loop_now_ms(pool->loop) < pool->hold_ms)
+            return;
+        pg_slot_open(slot);
+    }
+}
+
+void pg_pool_step(struct pg_pool *pool)
+{
+    struct pg_slot *slot;
+
+    if (pool->closing)
+        return;
+    while (!list_empty(&pool->waiting) &&
+           (slot = find_state(pool, PG_IDLE)) != NULL) {
+        struct list *node = list_pop(&pool->waiting);
+
+        if (!pg_slot_begin(slot, container_of(node, struct pg_req, link)))
+            list_push(pool->waiting.next, node);
+    }
+    open_more(pool);
+}
+
+static void req_cancel(struct op *op)
+{
+    struct pg_req *req = container_of(op, struct pg_req, op);
+
+    if (req->conn != NULL) {
+        pg_slot_cancel(req->conn);
+        return;
+    }
+    list_remove(&req->link);
+    op_finish(op, NULL);
+}
+
+int pg_send(struct pg_pool *pool, struct pg_req *req)
+{
+    assert(!pool->closing && req->nstmts <= PG_UNIT_STMTS);
+    assert(req->script != NULL || req->nstmts > 0);
+    memset(req->results, 0, sizeof(req->results));
+    req->sqlstate[0] = '\0';
+    req->conn = NULL;
+    op_begin(&req->op, &pool->loop->ready, req_cancel);
+    list_push(&pool->waiting, &req->link);
+    pg_pool_step(pool);
+    return 0;
+}
+
+bool pg_start_thread(void *(*fn)(void *arg), void *arg)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    bool ok;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ok = pthread_create(&thread, NULL, fn, arg) == 0;
+    if (ok)
+        pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
