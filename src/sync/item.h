@@ -23,7 +23,9 @@ enum { CONTENT_ID_BYTES = 1000 };
  * Extracts and renders one item of a page. All memory is in `a`; `scratch` is
  * a buffer the caller keeps from item to item. Errors are the item's own and
  * say why it is a dead letter: ERR_INVALID ("not an object", "no content id",
- * "content id longer than 1000 bytes", "empty text"); ERR_NOMEM.
+ * "content id longer than 1000 bytes", "text larger than ..", "empty text");
+ * ERR_NOMEM. *out is filled as far as it got: content_id.len is 0 while the
+ * id is not known.
  */
 int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     struct buf *scratch, struct item *out, struct err *err);

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/strmap.h"
 
 enum field_type {
     FIELD_STRING,
@@ -27,14 +28,23 @@ struct schema_field {
     enum field_type type;
 };
 
+/* Where a schema stands, for the faults that concern two files. */
+struct schema_place {
+    const char *path;
+    size_t name_line, aliases_line; /* of the keys; 0: not there */
+};
+
+/* Fields stand in JavaScript's order of data_structure's keys. */
 struct schema {
+    struct schema_place place;
     const char *stem;         /* file name without .json */
     const char *service_name; /* goes into rows */
     const char *description;  /* NULL: none */
     const char *version;      /* "1.0.0" when the file has none */
     struct schema_field *fields;
-    size_t nfields;    /* >= 1 */
-    size_t *id_fields; /* indexes into fields; {0} unless given */
+    size_t nfields;      /* >= 1 */
+    struct strmap index; /* field name -> index into fields */
+    size_t *id_fields;   /* indexes into fields; {0} unless given */
     size_t nid_fields;
     const char **aliases;
     size_t naliases;
@@ -59,9 +69,19 @@ int schema_set_load(
     struct schema_set *set, const char *dir, struct buf *problems);
 void schema_set_free(struct schema_set *set);
 
-/* One file; as above. The schema lives in the arena. */
+/*
+ * One file; as above. The schema lives in the arena; *out is NULL when the
+ * file is marked "_status": "pending".
+ */
 int schema_load_file(struct arena *a, const char *path, struct schema **out,
     struct buf *problems);
+
+/* The same of a text; `path` is what faults and the stem are named after. */
+int schema_parse(struct arena *a, const char *path, struct str text,
+    struct schema **out, struct buf *problems);
+
+/* Is `name` one of those the registered service goes by? */
+bool schema_is_named(const struct schema *schema, struct str name);
 
 /*
  * The schema of a registered service: by service_name, then aliases, then

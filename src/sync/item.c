@@ -1,0 +1,266 @@
+#include "sync/item.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "sync/render.h"
+#include <inttypes.h>
+
+/* An item on its way: its values in the schema's order. */
+struct extract {
+    const struct schema *schema;
+    yyjson_val **values; /* NULL: missing; in the arena */
+    struct arena *a;
+    struct buf *scratch; /* the caller's */
+    struct item *out;
+    struct err *err;
+};
+
+static bool is_absent(yyjson_val *v)
+{
+    return v == NULL || yyjson_is_null(v);
+}
+
+/* The field a member goes to; most items have them in the schema's order. */
+static bool find_field(
+    const struct schema *schema, struct str key, size_t *next, size_t *field)
+{
+    const size_t *at;
+
+    if (*next < schema->nfields && str_eq(schema->fields[*next].name, key)) {
+        *field = (*next)++;
+        return true;
+    }
+    at = strmap_get(&schema->index, key);
+    if (at == NULL)
+        return false;
+    *field = *at;
+    *next = *at + 1;
+    return true;
+}
+
+/* Of a repeated key the last value counts. */
+static void pick_values(struct extract *x, yyjson_val *object)
+{
+    size_t i, n, field, next = 0;
+    yyjson_val *key, *v;
+
+    yyjson_obj_foreach(object, i, n, key, v)
+    {
+        if (find_field(x->schema, json_str(key), &next, &field))
+            x->values[field] = v;
+    }
+}
+
+/* Objects and arrays that came as a string of JSON; other strings stay. */
+static int parse_nested(struct extract *x)
+{
+    for (size_t i = 0; i < x->schema->nfields; i++) {
+        enum field_type type = x->schema->fields[i].type;
+        size_t replaced = 0;
+        yyjson_val *v;
+        int rc;
+
+        if ((type != FIELD_OBJECT && type != FIELD_ARRAY) ||
+            !yyjson_is_str(x->values[i]))
+            continue;
+        rc = json_parse(x->a, json_str(x->values[i]), &v, &replaced, NULL);
+        if (rc == ERR_NOMEM)
+            return rc;
+        if (rc < 0)
+            continue;
+        x->values[i] = v;
+        x->out->replaced += replaced;
+    }
+    return 0;
+}
+
+/* Moves what is in the scratch buffer to the arena. */
+static int keep(struct extract *x, struct str *to)
+{
+    const struct buf *b = x->scratch;
+
+    if (b->error == ERR_TOO_LARGE)
+        return err_set(
+            x->err, ERR_INVALID, "text larger than %zu bytes", b->cap_bytes);
+    if (b->error == 0)
+        *to = arena_dup(x->a, buf_view(b));
+    if (b->error != 0 || to->p == NULL)
+        return err_set(x->err, ERR_NOMEM, "no memory for an item");
+    return 0;
+}
+
+/* A number that is all digits keeps them, however many there are. */
+static bool is_integer(yyjson_val *raw)
+{
+    struct str s = {yyjson_get_raw(raw), yyjson_get_len(raw)};
+    size_t i = s.len > 0 && s.p[0] == '-';
+
+    for (; i < s.len; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+static void write_id_part(struct buf *out, yyjson_val *v)
+{
+    if (yyjson_is_uint(v))
+        buf_printf(out, "%" PRIu64, yyjson_get_uint(v));
+    else if (yyjson_is_sint(v))
+        buf_printf(out, "%" PRId64, yyjson_get_sint(v));
+    else if (yyjson_is_raw(v) && is_integer(v))
+        buf_add(out, yyjson_get_raw(v), yyjson_get_len(v));
+    else
+        render_value(out, v);
+}
+
+static int write_id(struct extract *x)
+{
+    const struct schema *schema = x->schema;
+
+    buf_reset(x->scratch);
+    for (size_t i = 0; i < schema->nid_fields; i++) {
+        yyjson_val *v = x->values[schema->id_fields[i]];
+        size_t before;
+
+        if (i > 0)
+            buf_char(x->scratch, ':');
+        before = x->scratch->len;
+        if (!is_absent(v) && !yyjson_is_ctn(v))
+            write_id_part(x->scratch, v);
+        if (x->scratch->len == before && x->scratch->error == 0)
+            return err_set(x->err, ERR_INVALID, "no content id");
+    }
+    if (x->scratch->len > CONTENT_ID_BYTES ||
+        x->scratch->error == ERR_TOO_LARGE)
+        return err_set(x->err, ERR_INVALID, "content id longer than %d bytes",
+            CONTENT_ID_BYTES);
+    return keep(x, &x->out->content_id);
+}
+
+static int write_text(struct extract *x)
+{
+    buf_reset(x->scratch);
+    if (render_text(x->schema, x->values, x->a, x->scratch) < 0)
+        return err_set(x->err, ERR_NOMEM, "no memory for an item");
+    if (x->scratch->len == 0 && x->scratch->error == 0)
+        return err_set(x->err, ERR_INVALID, "empty text");
+    return keep(x, &x->out->content_text);
+}
+
+/* A field's value as metadata has it: datetimes in ISO form, or null. */
+static void write_value(
+    struct buf *out, enum field_type type, yyjson_val *v, size_t *nuls)
+{
+    char iso[ISO_BYTES];
+    int64_t ms;
+
+    if (is_absent(v)) {
+        buf_puts(out, "null");
+    } else if (type != FIELD_DATETIME) {
+        json_write(out, v, nuls);
+    } else if (render_instant(v, &ms)) {
+        iso_from_ms(ms, iso);
+        buf_json_str(out, str_of(iso));
+    } else {
+        buf_puts(out, "null");
+    }
+}
+
+/* `"name":value` of a field, under its own name or another. */
+static void write_field(
+    struct extract *x, size_t field, struct str name, size_t *nuls)
+{
+    buf_json_str(x->scratch, name);
+    buf_char(x->scratch, ':');
+    write_value(
+        x->scratch, x->schema->fields[field].type, x->values[field], nuls);
+    buf_char(x->scratch, ',');
+}
+
+/* Keys that the row has for itself; a field cannot have them, too. */
+static bool is_reserved(struct str name)
+{
+    return name.len > 0 && name.p[0] == '_' &&
+           (str_eq(name, STR("_schema_version")) ||
+               str_eq(name, STR("_source_service")) ||
+               str_eq(name, STR("_stored_at")));
+}
+
+/* title or url, which the schema names and has no field of that name for. */
+static void write_named(struct extract *x, const char *name, long field)
+{
+    if (field >= 0 && strmap_get(&x->schema->index, str_of(name)) == NULL)
+        write_field(x, (size_t)field, str_of(name), NULL);
+}
+
+static int write_metadata(struct extract *x)
+{
+    const struct schema *schema = x->schema;
+    struct buf *out = x->scratch;
+
+    buf_reset(out);
+    buf_char(out, '{');
+    for (size_t i = 0; i < schema->nfields; i++) {
+        if (!is_reserved(schema->fields[i].name))
+            write_field(x, i, schema->fields[i].name, &x->out->nuls);
+    }
+    write_named(x, "title", schema->title_field);
+    write_named(x, "url", schema->url_field);
+    buf_puts(out, "\"_schema_version\":");
+    buf_json_str(out, str_of(schema->version));
+    buf_puts(out, ",\"_source_service\":");
+    buf_json_str(out, str_of(schema->service_name));
+    buf_char(out, '}');
+    return keep(x, &x->out->metadata);
+}
+
+int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
+    struct buf *scratch, struct item *out, struct err *err)
+{
+    struct extract x = {schema, NULL, a, scratch, out, err};
+    int rc;
+
+    *out = (struct item){.nuls = 0};
+    if (!yyjson_is_obj(value))
+        return err_set(err, ERR_INVALID, "not an object");
+    x.values = arena_calloc(a, schema->nfields, sizeof(*x.values));
+    if (x.values == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an item");
+    pick_values(&x, value);
+    if (parse_nested(&x) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for an item");
+    rc = write_id(&x);
+    if (rc == 0)
+        rc = write_text(&x);
+    return rc < 0 ? rc : write_metadata(&x);
+}
+
+static void hash_number(struct sha256 *s, uint64_t n)
+{
+    uint8_t bytes[8];
+
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(n >> (8 * i));
+    sha256_add(s, bytes, sizeof(bytes));
+}
+
+void item_hash(const struct item *item, const struct schema *schema,
+    const struct embedding_id *id, size_t pieces, struct item_hashes *out)
+{
+    struct sha256 s;
+
+    sha256_init(&s);
+    sha256_add_field(&s, text_trim(item->content_text));
+    sha256_add_field(&s, str_of(id->provider));
+    sha256_add_field(&s, str_of(id->model));
+    hash_number(&s, (uint64_t)id->dimensions);
+    hash_number(&s, pieces);
+    sha256_end(&s, out->embed_hash);
+
+    sha256_init(&s);
+    sha256_add(&s, out->embed_hash, sizeof(out->embed_hash));
+    sha256_add_field(&s, item->metadata);
+    sha256_add_field(&s, str_of(schema->version));
+    sha256_end(&s, out->row_hash);
+}

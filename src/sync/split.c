@@ -1,0 +1,187 @@
+/*
+ * Long texts in pieces. A piece is the longest run that fits, cut back to the
+ * last paragraph border in it, else to the last sentence border, else cut at
+ * a code point. That stays linear: a piece that was cut back far leaves no
+ * such border behind it, so that the next ones reach further.
+ */
+#include "sync/item.h"
+
+#include "base/err.h"
+#include "base/text.h"
+
+enum { ASCII_PER_TOKEN = 3 };
+
+static bool leads(char c)
+{
+    return ((unsigned char)c & 0xC0) != 0x80;
+}
+
+static bool is_ascii(char c)
+{
+    return (unsigned char)c < 0x80;
+}
+
+size_t text_tokens(struct str text)
+{
+    size_t ascii = 0, chars = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        ascii += is_ascii(text.p[i]);
+        chars += leads(text.p[i]);
+    }
+    return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + chars - ascii;
+}
+
+/* Bytes of the longest prefix that fits; at least one code point. */
+static size_t fit(struct str text, size_t max_tokens)
+{
+    size_t ascii = 0, others = 0, at = 0, next;
+
+    while (at < text.len) {
+        if (is_ascii(text.p[at]))
+            ascii++;
+        else
+            others++;
+        if (at > 0 && (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + others >
+                          max_tokens)
+            return at;
+        for (next = at + 1; next < text.len && !leads(text.p[next]);)
+            next++;
+        at = next;
+    }
+    return at;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Behind the last empty line within text; 0 when there is none. */
+static size_t paragraph_border(struct str text)
+{
+    size_t at = text.len, line;
+
+    while (at > 0) {
+        if (text.p[at - 1] != '\n') {
+            at--;
+            continue;
+        }
+        line = at - 1;
+        while (line > 0 && is_blank(text.p[line - 1]))
+            line--;
+        if (line > 0 && text.p[line - 1] == '\n')
+            return at;
+        at = line;
+    }
+    return 0;
+}
+
+/* Full stops that need a space behind them to end a sentence, and those of
+ * scripts that write none. */
+static bool ends_sentence(struct str text, size_t end)
+{
+    static const char *const wide[] = {"\xE3\x80\x82" /* ideographic stop */,
+        "\xEF\xBC\x81" /* fullwidth ! */, "\xEF\xBC\x9F" /* fullwidth ? */};
+
+    for (size_t i = 0; end >= 3 && i < sizeof(wide) / sizeof(*wide); i++) {
+        if (memcmp(text.p + end - 3, wide[i], 3) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_stop(struct str text, size_t end)
+{
+    static const char *const spaced[] = {".", "!", "?",
+        "\xE2\x80\xA6" /* ellipsis */, "\xD8\x9F" /* arabic ? */,
+        "\xDB\x94" /* arabic full stop */, "\xE0\xA5\xA4" /* danda */};
+
+    for (size_t i = 0; i < sizeof(spaced) / sizeof(*spaced); i++) {
+        size_t len = strlen(spaced[i]);
+
+        if (end >= len && memcmp(text.p + end - len, spaced[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Behind the last sentence, or line, within text, the white space after it
+ * included; 0 when there is none.
+ */
+static size_t sentence_border(struct str text)
+{
+    size_t at = text.len, end;
+
+    while (at > 0) {
+        if (text.p[at - 1] == '\n' || ends_sentence(text, at))
+            return at;
+        end = at;
+        while (end > 0 && is_blank(text.p[end - 1]))
+            end--;
+        if (end < at && is_stop(text, end))
+            return at;
+        at = end < at ? end : at - 1;
+    }
+    return 0;
+}
+
+/* Bytes of the first piece of a text that may be too long. */
+static size_t first_piece(struct str text, size_t max_tokens)
+{
+    struct str window = text;
+    size_t border;
+
+    if (text.len <= max_tokens)
+        return text.len;
+    window.len = fit(text, max_tokens);
+    if (window.len == text.len)
+        return text.len;
+    border = paragraph_border(window);
+    if (border == 0)
+        border = sentence_border(window);
+    return border > 0 ? border : window.len;
+}
+
+/* The pieces while their number is not known. */
+struct pieces {
+    struct str *list; /* in the arena */
+    size_t n, room;
+};
+
+static int add_piece(struct arena *a, struct pieces *to, struct str piece)
+{
+    struct str *grown;
+
+    if (text_trim(piece).len == 0)
+        return 0;
+    if (to->n == to->room) {
+        to->room = to->room == 0 ? 4 : 2 * to->room;
+        grown = arena_calloc(a, to->room, sizeof(*grown));
+        if (grown == NULL)
+            return ERR_NOMEM;
+        if (to->n > 0)
+            memcpy(grown, to->list, to->n * sizeof(*grown));
+        to->list = grown;
+    }
+    to->list[to->n++] = piece;
+    return 0;
+}
+
+long text_split(
+    struct arena *a, struct str text, size_t max_tokens, struct str **pieces)
+{
+    struct pieces found = {.n = 0};
+    size_t len;
+
+    do {
+        len = first_piece(text, max_tokens);
+        if (add_piece(a, &found, (struct str){text.p, len}) < 0)
+            return ERR_NOMEM;
+        text.p += len;
+        text.len -= len;
+    } while (text.len > 0);
+    *pieces = found.list;
+    return (long)found.n;
+}
