@@ -12,6 +12,7 @@
 
 struct page_view {
     yyjson_val *items; /* an array, or the one object; NULL: no items */
+    yyjson_val **list; /* the items, n; in the arena */
     size_t n;
     /* How it says that there is more; each may be absent. */
     bool has_more_known, has_more;

@@ -1,0 +1,30 @@
+#include "sync/result.h"
+
+void counts_add(struct counts *to, const struct counts *from)
+{
+    to->received += from->received;
+    to->stored += from->stored;
+    to->unchanged += from->unchanged;
+    to->deleted += from->deleted;
+    to->failed += from->failed;
+    to->known_failures += from->known_failures;
+    to->collisions += from->collisions;
+    to->embedded += from->embedded;
+    to->nuls_dropped += from->nuls_dropped;
+    to->replaced += from->replaced;
+}
+
+const char *run_status_name(enum run_status status)
+{
+    switch (status) {
+    case RUN_SUCCESS:
+        return "success";
+    case RUN_PARTIAL:
+        return "partial";
+    case RUN_FAILED:
+        return "failed";
+    case RUN_CANCELED:
+        return "canceled";
+    }
+    return "unknown";
+}
