@@ -12,11 +12,18 @@
 #include <stdint.h>
 #include <yyjson.h>
 
+/* Arrays and objects inside each other; so deep may walkers recurse. */
+enum { JSON_MAX_DEPTH = 256 };
+
 /*
  * Parses text whose memory goes with the arena. Numbers too big for 64 bits
  * stay raw (yyjson_is_raw). Lone surrogates and bytes that are not UTF-8
  * become U+FFFD and are counted into *replaced (may be NULL). A syntax error
- * is ERR_INVALID with the byte position and what is there.
+ * is ERR_INVALID with the byte position and what is there; so is a document
+ * nested deeper than JSON_MAX_DEPTH. While it parses it may take about five
+ * times the text's bytes from the arena's budget (16 a value, and a copy of
+ * the text), afterwards what the values at hand need; past the budget it is
+ * ERR_NOMEM. `text` need not outlive the call.
  */
 int json_parse(struct arena *a, struct str text, yyjson_val **root,
     size_t *replaced, struct err *err);
@@ -26,11 +33,13 @@ static inline struct str json_str(yyjson_val *v)
     return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
 }
 
-/* The value of the last member of that name (as JavaScript has it). */
+/* The value of the last member of that name (as JavaScript has it); NULL when
+ * there is none or `object` is no object. */
 yyjson_val *json_member(yyjson_val *object, const char *name);
 yyjson_val *json_member_str(yyjson_val *object, struct str name);
 
-/* The number as JavaScript's double; raw ones are converted. */
+/* The number as JavaScript's double; raw ones are converted (Infinity when no
+ * double holds them), and what is no number is NaN. */
 double json_number(yyjson_val *v);
 
 /* A whole number given as a number or a numeric string; false if it is not. */
@@ -49,8 +58,8 @@ size_t js_number(double x, char out[JS_NUMBER_BYTES]);
 /*
  * An object's own members in JavaScript's order: integer-like keys ascending,
  * then the others as written; of a repeated key the first place and the last
- * value. An array's own keys are 0, 1, ... Returns the count, or < 0
- * (ERR_NOMEM); *members lives in the arena.
+ * value. An array's own keys are 0, 1, ... Returns the count (0 for a scalar),
+ * or < 0 (ERR_NOMEM); *members lives in the arena, its keys in the document.
  */
 struct json_entry {
     struct str key;
@@ -60,14 +69,17 @@ long json_entries(
     struct arena *a, yyjson_val *object, struct json_entry **members);
 
 /*
- * Appends the value as compact JSON, numbers with the digits they came with,
- * NUL characters in strings and keys dropped and counted into *nuls (may be
- * NULL). A number that no double holds (1e999) becomes null.
+ * Appends the value as compact JSON: integers with the digits they came with,
+ * other numbers as JavaScript writes them, NUL characters in strings and keys
+ * dropped and counted into *nuls (may be NULL). A number that no double holds
+ * (1e999) becomes null.
  */
 void json_write(struct buf *out, yyjson_val *v, size_t *nuls);
 
-/* Feeds the value (structure and bytes) to a SHA-256; equal values, equal
- * digests. */
+/*
+ * Feeds the value (structure and bytes) to a SHA-256: equal values, equal
+ * digests, whatever the white space; members count in the order they came.
+ */
 struct sha256;
 void json_digest(struct sha256 *s, yyjson_val *v);
 

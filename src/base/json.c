@@ -1,0 +1,254 @@
+#include "base/json.h"
+
+#include "base/text.h"
+#include <stdlib.h>
+
+/*
+ * yyjson's memory, taken from the system and counted in the arena's budget,
+ * so that a document cannot cost more than its page may. Its own block has
+ * the size in front, because yyjson does not say it when it frees.
+ */
+struct doc_memory {
+    struct arena *arena; /* borrowed; NULL once the document is complete */
+    size_t bytes;        /* counted at the moment */
+};
+
+struct doc_block {
+    _Alignas(16) size_t size;
+};
+
+static bool count_bytes(struct doc_memory *m, size_t old_size, size_t size)
+{
+    struct arena *a = m->arena;
+
+    if (a == NULL)
+        return true;
+    if (size > old_size && size - old_size > a->cap_bytes - a->used_bytes)
+        return false;
+    a->used_bytes += size - old_size;
+    m->bytes += size - old_size;
+    return true;
+}
+
+static void *doc_realloc(void *ctx, void *ptr, size_t unused, size_t size)
+{
+    struct doc_block *b = ptr == NULL ? NULL : (struct doc_block *)ptr - 1;
+    size_t old_size = b == NULL ? 0 : b->size;
+
+    (void)unused;
+    if (size > SIZE_MAX - sizeof(*b) || !count_bytes(ctx, old_size, size))
+        return NULL;
+    b = realloc(b, sizeof(*b) + size);
+    if (b == NULL) {
+        count_bytes(ctx, size, old_size);
+        return NULL;
+    }
+    b->size = size;
+    return b + 1;
+}
+
+static void *doc_malloc(void *ctx, size_t size)
+{
+    return doc_realloc(ctx, NULL, 0, size);
+}
+
+static void doc_free(void *ctx, void *ptr)
+{
+    if (ptr == NULL)
+        return;
+    count_bytes(ctx, ((struct doc_block *)ptr - 1)->size, 0);
+    free((struct doc_block *)ptr - 1);
+}
+
+static int hex4(const char *p, const char *end)
+{
+    int value = 0;
+
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* The code unit of a \uXXXX at p; < 0 when none is there. */
+static int escaped_unit(const char *p, const char *end)
+{
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    return hex4(p + 2, end);
+}
+
+/* Turns the lone \uD800 .. \uDFFF into \ufffd, which is just as long. */
+static size_t repair_escapes(char *p, const char *end)
+{
+    size_t count = 0;
+
+    while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+        int unit = escaped_unit(p, end), next;
+
+        if (unit < 0xD800 || unit > 0xDFFF) {
+            p += 2;
+            continue;
+        }
+        next = escaped_unit(p + 6, end);
+        if (unit <= 0xDBFF && next >= 0xDC00 && next <= 0xDFFF) {
+            p += 12;
+            continue;
+        }
+        memcpy(p, "\\ufffd", 6);
+        p += 6;
+        count++;
+    }
+    return count;
+}
+
+static yyjson_doc *read_doc(
+    struct doc_memory *m, struct str text, yyjson_read_err *why)
+{
+    yyjson_alc alc = {doc_malloc, doc_realloc, doc_free, m};
+
+    /* Without the in-situ flag yyjson does not write to the text. */
+    return yyjson_read_opts(
+        (char *)text.p, text.len, YYJSON_READ_BIGNUM_AS_RAW, &alc, why);
+}
+
+/*
+ * Only a text that was refused for a string gets the second look: it costs a
+ * copy. Without anything to repair the first refusal stands.
+ */
+static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
+    size_t *replaced, yyjson_read_err *why)
+{
+    yyjson_doc *doc = NULL;
+    struct buf fixed;
+
+    buf_init(&fixed, text.len < SIZE_MAX / 4 ? text.len * 3 : SIZE_MAX / 2);
+    *replaced = utf8_repair(&fixed, text);
+    if (fixed.error != 0) {
+        why->code = YYJSON_READ_ERROR_MEMORY_ALLOCATION;
+        why->msg = "out of memory";
+    } else {
+        *replaced += repair_escapes(fixed.data, fixed.data + fixed.len);
+        if (*replaced > 0)
+            doc = read_doc(m, buf_view(&fixed), why);
+    }
+    buf_free(&fixed);
+    return doc;
+}
+
+/*
+ * yyjson keeps a document's values one after the other, a container before
+ * what is in it, so that its depth takes one pass and no recursion.
+ */
+static bool too_deep(yyjson_val *root)
+{
+    yyjson_val *ends[JSON_MAX_DEPTH];
+    yyjson_val *end = unsafe_yyjson_get_next(root);
+    size_t depth = 0;
+
+    for (yyjson_val *v = root; v < end; v++) {
+        if (!yyjson_is_ctn(v))
+            continue;
+        while (depth > 0 && v >= ends[depth - 1])
+            depth--;
+        if (depth == JSON_MAX_DEPTH)
+            return true;
+        ends[depth++] = unsafe_yyjson_get_next(v);
+    }
+    return false;
+}
+
+/* "byte 12: unexpected character, at "}, ..."" */
+static int syntax_error(struct err *err, struct str text, size_t replaced,
+    const yyjson_read_err *why)
+{
+    enum { SHOWN_BYTES = 24 };
+    size_t pos = why->pos < text.len ? why->pos : text.len;
+    struct str rest = {text.p + pos, text.len - pos};
+    struct buf shown, quoted;
+
+    if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return err_set(err, ERR_NOMEM, "the document needs too much memory");
+    if (text.len == 0)
+        return err_set(err, ERR_INVALID, "empty, no JSON");
+    if (replaced > 0) /* positions in the repaired copy are not the text's */
+        return err_set(err, ERR_INVALID,
+            "byte %zu (with 3 for each of %zu repairs): %s", why->pos, replaced,
+            why->msg);
+    if (rest.len > SHOWN_BYTES)
+        rest.len = SHOWN_BYTES;
+    buf_init(&shown, SHOWN_BYTES * 3);
+    buf_init(&quoted, SHOWN_BYTES * 3 * 6 + 2);
+    utf8_repair(&shown, rest);
+    buf_json_str(&quoted, buf_view(&shown));
+    err_set(err, ERR_INVALID, "byte %zu: %s%s%.*s", why->pos, why->msg,
+        rest.len > 0 ? ", at " : "", rest.len > 0 ? (int)quoted.len : 0,
+        quoted.len > 0 ? quoted.data : "");
+    buf_free(&quoted);
+    buf_free(&shown);
+    return ERR_INVALID;
+}
+
+static void doc_release(void *doc)
+{
+    yyjson_doc_free(doc);
+}
+
+/* Gives the document to the arena, at what its values and text really take. */
+static int keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
+{
+    size_t needed = yyjson_doc_get_val_count(doc) * sizeof(yyjson_val) +
+                    yyjson_doc_get_read_size(doc);
+
+    if (arena_defer(a, doc_release, doc) < 0) {
+        yyjson_doc_free(doc);
+        return ERR_NOMEM;
+    }
+    /* yyjson sets aside more at first; the system lends no page of that. */
+    if (needed < m->bytes)
+        a->used_bytes -= m->bytes - needed;
+    m->arena = NULL; /* freed with the arena, which counts from 0 then */
+    return 0;
+}
+
+int json_parse(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct err *err)
+{
+    struct doc_memory *m = arena_calloc(a, 1, sizeof(*m));
+    yyjson_read_err why = {0};
+    yyjson_doc *doc;
+    size_t repairs = 0;
+
+    *root = NULL;
+    if (m == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a document");
+    m->arena = a;
+    doc = read_doc(m, text, &why);
+    if (doc == NULL && why.code == YYJSON_READ_ERROR_INVALID_STRING)
+        doc = read_repaired(m, text, &repairs, &why);
+    if (doc == NULL)
+        return syntax_error(err, text, repairs, &why);
+    if (too_deep(yyjson_doc_get_root(doc))) {
+        yyjson_doc_free(doc);
+        return err_set(
+            err, ERR_INVALID, "nested deeper than %d levels", JSON_MAX_DEPTH);
+    }
+    *root = yyjson_doc_get_root(doc);
+    if (keep_doc(a, m, doc) < 0) {
+        *root = NULL;
+        return err_set(err, ERR_NOMEM, "no memory for a document");
+    }
+    if (replaced != NULL)
+        *replaced += repairs;
+    return 0;
+}
