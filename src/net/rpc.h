@@ -30,7 +30,8 @@ struct rpc_req {
      * message's size, else ERR_BUSY; ABORTED, INTERNAL -> ERR_SOURCE;
      * UNAUTHENTICATED, PERMISSION_DENIED -> ERR_AUTH; NOT_FOUND ->
      * ERR_NOT_FOUND; all others -> ERR_INVALID (not tried again). Message:
-     * the status name and the first line of its text.
+     * the status name and the first line of its text. OK without a message
+     * is ERR_PROTOCOL.
      */
     struct op op;
 
@@ -48,13 +49,28 @@ struct rpc_req {
     struct rpc_call *call; /* the channel's */
 };
 
+/*
+ * Connects with the first call, and again by itself. Pending calls keep the
+ * loop running; a channel without any does not, but it has to be closed
+ * before loop_close(). Sets GRPC_DNS_RESOLVER and GRPC_VERBOSITY unless they
+ * are set, so the first channel comes before other threads.
+ */
 int rpc_channel_init(struct rpc_channel **c, struct loop *loop,
     const struct rpc_options *options, struct err *err);
 
-/* Cancels what is pending; frees itself on the loop, bridge joined. */
+/*
+ * Cancels what is pending; frees itself on the loop, bridge joined. Requests
+ * still get their callbacks, with ERR_CANCELED.
+ */
 void rpc_channel_close(struct rpc_channel *c);
 
+/*
+ * < 0, with the reason in req->op.err: ERR_INVALID for a header that HTTP/2
+ * does not allow, ERR_CANCELED on a channel that is closing.
+ */
 int rpc_call(struct rpc_channel *c, struct rpc_req *req);
+
+/* Frees the answer; needed after every callback, harmless before the first. */
 void rpc_req_clear(struct rpc_req *req);
 
 #endif

@@ -1,0 +1,479 @@
+/*
+ * Unary gRPC calls, brought to the loop.
+ *
+ * Happy path: rpc_call() copies the request into slices and starts one batch
+ * that sends it and waits for answer and status. The bridge thread takes the
+ * batch's completion from the completion queue, hangs the call on a list under
+ * the lock and wakes the loop; on_wake() takes the whole list, and each call
+ * copies its answer, maps its status and finishes its request. The bridge
+ * touches nothing but that list: no request, no callback.
+ *
+ * Failures: all of them arrive as the status of a batch that completed,
+ * deadline and refused connection included. Whether the batch itself is said
+ * to have succeeded means nothing (a cancelled one does), so nobody looks.
+ * The library retries nothing here; whoever asked knows better.
+ *
+ * Cancel: tells the library; the batch then completes soon, by itself.
+ *
+ * Close: cancels every pending call. When the last one has come back, the
+ * channel is destroyed and the queue shut down, which ends the bridge; its last
+ * wake-up makes the loop join it (at once, it has nothing left to do) and
+ * close the async handle, in whose close callback the channel is freed.
+ */
+#include "net/rpc.h"
+
+#include "net/rpc_status.h"
+
+#include <assert.h>
+#include <grpc/byte_buffer.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpc/support/time.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* A peer that comes back is noticed within the tries of one page. */
+    RECONNECT_FIRST_MS = 200,
+    RECONNECT_MAX_MS = 5000,
+    CONNECT_TIMEOUT_MS = 10000,
+    /* Pings go out during calls only, and two at most without data between:
+     * few enough for servers that count them. */
+    KEEPALIVE_TIME_MS = 60000,
+    KEEPALIVE_TIMEOUT_MS = 20000
+};
+
+struct rpc_channel {
+    struct loop *loop;            /* borrowed; outlives the channel */
+    grpc_channel *channel;        /* owned */
+    grpc_completion_queue *queue; /* owned */
+    struct list pending;          /* of struct rpc_call.pending */
+    int max_message_bytes;
+    bool closing;
+    uv_async_t wake; /* keeps the loop up while calls are pending */
+    uv_thread_t bridge;
+    uv_mutex_t lock;       /* over the two below */
+    struct list completed; /* of struct rpc_call.completed */
+    bool bridge_ended;
+};
+
+struct rpc_call {
+    struct rpc_req *req; /* borrowed; its owner waits for us */
+    grpc_call *call;     /* owned */
+    struct list pending;
+    struct list completed;
+    grpc_metadata *headers;      /* owned, req->nmetadata of them */
+    grpc_byte_buffer *request;   /* owned */
+    grpc_byte_buffer *answer;    /* owned; NULL: none came */
+    grpc_metadata_array initial; /* received, owned; nobody reads it */
+    grpc_metadata_array trailing;
+    grpc_status_code status;
+    grpc_slice details; /* owned; the status's text */
+};
+
+/* --- a call's end ------------------------------------------------------ */
+
+/* Decompression can make more of a message than the library let through. */
+static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
+{
+    grpc_byte_buffer_reader reader;
+    grpc_slice slice;
+
+    if (from == NULL)
+        return err_set(err, ERR_PROTOCOL, "status OK without a message");
+    if (!grpc_byte_buffer_reader_init(&reader, from))
+        return err_set(err, ERR_PROTOCOL, "the message does not decompress");
+    while (grpc_byte_buffer_reader_next(&reader, &slice)) {
+        buf_add(to, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
+        grpc_slice_unref(slice);
+    }
+    grpc_byte_buffer_reader_destroy(&reader);
+    if (to->error != 0)
+        return err_set(err, to->error, "the answer: %s", err_name(to->error));
+    return 0;
+}
+
+static void call_free(struct rpc_call *call)
+{
+    for (size_t i = 0; i < call->req->nmetadata; i++) {
+        grpc_slice_unref(call->headers[i].key);
+        grpc_slice_unref(call->headers[i].value);
+    }
+    free(call->headers);
+    grpc_metadata_array_destroy(&call->initial);
+    grpc_metadata_array_destroy(&call->trailing);
+    grpc_byte_buffer_destroy(call->request);
+    grpc_byte_buffer_destroy(call->answer);
+    grpc_slice_unref(call->details);
+    if (call->call != NULL)
+        grpc_call_unref(call->call);
+    free(call);
+}
+
+static struct str slice_view(grpc_slice slice)
+{
+    return (struct str){
+        (const char *)GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice)};
+}
+
+static void call_end(struct rpc_call *call)
+{
+    struct rpc_req *req = call->req;
+    struct err err;
+
+    err_clear(&err);
+    req->status = (int)call->status;
+    if (call->status != GRPC_STATUS_OK)
+        rpc_status_err(req->status, slice_view(call->details), &err);
+    else
+        copy_answer(call->answer, &req->answer, &err);
+    list_remove(&call->pending);
+    call_free(call);
+    req->call = NULL;
+    op_finish(&req->op, &err);
+}
+
+/* --- the bridge -------------------------------------------------------- */
+
+/* The list's order is the order of completion; `call` NULL: no more come. */
+static void hand_over(struct rpc_channel *c, struct rpc_call *call)
+{
+    bool was_empty;
+
+    uv_mutex_lock(&c->lock);
+    was_empty = list_empty(&c->completed);
+    if (call != NULL)
+        list_push(&c->completed, &call->completed);
+    else
+        c->bridge_ended = true;
+    uv_mutex_unlock(&c->lock);
+    if (was_empty || call == NULL)
+        uv_async_send(&c->wake);
+}
+
+static void bridge_main(void *arg)
+{
+    struct rpc_channel *c = arg;
+
+    for (;;) {
+        grpc_event event = grpc_completion_queue_next(
+            c->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+
+        if (event.type == GRPC_QUEUE_SHUTDOWN)
+            break;
+        if (event.type == GRPC_OP_COMPLETE)
+            hand_over(c, event.tag);
+    }
+    hand_over(c, NULL);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct rpc_channel *c = container_of(handle, struct rpc_channel, wake);
+
+    uv_mutex_destroy(&c->lock);
+    free(c);
+    grpc_shutdown();
+}
+
+static void bridge_join(struct rpc_channel *c)
+{
+    uv_thread_join(&c->bridge);
+    grpc_completion_queue_destroy(c->queue);
+    uv_close((uv_handle_t *)&c->wake, on_closed);
+}
+
+/* Nothing is pending: the queue is empty, so its shutdown ends the bridge. */
+static void bridge_stop(struct rpc_channel *c)
+{
+    grpc_channel_destroy(c->channel);
+    grpc_completion_queue_shutdown(c->queue);
+}
+
+static void settle(struct rpc_channel *c)
+{
+    if (!list_empty(&c->pending))
+        return;
+    if (c->closing)
+        bridge_stop(c);
+    else
+        uv_unref((uv_handle_t *)&c->wake);
+}
+
+/* Wake-ups coalesce, so each takes all there is; dispatch needs no lock. */
+static void on_wake(uv_async_t *wake)
+{
+    struct rpc_channel *c = container_of(wake, struct rpc_channel, wake);
+    struct list now;
+    struct list *node;
+    bool ended;
+
+    list_init(&now);
+    uv_mutex_lock(&c->lock);
+    list_splice(&now, &c->completed);
+    ended = c->bridge_ended;
+    uv_mutex_unlock(&c->lock);
+    if (ended) {
+        bridge_join(c);
+        return;
+    }
+    if (list_empty(&now))
+        return;
+    while ((node = list_pop(&now)) != NULL)
+        call_end(container_of(node, struct rpc_call, completed));
+    settle(c);
+}
+
+/* --- the channel ------------------------------------------------------- */
+
+/*
+ * c-ares, the library's other resolver, leaks a little at shutdown; and the
+ * library's log lines on standard error say nothing that a status does not.
+ * Whoever sets the variables knows why, so they are left alone then.
+ */
+static void set_environment(void)
+{
+    setenv("GRPC_DNS_RESOLVER", "native", 0);
+    setenv("GRPC_VERBOSITY", "NONE", 0);
+}
+
+/* Threads inherit the mask: signals stay with the loop's thread. */
+static void block_signals(sigset_t *before)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+static grpc_arg int_arg(const char *key, int value)
+{
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+
+    arg.value.integer = value;
+    return arg;
+}
+
+static int channel_open(
+    struct rpc_channel *c, const struct rpc_options *o, struct err *err)
+{
+    grpc_arg args[] = {
+        int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->max_message_bytes),
+        int_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, o->max_message_bytes),
+        int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
+        int_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
+        int_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS),
+        int_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS),
+        int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+        int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+    };
+    grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
+    grpc_channel_credentials *credentials =
+        o->use_tls ? grpc_ssl_credentials_create(o->root_pem, NULL, NULL, NULL)
+                   : grpc_insecure_credentials_create();
+
+    if (credentials == NULL)
+        return err_set(err, ERR_CONFIG, "no root certificates for TLS");
+    c->max_message_bytes = o->max_message_bytes;
+    c->channel = grpc_channel_create(o->target, credentials, &list);
+    grpc_channel_credentials_release(credentials);
+    return 0;
+}
+
+static int bridge_start(struct rpc_channel *c, struct err *err)
+{
+    int rc;
+
+    c->queue = grpc_completion_queue_create_for_next(NULL);
+    rc = uv_thread_create(&c->bridge, bridge_main, c);
+    if (rc < 0)
+        return err_set(err, ERR_INTERNAL, "a thread: %s", uv_strerror(rc));
+    return 0;
+}
+
+/* Undoes what a failed start has done; no bridge runs. */
+static void abandon(struct rpc_channel *c)
+{
+    if (c->queue != NULL) {
+        grpc_completion_queue_shutdown(c->queue);
+        grpc_completion_queue_destroy(c->queue);
+    }
+    if (c->channel != NULL)
+        grpc_channel_destroy(c->channel);
+    uv_close((uv_handle_t *)&c->wake, on_closed);
+}
+
+static int channel_start(
+    struct rpc_channel *c, const struct rpc_options *options, struct err *err)
+{
+    int rc = channel_open(c, options, err);
+
+    if (rc == 0)
+        rc = bridge_start(c, err);
+    if (rc < 0)
+        abandon(c);
+    return rc;
+}
+
+static struct rpc_channel *channel_new(struct loop *loop, struct err *err)
+{
+    struct rpc_channel *c = calloc(1, sizeof(*c));
+    int rc;
+
+    if (c == NULL)
+        abort();
+    rc = uv_async_init(&loop->uv, &c->wake, on_wake);
+    if (rc < 0) {
+        err_set(err, ERR_INTERNAL, "uv_async_init: %s", uv_strerror(rc));
+        free(c);
+        return NULL;
+    }
+    uv_unref((uv_handle_t *)&c->wake);
+    if (uv_mutex_init(&c->lock) != 0)
+        abort();
+    c->loop = loop;
+    list_init(&c->pending);
+    list_init(&c->completed);
+    return c;
+}
+
+int rpc_channel_init(struct rpc_channel **out, struct loop *loop,
+    const struct rpc_options *options, struct err *err)
+{
+    struct rpc_channel *c = channel_new(loop, err);
+    sigset_t before;
+    int rc;
+
+    if (c == NULL)
+        return ERR_INTERNAL;
+    set_environment();
+    block_signals(&before);
+    grpc_init();
+    rc = channel_start(c, options, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc < 0)
+        return rc;
+    *out = c;
+    return 0;
+}
+
+void rpc_channel_close(struct rpc_channel *c)
+{
+    assert(!c->closing);
+    c->closing = true;
+    uv_ref((uv_handle_t *)&c->wake);
+    list_for_each (node, &c->pending)
+        op_cancel(&container_of(node, struct rpc_call, pending)->req->op);
+    settle(c);
+}
+
+/* --- a call's beginning ------------------------------------------------ */
+
+static void call_cancel(struct op *op)
+{
+    struct rpc_req *req = container_of(op, struct rpc_req, op);
+
+    grpc_call_cancel(req->call->call, NULL);
+}
+
+static grpc_slice copied(struct str s)
+{
+    return grpc_slice_from_copied_buffer(s.p, s.len);
+}
+
+/* Everything is copied: the library may hold on to it past the callback. */
+static struct rpc_call *call_new(struct rpc_req *req)
+{
+    struct rpc_call *call = calloc(1, sizeof(*call));
+    grpc_slice body = copied(req->request);
+
+    if (call == NULL)
+        abort();
+    call->req = req;
+    list_init(&call->pending);
+    list_init(&call->completed);
+    call->headers = calloc(req->nmetadata + 1, sizeof(*call->headers));
+    if (call->headers == NULL)
+        abort();
+    for (size_t i = 0; i < req->nmetadata; i++) {
+        call->headers[i].key = copied(str_of(req->metadata[i].key));
+        call->headers[i].value = copied(req->metadata[i].value);
+    }
+    call->request = grpc_raw_byte_buffer_create(&body, 1);
+    grpc_slice_unref(body);
+    grpc_metadata_array_init(&call->initial);
+    grpc_metadata_array_init(&call->trailing);
+    call->details = grpc_empty_slice();
+    return call;
+}
+
+static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue,
+    const struct rpc_req *req)
+{
+    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+        gpr_time_from_millis(req->timeout_ms, GPR_TIMESPAN));
+    grpc_slice method = copied(str_of(req->method));
+    grpc_call *call = grpc_channel_create_call(channel, NULL,
+        GRPC_PROPAGATE_DEFAULTS, queue, method, NULL, deadline, NULL);
+
+    grpc_slice_unref(method);
+    return call;
+}
+
+/* One batch for the whole call, so one completion: its tag is the call. */
+static grpc_call_error call_start(struct rpc_call *call)
+{
+    grpc_op ops[6] = {
+        {.op = GRPC_OP_SEND_INITIAL_METADATA},
+        {.op = GRPC_OP_SEND_MESSAGE},
+        {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
+        {.op = GRPC_OP_RECV_INITIAL_METADATA},
+        {.op = GRPC_OP_RECV_MESSAGE},
+        {.op = GRPC_OP_RECV_STATUS_ON_CLIENT},
+    };
+
+    ops[0].data.send_initial_metadata.count = call->req->nmetadata;
+    ops[0].data.send_initial_metadata.metadata = call->headers;
+    ops[1].data.send_message.send_message = call->request;
+    ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
+    ops[4].data.recv_message.recv_message = &call->answer;
+    ops[5].data.recv_status_on_client.trailing_metadata = &call->trailing;
+    ops[5].data.recv_status_on_client.status = &call->status;
+    ops[5].data.recv_status_on_client.status_details = &call->details;
+    return grpc_call_start_batch(call->call, ops, 6, call, NULL);
+}
+
+int rpc_call(struct rpc_channel *c, struct rpc_req *req)
+{
+    struct rpc_call *call;
+    grpc_call_error rc;
+
+    assert(req->timeout_ms > 0);
+    if (c->closing)
+        return err_set(&req->op.err, ERR_CANCELED, "the channel is closing");
+    buf_init(&req->answer, (size_t)c->max_message_bytes);
+    call = call_new(req);
+    call->call = make_call(c->channel, c->queue, req);
+    rc = call_start(call);
+    if (rc != GRPC_CALL_OK) {
+        call_free(call);
+        return err_set(&req->op.err, ERR_INVALID, "the call does not start: %s",
+            grpc_call_error_to_string(rc));
+    }
+    req->call = call;
+    req->status = GRPC_STATUS_UNKNOWN;
+    list_push(&c->pending, &call->pending);
+    uv_ref((uv_handle_t *)&c->wake);
+    op_begin(&req->op, &c->loop->ready, call_cancel);
+    return 0;
+}
+
+void rpc_req_clear(struct rpc_req *req)
+{
+    buf_free(&req->answer);
+}
