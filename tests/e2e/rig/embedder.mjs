@@ -2,8 +2,11 @@
 // is asked, and fails as the test says.
 
 import { createHash } from 'node:crypto';
+import { base64Of } from '../../../examples/embedder/vector.mjs';
 import { listen } from './http.mjs';
 import { sleep } from './wait.mjs';
+
+export { vectorOf as wordVector } from '../../../examples/embedder/vector.mjs';
 
 const DEFAULT_DIMENSIONS = 1536;
 
@@ -40,7 +43,8 @@ function generator(seed) {
  * options.token        the Bearer token to insist on
  * options.latencyMs    a request takes so long
  * options.maxInFlight  more requests at a time than that are answered 429
- * options.vectorOf     (text, dimensions) -> vector, instead of the one above
+ * options.vectorOf     (text, dimensions) -> vector, instead of the one above;
+ *                      `wordVector` makes similar texts similar
  * options.limits       { inputs, tokens, tokensPerInput } instead of LIMITS
  * options.port         instead of any free one
  */
@@ -228,12 +232,9 @@ function brokenRule({ inputs, model }, limits) {
     ? `requested ${sum} tokens, max ${limits.tokens} per request` : undefined;
 }
 
-/** JSON has no NaN; as base64 it passes. */
+/** As numbers, NaN turns into null; as base64 it passes. */
 function encoded(vector, format) {
-  if (format !== 'base64') return Array.from(vector);
-  const bytes = Buffer.alloc(vector.length * 4);
-  vector.forEach((value, i) => bytes.writeFloatLE(value, i * 4));
-  return bytes.toString('base64');
+  return format === 'base64' ? base64Of(vector) : Array.from(vector);
 }
 
 function error(status, message, code = null, headers = {}) {

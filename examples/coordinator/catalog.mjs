@@ -1,0 +1,114 @@
+// The services of the demo: their records, and how each words its answer.
+
+import { articles } from './records/articles.mjs';
+import { assessments } from './records/assessments.mjs';
+import { labs } from './records/labs.mjs';
+import { lessons } from './records/lessons.mjs';
+import { reports } from './records/reports.mjs';
+import { cascade } from './envelope.mjs';
+
+/**
+ * items    the records
+ * changed  the field with the instant of the last change
+ * answer   (request, page) -> RouteResponse, no two services alike
+ */
+const services = {
+  'assessment-service': {
+    items: assessments(),
+    changed: 'updated_at',
+    answer: (request, { items, page, limit, total }) =>
+      cascade(request, [{
+        service: 'assessment-service',
+        data: { items, page, limit, total },
+      }]),
+  },
+  'devlab-service': {
+    items: labs(),
+    changed: 'updated_at',
+    answer: (request, { items, page, hasMore }) =>
+      plain(request, 'devlab-service',
+        { data: { items, page, has_more: hasMore } }),
+  },
+  'managementreporting-service': {
+    items: reports(),
+    changed: 'generated_at',
+    answer: (request, { items, total }) =>
+      plain(request, 'managementreporting-service',
+        { success: true, data: items }, { total: String(total) }),
+  },
+  'course-builder-service': {
+    items: lessons(),
+    changed: 'published_at',
+    answer: (request, { items }) =>
+      plain(request, 'course-builder-service', items),
+  },
+  'knowledge-base': {
+    items: articles(),
+    changed: 'updated_at',
+    answer: (request, { items }) =>
+      cascade(request, [{ service: 'knowledge-base', data: items }]),
+  },
+};
+
+const DEFAULT_LIMIT = 1000;
+
+export const names = Object.keys(services);
+
+export const counts = () => Object.fromEntries(
+  names.map((name) => [name, services[name].items.length]));
+
+/** An answer without the cascade around it. */
+function plain(request, service, document, fields = {}) {
+  const response = cascade(request, [{ service }]);
+  return {
+    ...response,
+    normalized_fields: { ...response.normalized_fields, ...fields },
+    envelope_json: JSON.stringify(document),
+  };
+}
+
+/** Answers a request: { response, note }, the note for the log. */
+export function route(request) {
+  const { target_service: name, page: number, limit, since } =
+    request.metadata;
+  if (!Object.hasOwn(services, name)) {
+    return {
+      response: cascade(request, [{ service: name, error: 'fetch failed' }]),
+      note: 'no such service',
+    };
+  }
+  const page = pageOf(services[name], Number(number) || 1,
+    Number(limit) || DEFAULT_LIMIT, since);
+  return {
+    response: services[name].answer(request, page),
+    note: `${page.items.length} of ${page.total} items`,
+  };
+}
+
+function pageOf({ items, changed }, page, limit, since) {
+  const wanted = since === undefined ? items
+    : items.filter((item) => new Date(item[changed]) >= new Date(since));
+  const end = page * limit;
+  return {
+    items: wanted.slice(end - limit, end),
+    page,
+    limit,
+    total: wanted.length,
+    hasMore: end < wanted.length,
+  };
+}
+
+/** Revises the first so many records of a service; says how many it did. */
+export function edit(name, count) {
+  if (!Object.hasOwn(services, name)) return 0;
+  const { items, changed } = services[name];
+  const chosen = items.slice(0, count);
+  for (const item of chosen) {
+    item.revision++;
+    item.title = `${item.title.replace(/, revision \d+$/, '')}, `
+      + `revision ${item.revision}`;
+    item[changed] = typeof item[changed] === 'number'
+      ? Date.now() : new Date().toISOString();
+  }
+  return chosen.length;
+}
