@@ -20,25 +20,26 @@
 
 /* All borrowed until the callback. */
 struct run_options {
-    const char *trigger;   /* "cli", "http", "schedule", "startup" */
-    const char *kind;      /* "daily", "batch", "incremental" */
+    const char *trigger; /* "cli", "http", "schedule", "startup" */
+    const char *kind;    /* "daily", "batch", "incremental" */
     const char *tenant;
     const char **services; /* nservices names; 0: ask the port */
     size_t nservices;
     const char *since; /* ISO-8601; NULL: none */
     struct embedding_id embedding;
-    int limit;       /* items a page */
-    int chunk_size;  /* items a chunk */
-    int workers;     /* embedding slots */
-    int max_pages;   /* a service */
-    int max_tokens;  /* a text; longer ones are split */
-    int tries;       /* of a page, an embedding, a store */
+    int limit;      /* items a page */
+    int chunk_size; /* items a chunk */
+    int workers;    /* embedding slots */
+    int max_pages;  /* a service */
+    int max_tokens; /* a text; longer ones are split */
+    int tries;      /* of a page, an embedding, a store */
     int retry_base_ms;
 };
 
 struct run_req {
-    /* err: why nothing ran (ERR_ALREADY_RUNNING, the ledger is down, ...);
-     * success says only that the run was carried out: see result. */
+    /* err: why nothing ran (ERR_ALREADY_RUNNING, the ledger is down, ...).
+     * Success, and ERR_CANCELED after op_cancel(), say only that the run
+     * has come to its end: see result. */
     struct op op;
     struct run_options options;
     struct run_result result; /* out; memory: run_req_clear() */

@@ -1,0 +1,92 @@
+/*
+ * A chunk: up to chunk_size changed items of one page, embedded and then
+ * stored in one statement.
+ *
+ *   EMBED <-> EMBED_WAIT      a request is under way / waits to be repeated
+ *     |                       (these two hold an embedding slot)
+ *   TURN                      has its vectors, the page before has not
+ *     |                       committed yet
+ *   STORE <-> STORE_WAIT      the statement is under way / waits
+ *     |
+ *   DONE                      items say how they ended; chunk->err says
+ *                             whether something else went wrong
+ *
+ * Embedding works through ranges of texts. A range the provider refuses is
+ * halved until the bad text is alone; its item fails, the rest goes on. A
+ * text that is too long for the model is cut in two. When nothing of the
+ * chunk could be embedded and two items failed with the same words, the fault
+ * is the request's and not the items': chunk->err is ERR_CONFIG and no item
+ * is blamed. Storing works through ranges of items in the same way.
+ */
+#ifndef SYNC_CHUNK_H
+#define SYNC_CHUNK_H
+
+#include "sync/page.h"
+#include "sync/ranges.h"
+
+enum chunk_state {
+    CHUNK_EMBED,
+    CHUNK_EMBED_WAIT,
+    CHUNK_TURN,
+    CHUNK_STORE,
+    CHUNK_STORE_WAIT,
+    CHUNK_DONE
+};
+
+/* One text to embed: a piece of an item. */
+struct chunk_text {
+    struct str text; /* borrowed from the item */
+    size_t member;   /* index into chunk->members */
+    float *vector;   /* in the arena; NULL until it came */
+};
+
+/* What was learned from refusals, to tell a bad item from a bad request. */
+struct chunk_verdict {
+    size_t answered; /* texts that were embedded */
+    size_t refused;  /* texts refused alone */
+    bool same_words; /* all of them with first.msg */
+    struct err first;
+};
+
+struct chunk {
+    struct list link;   /* in page->chunks */
+    struct page *page;  /* borrowed; the parent */
+    struct pipeline *p; /* borrowed */
+    struct arena arena; /* texts, vectors, rows */
+    enum chunk_state state;
+    bool canceled;
+    struct page_item **members; /* nmembers, borrowed from the page */
+    size_t nmembers;
+    struct chunk_text *texts; /* ntexts, by member, then piece */
+    size_t ntexts, texts_size;
+    struct ranges ranges; /* what is left to embed, then to store */
+    struct range range;   /* the one under way */
+    float *vectors;       /* for the request under way */
+    size_t vectors_size;  /* floats */
+    struct chunk_verdict verdict;
+    struct retry retry;
+    struct embed_req embed;
+    struct store_req store;
+    struct err err; /* why items without an outcome have none */
+};
+
+/*
+ * Takes `members` (an array that outlives the chunk) and starts. The page
+ * hears of the end in page_chunk_done(), at the latest when canceled.
+ */
+void chunk_start(
+    struct page *page, struct page_item **members, size_t nmembers);
+
+/* The page before has committed: a chunk in TURN goes on. */
+void chunk_turn(struct chunk *c);
+
+/*
+ * Ends what is under way, whatever it is; page_chunk_done() still comes, and
+ * for a chunk in TURN at once.
+ */
+void chunk_cancel(struct chunk *c);
+
+/* By page_chunk_done() only. */
+void chunk_free(struct chunk *c);
+
+#endif

@@ -1,0 +1,293 @@
+/*
+ * Happy path: fetch -> render -> compare -> drain -> seal; the header draws
+ * it. Fetching, understanding and rendering are here, the comparison is in
+ * page_compare.c, the end in page_seal.c.
+ *
+ * Failures: transient ones of fetch, lookup and checkpoint are tried again in
+ * place; what is left goes to page->err, and the page ends.
+ *
+ * Cancel: page_fail(.., true) cancels what is under way; the callback of that
+ * ends the page. Close: the service frees it in DONE, when nothing of it is
+ * pending.
+ */
+#include "sync/page_busy.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    PAGE_ARENA_BYTES = 512 * 1024 * 1024,
+    TEXT_BYTES = 64 * 1024 * 1024, /* most that one item may render to */
+    SLICE_ITEMS = 128              /* rendered in one turn of the loop */
+};
+
+#define TO(state) (1u << (state))
+
+/* The moves the header draws; every state may end in DONE. */
+static const unsigned page_moves[] = {
+    [PAGE_FETCH] = TO(PAGE_FETCH_WAIT) | TO(PAGE_RENDER),
+    [PAGE_FETCH_WAIT] = TO(PAGE_FETCH),
+    [PAGE_RENDER] = TO(PAGE_READY),
+    [PAGE_READY] = TO(PAGE_LOOKUP) | TO(PAGE_DRAIN),
+    [PAGE_LOOKUP] = TO(PAGE_LOOKUP_WAIT) | TO(PAGE_DRAIN),
+    [PAGE_LOOKUP_WAIT] = TO(PAGE_LOOKUP),
+    [PAGE_DRAIN] = TO(PAGE_SEAL),
+    [PAGE_SEAL] = TO(PAGE_SEAL_WAIT),
+    [PAGE_SEAL_WAIT] = TO(PAGE_SEAL),
+};
+
+void page_move(struct page *page, enum page_state to)
+{
+    assert(page->state != PAGE_DONE);
+    assert(to == PAGE_DONE || page_moves[page->state] & TO(to));
+    page->state = to;
+    page->ctx->kick(page->ctx->arg);
+}
+
+void page_log(const struct page *page, enum log_level level, const char *text)
+{
+    struct log_ctx ctx = {.run = page->ctx->p->run_id,
+        .service = page->ctx->service,
+        .page = page->number};
+
+    log_write(level, &ctx, "%s", text);
+}
+
+static void note_retry(struct page *page, const struct err *err)
+{
+    page_log(page, LOG_WARN, err->msg);
+    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_RETRY,
+                                     .service = page->ctx->service,
+                                     .page = page->number,
+                                     .err = err});
+}
+
+bool page_retry(
+    struct page *page, const struct err *err, enum page_state wait, op_cb done)
+{
+    if (page->failed ||
+        !retry_start(&page->busy->retry, page->ctx->p, err, done))
+        return false;
+    note_retry(page, err);
+    page_move(page, wait);
+    return true;
+}
+
+/* Fetching */
+
+static void on_fetched(struct op *op);
+
+static void fetch_submit(struct page *page)
+{
+    const struct ports *ports = page->ctx->p->ports;
+    struct page_req *req = &page->busy->fetch;
+
+    arena_free(&page->busy->answer);
+    *req = (struct page_req){.arena = &page->busy->answer,
+        .service = page->ctx->service,
+        .tenant = page->ctx->p->options->tenant,
+        .since = page->ctx->since,
+        .page = page->number,
+        .limit = page->limit};
+    op_init(&req->op, on_fetched);
+    pipeline_submit(
+        page->ctx->p, ports->fetch_page(ports->world, req), &req->op);
+}
+
+static void on_fetch_waited(struct op *op)
+{
+    struct page *page = page_of_timer(op);
+
+    if (page->failed) {
+        page_finish(page);
+        return;
+    }
+    page_move(page, PAGE_FETCH);
+    fetch_submit(page);
+}
+
+static void fetch_failed(struct page *page, const struct err *err)
+{
+    if (page_retry(page, err, PAGE_FETCH_WAIT, on_fetch_waited))
+        return;
+    page->too_large = err->code == ERR_TOO_LARGE;
+    page->view = (struct page_view){.items = NULL};
+    page_fail(page, err, false);
+    page_finish(page);
+}
+
+/* The same items again would go on for ever. */
+static int check_progress(struct page *page, struct err *err)
+{
+    struct page_mark *last = &page->ctx->last;
+    const struct page_view *view = &page->view;
+
+    if (view->n > 0 && last->number != 0 && last->n == view->n &&
+        memcmp(last->digest, view->digest, SHA256_BYTES) == 0)
+        return err_set(
+            err, ERR_REPEATED, "source repeats page %d", last->number);
+    last->number = page->number;
+    last->n = view->n;
+    memcpy(last->digest, view->digest, SHA256_BYTES);
+    return 0;
+}
+
+static int understand(struct page *page, struct err *err)
+{
+    struct page_work *busy = page->busy;
+    int rc = envelope_read(
+        &busy->fetch, page->ctx->schema, &page->arena, &page->view, err);
+
+    if (rc < 0)
+        return rc;
+    rc = check_progress(page, err);
+    if (rc < 0)
+        return rc;
+    page->bytes = busy->fetch.envelope_json.len;
+    page->counts.replaced += page->view.replaced;
+    page->items =
+        arena_calloc(&page->arena, page->view.n, sizeof(*page->items));
+    if (page->items == NULL ||
+        strmap_init(&page->ids, &page->arena, page->view.n) < 0)
+        return err_set(
+            err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
+    return 0;
+}
+
+static void render_slice(struct page *page);
+
+static void on_fetched(struct op *op)
+{
+    struct page_work *busy = container_of(op, struct page_work, fetch.op);
+    struct page *page = busy->page;
+    struct err err = op->err;
+
+    if (err.code == 0 && page->failed)
+        err = page->err;
+    if (err.code == 0)
+        understand(page, &err);
+    if (err.code != 0) {
+        fetch_failed(page, &err);
+        return;
+    }
+    arena_free(&busy->answer);
+    busy->retry.tries = 0;
+    page_move(page, PAGE_RENDER);
+    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
+                                     .service = page->ctx->service,
+                                     .page = page->number});
+    render_slice(page);
+}
+
+/* Rendering */
+
+static const char *keep_reason(struct page *page, const struct err *err)
+{
+    struct str copy = arena_dup(&page->arena, str_of(err->msg));
+
+    return copy.p == NULL ? err_name(err->code) : copy.p;
+}
+
+/* Of two items with one id the later wins. */
+static void take_id(struct page *page, size_t index)
+{
+    bool found;
+    size_t *last =
+        strmap_put(&page->ids, page->items[index].item.content_id, &found);
+
+    if (found)
+        page->items[*last].outcome = ITEM_COLLISION;
+    *last = index;
+}
+
+static int render_item(struct page *page, size_t index, struct err *err)
+{
+    struct page_item *it = &page->items[index];
+    int rc;
+
+    it->value = page_view_item(&page->view, index);
+    rc = item_render(page->ctx->schema, it->value, &page->arena,
+        &page->busy->scratch, &it->item, err);
+    page->counts.nuls_dropped += it->item.nuls;
+    page->counts.replaced += it->item.replaced;
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc < 0) {
+        it->outcome = ITEM_FAILED;
+        it->reason = keep_reason(page, err);
+        return 0;
+    }
+    take_id(page, index);
+    return 0;
+}
+
+static void on_slice(struct op *op)
+{
+    render_slice(page_of_timer(op));
+}
+
+static void render_slice(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    struct err err = {.code = 0};
+    size_t end = busy->rendered + SLICE_ITEMS;
+
+    while (busy->rendered < page->view.n && busy->rendered < end &&
+           !page->failed) {
+        if (render_item(page, busy->rendered, &err) < 0) {
+            page_fail(page, &err, false);
+            break;
+        }
+        busy->rendered++;
+    }
+    if (page->failed) {
+        page_finish(page);
+    } else if (busy->rendered == page->view.n) {
+        buf_free(&busy->scratch);
+        page_move(page, PAGE_READY);
+    } else {
+        page_later(page, on_slice);
+    }
+}
+
+void page_later(struct page *page, op_cb done)
+{
+    struct pipeline *p = page->ctx->p;
+    struct timer_req *timer = &page->busy->retry.timer;
+
+    op_init(&timer->op, done);
+    pipeline_submit(p, p->ports->timer(p->ports->world, timer, 0), &timer->op);
+}
+
+/* Life */
+
+struct page *page_start(struct page_context *ctx, int number, int limit)
+{
+    struct page *page = calloc(1, sizeof(*page));
+    struct page_work *busy = calloc(1, sizeof(*busy));
+
+    if (page == NULL || busy == NULL)
+        abort();
+    page->ctx = ctx;
+    page->busy = busy;
+    busy->page = page;
+    page->number = number;
+    page->limit = limit;
+    page->state = PAGE_FETCH;
+    arena_init(&page->arena, PAGE_ARENA_BYTES);
+    arena_init(&busy->answer, PAGE_ARENA_BYTES);
+    buf_init(&busy->scratch, TEXT_BYTES);
+    list_init(&page->chunks);
+    fetch_submit(page);
+    return page;
+}
+
+void page_free(struct page *page)
+{
+    assert(page->state == PAGE_DONE && list_empty(&page->chunks));
+    buf_free(&page->busy->scratch);
+    arena_free(&page->busy->answer);
+    arena_free(&page->arena);
+    free(page->busy);
+    free(page);
+}

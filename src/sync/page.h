@@ -1,0 +1,156 @@
+/*
+ * A page: fetched, understood, rendered, compared with what is stored, then
+ * drained chunk by chunk and checkpointed.
+ *
+ *   FETCH <-> FETCH_WAIT    one coordinator call at a time
+ *     |
+ *   RENDER                  item by item, a slice a turn of the loop
+ *     |
+ *   READY                   waits for page_compare(): the page before must
+ *     |                     know first which ids it writes
+ *   LOOKUP <-> LOOKUP_WAIT  the stored hashes, in one query
+ *     |
+ *   DRAIN                   chunks run; the service starts them
+ *     |
+ *   SEAL <-> SEAL_WAIT      the checkpoint: all chunks have committed and it
+ *     |                     is this page's turn
+ *   DONE                    page->err says how it ended; page->counts adds up
+ *
+ * A page that fails ends in DONE too; what its chunks stored stays stored,
+ * and items without an outcome are counted as failed.
+ */
+#ifndef SYNC_PAGE_H
+#define SYNC_PAGE_H
+
+#include "base/strmap.h"
+#include "sync/envelope.h"
+#include "sync/pipeline.h"
+
+struct chunk;
+struct page;
+
+enum page_state {
+    PAGE_FETCH,
+    PAGE_FETCH_WAIT,
+    PAGE_RENDER,
+    PAGE_READY,
+    PAGE_LOOKUP,
+    PAGE_LOOKUP_WAIT,
+    PAGE_DRAIN,
+    PAGE_SEAL,
+    PAGE_SEAL_WAIT,
+    PAGE_DONE
+};
+
+/* How an item of the page ended. */
+enum outcome {
+    ITEM_OPEN, /* not yet */
+    ITEM_UNCHANGED,
+    ITEM_COLLISION, /* a later item of the page has its id */
+    ITEM_STORED,
+    ITEM_FAILED
+};
+
+/* What is different from the stored rows. */
+enum change { CHANGE_NONE, CHANGE_ROW, CHANGE_TEXT };
+
+struct page_item {
+    struct item item;
+    yyjson_val *value; /* as it came */
+    enum outcome outcome;
+    enum change change;
+    size_t stored_pieces; /* rows found */
+    bool uncertain;       /* the page before may have written it meanwhile */
+    const char *reason;   /* of a dead letter; NULL: none */
+};
+
+/* What the last understood page looked like: a source that repeats itself
+ * would never end. */
+struct page_mark {
+    int number; /* 0: no page yet */
+    size_t n;
+    uint8_t digest[SHA256_BYTES];
+};
+
+/* What a service tells its pages; all borrowed. */
+struct page_context {
+    struct pipeline *p;
+    const struct schema *schema;
+    const struct scope *scope;
+    const char *service;   /* registered name */
+    const char *since;     /* NULL: everything */
+    struct page_mark last; /* kept by the pages */
+    /* A page has moved on. Only notes it down for a later turn of the loop,
+     * so that pages and chunks may call it anywhere. */
+    void (*kick)(void *arg);
+    void *arg;
+};
+
+struct page {
+    struct page_context *ctx; /* borrowed from the service */
+    struct arena arena;
+    enum page_state state;
+    int number, limit; /* as asked for */
+    struct page_view view;
+    struct page_item *items; /* view.n */
+    struct page_item **work; /* nwork changed items: texts, then rows */
+    size_t nwork, cursor;    /* work before cursor is in chunks */
+    struct strmap ids;       /* content id -> index of its last item */
+    struct list chunks;      /* of struct chunk.link: started, not done */
+    bool has_turn, failed, too_large;
+    struct counts counts;   /* complete in DONE */
+    struct err err;         /* code 0: sealed */
+    size_t bytes;           /* of the answer */
+    struct page_work *busy; /* requests and their memory */
+};
+
+/* Starts fetching. */
+struct page *page_start(struct page_context *ctx, int number, int limit);
+
+/*
+ * READY -> LOOKUP. `before` (NULL: none) is the page ahead of this one; ids
+ * that it writes and has not committed count as changed here.
+ */
+void page_compare(struct page *page, const struct page *before);
+
+/* In DRAIN: is there an item that no chunk has taken yet? */
+bool page_has_work(const struct page *page);
+
+/* In DRAIN, with work: starts the next chunk. */
+void page_start_chunk(struct page *page);
+
+/* Would the next chunk need an embedding slot? */
+bool page_next_embeds(const struct page *page);
+
+/* The page before has committed, or there was none. */
+void page_give_turn(struct page *page);
+
+/* In DRAIN: no chunk is left, and none will be started. */
+bool page_is_drained(const struct page *page);
+
+/*
+ * In DRAIN, drained, with the turn: writes the checkpoint and the dead
+ * letters, or when the page has failed the letters alone. `total` is the
+ * service's count up to the page before, `next_limit` the limit in force.
+ */
+void page_seal(struct page *page, const struct counts *total, int next_limit);
+
+/*
+ * The page cannot be completed, for the reason given (the first one counts).
+ * It starts no further chunk; with `cancel`, also ends what is under way.
+ */
+void page_fail(struct page *page, const struct err *err, bool cancel);
+
+/* A chunk of the page is through; frees it. */
+void page_chunk_done(struct page *page, struct chunk *chunk);
+
+/* New dead letters of a sealed page: those not known before. */
+uint64_t page_new_letters(const struct page *page);
+
+/* The first item of the page that failed; NULL: none. */
+const struct page_item *page_first_failure(const struct page *page);
+
+/* Only in DONE. */
+void page_free(struct page *page);
+
+#endif

@@ -1,0 +1,41 @@
+/* What the files of the page share among themselves. */
+#ifndef SYNC_PAGE_BUSY_H
+#define SYNC_PAGE_BUSY_H
+
+#include "sync/page.h"
+
+/* The page's requests, one of which is under way at a time. */
+struct page_work {
+    struct page *page;   /* borrowed; the owner */
+    struct arena answer; /* of the fetch; freed once understood */
+    struct page_req fetch;
+    struct lookup_req lookup;
+    struct checkpoint_req seal;
+    struct retry retry;
+    struct buf scratch;      /* for rendering */
+    size_t rendered;         /* items rendered so far */
+    struct page_item **open; /* looked up, in the order of lookup.ids */
+    struct counts so_far;    /* the service's, this page's included */
+};
+
+static inline struct page *page_of_timer(struct op *op)
+{
+    return container_of(op, struct page_work, retry.timer.op)->page;
+}
+
+/* Moves, asserted against the header's drawing, and tells the service. */
+void page_move(struct page *page, enum page_state to);
+
+/* Counts every item out and moves to DONE. */
+void page_finish(struct page *page);
+
+/* Waits in state `wait` when *err is worth another try. */
+bool page_retry(
+    struct page *page, const struct err *err, enum page_state wait, op_cb done);
+
+/* Calls back in a later turn of the loop; uses the retry timer. */
+void page_later(struct page *page, op_cb done);
+
+void page_log(const struct page *page, enum log_level level, const char *text);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * READY -> LOOKUP -> DRAIN: the ids of the page are looked up in one query,
+ * and each item is unchanged, or its row or its text has changed. The query
+ * sees nothing of what the page before is still writing: its ids count as
+ * changed.
+ */
+#include "sync/page_busy.h"
+
+#include <assert.h>
+
+static void on_looked_up(struct op *op);
+
+static void lookup_submit(struct page *page)
+{
+    const struct ports *ports = page->ctx->p->ports;
+    struct lookup_req *req = &page->busy->lookup;
+
+    op_init(&req->op, on_looked_up);
+    pipeline_submit(page->ctx->p, ports->lookup(ports->world, req), &req->op);
+}
+
+static int collect_open(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
+    size_t n = 0;
+
+    busy->open = arena_calloc(&page->arena, page->view.n, sizeof(*busy->open));
+    page->work = arena_calloc(&page->arena, page->view.n, sizeof(*page->work));
+    if (ids == NULL || busy->open == NULL || page->work == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < page->view.n; i++) {
+        if (page->items[i].outcome != ITEM_OPEN)
+            continue;
+        ids[n] = page->items[i].item.content_id;
+        busy->open[n++] = &page->items[i];
+    }
+    busy->lookup = (struct lookup_req){
+        .arena = &page->arena, .scope = page->ctx->scope, .ids = ids, .n = n};
+    return 0;
+}
+
+static void mark_uncertain(struct page *page, const struct page *before)
+{
+    for (size_t i = 0; i < page->busy->lookup.n; i++) {
+        struct page_item *it = page->busy->open[i];
+        const size_t *index = strmap_get(&before->ids, it->item.content_id);
+
+        it->uncertain =
+            index != NULL && before->items[*index].change != CHANGE_NONE;
+    }
+}
+
+void page_compare(struct page *page, const struct page *before)
+{
+    struct err err;
+
+    if (collect_open(page) < 0) {
+        err_set(
+            &err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
+        page_fail(page, &err, false);
+        page_finish(page);
+        return;
+    }
+    if (before != NULL)
+        mark_uncertain(page, before);
+    if (page->busy->lookup.n == 0) {
+        page_move(page, PAGE_DRAIN);
+        return;
+    }
+    page_move(page, PAGE_LOOKUP);
+    lookup_submit(page);
+}
+
+/* Comparing */
+
+/* Rows with the chunk indexes 0 .. n-1, each with hashes? */
+static bool rows_are_whole(const struct stored_row *rows, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (rows[k].chunk_index != (int32_t)k || !rows[k].hashed)
+            return false;
+    return n > 0;
+}
+
+static enum change compare_item(const struct page *page,
+    const struct page_item *it, const struct stored_row *rows, size_t n)
+{
+    struct item_hashes now;
+    bool same_text = true, same_row = true;
+
+    if (it->uncertain || !rows_are_whole(rows, n))
+        return CHANGE_TEXT;
+    item_hash(&it->item, page->ctx->schema, &page->ctx->p->options->embedding,
+        n, &now);
+    for (size_t k = 0; k < n; k++) {
+        if (memcmp(rows[k].embed_hash, now.embed_hash, SHA256_BYTES) != 0)
+            same_text = false;
+        if (memcmp(rows[k].row_hash, now.row_hash, SHA256_BYTES) != 0)
+            same_row = false;
+    }
+    if (!same_text)
+        return CHANGE_TEXT;
+    return same_row ? CHANGE_NONE : CHANGE_ROW;
+}
+
+/* The highest piece that is stored, and one: rows may have gaps. */
+static size_t pieces_of(const struct stored_row *rows, size_t n)
+{
+    return n == 0 ? 0 : (size_t)rows[n - 1].chunk_index + 1;
+}
+
+static void compare_all(struct page *page)
+{
+    const struct lookup_req *lookup = &page->busy->lookup;
+    size_t from = 0, end;
+
+    for (size_t i = 0; i < lookup->n; i++, from = end) {
+        struct page_item *it = page->busy->open[i];
+
+        end = from;
+        while (end < lookup->nrows && lookup->rows[end].item == i)
+            end++;
+        it->stored_pieces = pieces_of(lookup->rows + from, end - from);
+        it->change = compare_item(page, it, lookup->rows + from, end - from);
+        if (it->change == CHANGE_NONE)
+            it->outcome = ITEM_UNCHANGED;
+    }
+}
+
+/* Texts first, so that chunks are full where that saves requests. */
+static void plan_work(struct page *page)
+{
+    static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW};
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < page->busy->lookup.n; i++)
+            if (page->busy->open[i]->change == order[pass])
+                page->work[page->nwork++] = page->busy->open[i];
+}
+
+static void on_lookup_waited(struct op *op)
+{
+    struct page *page = page_of_timer(op);
+
+    if (page->failed) {
+        page_finish(page);
+        return;
+    }
+    page_move(page, PAGE_LOOKUP);
+    lookup_submit(page);
+}
+
+static void on_looked_up(struct op *op)
+{
+    struct page *page = container_of(op, struct page_work, lookup.op)->page;
+    struct err err = op->err;
+
+    if (err.code == 0 && page->failed)
+        err = page->err;
+    if (err.code != 0) {
+        err_wrap(&err, "look up stored rows");
+        if (page_retry(page, &err, PAGE_LOOKUP_WAIT, on_lookup_waited))
+            return;
+        page_fail(page, &err, false);
+        page_finish(page);
+        return;
+    }
+    page->busy->retry.tries = 0;
+    compare_all(page);
+    plan_work(page);
+    page_move(page, PAGE_DRAIN);
+}

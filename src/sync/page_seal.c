@@ -1,0 +1,249 @@
+/*
+ * DRAIN -> SEAL -> DONE: chunks are started and come back; when none is left
+ * the page is checkpointed, its dead letters in the same transaction, and
+ * every item is counted out.
+ */
+#include "sync/page_busy.h"
+
+#include "sync/chunk.h"
+#include <assert.h>
+
+bool page_has_work(const struct page *page)
+{
+    return !page->failed && page->cursor < page->nwork;
+}
+
+bool page_next_embeds(const struct page *page)
+{
+    return page->work[page->cursor]->change == CHANGE_TEXT;
+}
+
+void page_start_chunk(struct page *page)
+{
+    size_t most = (size_t)page->ctx->p->options->chunk_size;
+    struct page_item **members = page->work + page->cursor;
+    enum change change = members[0]->change;
+    size_t n = 0;
+
+    while (n < most && page->cursor + n < page->nwork &&
+           members[n]->change == change)
+        n++;
+    page->cursor += n;
+    chunk_start(page, members, n);
+}
+
+void page_give_turn(struct page *page)
+{
+    struct list *next;
+
+    page->has_turn = true;
+    for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
+        next = at->next;
+        chunk_turn(container_of(at, struct chunk, link));
+    }
+}
+
+bool page_is_drained(const struct page *page)
+{
+    return list_empty(&page->chunks) && !page_has_work(page);
+}
+
+void page_chunk_done(struct page *page, struct chunk *chunk)
+{
+    struct err err = chunk->err;
+
+    chunk_free(chunk);
+    if (err_is_fatal(err.code) && page->ctx->p->fatal.code == 0)
+        page->ctx->p->fatal = err;
+    if (err.code != 0)
+        page_fail(page, &err, false);
+    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
+                                     .service = page->ctx->service,
+                                     .page = page->number,
+                                     .err = err.code == 0 ? NULL : &err});
+    page->ctx->kick(page->ctx->arg);
+}
+
+static void cancel_all(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    struct list *next;
+
+    op_cancel(&busy->fetch.op);
+    op_cancel(&busy->lookup.op);
+    op_cancel(&busy->seal.op);
+    op_cancel(&busy->retry.timer.op);
+    for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
+        next = at->next;
+        chunk_cancel(container_of(at, struct chunk, link));
+    }
+}
+
+void page_fail(struct page *page, const struct err *err, bool cancel)
+{
+    if (page->state == PAGE_DONE)
+        return;
+    if (!page->failed)
+        page->err = *err;
+    page->failed = true;
+    if (cancel)
+        cancel_all(page);
+    if (page->state == PAGE_READY)
+        page_finish(page);
+    else
+        page->ctx->kick(page->ctx->arg);
+}
+
+/* Counting out */
+
+static void count_items(const struct page *page, struct counts *counts)
+{
+    counts->received += page->view.n;
+    for (size_t i = 0; i < page->view.n; i++) {
+        switch (page->items[i].outcome) {
+        case ITEM_UNCHANGED:
+            counts->unchanged++;
+            break;
+        case ITEM_COLLISION:
+            counts->collisions++;
+            break;
+        case ITEM_STORED:
+            counts->stored++;
+            break;
+        case ITEM_OPEN: /* the page was cut short */
+        case ITEM_FAILED:
+            counts->failed++;
+            break;
+        }
+    }
+}
+
+void page_finish(struct page *page)
+{
+    count_items(page, &page->counts);
+    page->counts.known_failures = page->busy->seal.known_letters;
+    page_move(page, PAGE_DONE);
+}
+
+const struct page_item *page_first_failure(const struct page *page)
+{
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].reason != NULL)
+            return &page->items[i];
+    return NULL;
+}
+
+uint64_t page_new_letters(const struct page *page)
+{
+    return page->busy->seal.nletters - page->busy->seal.known_letters;
+}
+
+/* The checkpoint */
+
+static size_t count_letters(const struct page *page)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < page->view.n; i++)
+        n += page->items[i].reason != NULL;
+    return n;
+}
+
+static int write_letter(
+    struct page *page, const struct page_item *it, struct dead_letter *letter)
+{
+    struct sha256 digest;
+    struct buf *scratch = &page->busy->scratch;
+
+    *letter = (struct dead_letter){
+        .content_id = it->item.content_id, .reason = it->reason};
+    sha256_init(&digest);
+    json_digest(&digest, it->value);
+    sha256_end(&digest, letter->digest);
+    buf_reset(scratch);
+    json_write(scratch, it->value, NULL);
+    letter->payload = arena_dup(&page->arena, buf_view(scratch));
+    return letter->payload.p == NULL ? ERR_NOMEM : 0;
+}
+
+static int write_letters(struct page *page)
+{
+    struct checkpoint_req *req = &page->busy->seal;
+    size_t n = count_letters(page);
+    struct dead_letter *letters;
+
+    if (n == 0)
+        return 0;
+    letters = arena_calloc(&page->arena, n, sizeof(*letters));
+    if (letters == NULL)
+        return ERR_NOMEM;
+    req->letters = letters;
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].reason != NULL &&
+            write_letter(page, &page->items[i], &letters[req->nletters++]) < 0)
+            return ERR_NOMEM;
+    return 0;
+}
+
+static void on_sealed(struct op *op);
+
+static void seal_submit(struct page *page)
+{
+    const struct ports *ports = page->ctx->p->ports;
+    struct checkpoint_req *req = &page->busy->seal;
+
+    op_init(&req->op, on_sealed);
+    pipeline_submit(
+        page->ctx->p, ports->checkpoint(ports->world, req), &req->op);
+}
+
+static void on_seal_waited(struct op *op)
+{
+    struct page *page = page_of_timer(op);
+
+    if (op->err.code != 0) {
+        page_finish(page);
+        return;
+    }
+    page_move(page, PAGE_SEAL);
+    seal_submit(page);
+}
+
+static void on_sealed(struct op *op)
+{
+    struct page *page = container_of(op, struct page_work, seal.op)->page;
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "checkpoint");
+        if (page_retry(page, &err, PAGE_SEAL_WAIT, on_seal_waited))
+            return;
+        page_fail(page, &err, false);
+    }
+    page_finish(page);
+}
+
+void page_seal(struct page *page, const struct counts *total, int next_limit)
+{
+    struct page_work *busy = page->busy;
+    struct err err;
+
+    busy->so_far = page->counts;
+    count_items(page, &busy->so_far);
+    counts_add(&busy->so_far, total);
+    busy->seal = (struct checkpoint_req){.scope = page->ctx->scope,
+        .next_page = page->failed ? page->number : page->number + 1,
+        .limit = page->failed ? page->limit : next_limit,
+        .counts = &busy->so_far};
+    if (write_letters(page) < 0) {
+        err_set(&err, ERR_NOMEM, "no memory for the dead letters");
+        page_fail(page, &err, false);
+    }
+    if (page->ctx->p->aborting || (page->failed && busy->seal.nletters == 0)) {
+        busy->seal.nletters = 0;
+        page_finish(page);
+        return;
+    }
+    page_move(page, PAGE_SEAL);
+    seal_submit(page);
+}

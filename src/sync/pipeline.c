@@ -1,0 +1,63 @@
+#include "sync/pipeline.h"
+
+enum { RETRY_CAP_MS = 30000 };
+
+void pipeline_submit(struct pipeline *p, int rc, struct op *op)
+{
+    struct err err;
+
+    if (rc >= 0)
+        return;
+    err = op->err;
+    if (err.code == 0)
+        err_set(&err, rc, "%s", err_name(rc));
+    op_begin(op, p->ports->queue, NULL);
+    op_finish(op, &err);
+}
+
+void pipeline_event(const struct pipeline *p, const struct run_event *event)
+{
+    struct run_event full = *event;
+
+    if (p->ports->event == NULL)
+        return;
+    full.run_id = p->run_id;
+    p->ports->event(p->ports->world, &full);
+}
+
+uint64_t retry_delay_ms(
+    int base_ms, int tries, uint32_t retry_after_ms, uint64_t random)
+{
+    uint64_t span = (uint64_t)base_ms;
+    uint64_t delay;
+
+    for (int i = 1; i < tries && span < RETRY_CAP_MS; i++)
+        span *= 2;
+    if (span > RETRY_CAP_MS)
+        span = RETRY_CAP_MS;
+    delay = random % (span + 1);
+    return delay < retry_after_ms ? retry_after_ms : delay;
+}
+
+bool retry_start(
+    struct retry *r, struct pipeline *p, const struct err *err, op_cb done)
+{
+    const struct run_options *o = p->options;
+    uint64_t delay;
+
+    if (!err_is_transient(err->code) || p->aborting)
+        return false;
+    if (++r->tries >= o->tries)
+        return false;
+    delay = retry_delay_ms(o->retry_base_ms, r->tries, err->retry_after_ms,
+        p->ports->random(p->ports->world));
+    op_init(&r->timer.op, done);
+    pipeline_submit(
+        p, p->ports->timer(p->ports->world, &r->timer, delay), &r->timer.op);
+    return true;
+}
+
+bool err_is_fatal(int code)
+{
+    return code == ERR_AUTH || code == ERR_QUOTA || code == ERR_CONFIG;
+}

@@ -1,0 +1,80 @@
+/*
+ * What every stage of a run shares: the world, the options, the window of
+ * chunks in flight, and why the run should end, if it should.
+ *
+ *   run -> service -> page -> chunk
+ *
+ * Each is a state machine that owns its children. A child tells its parent
+ * through one callback, as the last thing it does in a turn of the loop;
+ * parents call their children's functions directly. Nothing is ever called
+ * back from inside a start function: pipeline_submit() makes sure.
+ */
+#ifndef SYNC_PIPELINE_H
+#define SYNC_PIPELINE_H
+
+#include "base/log.h"
+#include "sync/run.h"
+
+struct pipeline {
+    const struct ports *ports;         /* borrowed */
+    const struct run_options *options; /* borrowed */
+    const char *run_id;                /* borrowed; "" before it began */
+
+    /*
+     * The window: at most `workers` chunks hold an embedding slot, and at
+     * most as many again wait for the database.
+     */
+    int embedding; /* chunks that hold a slot */
+    int in_flight; /* chunks started and not done */
+
+    bool stopping;    /* start nothing new */
+    bool aborting;    /* nothing in flight may go on either */
+    struct err fatal; /* the fault is the run's: code != 0 */
+};
+
+/* May anything new be started? */
+static inline bool pipeline_open(const struct pipeline *p)
+{
+    return !p->stopping && p->fatal.code == 0;
+}
+
+/* May another chunk start now? `embeds`: it needs a slot. */
+static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
+{
+    int workers = p->options->workers;
+
+    return p->in_flight < 2 * workers && (!embeds || p->embedding < workers);
+}
+
+/*
+ * The second half of every submit: `rc` is what the port returned. When it
+ * refused, the callback comes all the same, later, with the port's error, so
+ * that each request has one way to end.
+ */
+void pipeline_submit(struct pipeline *p, int rc, struct op *op);
+
+/* Tells whoever watches; `err` may be NULL. */
+void pipeline_event(const struct pipeline *p, const struct run_event *event);
+
+/* A request that is tried again: counts tries and waits between them. */
+struct retry {
+    int tries; /* failed ones so far */
+    struct timer_req timer;
+};
+
+/*
+ * Should a request that failed with *err be tried again? If so the timer is
+ * running and `done` comes when the wait is over (or canceled).
+ */
+bool retry_start(
+    struct retry *r, struct pipeline *p, const struct err *err, op_cb done);
+
+/* The wait: full jitter below base * 2^tries and 30 s, and never sooner than
+ * the other side asked for. */
+uint64_t retry_delay_ms(
+    int base_ms, int tries, uint32_t retry_after_ms, uint64_t random);
+
+/* Is this the fault of the run's own configuration, whatever the item? */
+bool err_is_fatal(int code);
+
+#endif

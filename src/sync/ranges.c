@@ -1,0 +1,47 @@
+#include "sync/ranges.h"
+
+#include "base/err.h"
+#include <assert.h>
+
+/*
+ * Each pop and halve of a stack of k ranges leaves at most k + 1, and the
+ * ranges on it are disjoint, so there are never more than `max`, plus those
+ * that a later insertion makes possible.
+ */
+int ranges_init(struct ranges *r, struct arena *a, size_t max)
+{
+    r->n = 0;
+    r->size = max + 64;
+    r->stack = arena_calloc(a, r->size, sizeof(*r->stack));
+    return r->stack == NULL ? ERR_NOMEM : 0;
+}
+
+void ranges_push(struct ranges *r, struct range range)
+{
+    assert(r->n < r->size && range.lo < range.hi);
+    r->stack[r->n++] = range;
+}
+
+bool ranges_pop(struct ranges *r, struct range *out)
+{
+    if (r->n == 0)
+        return false;
+    *out = r->stack[--r->n];
+    return true;
+}
+
+void ranges_halve(struct ranges *r, struct range range, bool suspect)
+{
+    size_t middle = range.lo + (range.hi - range.lo) / 2;
+
+    ranges_push(r, (struct range){middle, range.hi, suspect});
+    ranges_push(r, (struct range){range.lo, middle, suspect});
+}
+
+void ranges_shift(struct ranges *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        r->stack[i].lo++;
+        r->stack[i].hi++;
+    }
+}

@@ -1,0 +1,34 @@
+/*
+ * A stack of index ranges that are still to be worked through, leftmost on
+ * top: what is refused is taken off, halved and put back.
+ */
+#ifndef SYNC_RANGES_H
+#define SYNC_RANGES_H
+
+#include "base/arena.h"
+
+struct range {
+    size_t lo, hi; /* [lo, hi) */
+    bool suspect;  /* part of a range that kept coming back wrong */
+};
+
+struct ranges {
+    struct range *stack; /* in the arena */
+    size_t n, size;
+};
+
+/* Room for any way of halving `max` indexes; ERR_NOMEM. */
+int ranges_init(struct ranges *r, struct arena *a, size_t max);
+
+void ranges_push(struct ranges *r, struct range range);
+
+/* False when nothing is left. */
+bool ranges_pop(struct ranges *r, struct range *out);
+
+/* Puts both halves of a range of two or more back, the left one on top. */
+void ranges_halve(struct ranges *r, struct range range, bool suspect);
+
+/* An index was inserted before all that is left: moves it up by one. */
+void ranges_shift(struct ranges *r);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * A JSON file whose faults know their line: the text is parsed in place in a
+ * copy, so that a pointer into the document is an offset in the file.
+ */
+#ifndef SYNC_SCHEMA_FILE_H
+#define SYNC_SCHEMA_FILE_H
+
+#include "base/json.h"
+
+struct schema_file {
+    const char *path;     /* borrowed */
+    struct str text;      /* as it stands in the file; borrowed */
+    const char *copy;     /* in the arena; the document's strings */
+    yyjson_doc *doc;      /* owned */
+    yyjson_val *root;     /* an object */
+    struct buf *problems; /* borrowed; where faults go */
+    size_t faults;
+};
+
+/* A member of the root. */
+struct schema_member {
+    const char *name;
+    const char *at;    /* its key in the document; NULL: not there */
+    yyjson_val *value; /* NULL: not there */
+};
+
+/*
+ * Parses the text; the root must be an object. The document's strings are
+ * NUL-terminated and outlive schema_file_close(), which is needed in any
+ * case. ERR_CONFIG is reported as a fault; ERR_NOMEM.
+ */
+int schema_file_open(struct schema_file *f, struct arena *a, const char *path,
+    struct str text, struct buf *problems);
+void schema_file_close(struct schema_file *f);
+
+/* The line of a place in the document, from 1. */
+size_t schema_file_line(const struct schema_file *f, const char *at);
+
+/* Reports "PATH:LINE: key "x": ..." (key.len 0: without the key). */
+void schema_fault(struct schema_file *f, const char *at, struct str key,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Are there so many faults that further ones are not reported? */
+bool schema_faults_full(const struct schema_file *f);
+
+/* The last member of that name; null is as good as absent. */
+bool schema_member_find(
+    const struct schema_file *f, const char *name, struct schema_member *out);
+
+/* A string without NUL characters? Reports what it is otherwise. */
+bool schema_is_text(
+    struct schema_file *f, const char *at, struct str key, yyjson_val *v);
+
+/* An array of at least `least` elements? Reports it otherwise. */
+bool schema_is_list(
+    struct schema_file *f, const struct schema_member *m, size_t least);
+
+/* An optional string; NULL when it is absent, empty or wrong (reported). */
+const char *schema_read_string(struct schema_file *f, const char *name);
+
+/* An optional boolean; *out stays when it is absent or wrong (reported). */
+void schema_read_bool(struct schema_file *f, const char *name, bool *out);
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * Happy path: begin, open, pages, end; the header draws it. All decisions
+ * about pages are taken in service_pages.c, in one place and one turn of the
+ * loop: pages and chunks only say that something has moved (service_kick()).
+ *
+ * Failures: transient ones of the ledger and the store are tried again in
+ * place; what is left becomes an error of page 0 and the service ends.
+ *
+ * Cancel: the pipeline says `stopping` or `aborting`, and a kick follows.
+ * Close: the run frees it after `done`.
+ */
+#include "sync/service_busy.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const unsigned service_moves[] = {
+    [SERVICE_BEGIN] =
+        1u << SERVICE_OPEN | 1u << SERVICE_END | 1u << SERVICE_DONE,
+    [SERVICE_OPEN] = 1u << SERVICE_PAGES | 1u << SERVICE_END,
+    [SERVICE_PAGES] = 1u << SERVICE_END,
+    [SERVICE_END] = 1u << SERVICE_DONE,
+    [SERVICE_DONE] = 0,
+};
+
+static void service_move(struct service *s, enum service_state to)
+{
+    assert(service_moves[s->state] & 1u << to);
+    s->state = to;
+}
+
+void service_result_error(struct service_result *result, struct arena *arena,
+    int page, const struct err *err)
+{
+    struct page_error *e;
+
+    result->errors_total++;
+    if (result->errors == NULL)
+        result->errors =
+            arena_calloc(arena, RESULT_ERRORS, sizeof(*result->errors));
+    if (result->errors == NULL || result->nerrors == RESULT_ERRORS)
+        return;
+    e = &result->errors[result->nerrors++];
+    e->page = page;
+    e->code = err->code;
+    memcpy(e->error, err->msg, sizeof(e->error));
+}
+
+void service_error(struct service *s, int page, const struct err *err)
+{
+    struct log_ctx ctx = {
+        .run = s->p->run_id, .service = s->result->service, .page = page};
+
+    service_result_error(s->result, s->arena, page, err);
+    log_error(&ctx, "%s", err->msg);
+}
+
+/* Kicks: the next turn of the loop takes all decisions at once. */
+
+static void on_kick(struct op *op)
+{
+    struct service_busy *busy = container_of(op, struct service_busy, kick.op);
+
+    service_step_pages(busy->service);
+}
+
+static void kick(void *arg)
+{
+    struct service *s = arg;
+    struct timer_req *timer = &s->busy->kick;
+
+    if (s->state != SERVICE_PAGES || op_pending(&timer->op))
+        return;
+    op_init(&timer->op, on_kick);
+    pipeline_submit(
+        s->p, s->p->ports->timer(s->p->ports->world, timer, 0), &timer->op);
+}
+
+void service_kick(struct service *s)
+{
+    if (s->p->aborting) {
+        op_cancel(&s->busy->begin.op);
+        op_cancel(&s->busy->open.op);
+        op_cancel(&s->busy->retry.timer.op);
+    }
+    kick(s);
+}
+
+/* The end */
+
+static void finish(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+    struct service_result *result = s->result;
+
+    service_move(s, SERVICE_DONE);
+    result->success = result->errors_total == 0;
+    result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
+    pipeline_event(s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
+                             .service = result->service,
+                             .position = s->busy->begin.position,
+                             .counts = &result->counts});
+    s->done(s, s->arg);
+}
+
+static void end_submit(struct service *s);
+
+static void on_end_waited(struct op *op)
+{
+    end_submit(container_of(op, struct service_busy, retry.timer.op)->service);
+}
+
+static void on_ended(struct op *op)
+{
+    struct service *s = container_of(op, struct service_busy, end.op)->service;
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "record the end of the service");
+        if (retry_start(&s->busy->retry, s->p, &err, on_end_waited))
+            return;
+        service_error(s, 0, &err);
+    }
+    finish(s);
+}
+
+static void end_submit(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+    struct service_end_req *req = &s->busy->end;
+
+    *req = (struct service_end_req){.token = s->busy->begin.token,
+        .result = s->result,
+        .interrupted = s->p->stopping};
+    op_init(&req->op, on_ended);
+    pipeline_submit(s->p, ports->service_end(ports->world, req), &req->op);
+}
+
+void service_end(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+
+    s->busy->retry.tries = 0;
+    s->result->success = s->result->errors_total == 0;
+    s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
+    if (s->busy->begin.token[0] == '\0') {
+        finish(s);
+        return;
+    }
+    service_move(s, SERVICE_END);
+    end_submit(s);
+}
+
+static void fail(struct service *s, const struct err *err)
+{
+    service_error(s, 0, err);
+    service_end(s);
+}
+
+/* Opening */
+
+static void open_submit(struct service *s);
+
+static void on_open_waited(struct op *op)
+{
+    struct service *s =
+        container_of(op, struct service_busy, retry.timer.op)->service;
+
+    if (op->err.code != 0)
+        fail(s, &op->err);
+    else
+        open_submit(s);
+}
+
+static void on_opened(struct op *op)
+{
+    struct service *s = container_of(op, struct service_busy, open.op)->service;
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "open the store");
+        if (!retry_start(&s->busy->retry, s->p, &err, on_open_waited))
+            fail(s, &err);
+        return;
+    }
+    s->scope.microservice_id = s->busy->open.microservice_id;
+    service_move(s, SERVICE_PAGES);
+    kick(s);
+}
+
+static void open_submit(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+    struct store_open_req *req = &s->busy->open;
+
+    *req = (struct store_open_req){.tenant = s->scope.tenant,
+        .service = s->scope.service,
+        .description = s->schema->description,
+        .version = s->schema->version};
+    op_init(&req->op, on_opened);
+    pipeline_submit(s->p, ports->store_open(ports->world, req), &req->op);
+}
+
+/* Beginning */
+
+static void begin_pages(struct service *s)
+{
+    struct service_begin_req *begin = &s->busy->begin;
+    const char *given = s->p->options->since;
+
+    s->scope.token = begin->token;
+    s->scope.service = s->schema->service_name;
+    s->ctx.since = given != NULL          ? given
+                   : begin->since[0] != 0 ? begin->since
+                                          : NULL;
+    s->next_page = begin->first_page;
+    s->received =
+        (uint64_t)(begin->first_page - 1) * (uint64_t)s->p->options->limit;
+    s->busy->retry.tries = 0;
+    service_move(s, SERVICE_OPEN);
+    open_submit(s);
+}
+
+static void begin_submit(struct service *s);
+
+static void on_begin_waited(struct op *op)
+{
+    struct service *s =
+        container_of(op, struct service_busy, retry.timer.op)->service;
+
+    if (op->err.code != 0)
+        fail(s, &op->err);
+    else
+        begin_submit(s);
+}
+
+static void on_begun(struct op *op)
+{
+    struct service *s =
+        container_of(op, struct service_busy, begin.op)->service;
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        s->busy->begin.token[0] = '\0';
+        err_wrap(&err, "record the start of the service");
+        if (!retry_start(&s->busy->retry, s->p, &err, on_begin_waited))
+            fail(s, &err);
+        return;
+    }
+    if (s->schema == NULL) {
+        err_set(
+            &err, ERR_INVALID, "no schema for service %s", s->result->service);
+        fail(s, &err);
+        return;
+    }
+    begin_pages(s);
+}
+
+static void begin_submit(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+    const struct run_options *o = s->p->options;
+
+    op_init(&s->busy->begin.op, on_begun);
+    s->busy->begin.run_id = s->p->run_id;
+    s->busy->begin.service = s->result->service;
+    s->busy->begin.tenant = o->tenant;
+    s->busy->begin.incremental =
+        o->since == NULL && strcmp(o->kind, "incremental") == 0;
+    pipeline_submit(s->p, ports->service_begin(ports->world, &s->busy->begin),
+        &s->busy->begin.op);
+}
+
+struct service *service_start(struct pipeline *p, struct arena *arena,
+    const struct schema_set *schemas, size_t position,
+    struct service_result *result, void (*done)(struct service *s, void *arg),
+    void *arg)
+{
+    struct service *s = calloc(1, sizeof(*s));
+    struct service_busy *busy = calloc(1, sizeof(*busy));
+
+    if (s == NULL || busy == NULL)
+        abort();
+    *s = (struct service){.p = p,
+        .arena = arena,
+        .schema = schema_find(schemas, arena, result->service),
+        .state = SERVICE_BEGIN,
+        .scope = {.tenant = p->options->tenant},
+        .limit = p->options->limit,
+        .more = true,
+        .result = result,
+        .busy = busy,
+        .done = done,
+        .arg = arg};
+    s->ctx = (struct page_context){.p = p,
+        .schema = s->schema,
+        .scope = &s->scope,
+        .service = result->service,
+        .kick = kick,
+        .arg = s};
+    busy->service = s;
+    busy->begin.position = position;
+    busy->started_ms = p->ports->now_ms(p->ports->world);
+    pipeline_event(p, &(struct run_event){.kind = EVENT_SERVICE_BEGIN,
+                          .service = result->service,
+                          .position = position});
+    begin_submit(s);
+    return s;
+}
+
+void service_free(struct service *s)
+{
+    assert(s->state == SERVICE_DONE && s->head == NULL && s->ahead == NULL);
+    free(s->busy);
+    free(s);
+}

@@ -1,0 +1,71 @@
+/*
+ * A service: its pages one after another, the next one already being read
+ * and embedded while the current one drains.
+ *
+ *   BEGIN   the ledger gives a token and the first page; the schema is found
+ *     |
+ *   OPEN    the tenant and the microservice have their rows
+ *     |
+ *   PAGES   `head` is the page that may store, `ahead` the one behind it
+ *     |
+ *   END     the ledger hears how it went
+ *     |
+ *   DONE    result is complete
+ *
+ * Every state goes on to END when it fails. At most one page is ahead, and
+ * only while the head's answer is under 8 MiB; a page gets its turn to store
+ * when the one before it has been sealed.
+ */
+#ifndef SYNC_SERVICE_H
+#define SYNC_SERVICE_H
+
+#include "sync/page.h"
+
+enum service_state {
+    SERVICE_BEGIN,
+    SERVICE_OPEN,
+    SERVICE_PAGES,
+    SERVICE_END,
+    SERVICE_DONE
+};
+
+struct service {
+    struct pipeline *p;  /* borrowed */
+    struct arena *arena; /* borrowed from the run: errors, schema */
+    const struct schema *schema;
+    enum service_state state;
+    struct scope scope;
+    struct page_context ctx;
+    struct page *head, *ahead; /* owned */
+    int next_page, limit;      /* of the next fetch */
+    bool more;                 /* there is a page to fetch */
+    int judged;                /* number of the last page asked about more */
+    uint64_t received;         /* items of the pages judged */
+    struct service_result *result; /* borrowed; filled in */
+    struct service_busy *busy;     /* requests */
+    void (*done)(struct service *s, void *arg);
+    void *arg; /* the run's */
+};
+
+/*
+ * Starts the service at `position` of the run. `schemas` is borrowed, and so
+ * is `result`, with its name filled in. `done` comes once, from the loop, and
+ * may free the service.
+ */
+struct service *service_start(struct pipeline *p, struct arena *arena,
+    const struct schema_set *schemas, size_t position,
+    struct service_result *result, void (*done)(struct service *s, void *arg),
+    void *arg);
+
+/* The pipeline's stopping, aborting or fatal has changed. */
+void service_kick(struct service *s);
+
+/* Only after `done` has been called. */
+void service_free(struct service *s);
+
+/* Adds an error to a result (arena: of its list); further ones than
+ * RESULT_ERRORS are counted only. */
+void service_result_error(struct service_result *result, struct arena *arena,
+    int page, const struct err *err);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * The decisions about pages. One step, in this order: settle what is done,
+ * wind down when the run should end, ask whether there is more, fetch,
+ * compare, start chunks, seal; and when nothing is left, end.
+ */
+#include "sync/service_busy.h"
+
+#include <assert.h>
+
+enum { READ_AHEAD_BYTES = 8 * 1024 * 1024 };
+
+/* Settling */
+
+/* The next smaller limit that covers the same range with whole pages. */
+static int largest_proper_divisor(int n)
+{
+    for (int d = 2; d <= n / d; d++)
+        if (n % d == 0)
+            return n / d;
+    return 1;
+}
+
+/* An answer that is too large: the same range again, in smaller pages. */
+static bool shrink(struct service *s, const struct page *page)
+{
+    int smaller = largest_proper_divisor(page->limit);
+    struct log_ctx ctx = {.run = s->p->run_id,
+        .service = s->result->service,
+        .page = page->number};
+
+    if (!page->too_large || page->limit <= 1)
+        return false;
+    s->next_page = (page->number - 1) * (page->limit / smaller) + 1;
+    s->limit = smaller;
+    s->more = true;
+    log_warn(&ctx, "%s; asking again with limit %d", page->err.msg, smaller);
+    return true;
+}
+
+static void note_letters(struct service *s, const struct page *page)
+{
+    uint64_t fresh = page_new_letters(page);
+    const struct page_item *first = page_first_failure(page);
+    struct str id;
+    struct err err;
+
+    if (fresh == 0 || first == NULL)
+        return;
+    id = first->item.content_id;
+    err_set(&err, ERR_INVALID,
+        "%llu of %zu items could not be stored and are dead letters; "
+        "first: %s%.*s%s%s",
+        (unsigned long long)fresh, page->view.n, id.len > 0 ? "item " : "",
+        (int)(id.len < 100 ? id.len : 100), id.len > 0 ? id.p : "",
+        id.len > 0 ? ": " : "", first->reason);
+    service_error(s, page->number, &err);
+}
+
+static void fail_pages(struct service *s, const struct err *err)
+{
+    s->busy->failed = true;
+    s->more = false;
+    if (s->ahead != NULL) {
+        struct err after;
+
+        err_set(&after, err->code, "not stored because page %d failed",
+            s->head == NULL ? 0 : s->head->number);
+        page_fail(s->ahead, &after, true);
+    }
+}
+
+static void settle_page(struct service *s, struct page *page)
+{
+    counts_add(&s->result->counts, &page->counts);
+    note_letters(s, page);
+    if (page->err.code == 0)
+        s->result->pages++;
+    else if (!shrink(s, page)) {
+        service_error(s, page->number, &page->err);
+        fail_pages(s, &page->err);
+    }
+    pipeline_event(s->p, &(struct run_event){.kind = EVENT_PAGE_DONE,
+                             .service = s->result->service,
+                             .page = page->number,
+                             .counts = &s->result->counts});
+}
+
+static void settle(struct service *s)
+{
+    while (s->head != NULL && s->head->state == PAGE_DONE) {
+        settle_page(s, s->head);
+        page_free(s->head);
+        s->head = s->ahead;
+        s->ahead = NULL;
+        if (s->head != NULL)
+            page_give_turn(s->head);
+    }
+}
+
+/* Winding down */
+
+/* Can the page still be completed although nothing new may start? */
+static bool page_can_end(const struct page *page)
+{
+    return page->state == PAGE_SEAL || page->state == PAGE_SEAL_WAIT ||
+           page->state == PAGE_DONE ||
+           (page->state == PAGE_DRAIN && !page_has_work(page));
+}
+
+static void wind_down_page(struct service *s, struct page *page)
+{
+    struct err why = s->p->fatal;
+    bool idle = page->state < PAGE_DRAIN;
+
+    if (page->failed && !s->p->aborting && !idle)
+        return;
+    if (why.code == 0)
+        err_set(&why, ERR_CANCELED,
+            "stopped before everything of the page was stored");
+    if (s->p->aborting || idle)
+        page_fail(page, &why, true);
+    else if (page == s->head && !page_can_end(page))
+        page_fail(page, &why, false);
+}
+
+static void wind_down(struct service *s)
+{
+    if (s->head != NULL)
+        wind_down_page(s, s->head);
+    if (s->ahead != NULL)
+        wind_down_page(s, s->ahead);
+}
+
+/* Going on */
+
+static void judge(struct service *s, struct page *page)
+{
+    if (page == NULL || page->number <= s->judged || page->state < PAGE_READY ||
+        page->state == PAGE_DONE)
+        return;
+    s->judged = page->number;
+    s->received += page->view.n;
+    if (page->view.limit > 0)
+        s->limit = (int)page->view.limit;
+    s->more = envelope_more(&page->view, s->received, page->limit);
+    s->next_page = page->number + 1;
+}
+
+static bool over_max_pages(struct service *s)
+{
+    struct err err;
+    int max = s->p->options->max_pages;
+
+    if (s->next_page <= max)
+        return false;
+    err_set(&err, ERR_SOURCE,
+        "the source has more than %d pages; raise BATCH_SYNC_MAX_PAGES if "
+        "that is right",
+        max);
+    service_error(s, s->next_page, &err);
+    s->more = false;
+    return true;
+}
+
+static bool may_read_ahead(const struct service *s)
+{
+    return s->ahead == NULL && s->judged == s->head->number &&
+           s->head->bytes < READ_AHEAD_BYTES && !s->head->failed;
+}
+
+static void fetch(struct service *s)
+{
+    if (!s->more || over_max_pages(s))
+        return;
+    if (s->head == NULL) {
+        s->more = false;
+        s->head = page_start(&s->ctx, s->next_page, s->limit);
+        page_give_turn(s->head);
+    } else if (may_read_ahead(s)) {
+        s->more = false;
+        s->ahead = page_start(&s->ctx, s->next_page, s->limit);
+    }
+}
+
+static void compare(struct service *s)
+{
+    if (s->head != NULL && s->head->state == PAGE_READY)
+        page_compare(s->head, NULL);
+    if (s->ahead != NULL && s->ahead->state == PAGE_READY &&
+        s->head->state >= PAGE_DRAIN && s->head->state != PAGE_DONE)
+        page_compare(s->ahead, s->head);
+}
+
+static struct page *page_with_work(struct service *s)
+{
+    struct page *pages[] = {s->head, s->ahead};
+
+    for (int i = 0; i < 2; i++)
+        if (pages[i] != NULL && pages[i]->state == PAGE_DRAIN &&
+            page_has_work(pages[i]))
+            return pages[i];
+    return NULL;
+}
+
+static void start_chunks(struct service *s)
+{
+    struct page *page;
+
+    while (pipeline_open(s->p) && (page = page_with_work(s)) != NULL &&
+           pipeline_has_room(s->p, page_next_embeds(page)))
+        page_start_chunk(page);
+}
+
+static void seal(struct service *s)
+{
+    if (s->head != NULL && s->head->state == PAGE_DRAIN &&
+        page_is_drained(s->head))
+        page_seal(s->head, &s->result->counts, s->limit);
+}
+
+/* Stopped between two pages: nothing failed, and yet it is not complete. */
+static void note_rest(struct service *s)
+{
+    struct err err = s->p->fatal;
+
+    if (!s->more || s->busy->failed)
+        return;
+    if (err.code == 0)
+        err_set(&err, ERR_CANCELED, "stopped before this page was read");
+    service_error(s, s->next_page, &err);
+}
+
+void service_step_pages(struct service *s)
+{
+    assert(s->state == SERVICE_PAGES);
+    settle(s);
+    judge(s, s->head);
+    judge(s, s->ahead);
+    if (!pipeline_open(s->p))
+        wind_down(s);
+    else if (!s->busy->failed)
+        fetch(s);
+    compare(s);
+    start_chunks(s);
+    seal(s);
+    settle(s);
+    if (s->head != NULL || op_pending(&s->busy->kick.op))
+        return;
+    if (s->more && pipeline_open(s->p) && !s->busy->failed) {
+        service_kick(s);
+        return;
+    }
+    note_rest(s);
+    service_end(s);
+}
