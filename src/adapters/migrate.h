@@ -6,6 +6,7 @@
 #ifndef ADAPTERS_MIGRATE_H
 #define ADAPTERS_MIGRATE_H
 
+#include "base/buf.h"
 #include "net/pg.h"
 
 struct migration {

@@ -1,0 +1,19 @@
+-- A template, not applied by anything: what a separate running role needs,
+-- when one role migrates (batchsync migrate) and another one runs
+-- (MIGRATE_ON_START=false). Put the role's name in place of batchsync_app and
+-- run it once as the migrating role, in the schema of the tables.
+--
+--     CREATE ROLE batchsync_app LOGIN PASSWORD '...';
+--
+-- For an extension outside of public: GRANT USAGE ON SCHEMA ... as well.
+
+-- GRANT SELECT, INSERT, UPDATE
+--     ON tenants, microservices
+--     TO batchsync_app;
+-- GRANT SELECT, INSERT, UPDATE, DELETE
+--     ON vector_embeddings, knowledge_graph_nodes, knowledge_graph_edges
+--     TO batchsync_app;
+-- GRANT SELECT, INSERT, UPDATE, DELETE
+--     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters
+--     TO batchsync_app;
+-- GRANT SELECT ON batch_sync_migrations TO batchsync_app;

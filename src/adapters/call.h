@@ -1,0 +1,82 @@
+/*
+ * What the adapters of the database have in common: a request of the
+ * pipeline, served by one unit of statements or by several in a row, and the
+ * binary forms of their parameters.
+ *
+ * Happy path: call_new() takes the request on, call_send() sends a unit, its
+ * end comes to step(), which sends the next one or calls call_end().
+ * Failures: a unit that fails ends the call with its error, unless on_error()
+ * wants to deal with it.
+ * On cancel: the unit at hand is canceled, no further one is sent.
+ */
+#ifndef ADAPTERS_CALL_H
+#define ADAPTERS_CALL_H
+
+#include "base/arena.h"
+#include "net/pg.h"
+#include <stdint.h>
+
+enum { CALL_PARAMS = 24 };
+
+struct call {
+    struct pg_req pg;
+    struct pg_pool *pool; /* borrowed */
+    struct op *op;        /* borrowed; the request being served */
+    struct list ops;      /* holds op->link, so that a cancel finds us */
+    struct arena arena;   /* what the statements point at, and data */
+    void *data;           /* of the adapter's; in the arena */
+    int state;            /* of the adapter's */
+    void (*step)(struct call *call);
+    bool (*on_error)(struct call *call); /* NULL, or true: goes on itself */
+    struct pg_stmt stmts[PG_UNIT_STMTS];
+    struct pg_param params[PG_UNIT_STMTS][CALL_PARAMS];
+};
+
+/* Begins op. data: that many zeroed bytes. */
+struct call *call_new(struct pg_pool *pool, struct loop *loop, struct op *op,
+    void (*step)(struct call *call), size_t data_bytes);
+
+/* Adds a statement to the next unit; further ones to come by call_add_*(). */
+void call_stmt(struct call *c, const char *sql, bool binary_result);
+
+/* The parameters of the newest statement, in order. All borrowed. */
+void call_add(struct call *c, struct pg_param param);
+void call_add_text(struct call *c, const char *z); /* NULL: SQL NULL */
+void call_add_int(struct call *c, int64_t value);
+void call_add_bool(struct call *c, bool value);
+
+/* Sends the statements, or the script, as one unit; forgets the last one. */
+void call_send(struct call *c);
+void call_send_script(struct call *c, const char *script);
+
+/* Answers the request and frees the call. */
+void call_end(struct call *c, const struct err *err);
+
+/* A result's column as a number: text, or binary of 4 or 8 bytes. */
+int64_t call_int(const struct pg_result *r, int row, int column);
+int64_t call_int_binary(const struct pg_result *r, int row, int column);
+
+/* Copies a value, cut to size, with its NUL; "" for NULL. */
+void call_copy(
+    const struct pg_result *r, int row, int column, char *out, size_t size);
+
+/* An array in its binary form, filled element by element. */
+struct pg_array {
+    uint8_t *data; /* in the arena */
+    uint8_t *at;
+    unsigned oid; /* of the array */
+};
+
+/*
+ * Of n elements that take `bytes` together. ERR_NOMEM. The arrays of
+ * PG_TEXT_ARRAY and so on know their element; others give its oid.
+ */
+int array_init(struct pg_array *a, struct arena *arena, unsigned oid,
+    unsigned element, size_t n, size_t bytes);
+void array_add(struct pg_array *a, struct str value);
+void array_add_int4(struct pg_array *a, int32_t value);
+/* Makes room for an element of len bytes. */
+uint8_t *array_grow(struct pg_array *a, size_t len);
+struct pg_param array_param(const struct pg_array *a);
+
+#endif

@@ -1,0 +1,390 @@
+/*
+ * Migrations.
+ *
+ * Happy path: inspect the database, then, when something is pending, one
+ * script: lock, extension, the pending migrations, each recorded, commit; then
+ * inspect again, because another migrator may have been faster and have had
+ * another vector size in mind.
+ * Failures: whatever the database refuses, rolled back as a whole; a lack of
+ * rights is turned into the command that gives them.
+ * On cancel: the script is rolled back by the server.
+ *
+ *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> done
+ */
+#include "adapters/migrate.h"
+
+#include "adapters/call.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FACTS, NAMES, APPLY };
+enum { REPORT_BYTES = 64 * 1024, SCRIPT_BYTES = 1024 * 1024 };
+enum { HNSW_DIMENSIONS = 2000, APPLY_MS = 10 * 60 * 1000 };
+
+/* What is there; strings are "" for nothing. */
+struct facts {
+    bool recorded; /* batch_sync_migrations is there */
+    char foreign[256];
+    char version[32];   /* of the extension */
+    char available[32]; /* which version could be created */
+    char database[128], schema[128], role[128]; /* quoted */
+    bool superuser;
+    int dimensions; /* of the column; 0: no column, or no size */
+};
+
+struct migrate_work {
+    struct migrate_req *req;
+    struct facts facts;
+    bool applied;      /* the script has run */
+    bool done[64];     /* recorded, by index */
+    struct buf script; /* owned */
+};
+
+static struct migrate_work *work_of(struct call *c)
+{
+    return c->data;
+}
+
+static void free_script(void *script)
+{
+    buf_free(script);
+}
+
+static void line(struct migrate_work *w, const char *name, const char *text)
+{
+    buf_printf(&w->req->report, "%s: %s\n", name, text);
+}
+
+static void read_facts(struct call *c)
+{
+    struct facts *f = &work_of(c)->facts;
+    const struct pg_result *r = c->pg.results[0];
+
+    *f = (struct facts){.recorded = pg_value(r, 0, 0).p[0] == 't'};
+    call_copy(r, 0, 1, f->foreign, sizeof(f->foreign));
+    call_copy(r, 0, 2, f->version, sizeof(f->version));
+    call_copy(r, 0, 3, f->available, sizeof(f->available));
+    f->dimensions = (int)call_int(r, 0, 4);
+    call_copy(r, 0, 5, f->database, sizeof(f->database));
+    call_copy(r, 0, 6, f->schema, sizeof(f->schema));
+    call_copy(r, 0, 7, f->role, sizeof(f->role));
+    f->superuser = pg_value(r, 0, 8).p[0] == 't';
+}
+
+static void ask_facts(struct call *c)
+{
+    c->state = FACTS;
+    call_stmt(c,
+        "SELECT to_regclass('batch_sync_migrations') IS NOT NULL,"
+        " (SELECT string_agg(t, ', ') FROM unnest(ARRAY['tenants',"
+        "  'microservices', 'vector_embeddings', 'knowledge_graph_nodes',"
+        "  'knowledge_graph_edges']) t WHERE to_regclass(t) IS NOT NULL),"
+        " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+        " (SELECT default_version FROM pg_available_extensions"
+        "  WHERE name = 'vector'),"
+        " coalesce((SELECT atttypmod FROM pg_attribute"
+        "  WHERE attrelid = to_regclass('vector_embeddings')"
+        "  AND attname = 'embedding' AND NOT attisdropped), 0),"
+        " quote_ident(current_database()), quote_ident(current_schema()),"
+        " quote_ident(current_user),"
+        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)",
+        false);
+    call_send(c);
+}
+
+static void ask_names(struct call *c)
+{
+    c->state = NAMES;
+    call_stmt(c, "SELECT name FROM batch_sync_migrations ORDER BY name", false);
+    call_send(c);
+}
+
+static int find_migration(struct str name)
+{
+    for (int i = 0; migrations[i].name != NULL; i++)
+        if (str_eq(name, str_of(migrations[i].name)))
+            return i;
+    return -1;
+}
+
+/* Is the version lower than 0.8, which brought the scans that filter? */
+static bool is_old(const char *version)
+{
+    int major = 0, minor = 0;
+
+    return sscanf(version, "%d.%d", &major, &minor) == 2 && major == 0 &&
+           minor < 8;
+}
+
+/* What stands in the way whatever the mode. */
+static int judge(const struct migrate_work *w, struct err *err)
+{
+    const struct facts *f = &w->facts;
+    int wanted = w->req->dimensions;
+
+    if (!f->recorded && f->foreign[0] != '\0')
+        return err_set(err, ERR_CONFIG,
+            "database %s already has tables that another program made (%s); "
+            "this version cannot take them over: use an empty database, or a "
+            "role whose search_path is an empty schema",
+            f->database, f->foreign);
+    if (f->version[0] == '\0' && f->available[0] == '\0')
+        return err_set(err, ERR_CONFIG,
+            "the database server has no pgvector: install pgvector 0.8 or "
+            "newer on it (https://github.com/pgvector/pgvector)");
+    if (f->dimensions > 0 && f->dimensions != wanted)
+        return err_set(err, ERR_CONFIG,
+            "vector_embeddings.embedding has %d dimensions, "
+            "EMBEDDING_DIMENSIONS asks for %d: set EMBEDDING_DIMENSIONS=%d, "
+            "or use a new database for the other size",
+            f->dimensions, wanted, f->dimensions);
+    return 0;
+}
+
+static void warn(struct migrate_work *w)
+{
+    const char *version =
+        w->facts.version[0] != '\0' ? w->facts.version : w->facts.available;
+
+    if (is_old(version))
+        buf_printf(&w->req->report,
+            "warning: pgvector %s is older than 0.8: searches that filter "
+            "will find too little\n",
+            version);
+    if (w->req->dimensions > HNSW_DIMENSIONS)
+        buf_printf(&w->req->report,
+            "warning: %d dimensions are more than an HNSW index takes (%d): "
+            "searches will read the whole table\n",
+            w->req->dimensions, HNSW_DIMENSIONS);
+}
+
+static int count_pending(const struct migrate_work *w)
+{
+    int n = 0;
+
+    for (int i = 0; migrations[i].name != NULL; i++)
+        n += !w->done[i];
+    return n;
+}
+
+/* Each {{dimensions}} becomes the number. */
+static void add_sql(struct buf *out, const char *sql, int dimensions)
+{
+    static const char mark[] = "{{dimensions}}";
+    const char *at;
+
+    while ((at = strstr(sql, mark)) != NULL) {
+        buf_add(out, sql, (size_t)(at - sql));
+        buf_printf(out, "%d", dimensions);
+        sql = at + sizeof(mark) - 1;
+    }
+    buf_puts(out, sql);
+}
+
+/* Looks again under the lock: another migrator may have been here. */
+static void add_migration(
+    struct buf *out, const struct migration *m, int dimensions)
+{
+    buf_printf(out,
+        "DO $do$ BEGIN\n"
+        "IF NOT EXISTS (SELECT 1 FROM batch_sync_migrations"
+        " WHERE name = '%s') THEN EXECUTE $migration$\n",
+        m->name);
+    add_sql(out, m->sql, dimensions);
+    buf_printf(out,
+        "$migration$; INSERT INTO batch_sync_migrations (name) VALUES ('%s');"
+        " END IF; END $do$;\n",
+        m->name);
+}
+
+static void write_script(struct migrate_work *w)
+{
+    struct buf *out = &w->script;
+
+    buf_puts(out, "BEGIN;"
+                  " SET LOCAL statement_timeout = 0;"
+                  " SELECT pg_advisory_xact_lock(7089061847);");
+    if (w->facts.version[0] == '\0')
+        buf_puts(out, " CREATE EXTENSION IF NOT EXISTS vector;");
+    buf_puts(out,
+        " SELECT set_config('search_path', current_setting('search_path')"
+        "  || ', ' || quote_ident(n.nspname), true)"
+        " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " WHERE e.extname = 'vector' AND to_regtype('vector') IS NULL;"
+        " CREATE TABLE IF NOT EXISTS batch_sync_migrations ("
+        "  name text PRIMARY KEY,"
+        "  applied_at timestamptz NOT NULL DEFAULT now());"
+        " COMMENT ON TABLE batch_sync_migrations IS"
+        "  'Which of its numbered scripts batchsync has applied here.';\n");
+    for (int i = 0; migrations[i].name != NULL; i++)
+        if (!w->done[i])
+            add_migration(out, &migrations[i], w->req->dimensions);
+    buf_puts(out,
+        "SELECT name FROM batch_sync_migrations WHERE applied_at = now()"
+        " ORDER BY name; COMMIT");
+}
+
+static void apply(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+    struct err err;
+
+    write_script(w);
+    if (w->script.error != 0) {
+        err_set(&err, w->script.error, "the migrations are too large");
+        call_end(c, &err);
+        return;
+    }
+    c->state = APPLY;
+    c->pg.timeout_ms = APPLY_MS;
+    call_send_script(c, w->script.data);
+}
+
+static void report_applied(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+    const struct pg_result *r = c->pg.results[0];
+
+    if (w->facts.version[0] == '\0' && pg_rows(r) > 0)
+        line(w, "extension vector", "created");
+    if (pg_rows(r) == 0)
+        buf_puts(&w->req->report, "applied by another one just now\n");
+    for (int i = 0; i < pg_rows(r); i++)
+        line(w, pg_value(r, i, 0).p, "applied");
+    w->applied = true;
+    c->pg.timeout_ms = 0;
+}
+
+static void report_plan(struct migrate_work *w)
+{
+    const struct facts *f = &w->facts;
+
+    if (f->version[0] == '\0')
+        line(w, "extension vector",
+            f->superuser ? "would be created"
+                         : "missing; a superuser has to run CREATE EXTENSION "
+                           "vector;");
+    for (int i = 0; migrations[i].name != NULL; i++)
+        line(w, migrations[i].name,
+            w->done[i] ? "already applied" : "would be applied");
+}
+
+static void check(struct call *c, int pending)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (pending > 0)
+        err_set(&err, ERR_CONFIG,
+            "the database lacks %d migration%s: run batchsync migrate", pending,
+            pending == 1 ? "" : "s");
+    call_end(c, &err);
+}
+
+/* All is known: what now? */
+static void decide(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+    int pending = count_pending(w);
+    struct err err;
+
+    if (judge(w, &err) < 0) {
+        call_end(c, &err);
+        return;
+    }
+    if (!w->applied)
+        warn(w);
+    if (w->req->mode == MIGRATE_CHECK) {
+        check(c, pending);
+    } else if (w->req->mode == MIGRATE_DRY_RUN) {
+        report_plan(w);
+        call_end(c, NULL);
+    } else if (pending > 0 && !w->applied) {
+        apply(c);
+    } else {
+        if (!w->applied)
+            buf_puts(&w->req->report, "nothing to do\n");
+        call_end(c, NULL);
+    }
+}
+
+static void read_names(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+    const struct pg_result *r = c->pg.results[0];
+
+    memset(w->done, 0, sizeof(w->done));
+    for (int i = 0; i < pg_rows(r); i++) {
+        int at = find_migration(pg_value(r, i, 0));
+
+        if (at >= 0)
+            w->done[at] = true;
+        else if (!w->applied)
+            line(w, pg_value(r, i, 0).p, "applied by a newer version");
+    }
+}
+
+static void migrate_step(struct call *c)
+{
+    switch (c->state) {
+    case FACTS:
+        read_facts(c);
+        if (work_of(c)->facts.recorded)
+            ask_names(c);
+        else
+            decide(c);
+        break;
+    case NAMES:
+        read_names(c);
+        decide(c);
+        break;
+    case APPLY:
+        report_applied(c);
+        ask_facts(c);
+        break;
+    }
+}
+
+/* Not allowed to: say who may, and how. */
+static void explain_refusal(const struct facts *f, struct err *err)
+{
+    if (f->version[0] == '\0')
+        err_set(err, ERR_CONFIG,
+            "the extension vector is missing in database %s, and role %s may "
+            "not create it: as a superuser, run in that database: CREATE "
+            "EXTENSION vector;",
+            f->database, f->role);
+    else
+        err_wrap(err,
+            "role %s needs the right to create tables (GRANT CREATE "
+            "ON SCHEMA %s TO %s;)",
+            f->role, f->schema, f->role);
+    err->code = ERR_CONFIG;
+}
+
+static bool migrate_failed(struct call *c)
+{
+    struct err err = c->pg.op.err;
+
+    if (strcmp(c->pg.sqlstate, "42501") == 0)
+        explain_refusal(&work_of(c)->facts, &err);
+    call_end(c, &err);
+    return true;
+}
+
+int migrate_run(
+    struct pg_pool *pool, struct loop *loop, struct migrate_req *req)
+{
+    struct call *c = call_new(
+        pool, loop, &req->op, migrate_step, sizeof(struct migrate_work));
+
+    c->on_error = migrate_failed;
+    req->work = c->data;
+    req->work->req = req;
+    buf_init(&req->report, REPORT_BYTES);
+    buf_init(&req->work->script, SCRIPT_BYTES);
+    if (arena_defer(&c->arena, free_script, &req->work->script) < 0)
+        abort();
+    ask_facts(c);
+    return 0;
+}
