@@ -1,0 +1,310 @@
+/*
+ * Pages from the coordinator.
+ *
+ * Happy path: coordinator_fetch() builds and signs the request and makes the
+ * call; when it comes back, the answer is unpacked into the page's arena and
+ * the page's request finishes.
+ *
+ * Failures: the call's, with its code; an answer that does not unpack. Both
+ * are the page's to judge, nothing is tried again here.
+ *
+ * Cancel: goes to the call, whose callback then ends the page's request too.
+ *
+ * Close: closes the channel, which cancels every call. The coordinator itself
+ * goes with the last of them, since their requests are linked to it.
+ */
+#include "adapters/coordinator.h"
+
+#include "adapters/coordinator_request.h"
+#include "coordinator.pb-c.h"
+#include "net/rpc.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+struct coordinator {
+    struct loop *loop;                  /* borrowed */
+    struct rpc_channel *channel;        /* owned */
+    struct sign_key *key;               /* owned; NULL: unsigned */
+    struct coordinator_options options; /* config is not kept */
+    size_t nfetches;
+    bool closing;
+};
+
+enum { HEADERS = 4, SIGNATURE_BYTES = 1024 };
+
+/* One page on its way; owned by itself, freed when the call is back. */
+struct fetch {
+    struct coordinator *coordinator; /* borrowed */
+    struct page_req *req;            /* borrowed; its owner waits for us */
+    struct list anchor;              /* of req->op.link, for its cancel */
+    struct rpc_req rpc;
+    struct route route;
+    struct buf signature;
+    char now[ROUTE_NUMBER_BYTES];
+    struct rpc_metadata headers[HEADERS];
+};
+
+/* --- coming back ------------------------------------------------------- */
+
+struct arena_source {
+    struct arena *arena; /* borrowed */
+    bool full;
+};
+
+static void *source_alloc(void *data, size_t size)
+{
+    struct arena_source *source = data;
+    void *p = arena_alloc(source->arena, size);
+
+    if (p == NULL)
+        source->full = true;
+    return p;
+}
+
+static void source_free(void *data, void *p)
+{
+}
+
+static int copy_fields(
+    const Rag__V1__RouteResponse *answer, struct page_req *req)
+{
+    size_t n = answer->n_normalized_fields;
+
+    if (n == 0)
+        return 0;
+    req->normalized = arena_calloc(req->arena, n, sizeof(*req->normalized));
+    if (req->normalized == NULL)
+        return ERR_TOO_LARGE;
+    for (size_t i = 0; i < n; i++) {
+        req->normalized[i].name = str_of(answer->normalized_fields[i]->key);
+        req->normalized[i].value = str_of(answer->normalized_fields[i]->value);
+    }
+    req->nnormalized = n;
+    return 0;
+}
+
+/* All of the answer lives in the page's arena, so nothing is copied twice. */
+static int unpack(struct str bytes, struct page_req *req, struct err *err)
+{
+    struct arena_source source = {req->arena, false};
+    ProtobufCAllocator allocator = {source_alloc, source_free, &source};
+    Rag__V1__RouteResponse *answer = rag__v1__route_response__unpack(
+        &allocator, bytes.len, (const uint8_t *)bytes.p);
+
+    if (answer == NULL && !source.full)
+        return err_set(err, ERR_PROTOCOL, "the answer is no RouteResponse");
+    if (answer == NULL || copy_fields(answer, req) < 0)
+        return err_set(err, ERR_TOO_LARGE,
+            "an answer of %zu bytes does not fit the page's memory", bytes.len);
+    req->envelope_json = str_of(answer->envelope_json);
+    return 0;
+}
+
+static void fetch_free(struct fetch *f)
+{
+    rpc_req_clear(&f->rpc);
+    route_free(&f->route);
+    buf_free(&f->signature);
+    free(f);
+}
+
+static void settle(struct coordinator *c)
+{
+    if (!c->closing || c->nfetches > 0)
+        return;
+    sign_key_free(c->key);
+    free(c);
+}
+
+static void fetch_end(struct fetch *f, struct err *err)
+{
+    struct coordinator *c = f->coordinator;
+    struct page_req *req = f->req;
+
+    if (err->code == 0)
+        unpack(buf_view(&f->rpc.answer), req, err);
+    if (err->code != 0)
+        err_wrap(err, "coordinator");
+    list_remove(&req->op.link);
+    fetch_free(f);
+    op_finish(&req->op, err);
+    c->nfetches--;
+    settle(c);
+}
+
+static void on_answer(struct op *op)
+{
+    struct fetch *f = container_of(op, struct fetch, rpc.op);
+    struct err err = op->err;
+
+    fetch_end(f, &err);
+}
+
+/* --- going out --------------------------------------------------------- */
+
+/* The request knows nothing of its fetch, but its link stands in our list. */
+static void fetch_cancel(struct op *op)
+{
+    struct fetch *f = container_of(op->link.next, struct fetch, anchor);
+
+    op_cancel(&f->rpc.op);
+}
+
+static void header(struct fetch *f, const char *key, struct str value)
+{
+    f->headers[f->rpc.nmetadata++] = (struct rpc_metadata){key, value};
+}
+
+static int fetch_sign(struct fetch *f, int64_t now_ms, struct err *err)
+{
+    struct buf message;
+    int rc;
+
+    buf_init(&message, SIGNATURE_BYTES);
+    route_sign_message(
+        &message, f->req->tenant, buf_view(&f->route.query_text), now_ms);
+    rc = sign_key_sign(
+        f->coordinator->key, buf_view(&message), &f->signature, err);
+    buf_free(&message);
+    if (rc < 0)
+        return rc;
+    snprintf(f->now, sizeof(f->now), "%" PRId64, now_ms);
+    header(f, "x-signature", buf_view(&f->signature));
+    header(f, "x-service-name", STR("rag-service"));
+    header(f, "x-timestamp", str_of(f->now));
+    header(f, "x-requester-service", STR("rag-service"));
+    return 0;
+}
+
+static int fetch_build(struct fetch *f, struct err *err)
+{
+    const struct coordinator_options *o = &f->coordinator->options;
+    struct route_params params = {
+        .tenant = f->req->tenant,
+        .service = f->req->service,
+        .since = f->req->since,
+        .page = f->req->page,
+        .limit = f->req->limit,
+        .now_ms = o->wall_ms(o->arg),
+        .nonce = o->random(o->arg),
+    };
+    int rc = route_build(&f->route, &params, err);
+
+    if (rc < 0 || f->coordinator->key == NULL)
+        return rc;
+    return fetch_sign(f, params.now_ms, err);
+}
+
+static int fetch_send(struct fetch *f, struct err *err)
+{
+    int rc;
+
+    f->rpc.method = "/rag.v1.CoordinatorService/Route";
+    f->rpc.request = buf_view(&f->route.packed);
+    f->rpc.metadata = f->headers;
+    f->rpc.timeout_ms = f->coordinator->options.timeout_ms;
+    rc = rpc_call(f->coordinator->channel, &f->rpc);
+    if (rc < 0)
+        *err = f->rpc.op.err;
+    return rc;
+}
+
+int coordinator_fetch(struct coordinator *c, struct page_req *req)
+{
+    struct fetch *f = calloc(1, sizeof(*f));
+    int rc;
+
+    if (f == NULL)
+        abort();
+    assert(!c->closing);
+    f->coordinator = c;
+    f->req = req;
+    buf_init(&f->signature, SIGNATURE_BYTES);
+    op_init(&f->rpc.op, on_answer);
+    req->envelope_json = (struct str){NULL, 0};
+    req->normalized = NULL;
+    req->nnormalized = 0;
+    rc = fetch_build(f, &req->op.err);
+    if (rc == 0)
+        rc = fetch_send(f, &req->op.err);
+    if (rc < 0) {
+        fetch_free(f);
+        return err_wrap(&req->op.err, "coordinator");
+    }
+    c->nfetches++;
+    op_begin(&req->op, &c->loop->ready, fetch_cancel);
+    list_init(&f->anchor);
+    list_push(&f->anchor, &req->op.link);
+    return 0;
+}
+
+/* --- the coordinator --------------------------------------------------- */
+
+static int64_t system_wall_ms(void *arg)
+{
+    return loop_wall_ms();
+}
+
+static uint64_t system_random(void *arg)
+{
+    uint64_t n = 0;
+
+    /* Short reads and errors leave less chance in an id, nothing worse. */
+    if (getrandom(&n, sizeof(n), 0) < 0)
+        n = (uint64_t)loop_wall_ms();
+    return n;
+}
+
+static int load_key(struct coordinator *c, const char *pem, struct err *err)
+{
+    if (pem == NULL)
+        return 0;
+    if (sign_key_load(&c->key, str_of(pem), err) < 0)
+        return err_wrap(err, "RAG_PRIVATE_KEY");
+    return 0;
+}
+
+int coordinator_init(struct coordinator **out, struct loop *loop,
+    const struct coordinator_options *options, struct err *err)
+{
+    const struct config_coordinator *config = options->config;
+    struct rpc_options rpc = {
+        .target = config->grpc_target,
+        .use_tls = config->use_tls,
+        .root_pem = config->root_pem,
+        .max_message_bytes = config->max_message_bytes,
+    };
+    struct coordinator *c = calloc(1, sizeof(*c));
+    int rc;
+
+    if (c == NULL)
+        abort();
+    c->loop = loop;
+    c->options = *options;
+    c->options.config = NULL;
+    if (c->options.wall_ms == NULL)
+        c->options.wall_ms = system_wall_ms;
+    if (c->options.random == NULL)
+        c->options.random = system_random;
+    rc = load_key(c, config->private_key, err);
+    if (rc == 0)
+        rc = rpc_channel_init(&c->channel, loop, &rpc, err);
+    if (rc < 0) {
+        sign_key_free(c->key);
+        free(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+void coordinator_close(struct coordinator *c)
+{
+    c->closing = true;
+    rpc_channel_close(c->channel);
+    settle(c);
+}
