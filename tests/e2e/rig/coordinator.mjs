@@ -62,7 +62,7 @@ class Coordinator {
       Route: (call, callback) => this.#route(call, callback),
     });
     this.port = await bind(this.#server, port, identity);
-    this.endpoint = `localhost:${this.port}`;
+    this.endpoint = `${tls ? 'localhost' : '127.0.0.1'}:${this.port}`;
     this.certificate = identity?.certificate;
     this.#http = await listen((request) => this.#answerHttp(request),
       { port: httpPort });
