@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 enum embedding_provider { PROVIDER_OPENAI, PROVIDER_BUILTIN };
 enum embedding_encoding { ENCODING_BASE64, ENCODING_FLOAT };
@@ -101,7 +102,37 @@ int config_from_environment(struct config *c, unsigned needs,
 
 void config_free(struct config *c);
 
-/* `url` with its password as ***; for messages. Appends to out. */
+/*
+ * `url` with its password as ***, wherever a database URL, its parameters or
+ * a keyword=value string may have one; for messages. Appends to out.
+ */
 void config_mask_url(struct buf *out, const char *url);
+
+enum config_kind {
+    CONFIG_TEXT,     /* any text */
+    CONFIG_BOOL,     /* true, false, 1, 0, yes, no, on, off */
+    CONFIG_INT,      /* a whole number, least .. most */
+    CONFIG_CHOICE,   /* one of `choices` */
+    CONFIG_HTTP_URL, /* http:// or https:// */
+    CONFIG_DATABASE, /* a PostgreSQL URL or keyword=value string */
+    CONFIG_TOKEN     /* visible ASCII, fit for a header */
+};
+
+/* A variable of the environment: a row of the table in config_table.c. */
+struct config_key {
+    const char *name;
+    const char *fallback; /* the default as text; NULL: none */
+    const char *help;     /* one line, no full stop */
+    enum config_kind kind;
+    const char *choices;  /* CONFIG_CHOICE: "one|other" */
+    int least, most;      /* CONFIG_INT */
+    bool secret;          /* masked in messages; also read from NAME_FILE */
+    bool file;            /* also read from NAME_FILE */
+    bool reserved;        /* a known name that is checked, without effect */
+    size_t member;        /* config.c's own: where the value goes */
+};
+
+/* All variables, *n of them, in the order documentation has them. */
+const struct config_key *config_keys(size_t *n);
 
 #endif

@@ -1,0 +1,224 @@
+#include "base/config_table.h"
+
+#include "base/text.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+extern char **environ;
+
+enum { FILE_BYTES = 64 * 1024 };
+
+/* A value that is empty counts as none; {NULL, 0} then. */
+static struct str value_of(const struct config_reading *r, const char *name)
+{
+    struct str value = text_trim(str_of(r->get(r->arg, name)));
+
+    return value.len > 0 ? value : (struct str){NULL, 0};
+}
+
+static struct str value_of_file(
+    const struct config_reading *r, const struct config_key *key, char name[64])
+{
+    snprintf(name, 64, "%s_FILE", key->name);
+    return key->file ? value_of(r, name) : (struct str){NULL, 0};
+}
+
+const struct config_key *config_key_named(const char *name)
+{
+    size_t n;
+    const struct config_key *keys = config_keys(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    abort(); /* the name is a literal of the program's */
+}
+
+bool config_is_set(const struct config_reading *r, const char *name)
+{
+    char file_name[64];
+
+    return value_of(r, name).len > 0 ||
+           value_of_file(r, config_key_named(name), file_name).len > 0;
+}
+
+static void not_allowed(
+    struct config_reading *r, const struct config_key *key, struct str value)
+{
+    struct buf allowed;
+
+    buf_init(&allowed, ERR_MSG_BYTES);
+    config_allowed(&allowed, key);
+    config_fault(r, key, value, "allowed is %s", allowed.data);
+    buf_free(&allowed);
+}
+
+/* The bytes of a file of at most FILE_BYTES, or the negative errno. */
+static long read_file(const char *path, char *out)
+{
+    FILE *f = fopen(path, "re");
+    size_t len;
+    int error;
+
+    if (f == NULL)
+        return -errno;
+    errno = 0;
+    len = fread(out, 1, FILE_BYTES + 1, f);
+    error = ferror(f) ? (errno != 0 ? errno : EIO) : 0;
+    fclose(f);
+    if (error == 0 && len > FILE_BYTES)
+        error = EFBIG;
+    return error != 0 ? -error : (long)len;
+}
+
+/* The secret in the file named by NAME_FILE; what is wrong names the file. */
+static char *secret_of_file(
+    struct config_reading *r, const char *name, struct str path)
+{
+    char *out = malloc(FILE_BYTES + 2);
+    char *z = config_copy(path);
+    struct str value;
+    long len;
+
+    if (out == NULL)
+        abort();
+    len = read_file(z, out);
+    value = text_trim((struct str){out, len > 0 ? (size_t)len : 0});
+    if (len < 0 || value.len == 0 || memchr(value.p, '\0', value.len)) {
+        buf_printf(r->problems, "%s=", name);
+        config_show(r->problems, path);
+        buf_printf(r->problems, ": %s\n",
+            len < 0          ? strerror((int)-len)
+            : value.len == 0 ? "the file is empty"
+                             : "the file holds NUL bytes, it is no text");
+        r->faults++;
+        free(out);
+        out = NULL;
+    } else {
+        memmove(out, value.p, value.len);
+        out[value.len] = '\0';
+    }
+    free(z);
+    return out;
+}
+
+static void read_key(struct config_reading *r, const struct config_key *key)
+{
+    char file_name[64];
+    struct str value = value_of(r, key->name);
+    struct str path = value_of_file(r, key, file_name);
+    char *content = NULL;
+
+    /* First the default, so that a fault leaves something sensible behind. */
+    if (key->fallback != NULL)
+        config_set(r->raw, key, str_of(key->fallback));
+    if (path.len > 0 && value.len > 0) {
+        config_fault(r, key, value, "%s is set too; allowed is one of the two",
+            file_name);
+        return;
+    }
+    if (path.len > 0) {
+        content = secret_of_file(r, file_name, path);
+        value = str_of(content);
+    }
+    if (value.len > 0 && config_set(r->raw, key, value) < 0)
+        not_allowed(r, key, value);
+    free(content);
+}
+
+static bool is_key(const struct config_key *key, struct str name)
+{
+    struct str own = str_of(key->name), rest;
+
+    if (name.len < own.len || memcmp(name.p, own.p, own.len) != 0)
+        return false;
+    rest = (struct str){name.p + own.len, name.len - own.len};
+    return rest.len == 0 || (key->file && str_eq(rest, STR("_FILE")));
+}
+
+static void warn_if_unknown(struct str name, struct buf *warnings)
+{
+    size_t n, distance, least = SIZE_MAX;
+    const struct config_key *keys = config_keys(&n);
+    const char *nearest = "";
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_key(&keys[i], name))
+            return;
+        distance = edit_distance(name, str_of(keys[i].name));
+        if (distance < least) {
+            least = distance;
+            nearest = keys[i].name;
+        }
+    }
+    config_show(warnings, name);
+    buf_printf(warnings, " is not a known name: is it %s?\n", nearest);
+}
+
+static void warn_unknown(char **names, struct buf *warnings)
+{
+    static const char prefix[] = "BATCH_SYNC_";
+
+    for (; *names != NULL; names++)
+        if (strncmp(*names, prefix, strlen(prefix)) == 0)
+            warn_if_unknown(
+                (struct str){*names, strcspn(*names, "=")}, warnings);
+}
+
+static void free_raw(struct config_raw *raw)
+{
+    free(raw->grpc_endpoint);
+    free(raw->grpc_url);
+    free(raw->url);
+    free(raw->service_url);
+    free(raw->http_url);
+    free(raw->root_cert);
+    free(raw->key);
+}
+
+int config_read(struct config *c, unsigned needs, config_getenv get, void *arg,
+    char **names, struct buf *problems, struct buf *warnings)
+{
+    struct config_raw raw = {0};
+    struct config_reading r = {
+        .raw = &raw, .get = get, .arg = arg, .problems = problems};
+    size_t n;
+    const struct config_key *keys = config_keys(&n);
+
+    for (size_t i = 0; i < n; i++)
+        read_key(&r, &keys[i]);
+    config_derive(&r, needs);
+    if (names != NULL)
+        warn_unknown(names, warnings);
+    free_raw(&raw);
+    *c = raw.c;
+    return r.faults > 0 ? ERR_CONFIG : 0;
+}
+
+static const char *from_process(void *arg, const char *name)
+{
+    (void)arg;
+    return getenv(name);
+}
+
+int config_from_environment(struct config *c, unsigned needs,
+    struct buf *problems, struct buf *warnings)
+{
+    return config_read(
+        c, needs, from_process, NULL, environ, problems, warnings);
+}
+
+void config_free(struct config *c)
+{
+    char *const owned[] = {c->sync.services, c->sync.fallback_services,
+        c->sync.tenant, c->sync.schema_dir, c->schedule.cron,
+        c->schedule.timezone, c->coordinator.grpc_target,
+        c->coordinator.http_url, c->coordinator.root_pem,
+        c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,
+        c->embedding.model, c->database.url};
+
+    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
+        free(owned[i]);
+    *c = (struct config){0};
+}

@@ -1,0 +1,126 @@
+/* What of the configuration comes from more than one variable. */
+#include "base/config_table.h"
+
+#include "base/crypto.h"
+#include <stdlib.h>
+
+/* Hands over the string: the one it came from is NULL then. */
+static char *take(char **from)
+{
+    char *z = *from;
+
+    *from = NULL;
+    return z;
+}
+
+static char *target_named(
+    struct config_reading *r, const char *name, const char *value)
+{
+    char *target = config_target(str_of(value), r->raw->grpc_port);
+
+    if (target == NULL)
+        config_fault(
+            r, config_key_named(name), str_of(value), "allowed is host:port");
+    return target;
+}
+
+static void derive_target(struct config_reading *r)
+{
+    struct config_raw *raw = r->raw;
+    const char *url = raw->url != NULL ? raw->url : raw->service_url;
+    char **target = &raw->c.coordinator.grpc_target;
+
+    if (raw->grpc_endpoint != NULL)
+        *target =
+            target_named(r, "COORDINATOR_GRPC_ENDPOINT", raw->grpc_endpoint);
+    else if (raw->grpc_url != NULL)
+        *target = target_named(r, "COORDINATOR_GRPC_URL", raw->grpc_url);
+    else
+        *target = config_target_at(
+            str_of(url != NULL ? url : "localhost"), raw->grpc_port);
+}
+
+static void derive_http_url(struct config_raw *raw)
+{
+    char **from = raw->http_url != NULL ? &raw->http_url
+                  : raw->url != NULL    ? &raw->url
+                                        : &raw->service_url;
+
+    raw->c.coordinator.http_url = take(from);
+}
+
+/* The certificates' PEM, given as such or in base64. */
+static void derive_root(struct config_reading *r)
+{
+    static const char mark[] = "-----BEGIN ";
+    struct config_raw *raw = r->raw;
+    struct str text = str_of(raw->root_cert);
+    char *pem;
+    long len;
+
+    if (raw->root_cert == NULL)
+        return;
+    if (strstr(raw->root_cert, mark) != NULL) {
+        raw->c.coordinator.root_pem = take(&raw->root_cert);
+        return;
+    }
+    pem = config_copy(text);
+    len = base64_decode(text, pem, text.len);
+    pem[len < 0 ? 0 : len] = '\0';
+    if (strstr(pem, mark) != NULL) {
+        raw->c.coordinator.root_pem = pem;
+        return;
+    }
+    free(pem);
+    config_fault(r, config_key_named("GRPC_ROOT_CERT"), text,
+        "allowed is a PEM, or the base64 of one");
+}
+
+/* A key that does not work must stop the start, not the first call. */
+static void check_key(struct config_reading *r)
+{
+    struct sign_key *key;
+    struct err err;
+
+    if (r->raw->c.coordinator.private_key == NULL)
+        return;
+    if (sign_key_load(&key, str_of(r->raw->c.coordinator.private_key), &err) <
+        0)
+        config_fault(r, config_key_named("RAG_PRIVATE_KEY"), STR(""),
+            "%s; allowed is an EC P-256 key as a PEM, or the base64 of one",
+            err.msg);
+    sign_key_free(key);
+}
+
+static void need(struct config_reading *r, const char *message)
+{
+    buf_puts(r->problems, message);
+    r->faults++;
+}
+
+static void check_needs(struct config_reading *r, unsigned needs)
+{
+    if ((needs & NEED_COORDINATOR) != 0)
+        check_key(r);
+    if ((needs & NEED_DATABASE) != 0 && !config_is_set(r, "DATABASE_URL"))
+        need(r, "DATABASE_URL is not set: a PostgreSQL URL is needed, there "
+                "or in a file named by DATABASE_URL_FILE\n");
+    if ((needs & NEED_EMBEDDER) != 0 &&
+        r->raw->c.embedding.provider == PROVIDER_OPENAI &&
+        !config_is_set(r, "OPENAI_API_KEY") &&
+        !config_is_set(r, "OPENAI_API_URL"))
+        need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: one of "
+                "them is needed, or EMBEDDING_PROVIDER=builtin\n");
+}
+
+void config_derive(struct config_reading *r, unsigned needs)
+{
+    struct config_raw *raw = r->raw;
+
+    derive_target(r);
+    derive_http_url(raw);
+    derive_root(r);
+    if (raw->sign)
+        raw->c.coordinator.private_key = take(&raw->key);
+    check_needs(r, needs);
+}

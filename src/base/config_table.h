@@ -1,0 +1,77 @@
+/* What the files of config share; for them alone. */
+#ifndef BASE_CONFIG_TABLE_H
+#define BASE_CONFIG_TABLE_H
+
+#include "base/config.h"
+
+/*
+ * What the table's rows fill: the configuration itself, and what it is
+ * derived from. Strings are owned.
+ */
+struct config_raw {
+    struct config c;
+    char *grpc_endpoint; /* COORDINATOR_GRPC_ENDPOINT */
+    char *grpc_url;      /* COORDINATOR_GRPC_URL */
+    char *url;           /* COORDINATOR_URL */
+    char *service_url;   /* COORDINATOR_SERVICE_URL */
+    char *http_url;      /* COORDINATOR_HTTP_URL */
+    char *root_cert;     /* GRPC_ROOT_CERT as it came */
+    char *key;           /* RAG_PRIVATE_KEY as it came */
+    int grpc_port;       /* COORDINATOR_GRPC_PORT */
+    bool sign;           /* COORDINATOR_SIGNATURE_ENABLED */
+};
+
+/* A copy to be freed; memory this small is there, or the program ends. */
+char *config_copy(struct str s);
+
+/*
+ * Reads `value` as the key wants it, into *raw. Returns 0, or ERR_INVALID
+ * when it is not what config_allowed() says.
+ */
+int config_set(
+    struct config_raw *raw, const struct config_key *key, struct str value);
+
+/* Appends what a key's value may be, "a whole number from 1 to 9". */
+void config_allowed(struct buf *out, const struct config_key *key);
+
+/* Is it http:// or https:// with a host, and a port, if any, that is one? */
+bool config_is_http_url(struct str url);
+
+/*
+ * host:port for gRPC from host:port, a URL, or a name of gRPC's own (dns:,
+ * ipv4:, ipv6:, unix:); NULL when it is none. Without a port it gets `port`,
+ * and https:// 443. To be freed.
+ */
+char *config_target(struct str text, int port);
+
+/* host:port from the host of an HTTP URL and another port. To be freed. */
+char *config_target_at(struct str http_url, int port);
+
+/* One reading of the environment; all borrowed. */
+struct config_reading {
+    struct config_raw *raw;
+    config_getenv get;
+    void *arg;
+    struct buf *problems; /* a line for each fault */
+    int faults;
+};
+
+/* Is the variable, or the file that may stand for it, given? */
+bool config_is_set(const struct config_reading *r, const char *name);
+
+/* The row of a name that is in the table. */
+const struct config_key *config_key_named(const char *name);
+
+/* After all rows are read: the members that come from several, and the
+ * checks across rows. */
+void config_derive(struct config_reading *r, unsigned needs);
+
+/* Appends in quotes, on one line, valid and not too long, whatever it is. */
+void config_show(struct buf *out, struct str value);
+
+/* Reports `NAME="value": message`, the value masked as the key asks. */
+void config_fault(struct config_reading *r, const struct config_key *key,
+    struct str value, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

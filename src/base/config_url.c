@@ -1,0 +1,248 @@
+/* URLs in the configuration: their hosts, and what to hide of them. */
+#define _GNU_SOURCE /* strcasestr */
+#include "base/config_table.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+static struct str skip(struct str s, size_t len)
+{
+    return (struct str){s.p + len, s.len - len};
+}
+
+/* Length of "scheme://" at the front, 0 without one. */
+static size_t scheme_len(struct str s)
+{
+    size_t i = 0;
+
+    while (i < s.len && (isalnum((unsigned char)s.p[i]) ||
+                            (i > 0 && strchr("+-.", s.p[i]) != NULL)))
+        i++;
+    if (i == 0 || s.len - i < 3 || memcmp(s.p + i, "://", 3) != 0)
+        return 0;
+    return i + 3;
+}
+
+static bool has_scheme(struct str s, const char *scheme)
+{
+    size_t len = strlen(scheme);
+
+    return s.len >= len && strncasecmp(s.p, scheme, len) == 0;
+}
+
+/* What stands between the scheme and the path, without user and password. */
+static struct str authority(struct str url)
+{
+    struct str s = skip(url, scheme_len(url));
+
+    for (size_t i = 0; i < s.len; i++)
+        if (strchr("/?#", s.p[i]) != NULL)
+            s.len = i;
+    for (size_t i = s.len; i > 0; i--)
+        if (s.p[i - 1] == '@')
+            return skip(s, i);
+    return s;
+}
+
+/* A port's number; 0 for what is none. */
+static int port_of(struct str s)
+{
+    int port = 0;
+
+    if (s.len == 0 || s.len > 5)
+        return 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return 0;
+        port = port * 10 + (s.p[i] - '0');
+    }
+    return port <= 65535 ? port : 0;
+}
+
+static bool is_host(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!isalnum((unsigned char)s.p[i]) && strchr("-._", s.p[i]) == NULL)
+            return false;
+    return s.len > 0;
+}
+
+static bool is_ipv6(struct str s)
+{
+    size_t colons = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        colons += s.p[i] == ':';
+        if (s.p[i] == '%')
+            break; /* a zone's name may follow */
+        if (!isxdigit((unsigned char)s.p[i]) && s.p[i] != ':' && s.p[i] != '.')
+            return false;
+    }
+    return colons >= 2;
+}
+
+/* [::1]:80, [::1], ::1, host:80 or host; *host is without brackets, *port 0
+ * where none is named. */
+static bool split(struct str s, struct str *host, int *port)
+{
+    const char *last = NULL;
+    struct str number;
+
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] == ':')
+            last = s.p + i;
+    *host = s;
+    *port = 0;
+    if (is_ipv6(s))
+        return true;
+    if (s.len > 0 && s.p[s.len - 1] == ']')
+        last = NULL;
+    if (last != NULL) {
+        number = skip(s, (size_t)(last - s.p) + 1);
+        host->len = (size_t)(last - s.p);
+        *port = port_of(number);
+        if (*port == 0)
+            return false;
+    }
+    if (host->len < 2 || host->p[0] != '[')
+        return is_host(*host);
+    if (host->p[host->len - 1] != ']')
+        return false;
+    *host = (struct str){host->p + 1, host->len - 2};
+    return is_ipv6(*host);
+}
+
+bool config_is_http_url(struct str url)
+{
+    struct str host;
+    int port;
+
+    if (!has_scheme(url, "http://") && !has_scheme(url, "https://"))
+        return false;
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.p[i] <= ' ' || url.p[i] == 0x7F)
+            return false;
+    return split(authority(url), &host, &port);
+}
+
+static char *join(struct str host, int port)
+{
+    bool ipv6 = memchr(host.p, ':', host.len) != NULL;
+    size_t size = host.len + sizeof("[]:65535");
+    char *target = malloc(size);
+
+    if (target == NULL)
+        abort();
+    snprintf(target, size, ipv6 ? "[%.*s]:%d" : "%.*s:%d", STR_ARG(host), port);
+    return target;
+}
+
+/* What follows dns:, dns:/// or dns://server/; gRPC asks the DNS anyway. */
+static struct str after_dns(struct str s)
+{
+    s = skip(s, strlen("dns:"));
+    for (size_t i = s.len; i > 0; i--)
+        if (s.p[i - 1] == '/')
+            return skip(s, i);
+    return s;
+}
+
+char *config_target(struct str text, int port)
+{
+    struct str host;
+    int own_port;
+
+    if (has_scheme(text, "unix:") || has_scheme(text, "ipv4:") ||
+        has_scheme(text, "ipv6:"))
+        return config_copy(text);
+    if (has_scheme(text, "https://"))
+        port = 443;
+    if (has_scheme(text, "dns:"))
+        text = after_dns(text);
+    if (!split(authority(text), &host, &own_port))
+        return NULL;
+    return join(host, own_port != 0 ? own_port : port);
+}
+
+char *config_target_at(struct str http_url, int port)
+{
+    struct str host;
+    int own_port;
+
+    if (!split(authority(http_url), &host, &own_port))
+        return NULL;
+    return join(host, port);
+}
+
+/* The end of a parameter's value: at & in a URL, at a space in keywords,
+ * where a value may also stand in quotes. */
+static const char *value_end(const char *p, bool url)
+{
+    char quote = !url && *p == '\'' ? '\'' : '\0';
+
+    if (quote)
+        p++;
+    for (; *p != '\0'; p++) {
+        if (url ? *p == '&' : !quote && isspace((unsigned char)*p))
+            break;
+        if (!url && *p == '\\' && p[1] != '\0')
+            p++;
+        else if (quote && *p == quote)
+            return p + 1;
+    }
+    return p;
+}
+
+/* password=..., and sslpassword=... with it */
+static void mask_parameters(struct buf *out, const char *z, bool url)
+{
+    const char *found, *value;
+
+    while ((found = strcasestr(z, "password")) != NULL) {
+        value = found + strlen("password");
+        value += strspn(value, " \t");
+        if (*value == '=')
+            value += 1 + (url ? 0 : strspn(value + 1, " \t"));
+        else
+            found = NULL;
+        buf_add(out, z, (size_t)(value - z));
+        z = value;
+        if (found == NULL)
+            continue;
+        buf_puts(out, "***");
+        z = value_end(value, url);
+    }
+    buf_puts(out, z);
+}
+
+/* Where the user's name begins in a URL of any kind, however misspelt; NULL
+ * in keyword=value strings. */
+static const char *url_user(const char *z)
+{
+    const char *mark = strstr(z, "://");
+
+    if (mark == NULL || memchr(z, '=', (size_t)(mark - z)) != NULL)
+        return NULL;
+    return mark + 3;
+}
+
+/*
+ * A password may hold any character, @ and / among them, where its owner did
+ * not escape them: so it is taken to reach up to the last @ there is.
+ */
+void config_mask_url(struct buf *out, const char *url)
+{
+    const char *user = url_user(url);
+    const char *at = user != NULL ? strrchr(user, '@') : NULL;
+    const char *colon =
+        at != NULL ? memchr(user, ':', (size_t)(at - user)) : NULL;
+
+    if (colon != NULL) {
+        buf_add(out, url, (size_t)(colon + 1 - url));
+        buf_puts(out, "***");
+        url = at;
+    }
+    mask_parameters(out, url, user != NULL);
+}

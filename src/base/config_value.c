@@ -1,0 +1,186 @@
+/* One value: read as its row of the table wants it. */
+#include "base/config_table.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+char *config_copy(struct str s)
+{
+    char *z = malloc(s.len + 1);
+
+    if (z == NULL)
+        abort();
+    if (s.len > 0)
+        memcpy(z, s.p, s.len);
+    z[s.len] = '\0';
+    return z;
+}
+
+static bool same_word(struct str s, struct str word)
+{
+    return s.len == word.len && strncasecmp(s.p, word.p, s.len) == 0;
+}
+
+/* The place of s in "one|other", < 0 when it is not there. */
+static int choice_of(struct str s, const char *choices)
+{
+    for (int i = 0;; i++) {
+        size_t len = strcspn(choices, "|");
+
+        if (same_word(s, (struct str){choices, len}))
+            return i;
+        if (choices[len] == '\0')
+            return -1;
+        choices += len + 1;
+    }
+}
+
+static int set_bool(bool *to, struct str s)
+{
+    /* Those that mean true stand at even places. */
+    int place = choice_of(s, "true|false|1|0|yes|no|on|off");
+
+    if (place < 0)
+        return ERR_INVALID;
+    *to = place % 2 == 0;
+    return 0;
+}
+
+static int set_choice(int *to, struct str s, const char *choices)
+{
+    int place = choice_of(s, choices);
+
+    if (place < 0)
+        return ERR_INVALID;
+    *to = place;
+    return 0;
+}
+
+static int set_int(int *to, struct str s, int least, int most)
+{
+    long value = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9' || value > most)
+            return ERR_INVALID;
+        value = value * 10 + (s.p[i] - '0');
+    }
+    if (s.len == 0 || value < least || value > most)
+        return ERR_INVALID;
+    *to = (int)value;
+    return 0;
+}
+
+static bool begins(struct str s, const char *z)
+{
+    return s.len >= strlen(z) && strncasecmp(s.p, z, strlen(z)) == 0;
+}
+
+static bool is_database(struct str s)
+{
+    if (begins(s, "postgres://") || begins(s, "postgresql://"))
+        return true;
+    for (size_t i = 0; i + 2 < s.len; i++)
+        if (memcmp(s.p + i, "://", 3) == 0)
+            return false; /* another kind of URL, with a parameter perhaps */
+    return s.len > 0 && memchr(s.p + 1, '=', s.len - 1) != NULL;
+}
+
+/* A header's value must not be able to hold another header. */
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return false;
+    return true;
+}
+
+static bool text_fits(const struct config_key *key, struct str s)
+{
+    switch (key->kind) {
+    case CONFIG_HTTP_URL:
+        return config_is_http_url(s);
+    case CONFIG_DATABASE:
+        return is_database(s);
+    case CONFIG_TOKEN:
+        return is_token(s);
+    default:
+        return true;
+    }
+}
+
+static int set_text(char **to, const struct config_key *key, struct str s)
+{
+    if (!text_fits(key, s))
+        return ERR_INVALID;
+    while (key->kind == CONFIG_HTTP_URL && s.p[s.len - 1] == '/')
+        s.len--;
+    if (to == NULL)
+        return 0;
+    free(*to);
+    *to = config_copy(s);
+    return 0;
+}
+
+int config_set(
+    struct config_raw *raw, const struct config_key *key, struct str value)
+{
+    union {
+        bool flag;
+        int number;
+    } unused;
+    void *member = (char *)raw + key->member;
+
+    if (key->reserved)
+        member = NULL;
+    switch (key->kind) {
+    case CONFIG_BOOL:
+        return set_bool(member != NULL ? member : &unused.flag, value);
+    case CONFIG_INT:
+        return set_int(member != NULL ? member : &unused.number, value,
+            key->least, key->most);
+    case CONFIG_CHOICE:
+        return set_choice(
+            member != NULL ? member : &unused.number, value, key->choices);
+    default:
+        return set_text(member, key, value);
+    }
+}
+
+static void allowed_choices(struct buf *out, const char *choices)
+{
+    for (; *choices != '\0'; choices++) {
+        if (*choices == '|')
+            buf_puts(out, ", ");
+        else
+            buf_char(out, *choices);
+    }
+}
+
+void config_allowed(struct buf *out, const struct config_key *key)
+{
+    switch (key->kind) {
+    case CONFIG_BOOL:
+        buf_puts(out, "true, false, 1, 0, yes, no, on, off");
+        break;
+    case CONFIG_INT:
+        buf_printf(out, "a whole number from %d to %d", key->least, key->most);
+        break;
+    case CONFIG_CHOICE:
+        allowed_choices(out, key->choices);
+        break;
+    case CONFIG_HTTP_URL:
+        buf_puts(out, "a URL that begins with http:// or https://");
+        break;
+    case CONFIG_DATABASE:
+        buf_puts(out, "a URL that begins with postgres:// or postgresql://, "
+                      "or a keyword=value string");
+        break;
+    case CONFIG_TOKEN:
+        buf_puts(out, "visible ASCII characters without spaces");
+        break;
+    case CONFIG_TEXT:
+        buf_puts(out, "any text");
+        break;
+    }
+}
