@@ -12,6 +12,9 @@ set -euo pipefail
 ROOT=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export ROOT
 
+# Where Debian has pgbouncer; not in everyone's PATH.
+PATH=$PATH:/usr/sbin:/sbin
+
 # say TEXT...: one line on stderr, led by the script's name.
 say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

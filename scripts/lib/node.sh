@@ -10,7 +10,8 @@ node_deps() {
     return
   say "installing the Node packages of ${dir#"$ROOT"/}"
   log=$(mktemp "${TMPDIR:-/tmp}/batchsync-npm.XXXXXX")
-  if ! (cd -- "$dir" && npm ci --no-audit --no-fund </dev/null >"$log" 2>&1); then
+  if ! (cd -- "$dir" && npm ci --no-audit --no-fund) \
+    </dev/null >"$log" 2>&1; then
     cat "$log" >&2
     rm -f -- "$log"
     die "npm ci failed in $dir"

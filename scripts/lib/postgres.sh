@@ -33,7 +33,8 @@ pg_bin_dirs() {
 pg_vector_version() {
   local control
   control=$("$1/pg_config" --sharedir 2>/dev/null)/extension/vector.control
-  [ ! -f "$control" ] || sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$control"
+  [ ! -f "$control" ] ||
+    sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$control"
 }
 
 # pg_has_vector BIN_DIR: with iterative index scans, so 0.8 or newer?
@@ -70,7 +71,7 @@ pg_as() {
 
 # pg_psql ARG...: psql on the database of PG_URL; the first error ends it.
 pg_psql() {
-  "$PG_BIN/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
+  "$PG_BIN/psql" --no-psqlrc --quiet --pset=pager=off --set=ON_ERROR_STOP=1 \
     --dbname="$PG_URL" "$@"
 }
 
