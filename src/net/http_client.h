@@ -15,8 +15,14 @@ struct http_header {
 };
 
 struct http_req {
-    struct op op; /* err: transport only, an HTTP status is an answer:
-                     ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_TOO_LARGE, ... */
+    /*
+     * err: transport only, an HTTP status is an answer. ERR_UNAVAILABLE (not
+     * found, refused, broken), ERR_TIMEOUT, ERR_TOO_LARGE, ERR_PROTOCOL (not
+     * HTTP), ERR_CONFIG (bad URL, certificate not trusted), ERR_INVALID (a
+     * line break in a header). The message names the host, never a password
+     * or a header.
+     */
+    struct op op;
 
     /* In; all borrowed until the callback. */
     const char *method;                /* "GET", "POST" */
@@ -24,27 +30,34 @@ struct http_req {
     const struct http_header *headers; /* nheaders of them */
     size_t nheaders;
     struct str body;         /* for POST */
-    int timeout_ms;          /* for the whole exchange; > 0 */
-    size_t max_answer_bytes; /* a longer answer is ERR_TOO_LARGE */
+    int timeout_ms;          /* for the whole exchange, from the moment it
+                                leaves the line for a connection; > 0 */
+    size_t max_answer_bytes; /* > 0; a longer answer is ERR_TOO_LARGE */
 
     /* Out. */
     int status;              /* 200, 404, ...; 0: none came */
     struct buf answer;       /* owned by the request: http_req_clear() */
-    uint32_t retry_after_ms; /* from Retry-After (either form); 0: none */
+    uint32_t retry_after_ms; /* from Retry-After (either form), at most an
+                                hour; 0: none */
 
     struct http_call *call; /* the client's */
 };
 
-/* Connections are kept alive and reused; at most max_connections a host. */
+/*
+ * Connections are kept alive and reused; at most max_connections a host are
+ * busy, further requests wait in line. SIGPIPE becomes ignored: libcurl needs
+ * that of its program.
+ */
 int http_client_init(struct http_client **c, struct loop *loop,
     int max_connections, struct err *err);
 
 /* Cancels what is pending, closes its handles; frees itself on the loop. */
 void http_client_close(struct http_client *c);
 
+/* ERR_CANCELED once the client is closed; other faults come by callback. */
 int http_send(struct http_client *c, struct http_req *req);
 
-/* Frees the answer; needed after every callback. */
+/* Frees the answer; needed after every callback, harmless before the first. */
 void http_req_clear(struct http_req *req);
 
 #endif

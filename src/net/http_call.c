@@ -1,0 +1,221 @@
+/* One HTTP call: what libcurl is told, and what its results mean. */
+#include "net/http_impl.h"
+
+#include <stdio.h>
+
+enum { BUFFER_BYTES = 64 * 1024, RETRY_AFTER_MAX_S = 3600 };
+
+/* host:port of a URL; it is not shown when it is wrong (passwords). */
+static int read_place(const char *url, char *place, struct err *err)
+{
+    CURLU *u = http_must(curl_url());
+    char *scheme = NULL, *host = NULL, *port = NULL;
+    int rc = 0;
+
+    curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
+    curl_url_get(u, CURLUPART_HOST, &host, 0);
+    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    if (scheme == NULL || host == NULL || port == NULL ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        rc = err_set(err, ERR_CONFIG,
+            "not a URL of the form http[s]://host[:port]/path");
+    else
+        snprintf(place, PLACE_BYTES, "%s:%s", host, port);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+    return rc;
+}
+
+static struct curl_slist *add_header(
+    struct curl_slist *list, const char *name, const char *value)
+{
+    size_t size = strlen(name) + strlen(value) + 3;
+    char *line = http_must(malloc(size));
+
+    snprintf(line, size, value[0] == '\0' ? "%s:%s" : "%s: %s", name, value);
+    list = http_must(curl_slist_append(list, line));
+    free(line);
+    return list;
+}
+
+static int read_headers(struct http_call *call, struct err *err)
+{
+    const struct http_req *req = call->req;
+
+    for (size_t i = 0; i < req->nheaders; i++) {
+        const struct http_header *h = &req->headers[i];
+
+        if (strpbrk(h->name, "\r\n") != NULL ||
+            strpbrk(h->value, "\r\n") != NULL)
+            return err_set(err, ERR_INVALID,
+                "the header %.40s holds a line break", h->name);
+        call->headers = add_header(call->headers, h->name, h->value);
+    }
+    call->headers = add_header(call->headers, "Expect", "");
+    return 0;
+}
+
+int http_call_read(struct http_call *call, char *place, struct err *err)
+{
+    int rc = read_place(call->req->url, place, err);
+
+    return rc < 0 ? rc : read_headers(call, err);
+}
+
+static size_t on_answer(char *data, size_t size, size_t n, void *arg)
+{
+    struct http_req *req = arg;
+
+    buf_add(&req->answer, data, size * n);
+    return req->answer.error == 0 ? size * n : 0;
+}
+
+static void set_request(CURL *easy, const struct http_req *req)
+{
+    bool post = strcmp(req->method, "POST") == 0;
+
+    curl_easy_setopt(easy, CURLOPT_URL, req->url);
+    if (post || req->body.len > 0) {
+        curl_easy_setopt(
+            easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+        curl_easy_setopt(
+            easy, CURLOPT_POSTFIELDS, req->body.len > 0 ? req->body.p : "");
+    }
+    if (!post && strcmp(req->method, "GET") != 0)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)req->timeout_ms);
+    curl_easy_setopt(
+        easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)req->max_answer_bytes);
+}
+
+/*
+ * The bundle alone is kept parsed between connections; with a directory of
+ * certificates set as well libcurl reads it anew for each.
+ */
+static void set_trust(CURL *easy)
+{
+    char *bundle = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
+    if (bundle != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
+/* QUICK_EXIT: a call that ends does not wait for its name look-up. */
+static void set_manners(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+}
+
+void http_call_open(struct http_call *call, uint64_t now_ms)
+{
+    CURL *easy = http_must(curl_easy_init());
+
+    call->easy = easy;
+    call->deadline_ms = now_ms + (uint64_t)call->req->timeout_ms;
+    set_manners(easy);
+    set_trust(easy);
+    set_request(easy, call->req);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call->req);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)call);
+}
+
+/* A kept connection that was closed under the request, answer unbegun. */
+static bool connection_was_stale(struct http_call *call, CURLcode result)
+{
+    long connects = 0, header_bytes = 0;
+
+    if (result != CURLE_GOT_NOTHING && result != CURLE_SEND_ERROR &&
+        result != CURLE_RECV_ERROR)
+        return false;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &header_bytes);
+    return connects == 0 && header_bytes == 0 && call->req->answer.len == 0;
+}
+
+bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms)
+{
+    if (call->sent_again || now_ms >= call->deadline_ms ||
+        !connection_was_stale(call, result))
+        return false;
+    call->sent_again = true;
+    call->reason[0] = '\0';
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(
+        call->easy, CURLOPT_TIMEOUT_MS, (long)(call->deadline_ms - now_ms));
+    return true;
+}
+
+static int error_code(CURLcode result)
+{
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return ERR_TIMEOUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_URL_MALFORMAT:
+        return ERR_CONFIG;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the answer is not HTTP/1 */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return ERR_PROTOCOL;
+    case CURLE_FILESIZE_EXCEEDED:
+        return ERR_TOO_LARGE;
+    case CURLE_OUT_OF_MEMORY:
+        return ERR_NOMEM;
+    default:
+        return ERR_UNAVAILABLE;
+    }
+}
+
+static void set_error(struct http_call *call, CURLcode result, struct err *err)
+{
+    int code = error_code(result);
+    const char *place = call->host->place;
+
+    if (call->req->answer.error != 0)
+        code = call->req->answer.error;
+    if (code == ERR_TOO_LARGE)
+        err_set(err, code, "%s: the answer is longer than %zu bytes", place,
+            call->req->max_answer_bytes);
+    else
+        err_set(err, code, "%s: %s", place,
+            call->reason[0] != '\0' ? call->reason
+                                    : curl_easy_strerror(result));
+}
+
+void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
+{
+    struct http_req *req = call->req;
+    long status = 0;
+    curl_off_t after_s = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &after_s);
+    if (after_s > RETRY_AFTER_MAX_S)
+        after_s = RETRY_AFTER_MAX_S;
+    req->status = (int)status;
+    req->retry_after_ms = after_s > 0 ? (uint32_t)after_s * 1000 : 0;
+    err_clear(err);
+    if (result != CURLE_OK)
+        set_error(call, result, err);
+}
+
+void http_call_free(struct http_call *call)
+{
+    curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
+    free(call);
+}

@@ -1,0 +1,63 @@
+/*
+ * Between http_client.c (lines, sockets, the life of calls) and http_call.c
+ * (one call and its easy handle); nobody else includes this.
+ */
+#ifndef NET_HTTP_IMPL_H
+#define NET_HTTP_IMPL_H
+
+#include "net/http_client.h"
+#include <curl/curl.h>
+#include <stdlib.h>
+
+enum { PLACE_BYTES = 300 }; /* host:port */
+
+/* A server, while any call is meant for it. */
+struct http_host {
+    struct list link;    /* in the client's hosts */
+    struct list waiting; /* of struct http_call.line, oldest first */
+    int running;
+    char place[PLACE_BYTES]; /* host:port */
+};
+
+/* A request from http_send() to op_finish(). */
+struct http_call {
+    struct list link;             /* in the client's calls */
+    struct list line;             /* in host->waiting until it is started */
+    struct http_client *client;   /* borrowed */
+    struct http_host *host;       /* borrowed */
+    struct http_req *req;         /* borrowed */
+    CURL *easy;                   /* owned; NULL until it is started */
+    struct curl_slist *headers;   /* owned */
+    uint64_t deadline_ms;         /* by loop_now_ms() */
+    bool sent_again;              /* its connection was stale once */
+    char reason[CURL_ERROR_SIZE]; /* libcurl's words for a failure */
+};
+
+/* Checks the request: its headers, and place[PLACE_BYTES] from its URL. */
+int http_call_read(struct http_call *call, char *place, struct err *err);
+
+/* Makes the easy handle; the clock runs from now_ms. */
+void http_call_open(struct http_call *call, uint64_t now_ms);
+
+/*
+ * True when the transfer failed on a kept connection before its answer began
+ * and there is time left: the easy handle is set up to be added once more.
+ */
+bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms);
+
+/* Fills the request's answer and *err (success, too) from the transfer. */
+void http_call_outcome(
+    struct http_call *call, CURLcode result, struct err *err);
+
+/* What is left after the transfer, the call itself included. */
+void http_call_free(struct http_call *call);
+
+/* Small allocations that fail end the program. */
+static inline void *http_must(void *p)
+{
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+#endif
