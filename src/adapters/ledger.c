@@ -1,0 +1,239 @@
+/*
+ * The ledger's common part: heartbeats, and locks that a lost owner holds.
+ *
+ * Happy path: a request is one unit, sent by send() and read by take(). The
+ * heartbeat is a timer that sends a unit of its own and starts anew, whether
+ * or not the unit before has come back.
+ * Failures: a heartbeat that fails is not repeated before its time; the lease
+ * outlives five of them. One that finds the run gone says so once and stops:
+ * whoever took the run over has changed the tokens, so the run at hand ends
+ * with ERR_FENCED. A lock that is not free within LOCK_MS (55P03) belongs to
+ * an owner that stopped in the middle of a statement: its connection is ended
+ * by the server, and the unit sent again.
+ * On cancel: as adapters/call.h has it; ledger_stop() cancels the heartbeat.
+ */
+#include "adapters/ledger_impl.h"
+
+#include "base/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { UNIT, EVICT };
+enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 1024 };
+
+static void tick_done(struct op *op);
+
+void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
+    int lease_s, int overlap_s)
+{
+    char host[64] = "?";
+    uint32_t random = 0;
+
+    *l = (struct ledger){
+        .pool = pool, .loop = loop, .lease_s = lease_s, .overlap_s = overlap_s};
+    gethostname(host, sizeof(host) - 1);
+    if (getrandom(&random, sizeof(random), 0) < 0)
+        random = (uint32_t)loop_wall_ms();
+    snprintf(
+        l->owner, sizeof(l->owner), "%s:%d:%08x", host, (int)getpid(), random);
+    op_init(&l->tick.op, tick_done);
+}
+
+/* --- heartbeats --- */
+
+static void beat_done(struct op *op)
+{
+    struct ledger *l = container_of(op, struct ledger, beat);
+
+    if (op->err.code != 0 && l->run_id[0] != '\0')
+        log_warn(NULL, "heartbeat: %s", op->err.msg);
+}
+
+static void beat_take(struct call *c)
+{
+    struct ledger *l = ledger_work(c)->ledger;
+
+    if (call_int(c->pg.results[0], 0, 0) == 0 && l->run_id[0] != '\0') {
+        log_warn(NULL, "run %s has another owner now", l->run_id);
+        ledger_beat_stop(l);
+    }
+    call_end(c, NULL);
+}
+
+/* Touches no column of a key, so it waits for no chunk. */
+static void beat_send(struct call *c)
+{
+    struct ledger *l = ledger_work(c)->ledger;
+
+    call_stmt(c,
+        "WITH r AS (UPDATE batch_sync_runs"
+        "  SET expires_at = now() + make_interval(secs => $4)"
+        "  WHERE id = $1 AND owner = $2 AND status = 'running' RETURNING 1),"
+        " s AS (UPDATE batch_sync_service_runs"
+        "  SET expires_at = now() + make_interval(secs => $4)"
+        "  WHERE token = $3 AND status = 'running')"
+        " SELECT count(*) FROM r",
+        false);
+    call_add_text(c, l->run_id);
+    call_add_text(c, l->owner);
+    call_add_text(c, l->token);
+    call_add_int(c, l->lease_s);
+    call_send(c);
+}
+
+static void arm_tick(struct ledger *l)
+{
+    op_init(&l->tick.op, tick_done);
+    loop_timer(l->loop, &l->tick, (uint64_t)l->lease_s * 1000 / 6);
+}
+
+static void tick_done(struct op *op)
+{
+    struct ledger *l = container_of(op, struct ledger, tick.op);
+
+    if (l->run_id[0] == '\0')
+        return;
+    if (!op_pending(&l->beat)) {
+        op_init(&l->beat, beat_done);
+        ledger_start(l, &l->beat, NULL, beat_send, beat_take);
+    }
+    arm_tick(l);
+}
+
+void ledger_beat_start(struct ledger *l)
+{
+    if (!op_pending(&l->tick.op))
+        arm_tick(l);
+}
+
+void ledger_beat_stop(struct ledger *l)
+{
+    l->run_id[0] = l->token[0] = '\0';
+    op_cancel(&l->tick.op);
+}
+
+void ledger_stop(struct ledger *l)
+{
+    ledger_beat_stop(l);
+    op_cancel(&l->beat);
+}
+
+/* --- requests --- */
+
+void ledger_fail(struct call *c, int code, const char *why)
+{
+    struct err err;
+
+    err_set(&err, code, "%s", why);
+    call_end(c, &err);
+}
+
+void ledger_add_lock_timeout(struct call *c)
+{
+    call_stmt(c, "SELECT set_config('lock_timeout', $1::text, true)", false);
+    call_add_int(c, LOCK_MS);
+}
+
+/*
+ * Whoever holds a service's row for longer than a chunk may take. A lock of
+ * this kind stays until its transaction ends.
+ */
+static void evict(struct call *c)
+{
+    c->state = EVICT;
+    call_stmt(c,
+        "SELECT pg_terminate_backend(l.pid) FROM pg_locks l"
+        " JOIN pg_stat_activity a ON a.pid = l.pid"
+        " WHERE l.locktype = 'relation' AND l.mode = 'RowShareLock'"
+        " AND l.relation = 'batch_sync_service_runs'::regclass"
+        " AND l.database = (SELECT oid FROM pg_database"
+        "  WHERE datname = current_database())"
+        " AND l.pid <> pg_backend_pid()"
+        " AND a.xact_start < now() - make_interval(secs => $1 / 1000.0)",
+        false);
+    call_add_int(c, LOCK_MS);
+    call_send(c);
+}
+
+static void ledger_step(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+
+    if (c->state == UNIT) {
+        w->take(c);
+        return;
+    }
+    if (pg_rows(c->pg.results[0]) > 0)
+        log_warn(NULL, "ended %d connections of a former owner that held on",
+            pg_rows(c->pg.results[0]));
+    c->state = UNIT;
+    w->send(c);
+}
+
+static bool ledger_failed(struct call *c)
+{
+    if (strcmp(c->pg.sqlstate, "55P03") != 0 ||
+        ledger_work(c)->tries++ == LOCK_TRIES)
+        return false;
+    evict(c);
+    return true;
+}
+
+int ledger_start(struct ledger *l, struct op *op, void *req,
+    void (*send)(struct call *call), void (*take)(struct call *call))
+{
+    struct call *c =
+        call_new(l->pool, l->loop, op, ledger_step, sizeof(struct ledger_work));
+
+    *ledger_work(c) = (struct ledger_work){l, req, send, take, 0};
+    c->on_error = ledger_failed;
+    c->state = UNIT;
+    send(c);
+    return 0;
+}
+
+/* --- texts --- */
+
+const char *ledger_counts_json(
+    struct arena *a, const struct counts *base, const struct counts *counts)
+{
+    char text[COUNTS_BYTES];
+    size_t len = 0;
+
+#define X(name)                                             \
+    len += (size_t)snprintf(text + len, sizeof(text) - len, \
+        "%s\"" #name "\":%llu", len == 0 ? "{" : ",",       \
+        (unsigned long long)(base->name + counts->name));
+    COUNTS_MAP(X)
+#undef X
+    snprintf(text + len, sizeof(text) - len, "}");
+    return arena_dup(a, str_of(text)).p;
+}
+
+/* NULs go, what is not UTF-8 becomes U+FFFD. */
+static struct str repair(struct arena *a, struct str text)
+{
+    struct buf out;
+    struct str copy;
+    size_t from = 0;
+
+    buf_init(&out, text.len * 3 + 1);
+    for (size_t i = 0; i <= text.len; i++)
+        if (i == text.len || text.p[i] == '\0') {
+            utf8_repair(&out, (struct str){text.p + from, i - from});
+            from = i + 1;
+        }
+    copy = arena_dup(a, buf_view(&out));
+    buf_free(&out);
+    return copy;
+}
+
+struct str ledger_clean(struct arena *a, struct str text)
+{
+    if (text.len == 0 ||
+        (memchr(text.p, '\0', text.len) == NULL && utf8_valid(text)))
+        return text;
+    return repair(a, text);
+}

@@ -1,0 +1,52 @@
+/*
+ * The ledger: who runs what, how far it came, what could not be stored. The
+ * real side of the ports run_begin, service_begin, checkpoint, service_end
+ * and run_end (sync/ports.h).
+ *
+ * A run and its services are leased by the database's clock and kept alive by
+ * heartbeats from run_begin to run_end, a sixth of the lease apart. A run
+ * whose lease has run out is interrupted: the next run_begin that asks for
+ * the same resumes it, any other one marks it abandoned. Either way its
+ * services get new tokens first, which waits for the statement that a lost
+ * owner may still have under way, and ends that owner's connection when it
+ * holds on to it.
+ */
+#ifndef ADAPTERS_LEDGER_H
+#define ADAPTERS_LEDGER_H
+
+#include "net/pg.h"
+#include "sync/ports.h"
+
+enum { OWNER_BYTES = 128, SERVICE_BYTES = 256 };
+
+struct ledger {
+    struct pg_pool *pool; /* borrowed; not the one that stores */
+    struct loop *loop;    /* borrowed */
+    int lease_s, overlap_s;
+    char owner[OWNER_BYTES]; /* host:process:random */
+    /* The run and the service at hand; "" for none. */
+    char run_id[ID_BYTES];
+    char token[ID_BYTES];
+    char service[SERVICE_BYTES]; /* the schema's service_name */
+    struct counts base;          /* of the service, before it was resumed */
+    struct timer_req tick;
+    struct op beat;
+};
+
+/*
+ * `pool` should have a connection of its own, so that a heartbeat never waits
+ * behind a chunk. The ledger must stay where it is until the loop has ended.
+ */
+void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
+    int lease_s, int overlap_s);
+
+/* Ends the heartbeats, if there is no run_end to do so. */
+void ledger_stop(struct ledger *l);
+
+int ledger_run_begin(struct ledger *l, struct run_begin_req *req);
+int ledger_service_begin(struct ledger *l, struct service_begin_req *req);
+int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);
+int ledger_service_end(struct ledger *l, struct service_end_req *req);
+int ledger_run_end(struct ledger *l, struct run_end_req *req);
+
+#endif

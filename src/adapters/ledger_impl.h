@@ -1,0 +1,48 @@
+/* Between the files of the ledger. */
+#ifndef ADAPTERS_LEDGER_IMPL_H
+#define ADAPTERS_LEDGER_IMPL_H
+
+#include "adapters/call.h"
+#include "adapters/ledger.h"
+
+struct ledger_work {
+    struct ledger *ledger;
+    void *req;                       /* the request, borrowed */
+    void (*send)(struct call *call); /* sends the unit */
+    void (*take)(struct call *call); /* takes its results and ends */
+    int tries;                       /* times that a lock was in the way */
+};
+
+int ledger_start(struct ledger *l, struct op *op, void *req,
+    void (*send)(struct call *call), void (*take)(struct call *call));
+
+static inline struct ledger_work *ledger_work(struct call *c)
+{
+    return c->data;
+}
+
+/* The first statement of a unit that changes tokens. */
+void ledger_add_lock_timeout(struct call *c);
+
+void ledger_fail(struct call *c, int code, const char *why);
+
+/* Starts and ends the heartbeats of ledger->run_id. */
+void ledger_beat_start(struct ledger *l);
+void ledger_beat_stop(struct ledger *l);
+
+/* Every member of struct counts: X(name). */
+#define COUNTS_MAP(X)                                                \
+    X(received)                                                      \
+    X(stored)                                                        \
+    X(unchanged)                                                     \
+    X(deleted) X(failed) X(known_failures) X(collisions) X(embedded) \
+        X(nuls_dropped) X(replaced)
+
+/* base + counts as a JSON object, in the arena. */
+const char *ledger_counts_json(
+    struct arena *a, const struct counts *base, const struct counts *counts);
+
+/* What PostgreSQL takes as text: valid UTF-8 without NUL; in the arena. */
+struct str ledger_clean(struct arena *a, struct str text);
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * Runs: at most one is running on a database.
+ *
+ * Happy path of run_begin: one transaction under an advisory lock, so that
+ * every statement sees the world as the one before left it: runs whose owner
+ * is lost become interrupted and their services get new tokens; the one that
+ * was asked for the same is resumed; the others are abandoned; if none is
+ * running now, a new one is. Then the heartbeats begin.
+ * run_end: one statement. A canceled run that has services left stays
+ * interrupted, so that it can be resumed.
+ * Failures: ERR_ALREADY_RUNNING says which run; ERR_FENCED, when another
+ * process has taken the run over.
+ */
+#include "adapters/ledger_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LOCK, LOST, RESUMED, ABANDONED, BEGUN, RUNNING }; /* statements */
+
+/* A run of our own that is still running was begun by a try that failed
+ * halfway: nobody works on it. */
+static void add_lost(struct call *c, const struct ledger *l)
+{
+    call_stmt(c,
+        "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted'"
+        "  WHERE status = 'running' AND (expires_at < now() OR owner = $1)"
+        "  RETURNING id)"
+        " UPDATE batch_sync_service_runs s"
+        " SET token = gen_random_uuid()::text,"
+        "  status = CASE s.status WHEN 'running' THEN 'interrupted'"
+        "   ELSE s.status END"
+        " FROM lost WHERE s.run_id = lost.id",
+        false);
+    call_add_text(c, l->owner);
+}
+
+static struct pg_param services_param(
+    struct call *c, const struct run_params *p)
+{
+    struct pg_array names;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < p->nservices; i++)
+        bytes += strlen(p->services[i]);
+    if (array_init(&names, &c->arena, PG_TEXT_ARRAY, 0, p->nservices, bytes) <
+        0)
+        abort();
+    for (size_t i = 0; i < p->nservices; i++)
+        array_add(&names, str_of(p->services[i]));
+    return array_param(&names);
+}
+
+/* $1 .. $11: the same for the statements that resume and begin. */
+static void add_params(
+    struct call *c, const struct ledger *l, const struct run_params *p)
+{
+    call_add_text(c, l->owner);
+    call_add_int(c, l->lease_s);
+    call_add_text(c, p->tenant);
+    call_add_text(c, p->kind);
+    call_add(c, services_param(c, p));
+    call_add_text(c, p->since);
+    call_add_int(c, p->limit);
+    call_add_text(c, p->provider);
+    call_add_text(c, p->model);
+    call_add_int(c, p->dimensions);
+}
+
+static void add_resume(
+    struct call *c, const struct ledger *l, const struct run_params *p)
+{
+    call_stmt(c,
+        "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
+        "  expires_at = now() + make_interval(secs => $2),"
+        "  finished_at = NULL, resumed = resumed + 1"
+        " WHERE id = (SELECT id FROM batch_sync_runs"
+        "  WHERE status = 'interrupted' AND tenant_id = $3"
+        "  AND (kind = 'incremental') = ($4 = 'incremental')"
+        "  AND services = $5 AND since IS NOT DISTINCT FROM $6"
+        "  AND page_limit = $7 AND provider = $8 AND model = $9"
+        "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
+        " AND NOT EXISTS (SELECT 1 FROM batch_sync_runs"
+        "  WHERE status = 'running')"
+        " RETURNING id",
+        false);
+    add_params(c, l, p);
+}
+
+static void add_begin(
+    struct call *c, const struct ledger *l, const struct run_params *p)
+{
+    call_stmt(c,
+        "INSERT INTO batch_sync_runs (owner, expires_at, tenant_id, kind,"
+        "  services, since, page_limit, provider, model, dimensions, trigger,"
+        "  source)"
+        " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
+        "  $8, $9, $10, $11, $12"
+        " WHERE NOT EXISTS (SELECT 1 FROM batch_sync_runs"
+        "  WHERE status = 'running')"
+        " RETURNING id",
+        false);
+    add_params(c, l, p);
+    call_add_text(c, p->trigger);
+    call_add_text(c, p->source != NULL ? p->source : "request");
+}
+
+static void begin_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct run_begin_req *req = ledger_work(c)->req;
+
+    ledger_add_lock_timeout(c);
+    call_stmt(c, "SELECT pg_advisory_xact_lock(7089061848)", false);
+    add_lost(c, l);
+    add_resume(c, l, req->params);
+    call_stmt(c,
+        "UPDATE batch_sync_runs SET status = 'abandoned',"
+        "  finished_at = coalesce(finished_at, now())"
+        " WHERE status = 'interrupted' AND NOT EXISTS ("
+        "  SELECT 1 FROM batch_sync_runs"
+        "  WHERE status = 'running' AND owner <> $1)",
+        false);
+    call_add_text(c, l->owner);
+    add_begin(c, l, req->params);
+    call_stmt(c,
+        "SELECT id, owner, started_at FROM batch_sync_runs"
+        " WHERE status = 'running'",
+        false);
+    call_send(c);
+}
+
+static void already_running(struct call *c, const struct pg_result *running)
+{
+    struct err err;
+
+    err_set(&err, ERR_ALREADY_RUNNING, "a run is already running");
+    if (pg_rows(running) == 1)
+        err_set(&err, ERR_ALREADY_RUNNING, "run %s is running since %s, by %s",
+            pg_value(running, 0, 0).p, pg_value(running, 0, 2).p,
+            pg_value(running, 0, 1).p);
+    call_end(c, &err);
+}
+
+/* The first statement sets the lock timeout, so all are one further on. */
+static void begin_take(struct call *c)
+{
+    struct ledger *l = ledger_work(c)->ledger;
+    struct run_begin_req *req = ledger_work(c)->req;
+    const struct pg_result *r = c->pg.results[1 + RESUMED];
+
+    if (pg_rows(r) == 0)
+        r = c->pg.results[1 + BEGUN];
+    if (pg_rows(r) == 0) {
+        already_running(c, c->pg.results[1 + RUNNING]);
+        return;
+    }
+    call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));
+    memcpy(l->run_id, req->run_id, sizeof(l->run_id));
+    l->token[0] = '\0';
+    ledger_beat_start(l);
+    call_end(c, NULL);
+}
+
+int ledger_run_begin(struct ledger *l, struct run_begin_req *req)
+{
+    return ledger_start(l, &req->op, req, begin_send, begin_take);
+}
+
+/* --- the end --- */
+
+static void end_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct run_end_req *req = ledger_work(c)->req;
+    const struct err *why = &req->result->err;
+
+    call_stmt(c,
+        "UPDATE batch_sync_runs r SET finished_at = now(),"
+        "  expires_at = now(), error = $4, totals = coalesce((SELECT"
+        "   jsonb_object_agg(t.key, t.n) FROM (SELECT key, sum(value::int8) n"
+        "    FROM batch_sync_service_runs, jsonb_each_text(counts)"
+        "    WHERE run_id = $1 GROUP BY key) t), '{}'),"
+        "  status = CASE WHEN $3 = 'canceled' AND (SELECT count(*)"
+        "   FROM batch_sync_service_runs WHERE run_id = $1"
+        "   AND status NOT IN ('running', 'interrupted'))"
+        "   < cardinality(r.services) THEN 'interrupted' ELSE $3 END"
+        " WHERE id = $1 AND owner = $2 AND status = 'running' RETURNING 1",
+        false);
+    call_add_text(c, req->run_id);
+    call_add_text(c, l->owner);
+    call_add_text(c, run_status_name(req->result->status));
+    call_add_text(
+        c, why->code == 0 ? NULL : ledger_clean(&c->arena, str_of(why->msg)).p);
+    call_send(c);
+}
+
+static void end_take(struct call *c)
+{
+    if (pg_rows(c->pg.results[0]) == 0)
+        ledger_fail(c, ERR_FENCED, "the run has another owner now");
+    else
+        call_end(c, NULL);
+}
+
+int ledger_run_end(struct ledger *l, struct run_end_req *req)
+{
+    ledger_beat_stop(l);
+    return ledger_start(l, &req->op, req, end_send, end_take);
+}

@@ -1,0 +1,268 @@
+/*
+ * The store: what it needs to know of the database, the rows that other rows
+ * hang on, and the look-up of hashes.
+ *
+ * Happy path: a unit each; the first one of a process is preceded by another
+ * that asks what this database calls the type `vector`, which may live in any
+ * schema.
+ * Failures: the unit's. store_open() repeats its statement when two of them
+ * met, because the loser then sees neither row of its own nor the winner's.
+ * On cancel: as adapters/call.h has it.
+ */
+#include "adapters/store_impl.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TYPES, WORK };
+enum { OPEN_TRIES = 5 };
+
+void store_init(struct store *s, struct pg_pool *pool, struct loop *loop)
+{
+    *s = (struct store){.pool = pool, .loop = loop};
+}
+
+void store_fail(struct call *c, int code, const char *why)
+{
+    struct err err;
+
+    err_set(&err, code, "%s", why);
+    call_end(c, &err);
+}
+
+static bool read_types(struct store *s, const struct pg_result *r)
+{
+    int major = 0, minor = 0;
+
+    if (pg_rows(r) == 0)
+        return false;
+    s->vector_oid = (unsigned)call_int(r, 0, 0);
+    s->vector_array_oid = (unsigned)call_int(r, 0, 1);
+    call_copy(r, 0, 2, s->vector_schema, sizeof(s->vector_schema));
+    sscanf(pg_value(r, 0, 3).p, "%d.%d", &major, &minor);
+    s->iterative_scan = major > 0 || minor >= 8;
+    return true;
+}
+
+static void store_step(struct call *c)
+{
+    struct store_work *w = store_work(c);
+
+    if (c->state >= WORK) {
+        w->take(c);
+        return;
+    }
+    if (!read_types(w->store, c->pg.results[0])) {
+        store_fail(c, ERR_CONFIG,
+            "the database has no extension vector: run batchsync migrate");
+        return;
+    }
+    c->state = WORK;
+    w->send(c);
+}
+
+int store_start(struct store *s, struct op *op, void *req,
+    void (*send)(struct call *call), void (*take)(struct call *call))
+{
+    struct call *c =
+        call_new(s->pool, s->loop, op, store_step, sizeof(struct store_work));
+
+    *store_work(c) = (struct store_work){s, req, send, take};
+    c->state = s->vector_oid == 0 ? TYPES : WORK;
+    if (c->state == WORK) {
+        send(c);
+        return 0;
+    }
+    call_stmt(c,
+        "SELECT t.oid, t.typarray, quote_ident(n.nspname), e.extversion"
+        " FROM pg_extension e"
+        " JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'vector'"
+        " WHERE e.extname = 'vector'",
+        false);
+    call_send(c);
+    return 0;
+}
+
+size_t vector_bytes(int dimensions)
+{
+    return 4 + (size_t)dimensions * 4;
+}
+
+void vector_put(uint8_t *at, const float *values, int dimensions)
+{
+    uint16_t head[2] = {htons((uint16_t)dimensions), 0};
+
+    memcpy(at, head, sizeof(head));
+    at += sizeof(head);
+    for (int i = 0; i < dimensions; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &values[i], sizeof(bits));
+        bits = htonl(bits);
+        memcpy(at + (size_t)i * 4, &bits, sizeof(bits));
+    }
+}
+
+/* --- open --- */
+
+/* "devlab-service" becomes "Devlab Service". */
+static char *display_name(struct arena *a, const char *service)
+{
+    char *name = (char *)arena_dup(a, str_of(service)).p;
+    bool start = true;
+
+    if (name == NULL)
+        abort();
+    for (char *c = name; *c != '\0'; c++) {
+        if (*c == '-' || *c == '_')
+            *c = ' ';
+        else if (start)
+            *c = (char)toupper((unsigned char)*c);
+        start = *c == ' ';
+    }
+    return name;
+}
+
+static char *describe(struct arena *a, const char *service)
+{
+    size_t size = strlen(service) + sizeof("Data from ");
+    char *text = arena_alloc(a, size);
+
+    if (text == NULL)
+        abort();
+    snprintf(text, size, "Data from %s", service);
+    return text;
+}
+
+static const char open_sql[] =
+    "WITH t AS ("
+    " INSERT INTO tenants (id, name, domain, settings, created_at, updated_at)"
+    " SELECT $1, $1, $1, '{}', now() AT TIME ZONE 'UTC',"
+    "  now() AT TIME ZONE 'UTC'"
+    " WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE id = $1)"
+    " ON CONFLICT DO NOTHING),"
+    "m AS ("
+    " INSERT INTO microservices (id, tenant_id, name, service_id,"
+    "  display_name, description, version, is_active, settings, metadata,"
+    "  created_at, updated_at)"
+    " SELECT gen_random_uuid()::text, $1, $2, $2 || '-' || $1, $3, $4, $5,"
+    "  true, '{}', '{}', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
+    " WHERE NOT EXISTS (SELECT 1 FROM microservices"
+    "  WHERE tenant_id = $1 AND name = $2"
+    "  AND description IS NOT DISTINCT FROM $4"
+    "  AND version IS NOT DISTINCT FROM $5)"
+    " ON CONFLICT (tenant_id, name) DO UPDATE SET"
+    "  description = excluded.description, version = excluded.version,"
+    "  updated_at = excluded.updated_at"
+    " RETURNING id) "
+    "SELECT id FROM m UNION ALL"
+    " SELECT id FROM microservices WHERE tenant_id = $1 AND name = $2"
+    " LIMIT 1";
+
+static void open_send(struct call *c)
+{
+    const struct store_open_req *req = store_work(c)->req;
+
+    call_stmt(c, open_sql, false);
+    call_add_text(c, req->tenant);
+    call_add_text(c, req->service);
+    call_add_text(c, display_name(&c->arena, req->service));
+    call_add_text(c, req->description != NULL
+                         ? req->description
+                         : describe(&c->arena, req->service));
+    call_add_text(c, req->version != NULL ? req->version : "1.0.0");
+    call_send(c);
+}
+
+static void open_take(struct call *c)
+{
+    struct store_open_req *req = store_work(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) == 1) {
+        call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
+        call_end(c, NULL);
+    } else if (c->state++ < WORK + OPEN_TRIES) {
+        open_send(c);
+    } else {
+        store_fail(c, ERR_UNAVAILABLE, "the microservice's row is not there");
+    }
+}
+
+int store_open(struct store *s, struct store_open_req *req)
+{
+    return store_start(s, &req->op, req, open_send, open_take);
+}
+
+/* --- look-up --- */
+
+static const char lookup_sql[] =
+    "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash"
+    " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
+    " JOIN vector_embeddings v ON v.tenant_id = $1 AND v.microservice_id = $2"
+    "  AND v.content_id = i.content_id"
+    "  AND v.content_type = 'microservice_data'"
+    " ORDER BY 1, 2";
+
+static void lookup_send(struct call *c)
+{
+    const struct lookup_req *req = store_work(c)->req;
+    struct pg_array ids;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < req->n; i++)
+        bytes += req->ids[i].len;
+    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, req->n, bytes) < 0) {
+        store_fail(c, ERR_NOMEM, "look-up of stored hashes");
+        return;
+    }
+    for (size_t i = 0; i < req->n; i++)
+        array_add(&ids, req->ids[i]);
+    call_stmt(c, lookup_sql, true);
+    call_add_text(c, req->scope->tenant);
+    call_add_text(c, req->scope->microservice_id);
+    call_add(c, array_param(&ids));
+    call_send(c);
+}
+
+/* False when the column holds no hash of ours. */
+static bool take_hash(
+    const struct pg_result *r, int row, int column, uint8_t out[SHA256_BYTES])
+{
+    struct str v = pg_value(r, row, column);
+
+    if (v.len != SHA256_BYTES)
+        return false;
+    memcpy(out, v.p, SHA256_BYTES);
+    return true;
+}
+
+static void lookup_take(struct call *c)
+{
+    struct lookup_req *req = store_work(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    req->nrows = (size_t)pg_rows(r);
+    req->rows = arena_calloc(req->arena, req->nrows, sizeof(req->rows[0]));
+    if (req->rows == NULL) {
+        store_fail(c, ERR_NOMEM, "look-up of stored hashes");
+        return;
+    }
+    for (int i = 0; i < pg_rows(r); i++) {
+        struct stored_row *row = &req->rows[i];
+
+        row->item = (uint32_t)call_int_binary(r, i, 0);
+        row->chunk_index = (int32_t)call_int_binary(r, i, 1);
+        row->hashed = take_hash(r, i, 2, row->embed_hash) &&
+                      take_hash(r, i, 3, row->row_hash);
+    }
+    call_end(c, NULL);
+}
+
+int store_lookup(struct store *s, struct lookup_req *req)
+{
+    return store_start(s, &req->op, req, lookup_send, lookup_take);
+}

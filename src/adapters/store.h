@@ -1,0 +1,66 @@
+/*
+ * The store: synced items as rows of vector_embeddings. The real side of the
+ * ports store_open, lookup and store (sync/ports.h), and the search over what
+ * was stored.
+ */
+#ifndef ADAPTERS_STORE_H
+#define ADAPTERS_STORE_H
+
+#include "net/pg.h"
+#include "sync/ports.h"
+
+/* A plain value; nothing to free. Both pointers are borrowed. */
+struct store {
+    struct pg_pool *pool;
+    struct loop *loop;
+    /* What this database calls its vectors; 0: not asked yet. */
+    unsigned vector_oid, vector_array_oid;
+    char vector_schema[128]; /* quoted */
+    bool iterative_scan;     /* pgvector 0.8 or newer */
+};
+
+void store_init(struct store *s, struct pg_pool *pool, struct loop *loop);
+
+/*
+ * Makes sure of the tenant's and the microservice's rows. ERR_CONFIG when the
+ * database has no pgvector. Must have succeeded once before store_write().
+ */
+int store_open(struct store *s, struct store_open_req *req);
+
+/* One query for all ids. */
+int store_lookup(struct store *s, struct lookup_req *req);
+
+/*
+ * One statement, one transaction: fence, rows, rows that keep their vector,
+ * stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the database
+ * refused a value, nothing was written. ERR_DATABASE when a row that was to
+ * keep its vector is no longer there; the others were written.
+ */
+int store_write(struct store *s, struct store_req *req);
+
+struct search_hit {
+    struct str service; /* the microservice's name; "" if it has none */
+    struct str content_id;
+    int chunk_index;
+    double similarity;  /* cosine, -1 .. 1 */
+    struct str title;   /* metadata.title, else "" */
+    struct str preview; /* the first 200 characters of the text */
+};
+
+/* The stored pieces nearest to a vector. */
+struct search_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    const char *tenant;
+    const char *service; /* the schema's service_name; NULL: all */
+    const float *vector;
+    int dimensions;
+    int limit; /* hits, > 0 */
+    /* Out: nearest first. */
+    struct search_hit *hits;
+    size_t nhits;
+};
+
+int store_search(struct store *s, struct search_req *req);
+
+#endif

@@ -1,0 +1,31 @@
+/* Between the files of the store. */
+#ifndef ADAPTERS_STORE_IMPL_H
+#define ADAPTERS_STORE_IMPL_H
+
+#include "adapters/call.h"
+#include "adapters/store.h"
+
+/* A request on the store: the types are asked for first, if need be. */
+struct store_work {
+    struct store *store;
+    void *req;                       /* the request, borrowed */
+    void (*send)(struct call *call); /* sends the unit */
+    void (*take)(struct call *call); /* takes its results and ends */
+};
+
+int store_start(struct store *s, struct op *op, void *req,
+    void (*send)(struct call *call), void (*take)(struct call *call));
+
+static inline struct store_work *store_work(struct call *c)
+{
+    return c->data;
+}
+
+/* Ends the call for want of memory, or with another error. */
+void store_fail(struct call *c, int code, const char *why);
+
+/* Bytes of a vector in its binary form, and writing them. */
+size_t vector_bytes(int dimensions);
+void vector_put(uint8_t *at, const float *values, int dimensions);
+
+#endif

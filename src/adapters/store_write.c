@@ -1,0 +1,298 @@
+/*
+ * Storing a chunk: one statement whose parts are data-modifying CTEs, each
+ * there only when it has something to do.
+ *
+ *   fence  holds the service's row by its token until the commit, so that a
+ *          new owner waits for this chunk, and this chunk for nobody
+ *   rows   new and changed texts with their vectors
+ *   meta   rows whose text did not change
+ *   trims  pieces that a shorter text no longer has
+ *
+ * Happy path: all parts read the fence's one row; the counts come back.
+ * Failures: without the token the fence is empty and no part writes anything
+ * (ERR_FENCED); a value that the database refuses undoes all of them.
+ * On cancel: the server undoes the statement, unless it was through already.
+ */
+#include "adapters/store_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SQL_BYTES = 4096, STORED_AT_BYTES = 64 };
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct store_row *x = *(const struct store_row *const *)a;
+    const struct store_row *y = *(const struct store_row *const *)b;
+    size_t len = x->content_id.len < y->content_id.len ? x->content_id.len
+                                                       : y->content_id.len;
+    int order = memcmp(x->content_id.p, y->content_id.p, len);
+
+    if (order == 0 && x->content_id.len != y->content_id.len)
+        order = x->content_id.len < y->content_id.len ? -1 : 1;
+    if (order == 0)
+        order = (x->chunk_index > y->chunk_index) -
+                (x->chunk_index < y->chunk_index);
+    return order;
+}
+
+/* The rows of one part, in the order in which every writer takes them. */
+struct part {
+    const struct store_row **rows; /* in the call's arena */
+    size_t n;
+    size_t id_bytes, text_bytes, meta_bytes;
+};
+
+static int part_init(struct part *p, struct arena *a,
+    const struct store_req *req, bool with_vector)
+{
+    *p = (struct part){.n = 0};
+    p->rows = arena_alloc(a, req->nrows * sizeof(p->rows[0]));
+    if (p->rows == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->nrows; i++) {
+        const struct store_row *row = &req->rows[i];
+
+        if ((row->vector != NULL) != with_vector)
+            continue;
+        p->rows[p->n++] = row;
+        p->id_bytes += row->content_id.len;
+        p->text_bytes += row->content_text.len;
+        p->meta_bytes += row->metadata.len;
+    }
+    if (p->n > 0)
+        qsort(p->rows, p->n, sizeof(p->rows[0]), compare_rows);
+    return 0;
+}
+
+static int add_ids(struct call *c, const struct part *p)
+{
+    struct pg_array ids, at;
+
+    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, p->n, p->id_bytes) < 0 ||
+        array_init(&at, &c->arena, PG_INT4_ARRAY, 0, p->n, p->n * 4) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        array_add(&ids, p->rows[i]->content_id);
+        array_add_int4(&at, p->rows[i]->chunk_index);
+    }
+    call_add(c, array_param(&ids));
+    call_add(c, array_param(&at));
+    return 0;
+}
+
+/*
+ * jsonb in its binary form is a 1 and the text. The object's closing brace
+ * makes room for _stored_at, which is no part of the hashes.
+ */
+static void add_metadata(
+    struct pg_array *a, struct str object, const char *stored_at)
+{
+    size_t len = object.len, tail = strlen(stored_at);
+    uint8_t *at;
+
+    while (len > 0 && object.p[len - 1] != '}')
+        len--;
+    len -= len > 0;
+    if (len > 0 && object.p[len - 1] == '{') { /* {}: no comma */
+        stored_at++;
+        tail--;
+    }
+    at = array_grow(a, 1 + len + tail);
+    at[0] = 1;
+    memcpy(at + 1, object.p, len);
+    memcpy(at + 1 + len, stored_at, tail);
+}
+
+static int add_meta(struct call *c, const struct part *p, int64_t stored_at_ms)
+{
+    struct pg_array meta, embed, row;
+    char iso[ISO_BYTES], tail[STORED_AT_BYTES];
+
+    iso_from_ms(stored_at_ms, iso);
+    snprintf(tail, sizeof(tail), ",\"_stored_at\":\"%s\"}", iso);
+    if (array_init(&meta, &c->arena, PG_JSONB_ARRAY, 0, p->n,
+            p->meta_bytes + p->n * (1 + sizeof(tail))) < 0 ||
+        array_init(&embed, &c->arena, PG_BYTEA_ARRAY, 0, p->n,
+            p->n * SHA256_BYTES) < 0 ||
+        array_init(
+            &row, &c->arena, PG_BYTEA_ARRAY, 0, p->n, p->n * SHA256_BYTES) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct store_row *r = p->rows[i];
+
+        add_metadata(&meta, r->metadata, tail);
+        memcpy(array_grow(&embed, SHA256_BYTES), r->embed_hash, SHA256_BYTES);
+        memcpy(array_grow(&row, SHA256_BYTES), r->row_hash, SHA256_BYTES);
+    }
+    call_add(c, array_param(&meta));
+    call_add(c, array_param(&embed));
+    call_add(c, array_param(&row));
+    return 0;
+}
+
+static int add_vectors(struct call *c, const struct part *p, int dimensions)
+{
+    const struct store *s = store_work(c)->store;
+    size_t bytes = vector_bytes(dimensions);
+    struct pg_array texts, vectors;
+
+    if (array_init(&texts, &c->arena, PG_TEXT_ARRAY, 0, p->n, p->text_bytes) <
+            0 ||
+        array_init(&vectors, &c->arena, s->vector_array_oid, s->vector_oid,
+            p->n, p->n * bytes) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        array_add(&texts, p->rows[i]->content_text);
+        vector_put(array_grow(&vectors, bytes), p->rows[i]->vector, dimensions);
+    }
+    call_add(c, array_param(&texts));
+    call_add(c, array_param(&vectors));
+    return 0;
+}
+
+static int add_trims(struct call *c, const struct store_req *req)
+{
+    struct pg_array ids, from;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < req->ntrims; i++)
+        bytes += req->trims[i].content_id.len;
+    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, req->ntrims, bytes) < 0 ||
+        array_init(&from, &c->arena, PG_INT4_ARRAY, 0, req->ntrims,
+            req->ntrims * 4) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->ntrims; i++) {
+        array_add(&ids, req->trims[i].content_id);
+        array_add_int4(&from, req->trims[i].from);
+    }
+    call_add(c, array_param(&ids));
+    call_add(c, array_param(&from));
+    return 0;
+}
+
+/* $n stands for the part's first parameter; %d of them follow each other. */
+static void sql_rows(struct buf *sql, int n)
+{
+    buf_printf(sql,
+        ", rows AS (INSERT INTO vector_embeddings (id, tenant_id,"
+        " microservice_id, content_type, content_id, chunk_index, metadata,"
+        " embed_hash, row_hash, content_text, embedding, created_at,"
+        " updated_at)"
+        " SELECT gen_random_uuid()::text, $2, $3, 'microservice_data', r.*,"
+        " now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
+        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d) AS r"
+        " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
+        " WHERE content_type = 'microservice_data' DO UPDATE SET"
+        " metadata = excluded.metadata, embed_hash = excluded.embed_hash,"
+        " row_hash = excluded.row_hash, content_text = excluded.content_text,"
+        " embedding = excluded.embedding, updated_at = excluded.updated_at"
+        " RETURNING 1)",
+        n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
+}
+
+static void sql_meta(struct buf *sql, int n)
+{
+    buf_printf(sql,
+        ", meta AS (UPDATE vector_embeddings v SET metadata = m.metadata,"
+        " embed_hash = m.embed_hash, row_hash = m.row_hash,"
+        " updated_at = now() AT TIME ZONE 'UTC'"
+        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d) AS m (content_id,"
+        " chunk_index, metadata, embed_hash, row_hash)"
+        " WHERE v.tenant_id = $2 AND v.microservice_id = $3"
+        " AND v.content_id = m.content_id AND v.chunk_index = m.chunk_index"
+        " AND v.content_type = 'microservice_data' RETURNING 1)",
+        n, n + 1, n + 2, n + 3, n + 4);
+}
+
+static void sql_trims(struct buf *sql, int n)
+{
+    buf_printf(sql,
+        ", trims AS (DELETE FROM vector_embeddings v"
+        " USING fence, unnest($%d, $%d) AS t (content_id, first)"
+        " WHERE v.tenant_id = $2 AND v.microservice_id = $3"
+        " AND v.content_id = t.content_id AND v.chunk_index >= t.first"
+        " AND v.content_type = 'microservice_data')",
+        n, n + 1);
+}
+
+/* Statement and parameters part by part. */
+static int write_build(struct call *c, struct buf *sql)
+{
+    const struct store_req *req = store_work(c)->req;
+    const int *n = &c->stmts[0].nparams;
+    struct part rows, meta;
+
+    if (part_init(&rows, &c->arena, req, true) < 0 ||
+        part_init(&meta, &c->arena, req, false) < 0)
+        return ERR_NOMEM;
+    buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT 1 FROM"
+                  " batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)");
+    if (rows.n > 0) {
+        sql_rows(sql, *n + 1);
+        if (add_ids(c, &rows) < 0 ||
+            add_meta(c, &rows, req->stored_at_ms) < 0 ||
+            add_vectors(c, &rows, req->dimensions) < 0)
+            return ERR_NOMEM;
+    }
+    if (meta.n > 0) {
+        sql_meta(sql, *n + 1);
+        if (add_ids(c, &meta) < 0 || add_meta(c, &meta, req->stored_at_ms) < 0)
+            return ERR_NOMEM;
+    }
+    if (req->ntrims > 0) {
+        sql_trims(sql, *n + 1);
+        if (add_trims(c, req) < 0)
+            return ERR_NOMEM;
+    }
+    buf_printf(sql, " SELECT (SELECT count(*) FROM fence), %s + %s",
+        rows.n > 0 ? "(SELECT count(*) FROM rows)" : "0",
+        meta.n > 0 ? "(SELECT count(*) FROM meta)" : "0");
+    return sql->error;
+}
+
+static void write_send(struct call *c)
+{
+    const struct store_req *req = store_work(c)->req;
+    struct buf sql;
+    struct str text = {NULL, 0};
+
+    buf_init(&sql, SQL_BYTES);
+    call_stmt(c, NULL, false);
+    call_add_text(c, req->scope->token);
+    call_add_text(c, req->scope->tenant);
+    call_add_text(c, req->scope->microservice_id);
+    if (write_build(c, &sql) == 0)
+        text = arena_dup(&c->arena, buf_view(&sql));
+    buf_free(&sql);
+    if (text.p == NULL) {
+        store_fail(c, ERR_NOMEM, "storing a chunk");
+        return;
+    }
+    c->stmts[0].sql = text.p;
+    call_send(c);
+}
+
+static void write_take(struct call *c)
+{
+    struct store_req *req = store_work(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+    struct err err;
+
+    req->written = (uint64_t)call_int(r, 0, 1);
+    if (call_int(r, 0, 0) == 0) {
+        store_fail(c, ERR_FENCED, "another owner has taken over the service");
+        return;
+    }
+    err_clear(&err);
+    if (req->written < req->nrows)
+        err_set(&err, ERR_DATABASE, "%zu stored rows are no longer there",
+            req->nrows - (size_t)req->written);
+    call_end(c, &err);
+}
+
+int store_write(struct store *s, struct store_req *req)
+{
+    req->written = 0;
+    return store_start(s, &req->op, req, write_send, write_take);
+}
