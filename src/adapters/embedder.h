@@ -1,0 +1,36 @@
+/*
+ * Embeddings from an OpenAI-compatible provider: one POST to
+ * <api_url>/embeddings for each request. Nothing is tried again here; the
+ * error's code says what may be.
+ */
+#ifndef ADAPTERS_EMBEDDER_H
+#define ADAPTERS_EMBEDDER_H
+
+#include "base/config.h"
+#include "net/http_client.h"
+#include "sync/ports.h"
+
+struct embedder;
+
+/* All are borrowed until embedder_free(). */
+struct embedder *embedder_new(struct loop *loop, struct http_client *http,
+    const struct config_embedding *config);
+
+/* After its last callback. NULL is fine. */
+void embedder_free(struct embedder *e);
+
+/*
+ * ports.embed. Errors, with the provider's own words in the message:
+ *   ERR_BUSY         429; retry_after_ms if the provider gave one
+ *   ERR_QUOTA        402, or 429 for want of money
+ *   ERR_AUTH         401, 403
+ *   ERR_TOO_LONG     a text is longer than the model takes
+ *   ERR_REFUSED      400, 413, 422: something about these texts
+ *   ERR_CONFIG       404 and the like: the URL or the model is wrong
+ *   ERR_PROTOCOL     the answer is not what was asked for
+ *   ERR_UNAVAILABLE  5xx, or no connection
+ *   ERR_TIMEOUT      408, or no answer in time
+ */
+int embedder_send(struct embedder *e, struct embed_req *req);
+
+#endif

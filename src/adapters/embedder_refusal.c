@@ -1,0 +1,173 @@
+/* What a provider says when it says no, and what follows from it. */
+#define _GNU_SOURCE /* memmem, strcasestr */
+#include "adapters/embedder_answer.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include <ctype.h>
+
+enum { WORDS_BYTES = 320, LABEL_BYTES = 64 };
+
+/* The provider's own words; empty where it used none. */
+struct words {
+    char message[WORDS_BYTES];
+    char label[LABEL_BYTES]; /* error.code, else error.type */
+};
+
+/* Copies what fits, cut between characters, on one line. */
+static void copy_text(char *to, size_t size, struct str s)
+{
+    size_t len = 0, next = 0;
+
+    while (next < s.len && next < size) {
+        len = next;
+        utf8_next(s, &next);
+    }
+    if (next < size)
+        len = next;
+    for (size_t i = 0; i < len; i++)
+        to[i] = iscntrl((unsigned char)s.p[i]) ? ' ' : s.p[i];
+    to[len] = '\0';
+}
+
+static void hide(char *text, struct str secret)
+{
+    char *at = text;
+
+    if (secret.len == 0)
+        return;
+    while ((at = memmem(at, strlen(at), secret.p, secret.len)) != NULL) {
+        memset(at, '*', secret.len);
+        at += secret.len;
+    }
+}
+
+/* {"error":{..}}, {"error":".."}, [{"error":..}], {"message"}, {"detail"} */
+static void read_words(yyjson_val *root, struct words *w)
+{
+    yyjson_val *error, *message, *label;
+
+    if (yyjson_is_arr(root))
+        root = yyjson_arr_get_first(root);
+    error = yyjson_obj_get(root, "error");
+    if (!yyjson_is_obj(error) && !yyjson_is_str(error))
+        error = root;
+    message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
+    if (!yyjson_is_str(message))
+        message = yyjson_obj_get(error, "detail");
+    label = yyjson_obj_get(error, "code");
+    if (!yyjson_is_str(label))
+        label = yyjson_obj_get(error, "type");
+    if (yyjson_is_str(message))
+        copy_text(w->message, sizeof(w->message), json_str(message));
+    if (yyjson_is_str(label))
+        copy_text(w->label, sizeof(w->label), json_str(label));
+}
+
+/* A body that is no JSON is shown when it is plain text, not a page. */
+static void read_body(struct str body, struct words *w)
+{
+    yyjson_doc *doc = yyjson_read(body.p, body.len, 0);
+    struct str plain = text_trim(body);
+
+    if (doc != NULL)
+        read_words(yyjson_doc_get_root(doc), w);
+    else if (plain.len > 0 && plain.p[0] != '<' && utf8_valid(plain))
+        copy_text(w->message, sizeof(w->message), plain);
+    yyjson_doc_free(doc);
+}
+
+static bool says(const struct words *w, const char *const *phrases)
+{
+    for (; *phrases != NULL; phrases++)
+        if (strcasestr(w->label, *phrases) != NULL ||
+            strcasestr(w->message, *phrases) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_about_money(const struct words *w)
+{
+    static const char *const phrases[] = {"insufficient_quota",
+        "billing_hard_limit", "exceeded your current quota", NULL};
+
+    return says(w, phrases);
+}
+
+static bool is_about_length(const struct words *w)
+{
+    static const char *const phrases[] = {"context_length_exceeded",
+        "context length", "context_length", "maximum input length", "too long",
+        "must have less than", NULL};
+
+    return says(w, phrases);
+}
+
+static bool is_about_setup(const struct words *w)
+{
+    static const char *const phrases[] = {"model_not_found", NULL};
+
+    return says(w, phrases);
+}
+
+static bool is_about_key(const struct words *w)
+{
+    static const char *const phrases[] = {
+        "invalid_api_key", "api key not valid", NULL};
+
+    return says(w, phrases);
+}
+
+static int judge_input(const struct words *w)
+{
+    if (is_about_key(w))
+        return ERR_AUTH;
+    if (is_about_setup(w))
+        return ERR_CONFIG;
+    if (is_about_money(w))
+        return ERR_QUOTA;
+    return is_about_length(w) ? ERR_TOO_LONG : ERR_REFUSED;
+}
+
+static int judge(int status, const struct words *w)
+{
+    switch (status) {
+    case 400:
+    case 413:
+    case 422:
+        return judge_input(w);
+    case 401:
+    case 403:
+        return ERR_AUTH;
+    case 402:
+        return ERR_QUOTA;
+    case 408:
+        return ERR_TIMEOUT;
+    case 409: /* a conflict at their side, for the moment */
+        return ERR_UNAVAILABLE;
+    case 429:
+        return is_about_money(w) ? ERR_QUOTA : ERR_BUSY;
+    default:
+        return status >= 500 ? ERR_UNAVAILABLE : ERR_CONFIG;
+    }
+}
+
+int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
+{
+    struct words w = {.message = "", .label = ""};
+    const char *hint = "", *message = w.message;
+    int code;
+
+    read_body(r->body, &w);
+    hide(w.message, r->secret);
+    code = judge(r->status, &w);
+    if (code == ERR_CONFIG)
+        hint = " (wrong OPENAI_API_URL or EMBEDDING_MODEL?)";
+    if (message[0] == '\0')
+        message = w.label;
+    err_set(err, code, "HTTP %d%s%s%s", r->status, hint,
+        message[0] == '\0' ? "" : ": ", message);
+    if (err_is_transient(code))
+        err->retry_after_ms = r->retry_after_ms;
+    return code;
+}
