@@ -157,6 +157,7 @@ static void on_begun(struct op *op)
     struct run_result *result = &r->req->result;
 
     if (op->err.code != 0) {
+        result->nservices = 0; /* nothing ran */
         finish(r, &op->err);
         return;
     }

@@ -1,0 +1,145 @@
+/* The stored rows, in memory. */
+#include "world.h"
+
+#include <stdlib.h>
+
+static bool same_key(
+    const struct sim_row *row, int service, struct str id, int chunk_index)
+{
+    return row->service == service && row->chunk_index == chunk_index &&
+           str_eq(str_of(row->id), id);
+}
+
+static struct sim_row *find(
+    const struct database *db, int service, struct str id, int chunk_index)
+{
+    for (size_t i = 0; i < db->n; i++)
+        if (same_key(&db->rows[i], service, id, chunk_index))
+            return &db->rows[i];
+    return NULL;
+}
+
+static struct sim_row *add(struct database *db)
+{
+    if (db->n == db->size) {
+        db->size = db->size * 2 + 64;
+        db->rows = realloc(db->rows, db->size * sizeof(*db->rows));
+        if (db->rows == NULL)
+            abort();
+    }
+    db->rows[db->n] = (struct sim_row){.service = 0};
+    return &db->rows[db->n++];
+}
+
+static char *keep(char *old, struct str s)
+{
+    char *copy = malloc(s.len + 1);
+
+    if (copy == NULL)
+        abort();
+    memcpy(copy, s.p, s.len);
+    copy[s.len] = '\0';
+    free(old);
+    return copy;
+}
+
+static int seq_of(const char *metadata)
+{
+    const char *at = strstr(metadata, "\"seq\":");
+
+    CHECK(at != NULL);
+    return atoi(at + 6);
+}
+
+static void apply_row(
+    struct database *db, int service, const struct store_row *in)
+{
+    struct sim_row *row = find(db, service, in->content_id, in->chunk_index);
+
+    if (in->vector == NULL) {
+        CHECK(row != NULL);
+    } else {
+        if (row == NULL) {
+            row = add(db);
+            row->service = service;
+            row->chunk_index = in->chunk_index;
+            memcpy(row->id, in->content_id.p, in->content_id.len);
+        }
+        row->text = keep(row->text, in->content_text);
+        memcpy(row->vector, in->vector, sizeof(row->vector));
+    }
+    row->metadata = keep(row->metadata, in->metadata);
+    row->seq = seq_of(row->metadata);
+    memcpy(row->embed_hash, in->embed_hash, SHA256_BYTES);
+    memcpy(row->row_hash, in->row_hash, SHA256_BYTES);
+    db->writes++;
+}
+
+static void free_row(struct sim_row *row)
+{
+    free(row->text);
+    free(row->metadata);
+}
+
+static void apply_trim(
+    struct database *db, int service, const struct store_trim *trim)
+{
+    for (size_t i = 0; i < db->n;) {
+        struct sim_row *row = &db->rows[i];
+
+        if (row->service == service && row->chunk_index >= trim->from &&
+            str_eq(str_of(row->id), trim->content_id)) {
+            free_row(row);
+            *row = db->rows[--db->n];
+            db->writes++;
+        } else {
+            i++;
+        }
+    }
+}
+
+void database_apply(
+    struct database *db, int service, const struct store_req *req)
+{
+    for (size_t i = 0; i < req->nrows; i++)
+        apply_row(db, service, &req->rows[i]);
+    for (size_t i = 0; i < req->ntrims; i++)
+        apply_trim(db, service, &req->trims[i]);
+}
+
+static void take(struct stored_row *out, const struct sim_row *row, size_t i)
+{
+    out->item = (uint32_t)i;
+    out->chunk_index = row->chunk_index;
+    out->hashed = true;
+    memcpy(out->embed_hash, row->embed_hash, SHA256_BYTES);
+    memcpy(out->row_hash, row->row_hash, SHA256_BYTES);
+}
+
+int database_lookup(
+    const struct database *db, int service, struct lookup_req *req)
+{
+    req->rows = arena_calloc(req->arena, db->n + 1, sizeof(*req->rows));
+    req->nrows = 0;
+    if (req->rows == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->n; i++) {
+        const struct sim_row *row;
+
+        for (int k = 0; k < 200; k++) {
+            row = find(db, service, req->ids[i], k);
+            if (row == NULL)
+                break;
+            take(&req->rows[req->nrows++], row, i);
+        }
+    }
+    return 0;
+}
+
+void database_free(struct database *db)
+{
+    for (size_t i = 0; i < db->n; i++)
+        free_row(&db->rows[i]);
+    free(db->rows);
+    *db = (struct database){.n = 0};
+}

@@ -1,0 +1,333 @@
+/*
+ * The deterministic simulation: the whole pipeline on in-memory ports, with a
+ * simulated clock and seeded faults.
+ *
+ *   sim [--seeds N] [--from SEED] [--verbose]
+ *
+ * Each seed is a world of its own: its services, items, sizes, limits and
+ * faults are drawn from it. In each world three runs follow one another:
+ *
+ *   1. with the faults, perhaps stopped or canceled on the way;
+ *   2. without faults: everything must be stored, exactly and with the right
+ *      vectors;
+ *   3. over the same data: nothing may be embedded and nothing written.
+ */
+#include "world.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t current_seed;
+static bool verbose;
+
+void sim_check(bool ok, const char *promise, const char *file, int line)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "seed %llu: broken at %s:%d: %s\n",
+        (unsigned long long)current_seed, file, line, promise);
+    fprintf(stderr, "again: sim --from %llu --seeds 1 --verbose\n",
+        (unsigned long long)current_seed);
+    abort();
+}
+
+/* The schemas all services share: id, text, seq. */
+
+static struct schema_field fields[] = {
+    {{"id", 2}, {"id", 2}, FIELD_STRING},
+    {{"text", 4}, {"text", 4}, FIELD_TEXT},
+    {{"seq", 3}, {"seq", 3}, FIELD_INTEGER},
+};
+static size_t id_fields[] = {0};
+
+static void make_schemas(struct schema_set *set, int n)
+{
+    arena_init(&set->arena, 0);
+    set->n = (size_t)n;
+    set->fallback = NULL;
+    set->schemas = arena_calloc(&set->arena, set->n, sizeof(*set->schemas));
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        struct schema *s = arena_calloc(&set->arena, 1, sizeof(*s));
+
+        snprintf(name, sizeof(name), "service-%d", i);
+        s->stem = s->service_name = arena_dup(&set->arena, str_of(name)).p;
+        s->version = "1.0.0";
+        s->fields = fields;
+        s->nfields = 3;
+        s->id_fields = id_fields;
+        s->nid_fields = 1;
+        s->title_field = s->url_field = -1;
+        set->schemas[i] = s;
+    }
+}
+
+/* Drawing a world */
+
+static uint64_t draw(uint64_t *r, uint64_t below)
+{
+    return sim_random(r) % below;
+}
+
+static int pick(uint64_t *r, const int *from, int n)
+{
+    return from[draw(r, (uint64_t)n)];
+}
+#define PICK(r, ...)                    \
+    pick(r, (const int[]){__VA_ARGS__}, \
+        (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
+
+static void draw_source(uint64_t *r, struct source *s)
+{
+    *s = (struct source){.seed = sim_random(r),
+        .services = PICK(r, 1, 1, 2, 3),
+        .items = PICK(r, 0, 1, 7, 40, 97, 160),
+        .long_text = PICK(r, 0, 0, 5, 50),
+        .poison = PICK(r, 0, 0, 0, 20, 300),
+        .bad_data = PICK(r, 0, 0, 0, 20),
+        .no_id = PICK(r, 0, 0, 30)};
+    s->id_space = s->items * PICK(r, 1, 100, 100) + 1;
+}
+
+static void draw_faults(uint64_t *r, struct faults *f)
+{
+    *f = (struct faults){.fetch = PICK(r, 0, 0, 50, 400),
+        .embed = PICK(r, 0, 0, 20, 300),
+        .store = PICK(r, 0, 0, 20, 300),
+        .ledger = PICK(r, 0, 0, 0, 200),
+        .lost_ack = PICK(r, 0, 50, 100),
+        .latency_ms = PICK(r, 1, 10, 100),
+        .fatal_embed = PICK(r, 0, 0, 0, 0, 0, 3),
+        .bad_request = PICK(r, 0, 0, 0, 0, 0, 0, 0, 1),
+        .too_large = PICK(r, 0, 0, 0, 4, 9),
+        .large_from = PICK(r, 0, 20, 50),
+        .repeat_page = PICK(r, 0, 0, 0, 0, 2),
+        .other_answers = PICK(r, -1, -1, -1, 0),
+        .stop_at_step = draw(r, 4) == 0 ? (int)draw(r, 800) : 0,
+        .cancel_at_step = draw(r, 6) == 0 ? (int)draw(r, 900) : 0};
+    if (f->too_large > 0)
+        f->repeat_page = 0; /* its number means another range by then */
+}
+
+static void draw_options(uint64_t *r, struct run_options *o)
+{
+    *o = (struct run_options){.trigger = "cli",
+        .kind = "batch",
+        .tenant = "tenant",
+        .embedding = {"sim", "model", SIM_DIMENSIONS},
+        .limit = PICK(r, 1, 5, 12, 30, 1000),
+        .chunk_size = PICK(r, 1, 3, 10, 50),
+        .workers = PICK(r, 1, 2, 5),
+        .max_pages = 10000,
+        .max_tokens = PICK(r, 100, 400, 8191),
+        .tries = 5,
+        .retry_base_ms = 50};
+}
+
+/* Running */
+
+static void on_run(struct op *op)
+{
+}
+
+static void run_once(
+    struct world *w, const struct schema_set *schemas, struct run_req *req)
+{
+    int steps = 0;
+
+    world_begin_run(w);
+    req->options = *w->options;
+    op_init(&req->op, on_run);
+    CHECK(run_submit(&w->ports, schemas, req) == 0);
+    while (world_step(w)) {
+        if (++steps == w->faults.stop_at_step)
+            run_stop(req);
+        if (steps == w->faults.cancel_at_step)
+            op_cancel(&req->op);
+        CHECK(steps < 2000000);
+    }
+    CHECK(!op_pending(&req->op));
+    CHECK(w->embedding == 0 && w->fetching == 0);
+    if (verbose)
+        printf("  run: %s, %d steps, %llu received, %llu stored, %llu "
+               "unchanged, %llu failed, %d requests\n",
+            run_status_name(req->result.status), steps,
+            (unsigned long long)req->result.counts.received,
+            (unsigned long long)req->result.counts.stored,
+            (unsigned long long)req->result.counts.unchanged,
+            (unsigned long long)req->result.counts.failed, w->embed_requests);
+}
+
+/* Checking the end */
+
+static void check_counts(const struct run_req *req)
+{
+    for (size_t i = 0; i < req->result.nservices; i++) {
+        const struct service_result *s = &req->result.services[i];
+        const struct counts *c = &s->counts;
+
+        CHECK(c->received ==
+              c->stored + c->unchanged + c->failed + c->collisions);
+        CHECK(s->success == (s->errors_total == 0));
+        CHECK(!s->success || c->failed == c->known_failures);
+    }
+}
+
+/* Of each id, the last item that has it: that one must be stored. */
+static int *last_items(const struct source *s, int service, bool *repeats)
+{
+    int *last = calloc((size_t)s->id_space, sizeof(*last));
+
+    if (last == NULL)
+        abort();
+    for (int seq = 0; seq < s->items; seq++) {
+        struct sim_item item;
+
+        source_item(s, service, seq, &item);
+        if (item.id[0] == '\0')
+            continue;
+        *repeats = *repeats || last[item.number] != 0;
+        last[item.number] = seq + 1;
+    }
+    return last;
+}
+
+static const struct sim_row *piece(
+    const struct world *w, int service, const char *id, int k)
+{
+    for (size_t i = 0; i < w->db.n; i++)
+        if (w->db.rows[i].service == service &&
+            w->db.rows[i].chunk_index == k && strcmp(w->db.rows[i].id, id) == 0)
+            return &w->db.rows[i];
+    return NULL;
+}
+
+static void check_item(
+    const struct world *w, int service, int seq, const int *last)
+{
+    struct sim_item item;
+    struct buf expected, stored;
+    const struct sim_row *row;
+
+    source_item(&w->source, service, seq, &item);
+    if (item.id[0] == '\0' || item.poison || item.bad_data ||
+        last[item.number] != seq + 1)
+        return;
+    buf_init(&expected, 8192);
+    buf_init(&stored, 8192);
+    buf_printf(&expected, "id: %s\n\ntext: %s", item.id, item.text);
+    if (seq != 0)
+        buf_printf(&expected, "\n\nseq: %d", seq);
+    for (int k = 0; (row = piece(w, service, item.id, k)) != NULL; k++) {
+        CHECK(row->seq == seq);
+        buf_puts(&stored, row->text);
+    }
+    CHECK(str_eq(buf_view(&expected), buf_view(&stored)));
+    buf_free(&expected);
+    buf_free(&stored);
+}
+
+static void check_rows(const struct world *w)
+{
+    for (size_t i = 0; i < w->db.n; i++) {
+        float expected[SIM_DIMENSIONS];
+
+        sim_vector(str_of(w->db.rows[i].text), expected);
+        CHECK(memcmp(w->db.rows[i].vector, expected, sizeof(expected)) == 0);
+    }
+}
+
+/* Returns whether an id comes twice: each run writes it anew then. */
+static bool check_all_stored(const struct world *w, const struct run_req *req)
+{
+    const struct source *s = &w->source;
+    bool repeats = false;
+
+    CHECK(req->result.counts.received ==
+          (uint64_t)s->services * (uint64_t)s->items);
+    for (int service = 0; service < s->services; service++) {
+        int *last = last_items(s, service, &repeats);
+
+        for (int seq = 0; seq < s->items; seq++)
+            check_item(w, service, seq, last);
+        free(last);
+    }
+    return repeats;
+}
+
+static void simulate(uint64_t seed)
+{
+    uint64_t r = seed;
+    struct source source;
+    struct faults faults, none = {.latency_ms = 10, .other_answers = -1};
+    struct run_options options;
+    struct schema_set schemas;
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    bool repeats;
+
+    if (w == NULL)
+        abort();
+
+    draw_source(&r, &source);
+    draw_faults(&r, &faults);
+    draw_options(&r, &options);
+    make_schemas(&schemas, source.services);
+    world_init(w, &source, &faults, &options, seed);
+
+    run_once(w, &schemas, &req);
+    check_counts(&req);
+    check_rows(w);
+    run_req_clear(&req);
+
+    none.too_large = faults.too_large; /* no fault: smaller pages do */
+    none.large_from = faults.large_from;
+    w->faults = none;
+    w->source.version = (int)draw(&r, 2);
+    run_once(w, &schemas, &req);
+    check_counts(&req);
+    check_rows(w);
+    check_all_stored(w, &req);
+    run_req_clear(&req);
+
+    run_once(w, &schemas, &req);
+    check_counts(&req);
+    repeats = check_all_stored(w, &req);
+    if (w->source.poison == 0 && w->source.bad_data == 0 && !repeats) {
+        CHECK(w->embed_requests == 0);
+        CHECK(w->db.writes == 0);
+    }
+    run_req_clear(&req);
+
+    world_free(w);
+    free(w);
+    arena_free(&schemas.arena);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t from = 1, seeds = 200;
+
+    log_init(stderr, LOG_ERROR + 1);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--verbose") == 0)
+            verbose = true;
+        else if (i + 1 < argc && strcmp(argv[i], "--seeds") == 0)
+            seeds = strtoull(argv[++i], NULL, 10);
+        else if (i + 1 < argc && strcmp(argv[i], "--from") == 0)
+            from = strtoull(argv[++i], NULL, 10);
+        else
+            return 64;
+    }
+    for (uint64_t i = 0; i < seeds; i++) {
+        current_seed = from + i;
+        if (verbose)
+            printf("seed %llu\n", (unsigned long long)current_seed);
+        simulate(current_seed);
+    }
+    printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
+        (unsigned long long)seeds);
+    return 0;
+}

@@ -1,0 +1,105 @@
+/* Items and pages as pure functions of the seed. */
+#include "world.h"
+
+#include <stdio.h>
+
+static uint64_t draw(const struct source *s, int service, int seq, int what)
+{
+    uint64_t state = s->seed * 1000003u + (uint64_t)service * 7919u +
+                     (uint64_t)seq * 104729u + (uint64_t)what * 1299709u;
+
+    return sim_random(&state);
+}
+
+static void add_words(struct buf *out, uint64_t random, int n)
+{
+    static const char *const words[] = {"page", "item", "vector", "שלום",
+        "loop", "graph", "größe", "日本語", "queue", "lease"};
+
+    for (int i = 0; i < n; i++) {
+        buf_puts(out, words[random % 10]);
+        buf_puts(out, i % 9 == 8 ? ".\n\n" : " ");
+        random = random / 10 + (uint64_t)i * 31;
+    }
+}
+
+void source_item(
+    const struct source *s, int service, int seq, struct sim_item *out)
+{
+    uint64_t d = draw(s, service, seq, 1);
+    uint64_t flags = draw(s, service, seq, 2);
+    bool changed =
+        s->version > 0 && draw(s, service, seq, 3 + s->version) % 10 == 0;
+    struct buf text;
+
+    out->number = (int)(d % (uint64_t)s->id_space);
+    out->poison = (int)(flags % 1000) < s->poison;
+    out->bad_data = !out->poison && (int)(flags / 1000 % 1000) < s->bad_data;
+    if ((int)(flags / 1000000 % 1000) < s->no_id)
+        out->id[0] = '\0';
+    else
+        snprintf(out->id, sizeof(out->id), "id-%d", out->number);
+    buf_init(&text, sizeof(out->text) - 1);
+    buf_printf(&text, "seq %d version %d %s%s", seq, changed ? s->version : 0,
+        out->poison ? "POISON " : "", out->bad_data ? "BADDATA " : "");
+    add_words(&text, d, (int)(d / 7 % 100) < s->long_text ? 90 : 6);
+    snprintf(out->text, sizeof(out->text), "%s", text.data);
+    buf_free(&text);
+}
+
+static void add_item(
+    const struct source *s, int service, int seq, struct buf *out)
+{
+    struct sim_item item;
+
+    source_item(s, service, seq, &item);
+    buf_puts(out, "{\"id\":");
+    if (item.id[0] == '\0')
+        buf_puts(out, "null");
+    else
+        buf_json_str(out, str_of(item.id));
+    buf_puts(out, ",\"text\":");
+    buf_json_str(out, str_of(item.text));
+    buf_printf(out, ",\"seq\":%d,\"ignored\":[1,2]}", seq);
+}
+
+static void add_items(
+    const struct source *s, int service, int lo, int hi, struct buf *out)
+{
+    buf_char(out, '[');
+    for (int seq = lo; seq < hi; seq++) {
+        if (seq > lo)
+            buf_char(out, ',');
+        add_item(s, service, seq, out);
+    }
+    buf_char(out, ']');
+}
+
+int source_page(
+    const struct source *s, int service, int page, int limit, struct buf *out)
+{
+    int64_t from = (int64_t)(page - 1) * limit;
+    int lo = from > s->items ? s->items : (int)from;
+    int hi = lo + limit > s->items ? s->items : lo + limit;
+
+    switch (draw(s, service, 0, 99) % 4) {
+    case 0:
+        buf_puts(out, "{\"data\":{\"items\":");
+        add_items(s, service, lo, hi, out);
+        buf_printf(out, ",\"has_more\":%s}}", hi < s->items ? "true" : "false");
+        break;
+    case 1:
+        buf_puts(out, "{\"successfulResult\":{\"data\":{\"items\":");
+        add_items(s, service, lo, hi, out);
+        buf_printf(out, ",\"total\":%d}}}", s->items);
+        break;
+    case 2:
+        buf_puts(out, "{\"data\":");
+        add_items(s, service, lo, hi, out);
+        buf_char(out, '}');
+        break;
+    default:
+        add_items(s, service, lo, hi, out);
+    }
+    return hi - lo;
+}

@@ -1,0 +1,500 @@
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+uint64_t sim_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static uint64_t draw(struct world *w, uint64_t below)
+{
+    return sim_random(&w->random) % below;
+}
+
+void sim_vector(struct str text, float out[SIM_DIMENSIONS])
+{
+    struct str trimmed = text_trim(text);
+    uint8_t digest[SHA256_BYTES];
+
+    sha256_of(trimmed, digest);
+    for (int i = 0; i < SIM_DIMENSIONS; i++)
+        out[i] = (float)(digest[i] + 1);
+}
+
+/* Events: a request that is due at an instant. */
+
+struct event {
+    struct list link;
+    uint64_t due_ms;
+    struct world *w;
+    struct op *op; /* the request's; borrowed */
+    void (*take_effect)(struct world *w, struct op *op, struct err *err);
+    int *outstanding; /* a counter of the world's; NULL: none */
+};
+
+static void complete(struct event *e)
+{
+    struct world *w = e->w;
+    struct err err = {.code = 0};
+    bool canceled = e->op->err.code != 0;
+
+    /* A canceled request may or may not have taken effect. */
+    if (e->take_effect != NULL && (!canceled || draw(w, 2) == 0))
+        e->take_effect(w, e->op, &err);
+    if (e->outstanding != NULL)
+        --*e->outstanding;
+    list_remove(&e->link);
+    op_finish(e->op, &err);
+    free(e);
+}
+
+static struct event *event_of(struct world *w, const struct op *op)
+{
+    list_for_each (at, &w->events) {
+        struct event *e = container_of(at, struct event, link);
+
+        if (e->op == op)
+            return e;
+    }
+    return NULL;
+}
+
+/* The world a request is pending in, for cancel functions. */
+static struct world *world_of(struct op *op)
+{
+    return container_of(op->queue, struct world, ready);
+}
+
+static void cancel_event(struct op *op)
+{
+    complete(event_of(world_of(op), op));
+}
+
+static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*take_effect)(struct world *w, struct op *op, struct err *err),
+    int *outstanding)
+{
+    struct event *e = calloc(1, sizeof(*e));
+    struct list *at = &w->events;
+
+    if (e == NULL)
+        abort();
+    *e = (struct event){.due_ms = w->clock_ms + delay_ms,
+        .w = w,
+        .op = op,
+        .take_effect = take_effect,
+        .outstanding = outstanding};
+    op_begin(op, &w->ready, cancel_event);
+    if (outstanding != NULL)
+        ++*outstanding;
+    while (at->prev != &w->events &&
+           container_of(at->prev, struct event, link)->due_ms > e->due_ms)
+        at = at->prev;
+    list_push(at, &e->link);
+}
+
+static uint64_t latency(struct world *w)
+{
+    return 1 + draw(w, (uint64_t)w->faults.latency_ms);
+}
+
+/* Does this request go wrong? Then *err says how. */
+static bool goes_wrong(struct world *w, int rate, struct err *err)
+{
+    static const int codes[] = {ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_BUSY};
+
+    if ((int)draw(w, 1000) >= rate)
+        return false;
+    err_set(err, codes[draw(w, 3)], "a simulated fault");
+    if (err->code == ERR_BUSY)
+        err->retry_after_ms = (uint32_t)draw(w, 2000);
+    return true;
+}
+
+static int service_index(const char *name)
+{
+    return atoi(name + strlen("service-"));
+}
+
+/* Pages */
+
+static void hand_out(struct world *w, const struct page_req *req, int n)
+{
+    int lo = (req->page - 1) * req->limit;
+
+    CHECK(w->npages < 8192);
+    CHECK(w->npages - w->nsealed <= 1); /* never more than one ahead */
+    w->pages[w->npages++] =
+        (struct open_page){.service = w->current, .lo = lo, .hi = lo + n};
+}
+
+static void repeat_or_misdirect(
+    struct world *w, struct page_req *req, int *page)
+{
+    static struct field other = {
+        {"successful_service", 18}, {"service-99", 10}};
+
+    if (w->faults.repeat_page > 0 && *page > w->faults.repeat_page)
+        *page = w->faults.repeat_page;
+    if (w->faults.other_answers == w->current) {
+        req->normalized = &other;
+        req->nnormalized = 1;
+    }
+}
+
+static void answer_page(struct world *w, struct op *op, struct err *err)
+{
+    struct page_req *req = container_of(op, struct page_req, op);
+    int page = req->page, n;
+    struct buf text;
+
+    if (w->faults.too_large > 0 && req->limit > w->faults.too_large &&
+        req->page * req->limit > w->faults.large_from) {
+        err_set(err, ERR_TOO_LARGE, "the answer is larger than the limit");
+        return;
+    }
+    if (goes_wrong(w, w->faults.fetch, err))
+        return;
+    repeat_or_misdirect(w, req, &page);
+    buf_init(&text, 1 << 26);
+    if ((int)draw(w, 1000) < w->faults.fetch) {
+        buf_puts(&text, draw(w, 2) ? "{\"success\":false,\"error\":\"down\"}"
+                                   : "{\"data\":[{\"id\":");
+        n = -1;
+    } else {
+        n = source_page(&w->source, w->current, page, req->limit, &text);
+    }
+    req->envelope_json = arena_dup(req->arena, buf_view(&text));
+    buf_free(&text);
+    if (n >= 0 && req->nnormalized == 0 && page == req->page &&
+        op->err.code == 0)
+        hand_out(w, req, n);
+}
+
+static int port_fetch(void *world, struct page_req *req)
+{
+    struct world *w = world;
+
+    CHECK(w->fetching == 0);
+    CHECK(service_index(req->service) == w->current);
+    schedule(w, &req->op, latency(w), answer_page, &w->fetching);
+    return 0;
+}
+
+/* Embedding */
+
+static bool contains(struct str text, const char *word)
+{
+    return memmem(text.p, text.len, word, strlen(word)) != NULL;
+}
+
+static int judge_texts(
+    struct world *w, const struct embed_req *req, struct err *err)
+{
+    if (w->faults.fatal_embed > 0 && w->embed_requests >= w->faults.fatal_embed)
+        return err_set(err, ERR_AUTH, "401: bad key");
+    if (w->faults.bad_request)
+        return err_set(err, ERR_REFUSED, "400: no such dimensions");
+    if (goes_wrong(w, w->faults.embed, err))
+        return err->code;
+    if ((int)draw(w, 1000) < w->faults.embed)
+        return err_set(err, ERR_PROTOCOL, "a wrong count");
+    for (size_t i = 0; i < req->n; i++) {
+        if (contains(req->texts[i], "POISON"))
+            /* Its own words: alike ones would be the request's fault. */
+            return err_set(
+                err, ERR_REFUSED, "400: poison: %.*s", STR_ARG(req->texts[i]));
+        if (text_tokens(req->texts[i]) > (size_t)w->options->max_tokens * 3 / 4)
+            return err_set(err, ERR_TOO_LONG, "400: too long");
+    }
+    return 0;
+}
+
+static void answer_embed(struct world *w, struct op *op, struct err *err)
+{
+    struct embed_req *req = container_of(op, struct embed_req, op);
+
+    w->embed_requests++;
+    if (judge_texts(w, req, err) < 0)
+        return;
+    for (size_t i = 0; i < req->n; i++)
+        sim_vector(req->texts[i], req->vectors + i * SIM_DIMENSIONS);
+    w->texts_embedded += req->n;
+}
+
+static int port_embed(void *world, struct embed_req *req)
+{
+    struct world *w = world;
+
+    CHECK(w->embedding < w->options->workers);
+    CHECK(req->n > 0 && req->dimensions == SIM_DIMENSIONS);
+    for (size_t i = 0; i < req->n; i++)
+        CHECK(text_trim(req->texts[i]).len > 0);
+    schedule(w, &req->op, latency(w), answer_embed, &w->embedding);
+    return 0;
+}
+
+/* The store */
+
+/* Nothing of a page may be stored before all pages before it are sealed. */
+static void check_order(struct world *w, const struct store_req *req)
+{
+    CHECK(w->nsealed < w->npages);
+    for (size_t i = 0; i < req->nrows; i++) {
+        const struct store_row *row = &req->rows[i];
+        const struct open_page *head = &w->pages[w->nsealed];
+        int seq = atoi(strstr(row->metadata.p, "\"seq\":") + 6);
+
+        CHECK(seq >= head->lo && seq < head->hi);
+        if (row->vector != NULL) {
+            float expected[SIM_DIMENSIONS];
+
+            sim_vector(row->content_text, expected);
+            CHECK(memcmp(row->vector, expected, sizeof(expected)) == 0);
+        }
+        for (size_t k = 0; k < i; k++)
+            CHECK(row->chunk_index != req->rows[k].chunk_index ||
+                  !str_eq(row->content_id, req->rows[k].content_id));
+    }
+}
+
+static void apply_store(struct world *w, struct op *op, struct err *err)
+{
+    struct store_req *req = container_of(op, struct store_req, op);
+    bool wrong = goes_wrong(w, w->faults.store, err);
+
+    check_order(w, req);
+    for (size_t i = 0; i < req->nrows && !wrong; i++)
+        if (contains(req->rows[i].content_text, "BADDATA")) {
+            err_set(err, ERR_DATA, "22021: invalid byte sequence");
+            return;
+        }
+    if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
+        return;
+    for (size_t i = 0; wrong && i < req->nrows; i++)
+        if (contains(req->rows[i].content_text, "BADDATA"))
+            return;
+    database_apply(&w->db, w->current, req);
+    req->written = req->nrows;
+}
+
+static int port_store(void *world, struct store_req *req)
+{
+    struct world *w = world;
+
+    CHECK(req->nrows > 0 && strcmp(req->scope->token, "token") == 0);
+    schedule(w, &req->op, latency(w), apply_store, NULL);
+    return 0;
+}
+
+static void answer_lookup(struct world *w, struct op *op, struct err *err)
+{
+    struct lookup_req *req = container_of(op, struct lookup_req, op);
+
+    if (!goes_wrong(w, w->faults.store, err))
+        database_lookup(&w->db, w->current, req);
+}
+
+static int port_lookup(void *world, struct lookup_req *req)
+{
+    struct world *w = world;
+
+    schedule(w, &req->op, latency(w), answer_lookup, NULL);
+    return 0;
+}
+
+static void maybe_fault(struct world *w, struct op *op, struct err *err)
+{
+    goes_wrong(w, w->faults.ledger, err);
+}
+
+static int port_store_open(void *world, struct store_open_req *req)
+{
+    struct world *w = world;
+
+    strcpy(req->microservice_id, "microservice");
+    schedule(w, &req->op, latency(w), maybe_fault, NULL);
+    return 0;
+}
+
+/* The ledger */
+
+static void seal(struct world *w, struct op *op, struct err *err)
+{
+    struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
+    const struct open_page *page = &w->pages[w->nsealed];
+
+    if (goes_wrong(w, w->faults.ledger, err))
+        return;
+    w->letters += req->nletters;
+    for (size_t i = 0; i < req->nletters; i++)
+        CHECK(req->letters[i].reason != NULL && req->letters[i].payload.len);
+    if (op->err.code == 0 && (req->next_page - 1) * req->limit >= page->hi &&
+        page->hi > page->lo)
+        w->nsealed++;
+    else if (page->hi == page->lo && w->nsealed < w->npages)
+        w->nsealed++;
+}
+
+static int port_checkpoint(void *world, struct checkpoint_req *req)
+{
+    struct world *w = world;
+    const struct counts *c = req->counts;
+
+    CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
+    schedule(w, &req->op, latency(w), seal, NULL);
+    return 0;
+}
+
+static void begin_service(struct world *w, struct op *op, struct err *err)
+{
+    struct service_begin_req *req =
+        container_of(op, struct service_begin_req, op);
+
+    if (goes_wrong(w, w->faults.ledger, err))
+        return;
+    strcpy(req->token, "token");
+    req->first_page = 1;
+    w->current = service_index(req->service);
+    w->nsealed = w->npages;
+}
+
+static int port_service_begin(void *world, struct service_begin_req *req)
+{
+    schedule(world, &req->op, 1, begin_service, NULL);
+    return 0;
+}
+
+static int port_service_end(void *world, struct service_end_req *req)
+{
+    schedule(world, &req->op, 1, maybe_fault, NULL);
+    return 0;
+}
+
+static int port_run_begin(void *world, struct run_begin_req *req)
+{
+    strcpy(req->run_id, "run");
+    schedule(world, &req->op, 1, NULL, NULL);
+    return 0;
+}
+
+static int port_run_end(void *world, struct run_end_req *req)
+{
+    schedule(world, &req->op, 1, maybe_fault, NULL);
+    return 0;
+}
+
+static void list(struct world *w, struct op *op, struct err *err)
+{
+    struct services_req *req = container_of(op, struct services_req, op);
+    static char names[16][32];
+
+    req->names = arena_calloc(req->arena, 16, sizeof(*req->names));
+    for (int i = 0; i < w->source.services; i++) {
+        snprintf(names[i], sizeof(names[i]), "service-%d", i);
+        req->names[i] = names[i];
+    }
+    req->n = (size_t)w->source.services;
+    req->source = "env";
+}
+
+static int port_list(void *world, struct services_req *req)
+{
+    schedule(world, &req->op, 1, list, NULL);
+    return 0;
+}
+
+/* Time */
+
+static int port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
+{
+    schedule(world, &req->op, delay_ms, NULL, NULL);
+    return 0;
+}
+
+static uint64_t port_now(void *world)
+{
+    return ((struct world *)world)->clock_ms;
+}
+
+static int64_t port_wall(void *world)
+{
+    return 1766448000000 + (int64_t)port_now(world);
+}
+
+static uint64_t port_random(void *world)
+{
+    return sim_random(&((struct world *)world)->random);
+}
+
+static void no_wake(struct op_queue *q)
+{
+}
+
+void world_init(struct world *w, const struct source *source,
+    const struct faults *faults, const struct run_options *options,
+    uint64_t seed)
+{
+    *w = (struct world){.source = *source,
+        .faults = *faults,
+        .options = options,
+        .random = seed,
+        .current = -1};
+    op_queue_init(&w->ready, no_wake);
+    list_init(&w->events);
+    w->ports = (struct ports){.world = w,
+        .queue = &w->ready,
+        .list_services = port_list,
+        .fetch_page = port_fetch,
+        .embed = port_embed,
+        .store_open = port_store_open,
+        .lookup = port_lookup,
+        .store = port_store,
+        .run_begin = port_run_begin,
+        .service_begin = port_service_begin,
+        .checkpoint = port_checkpoint,
+        .service_end = port_service_end,
+        .run_end = port_run_end,
+        .timer = port_timer,
+        .now_ms = port_now,
+        .wall_ms = port_wall,
+        .random = port_random};
+}
+
+void world_begin_run(struct world *w)
+{
+    CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
+    w->npages = w->nsealed = 0;
+    w->current = -1;
+    w->embed_requests = 0;
+    w->texts_embedded = 0;
+    w->db.writes = 0;
+    w->letters = 0;
+}
+
+bool world_step(struct world *w)
+{
+    struct event *e;
+
+    CHECK(w->embedding <= w->options->workers);
+    if (op_queue_run_one(&w->ready))
+        return true;
+    if (list_empty(&w->events))
+        return false;
+    e = container_of(w->events.next, struct event, link);
+    w->clock_ms = e->due_ms;
+    complete(e);
+    return true;
+}
+
+void world_free(struct world *w)
+{
+    CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
+    database_free(&w->db);
+}

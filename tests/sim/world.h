@@ -1,0 +1,127 @@
+/*
+ * The simulated world: the ports of sync/ports.h over memory, a clock that
+ * jumps from event to event, and faults drawn from a seed. The same seed is
+ * the same world, step by step.
+ *
+ * Each request becomes an event that is due after a drawn latency; when it
+ * comes due it takes effect (or fails) and its callback is queued. world.c
+ * checks the promises that can be checked while things happen; sim.c those
+ * about the end.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "sync/run.h"
+
+enum { SIM_DIMENSIONS = 4 };
+
+/* Where the items come from (source.c): pure functions of the seed. */
+struct source {
+    uint64_t seed;
+    int services, items; /* items of each service */
+    int id_space;        /* ids are drawn below it: repeats across pages */
+    int long_text;       /* of 100 items, those with a long text */
+    int poison;          /* of 1000 items, those the embedder refuses */
+    int bad_data;        /* of 1000 items, those the database refuses */
+    int no_id;           /* of 1000 items, those without an id */
+    int version;         /* of the data: another one changes some texts */
+};
+
+struct sim_item {
+    char id[32]; /* "": none */
+    int number;  /* of the id, below id_space */
+    char text[2048];
+    bool poison, bad_data;
+};
+
+void source_item(
+    const struct source *s, int service, int seq, struct sim_item *out);
+
+/* Appends the page's envelope, in a shape drawn per service. Returns the
+ * number of items on it. */
+int source_page(
+    const struct source *s, int service, int page, int limit, struct buf *out);
+
+/* What is stored (database.c). */
+struct sim_row {
+    int service, chunk_index, seq;
+    char id[32];
+    char *text, *metadata; /* owned */
+    float vector[SIM_DIMENSIONS];
+    uint8_t embed_hash[SHA256_BYTES], row_hash[SHA256_BYTES];
+};
+
+struct database {
+    struct sim_row *rows; /* owned; unordered */
+    size_t n, size;
+    uint64_t writes; /* rows inserted, updated or deleted */
+};
+
+void database_apply(
+    struct database *db, int service, const struct store_req *req);
+int database_lookup(
+    const struct database *db, int service, struct lookup_req *req);
+void database_free(struct database *db);
+
+/* The vector every honest embedder gives for a text. */
+void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
+
+/* Of 1,000 requests, those that go wrong; and how the world is shaped. */
+struct faults {
+    int fetch, embed, store, ledger;
+    int lost_ack; /* of failing stores, percent that did take effect */
+    int latency_ms;
+    int fatal_embed;   /* the n-th embedding request says 401; 0: none */
+    int bad_request;   /* 1: the embedder refuses everything */
+    int too_large;     /* pages over that many items do not fit, 0: all do, */
+    int large_from;    /* when they reach past that item */
+    int repeat_page;   /* from that page on the source repeats itself; 0: no */
+    int other_answers; /* that service is answered by another; -1: none */
+    int stop_at_step;  /* run_stop() then; 0: never */
+    int cancel_at_step;
+};
+
+/* A page that was handed out and not sealed yet. */
+struct open_page {
+    int service, lo, hi; /* its items' seq: [lo, hi) */
+    bool sealed;
+};
+
+struct world {
+    struct ports ports;
+    struct op_queue ready;
+    struct list events;
+    uint64_t clock_ms, random;
+    struct source source;
+    struct faults faults;
+    struct database db;
+    const struct run_options *options;
+    /* What is checked. */
+    int embedding, fetching; /* requests outstanding */
+    int embed_requests;      /* in all */
+    uint64_t texts_embedded;
+    int current; /* the service between begin and end; -1 */
+    struct open_page pages[8192];
+    int npages, nsealed;
+    uint64_t letters;
+};
+
+void world_init(struct world *w, const struct source *source,
+    const struct faults *faults, const struct run_options *options,
+    uint64_t seed);
+void world_free(struct world *w);
+
+/* Forgets what belongs to one run; the database stays. */
+void world_begin_run(struct world *w);
+
+/* One callback, or the next event. False when nothing is left. */
+bool world_step(struct world *w);
+
+/* Splitmix: the next number of a stream. */
+uint64_t sim_random(uint64_t *state);
+
+/* Ends the program, naming the seed, when a promise is broken. */
+void sim_check(bool ok, const char *promise, const char *file, int line);
+#define CHECK(ok) sim_check(ok, #ok, __FILE__, __LINE__)
+
+#endif
