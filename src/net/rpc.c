@@ -112,10 +112,11 @@ static void call_free(struct rpc_call *call)
     free(call);
 }
 
-static struct str slice_view(grpc_slice slice)
+/* By pointer: the bytes of a short slice are inside of it. */
+static struct str slice_view(const grpc_slice *slice)
 {
     return (struct str){
-        (const char *)GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice)};
+        (const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
 }
 
 static void call_end(struct rpc_call *call)
@@ -126,7 +127,7 @@ static void call_end(struct rpc_call *call)
     err_clear(&err);
     req->status = (int)call->status;
     if (call->status != GRPC_STATUS_OK)
-        rpc_status_err(req->status, slice_view(call->details), &err);
+        rpc_status_err(req->status, slice_view(&call->details), &err);
     else
         copy_answer(call->answer, &req->answer, &err);
     list_remove(&call->pending);
