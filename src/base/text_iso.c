@@ -47,7 +47,7 @@ void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day)
 
 void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES])
 {
-    int64_t ms = epoch_ms - floor_div(epoch_ms, MS_A_DAY) * MS_A_DAY;
+    int64_t ms = (epoch_ms % MS_A_DAY + MS_A_DAY) % MS_A_DAY;
     int64_t year;
     int month, day, at;
 
