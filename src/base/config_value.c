@@ -76,14 +76,18 @@ static bool begins(struct str s, const char *z)
     return s.len >= strlen(z) && strncasecmp(s.p, z, strlen(z)) == 0;
 }
 
+/* Keywords have their first = in front of any URL that is a value. */
 static bool is_database(struct str s)
 {
     if (begins(s, "postgres://") || begins(s, "postgresql://"))
         return true;
-    for (size_t i = 0; i + 2 < s.len; i++)
-        if (memcmp(s.p + i, "://", 3) == 0)
-            return false; /* another kind of URL, with a parameter perhaps */
-    return s.len > 0 && memchr(s.p + 1, '=', s.len - 1) != NULL;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '=')
+            return i > 0;
+        if (s.p[i] == ':')
+            return false;
+    }
+    return false;
 }
 
 /* A header's value must not be able to hold another header. */

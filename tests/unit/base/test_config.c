@@ -1,0 +1,279 @@
+#include "environment.h"
+
+#include "base/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static void an_empty_environment_gives_the_defaults(void **state)
+{
+    struct fixture *f = *state;
+    const struct config *c = &f->config;
+
+    READ(f, 0, NULL);
+    assert_fine(f);
+    assert_true(c->sync.enabled);
+    assert_null(c->sync.services);
+    assert_string_equal(c->sync.fallback_services,
+        "managementreporting-service,assessment-service,devlab-service");
+    assert_string_equal(c->sync.tenant, "default-tenant");
+    assert_null(c->sync.schema_dir);
+    assert_int_equal(c->sync.limit, 1000);
+    assert_int_equal(c->sync.chunk_size, 50);
+    assert_int_equal(c->sync.workers, 5);
+    assert_int_equal(c->sync.max_pages, 10000);
+    assert_int_equal(c->sync.timeout_s, 300);
+    assert_int_equal(c->sync.tries, 5);
+    assert_int_equal(c->sync.retry_base_ms, 500);
+    assert_int_equal(c->sync.grace_s, 8);
+    assert_int_equal(c->sync.overlap_s, 300);
+    assert_int_equal(c->sync.lease_s, 30);
+    assert_string_equal(c->schedule.cron, "0 2 * * *");
+    assert_string_equal(c->schedule.timezone, "UTC");
+    assert_false(c->schedule.on_startup);
+    assert_true(c->database.migrate_on_start);
+    assert_null(c->database.url);
+    assert_int_equal(c->log_level, LOG_INFO);
+}
+
+static void the_other_sides_have_defaults_too(void **state)
+{
+    struct fixture *f = *state;
+    const struct config *c = &f->config;
+
+    READ(f, 0, NULL);
+    assert_fine(f);
+    assert_true(c->coordinator.enabled);
+    assert_string_equal(c->coordinator.grpc_target, "localhost:50051");
+    assert_null(c->coordinator.http_url);
+    assert_false(c->coordinator.use_tls);
+    assert_null(c->coordinator.root_pem);
+    assert_null(c->coordinator.private_key);
+    assert_int_equal(c->coordinator.max_message_bytes, 64 << 20);
+    assert_int_equal(c->embedding.provider, PROVIDER_OPENAI);
+    assert_string_equal(c->embedding.api_url, "https://api.openai.com/v1");
+    assert_null(c->embedding.api_key);
+    assert_string_equal(c->embedding.model, "text-embedding-3-small");
+    assert_int_equal(c->embedding.dimensions, 1536);
+    assert_int_equal(c->embedding.encoding, ENCODING_BASE64);
+    assert_true(c->embedding.send_dimensions);
+    assert_int_equal(c->embedding.max_tokens, 8191);
+    assert_int_equal(c->embedding.timeout_s, 60);
+}
+
+static void values_are_taken_without_the_space_around(void **state)
+{
+    struct fixture *f = *state;
+    const struct config *c = &f->config;
+
+    READ(f, 0, "BATCH_SYNC_LIMIT= 25\n", "BATCH_SYNC_SERVICES=a, b",
+        "DEFAULT_TENANT_ID= t ", "LOG_LEVEL=WARN", "EMBEDDING_ENCODING=Float",
+        "EMBEDDING_PROVIDER=builtin", "OPENAI_API_URL=http://e:1/v1//",
+        "OPENAI_API_KEY= key ", "SCHEMA_DIR=/x");
+    assert_fine(f);
+    assert_int_equal(c->sync.limit, 25);
+    assert_string_equal(c->sync.services, "a, b");
+    assert_string_equal(c->sync.tenant, "t");
+    assert_string_equal(c->sync.schema_dir, "/x");
+    assert_int_equal(c->log_level, LOG_WARN);
+    assert_int_equal(c->embedding.encoding, ENCODING_FLOAT);
+    assert_int_equal(c->embedding.provider, PROVIDER_BUILTIN);
+    assert_string_equal(c->embedding.api_url, "http://e:1/v1");
+    assert_string_equal(c->embedding.api_key, "key");
+}
+
+static void an_empty_value_counts_as_none(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, 0, "BATCH_SYNC_LIMIT=", "BATCH_SYNC_ENABLED= ", "DATABASE_URL=",
+        "DATABASE_URL_FILE=", "RAG_PRIVATE_KEY=", "BATCH_SYNC_SERVICES=");
+    assert_fine(f);
+    assert_int_equal(f->config.sync.limit, 1000);
+    assert_true(f->config.sync.enabled);
+    assert_null(f->config.database.url);
+    assert_null(f->config.sync.services);
+}
+
+static void booleans_have_eight_spellings_in_any_case(void **state)
+{
+    static char *const yes[] = {"true", "1", "yes", "on", "TRUE", "Yes", "oN"};
+    static char *const no[] = {"false", "0", "no", "off", "False", "OFF"};
+    static char *const others[] = {"2", "y", "tru", "true false", "|", "01"};
+    struct fixture *f = *state;
+    char line[64];
+
+    for (size_t i = 0; i < COUNT(yes); i++) {
+        snprintf(line, sizeof(line), "BATCH_SYNC_ON_STARTUP=%s", yes[i]);
+        READ(f, 0, line);
+        assert_fine(f);
+        assert_true(f->config.schedule.on_startup);
+    }
+    for (size_t i = 0; i < COUNT(no); i++) {
+        snprintf(line, sizeof(line), "BATCH_SYNC_ENABLED=%s", no[i]);
+        READ(f, 0, line);
+        assert_fine(f);
+        assert_false(f->config.sync.enabled);
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        snprintf(line, sizeof(line), "BATCH_SYNC_ENABLED=%s", others[i]);
+        READ(f, 0, line);
+        assert_fault(f, "true, false, 1, 0, yes, no, on, off");
+    }
+}
+
+static void whole_numbers_have_a_range(void **state)
+{
+    static char *const wrong[] = {"0", "100001", "-5", "+5", "1.5", "1e3",
+        "0x10", "5 5", "99999999999999999999", "abc"};
+    struct fixture *f = *state;
+    char line[64];
+
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        snprintf(line, sizeof(line), "BATCH_SYNC_LIMIT=%s", wrong[i]);
+        READ(f, 0, line);
+        assert_fault(f, "BATCH_SYNC_LIMIT=\"");
+        assert_fault(f, wrong[i]);
+        assert_fault(f, "a whole number from 1 to 100000");
+        assert_int_equal(f->config.sync.limit, 1000);
+    }
+    READ(f, 0, "BATCH_SYNC_LIMIT=100000", "BATCH_SYNC_CHUNK_SIZE=1",
+        "EMBEDDING_DIMENSIONS=16000");
+    assert_fine(f);
+}
+
+static void all_faults_are_told_at_once_a_line_each(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, NEED_DATABASE | NEED_EMBEDDER, "BATCH_SYNC_LIMIT=a\nb",
+        "BATCH_SYNC_WORKERS=0", "LOG_LEVEL=loud", "EMBEDDING_ENCODING=hex",
+        "COORDINATOR_GRPC_PORT=70000", "COORDINATOR_URL=coordinator", "PORT=x",
+        "KG_ENABLED=perhaps");
+    assert_int_equal(lines(f), 10);
+    assert_fault(f, "BATCH_SYNC_LIMIT=\"a\\nb\": ");
+    assert_fault(f, "BATCH_SYNC_WORKERS=\"0\": ");
+    assert_fault(f, "LOG_LEVEL=\"loud\": allowed is debug, info, warn, error");
+    assert_fault(f, "EMBEDDING_ENCODING=\"hex\": allowed is base64, float");
+    assert_fault(f, "COORDINATOR_GRPC_PORT=\"70000\": ");
+    assert_fault(f, "COORDINATOR_URL=\"coordinator\": ");
+    assert_fault(f, "PORT=\"x\": ");
+    assert_fault(f, "KG_ENABLED=\"perhaps\": ");
+    assert_fault(f, "DATABASE_URL is not set");
+    assert_fault(f, "neither OPENAI_API_KEY nor OPENAI_API_URL");
+}
+
+static void long_and_broken_values_are_shown_fit_for_a_log(void **state)
+{
+    struct fixture *f = *state;
+    char line[5000];
+
+    snprintf(line, sizeof(line), "BATCH_SYNC_LIMIT=9%04000d", 0);
+    READ(f, 0, line, "LOG_LEVEL=\xFF\x01");
+    assert_fault(f, "00\"...: allowed");
+    assert_fault(f, "LOG_LEVEL=\"\xEF\xBF\xBD\\u0001\"");
+    assert_true(f->problems.len < 1000);
+}
+
+static void the_embedder_needs_a_key_or_an_address(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, NEED_EMBEDDER, NULL);
+    assert_fault(f, "OPENAI_API_KEY");
+    assert_fault(f, "OPENAI_API_URL");
+    assert_fault(f, "EMBEDDING_PROVIDER=builtin");
+    READ(f, NEED_EMBEDDER, "OPENAI_API_KEY=k");
+    assert_fine(f);
+    READ(f, NEED_EMBEDDER, "OPENAI_API_URL=http://localhost:8080/v1");
+    assert_fine(f);
+    READ(f, NEED_EMBEDDER, "EMBEDDING_PROVIDER=builtin");
+    assert_fine(f);
+    READ(f, 0, NULL);
+    assert_fine(f);
+}
+
+static void a_key_must_fit_into_a_header(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, 0, "OPENAI_API_KEY=sk-1\r\nX-Evil: 1");
+    assert_fault(f, "OPENAI_API_KEY=***: ");
+    assert_null(strstr(problems(f), "Evil"));
+    READ(f, 0, "ADMIN_TOKEN=s\xC3\xA4");
+    assert_fault(f, "ADMIN_TOKEN=***: ");
+}
+
+static void unknown_names_are_warned_of_with_the_nearest(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, 0, "BATCH_SYNC_LIMTI=5", "BATCH_SYNC_ENABLE=", "OTHER=1",
+        "BATCH_SYNC_CATCH_UP=true", "BATCH_SYNC_MAX_DELETE_PERCENT=10",
+        "BATCH_SYNC_LIMIT_FILE=/x");
+    assert_int_equal(f->status, 0);
+    assert_string_equal(warnings(f),
+        "\"BATCH_SYNC_LIMTI\" is not a known name: is it BATCH_SYNC_LIMIT?\n"
+        "\"BATCH_SYNC_ENABLE\" is not a known name: is it "
+        "BATCH_SYNC_ENABLED?\n"
+        "\"BATCH_SYNC_LIMIT_FILE\" is not a known name: is it "
+        "BATCH_SYNC_LIMIT?\n");
+}
+
+/* What documentation and messages are made of. */
+static void every_row_of_the_table_is_sound(void **state)
+{
+    size_t n;
+    const struct config_key *keys = config_keys(&n);
+    struct fixture *f = *state;
+    char line[256];
+
+    assert_true(n > 40);
+    for (size_t i = 0; i < n; i++) {
+        const char *help = keys[i].help;
+
+        assert_true(strlen(help) > 10 && help[strlen(help) - 1] != '.');
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(keys[i].name, keys[k].name);
+        assert_true(!keys[i].secret || keys[i].file);
+        if (keys[i].fallback == NULL)
+            continue;
+        snprintf(line, sizeof(line), "%s=%s", keys[i].name, keys[i].fallback);
+        READ(f, 0, line);
+        assert_fine(f);
+    }
+}
+
+static void the_processs_environment_is_read(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("BATCH_SYNC_LIMIT", "77", 1), 0);
+    assert_int_equal(setenv("BATCH_SYNC_LIMITS", "77", 1), 0);
+    f->status =
+        config_from_environment(&f->config, 0, &f->problems, &f->warnings);
+    assert_int_equal(f->config.sync.limit, 77);
+    assert_non_null(strstr(warnings(f), "BATCH_SYNC_LIMITS"));
+    unsetenv("BATCH_SYNC_LIMIT");
+    unsetenv("BATCH_SYNC_LIMITS");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        READING(an_empty_environment_gives_the_defaults),
+        READING(the_other_sides_have_defaults_too),
+        READING(values_are_taken_without_the_space_around),
+        READING(an_empty_value_counts_as_none),
+        READING(booleans_have_eight_spellings_in_any_case),
+        READING(whole_numbers_have_a_range),
+        READING(all_faults_are_told_at_once_a_line_each),
+        READING(long_and_broken_values_are_shown_fit_for_a_log),
+        READING(the_embedder_needs_a_key_or_an_address),
+        READING(a_key_must_fit_into_a_header),
+        READING(unknown_names_are_warned_of_with_the_nearest),
+        READING(every_row_of_the_table_is_sound),
+        READING(the_processs_environment_is_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
