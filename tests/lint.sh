@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The rules of the house that a compiler does not know: which room may include
+# which, where each foreign library lives, what is not called, how long a file
+# may be, and how it is laid out.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+FAULTS=0
+fault() {
+  printf 'lint: %s\n' "$*"
+  FAULTS=$((FAULTS + 1))
+}
+
+# floor ROOM ALLOWED...: what the files of a room may include of ours.
+floor() {
+  local room=$1 line allowed
+  shift
+  while IFS=: read -r file number line; do
+    line=${line#*\"}
+    line=${line%%\"*}
+    for allowed in "$@"; do
+      # shellcheck disable=SC2053  # a pattern on purpose
+      [[ $line == $allowed ]] && continue 2
+    done
+    fault "$file:$number: $room/ must not include \"$line\""
+  done < <(grep -nE '^#include "' -r "src/$room" --include='*.[ch]' || true)
+}
+
+floor base 'base/*'
+floor net 'base/*' 'net/*'
+floor clock 'base/*' 'clock/*'
+floor sync 'base/*' 'net/op.h' 'sync/*'
+floor adapters 'base/*' 'net/*' 'sync/*' 'adapters/*' 'coordinator.pb-c.h'
+floor cli 'base/*' 'net/*' 'clock/*' 'sync/*' 'adapters/*' 'cli/*' 'version.h'
+
+# home HEADER FILES: a foreign header is included nowhere else.
+home() {
+  local header=$1 pattern=$2 file
+  while read -r file; do
+    # shellcheck disable=SC2053  # a pattern on purpose
+    [[ $file == $pattern ]] ||
+      fault "$file: <$header> has its home in $pattern"
+  done < <(grep -rlE "^#include [<\"]$header" src --include='*.[ch]' || true)
+}
+
+home 'yyjson\.h' 'src/base/json.h'
+home 'jansson\.h' 'src/base/json.h'
+home 'openssl/' 'src/base/crypto*'
+home 'curl/' 'src/net/http_*'
+home 'libpq-fe\.h' 'src/net/pg*'
+home 'grpc/' 'src/net/rpc*'
+home 'llhttp\.h' 'src/net/http_server*'
+home 'uv\.h' 'src/net/*'
+home 'glib' 'src/clock/*'
+
+# One file a library that brings its own loop or threads.
+for header in 'curl/curl\.h' 'libpq-fe\.h' 'grpc/grpc\.h' 'llhttp\.h'; do
+  files=$(grep -rlE "^#include [<\"]$header" src | wc -l)
+  [ "$files" -le 1 ] || fault "<$header> is included by $files files of src/"
+done
+
+while IFS= read -r line; do
+  fault "$line: not called here"
+done < <(grep -nE \
+  '\b(strcpy|strcat|sprintf|vsprintf|gets|alloca|system|popen|fork|sleep|usleep|atoi|atol|strtok)\(' \
+  -r src --include='*.[ch]' | cut -d: -f1,2 || true)
+
+while read -r lines file; do
+  [ "$lines" -le 500 ] || fault "$file has $lines lines; 500 is the most"
+done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs wc -l |
+  grep -v ' total$')
+
+while IFS= read -r line; do
+  fault "$line: left over"
+done < <(git grep -nE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
+  cut -d: -f1,2 || true)
+
+# Other versions lay out differently.
+if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
+  while read -r file; do
+    clang-format --dry-run -Werror "$file" >/dev/null 2>&1 ||
+      fault "$file: clang-format would change it"
+  done < <(git ls-files -co --exclude-standard 'src/*.[ch]' 'tests/*.[ch]')
+else
+  echo "lint: clang-format 14 is not here, layout not checked"
+fi
+
+shellcheck -x scripts/setup scripts/demo scripts/test scripts/lib/*.sh \
+  tests/lint.sh .ci/run || fault "shellcheck"
+
+[ "$FAULTS" -eq 0 ] || { echo "lint: $FAULTS faults"; exit 1; }
+echo "lint: clean"
