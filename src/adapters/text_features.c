@@ -22,7 +22,7 @@ enum {
     GRAM_MIN = 3,
     GRAM_MAX = 5,
     EDGE = 1, /* stands for a word's beginning and end in its grams */
-    GRAM_WEIGHT = 3,
+    GRAM_WEIGHT = 4,
     FIRST_SLOTS = 256,
     SQUARABLE = 1 << 23 /* times 16,000 dimensions fits 64 bits */
 };

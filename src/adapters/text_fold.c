@@ -177,6 +177,21 @@ static int32_t fold_cyrillic(int32_t point)
     return point;
 }
 
+/* Letters with a form of their own at a word's end: kaf, mem, nun, pe, tsadi */
+static int32_t fold_hebrew(int32_t point)
+{
+    switch (point) {
+    case 0x5DA:
+    case 0x5DD:
+    case 0x5DF:
+    case 0x5E3:
+    case 0x5E5:
+        return point + 1;
+    default:
+        return point;
+    }
+}
+
 int32_t text_fold(int32_t point)
 {
     if (point < 0x80)
@@ -185,5 +200,7 @@ int32_t text_fold(int32_t point)
         return fold_greek(point);
     if (between(point, 0x400, 0x52F))
         return fold_cyrillic(point);
+    if (between(point, 0x5D0, 0x5EA))
+        return fold_hebrew(point);
     return fold_latin(point);
 }

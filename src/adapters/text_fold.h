@@ -14,7 +14,8 @@ enum text_kind {
 /* What a code point is; -1 (no valid UTF-8) is a break. */
 enum text_kind text_kind_of(int32_t point);
 
-/* Lower case for Latin, Greek and Cyrillic; other letters as they are. */
+/* Lower case for Latin, Greek and Cyrillic, Hebrew's final letters as the
+ * usual ones; all others as they are. */
 int32_t text_fold(int32_t point);
 
 #endif
