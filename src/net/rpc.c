@@ -20,19 +20,13 @@
  * wake-up makes the loop join it (at once, it has nothing left to do) and
  * close the async handle, in whose close callback the channel is freed.
  */
-#include "net/rpc.h"
-
-#include "net/rpc_status.h"
+#include "net/rpc_impl.h"
 
 #include <assert.h>
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     /* A peer that comes back is noticed within the tries of one page. */
@@ -59,79 +53,16 @@ struct rpc_channel {
     bool bridge_ended;
 };
 
-struct rpc_call {
-    struct rpc_req *req; /* borrowed; its owner waits for us */
-    grpc_call *call;     /* owned */
-    struct list pending;
-    struct list completed;
-    grpc_metadata *headers;      /* owned, req->nmetadata of them */
-    grpc_byte_buffer *request;   /* owned */
-    grpc_byte_buffer *answer;    /* owned; NULL: none came */
-    grpc_metadata_array initial; /* received, owned; nobody reads it */
-    grpc_metadata_array trailing;
-    grpc_status_code status;
-    grpc_slice details; /* owned; the status's text */
-};
-
 /* --- a call's end ------------------------------------------------------ */
-
-/* Decompression can make more of a message than the library let through. */
-static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
-{
-    grpc_byte_buffer_reader reader;
-    grpc_slice slice;
-
-    if (from == NULL)
-        return err_set(err, ERR_PROTOCOL, "status OK without a message");
-    if (!grpc_byte_buffer_reader_init(&reader, from))
-        return err_set(err, ERR_PROTOCOL, "the message does not decompress");
-    while (grpc_byte_buffer_reader_next(&reader, &slice)) {
-        buf_add(to, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
-        grpc_slice_unref(slice);
-    }
-    grpc_byte_buffer_reader_destroy(&reader);
-    if (to->error != 0)
-        return err_set(err, to->error, "the answer: %s", err_name(to->error));
-    return 0;
-}
-
-static void call_free(struct rpc_call *call)
-{
-    for (size_t i = 0; i < call->req->nmetadata; i++) {
-        grpc_slice_unref(call->headers[i].key);
-        grpc_slice_unref(call->headers[i].value);
-    }
-    free(call->headers);
-    grpc_metadata_array_destroy(&call->initial);
-    grpc_metadata_array_destroy(&call->trailing);
-    grpc_byte_buffer_destroy(call->request);
-    grpc_byte_buffer_destroy(call->answer);
-    grpc_slice_unref(call->details);
-    if (call->call != NULL)
-        grpc_call_unref(call->call);
-    free(call);
-}
-
-/* By pointer: the bytes of a short slice are inside of it. */
-static struct str slice_view(const grpc_slice *slice)
-{
-    return (struct str){
-        (const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
-}
 
 static void call_end(struct rpc_call *call)
 {
     struct rpc_req *req = call->req;
     struct err err;
 
-    err_clear(&err);
-    req->status = (int)call->status;
-    if (call->status != GRPC_STATUS_OK)
-        rpc_status_err(req->status, slice_view(&call->details), &err);
-    else
-        copy_answer(call->answer, &req->answer, &err);
+    rpc_call_outcome(call, &err);
     list_remove(&call->pending);
-    call_free(call);
+    rpc_call_free(call);
     req->call = NULL;
     op_finish(&req->op, &err);
 }
@@ -260,6 +191,23 @@ static grpc_arg int_arg(const char *key, int value)
     return arg;
 }
 
+/* The library notices bad roots late and says "empty address list" then. */
+static int make_credentials(grpc_channel_credentials **credentials,
+    const struct rpc_options *o, struct err *err)
+{
+    if (!o->use_tls) {
+        *credentials = grpc_insecure_credentials_create();
+        return 0;
+    }
+    if (o->root_pem != NULL &&
+        strstr(o->root_pem, "-----BEGIN CERTIFICATE-----") == NULL)
+        return err_set(err, ERR_CONFIG, "the root certificate is not PEM");
+    *credentials = grpc_ssl_credentials_create(o->root_pem, NULL, NULL, NULL);
+    if (*credentials == NULL)
+        return err_set(err, ERR_CONFIG, "no root certificates for TLS");
+    return 0;
+}
+
 static int channel_open(
     struct rpc_channel *c, const struct rpc_options *o, struct err *err)
 {
@@ -274,12 +222,11 @@ static int channel_open(
         int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
     };
     grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
-    grpc_channel_credentials *credentials =
-        o->use_tls ? grpc_ssl_credentials_create(o->root_pem, NULL, NULL, NULL)
-                   : grpc_insecure_credentials_create();
+    grpc_channel_credentials *credentials = NULL;
+    int rc = make_credentials(&credentials, o, err);
 
-    if (credentials == NULL)
-        return err_set(err, ERR_CONFIG, "no root certificates for TLS");
+    if (rc < 0)
+        return rc;
     c->max_message_bytes = o->max_message_bytes;
     c->channel = grpc_channel_create(o->target, credentials, &list);
     grpc_channel_credentials_release(credentials);
@@ -382,92 +329,33 @@ static void call_cancel(struct op *op)
     grpc_call_cancel(req->call->call, NULL);
 }
 
-static grpc_slice copied(struct str s)
+/* The bridge may touch the call from here on, by our lock's leave and not by
+ * whatever the library does between its threads. */
+static void publish(struct rpc_channel *c, struct rpc_call *call)
 {
-    return grpc_slice_from_copied_buffer(s.p, s.len);
-}
-
-/* Everything is copied: the library may hold on to it past the callback. */
-static struct rpc_call *call_new(struct rpc_req *req)
-{
-    struct rpc_call *call = calloc(1, sizeof(*call));
-    grpc_slice body = copied(req->request);
-
-    if (call == NULL)
-        abort();
-    call->req = req;
+    uv_mutex_lock(&c->lock);
     list_init(&call->pending);
     list_init(&call->completed);
-    call->headers = calloc(req->nmetadata + 1, sizeof(*call->headers));
-    if (call->headers == NULL)
-        abort();
-    for (size_t i = 0; i < req->nmetadata; i++) {
-        call->headers[i].key = copied(str_of(req->metadata[i].key));
-        call->headers[i].value = copied(req->metadata[i].value);
-    }
-    call->request = grpc_raw_byte_buffer_create(&body, 1);
-    grpc_slice_unref(body);
-    grpc_metadata_array_init(&call->initial);
-    grpc_metadata_array_init(&call->trailing);
-    call->details = grpc_empty_slice();
-    return call;
-}
-
-static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue,
-    const struct rpc_req *req)
-{
-    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-        gpr_time_from_millis(req->timeout_ms, GPR_TIMESPAN));
-    grpc_slice method = copied(str_of(req->method));
-    grpc_call *call = grpc_channel_create_call(channel, NULL,
-        GRPC_PROPAGATE_DEFAULTS, queue, method, NULL, deadline, NULL);
-
-    grpc_slice_unref(method);
-    return call;
-}
-
-/* One batch for the whole call, so one completion: its tag is the call. */
-static grpc_call_error call_start(struct rpc_call *call)
-{
-    grpc_op ops[6] = {
-        {.op = GRPC_OP_SEND_INITIAL_METADATA},
-        {.op = GRPC_OP_SEND_MESSAGE},
-        {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
-        {.op = GRPC_OP_RECV_INITIAL_METADATA},
-        {.op = GRPC_OP_RECV_MESSAGE},
-        {.op = GRPC_OP_RECV_STATUS_ON_CLIENT},
-    };
-
-    ops[0].data.send_initial_metadata.count = call->req->nmetadata;
-    ops[0].data.send_initial_metadata.metadata = call->headers;
-    ops[1].data.send_message.send_message = call->request;
-    ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
-    ops[4].data.recv_message.recv_message = &call->answer;
-    ops[5].data.recv_status_on_client.trailing_metadata = &call->trailing;
-    ops[5].data.recv_status_on_client.status = &call->status;
-    ops[5].data.recv_status_on_client.status_details = &call->details;
-    return grpc_call_start_batch(call->call, ops, 6, call, NULL);
+    uv_mutex_unlock(&c->lock);
 }
 
 int rpc_call(struct rpc_channel *c, struct rpc_req *req)
 {
     struct rpc_call *call;
-    grpc_call_error rc;
+    int rc;
 
     assert(req->timeout_ms > 0);
     if (c->closing)
         return err_set(&req->op.err, ERR_CANCELED, "the channel is closing");
     buf_init(&req->answer, (size_t)c->max_message_bytes);
-    call = call_new(req);
-    call->call = make_call(c->channel, c->queue, req);
-    rc = call_start(call);
-    if (rc != GRPC_CALL_OK) {
-        call_free(call);
-        return err_set(&req->op.err, ERR_INVALID, "the call does not start: %s",
-            grpc_call_error_to_string(rc));
+    call = rpc_call_new(req);
+    publish(c, call);
+    rc = rpc_call_start(call, c->channel, c->queue, &req->op.err);
+    if (rc < 0) {
+        rpc_call_free(call);
+        return rc;
     }
     req->call = call;
-    req->status = GRPC_STATUS_UNKNOWN;
     list_push(&c->pending, &call->pending);
     uv_ref((uv_handle_t *)&c->wake);
     op_begin(&req->op, &c->loop->ready, call_cancel);

@@ -29,6 +29,7 @@ struct world {
     struct loop loop;
     struct rpc_server server;
     struct rpc_channel *channel;
+    uv_mutex_t lock;        /* over the rest */
     struct rpc_reply reply; /* what the server says; unless echo */
     bool echo;
     char seen_method[64], seen_header[64];
@@ -54,6 +55,7 @@ static void handle(
 {
     struct world *w = arg;
 
+    uv_mutex_lock(&w->lock);
     copy(w->seen_method, sizeof(w->seen_method), seen->method);
     copy(w->seen_header, sizeof(w->seen_header),
         rpc_seen_header(seen, "x-test"));
@@ -61,6 +63,7 @@ static void handle(
         reply->body = seen->request;
     else
         *reply = w->reply;
+    uv_mutex_unlock(&w->lock);
     uv_sem_post(&w->arrived);
 }
 
@@ -81,6 +84,7 @@ static inline int setup(void **state)
 
     assert_non_null(w);
     w->echo = true;
+    uv_mutex_init(&w->lock);
     uv_sem_init(&w->arrived, 0);
     assert_int_equal(loop_init(&w->loop, &err), 0);
     rpc_server_start(&w->server, 0, handle, w);
@@ -101,6 +105,7 @@ static inline int teardown(void **state)
     assert_int_equal(loop_close(&w->loop, &err), 0);
     rpc_server_stop(&w->server);
     uv_sem_destroy(&w->arrived);
+    uv_mutex_destroy(&w->lock);
     free(w);
     return 0;
 }
@@ -125,16 +130,23 @@ static inline void run(struct world *w, struct call *call, struct str request)
     assert_int_equal(call->called, 1);
 }
 
+/* What the server says from now on. */
+static inline void says(struct world *w, struct rpc_reply reply)
+{
+    uv_mutex_lock(&w->lock);
+    w->echo = false;
+    w->reply = reply;
+    uv_mutex_unlock(&w->lock);
+}
+
 static inline void replies(struct world *w, int status, const char *text)
 {
-    w->echo = false;
-    w->reply = (struct rpc_reply){.status = status, .text = text};
+    says(w, (struct rpc_reply){.status = status, .text = text});
 }
 
 static inline void hangs(struct world *w)
 {
-    w->echo = false;
-    w->reply = (struct rpc_reply){.hang = true};
+    says(w, (struct rpc_reply){.hang = true});
 }
 
 #define RPC_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -37,8 +37,7 @@ static void ok_without_a_message_is_an_error(void **state)
     struct world *w = *state;
     struct call call = {.called = 0};
 
-    w->echo = false;
-    w->reply = (struct rpc_reply){.no_message = true};
+    says(w, (struct rpc_reply){.no_message = true});
     run(w, &call, STR("x"));
     assert_int_equal(call.rpc.op.err.code, ERR_PROTOCOL);
     rpc_req_clear(&call.rpc);
@@ -131,8 +130,7 @@ static void an_answer_past_the_limit_is_too_large(void **state)
     struct world *w = *state;
     struct call call = {.called = 0};
 
-    w->echo = false;
-    w->reply = (struct rpc_reply){.body = {big, sizeof(big)}};
+    says(w, (struct rpc_reply){.body = {big, sizeof(big)}});
     run(w, &call, STR("x"));
     assert_int_equal(call.rpc.op.err.code, ERR_TOO_LARGE);
     assert_int_equal(call.rpc.status, GRPC_STATUS_RESOURCE_EXHAUSTED);

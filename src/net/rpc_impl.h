@@ -1,0 +1,42 @@
+/*
+ * Between rpc.c (the channel, its bridge, the life of calls) and rpc_call.c
+ * (one call and what the library needs for it); nobody else includes this.
+ */
+#ifndef NET_RPC_IMPL_H
+#define NET_RPC_IMPL_H
+
+#include "net/rpc.h"
+#include <grpc/grpc.h>
+
+/* A request from rpc_call() to op_finish(). */
+struct rpc_call {
+    struct rpc_req *req; /* borrowed; its owner waits for us */
+    grpc_call *call;     /* owned */
+    struct list pending;
+    struct list completed;
+    grpc_metadata *headers;      /* owned, req->nmetadata of them */
+    grpc_byte_buffer *request;   /* owned */
+    grpc_byte_buffer *answer;    /* owned; NULL: none came */
+    grpc_metadata_array initial; /* received, owned; nobody reads it */
+    grpc_metadata_array trailing;
+    grpc_status_code status;
+    grpc_slice details; /* owned; the status's text */
+};
+
+/* Copies the request; the lists are the caller's to begin. */
+struct rpc_call *rpc_call_new(struct rpc_req *req);
+
+/*
+ * Starts it: one completion with the call as its tag will come. ERR_INVALID:
+ * none will.
+ */
+int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
+    grpc_completion_queue *queue, struct err *err);
+
+/* Fills the request's status and answer, and *err (success, too). */
+void rpc_call_outcome(struct rpc_call *call, struct err *err);
+
+/* All that is left, the call itself included. */
+void rpc_call_free(struct rpc_call *call);
+
+#endif
