@@ -31,14 +31,18 @@ void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES]);
 
 /*
  * ISO-8601 date or date with time (T or a space, seconds and fraction
- * optional, Z or an offset; no offset means UTC) to epoch milliseconds.
+ * optional, Z or an offset; no offset means UTC) to epoch milliseconds. As in
+ * JavaScript, YYYY and YYYY-MM are dates, years may be +-YYYYYY, t and z small,
+ * 24:00 is the next midnight, and a day the month lacks (up to 31) runs over
+ * into the next month. Nothing may stand around it.
  */
 bool iso_to_ms(struct str s, int64_t *epoch_ms);
 
 /* Calendar date of an instant in UTC. */
 void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day);
 
-/* Levenshtein distance of two short names, for "did you mean". */
+/* Levenshtein distance of two names, for "did you mean"; of names longer than
+ * 128 bytes just the longer one's length. */
 size_t edit_distance(struct str a, struct str b);
 
 #endif
