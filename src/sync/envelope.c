@@ -36,17 +36,12 @@ static struct str first_line(struct str text)
 /* What an error member says: a string, or an object with a message. */
 static struct str error_text(yyjson_val *v)
 {
-    struct str text;
-
     if (yyjson_is_obj(v)) {
         yyjson_val *message = json_member(v, "message");
 
         v = message != NULL ? message : json_member(v, "error");
     }
-    if (!yyjson_is_str(v))
-        return (struct str){NULL, 0};
-    text = json_str(v);
-    return first_line(text);
+    return yyjson_is_str(v) ? first_line(json_str(v)) : (struct str){NULL, 0};
 }
 
 static struct str normalized(const struct page_req *req, const char *name)
@@ -56,6 +51,21 @@ static struct str normalized(const struct page_req *req, const char *name)
             return text_trim(req->normalized[i].value);
     }
     return (struct str){NULL, 0};
+}
+
+/* A normalized field for a message: it need not be UTF-8. */
+static struct str shown(const struct reader *r, struct str text)
+{
+    struct buf repaired;
+    struct str line = first_line(text);
+
+    if (utf8_valid(line))
+        return line;
+    buf_init(&repaired, 4 * TEXT_CHARS * 3);
+    utf8_repair(&repaired, line);
+    line = arena_dup(r->a, buf_view(&repaired));
+    buf_free(&repaired);
+    return line;
 }
 
 static bool is_target(const struct reader *r, struct str name)
@@ -166,7 +176,7 @@ static int check_answerer(const struct reader *r)
         if (names[i].len == 0 || str_eq(names[i], STR("none")) ||
             is_target(r, names[i]))
             continue;
-        names[i] = first_line(names[i]);
+        names[i] = shown(r, names[i]);
         return err_set(
             r->err, ERR_ANSWERED_BY, "answered by %.*s", STR_ARG(names[i]));
     }
@@ -197,7 +207,7 @@ static bool cascade_cause(
     *service = attempt_service(best);
     *cause = attempt_cause(best);
     if (cause->len == 0)
-        *cause = first_line(normalized(r->req, "stopped_reason"));
+        *cause = shown(r, normalized(r->req, "stopped_reason"));
     return true;
 }
 

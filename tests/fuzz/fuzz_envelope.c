@@ -1,0 +1,86 @@
+/*
+ * The value of successful_service, has_more, total and limit on a line each,
+ * then the envelope: a page with all its items, or an error that says why.
+ */
+#include "sync/envelope.h"
+
+#include "base/text.h"
+#include <stdlib.h>
+
+static const char *const names[] = {
+    "successful_service", "has_more", "total", "limit"};
+
+enum { NAMES = sizeof(names) / sizeof(*names) };
+
+static const char schema_text[] =
+    "{\"service_name\":\"backend\",\"aliases\":[\"other\"],"
+    "\"data_structure\":{\"id\":\"string\"}}";
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static struct str take_line(struct str *rest)
+{
+    const char *end = rest->len > 0 ? memchr(rest->p, '\n', rest->len) : NULL;
+    struct str line = *rest;
+
+    if (end != NULL)
+        line.len = (size_t)(end - rest->p);
+    rest->p += line.len + (end != NULL);
+    rest->len -= line.len + (end != NULL);
+    return line;
+}
+
+static void check_view(const struct page_view *view)
+{
+    require(view->total >= -1 && view->limit != 0 && view->limit >= -1);
+    for (size_t i = 0; i < view->n; i++)
+        require(page_view_item(view, i) != NULL);
+    if (view->n == 0)
+        require(!envelope_more(view, 0, 10));
+    if (view->n > 0 && view->has_more_known && view->has_more)
+        require(envelope_more(view, view->n, 1000));
+}
+
+static void check_error(const struct err *err, int rc)
+{
+    require(err->code == rc);
+    require(rc == ERR_SOURCE || rc == ERR_ANSWERED_BY);
+    require(err->msg[0] != '\0' && utf8_valid(str_of(err->msg)));
+    require(strchr(err->msg, '\n') == NULL || rc == ERR_SOURCE);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    struct buf problems;
+    struct schema *schema;
+    struct str rest = {(const char *)data, size};
+    struct field fields[NAMES];
+    struct page_req req = {
+        .service = "target", .normalized = fields, .nnormalized = NAMES};
+    struct page_view view;
+    struct err err = {.code = 0};
+    int rc;
+
+    arena_init(&a, 0);
+    buf_init(&problems, 4096);
+    require(schema_parse(&a, "target-service.json", STR(schema_text), &schema,
+                &problems) == 0);
+    for (size_t i = 0; i < NAMES; i++)
+        fields[i] = (struct field){str_of(names[i]), take_line(&rest)};
+    req.envelope_json = rest;
+    rc = envelope_read(&req, schema, &a, &view, &err);
+    if (rc == 0)
+        check_view(&view);
+    else
+        check_error(&err, rc);
+    buf_free(&problems);
+    arena_free(&a);
+    return 0;
+}
