@@ -1,5 +1,5 @@
 /* What a provider says when it says no, and what follows from it. */
-#define _GNU_SOURCE /* memmem, strcasestr */
+#define _GNU_SOURCE /* strcasestr */
 #include "adapters/embedder_answer.h"
 
 #include "base/json.h"
@@ -14,36 +14,40 @@ struct words {
     char label[LABEL_BYTES]; /* error.code, else error.type */
 };
 
-/* Copies what fits, cut between characters, on one line. */
-static void copy_text(char *to, size_t size, struct str s)
+static bool begins_with(struct str s, struct str start)
 {
-    size_t len = 0, next = 0;
+    return start.len > 0 && s.len >= start.len &&
+           memcmp(s.p, start.p, start.len) == 0;
+}
 
-    while (next < s.len && next < size) {
-        len = next;
-        utf8_next(s, &next);
+/* Copies whole characters, as many as fit, on one line, without the secret. */
+static void copy_text(char *to, size_t size, struct str s, struct str secret)
+{
+    size_t len = 0;
+
+    while (s.len > 0) {
+        struct str piece = {s.p, 0};
+        size_t taken;
+
+        utf8_next(s, &piece.len);
+        taken = piece.len;
+        if (begins_with(s, secret)) {
+            piece = STR("***");
+            taken = secret.len;
+        } else if (iscntrl((unsigned char)*s.p)) {
+            piece = STR(" ");
+        }
+        if (len + piece.len >= size)
+            break;
+        memcpy(to + len, piece.p, piece.len);
+        len += piece.len;
+        s = (struct str){s.p + taken, s.len - taken};
     }
-    if (next < size)
-        len = next;
-    for (size_t i = 0; i < len; i++)
-        to[i] = iscntrl((unsigned char)s.p[i]) ? ' ' : s.p[i];
     to[len] = '\0';
 }
 
-static void hide(char *text, struct str secret)
-{
-    char *at = text;
-
-    if (secret.len == 0)
-        return;
-    while ((at = memmem(at, strlen(at), secret.p, secret.len)) != NULL) {
-        memset(at, '*', secret.len);
-        at += secret.len;
-    }
-}
-
 /* {"error":{..}}, {"error":".."}, [{"error":..}], {"message"}, {"detail"} */
-static void read_words(yyjson_val *root, struct words *w)
+static void read_words(yyjson_val *root, struct str secret, struct words *w)
 {
     yyjson_val *error, *message, *label;
 
@@ -59,21 +63,21 @@ static void read_words(yyjson_val *root, struct words *w)
     if (!yyjson_is_str(label))
         label = yyjson_obj_get(error, "type");
     if (yyjson_is_str(message))
-        copy_text(w->message, sizeof(w->message), json_str(message));
+        copy_text(w->message, sizeof(w->message), json_str(message), secret);
     if (yyjson_is_str(label))
-        copy_text(w->label, sizeof(w->label), json_str(label));
+        copy_text(w->label, sizeof(w->label), json_str(label), secret);
 }
 
 /* A body that is no JSON is shown when it is plain text, not a page. */
-static void read_body(struct str body, struct words *w)
+static void read_body(struct str body, struct str secret, struct words *w)
 {
     yyjson_doc *doc = yyjson_read(body.p, body.len, 0);
     struct str plain = text_trim(body);
 
     if (doc != NULL)
-        read_words(yyjson_doc_get_root(doc), w);
+        read_words(yyjson_doc_get_root(doc), secret, w);
     else if (plain.len > 0 && plain.p[0] != '<' && utf8_valid(plain))
-        copy_text(w->message, sizeof(w->message), plain);
+        copy_text(w->message, sizeof(w->message), plain, secret);
     yyjson_doc_free(doc);
 }
 
@@ -158,8 +162,7 @@ int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
     const char *hint = "", *message = w.message;
     int code;
 
-    read_body(r->body, &w);
-    hide(w.message, r->secret);
+    read_body(r->body, r->secret, &w);
     code = judge(r->status, &w);
     if (code == ERR_CONFIG)
         hint = " (wrong OPENAI_API_URL or EMBEDDING_MODEL?)";

@@ -333,7 +333,9 @@ static const struct refusal refusals[] = {
     {401, ERROR("Incorrect API key provided: sk-ve*****.", "x", "\"invalid\""),
         ERR_AUTH, "HTTP 401: Incorrect API key provided: sk-ve*****."},
     {401, ERROR("Bad key sk-verysecret1234567890!", "x", "null"), ERR_AUTH,
-        "HTTP 401: Bad key ***********************!"},
+        "HTTP 401: Bad key ***!"},
+    {401, ERROR("", "x", "\"sk-verysecret1234567890\""), ERR_AUTH,
+        "HTTP 401: ***"},
     {403, "forbidden", ERR_AUTH, "HTTP 403: forbidden"},
     {429, ERROR("Slow\\ndown", "requests", "\"rate_limit_exceeded\""), ERR_BUSY,
         "HTTP 429: Slow down"},
@@ -418,7 +420,7 @@ static void hands_on_what_the_wire_says(void **state)
     world_open(&w);
     w.status = 429;
     w.headers = "Retry-After: 3\r\n";
-    w.answer = refusals[3].body;
+    w.answer = "{\"error\":{\"message\":\"Slow down\"}}";
     assert_err(embed(&w), ERR_BUSY, "HTTP 429: Slow down");
     assert_int_equal(w.req.op.err.retry_after_ms, 3000);
     assert_int_equal(w.stub.nrequests, 1);
