@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "net/rpc.h"
-#include "net/rpc_server.h"
+#include "unit/net/rpc_server.h"
 
 enum { MESSAGE_BYTES = 1 << 16 };
 
