@@ -1,0 +1,322 @@
+/*
+ * Which services there are.
+ *
+ * Happy path: the environment names them and the request finishes at once; or
+ * the coordinator is asked for /services/list, and where that does not exist
+ * (404), for /services, whose entries are objects.
+ *
+ * Failures: whatever goes wrong with the coordinator, an empty list included,
+ * is logged and the fallback's turn. Only an empty fallback is an error.
+ *
+ * Cancel: goes to the HTTP request; its callback ends ours, without fallback.
+ *
+ * Close: there is nothing to close; the HTTP client's close is a cancel.
+ */
+#include "adapters/service_list.h"
+
+#include "base/json.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum { ASK_TIMEOUT_MS = 10000, ANSWER_BYTES = 1 << 20, URL_BYTES = 4096 };
+
+/* A question on its way; owned by itself, freed when the answer is in. */
+struct asking {
+    const struct service_list *list; /* borrowed */
+    struct services_req *req;        /* borrowed; its owner waits for us */
+    struct list anchor;              /* of req->op.link, for its cancel */
+    bool objects;                    /* /services was asked */
+    struct buf url;
+    struct http_req http;
+};
+
+/* --- names ------------------------------------------------------------- */
+
+static bool is_name(struct str s)
+{
+    if (s.len > SERVICE_NAME_BYTES || !utf8_valid(s))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c < ' ' || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool is_there(const struct service_names *list, struct str name)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (str_eq(str_of(list->names[i]), name))
+            return true;
+    }
+    return false;
+}
+
+int service_names_add(
+    struct service_names *list, struct str name, struct err *err)
+{
+    struct str copy;
+
+    name = text_trim(name);
+    if (name.len == 0 || is_there(list, name))
+        return 0;
+    if (!is_name(name)) {
+        log_warn(NULL,
+            "service list: left out a name of %zu bytes that is no"
+            " service's name",
+            name.len);
+        return 0;
+    }
+    if (list->n == SERVICE_LIST_MAX)
+        return err_set(
+            err, ERR_TOO_LARGE, "more than %d services", SERVICE_LIST_MAX);
+    if (list->names == NULL)
+        list->names =
+            arena_calloc(list->arena, SERVICE_LIST_MAX, sizeof(*list->names));
+    copy = arena_dup(list->arena, name);
+    if (list->names == NULL || copy.p == NULL)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    list->names[list->n++] = copy.p;
+    return 0;
+}
+
+int service_names_split(
+    struct service_names *list, const char *text, struct err *err)
+{
+    while (text != NULL) {
+        size_t len = strcspn(text, ",");
+        int rc = service_names_add(list, (struct str){text, len}, err);
+
+        if (rc < 0)
+            return rc;
+        text = text[len] == ',' ? text + len + 1 : NULL;
+    }
+    return 0;
+}
+
+/* --- the coordinator's answer ------------------------------------------ */
+
+/* The asking service itself is registered too. */
+static bool is_own(struct str name)
+{
+    name = text_trim(name);
+    return (name.len == 3 && strncasecmp(name.p, "rag", 3) == 0) ||
+           (name.len == 11 && strncasecmp(name.p, "rag-service", 11) == 0);
+}
+
+/* A string, or an object that has a serviceName. */
+static struct str entry_name(yyjson_val *entry)
+{
+    if (yyjson_is_obj(entry))
+        entry = json_member(entry, "serviceName");
+    return yyjson_is_str(entry) ? json_str(entry) : (struct str){NULL, 0};
+}
+
+static int read_entries(
+    yyjson_val *services, struct service_names *list, struct err *err)
+{
+    yyjson_arr_iter it;
+    yyjson_val *entry;
+
+    yyjson_arr_iter_init(services, &it);
+    while ((entry = yyjson_arr_iter_next(&it)) != NULL) {
+        struct str name = entry_name(entry);
+        int rc = is_own(name) ? 0 : service_names_add(list, name, err);
+
+        if (rc < 0)
+            return rc;
+    }
+    if (list->n == 0)
+        return err_set(err, ERR_NOT_FOUND, "the list is empty");
+    return 0;
+}
+
+static int read_answer(
+    struct str text, struct service_names *list, struct err *err)
+{
+    yyjson_val *root, *services;
+    bool success = false;
+
+    if (json_parse(list->arena, text, &root, NULL, err) < 0)
+        return err->code;
+    if (!yyjson_is_obj(root))
+        return err_set(err, ERR_PROTOCOL, "the answer is no object");
+    if (!json_bool(json_member(root, "success"), &success) || !success)
+        return err_set(err, ERR_SOURCE, "the answer does not say success");
+    services = json_member(root, "services");
+    if (!yyjson_is_arr(services))
+        return err_set(err, ERR_PROTOCOL, "the answer has no services");
+    return read_entries(services, list, err);
+}
+
+/* --- sources ----------------------------------------------------------- */
+
+static void answer(struct services_req *req, const struct service_names *list,
+    const char *source)
+{
+    req->names = list->names;
+    req->n = list->n;
+    req->source = source;
+}
+
+static int use_text(struct services_req *req, const char *text,
+    const char *source, struct err *err)
+{
+    struct service_names list = {.arena = req->arena};
+    int rc = service_names_split(&list, text, err);
+
+    if (rc == 0 && list.n == 0)
+        rc = err_set(err, ERR_NOT_FOUND, "no services in %s", source);
+    if (rc == 0)
+        answer(req, &list, source);
+    return rc;
+}
+
+/* `why` NULL: nobody could be asked. */
+static void fall_back(const struct service_list *l, struct services_req *req,
+    const struct err *why, struct err *err)
+{
+    log_warn(NULL, "service list: %s; using the fallback",
+        why != NULL ? why->msg : "no coordinator URL is set");
+    use_text(req, l->fallback, "fallback", err);
+}
+
+/* --- asking ------------------------------------------------------------ */
+
+static void on_answer(struct op *op);
+
+static void asking_free(struct asking *a)
+{
+    http_req_clear(&a->http);
+    buf_free(&a->url);
+    free(a);
+}
+
+static const char *asked_path(const struct asking *a)
+{
+    return a->objects ? "/services" : "/services/list";
+}
+
+static int ask(struct asking *a)
+{
+    struct str base = str_of(a->list->http_url);
+
+    while (base.len > 0 && base.p[base.len - 1] == '/')
+        base.len--;
+    http_req_clear(&a->http);
+    buf_reset(&a->url);
+    buf_str(&a->url, base);
+    buf_puts(&a->url, asked_path(a));
+    op_init(&a->http.op, on_answer);
+    if (a->url.error != 0)
+        return err_set(&a->http.op.err, ERR_CONFIG, "the URL is too long");
+    a->http.method = "GET";
+    a->http.url = a->url.data;
+    a->http.timeout_ms = ASK_TIMEOUT_MS;
+    a->http.max_answer_bytes = ANSWER_BYTES;
+    return http_send(a->list->http, &a->http);
+}
+
+static int asking_read(struct asking *a, struct err *err)
+{
+    struct service_names list = {.arena = a->req->arena};
+
+    *err = a->http.op.err;
+    if (err->code == 0 && a->http.status != 200)
+        err_set(err, ERR_UNAVAILABLE, "HTTP %d", a->http.status);
+    if (err->code == 0)
+        read_answer(buf_view(&a->http.answer), &list, err);
+    if (err->code != 0)
+        return err_wrap(err, "coordinator: GET %s", asked_path(a));
+    answer(a->req, &list, "coordinator");
+    return 0;
+}
+
+/* Only the older list is missing, and nobody has canceled meanwhile. */
+static bool asks_again(struct asking *a)
+{
+    if (a->http.op.err.code != 0 || a->http.status != 404 || a->objects ||
+        a->req->op.err.code != 0)
+        return false;
+    a->objects = true;
+    return ask(a) == 0;
+}
+
+static void asking_step(struct asking *a)
+{
+    const struct service_list *l = a->list;
+    struct services_req *req = a->req;
+    struct err why, err;
+
+    err_clear(&err);
+    if (asks_again(a))
+        return;
+    asking_read(a, &why);
+    list_remove(&req->op.link);
+    asking_free(a);
+    if (why.code == ERR_CANCELED)
+        err = why;
+    else if (why.code != 0)
+        fall_back(l, req, &why, &err);
+    op_finish(&req->op, &err);
+}
+
+static void on_answer(struct op *op)
+{
+    struct asking *a = container_of(op, struct asking, http.op);
+
+    asking_step(a);
+}
+
+/* The request knows nothing of its asking, but its link stands in our list. */
+static void asking_cancel(struct op *op)
+{
+    struct asking *a = container_of(op->link.next, struct asking, anchor);
+
+    op_cancel(&a->http.op);
+}
+
+/* 0: the callback ends the request; else *err says why nothing was asked. */
+static int asking_start(
+    const struct service_list *l, struct services_req *req, struct err *err)
+{
+    struct asking *a = calloc(1, sizeof(*a));
+    int rc;
+
+    if (a == NULL)
+        abort();
+    a->list = l;
+    a->req = req;
+    list_init(&a->anchor);
+    buf_init(&a->url, URL_BYTES);
+    rc = ask(a);
+    if (rc < 0) {
+        *err = a->http.op.err;
+        asking_free(a);
+        return rc;
+    }
+    op_begin(&req->op, &l->loop->ready, asking_cancel);
+    list_push(&a->anchor, &req->op.link);
+    return 0;
+}
+
+int service_list_submit(const struct service_list *l, struct services_req *req)
+{
+    bool asked = l->http_url != NULL && *l->http_url != '\0';
+    struct err why, err;
+
+    err_clear(&err);
+    if (use_text(req, l->env, "env", &err) == ERR_NOT_FOUND) {
+        err_clear(&err);
+        if (asked && asking_start(l, req, &why) == 0)
+            return 0;
+        fall_back(l, req, asked ? &why : NULL, &err);
+    }
+    op_begin(&req->op, &l->loop->ready, NULL);
+    op_finish(&req->op, &err);
+    return 0;
+}
