@@ -38,7 +38,8 @@ struct op {
     struct op_queue *queue;           /* borrowed; set by op_begin() */
     struct list link;                 /* in queue->ready when finished */
     enum op_state state;
-    struct err err; /* err.code 0: success */
+    uint64_t begun_ms; /* the submitter's, to measure; op_init() clears it */
+    struct err err;    /* err.code 0: success */
 };
 
 void op_queue_init(struct op_queue *q, void (*wake)(struct op_queue *q));

@@ -1,107 +1,95 @@
-#include "sync/chunk_store.h"
+/*
+ * TURN and STORE: once the page has its turn, the members are stored in one
+ * statement. Happy path: one statement, all items stored. Failures: what the
+ * database refuses for its data is halved until the bad item is alone. Cancel
+ * and close: chunk.c.
+ */
+#include "sync/chunk_impl.h"
 
-struct rows {
-    struct store_row *rows;
-    struct store_trim *trims;
-    size_t nrows, ntrims;
-};
+/* Storing */
 
-/* The first text of the member at or after `from`. */
-static size_t texts_of(
-    const struct chunk *c, size_t member, size_t from, size_t *end)
+static void on_stored(struct op *op);
+
+static void store_settle(
+    struct chunk *c, enum outcome outcome, const char *reason)
 {
-    while (from < c->ntexts && c->texts[from].member < member)
-        from++;
-    *end = from;
-    while (*end < c->ntexts && c->texts[*end].member == member)
-        (*end)++;
-    return from;
-}
-
-static struct store_row *add_row(struct rows *r, const struct page_item *m,
-    const struct item_hashes *hashes, size_t piece)
-{
-    struct store_row *row = &r->rows[r->nrows++];
-
-    *row = (struct store_row){.content_id = m->item.content_id,
-        .metadata = m->item.metadata,
-        .chunk_index = (int)piece};
-    memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
-    memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
-    return row;
-}
-
-static void hash_of(const struct chunk *c, const struct page_item *m,
-    size_t pieces, struct item_hashes *out)
-{
-    item_hash(
-        &m->item, c->page->ctx->schema, &c->p->options->embedding, pieces, out);
-}
-
-static void add_changed_row(
-    const struct chunk *c, const struct page_item *m, struct rows *r)
-{
-    struct item_hashes hashes;
-
-    hash_of(c, m, m->stored_pieces, &hashes);
-    for (size_t k = 0; k < m->stored_pieces; k++)
-        add_row(r, m, &hashes, k);
-}
-
-/* New rows, and the end of those that a longer text once had. */
-static void add_texts(const struct chunk *c, const struct page_item *m,
-    size_t from, size_t end, struct rows *r)
-{
-    struct item_hashes hashes;
-
-    hash_of(c, m, end - from, &hashes);
-    for (size_t i = from; i < end; i++) {
-        struct store_row *row = add_row(r, m, &hashes, i - from);
-
-        row->content_text = c->texts[i].text;
-        row->vector = c->texts[i].vector;
-    }
-    if (m->uncertain || m->stored_pieces > end - from)
-        r->trims[r->ntrims++] =
-            (struct store_trim){m->item.content_id, (int)(end - from)};
-}
-
-static size_t most_rows(const struct chunk *c)
-{
-    size_t n = c->ntexts;
-
-    for (size_t i = c->range.lo; i < c->range.hi; i++)
-        n += c->members[i]->stored_pieces;
-    return n;
-}
-
-int chunk_store_prepare(struct chunk *c)
-{
-    size_t members = c->range.hi - c->range.lo;
-    size_t most = most_rows(c), at = 0, end;
-    struct rows r = {.nrows = 0};
-
-    r.rows = arena_calloc(&c->arena, most, sizeof(*r.rows));
-    r.trims = arena_calloc(&c->arena, members, sizeof(*r.trims));
-    if (r.rows == NULL || r.trims == NULL)
-        return ERR_NOMEM;
     for (size_t i = c->range.lo; i < c->range.hi; i++) {
-        const struct page_item *m = c->members[i];
+        struct page_item *m = c->members[i];
 
-        at = texts_of(c, i, at, &end);
         if (m->outcome != ITEM_OPEN)
             continue;
-        if (m->change == CHANGE_ROW)
-            add_changed_row(c, m, &r);
-        else
-            add_texts(c, m, at, end, &r);
+        m->outcome = outcome;
+        m->reason = reason;
     }
-    c->store.scope = c->page->ctx->scope;
-    c->store.rows = r.rows;
-    c->store.nrows = r.nrows;
-    c->store.trims = r.trims;
-    c->store.ntrims = r.ntrims;
-    c->store.dimensions = c->p->options->embedding.dimensions;
-    c->store.stored_at_ms = c->p->ports->wall_ms(c->p->ports->world);
-    return 0;
+}
+
+static void store_narrow(struct chunk *c, const struct err *err)
+{
+    struct str reason;
+
+    if (c->range.hi - c->range.lo > 1) {
+        ranges_halve(&c->ranges, c->range, false);
+        return;
+    }
+    reason = arena_dup(&c->page->arena, str_of(err->msg));
+    store_settle(c, ITEM_FAILED,
+        reason.p == NULL ? "refused by the database" : reason.p);
+}
+
+static void store_failed(struct chunk *c, const struct err *err)
+{
+    if (err->code == ERR_DATA) {
+        store_narrow(c, err);
+        chunk_next_range(c);
+        return;
+    }
+    if (!chunk_retry(c, err, CALL_STORE, CHUNK_STORE_WAIT))
+        chunk_fail(c, err);
+}
+
+static void on_stored(struct op *op)
+{
+    struct chunk *c = container_of(op, struct chunk, store.op);
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "store");
+        store_failed(c, &err);
+        return;
+    }
+    store_settle(c, ITEM_STORED, NULL);
+    chunk_next_range(c);
+}
+
+void chunk_step_turn(struct chunk *c)
+{
+    if (!c->page->has_turn)
+        return;
+    if (ranges_init(&c->ranges, &c->arena, c->nmembers) < 0) {
+        chunk_fail_no_memory(c);
+        return;
+    }
+    ranges_push(&c->ranges, (struct range){0, c->nmembers, false});
+    chunk_move(c, CHUNK_STORE);
+    chunk_next_range(c);
+}
+
+void chunk_step_store(struct chunk *c)
+{
+    const struct ports *ports = c->p->ports;
+
+    if (c->range.lo == c->range.hi && !ranges_pop(&c->ranges, &c->range)) {
+        chunk_end(c);
+        return;
+    }
+    if (chunk_rows(c) < 0) {
+        chunk_fail_no_memory(c);
+        return;
+    }
+    if (c->store.nrows == 0) {
+        chunk_next_range(c);
+        return;
+    }
+    op_init(&c->store.op, on_stored);
+    pipeline_submit(c->p, ports->store(ports->world, &c->store), &c->store.op);
 }

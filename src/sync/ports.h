@@ -193,6 +193,29 @@ struct run_end_req {
     const struct run_result *result;
 };
 
+/*
+ * Links a batch of the items that wait in the link queue: their nodes and the
+ * edges to what is nearest to them. Builds the vector index first where there
+ * is none. Taken off the queue and linked in one transaction.
+ */
+struct link_req {
+    struct op op;
+    const char *tenant;
+    size_t limit; /* items, at most */
+    size_t taken; /* out; fewer than limit: the queue is empty */
+};
+
+/* The calls that are measured. */
+enum call_kind {
+    CALL_FETCH,
+    CALL_EMBED,
+    CALL_LOOKUP,
+    CALL_STORE,
+    CALL_CHECKPOINT,
+    CALL_LINK,
+    CALL_KINDS
+};
+
 /* What happened, for progress and metrics; borrowed, synchronous. */
 enum run_event_kind {
     EVENT_RUN_BEGIN,
@@ -200,6 +223,7 @@ enum run_event_kind {
     EVENT_PAGE_READ,
     EVENT_CHUNK_DONE,
     EVENT_PAGE_DONE,
+    EVENT_CALL, /* a call has ended: call, duration_ms, err */
     EVENT_RETRY,
     EVENT_SERVICE_END,
     EVENT_RUN_END
@@ -213,6 +237,10 @@ struct run_event {
     size_t position, nservices;
     const struct counts *counts; /* of the service (of the run at its end) */
     const struct err *err;       /* EVENT_RETRY and failures; else NULL */
+    enum call_kind call;         /* EVENT_CALL and EVENT_RETRY */
+    uint64_t duration_ms;        /* EVENT_CALL and .._END */
+    size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_DONE: chunks */
+    const char *outcome;         /* .._END: "success", "partial", ... */
 };
 
 struct ports {
@@ -232,6 +260,7 @@ struct ports {
     int (*checkpoint)(void *world, struct checkpoint_req *req);
     int (*service_end)(void *world, struct service_end_req *req);
     int (*run_end)(void *world, struct run_end_req *req);
+    int (*link)(void *world, struct link_req *req); /* NULL: no graph */
 
     int (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
     uint64_t (*now_ms)(void *world); /* monotonic */

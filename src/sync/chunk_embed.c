@@ -1,0 +1,286 @@
+/*
+ * EMBED: the texts of changed items, in as few requests as the provider's
+ * limits allow. Happy path: one request, all vectors. Failures: chunk.h says
+ * how a refusal narrows down to the culprit. Cancel and close: chunk.c.
+ */
+#include "sync/chunk_impl.h"
+
+/* What one request may carry, by the provider's rules. */
+enum { REQUEST_TEXTS = 2048, REQUEST_TOKENS = 300000 };
+
+/* Collecting the texts */
+
+static int add_text(struct chunk *c, size_t at, struct str text, size_t member)
+{
+    if (c->ntexts == c->texts_size) {
+        size_t size = c->texts_size * 2 + 64;
+        struct chunk_text *texts =
+            arena_calloc(&c->arena, size, sizeof(*texts));
+
+        if (texts == NULL)
+            return ERR_NOMEM;
+        if (c->ntexts > 0)
+            memcpy(texts, c->texts, c->ntexts * sizeof(*texts));
+        c->texts = texts;
+        c->texts_size = size;
+    }
+    memmove(
+        &c->texts[at + 1], &c->texts[at], (c->ntexts - at) * sizeof(*c->texts));
+    c->texts[at] = (struct chunk_text){.text = text, .member = member};
+    c->ntexts++;
+    return 0;
+}
+
+static int collect_texts(struct chunk *c)
+{
+    size_t max_tokens = (size_t)c->p->options->max_tokens;
+
+    for (size_t i = 0; i < c->nmembers; i++) {
+        struct page_item *m = c->members[i];
+        struct str *pieces;
+        long n;
+
+        if (m->change != CHANGE_TEXT)
+            continue;
+        n = text_split(&c->arena, m->item.content_text, max_tokens, &pieces);
+        if (n < 0)
+            return (int)n;
+        for (long k = 0; k < n; k++)
+            if (add_text(c, c->ntexts, pieces[k], i) < 0)
+                return ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* Cuts all texts into ranges that one request may carry. */
+static int plan_requests(struct chunk *c)
+{
+    size_t hi = c->ntexts, tokens = 0;
+
+    if (ranges_init(&c->ranges, &c->arena, c->ntexts) < 0)
+        return ERR_NOMEM;
+    for (size_t i = c->ntexts; i-- > 0;) {
+        size_t more = text_tokens(c->texts[i].text);
+
+        if (hi > i + 1 &&
+            (tokens + more > REQUEST_TOKENS || hi - i > REQUEST_TEXTS)) {
+            ranges_push(&c->ranges, (struct range){i + 1, hi, false});
+            hi = i + 1;
+            tokens = 0;
+        }
+        tokens += more;
+    }
+    if (hi > 0)
+        ranges_push(&c->ranges, (struct range){0, hi, false});
+    return 0;
+}
+
+/* Embedding */
+
+static bool member_failed(const struct chunk *c, size_t text)
+{
+    return c->members[c->texts[text].member]->reason != NULL;
+}
+
+/* Drops from both ends of the range what belongs to items already failed. */
+static bool next_embed_range(struct chunk *c)
+{
+    while (ranges_pop(&c->ranges, &c->range)) {
+        while (c->range.lo < c->range.hi && member_failed(c, c->range.lo))
+            c->range.lo++;
+        while (c->range.lo < c->range.hi && member_failed(c, c->range.hi - 1))
+            c->range.hi--;
+        if (c->range.lo < c->range.hi)
+            return true;
+    }
+    return false;
+}
+
+static void on_embedded(struct op *op);
+
+static int embed_prepare(struct chunk *c)
+{
+    size_t n = c->range.hi - c->range.lo;
+    size_t floats = n * (size_t)c->p->options->embedding.dimensions;
+    struct str *texts = arena_calloc(&c->arena, n, sizeof(*texts));
+
+    if (texts == NULL)
+        return ERR_NOMEM;
+    if (c->vectors == NULL || c->vectors_size < floats) {
+        c->vectors = arena_alloc(&c->arena, floats * sizeof(*c->vectors));
+        c->vectors_size = floats;
+    }
+    if (c->vectors == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        texts[i] = c->texts[c->range.lo + i].text;
+    c->embed.texts = texts;
+    c->embed.n = n;
+    c->embed.dimensions = c->p->options->embedding.dimensions;
+    c->embed.vectors = c->vectors;
+    return 0;
+}
+
+static void embed_submit(struct chunk *c)
+{
+    const struct ports *ports = c->p->ports;
+
+    op_init(&c->embed.op, on_embedded);
+    pipeline_submit(c->p, ports->embed(ports->world, &c->embed), &c->embed.op);
+}
+
+/* The texts of the range have their vectors: they keep that memory. */
+static void embed_accept(struct chunk *c)
+{
+    size_t dimensions = (size_t)c->embed.dimensions;
+
+    for (size_t i = 0; i < c->embed.n; i++)
+        c->texts[c->range.lo + i].vector = c->vectors + i * dimensions;
+    c->verdict.answered += c->embed.n;
+    c->vectors = NULL;
+}
+
+/* One text alone was refused: its item is the culprit. */
+static void embed_blame(struct chunk *c, const struct err *err)
+{
+    struct page_item *m = c->members[c->texts[c->range.lo].member];
+    struct chunk_verdict *v = &c->verdict;
+    struct str reason = arena_dup(&c->page->arena, str_of(err->msg));
+
+    if (v->refused++ == 0) {
+        v->first = *err;
+        v->same_words = true;
+    } else if (strcmp(v->first.msg, err->msg) != 0) {
+        v->same_words = false;
+    }
+    m->reason = reason.p == NULL ? "refused by the embedder" : reason.p;
+}
+
+/* Where to cut a text in two: the code-point border nearest its middle. */
+static size_t text_middle(struct str text)
+{
+    size_t at = text.len / 2;
+
+    while (at > 0 && ((unsigned char)text.p[at] & 0xC0) == 0x80)
+        at--;
+    return at;
+}
+
+/* The provider's tokenizer found one text too long: two pieces instead. */
+static bool embed_cut(struct chunk *c)
+{
+    size_t at = c->range.lo;
+    struct str text = c->texts[at].text;
+    size_t middle = text_middle(text);
+    struct str left = {text.p, middle};
+    struct str right = {text.p + middle, text.len - middle};
+
+    if (text_trim(left).len == 0 || text_trim(right).len == 0)
+        return false;
+    if (add_text(c, at + 1, right, c->texts[at].member) < 0)
+        return false;
+    c->texts[at].text = left;
+    ranges_shift(&c->ranges);
+    ranges_push(&c->ranges, (struct range){at + 1, at + 2, false});
+    ranges_push(&c->ranges, (struct range){at, at + 1, false});
+    return true;
+}
+
+static bool is_refusal(const struct chunk *c, const struct err *err)
+{
+    return err->code == ERR_REFUSED || err->code == ERR_TOO_LONG ||
+           err->code == ERR_TOO_LARGE ||
+           (err->code == ERR_PROTOCOL && c->range.suspect);
+}
+
+static void embed_narrow(struct chunk *c, const struct err *err)
+{
+    if (c->range.hi - c->range.lo > 1)
+        ranges_halve(&c->ranges, c->range, err->code == ERR_PROTOCOL);
+    else if (err->code != ERR_TOO_LONG || !embed_cut(c))
+        embed_blame(c, err);
+}
+
+static void embed_failed(struct chunk *c, const struct err *err)
+{
+    bool refused = is_refusal(c, err);
+
+    if (!refused && chunk_retry(c, err, CALL_EMBED, CHUNK_EMBED_WAIT))
+        return;
+    if (!refused && err->code != ERR_PROTOCOL) {
+        chunk_fail(c, err);
+        return;
+    }
+    embed_narrow(c, err);
+    chunk_next_range(c);
+}
+
+static void on_embedded(struct op *op)
+{
+    struct chunk *c = container_of(op, struct chunk, embed.op);
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "embed");
+        embed_failed(c, &err);
+        return;
+    }
+    embed_accept(c);
+    chunk_next_range(c);
+}
+
+/* Nothing could be embedded and all say the same: it is not the items. */
+static bool request_is_at_fault(const struct chunk *c)
+{
+    const struct chunk_verdict *v = &c->verdict;
+
+    return v->answered == 0 && v->refused >= 2 && v->same_words;
+}
+
+static void count_embedded(struct chunk *c)
+{
+    for (size_t i = 0; i < c->nmembers; i++)
+        if (c->members[i]->change == CHANGE_TEXT &&
+            c->members[i]->reason == NULL)
+            c->page->counts.embedded++;
+}
+
+static void embed_done(struct chunk *c)
+{
+    if (request_is_at_fault(c)) {
+        struct err err = c->verdict.first;
+
+        for (size_t i = 0; i < c->nmembers; i++)
+            c->members[i]->reason = NULL;
+        err.code = ERR_CONFIG;
+        err_wrap(&err, "every item of the chunk was refused alike");
+        chunk_fail(c, &err);
+        return;
+    }
+    for (size_t i = 0; i < c->nmembers; i++)
+        if (c->members[i]->reason != NULL)
+            c->members[i]->outcome = ITEM_FAILED;
+    count_embedded(c);
+    chunk_move(c, CHUNK_TURN);
+    chunk_step(c);
+}
+
+void chunk_step_embed(struct chunk *c)
+{
+    if (c->range.lo == c->range.hi && !next_embed_range(c)) {
+        embed_done(c);
+        return;
+    }
+    if (embed_prepare(c) < 0) {
+        chunk_fail_no_memory(c);
+        return;
+    }
+    embed_submit(c);
+}
+
+int chunk_collect(struct chunk *c)
+{
+    int rc = collect_texts(c);
+
+    return rc < 0 ? rc : plan_requests(c);
+}

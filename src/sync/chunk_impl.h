@@ -1,0 +1,37 @@
+/* What the files of the chunk share among themselves. */
+#ifndef SYNC_CHUNK_IMPL_H
+#define SYNC_CHUNK_IMPL_H
+
+#include "sync/chunk.h"
+
+/* Moves, asserted against the header's drawing; frees the slot. */
+void chunk_move(struct chunk *c, enum chunk_state to);
+
+/* Goes on from where it is; called when what it waited for has come. */
+void chunk_step(struct chunk *c);
+
+/* The range under way is settled; the next one starts with fresh tries. */
+void chunk_next_range(struct chunk *c);
+
+/* Waits in state `wait` when *err is worth another try. */
+bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
+    enum chunk_state wait);
+
+/* The end: DONE, and the page hears of it. *err may be c->err itself. */
+void chunk_end(struct chunk *c);
+void chunk_fail(struct chunk *c, const struct err *err);
+void chunk_fail_no_memory(struct chunk *c);
+
+/* Collects the texts to embed and plans the requests (chunk_embed.c). */
+int chunk_collect(struct chunk *c);
+
+/* EMBED and TURN, STORE: does what is next (chunk_embed.c, chunk_store.c). */
+void chunk_step_embed(struct chunk *c);
+void chunk_step_turn(struct chunk *c);
+void chunk_step_store(struct chunk *c);
+
+/* Fills c->store with the rows of the members of c->range that are still
+ * open (chunk_rows.c); ERR_NOMEM. */
+int chunk_rows(struct chunk *c);
+
+#endif

@@ -1,0 +1,108 @@
+/* The rows of a chunk: what its statement carries. */
+#include "sync/chunk_impl.h"
+
+struct rows {
+    struct store_row *rows;
+    struct store_trim *trims;
+    size_t nrows, ntrims;
+};
+
+/* The first text of the member at or after `from`. */
+static size_t texts_of(
+    const struct chunk *c, size_t member, size_t from, size_t *end)
+{
+    while (from < c->ntexts && c->texts[from].member < member)
+        from++;
+    *end = from;
+    while (*end < c->ntexts && c->texts[*end].member == member)
+        (*end)++;
+    return from;
+}
+
+static struct store_row *add_row(struct rows *r, const struct page_item *m,
+    const struct item_hashes *hashes, size_t piece)
+{
+    struct store_row *row = &r->rows[r->nrows++];
+
+    *row = (struct store_row){.content_id = m->item.content_id,
+        .metadata = m->item.metadata,
+        .chunk_index = (int)piece};
+    memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
+    memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
+    return row;
+}
+
+static void hash_of(const struct chunk *c, const struct page_item *m,
+    size_t pieces, struct item_hashes *out)
+{
+    item_hash(
+        &m->item, c->page->ctx->schema, &c->p->options->embedding, pieces, out);
+}
+
+static void add_changed_row(
+    const struct chunk *c, const struct page_item *m, struct rows *r)
+{
+    struct item_hashes hashes;
+
+    hash_of(c, m, m->stored_pieces, &hashes);
+    for (size_t k = 0; k < m->stored_pieces; k++)
+        add_row(r, m, &hashes, k);
+}
+
+/* New rows, and the end of those that a longer text once had. */
+static void add_texts(const struct chunk *c, const struct page_item *m,
+    size_t from, size_t end, struct rows *r)
+{
+    struct item_hashes hashes;
+
+    hash_of(c, m, end - from, &hashes);
+    for (size_t i = from; i < end; i++) {
+        struct store_row *row = add_row(r, m, &hashes, i - from);
+
+        row->content_text = c->texts[i].text;
+        row->vector = c->texts[i].vector;
+    }
+    if (m->uncertain || m->stored_pieces > end - from)
+        r->trims[r->ntrims++] =
+            (struct store_trim){m->item.content_id, (int)(end - from)};
+}
+
+static size_t most_rows(const struct chunk *c)
+{
+    size_t n = c->ntexts;
+
+    for (size_t i = c->range.lo; i < c->range.hi; i++)
+        n += c->members[i]->stored_pieces;
+    return n;
+}
+
+int chunk_rows(struct chunk *c)
+{
+    size_t members = c->range.hi - c->range.lo;
+    size_t most = most_rows(c), at = 0, end;
+    struct rows r = {.nrows = 0};
+
+    r.rows = arena_calloc(&c->arena, most, sizeof(*r.rows));
+    r.trims = arena_calloc(&c->arena, members, sizeof(*r.trims));
+    if (r.rows == NULL || r.trims == NULL)
+        return ERR_NOMEM;
+    for (size_t i = c->range.lo; i < c->range.hi; i++) {
+        const struct page_item *m = c->members[i];
+
+        at = texts_of(c, i, at, &end);
+        if (m->outcome != ITEM_OPEN)
+            continue;
+        if (m->change == CHANGE_ROW)
+            add_changed_row(c, m, &r);
+        else
+            add_texts(c, m, at, end, &r);
+    }
+    c->store.scope = c->page->ctx->scope;
+    c->store.rows = r.rows;
+    c->store.nrows = r.nrows;
+    c->store.trims = r.trims;
+    c->store.ntrims = r.ntrims;
+    c->store.dimensions = c->p->options->embedding.dimensions;
+    c->store.stored_at_ms = c->p->ports->wall_ms(c->p->ports->world);
+    return 0;
+}
