@@ -7,7 +7,6 @@
 #define TEST_RPC_SERVER_H
 
 #include "base/str.h"
-#include <assert.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
@@ -81,7 +80,8 @@ static void rpc_server_wait(struct rpc_server *s)
 {
     struct served *served = calloc(1, sizeof(*served));
 
-    assert(served != NULL);
+    if (served == NULL)
+        abort();
     grpc_call_details_init(&served->details);
     grpc_metadata_array_init(&served->metadata);
     grpc_server_request_call(s->server, &served->call, &served->details,
@@ -190,37 +190,50 @@ static void rpc_server_main(void *arg)
     }
 }
 
-/* Listens on a free port of 127.0.0.1, or again on the given one. */
-static void rpc_server_start(
-    struct rpc_server *s, int port, rpc_handler handler, void *arg)
+/* Before anything of the library is made; each start comes with a stop. */
+static inline void rpc_server_prepare(void)
 {
-    grpc_server_credentials *plain;
+    setenv("GRPC_DNS_RESOLVER", "native", 0);
+    setenv("GRPC_VERBOSITY", "NONE", 0);
+    setenv("no_grpc_proxy", "127.0.0.1,localhost", 1);
+    grpc_init();
+}
+
+/* After prepare; takes the credentials over. */
+static inline void rpc_server_listen(struct rpc_server *s, int port,
+    grpc_server_credentials *credentials, rpc_handler handler, void *arg)
+{
     grpc_arg size = {.type = GRPC_ARG_INTEGER,
         .key = (char *)(uintptr_t)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH};
     grpc_channel_args args = {1, &size};
 
     *s = (struct rpc_server){.handler = handler, .arg = arg};
     size.value.integer = -1;
-    setenv("GRPC_DNS_RESOLVER", "native", 0);
-    setenv("GRPC_VERBOSITY", "NONE", 0);
-    setenv("no_grpc_proxy", "127.0.0.1,localhost", 1);
-    grpc_init();
-    plain = grpc_insecure_server_credentials_create();
     s->server = grpc_server_create(&args, NULL);
     s->queue = grpc_completion_queue_create_for_next(NULL);
     grpc_server_register_completion_queue(s->server, s->queue, NULL);
     snprintf(s->target, sizeof(s->target), "127.0.0.1:%d", port);
-    port = grpc_server_add_http2_port(s->server, s->target, plain);
-    assert(port > 0);
+    port = grpc_server_add_http2_port(s->server, s->target, credentials);
+    if (port <= 0)
+        abort();
     snprintf(s->target, sizeof(s->target), "127.0.0.1:%d", port);
-    grpc_server_credentials_release(plain);
+    grpc_server_credentials_release(credentials);
     grpc_server_start(s->server);
     rpc_server_wait(s);
     uv_thread_create(&s->thread, rpc_server_main, s);
 }
 
+/* Listens on a free port of 127.0.0.1 (0), or again on the given one. */
+static inline void rpc_server_start(
+    struct rpc_server *s, int port, rpc_handler handler, void *arg)
+{
+    rpc_server_prepare();
+    rpc_server_listen(
+        s, port, grpc_insecure_server_credentials_create(), handler, arg);
+}
+
 /* Drops what hangs and waits for the thread. */
-static void rpc_server_stop(struct rpc_server *s)
+static inline void rpc_server_stop(struct rpc_server *s)
 {
     grpc_server_shutdown_and_notify(s->server, s->queue, s);
     grpc_server_cancel_all_calls(s->server);
