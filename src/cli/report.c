@@ -1,0 +1,259 @@
+#include "cli/report.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { DURATION_BYTES = 24, NAME_COLUMNS_MAX = 40 };
+
+void report_number(uint64_t n, char out[REPORT_NUMBER_BYTES])
+{
+    char digits[REPORT_NUMBER_BYTES];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+    size_t at = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+}
+
+/* "340 ms", "4.2 s", "3 min 07 s", "2 h 05 min" */
+static void duration_text(uint64_t ms, char out[DURATION_BYTES])
+{
+    uint64_t s = ms / 1000;
+
+    if (ms < 1000)
+        snprintf(out, DURATION_BYTES, "%" PRIu64 " ms", ms);
+    else if (s < 60)
+        snprintf(out, DURATION_BYTES, "%" PRIu64 ".%" PRIu64 " s", s,
+            ms % 1000 / 100);
+    else if (s < 3600)
+        snprintf(out, DURATION_BYTES, "%" PRIu64 " min %02" PRIu64 " s", s / 60,
+            s % 60);
+    else
+        snprintf(out, DURATION_BYTES, "%" PRIu64 " h %02" PRIu64 " min",
+            s / 3600, s % 3600 / 60);
+}
+
+const char *report_advice(const struct page_error *error)
+{
+    switch (error->code) {
+    case ERR_UNAVAILABLE:
+    case ERR_TIMEOUT:
+    case ERR_BUSY:
+        return "run again later, what is stored stays; "
+               "`batchsync check` tells who is down";
+    case ERR_SOURCE:
+        return "the service or the coordinator says so: look into its log";
+    case ERR_ANSWERED_BY:
+        return "is the service registered with the coordinator under this "
+               "name, and active?";
+    case ERR_REPEATED:
+        return "the service does not heed the page it is asked for";
+    case ERR_AUTH:
+        return "correct the credentials, then run again";
+    case ERR_QUOTA:
+        return "raise the provider's quota, then run again: "
+               "what is stored stays";
+    case ERR_INVALID:
+        return error->page == 0 ? "add a schema to SCHEMA_DIR, or an alias to "
+                                  "the schema that fits"
+                                : NULL;
+    case ERR_CANCELED:
+        return "run again: it goes on where it was stopped";
+    case ERR_FENCED:
+        return "another process goes on with this service";
+    case ERR_TOO_LARGE:
+        return "raise GRPC_MAX_MESSAGE_BYTES or lower BATCH_SYNC_LIMIT";
+    case ERR_CONFIG:
+    case ERR_DATABASE:
+        return "`batchsync check` shows what is not right";
+    default:
+        return NULL;
+    }
+}
+
+static int name_columns(const struct run_result *result)
+{
+    size_t columns = strlen("service");
+
+    for (size_t i = 0; i < result->nservices; i++) {
+        size_t len = strlen(result->services[i].service);
+
+        columns = len > columns ? len : columns;
+    }
+    return columns > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : (int)columns;
+}
+
+static void print_row(FILE *out, int columns, const char *name,
+    const struct counts *c, uint64_t duration_ms, const char *state)
+{
+    const uint64_t cells[] = {c->received, c->stored, c->unchanged, c->failed,
+        c->embedded, c->collisions};
+    const int widths[] = {11, 11, 11, 9, 11, 11};
+    char text[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
+
+    fprintf(out, "%-*.*s", columns, columns, name);
+    for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+        report_number(cells[i], text);
+        fprintf(out, "%*s", widths[i], text);
+    }
+    duration_text(duration_ms, duration);
+    fprintf(out, "%13s%s%s\n", duration, *state != '\0' ? "  " : "", state);
+}
+
+static const char *service_state(const struct service_result *s)
+{
+    if (s->success)
+        return "";
+    if (s->nerrors > 0 && s->errors[s->nerrors - 1].code == ERR_CANCELED)
+        return "stopped";
+    return s->counts.stored + s->counts.unchanged > 0 ? "partial" : "FAILED";
+}
+
+static void print_table(FILE *out, const struct run_result *result)
+{
+    int columns = name_columns(result);
+
+    fprintf(out, "\n%-*s%11s%11s%11s%9s%11s%11s%13s\n", columns, "service",
+        "items", "stored", "unchanged", "failed", "embedded", "collisions",
+        "time");
+    for (size_t i = 0; i < result->nservices; i++) {
+        const struct service_result *s = &result->services[i];
+
+        print_row(out, columns, s->service, &s->counts, s->duration_ms,
+            service_state(s));
+    }
+    if (result->nservices > 1)
+        print_row(
+            out, columns, "all", &result->counts, result->duration_ms, "");
+}
+
+/* Has an earlier error of the service the same code? */
+static bool advised(const struct service_result *s, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (s->errors[i].code == s->errors[at].code)
+            return true;
+    }
+    return false;
+}
+
+/* Services not begun all have the same error, and nothing else. */
+static bool same_error(
+    const struct service_result *a, const struct service_result *b)
+{
+    return a->errors_total == 1 && b->errors_total == 1 && a->nerrors == 1 &&
+           b->nerrors == 1 && a->errors->page == b->errors->page &&
+           strcmp(a->errors->error, b->errors->error) == 0;
+}
+
+static void print_error_lines(FILE *out, const struct service_result *s)
+{
+    for (uint32_t i = 0; i < s->nerrors; i++) {
+        const struct page_error *e = &s->errors[i];
+
+        if (e->page > 0)
+            fprintf(out, "  page %d: %s\n", e->page, e->error);
+        else
+            fprintf(out, "  %s\n", e->error);
+    }
+    if (s->errors_total > s->nerrors)
+        fprintf(
+            out, "  ... and %" PRIu32 " more\n", s->errors_total - s->nerrors);
+    for (uint32_t i = 0; i < s->nerrors; i++) {
+        const char *advice = report_advice(&s->errors[i]);
+
+        if (advice != NULL && !advised(s, i))
+            fprintf(out, "  -> %s\n", advice);
+    }
+}
+
+static void print_errors(FILE *out, const struct run_result *result)
+{
+    for (size_t i = 0; i < result->nservices; i++) {
+        const struct service_result *s = &result->services[i];
+
+        if (s->errors_total == 0)
+            continue;
+        fprintf(out, "\n%s", s->service);
+        while (i + 1 < result->nservices &&
+               same_error(s, &result->services[i + 1]))
+            fprintf(out, ", %s", result->services[++i].service);
+        fputs(":\n", out);
+        print_error_lines(out, s);
+    }
+}
+
+static void print_note(
+    FILE *out, uint64_t n, const char *one, const char *several)
+{
+    char number[REPORT_NUMBER_BYTES];
+
+    if (n == 0)
+        return;
+    report_number(n, number);
+    fprintf(out, "%s %s\n", number, n == 1 ? one : several);
+}
+
+static void print_notes(FILE *out, const struct counts *c)
+{
+    if (c->known_failures + c->deleted + c->nuls_dropped + c->replaced > 0)
+        fputc('\n', out);
+    print_note(out, c->known_failures,
+        "of the failed items was known before and has not changed",
+        "of the failed items were known before and have not changed");
+    print_note(out, c->deleted, "item deleted: gone from its source",
+        "items deleted: gone from their source");
+    print_note(out, c->nuls_dropped, "NUL character dropped",
+        "NUL characters dropped");
+    print_note(out, c->replaced, "broken character replaced by U+FFFD",
+        "broken characters replaced by U+FFFD");
+}
+
+static const char *source_text(const char *source)
+{
+    if (source == NULL || strcmp(source, "request") == 0)
+        return "as asked for";
+    if (strcmp(source, "env") == 0)
+        return "from BATCH_SYNC_SERVICES";
+    if (strcmp(source, "coordinator") == 0)
+        return "listed by the coordinator";
+    return "from the fallback list";
+}
+
+void report_print(FILE *out, const struct run_result *result)
+{
+    char items[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
+
+    report_number(result->counts.received, items);
+    duration_text(result->duration_ms, duration);
+    fprintf(out, "%s: %s %s in %s; %zu %s, %s\n",
+        run_status_name(result->status), items,
+        result->counts.received == 1 ? "item" : "items", duration,
+        result->nservices, result->nservices == 1 ? "service" : "services",
+        source_text(result->source));
+    if (result->nservices > 0)
+        print_table(out, result);
+    print_errors(out, result);
+    print_notes(out, &result->counts);
+}
+
+void report_refused(FILE *out, const struct err *err)
+{
+    fputs("batchsync: nothing done: ", out);
+    if (err->code == ERR_DISABLED)
+        fprintf(out, "%s is false\n",
+            strcmp(err->msg, "disabled") == 0 ? "BATCH_SYNC_ENABLED"
+                                              : "COORDINATOR_ENABLED");
+    else if (err->code == ERR_ALREADY_RUNNING)
+        fprintf(out,
+            "%s; try again when it has ended (if its process is gone: within "
+            "BATCH_SYNC_LEASE_SECONDS)\n",
+            err->msg);
+    else
+        fprintf(out, "%s\n", err->msg);
+}

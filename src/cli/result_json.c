@@ -1,0 +1,119 @@
+#include "cli/result_json.h"
+
+#include "base/text.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES = 64 * 1024 };
+
+json_t *result_json_text(const char *text)
+{
+    struct buf repaired;
+    json_t *value;
+
+    if (utf8_valid(str_of(text)))
+        return json_string(text);
+    buf_init(&repaired, TEXT_BYTES);
+    utf8_repair(&repaired, str_of(text));
+    value = json_stringn(repaired.data, repaired.len);
+    buf_free(&repaired);
+    return value;
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    /* Small allocations that fail end the program: see the errors' design. */
+    if (json_object_set_new(object, key, value) < 0)
+        abort();
+}
+
+static void set_count(json_t *object, const char *key, uint64_t count)
+{
+    set(object, key, json_integer((json_int_t)count));
+}
+
+static void set_extras(json_t *object, const struct counts *counts)
+{
+    set_count(object, "collisions", counts->collisions);
+    set_count(object, "nulsDropped", counts->nuls_dropped);
+    set_count(object, "deleteRefused", 0);
+    set_count(object, "knownFailures", counts->known_failures);
+}
+
+static json_t *errors_json(const struct service_result *service)
+{
+    json_t *errors = json_array();
+
+    for (uint32_t i = 0; i < service->nerrors; i++) {
+        json_t *error = json_object();
+
+        set(error, "page", json_integer(service->errors[i].page));
+        set(error, "error", result_json_text(service->errors[i].error));
+        json_array_append_new(errors, error);
+    }
+    return errors;
+}
+
+static json_t *service_json(const struct service_result *service)
+{
+    const struct counts *counts = &service->counts;
+    json_t *object = json_object();
+
+    set(object, "service", result_json_text(service->service));
+    set(object, "success", json_boolean(service->success));
+    set_count(object, "totalItems", counts->received);
+    set_count(object, "totalPages", service->pages);
+    set(object, "errors", errors_json(service));
+    set_count(object, "duration_ms", service->duration_ms);
+    set_count(object, "embedded", counts->embedded);
+    set_count(object, "unchanged", counts->unchanged);
+    set_count(object, "stored", counts->stored);
+    set_count(object, "deleted", counts->deleted);
+    set_count(object, "failed", counts->failed);
+    set_extras(object, counts);
+    return object;
+}
+
+json_t *result_json(const struct run_result *result)
+{
+    json_t *object = json_object();
+    json_t *services = json_array();
+    uint64_t errors = 0;
+    size_t good = 0;
+
+    for (size_t i = 0; i < result->nservices; i++) {
+        errors += result->services[i].errors_total;
+        good += result->services[i].success;
+        json_array_append_new(services, service_json(&result->services[i]));
+    }
+    set(object, "success", json_boolean(result->status == RUN_SUCCESS));
+    set(object, "services", services);
+    set_count(object, "totalItems", result->counts.received);
+    set_count(object, "totalErrors", errors);
+    set_count(object, "successfulServices", good);
+    set_count(object, "failedServices", result->nservices - good);
+    set_count(object, "duration_ms", result->duration_ms);
+    set_extras(object, &result->counts);
+    return object;
+}
+
+json_t *result_json_refused(const struct err *err)
+{
+    json_t *object = json_object();
+    char reason[32];
+
+    set(object, "success", json_false());
+    if (err->code == ERR_DISABLED) {
+        set(object, "reason", result_json_text(err->msg));
+        return object;
+    }
+    snprintf(reason, sizeof(reason), "%s", err_name(err->code));
+    for (char *p = reason; *p != '\0'; p++) {
+        if (*p == ' ')
+            *p = '_';
+    }
+    set(object, "reason", json_string(reason));
+    if (err->code != ERR_ALREADY_RUNNING)
+        set(object, "error", result_json_text(err->msg));
+    return object;
+}
