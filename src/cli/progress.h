@@ -1,0 +1,48 @@
+/*
+ * One line on a terminal that says how far a run is, redrawn in place at most
+ * ten times a second and gone at the end. Log lines on the same terminal go
+ * through progress_log(), which takes the line away first.
+ */
+#ifndef CLI_PROGRESS_H
+#define CLI_PROGRESS_H
+
+#include "sync/ports.h"
+#include <stdio.h>
+
+struct progress {
+    FILE *terminal; /* borrowed; NULL: nothing is drawn */
+    FILE *log;      /* owned; writes to `terminal` */
+    bool shown;     /* the line is on the screen */
+    size_t position, nservices;
+    char service[64];
+    int page;
+    uint64_t items; /* of the service: of the pages that are done */
+    uint64_t rows;  /* handed to the store since the last of them */
+    uint64_t service_began_ms;
+    uint64_t drawn_ms;
+};
+
+/* Draws only when `err` is a terminal. *p must stay where it is. */
+void progress_init(struct progress *p, FILE *err);
+
+/* The stream for log lines, borrowed until progress_end(). */
+FILE *progress_log(struct progress *p);
+
+/* Takes in what happened; times are of a monotonic clock. */
+void progress_event(
+    struct progress *p, const struct run_event *event, uint64_t now_ms);
+
+/* Rows of the service at work are being stored: a page may take long. */
+void progress_rows(struct progress *p, size_t rows);
+
+/* Draws the line, unless it was drawn less than a tenth of a second ago. */
+void progress_draw(struct progress *p, uint64_t now_ms);
+
+/* The text of the line, without control characters, at most `columns`. */
+void progress_text(const struct progress *p, uint64_t now_ms, int columns,
+    char *out, size_t size);
+
+/* Takes the line away and frees. */
+void progress_end(struct progress *p);
+
+#endif
