@@ -1,0 +1,318 @@
+#include "cli/app.h"
+
+#include "base/log.h"
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    STORE_CONNECTIONS = 2,
+    STORE_TIMEOUT_MS = 60 * 1000,
+    LEDGER_TIMEOUT_MS = 10 * 1000,
+    PROBLEMS_BYTES = 256 * 1024
+};
+
+static const char installed_schemas[] = "/etc/batchsync/services";
+
+/* --- parts ------------------------------------------------------------- */
+
+/* <the executable's directory>/../schema/services, if it is there. */
+static bool beside_program(char out[APP_PATH_BYTES])
+{
+    char program[PATH_MAX], dir[PATH_MAX + 32], real[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    struct stat st;
+    char *slash;
+
+    if (len < 0)
+        return false;
+    program[len] = '\0';
+    slash = strrchr(program, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    snprintf(dir, sizeof(dir), "%s/../schema/services", program);
+    if (realpath(dir, real) == NULL || stat(real, &st) < 0 ||
+        !S_ISDIR(st.st_mode))
+        return false;
+    snprintf(out, APP_PATH_BYTES, "%s", real);
+    return true;
+}
+
+void app_schema_dir(const struct app *app, char out[APP_PATH_BYTES])
+{
+    const char *dir = app->config.sync.schema_dir;
+
+    if (dir != NULL)
+        snprintf(out, APP_PATH_BYTES, "%s", dir);
+    else if (!beside_program(out))
+        snprintf(out, APP_PATH_BYTES, "%s", installed_schemas);
+}
+
+static int start_schemas(struct app *app, struct err *err)
+{
+    char dir[APP_PATH_BYTES];
+    struct buf problems;
+
+    app_schema_dir(app, dir);
+    buf_init(&problems, PROBLEMS_BYTES);
+    if (schema_set_load(&app->schemas, dir, &problems) < 0) {
+        cli_problems(app->cli, "schema", buf_view(&problems));
+        err_set(err, ERR_CONFIG, "the schemas in %s cannot be used", dir);
+        schema_set_free(&app->schemas);
+    }
+    buf_free(&problems);
+    return err->code;
+}
+
+static void stop_schemas(struct app *app)
+{
+    schema_set_free(&app->schemas);
+}
+
+static int start_http(struct app *app, struct err *err)
+{
+    int connections = app->config.sync.workers + 1;
+
+    return http_client_init(&app->http, &app->loop, connections, err);
+}
+
+static void stop_http(struct app *app)
+{
+    http_client_close(app->http);
+}
+
+static int start_database(struct app *app, struct err *err)
+{
+    const char *url = app->config.database.url;
+
+    if (pg_pool_init(&app->pools.store, &app->loop, url, STORE_CONNECTIONS,
+            STORE_TIMEOUT_MS, err) < 0)
+        return err->code;
+    if (pg_pool_init(&app->pools.ledger, &app->loop, url, 1, LEDGER_TIMEOUT_MS,
+            err) < 0) {
+        pg_pool_close(app->pools.store);
+        return err->code;
+    }
+    store_init(&app->store, app->pools.store, &app->loop);
+    return 0;
+}
+
+static void stop_database(struct app *app)
+{
+    pg_pool_close(app->pools.ledger);
+    pg_pool_close(app->pools.store);
+}
+
+static int start_services(struct app *app, struct err *err)
+{
+    app->services = (struct service_list){
+        .loop = &app->loop,
+        .http = app->http,
+        .env = app->config.sync.services,
+        .http_url = app->config.coordinator.http_url,
+        .fallback = app->config.sync.fallback_services,
+    };
+    return 0;
+}
+
+static int start_coordinator(struct app *app, struct err *err)
+{
+    struct coordinator_options options = {
+        .config = &app->config.coordinator,
+        .timeout_ms = app->config.sync.timeout_s * 1000,
+    };
+
+    return coordinator_init(&app->coordinator, &app->loop, &options, err);
+}
+
+static void stop_coordinator(struct app *app)
+{
+    coordinator_close(app->coordinator);
+}
+
+static int start_embedder(struct app *app, struct err *err)
+{
+    const struct config_embedding *config = &app->config.embedding;
+
+    if (config->provider == PROVIDER_BUILTIN)
+        app->builtin = embedder_builtin_new(&app->loop);
+    else
+        app->embedder = embedder_new(&app->loop, app->http, config);
+    return 0;
+}
+
+static void stop_embedder(struct app *app)
+{
+    embedder_free(app->embedder);
+    embedder_builtin_free(app->builtin);
+}
+
+static int start_ledger(struct app *app, struct err *err)
+{
+    ledger_init(&app->ledger, app->pools.ledger, &app->loop,
+        app->config.sync.lease_s, app->config.sync.overlap_s);
+    return 0;
+}
+
+static void stop_ledger(struct app *app)
+{
+    ledger_stop(&app->ledger);
+}
+
+/* --- the boot list ----------------------------------------------------- */
+
+enum { APP_HTTP = 64 };
+
+/* In the order of starting; stopped the other way round. */
+static const struct part {
+    unsigned bit;
+    unsigned for_parts; /* also started for these */
+    int (*start)(struct app *app, struct err *err);
+    void (*stop)(struct app *app); /* NULL: nothing to do */
+} parts_in_order[] = {
+    {APP_SCHEMAS, 0, start_schemas, stop_schemas},
+    {APP_DATABASE, APP_LEDGER, start_database, stop_database},
+    {APP_HTTP, APP_SERVICES | APP_EMBEDDER, start_http, stop_http},
+    {APP_SERVICES, 0, start_services, NULL},
+    {APP_COORDINATOR, 0, start_coordinator, stop_coordinator},
+    {APP_EMBEDDER, 0, start_embedder, stop_embedder},
+    {APP_LEDGER, 0, start_ledger, stop_ledger},
+};
+
+enum { NPARTS = sizeof(parts_in_order) / sizeof(parts_in_order[0]) };
+
+int app_start(struct app *app, unsigned parts, struct err *err)
+{
+    for (int i = 0; i < NPARTS; i++) {
+        const struct part *part = &parts_in_order[i];
+
+        if ((parts & (part->bit | part->for_parts)) == 0 ||
+            (app->started & part->bit) != 0)
+            continue;
+        if (part->start(app, err) < 0)
+            return err->code;
+        app->started |= part->bit;
+    }
+    return 0;
+}
+
+static void stop_parts(struct app *app)
+{
+    for (int i = NPARTS; i-- > 0;) {
+        const struct part *part = &parts_in_order[i];
+
+        if ((app->started & part->bit) != 0 && part->stop != NULL)
+            part->stop(app);
+    }
+    app->started = 0;
+}
+
+/* --- opening and closing ----------------------------------------------- */
+
+static void log_warnings(struct str lines)
+{
+    struct str line;
+
+    while (cli_next_line(&lines, &line))
+        log_warn(NULL, "configuration: %.*s", STR_ARG(line));
+}
+
+static int read_config(struct app *app, unsigned needs)
+{
+    struct buf problems, warnings;
+    int rc;
+
+    buf_init(&problems, PROBLEMS_BYTES);
+    buf_init(&warnings, PROBLEMS_BYTES);
+    rc = config_from_environment(&app->config, needs, &problems, &warnings);
+    if (rc == 0) {
+        log_init(app->cli->err, (enum log_level)app->config.log_level);
+        log_warnings(buf_view(&warnings));
+    }
+    cli_problems(app->cli, "configuration", buf_view(&problems));
+    buf_free(&warnings);
+    buf_free(&problems);
+    return rc;
+}
+
+int app_open(struct app *app, struct cli *cli, unsigned needs, unsigned parts)
+{
+    struct err err = {0};
+
+    *app = (struct app){.cli = cli};
+    /* A connection that the other side has closed is an error, no signal. */
+    signal(SIGPIPE, SIG_IGN);
+    if (loop_init(&app->loop, &err) < 0) {
+        cli_fail(cli, &err);
+        abort();
+    }
+    if (read_config(app, needs) < 0)
+        return CLI_CONFIGURATION;
+    app_wire(app);
+    if (app_start(app, parts, &err) < 0)
+        return cli_fail(cli, &err);
+    return CLI_DONE;
+}
+
+int app_close(struct app *app, int code)
+{
+    struct err err = {0};
+
+    stop_parts(app);
+    loop_run(&app->loop);
+    if (loop_close(&app->loop, &err) < 0)
+        code = cli_fail(app->cli, &err);
+    config_free(&app->config);
+    log_init(NULL, LOG_INFO);
+    return code;
+}
+
+/* --- waiting ----------------------------------------------------------- */
+
+int app_wait(struct app *app, int submitted, struct op *op)
+{
+    if (submitted < 0 && op->err.code == 0)
+        err_set(&op->err, submitted, "%s", err_name(submitted));
+    while (op_pending(op)) {
+        if (uv_run(&app->loop.uv, UV_RUN_ONCE) == 0 && op_pending(op)) {
+            fputs("batchsync: a request was lost\n", app->cli->err);
+            abort();
+        }
+    }
+    return op->err.code;
+}
+
+void app_ignore(struct op *op)
+{
+}
+
+struct embedding_id app_embedding_id(const struct app *app)
+{
+    const struct config_embedding *config = &app->config.embedding;
+    bool builtin = config->provider == PROVIDER_BUILTIN;
+
+    return (struct embedding_id){
+        .provider = builtin ? "builtin" : "openai",
+        .model = builtin ? EMBEDDER_BUILTIN_MODEL : config->model,
+        .dimensions = config->dimensions,
+    };
+}
+
+int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
+    struct err *err)
+{
+    struct migrate_req req = {
+        .mode = mode,
+        .dimensions = app->config.embedding.dimensions,
+    };
+
+    op_init(&req.op, app_ignore);
+    app_wait(app, migrate_run(app->pools.store, &app->loop, &req), &req.op);
+    buf_str(report, buf_view(&req.report));
+    buf_free(&req.report);
+    *err = req.op.err;
+    return err->code;
+}

@@ -1,0 +1,103 @@
+/*
+ * What a subcommand stands on: the configuration, the loop, and those of the
+ * program's parts that it asks for, wired to the ports of the pipeline.
+ *
+ *   code = app_open(&app, cli, NEED_DATABASE, APP_DATABASE);
+ *   if (code == CLI_DONE)
+ *       code = work(&app);          submit, app_wait(), look at the answer
+ *   return app_close(&app, code);
+ *
+ * A subcommand runs on main's stack and waits for one request after another;
+ * all else (a run and what it has in flight) goes on meanwhile in the loop.
+ */
+#ifndef CLI_APP_H
+#define CLI_APP_H
+
+#include "adapters/coordinator.h"
+#include "adapters/embedder.h"
+#include "adapters/embedder_builtin.h"
+#include "adapters/ledger.h"
+#include "adapters/migrate.h"
+#include "adapters/service_list.h"
+#include "adapters/store.h"
+#include "base/config.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "sync/item.h"
+#include "sync/schema.h"
+
+/* Parts; each brings along those that it stands on. */
+enum app_part {
+    APP_SCHEMAS = 1,
+    APP_DATABASE = 2,
+    APP_SERVICES = 4,    /* the list of services */
+    APP_COORDINATOR = 8, /* pages */
+    APP_EMBEDDER = 16,
+    APP_LEDGER = 32
+};
+
+/* The database's connections. */
+struct app_pools {
+    struct pg_pool *store;  /* owned; looks up and stores, migrates */
+    struct pg_pool *ledger; /* owned; heartbeats are never held up */
+};
+
+struct app {
+    struct cli *cli; /* borrowed */
+    struct config config;
+    struct loop loop;
+    struct schema_set schemas;
+    struct http_client *http;
+    struct app_pools pools;
+    struct store store;
+    struct ledger ledger;
+    struct service_list services;
+    struct coordinator *coordinator;
+    struct embedder *embedder; /* NULL: the builtin one */
+    struct embedder_builtin *builtin;
+    struct ports ports;        /* of the parts that were started */
+    struct progress *progress; /* borrowed; NULL: nobody watches */
+    unsigned started;          /* parts, APP_ bits */
+};
+
+/*
+ * Reads the configuration (`needs`: NEED_ bits), begins to log, starts the
+ * parts. Returns CLI_DONE, or the exit code after telling cli->err all that is
+ * wrong. app_close() in every case.
+ */
+int app_open(struct app *app, struct cli *cli, unsigned needs, unsigned parts);
+
+/* Starts further parts; < 0: *err says why, and the part is as not started. */
+int app_start(struct app *app, unsigned parts, struct err *err);
+
+/*
+ * Stops the parts, runs the loop until nothing is left of them and closes it.
+ * Returns `code`, or CLI_INTERNAL with a message when something is left.
+ */
+int app_close(struct app *app, int code);
+
+/*
+ * Runs the loop until the request has ended; `submitted` is what its submit
+ * returned. Returns op->err.code, also of one that was refused.
+ */
+int app_wait(struct app *app, int submitted, struct op *op);
+
+/* For requests that are waited for. */
+void app_ignore(struct op *op);
+
+/* Migrates and waits; what was done is added to *report, a line each. */
+int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
+    struct err *err);
+
+/* What embeddings depend on, by the configuration; borrowed from it. */
+struct embedding_id app_embedding_id(const struct app *app);
+
+enum { APP_PATH_BYTES = 4096, APP_REPORT_BYTES = 64 * 1024 };
+
+/* The directory of schemas: SCHEMA_DIR, else the program's own. */
+void app_schema_dir(const struct app *app, char out[APP_PATH_BYTES]);
+
+/* Points app->ports at the parts (wiring.c). */
+void app_wire(struct app *app);
+
+#endif

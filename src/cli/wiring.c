@@ -1,0 +1,124 @@
+/* The ports of the pipeline, wired to the adapters. `world` is the app. */
+#include "cli/app.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static int list_services(void *world, struct services_req *req)
+{
+    return service_list_submit(&((struct app *)world)->services, req);
+}
+
+static int fetch_page(void *world, struct page_req *req)
+{
+    return coordinator_fetch(((struct app *)world)->coordinator, req);
+}
+
+static int embed(void *world, struct embed_req *req)
+{
+    struct app *app = world;
+
+    if (app->embedder != NULL)
+        return embedder_send(app->embedder, req);
+    return embedder_builtin_send(app->builtin, req);
+}
+
+static int open_store(void *world, struct store_open_req *req)
+{
+    return store_open(&((struct app *)world)->store, req);
+}
+
+static int lookup(void *world, struct lookup_req *req)
+{
+    return store_lookup(&((struct app *)world)->store, req);
+}
+
+static int write_store(void *world, struct store_req *req)
+{
+    struct app *app = world;
+
+    if (app->progress != NULL)
+        progress_rows(app->progress, req->nrows);
+    return store_write(&app->store, req);
+}
+
+static int run_begin(void *world, struct run_begin_req *req)
+{
+    return ledger_run_begin(&((struct app *)world)->ledger, req);
+}
+
+static int service_begin(void *world, struct service_begin_req *req)
+{
+    return ledger_service_begin(&((struct app *)world)->ledger, req);
+}
+
+static int checkpoint(void *world, struct checkpoint_req *req)
+{
+    return ledger_checkpoint(&((struct app *)world)->ledger, req);
+}
+
+static int service_end(void *world, struct service_end_req *req)
+{
+    return ledger_service_end(&((struct app *)world)->ledger, req);
+}
+
+static int run_end(void *world, struct run_end_req *req)
+{
+    return ledger_run_end(&((struct app *)world)->ledger, req);
+}
+
+static int timer(void *world, struct timer_req *req, uint64_t delay_ms)
+{
+    return loop_timer(&((struct app *)world)->loop, req, delay_ms);
+}
+
+static uint64_t now_ms(void *world)
+{
+    return loop_now_ms(&((struct app *)world)->loop);
+}
+
+static int64_t wall_ms(void *world)
+{
+    return loop_wall_ms();
+}
+
+static uint64_t random_number(void *world)
+{
+    uint64_t number;
+
+    if (getentropy(&number, sizeof(number)) < 0)
+        abort();
+    return number;
+}
+
+static void event(void *world, const struct run_event *event)
+{
+    struct app *app = world;
+
+    if (app->progress != NULL)
+        progress_event(app->progress, event, loop_now_ms(&app->loop));
+}
+
+void app_wire(struct app *app)
+{
+    app->ports = (struct ports){
+        .world = app,
+        .queue = &app->loop.ready,
+        .list_services = list_services,
+        .fetch_page = fetch_page,
+        .embed = embed,
+        .store_open = open_store,
+        .lookup = lookup,
+        .store = write_store,
+        .run_begin = run_begin,
+        .service_begin = service_begin,
+        .checkpoint = checkpoint,
+        .service_end = service_end,
+        .run_end = run_end,
+        .timer = timer,
+        .now_ms = now_ms,
+        .wall_ms = wall_ms,
+        .random = random_number,
+        .event = event,
+    };
+}
