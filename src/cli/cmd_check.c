@@ -1,0 +1,328 @@
+/*
+ * Configuration and connections, one after another; a line each says ok, warn
+ * or FAIL and what to do. Nothing is changed anywhere.
+ */
+#include "cli/app.h"
+#include "net/rpc.h"
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum { PING_MS = 10 * 1000, QUERY_MS = 10 * 1000, URL_BYTES = 4096 };
+
+static const struct arg_option options[] = {{NULL, NULL, NULL}};
+
+struct check {
+    struct app app;
+    struct cli *cli; /* borrowed */
+    int code;        /* the worst so far */
+};
+
+/* --- lines ------------------------------------------------------------- */
+
+static void say(struct check *c, const char *state, const char *what,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static void say(
+    struct check *c, const char *state, const char *what, const char *fmt, ...)
+{
+    va_list args;
+
+    fprintf(c->cli->out, "%-5s %-15s", state, what);
+    va_start(args, fmt);
+    vfprintf(c->cli->out, fmt, args);
+    va_end(args);
+    fputc('\n', c->cli->out);
+    fflush(c->cli->out);
+}
+
+/* A fault that a person has to mend outweighs one that may pass. */
+static void fail(struct check *c, const char *what, const struct err *err,
+    const char *advice)
+{
+    bool passing = cli_exit_code(err->code) == CLI_TRY_LATER;
+
+    if (c->code != CLI_CONFIGURATION)
+        c->code = passing ? CLI_TRY_LATER : CLI_CONFIGURATION;
+    say(c, "FAIL", what, "%s%s%s", err->msg, advice != NULL ? " -> " : "",
+        advice != NULL ? advice : "");
+}
+
+/* --- database ---------------------------------------------------------- */
+
+/* 0: it answers, and was told about. */
+static int check_server(struct check *c)
+{
+    const char *sql =
+        "SELECT split_part(current_setting('server_version'), ' ', 1),"
+        " (SELECT extversion"
+        " FROM pg_extension WHERE extname = 'vector')";
+    struct pg_stmt stmt = {.sql = sql};
+    struct pg_req req = {.stmts = &stmt, .nstmts = 1, .timeout_ms = QUERY_MS};
+    const struct pg_result *r;
+    struct buf url;
+    int rc;
+
+    buf_init(&url, URL_BYTES);
+    config_mask_url(&url, c->app.config.database.url);
+    op_init(&req.op, app_ignore);
+    rc = app_wait(&c->app, pg_send(c->app.pools.store, &req), &req.op);
+    r = req.results[0];
+    if (rc < 0)
+        fail(c, "database", &req.op.err,
+            "check DATABASE_URL, and that the server runs");
+    else
+        say(c, "ok", "database", "%s: PostgreSQL %s, pgvector %s", url.data,
+            pg_value(r, 0, 0).p,
+            pg_is_null(r, 0, 1) ? "not created yet" : pg_value(r, 0, 1).p);
+    pg_req_clear(&req);
+    buf_free(&url);
+    return rc;
+}
+
+static void check_tables(struct check *c)
+{
+    struct err err, dry = {0};
+    struct buf report;
+
+    buf_init(&report, APP_REPORT_BYTES);
+    if (app_migrate(&c->app, MIGRATE_CHECK, &report, &err) == 0)
+        say(c, "ok", "tables", "up to date, vectors of %d dimensions",
+            c->app.config.embedding.dimensions);
+    else if (err.code == ERR_CONFIG &&
+             c->app.config.database.migrate_on_start &&
+             app_migrate(&c->app, MIGRATE_DRY_RUN, &report, &dry) == 0)
+        say(c, "ok", "tables",
+            "not up to date: the next sync, or `batchsync migrate`, sees to "
+            "it");
+    else
+        fail(c, "tables", dry.code != 0 ? &dry : &err, NULL);
+    buf_free(&report);
+}
+
+static void check_database(struct check *c)
+{
+    struct err err = {0};
+
+    if (app_start(&c->app, APP_DATABASE, &err) < 0)
+        fail(c, "database", &err, NULL);
+    else if (check_server(c) == 0)
+        check_tables(c);
+}
+
+/* --- coordinator ------------------------------------------------------- */
+
+/*
+ * A call that every gRPC server answers, be it with UNIMPLEMENTED, and that
+ * gives the coordinator nothing to do.
+ */
+static int ping(struct check *c, int *status, struct err *err)
+{
+    const struct config_coordinator *config = &c->app.config.coordinator;
+    struct rpc_options channel_options = {
+        .target = config->grpc_target,
+        .use_tls = config->use_tls,
+        .root_pem = config->root_pem,
+        .max_message_bytes = config->max_message_bytes,
+    };
+    struct rpc_req req = {
+        .method = "/grpc.health.v1.Health/Check", .timeout_ms = PING_MS};
+    struct rpc_channel *channel;
+
+    if (rpc_channel_init(&channel, &c->app.loop, &channel_options, err) < 0)
+        return err->code;
+    op_init(&req.op, app_ignore);
+    app_wait(&c->app, rpc_call(channel, &req), &req.op);
+    *status = req.status;
+    *err = req.op.err;
+    rpc_req_clear(&req);
+    rpc_channel_close(channel);
+    return err->code;
+}
+
+static void check_coordinator(struct check *c)
+{
+    const struct config_coordinator *config = &c->app.config.coordinator;
+    enum { UNIMPLEMENTED = 12 };
+    struct err err = {0};
+    int status = 0;
+
+    if (app_start(&c->app, APP_COORDINATOR, &err) < 0) {
+        fail(c, "coordinator", &err, NULL);
+        return;
+    }
+    ping(c, &status, &err);
+    if (err.code == ERR_UNAVAILABLE || err.code == ERR_TIMEOUT)
+        fail(c, "coordinator", &err,
+            "check COORDINATOR_GRPC_ENDPOINT and GRPC_USE_SSL, and that it "
+            "runs");
+    else if (err.code == 0 || status == UNIMPLEMENTED || err.code == ERR_AUTH)
+        say(c, "ok", "coordinator", "%s%s answers; calls are %s",
+            config->grpc_target, config->use_tls ? " (TLS)" : "",
+            config->private_key != NULL ? "signed"
+                                        : "not signed: no RAG_PRIVATE_KEY");
+    else
+        say(c, "warn", "coordinator",
+            "%s answers, but not as a gRPC server would: %s",
+            config->grpc_target, err.msg);
+}
+
+/* --- services and schemas ---------------------------------------------- */
+
+static void check_schema(
+    struct check *c, struct arena *arena, const char *service)
+{
+    const struct schema_set *set = &c->app.schemas;
+    const struct schema *schema = schema_find(set, arena, service);
+    char dir[APP_PATH_BYTES];
+    struct err err;
+
+    if (schema == NULL) {
+        app_schema_dir(&c->app, dir);
+        err_set(&err, ERR_CONFIG, "%s has none in %s", service, dir);
+        fail(c, "schema", &err,
+            "add one, or its name to the aliases of one that fits");
+        return;
+    }
+    say(c, "ok", "schema", "%s: %s.json, %zu fields", service, schema->stem,
+        schema->nfields);
+}
+
+static void say_services(struct check *c, const struct services_req *req)
+{
+    bool fallback = strcmp(req->source, "fallback") == 0;
+
+    say(c, fallback ? "warn" : "ok", "services", "%zu, from %s", req->n,
+        strcmp(req->source, "env") == 0 ? "BATCH_SYNC_SERVICES"
+        : fallback ? "the fallback list: the coordinator did not tell; set "
+                     "COORDINATOR_HTTP_URL or BATCH_SYNC_SERVICES"
+                   : "the coordinator");
+}
+
+static void check_services(struct check *c)
+{
+    struct services_req req = {.n = 0};
+    struct err err = {0};
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    req.arena = &arena;
+    op_init(&req.op, app_ignore);
+    if (app_start(&c->app, APP_SERVICES, &err) < 0)
+        fail(c, "services", &err, NULL);
+    else if (app_wait(&c->app, c->app.ports.list_services(&c->app, &req),
+                 &req.op) < 0)
+        fail(c, "services", &req.op.err, NULL);
+    else
+        say_services(c, &req);
+    if (app_start(&c->app, APP_SCHEMAS, &err) < 0)
+        fail(c, "schema", &err, NULL);
+    for (size_t i = 0; err.code == 0 && i < req.n; i++)
+        check_schema(c, &arena, req.names[i]);
+    arena_free(&arena);
+}
+
+/* --- embedder ---------------------------------------------------------- */
+
+static const char *embedder_advice(int err_code)
+{
+    switch (err_code) {
+    case ERR_UNAVAILABLE:
+    case ERR_TIMEOUT:
+        return "check OPENAI_API_URL, and that the provider runs";
+    case ERR_AUTH:
+        return "check OPENAI_API_KEY";
+    case ERR_PROTOCOL:
+        return "check OPENAI_API_URL, EMBEDDING_MODEL and "
+               "EMBEDDING_DIMENSIONS";
+    default:
+        return NULL;
+    }
+}
+
+static void embed_something(struct check *c)
+{
+    struct embedding_id id = app_embedding_id(&c->app);
+    uint64_t began_ms = loop_now_ms(&c->app.loop);
+    struct str text = STR("batchsync check");
+    struct embed_req req = {
+        .texts = &text,
+        .n = 1,
+        .dimensions = id.dimensions,
+        .vectors = calloc((size_t)id.dimensions, sizeof(float)),
+    };
+
+    if (req.vectors == NULL)
+        abort();
+    op_init(&req.op, app_ignore);
+    if (app_wait(&c->app, c->app.ports.embed(&c->app, &req), &req.op) < 0)
+        fail(c, "embedder", &req.op.err, embedder_advice(req.op.err.code));
+    else
+        say(c, "ok", "embedder", "%s, %s: %d dimensions in %llu ms",
+            id.provider, id.model, id.dimensions,
+            (unsigned long long)(loop_now_ms(&c->app.loop) - began_ms));
+    free(req.vectors);
+}
+
+static void check_embedder(struct check *c)
+{
+    struct err err = {0};
+
+    if (app_start(&c->app, APP_EMBEDDER, &err) < 0)
+        fail(c, "embedder", &err, NULL);
+    else
+        embed_something(c);
+}
+
+/* --- all of it --------------------------------------------------------- */
+
+static void check_configuration(struct check *c)
+{
+    const struct config *config = &c->app.config;
+
+    if (!config->sync.enabled)
+        say(c, "warn", "configuration",
+            "BATCH_SYNC_ENABLED is false: sync does nothing");
+    else if (!config->coordinator.enabled)
+        say(c, "warn", "configuration",
+            "COORDINATOR_ENABLED is false: sync does nothing");
+    else
+        say(c, "ok", "configuration", "tenant %s", config->sync.tenant);
+}
+
+static int run(struct cli *cli)
+{
+    struct check *c = calloc(1, sizeof(*c));
+    int code;
+
+    if (c == NULL)
+        abort();
+    c->cli = cli;
+    code = app_open(
+        &c->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
+    if (code == CLI_DONE) {
+        check_configuration(c);
+        check_database(c);
+        check_coordinator(c);
+        check_services(c);
+        check_embedder(c);
+        code = c->code;
+    }
+    code = app_close(&c->app, code);
+    free(c);
+    return code;
+}
+
+const struct command cmd_check = {
+    .name = "check",
+    .usage = "",
+    .summary = "try the configuration and every connection",
+    .details =
+        "Prints a line for each: the configuration, the database and its "
+        "tables, the\ncoordinator, the list of services and a schema for each, "
+        "and the embedder, which\nis asked for one short embedding. Nothing is "
+        "changed.\n\n"
+        "Exits with 0 when a sync can run, with 75 when something is down, and "
+        "with 78\nwhen something must be corrected.\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,73 @@
+#include "cli/app.h"
+#include "cli/result_json.h"
+
+static const struct arg_option options[] = {
+    {"json", NULL, "print one JSON object: services, count, source"},
+    {NULL, NULL, NULL},
+};
+
+static void print_json(FILE *out, const struct services_req *req)
+{
+    json_t *names = json_array();
+    json_t *answer;
+
+    for (size_t i = 0; i < req->n; i++)
+        json_array_append_new(names, result_json_text(req->names[i]));
+    answer = json_pack("{s:o, s:I, s:s}", "services", names, "count",
+        (json_int_t)req->n, "source", req->source);
+    json_dumpf(answer, out, JSON_COMPACT);
+    fputc('\n', out);
+    json_decref(answer);
+}
+
+static void print_lines(struct cli *cli, const struct services_req *req)
+{
+    for (size_t i = 0; i < req->n; i++)
+        fprintf(cli->out, "%s\n", req->names[i]);
+    fflush(cli->out);
+    fprintf(cli->err, "%zu %s, source: %s\n", req->n,
+        req->n == 1 ? "service" : "services", req->source);
+}
+
+static int list(struct app *app, struct cli *cli)
+{
+    struct services_req req = {.n = 0};
+    struct arena arena;
+    int code = CLI_DONE;
+
+    arena_init(&arena, 0);
+    req.arena = &arena;
+    op_init(&req.op, app_ignore);
+    if (app_wait(app, app->ports.list_services(app, &req), &req.op) < 0) {
+        err_wrap(&req.op.err, "services");
+        code = cli_fail(cli, &req.op.err);
+    } else if (args_has(&cli->args, "json")) {
+        print_json(cli->out, &req);
+    } else {
+        print_lines(cli, &req);
+    }
+    arena_free(&arena);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    struct app app;
+    int code = app_open(&app, cli, NEED_COORDINATOR, APP_SERVICES);
+
+    if (code == CLI_DONE)
+        code = list(&app, cli);
+    return app_close(&app, code);
+}
+
+const struct command cmd_services = {
+    .name = "services",
+    .usage = "[--json]",
+    .summary = "list the services that a sync would read",
+    .details =
+        "The names come on standard output, one a line, and where they are "
+        "from on\nstandard error: env (BATCH_SYNC_SERVICES), coordinator, or "
+        "fallback\n(BATCH_SYNC_FALLBACK_SERVICES).\n",
+    .options = options,
+    .run = run,
+};

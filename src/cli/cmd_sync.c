@@ -1,0 +1,316 @@
+/*
+ * One run in this process. The run is a request like any other; while it is
+ * waited for, signals stop it and a timer draws how far it is.
+ */
+#include "base/log.h"
+#include "cli/app.h"
+#include "cli/report.h"
+#include "cli/result_json.h"
+#include "sync/run.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TICK_MS = 100 };
+
+static const struct arg_option options[] = {
+    {"service", "NAME", "only this service; may be repeated"},
+    {"incremental", NULL, "only what changed since each one's last success"},
+    {"since", "TIME", "only what changed since then (ISO 8601)"},
+    {"json", NULL, "print the result as JSON"},
+    {NULL, NULL, NULL},
+};
+
+struct sync {
+    struct app app;
+    struct cli *cli;       /* borrowed */
+    const char **services; /* owned array of borrowed names */
+    size_t nservices;
+    char since[ISO_BYTES]; /* "": everything */
+    struct run_req run;
+    struct progress progress;
+    struct timer_req tick;  /* while a progress line is drawn */
+    struct timer_req grace; /* after the first signal */
+    bool stopped;           /* there was a signal */
+};
+
+/* --- while it runs ----------------------------------------------------- */
+
+static void on_tick(struct op *op)
+{
+    struct sync *s = container_of(op, struct sync, tick.op);
+
+    if (op->err.code != 0 || !op_pending(&s->run.op))
+        return;
+    progress_draw(&s->progress, loop_now_ms(&s->app.loop));
+    op_init(&s->tick.op, on_tick);
+    loop_timer(&s->app.loop, &s->tick, TICK_MS);
+}
+
+static void on_grace_over(struct op *op)
+{
+    struct sync *s = container_of(op, struct sync, grace.op);
+
+    if (op->err.code != 0)
+        return;
+    log_warn(NULL, "the time to finish is over: giving up what is in flight");
+    op_cancel(&s->run.op);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct sync *s = arg;
+    int grace_s = s->app.config.sync.grace_s;
+
+    if (s->stopped)
+        _exit(128 + signum);
+    s->stopped = true;
+    if (!op_pending(&s->run.op))
+        return;
+    log_warn(NULL,
+        "%s: finishing what is in flight, up to %d s; a second signal ends at "
+        "once",
+        signum == SIGINT ? "SIGINT" : "SIGTERM", grace_s);
+    run_stop(&s->run);
+    loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000);
+}
+
+static void on_run_done(struct op *op)
+{
+    struct sync *s = container_of(op, struct sync, run.op);
+
+    op_cancel(&s->tick.op);
+    op_cancel(&s->grace.op);
+}
+
+static void set_options(struct sync *s, struct run_options *o)
+{
+    const struct config_sync *config = &s->app.config.sync;
+    bool incremental =
+        args_has(&s->cli->args, "incremental") || s->since[0] != '\0';
+
+    *o = (struct run_options){
+        .trigger = "cli",
+        .kind = incremental ? "incremental" : "batch",
+        .tenant = config->tenant,
+        .services = s->services,
+        .nservices = s->nservices,
+        .since = s->since[0] != '\0' ? s->since : NULL,
+        .embedding = app_embedding_id(&s->app),
+        .limit = config->limit,
+        .chunk_size = config->chunk_size,
+        .workers = config->workers,
+        .max_pages = config->max_pages,
+        .max_tokens = s->app.config.embedding.max_tokens,
+        .tries = config->tries,
+        .retry_base_ms = config->retry_base_ms,
+    };
+}
+
+static void watch_progress(struct sync *s)
+{
+    progress_init(&s->progress, s->cli->err);
+    if (progress_log(&s->progress) == NULL)
+        return;
+    log_init(
+        progress_log(&s->progress), (enum log_level)s->app.config.log_level);
+    s->app.progress = &s->progress;
+    loop_timer(&s->app.loop, &s->tick, TICK_MS);
+}
+
+static void unwatch_progress(struct sync *s)
+{
+    log_init(s->cli->err, (enum log_level)s->app.config.log_level);
+    s->app.progress = NULL;
+    progress_end(&s->progress);
+}
+
+/* Runs to the end; *err says why nothing ran. */
+static int carry_out(struct sync *s, struct err *err)
+{
+    struct app *app = &s->app;
+
+    op_init(&s->run.op, on_run_done);
+    op_init(&s->tick.op, on_tick);
+    op_init(&s->grace.op, on_grace_over);
+    set_options(s, &s->run.options);
+    if (loop_watch_signals(&app->loop, on_signal, s, err) < 0)
+        return err->code;
+    watch_progress(s);
+    app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
+    app_wait(app, 0, &s->tick.op);
+    app_wait(app, 0, &s->grace.op);
+    unwatch_progress(s);
+    *err = s->run.run == NULL ? s->run.op.err : s->run.result.err;
+    return err->code;
+}
+
+/* --- before and after -------------------------------------------------- */
+
+static int prepare_database(struct sync *s, struct err *err)
+{
+    bool apply = s->app.config.database.migrate_on_start;
+    struct buf report;
+    struct str lines, line;
+
+    buf_init(&report, APP_REPORT_BYTES);
+    app_migrate(&s->app, apply ? MIGRATE_APPLY : MIGRATE_CHECK, &report, err);
+    lines = buf_view(&report);
+    while (cli_next_line(&lines, &line)) {
+        if (!str_eq(line, STR("nothing to do")))
+            log_info(NULL, "migrate: %.*s", STR_ARG(line));
+    }
+    buf_free(&report);
+    return err->code;
+}
+
+static void print_json(struct cli *cli, json_t *value)
+{
+    json_dumpf(value, cli->out, JSON_COMPACT);
+    fputc('\n', cli->out);
+    json_decref(value);
+}
+
+static int refuse(struct cli *cli, const struct err *err)
+{
+    if (args_has(&cli->args, "json"))
+        print_json(cli, result_json_refused(err));
+    else
+        report_refused(cli->err, err);
+    return cli_exit_code(err->code);
+}
+
+static int sync_work(struct sync *s)
+{
+    struct err err = {0};
+    int code;
+
+    if (prepare_database(s, &err) < 0 || carry_out(s, &err) < 0) {
+        code = refuse(s->cli, &err);
+    } else {
+        if (args_has(&s->cli->args, "json"))
+            print_json(s->cli, result_json(&s->run.result));
+        else
+            report_print(s->cli->out, &s->run.result);
+        code = s->run.result.status == RUN_SUCCESS ? CLI_DONE : CLI_FAILED;
+    }
+    run_req_clear(&s->run);
+    return code;
+}
+
+/* A name goes into requests, rows and logs. */
+static int check_names(const struct sync *s, struct err *err)
+{
+    for (size_t i = 0; i < s->nservices; i++) {
+        const char *name = s->services[i];
+
+        if (strlen(name) > SERVICE_NAME_BYTES || !utf8_valid(str_of(name)))
+            return err_set(err, ERR_USAGE, "--service: that is no name");
+        if (strchr(name, ',') != NULL)
+            return err_set(err, ERR_USAGE,
+                "--service %s: one name at a time, please; the option may be "
+                "repeated",
+                name);
+        for (const char *p = name; *p != '\0'; p++) {
+            if ((unsigned char)*p < ' ' || *p == 0x7f)
+                return err_set(err, ERR_USAGE,
+                    "--service: a name has no control characters");
+        }
+    }
+    return 0;
+}
+
+static int read_since(struct sync *s, struct err *err)
+{
+    const char *text = args_value(&s->cli->args, "since");
+    int64_t ms;
+
+    if (text == NULL)
+        return 0;
+    if (!iso_to_ms(str_of(text), &ms))
+        return err_set(err, ERR_USAGE,
+            "--since %s: a date or a time is needed, such as 2026-01-31 or "
+            "2026-01-31T08:30:00Z",
+            text);
+    iso_from_ms(ms, s->since);
+    return 0;
+}
+
+/*
+ * Is it switched off? That is answered before anything else is looked at, so
+ * that a deployment without a configuration can be off.
+ */
+static bool is_disabled(struct err *err)
+{
+    struct buf problems, warnings;
+    struct config config;
+
+    buf_init(&problems, APP_REPORT_BYTES);
+    buf_init(&warnings, APP_REPORT_BYTES);
+    if (config_from_environment(&config, 0, &problems, &warnings) == 0) {
+        if (!config.sync.enabled)
+            err_set(err, ERR_DISABLED, "disabled");
+        else if (!config.coordinator.enabled)
+            err_set(err, ERR_DISABLED, "coordinator_disabled");
+    }
+    config_free(&config);
+    buf_free(&warnings);
+    buf_free(&problems);
+    return err->code != 0;
+}
+
+static int run_sync(struct sync *s, struct cli *cli)
+{
+    struct err err = {0};
+    int code;
+
+    s->cli = cli;
+    s->nservices = args_values(&cli->args, "service", s->services);
+    if (check_names(s, &err) < 0 || read_since(s, &err) < 0) {
+        err_wrap(&err, "sync");
+        return cli_fail(cli, &err);
+    }
+    if (is_disabled(&err))
+        return refuse(cli, &err);
+    code =
+        app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
+            APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
+                APP_LEDGER);
+    if (code == CLI_DONE)
+        code = sync_work(s);
+    return app_close(&s->app, code);
+}
+
+static int run(struct cli *cli)
+{
+    struct sync *s = calloc(1, sizeof(*s));
+    int code;
+
+    if (s == NULL)
+        abort();
+    s->services = calloc(cli->args.ngiven + 1, sizeof(*s->services));
+    if (s->services == NULL)
+        abort();
+    code = run_sync(s, cli);
+    free(s->services);
+    free(s);
+    return code;
+}
+
+const struct command cmd_sync = {
+    .name = "sync",
+    .usage = "[--service NAME]... [--incremental] [--since TIME] [--json]",
+    .summary = "bring the store up to date, now",
+    .details =
+        "Reads every service page by page, embeds what is new or has changed "
+        "and stores\nit. Nothing is embedded or written for what is unchanged, "
+        "so running it again\nis cheap. Which services: those named, else "
+        "BATCH_SYNC_SERVICES, else those the\ncoordinator lists.\n\n"
+        "One run at a time on a database: while one is under way another one "
+        "exits with\n75. Ctrl-C or SIGTERM lets what is in flight finish; the "
+        "next run finds what is stored.\n\n"
+        "Exits with 0 only when everything succeeded, with 1 when a service or "
+        "an item\nfailed.\n",
+    .options = options,
+    .run = run,
+};
