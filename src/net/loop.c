@@ -108,9 +108,12 @@ int64_t loop_wall_ms(void)
 
 static void timer_cancel(struct op *op)
 {
+    struct loop *l = container_of(op->queue, struct loop, ready);
     struct timer_req *t = container_of(op, struct timer_req, op);
 
     list_remove(&t->link);
+    /* A timer that nobody waits for would keep the loop from ending. */
+    arm_timer(l);
     op_finish(op, NULL);
 }
 
