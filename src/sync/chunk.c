@@ -86,11 +86,7 @@ bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
 {
     if (c->canceled || !retry_start(&c->retry, c->p, err, on_waited))
         return false;
-    pipeline_event(c->p, &(struct run_event){.kind = EVENT_RETRY,
-                             .service = c->page->ctx->service,
-                             .page = c->page->number,
-                             .call = call,
-                             .err = err});
+    page_note_retry(c->page, call, err);
     chunk_move(c, wait);
     return true;
 }

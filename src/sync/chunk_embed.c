@@ -220,6 +220,7 @@ static void on_embedded(struct op *op)
     struct chunk *c = container_of(op, struct chunk, embed.op);
     struct err err = op->err;
 
+    pipeline_measure(c->p, CALL_EMBED, op);
     if (err.code != 0) {
         err_wrap(&err, "embed");
         embed_failed(c, &err);

@@ -52,6 +52,7 @@ static void on_stored(struct op *op)
     struct chunk *c = container_of(op, struct chunk, store.op);
     struct err err = op->err;
 
+    pipeline_measure(c->p, CALL_STORE, op);
     if (err.code != 0) {
         err_wrap(&err, "store");
         store_failed(c, &err);

@@ -44,31 +44,34 @@ void page_move(struct page *page, enum page_state to)
     page->ctx->kick(page->ctx->arg);
 }
 
-void page_log(const struct page *page, enum log_level level, const char *text)
+void page_note_retry(
+    const struct page *page, enum call_kind call, const struct err *err)
 {
-    struct log_ctx ctx = {.run = page->ctx->p->run_id,
-        .service = page->ctx->service,
-        .page = page->number};
+    const struct page_context *ctx = page->ctx;
+    struct log_ctx log = {
+        .run = ctx->p->run_id, .service = ctx->service, .page = page->number};
 
-    log_write(level, &ctx, "%s", text);
-}
-
-static void note_retry(struct page *page, const struct err *err)
-{
-    page_log(page, LOG_WARN, err->msg);
-    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_RETRY,
-                                     .service = page->ctx->service,
-                                     .page = page->number,
-                                     .err = err});
+    log_warn(&log, "%s; trying again", err->msg);
+    pipeline_event(ctx->p, &(struct run_event){.kind = EVENT_RETRY,
+                               .service = ctx->service,
+                               .page = page->number,
+                               .call = call,
+                               .err = err});
 }
 
 bool page_retry(
     struct page *page, const struct err *err, enum page_state wait, op_cb done)
 {
+    static const enum call_kind calls[] = {
+        [PAGE_FETCH_WAIT] = CALL_FETCH,
+        [PAGE_LOOKUP_WAIT] = CALL_LOOKUP,
+        [PAGE_SEAL_WAIT] = CALL_CHECKPOINT,
+    };
+
     if (page->failed ||
         !retry_start(&page->busy->retry, page->ctx->p, err, done))
         return false;
-    note_retry(page, err);
+    page_note_retry(page, calls[wait], err);
     page_move(page, wait);
     return true;
 }
@@ -162,6 +165,7 @@ static void on_fetched(struct op *op)
     struct page *page = busy->page;
     struct err err = op->err;
 
+    pipeline_measure(page->ctx->p, CALL_FETCH, op);
     if (err.code == 0 && page->failed)
         err = page->err;
     if (err.code == 0)

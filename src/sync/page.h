@@ -144,6 +144,10 @@ void page_fail(struct page *page, const struct err *err, bool cancel);
 /* A chunk of the page is through; frees it. */
 void page_chunk_done(struct page *page, struct chunk *chunk);
 
+/* Says that a call of this page is tried again: a warning, an event. */
+void page_note_retry(
+    const struct page *page, enum call_kind call, const struct err *err);
+
 /* New dead letters of a sealed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);
 

@@ -36,6 +36,4 @@ bool page_retry(
 /* Calls back in a later turn of the loop; uses the retry timer. */
 void page_later(struct page *page, op_cb done);
 
-void page_log(const struct page *page, enum log_level level, const char *text);
-
 #endif

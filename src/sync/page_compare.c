@@ -156,6 +156,7 @@ static void on_looked_up(struct op *op)
     struct page *page = container_of(op, struct page_work, lookup.op)->page;
     struct err err = op->err;
 
+    pipeline_measure(page->ctx->p, CALL_LOOKUP, op);
     if (err.code == 0 && page->failed)
         err = page->err;
     if (err.code != 0) {

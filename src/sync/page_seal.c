@@ -57,10 +57,12 @@ void page_chunk_done(struct page *page, struct chunk *chunk)
         page->ctx->p->fatal = err;
     if (err.code != 0)
         page_fail(page, &err, false);
-    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
-                                     .service = page->ctx->service,
-                                     .page = page->number,
-                                     .err = err.code == 0 ? NULL : &err});
+    pipeline_event(
+        page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
+                          .service = page->ctx->service,
+                          .page = page->number,
+                          .in_flight = (size_t)page->ctx->p->in_flight,
+                          .err = err.code == 0 ? NULL : &err});
     page->ctx->kick(page->ctx->arg);
 }
 
@@ -214,6 +216,7 @@ static void on_sealed(struct op *op)
     struct page *page = container_of(op, struct page_work, seal.op)->page;
     struct err err = op->err;
 
+    pipeline_measure(page->ctx->p, CALL_CHECKPOINT, op);
     if (err.code != 0) {
         err_wrap(&err, "checkpoint");
         if (page_retry(page, &err, PAGE_SEAL_WAIT, on_seal_waited))

@@ -6,6 +6,7 @@ void pipeline_submit(struct pipeline *p, int rc, struct op *op)
 {
     struct err err;
 
+    op->begun_ms = p->ports->now_ms(p->ports->world);
     if (rc >= 0)
         return;
     err = op->err;
@@ -23,6 +24,18 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event)
         return;
     full.run_id = p->run_id;
     p->ports->event(p->ports->world, &full);
+}
+
+void pipeline_measure(
+    const struct pipeline *p, enum call_kind call, const struct op *op)
+{
+    uint64_t now = p->ports->now_ms(p->ports->world);
+
+    pipeline_event(p, &(struct run_event){.kind = EVENT_CALL,
+                          .call = call,
+                          .duration_ms = now - op->begun_ms,
+                          .in_flight = (size_t)p->in_flight,
+                          .err = op->err.code == 0 ? NULL : &op->err});
 }
 
 uint64_t retry_delay_ms(

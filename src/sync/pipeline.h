@@ -56,6 +56,10 @@ void pipeline_submit(struct pipeline *p, int rc, struct op *op);
 /* Tells whoever watches; `err` may be NULL. */
 void pipeline_event(const struct pipeline *p, const struct run_event *event);
 
+/* Tells how long the call that has just ended took, and how it ended. */
+void pipeline_measure(
+    const struct pipeline *p, enum call_kind call, const struct op *op);
+
 /* A request that is tried again: counts tries and waits between them. */
 struct retry {
     int tries; /* failed ones so far */

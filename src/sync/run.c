@@ -43,6 +43,8 @@ static void finish(struct run *r, const struct err *err)
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_END,
                               .nservices = req->result.nservices,
                               .counts = &req->result.counts,
+                              .duration_ms = req->result.duration_ms,
+                              .outcome = run_status_name(req->result.status),
                               .err = err});
     op_finish(&req->op, err);
 }

@@ -96,10 +96,13 @@ static void finish(struct service *s)
     service_move(s, SERVICE_DONE);
     result->success = result->errors_total == 0;
     result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
-    pipeline_event(s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
-                             .service = result->service,
-                             .position = s->busy->begin.position,
-                             .counts = &result->counts});
+    pipeline_event(
+        s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
+                  .service = result->service,
+                  .position = s->busy->begin.position,
+                  .counts = &result->counts,
+                  .duration_ms = result->duration_ms,
+                  .outcome = result->success ? "success" : "failed"});
     s->done(s, s->arg);
 }
 
