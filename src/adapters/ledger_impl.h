@@ -31,12 +31,19 @@ void ledger_beat_start(struct ledger *l);
 void ledger_beat_stop(struct ledger *l);
 
 /* Every member of struct counts: X(name). */
-#define COUNTS_MAP(X)                                                \
-    X(received)                                                      \
-    X(stored)                                                        \
-    X(unchanged)                                                     \
-    X(deleted) X(failed) X(known_failures) X(collisions) X(embedded) \
-        X(nuls_dropped) X(replaced)
+/* clang-format off */
+#define COUNTS_MAP(X) \
+    X(received)       \
+    X(stored)         \
+    X(unchanged)      \
+    X(deleted)        \
+    X(failed)         \
+    X(known_failures) \
+    X(collisions)     \
+    X(embedded)       \
+    X(nuls_dropped)   \
+    X(replaced)
+/* clang-format on */
 
 /* base + counts as a JSON object, in the arena. */
 const char *ledger_counts_json(
