@@ -288,14 +288,14 @@ static void counts_no_time_spent_in_line(void **state)
     struct world w;
 
     world_open(&w, say_hello_slowly, 1);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         struct http_req *req = &get_init(&w, i)->req;
 
-        req->timeout_ms = 400;
+        req->timeout_ms = 700;
         assert_int_equal(http_send(w.client, req), 0);
     }
     loop_run(&w.loop);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         assert_answered(&w.gets[i].req, 200, "hello");
     world_close(&w);
 }
@@ -388,7 +388,7 @@ static void lets_a_look_up_go(void **state)
     uv_run(&w.loop.uv, UV_RUN_NOWAIT);
     from = uv_hrtime();
     op_cancel(&w.gets[0].req.op);
-    assert_true(uv_hrtime() - from < 50000000);
+    assert_true(uv_hrtime() - from < 500000000);
     loop_run(&w.loop);
     assert_int_equal(w.gets[0].called, 1);
     world_close(&w);
