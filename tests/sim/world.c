@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "world.h"
 
 #include <stdio.h>
