@@ -267,6 +267,7 @@ int app_close(struct app *app, int code)
         code = cli_fail(app->cli, &err);
     config_free(&app->config);
     log_init(NULL, LOG_INFO);
+    signal(SIGPIPE, SIG_DFL);
     return code;
 }
 

@@ -49,33 +49,42 @@ static void fail(struct check *c, const char *what, const struct err *err,
 
 /* --- database ---------------------------------------------------------- */
 
-/* 0: it answers, and was told about. */
+static void say_server(struct check *c, const struct pg_result *r)
+{
+    bool created = !pg_is_null(r, 0, 1);
+    struct buf url;
+
+    buf_init(&url, URL_BYTES);
+    config_mask_url(&url, c->app.config.database.url);
+    say(c, "ok", "database", "%.*s: PostgreSQL %s, pgvector %s",
+        STR_ARG(buf_view(&url)), pg_value(r, 0, 0).p,
+        created ? pg_value(r, 0, 1).p : "not created yet");
+    if (!created && !str_eq(pg_value(r, 0, 2), STR("t")))
+        say(c, "warn", "database",
+            "the role is no superuser: if it may not create the extension, "
+            "have one run CREATE EXTENSION vector; in this database");
+    buf_free(&url);
+}
+
+/* 0: it answers. */
 static int check_server(struct check *c)
 {
     const char *sql =
         "SELECT split_part(current_setting('server_version'), ' ', 1),"
-        " (SELECT extversion"
-        " FROM pg_extension WHERE extname = 'vector')";
+        " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
     struct pg_stmt stmt = {.sql = sql};
     struct pg_req req = {.stmts = &stmt, .nstmts = 1, .timeout_ms = QUERY_MS};
-    const struct pg_result *r;
-    struct buf url;
     int rc;
 
-    buf_init(&url, URL_BYTES);
-    config_mask_url(&url, c->app.config.database.url);
     op_init(&req.op, app_ignore);
     rc = app_wait(&c->app, pg_send(c->app.pools.store, &req), &req.op);
-    r = req.results[0];
     if (rc < 0)
         fail(c, "database", &req.op.err,
             "check DATABASE_URL, and that the server runs");
     else
-        say(c, "ok", "database", "%s: PostgreSQL %s, pgvector %s", url.data,
-            pg_value(r, 0, 0).p,
-            pg_is_null(r, 0, 1) ? "not created yet" : pg_value(r, 0, 1).p);
+        say_server(c, req.results[0]);
     pg_req_clear(&req);
-    buf_free(&url);
     return rc;
 }
 

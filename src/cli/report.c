@@ -38,42 +38,40 @@ static void duration_text(uint64_t ms, char out[DURATION_BYTES])
             s / 3600, s % 3600 / 60);
 }
 
+static const struct advice {
+    int code;
+    const char *text;
+} advices[] = {
+    {ERR_UNAVAILABLE, "run again later, what is stored stays; "
+                      "`batchsync check` tells who is down"},
+    {ERR_TIMEOUT, "run again later, what is stored stays; "
+                  "`batchsync check` tells who is down"},
+    {ERR_BUSY, "run again later, what is stored stays"},
+    {ERR_SOURCE, "the service or the coordinator says so: look into its log"},
+    {ERR_ANSWERED_BY, "is the service registered with the coordinator under "
+                      "this name, and active?"},
+    {ERR_REPEATED, "the service does not heed the page it is asked for"},
+    {ERR_AUTH, "correct the credentials, then run again"},
+    {ERR_QUOTA, "raise the provider's quota, then run again: what is stored "
+                "stays"},
+    {ERR_CANCELED, "run again: it goes on where it was stopped"},
+    {ERR_FENCED, "another process goes on with this service"},
+    {ERR_TOO_LARGE, "raise GRPC_MAX_MESSAGE_BYTES or lower BATCH_SYNC_LIMIT"},
+    {ERR_CONFIG, "`batchsync check` shows what is not right"},
+    {ERR_DATABASE, "`batchsync check` shows what is not right"},
+};
+
 const char *report_advice(const struct page_error *error)
 {
-    switch (error->code) {
-    case ERR_UNAVAILABLE:
-    case ERR_TIMEOUT:
-    case ERR_BUSY:
-        return "run again later, what is stored stays; "
-               "`batchsync check` tells who is down";
-    case ERR_SOURCE:
-        return "the service or the coordinator says so: look into its log";
-    case ERR_ANSWERED_BY:
-        return "is the service registered with the coordinator under this "
-               "name, and active?";
-    case ERR_REPEATED:
-        return "the service does not heed the page it is asked for";
-    case ERR_AUTH:
-        return "correct the credentials, then run again";
-    case ERR_QUOTA:
-        return "raise the provider's quota, then run again: "
-               "what is stored stays";
-    case ERR_INVALID:
-        return error->page == 0 ? "add a schema to SCHEMA_DIR, or an alias to "
-                                  "the schema that fits"
-                                : NULL;
-    case ERR_CANCELED:
-        return "run again: it goes on where it was stopped";
-    case ERR_FENCED:
-        return "another process goes on with this service";
-    case ERR_TOO_LARGE:
-        return "raise GRPC_MAX_MESSAGE_BYTES or lower BATCH_SYNC_LIMIT";
-    case ERR_CONFIG:
-    case ERR_DATABASE:
-        return "`batchsync check` shows what is not right";
-    default:
-        return NULL;
+    /* Invalid is an item, which the message explains, or the whole service. */
+    if (error->code == ERR_INVALID && error->page == 0)
+        return "add a schema to SCHEMA_DIR, or an alias to the schema that "
+               "fits";
+    for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+        if (advices[i].code == error->code)
+            return advices[i].text;
     }
+    return NULL;
 }
 
 static int name_columns(const struct run_result *result)
