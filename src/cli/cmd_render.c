@@ -117,7 +117,7 @@ static void write_item(struct render *r, yyjson_val *value)
 static void render_line(struct render *r)
 {
     struct err err = {0};
-    yyjson_val *value;
+    yyjson_val *value = NULL;
 
     r->nlines++;
     if (text_trim(buf_view(&r->text)).len == 0)

@@ -12,8 +12,8 @@
 #ifndef CLI_RESULT_JSON_H
 #define CLI_RESULT_JSON_H
 
+#include "base/json.h"
 #include "sync/result.h"
-#include <jansson.h>
 
 /* R of a run that was carried out; a new reference. */
 json_t *result_json(const struct run_result *result);
