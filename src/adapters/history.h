@@ -1,0 +1,62 @@
+/*
+ * What the ledger remembers, to be shown: runs, one run with its services,
+ * dead letters. PostgreSQL writes the JSON, in the shape the HTTP API has, so
+ * that it is only passed on. Times are ISO-8601 in UTC with milliseconds.
+ */
+#ifndef ADAPTERS_HISTORY_H
+#define ADAPTERS_HISTORY_H
+
+#include "base/buf.h"
+#include "net/pg.h"
+
+enum { HISTORY_USUAL = 50, HISTORY_MOST = 500 }; /* entries an answer */
+
+enum history_letters { LETTERS_ALL, LETTERS_OPEN, LETTERS_RESOLVED };
+
+struct history_req {
+    /* err: ERR_NOT_FOUND (history_run), else what net/pg.h has. */
+    struct op op;
+
+    /* In; borrowed until the callback. NULL: does not matter. */
+    const char *id;      /* history_run(): which one; never NULL there */
+    const char *before;  /* history_runs(): only those older than that run */
+    const char *status;  /* history_runs(): "running", "success", ... */
+    const char *tenant;  /* lists */
+    const char *service; /* dead letters: the schema's service_name */
+    enum history_letters letters; /* dead letters */
+    int limit; /* lists: entries; 0: HISTORY_USUAL; at most HISTORY_MOST */
+
+    /* Out. */
+    struct buf json; /* owned: history_req_clear() */
+};
+
+/*
+ * {"runs":[{"id","tenantId","kind","trigger","status","source","since",
+ * "limit","provider","model","dimensions","resumed","startedAt","finishedAt",
+ * "durationMs","totals":{..},"error"}],"count"}, newest first. A run whose
+ * lease has run out has the status "interrupted", whatever its row says.
+ */
+int history_runs(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * One such run, with "services":[{"service","position","status","pages",
+ * "nextPage","counts":{..},"errors":[{"page","error"}],"startedAt",
+ * "finishedAt"}]. Those not begun are "pending", or "skipped" when the run
+ * has ended.
+ */
+int history_run(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * {"deadLetters":[{"tenantId","service","contentId","digest","reason",
+ * "model","firstSeen","lastSeen","times","resolvedAt"}],"count"}, the last
+ * seen first; the digest in hex.
+ */
+int history_dead_letters(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/* After the callback, or instead of a submit. */
+void history_req_clear(struct history_req *req);
+
+#endif

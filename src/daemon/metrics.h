@@ -1,0 +1,59 @@
+/*
+ * What the process has done, in numbers, for Prometheus: counters, gauges and
+ * histograms, fed by the pipeline's events and by whoever serves HTTP. Every
+ * name begins with `batchsync_`; docs/metrics.md lists them.
+ *
+ * Memory is bounded: label values that come from outside (services, routes)
+ * have a cap, and what is over it is counted under the label "other".
+ */
+#ifndef DAEMON_METRICS_H
+#define DAEMON_METRICS_H
+
+#include "base/buf.h"
+#include "sync/ports.h"
+
+struct metrics;
+
+enum {
+    METRICS_SERVICES = 512,              /* kept apart; further ones: "other" */
+    METRICS_TEXT_BYTES = 8 * 1024 * 1024 /* a cap that any answer fits in */
+};
+
+/* `version` is copied. ERR_NOMEM. */
+int metrics_init(struct metrics **m, const char *version);
+void metrics_free(struct metrics *m);
+
+/* To be called with every event of the pipeline. */
+void metrics_event(struct metrics *m, const struct run_event *event);
+
+/*
+ * A trigger ("http", "schedule", "startup") and what became of it:
+ * "accepted", "already_running", "disabled", "coordinator_disabled",
+ * "shutting_down", "failed".
+ */
+void metrics_trigger(
+    struct metrics *m, const char *trigger, const char *outcome);
+
+/* How much later than planned the loop came round. */
+void metrics_loop_lag(struct metrics *m, uint64_t lag_ms);
+
+/*
+ * A request was answered. `route` is the pattern ("/admin/.../runs/<id>"),
+ * never the path that a client sent; `method` may be anything.
+ */
+void metrics_http(struct metrics *m, const char *method, const char *route,
+    int status, uint64_t duration_ms);
+
+/* Items that wait to be linked; shown from the first call on. */
+void metrics_link_queue(struct metrics *m, uint64_t items);
+
+/*
+ * Appends everything in the text exposition format 0.0.4, and looks at
+ * /proc/self for the process's own numbers. Errors stick to `out`.
+ */
+void metrics_write(struct metrics *m, struct buf *out);
+
+/* The Content-Type of that text. */
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+#endif
