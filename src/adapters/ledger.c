@@ -166,7 +166,8 @@ static void ledger_step(struct call *c)
         return;
     }
     if (pg_rows(c->pg.results[0]) > 0)
-        log_warn(NULL, "ended %d connections of a former owner that held on",
+        log_warn(NULL,
+            "ended the connections that a former owner held on by: %d",
             pg_rows(c->pg.results[0]));
     c->state = UNIT;
     w->send(c);

@@ -1,0 +1,133 @@
+/* A migrated schema with a store and a ledger, for tests of the adapters. */
+#ifndef TESTS_PG_WORLD_H
+#define TESTS_PG_WORLD_H
+
+#include "unit/net/pg_support.h"
+
+#include "adapters/ledger.h"
+#include "adapters/migrate.h"
+#include "adapters/store.h"
+
+enum { DIMENSIONS = 3 };
+
+struct world {
+    struct db db;
+    struct store store;
+    struct ledger ledger;
+    struct arena arena; /* of the answers */
+    struct store_open_req opened;
+    struct run_begin_req run;
+    struct service_begin_req service;
+    struct scope scope;
+};
+
+static inline void wait_op(struct world *w, struct op *op)
+{
+    db_wait(&w->db, op);
+}
+
+/* Waits and wants this code. */
+static inline void expect_op(struct world *w, struct op *op, int code)
+{
+    wait_op(w, op);
+    if (op->err.code != code)
+        fail_msg("%s: %s", err_name(op->err.code), op->err.msg);
+}
+
+static inline int migrate(struct db *db, struct migrate_req *req,
+    enum migrate_mode mode, int dimensions)
+{
+    *req = (struct migrate_req){.mode = mode, .dimensions = dimensions};
+    op_init(&req->op, db_done);
+    assert_int_equal(migrate_run(db->pool, &db->loop, req), 0);
+    db_wait(db, &req->op);
+    return req->op.err.code;
+}
+
+static const char *const test_services[] = {"svc-a", "svc-b"};
+
+static const struct run_params test_params = {
+    .trigger = "cli",
+    .kind = "batch",
+    .tenant = "t1",
+    .services = (const char **)test_services,
+    .nservices = 2,
+    .source = "request",
+    .limit = 10,
+    .provider = "builtin",
+    .model = "m",
+    .dimensions = DIMENSIONS,
+};
+
+static inline void run_begin(struct world *w, struct ledger *l,
+    const struct run_params *params, int code)
+{
+    w->run = (struct run_begin_req){.params = params};
+    op_init(&w->run.op, db_done);
+    ledger_run_begin(l, &w->run);
+    expect_op(w, &w->run.op, code);
+}
+
+static inline void service_begin(
+    struct world *w, struct ledger *l, size_t position, int code)
+{
+    w->service = (struct service_begin_req){.run_id = w->run.run_id,
+        .position = position,
+        .service = test_services[position],
+        .tenant = "t1",
+        .incremental = true};
+    op_init(&w->service.op, db_done);
+    ledger_service_begin(l, &w->service);
+    expect_op(w, &w->service.op, code);
+    w->scope = (struct scope){.tenant = "t1",
+        .service = "backend-a",
+        .microservice_id = w->opened.microservice_id,
+        .token = w->service.token};
+}
+
+static inline void open_service(struct world *w, const char *version)
+{
+    w->opened = (struct store_open_req){
+        .tenant = "t1", .service = "backend-a", .version = version};
+    op_init(&w->opened.op, db_done);
+    store_open(&w->store, &w->opened);
+    expect_op(w, &w->opened.op, 0);
+}
+
+static inline int world_setup(void **state)
+{
+    struct migrate_req req;
+    struct world *w;
+
+    if (db_server() == NULL)
+        return 0;
+    w = calloc(1, sizeof(*w));
+    *state = w;
+    db_open(&w->db, 2);
+    arena_init(&w->arena, 0);
+    if (migrate(&w->db, &req, MIGRATE_APPLY, DIMENSIONS) < 0)
+        fail_msg("%s", req.op.err.msg);
+    buf_free(&req.report);
+    store_init(&w->store, w->db.pool, &w->db.loop);
+    ledger_init(&w->ledger, w->db.pool, &w->db.loop, 30, 300);
+    open_service(w, NULL);
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    return 0;
+}
+
+static inline int world_teardown(void **state)
+{
+    struct world *w = *state;
+
+    if (w == NULL)
+        return 0;
+    ledger_stop(&w->ledger);
+    arena_free(&w->arena);
+    db_close(&w->db);
+    free(w);
+    *state = NULL;
+    return 0;
+}
+
+#endif

@@ -1,0 +1,478 @@
+#include "unit/adapters/pg_world.h"
+
+static const char *ask(struct world *w, const char *sql)
+{
+    return db_text(&w->db, sql);
+}
+
+/* As another process would be; the caller stops it. */
+static void other_owner(struct world *w, struct ledger *l, int lease_s)
+{
+    ledger_init(l, w->db.pool, &w->db.loop, lease_s, 300);
+}
+
+static void lose_the_lease(struct world *w)
+{
+    db_exec(&w->db, "UPDATE batch_sync_runs"
+                    " SET expires_at = now() - interval '1 s'"
+                    " WHERE status = 'running'");
+}
+
+static void checkpoint_by(
+    struct world *w, struct ledger *l, struct checkpoint_req *req, int code)
+{
+    req->scope = &w->scope;
+    op_init(&req->op, db_done);
+    ledger_checkpoint(l, req);
+    expect_op(w, &req->op, code);
+}
+
+/* Of a page without dead letters. */
+static void checkpoint(struct world *w, int next_page, int limit,
+    const struct counts *counts, int code)
+{
+    struct checkpoint_req req = {
+        .next_page = next_page, .limit = limit, .counts = counts};
+
+    checkpoint_by(w, &w->ledger, &req, code);
+}
+
+static void service_end(struct world *w, bool success, bool interrupted,
+    const struct counts *counts, int code)
+{
+    struct page_error error = {.page = 3, .error = "a \"quoted\" \xff error"};
+    struct service_result result = {.service = "svc-a",
+        .success = success,
+        .counts = *counts,
+        .errors = &error,
+        .nerrors = success ? 0 : 1};
+    struct service_end_req req = {.token = w->service.token,
+        .result = &result,
+        .interrupted = interrupted};
+
+    op_init(&req.op, db_done);
+    ledger_service_end(&w->ledger, &req);
+    expect_op(w, &req.op, code);
+}
+
+static void run_end(
+    struct world *w, struct ledger *l, enum run_status status, int code)
+{
+    struct run_result result = {.status = status};
+    struct run_end_req req = {.run_id = w->run.run_id, .result = &result};
+
+    op_init(&req.op, db_done);
+    ledger_run_end(l, &req);
+    expect_op(w, &req.op, code);
+}
+
+static const struct counts some = {.received = 10, .stored = 7, .failed = 3};
+
+static void records_a_run_from_begin_to_end(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    assert_int_equal(w->service.first_page, 1);
+    assert_string_equal(w->service.since, "");
+    checkpoint(w, 2, 10, &some, 0);
+    service_end(w, true, false, &some, 0);
+    service_begin(w, &w->ledger, 1, 0);
+    service_end(w, false, false, &some, 0);
+    run_end(w, &w->ledger, RUN_PARTIAL, 0);
+    assert_string_equal(
+        ask(w, "SELECT concat_ws('|', kind, trigger, services, source,"
+               " page_limit, provider, model, dimensions, status, resumed,"
+               " finished_at IS NOT NULL, error) FROM batch_sync_runs"),
+        "batch|cli|{svc-a,svc-b}|request|10|builtin|m|3|partial|0|t");
+    assert_string_equal(
+        ask(w, "SELECT concat_ws('|', totals->>'received', totals->>'stored',"
+               " totals->>'failed', totals->>'replaced') FROM batch_sync_runs"),
+        "20|14|6|0");
+    assert_string_equal(
+        ask(w, "SELECT string_agg(concat_ws('|', service, status, next_page,"
+               " pages, counts->>'stored', errors), ' ' ORDER BY position)"
+               " FROM batch_sync_service_runs"),
+        "svc-a|success|2|1|7|[] "
+        "svc-b|partial|1|0|7|[{\"page\": 3, \"error\": \"a \\\"quoted\\\" "
+        "\xef\xbf\xbd error\"}]");
+}
+
+static void only_one_run_at_a_time(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    other_owner(w, &other, 30);
+    run_begin(w, &other, &test_params, ERR_ALREADY_RUNNING);
+    assert_non_null(strstr(w->run.op.err.msg, id));
+    assert_non_null(strstr(w->run.op.err.msg, w->ledger.owner));
+    assert_string_equal(
+        ask(w, "SELECT string_agg(status, ' ') FROM batch_sync_runs"),
+        "running");
+}
+
+/* Whoever comes first; all the others hear of it. */
+static void many_begin_at_once(void **state)
+{
+    enum { N = 6 };
+    struct world *w = *state;
+    struct ledger others[N];
+    struct run_begin_req reqs[N];
+    int begun = 0;
+
+    NEED_SERVER();
+    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    for (int i = 0; i < N; i++) {
+        other_owner(w, &others[i], 30);
+        reqs[i] = (struct run_begin_req){.params = &test_params};
+        op_init(&reqs[i].op, db_done);
+        ledger_run_begin(&others[i], &reqs[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        wait_op(w, &reqs[i].op);
+        begun += reqs[i].op.err.code == 0;
+        if (reqs[i].op.err.code != 0)
+            assert_int_equal(reqs[i].op.err.code, ERR_ALREADY_RUNNING);
+    }
+    assert_int_equal(begun, 1);
+    for (int i = 0; i < N; i++)
+        ledger_stop(&others[i]);
+    db_sleep(&w->db, 10);
+}
+
+static void heartbeats_keep_the_lease(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+
+    NEED_SERVER();
+    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    w->ledger.lease_s = 1;
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    db_sleep(&w->db, 2500);
+    assert_string_equal(
+        ask(w, "SELECT r.expires_at > now() AND s.expires_at > now()"
+               " FROM batch_sync_runs r JOIN batch_sync_service_runs s"
+               " ON s.run_id = r.id WHERE r.status = 'running'"),
+        "t");
+    other_owner(w, &other, 30);
+    run_begin(w, &other, &test_params, ERR_ALREADY_RUNNING);
+}
+
+static void a_lost_run_is_resumed_at_its_page(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    char id[ID_BYTES], token[ID_BYTES];
+    struct counts more = {.received = 5, .stored = 5};
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    memcpy(token, w->service.token, sizeof(token));
+    checkpoint(w, 4, 10, &some, 0);
+    lose_the_lease(w);
+    other_owner(w, &other, 30);
+    run_begin(w, &other, &test_params, 0);
+    assert_string_equal(w->run.run_id, id);
+    /* The former owner is out before the service is even begun. */
+    checkpoint(w, 5, 10, &some, ERR_FENCED);
+    service_begin(w, &other, 0, 0);
+    assert_string_not_equal(w->service.token, token);
+    assert_int_equal(w->service.first_page, 4);
+    checkpoint_by(w, &other,
+        &(struct checkpoint_req){.next_page = 5, .limit = 10, .counts = &more},
+        0);
+    assert_string_equal(
+        ask(w, "SELECT concat_ws('|', next_page, pages, counts->>'stored',"
+               " (SELECT resumed FROM batch_sync_runs))"
+               " FROM batch_sync_service_runs"),
+        "5|2|12|1");
+    ledger_stop(&other);
+    db_sleep(&w->db, 10);
+}
+
+static void another_page_size_starts_again(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    checkpoint(w, 7, 5, &some, 0);
+    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    assert_int_equal(w->service.first_page, 1);
+    assert_string_equal(
+        ask(w, "SELECT counts || jsonb_build_array(pages, page_limit)"
+               " FROM batch_sync_service_runs"),
+        "[{}, 0, 10]");
+}
+
+static void a_canceled_run_can_be_resumed(void **state)
+{
+    struct world *w = *state;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    checkpoint(w, 2, 10, &some, 0);
+    service_end(w, false, true, &some, 0);
+    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    assert_string_equal(
+        ask(w, "SELECT r.status || s.status FROM batch_sync_runs r"
+               " JOIN batch_sync_service_runs s ON s.run_id = r.id"),
+        "interruptedinterrupted");
+    run_begin(w, &w->ledger, &test_params, 0);
+    assert_string_equal(w->run.run_id, id);
+    service_begin(w, &w->ledger, 0, 0);
+    assert_int_equal(w->service.first_page, 2);
+}
+
+static void a_run_canceled_at_its_end_is_over(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    service_end(w, true, false, &some, 0);
+    service_begin(w, &w->ledger, 1, 0);
+    service_end(w, true, false, &some, 0);
+    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    assert_string_equal(
+        ask(w, "SELECT status FROM batch_sync_runs"), "canceled");
+}
+
+static void other_parameters_abandon_it(void **state)
+{
+    struct world *w = *state;
+    struct run_params params = test_params;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    lose_the_lease(w);
+    ledger_stop(&w->ledger);
+    params.model = "another";
+    run_begin(w, &w->ledger, &params, 0);
+    assert_string_not_equal(w->run.run_id, id);
+    assert_string_equal(
+        ask(w, "SELECT string_agg(status || (finished_at IS NULL), ' '"
+               " ORDER BY started_at) FROM batch_sync_runs"),
+        "abandonedfalse runningtrue");
+    checkpoint(w, 2, 10, &some, ERR_FENCED);
+    service_end(w, true, false, &some, ERR_FENCED);
+}
+
+/* A try whose answer was lost is not in the way of the next one. */
+static void begins_again_after_a_lost_answer(void **state)
+{
+    struct world *w = *state;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    run_begin(w, &w->ledger, &test_params, 0);
+    assert_string_equal(w->run.run_id, id);
+}
+
+static void a_former_owner_cannot_go_on(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+
+    NEED_SERVER();
+    lose_the_lease(w);
+    other_owner(w, &other, 30);
+    run_begin(w, &other, &test_params, 0);
+    service_begin(w, &w->ledger, 1, ERR_FENCED);
+    run_end(w, &w->ledger, RUN_SUCCESS, ERR_FENCED);
+    assert_string_equal(
+        ask(w, "SELECT status FROM batch_sync_runs"), "running");
+    ledger_stop(&other);
+    db_sleep(&w->db, 10);
+}
+
+/*
+ * A client that stopped in the middle of its chunk holds the service's row
+ * for ever: the takeover ends its connection.
+ */
+static void evicts_whoever_holds_on(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    struct pg_pool *pool;
+    struct pg_req hold = {.script =
+                              "BEGIN; SELECT 1 FROM batch_sync_service_runs"
+                              " FOR KEY SHARE; SELECT pg_sleep(100); COMMIT"};
+    struct err err;
+
+    NEED_SERVER();
+    assert_int_equal(
+        pg_pool_init(&pool, &w->db.loop, w->db.url, 1, 0, &err), 0);
+    op_init(&hold.op, db_done);
+    pg_send(pool, &hold);
+    db_sleep(&w->db, 500);
+    ledger_stop(&w->ledger); /* stopped as a whole */
+    lose_the_lease(w);
+    other_owner(w, &other, 30);
+    run_begin(w, &other, &test_params, 0);
+    expect_op(w, &hold.op, ERR_UNAVAILABLE);
+    pg_req_clear(&hold);
+    service_begin(w, &other, 0, 0);
+    ledger_stop(&other);
+    pg_pool_close(pool);
+    db_sleep(&w->db, 10);
+}
+
+static void since_is_the_start_of_the_last_success(void **state)
+{
+    struct world *w = *state;
+    struct run_params given = test_params;
+
+    NEED_SERVER();
+    db_exec(&w->db, "UPDATE batch_sync_service_runs"
+                    " SET started_at = '2026-01-02 03:10:00.5+00'");
+    service_end(w, true, false, &some, 0);
+    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
+    service_end(w, false, false, &some, 0);
+    service_begin(w, &w->ledger, 1, 0);
+    assert_string_equal(w->service.since, "");
+    run_end(w, &w->ledger, RUN_FAILED, 0);
+    /* A run that was told where to begin says nothing about before. */
+    given.since = "2026-06-01T00:00:00.000Z";
+    run_begin(w, &w->ledger, &given, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    service_end(w, true, false, &some, 0);
+    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
+}
+
+static struct dead_letter letter(const char *id, uint8_t digest)
+{
+    struct dead_letter d = {.content_id = str_of(id),
+        .reason = "why \xff",
+        .payload = STR("{\"a\":1}")};
+
+    memset(d.digest, digest, SHA256_BYTES);
+    return d;
+}
+
+/* Returns how many were known. */
+static uint64_t send_letters(
+    struct world *w, const struct dead_letter *letters, size_t n, int code)
+{
+    struct checkpoint_req req = {.next_page = 2,
+        .limit = 10,
+        .counts = &some,
+        .letters = letters,
+        .nletters = n};
+
+    checkpoint_by(w, &w->ledger, &req, code);
+    return req.known_letters;
+}
+
+static void dead_letters_are_known_the_second_time(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter letters[] = {
+        letter("x", 1), letter("", 2), letter("x", 1)};
+    struct dead_letter later[] = {letter("x", 1), letter("y", 3)};
+
+    NEED_SERVER();
+    assert_int_equal(send_letters(w, letters, 3, 0), 0);
+    assert_int_equal(send_letters(w, later, 2, 0), 1);
+    assert_string_equal(
+        ask(w, "SELECT string_agg(concat_ws('|', content_id, service, reason,"
+               " payload, model, times), ' ' ORDER BY digest)"
+               " FROM batch_sync_dead_letters"),
+        "x|backend-a|why \xef\xbf\xbd|{\"a\":1}|m|2 "
+        "backend-a|why \xef\xbf\xbd|{\"a\":1}|m|1 "
+        "y|backend-a|why \xef\xbf\xbd|{\"a\":1}|m|1");
+}
+
+static void a_fenced_checkpoint_writes_no_letters(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter d = letter("x", 1);
+
+    NEED_SERVER();
+    w->scope.token = "another";
+    send_letters(w, &d, 1, ERR_FENCED);
+    assert_string_equal(
+        ask(w, "SELECT count(*) FROM batch_sync_dead_letters"), "0");
+}
+
+static void payloads_are_cut(void **state)
+{
+    enum { N = 70000 };
+    static char text[N];
+    struct world *w = *state;
+    struct dead_letter d = letter("x", 1);
+
+    NEED_SERVER();
+    memset(text, 'a', N);
+    memcpy(text + 65535, "\xc3\xa9", 2); /* astride the border */
+    text[100] = '\0';
+    d.payload = (struct str){text, N};
+    send_letters(w, &d, 1, 0);
+    assert_string_equal(
+        ask(w, "SELECT octet_length(payload) FROM batch_sync_dead_letters"),
+        "65534");
+}
+
+static void storing_the_item_resolves_its_letters(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter letters[] = {letter("x", 1), letter("y", 2)};
+
+    NEED_SERVER();
+    send_letters(w, letters, 2, 0);
+    db_exec(&w->db,
+        "INSERT INTO vector_embeddings (id, tenant_id, microservice_id,"
+        " content_id, content_type, content_text, updated_at)"
+        " SELECT g, 't1', m.id, g, 'microservice_data', '',"
+        "  (now() AT TIME ZONE 'UTC') + CASE g WHEN 'x' THEN interval '1 s'"
+        "  ELSE interval '-1 s' END"
+        " FROM microservices m, unnest(ARRAY['x', 'y']) g");
+    service_end(w, true, false, &some, 0);
+    assert_string_equal(
+        ask(w, "SELECT string_agg(content_id, ' ')"
+               " FROM batch_sync_dead_letters WHERE resolved_at IS NOT NULL"),
+        "x");
+}
+
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(records_a_run_from_begin_to_end),
+        TEST(only_one_run_at_a_time),
+        TEST(many_begin_at_once),
+        TEST(heartbeats_keep_the_lease),
+        TEST(a_lost_run_is_resumed_at_its_page),
+        TEST(another_page_size_starts_again),
+        TEST(a_canceled_run_can_be_resumed),
+        TEST(a_run_canceled_at_its_end_is_over),
+        TEST(other_parameters_abandon_it),
+        TEST(begins_again_after_a_lost_answer),
+        TEST(a_former_owner_cannot_go_on),
+        TEST(evicts_whoever_holds_on),
+        TEST(since_is_the_start_of_the_last_success),
+        TEST(dead_letters_are_known_the_second_time),
+        TEST(a_fenced_checkpoint_writes_no_letters),
+        TEST(payloads_are_cut),
+        TEST(storing_the_item_resolves_its_letters),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
