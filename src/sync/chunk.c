@@ -49,11 +49,17 @@ void chunk_end(struct chunk *c)
     page_chunk_done(c->page, c);
 }
 
-/* *err may be c->err itself. */
+/*
+ * *err may be c->err itself. Items that were blamed, but not yet judged with
+ * the whole chunk, have no outcome and are no dead letters.
+ */
 void chunk_fail(struct chunk *c, const struct err *err)
 {
     if (c->err.code == 0)
         c->err = *err;
+    for (size_t i = 0; i < c->nmembers; i++)
+        if (c->members[i]->outcome == ITEM_OPEN)
+            c->members[i]->reason = NULL;
     chunk_end(c);
 }
 
