@@ -211,8 +211,7 @@ static void stores_empty_metadata(void **state)
 {
     struct world *w = *state;
     struct store_row row;
-    struct store_req req = {
-        .scope = &w->scope, .rows = &row, .nrows = 1, .dimensions = DIMENSIONS};
+    struct store_req req = {.rows = &row, .nrows = 1, .dimensions = DIMENSIONS};
 
     NEED_SERVER();
     req.scope = &w->scope;
@@ -229,8 +228,7 @@ static void cancels_a_write_that_waits(void **state)
 {
     struct world *w = *state;
     struct store_row row;
-    struct store_req req = {
-        .scope = &w->scope, .rows = &row, .nrows = 1, .dimensions = DIMENSIONS};
+    struct store_req req = {.rows = &row, .nrows = 1, .dimensions = DIMENSIONS};
     struct pg_req lock = {
         .script = "BEGIN; LOCK TABLE vector_embeddings IN EXCLUSIVE MODE;"
                   " SELECT pg_sleep(1); COMMIT"};

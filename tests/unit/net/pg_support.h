@@ -49,8 +49,10 @@ static inline const char *db_server(void)
 static inline void db_url(
     char out[DB_URL_BYTES], const char *url, const char *param)
 {
-    snprintf(out, DB_URL_BYTES, "%s%c%s", url,
+    int len = snprintf(out, DB_URL_BYTES, "%s%c%s", url,
         strchr(url, '?') == NULL ? '?' : '&', param);
+
+    assert_in_range(len, 1, DB_URL_BYTES - 1);
 }
 
 static inline void db_done(struct op *op)
