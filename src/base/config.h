@@ -67,12 +67,19 @@ struct config_database {
     bool migrate_on_start; /* MIGRATE_ON_START */
 };
 
+struct config_http {
+    char *host;        /* HOST */
+    int port;          /* PORT; 0: any free one */
+    char *admin_token; /* ADMIN_TOKEN; NULL: loopback clients only */
+};
+
 struct config {
     struct config_sync sync;
     struct config_schedule schedule;
     struct config_coordinator coordinator;
     struct config_embedding embedding;
     struct config_database database;
+    struct config_http http;
     int log_level; /* LOG_LEVEL, enum log_level */
 };
 

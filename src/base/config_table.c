@@ -143,12 +143,13 @@ static const struct config_key rows[] = {
         "create the tables in a database that has none of them", BOOL,
         TO(c.database.migrate_on_start)},
 
-    {"HOST", "0.0.0.0", "the address the HTTP side listens on", TEXT, RESERVED},
+    {"HOST", "0.0.0.0", "the address the HTTP side listens on", TEXT,
+        TO(c.http.host)},
     {"PORT", "3000", "the port the HTTP side listens on", RANGE(0, 65535),
-        RESERVED},
+        TO(c.http.port)},
     {"ADMIN_TOKEN", NULL,
         "the Bearer token for /admin/; without one only loopback may",
-        .kind = CONFIG_TOKEN, SECRET, RESERVED},
+        .kind = CONFIG_TOKEN, SECRET, TO(c.http.admin_token)},
     {"LOG_LEVEL", "info", "the least level that is logged",
         CHOICE("debug|info|warn|error"), TO(c.log_level)},
 };

@@ -1,5 +1,5 @@
 #include "cli/app.h"
-#include "cli/result_json.h"
+#include "adapters/result_json.h"
 #include <stdlib.h>
 
 enum { LIMIT = 10, LIMIT_MAX = 1000, COLUMNS_MAX = 40, TITLE_CHARS = 72 };

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "cli/app.h"
 #include "cli/report.h"
-#include "cli/result_json.h"
+#include "adapters/result_json.h"
 #include "sync/run.h"
 #include <signal.h>
 #include <stdlib.h>

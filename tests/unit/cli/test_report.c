@@ -1,5 +1,5 @@
 #include "cli/report.h"
-#include "cli/result_json.h"
+#include "adapters/result_json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "cli/result_json.h"
+#include "adapters/result_json.h"
 
 #include "base/text.h"
 #include <stdlib.h>
