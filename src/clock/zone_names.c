@@ -1,0 +1,213 @@
+#include "clock/zone_names.h"
+
+#include "base/str.h"
+#include "base/text.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Names are short; what is longer is none. A path is a directory and one. */
+enum { NAME_BYTES = 64, PATH_BYTES = 512, DEPTH_MAX = 3 };
+
+/* Where the zone library looks, too. */
+static const char *data_directory(void)
+{
+    const char *own = getenv("TZDIR");
+
+    return own != NULL && own[0] != '\0' ? own : "/usr/share/zoneinfo";
+}
+
+/* Path segments that begin with a letter: no "..", no "/etc", no offset. */
+static bool is_name(const char *name)
+{
+    static const char others[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-";
+    size_t len = 0;
+
+    for (;;) {
+        size_t segment;
+
+        if (!isalpha((unsigned char)name[len]))
+            return false;
+        segment = strspn(name + len, others);
+        len += segment;
+        if (len >= NAME_BYTES)
+            return false;
+        if (name[len] == '\0')
+            return true;
+        if (name[len++] != '/')
+            return false;
+    }
+}
+
+/*
+ * What lies beside the zones: two sets that repeat every zone ("right" counts
+ * leap seconds), and two that are other zones by way of a link.
+ */
+static bool is_no_zone(const char *name)
+{
+    static const char *const others[] = {
+        "posix", "right", "localtime", "posixrules"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        size_t len = strlen(others[i]);
+
+        if (strncmp(name, others[i], len) == 0 &&
+            (name[len] == '\0' || name[len] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* A regular file that begins as compiled zone data does. */
+static bool is_zone_file(const char *path)
+{
+    char magic[4];
+    struct stat st;
+    size_t n;
+    FILE *f;
+
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    n = fread(magic, 1, sizeof(magic), f);
+    fclose(f);
+    return n == sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
+}
+
+static bool has_data(const char *name)
+{
+    char path[PATH_BYTES];
+    int n = snprintf(path, sizeof(path), "%s/%s", data_directory(), name);
+
+    return n > 0 && (size_t)n < sizeof(path) && !is_no_zone(name) &&
+           is_zone_file(path);
+}
+
+struct walk {
+    void (*fn)(void *arg, const char *name);
+    void *arg;
+    size_t skip; /* bytes of a path before its zone's name */
+};
+
+static void visit(const struct walk *walk, const char *path, int depth);
+
+static void visit_directory(
+    const struct walk *walk, DIR *dir, const char *path, int depth)
+{
+    char below[PATH_BYTES];
+    const struct dirent *entry;
+
+    while ((entry = readdir(dir)) != NULL) {
+        int n = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+
+        if (n > 0 && (size_t)n < sizeof(below) && is_name(below + walk->skip) &&
+            !is_no_zone(below + walk->skip))
+            visit(walk, below, depth);
+    }
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as names are, DEPTH_MAX. */
+static void visit(const struct walk *walk, const char *path, int depth)
+{
+    DIR *dir = depth < DEPTH_MAX ? opendir(path) : NULL;
+
+    if (dir != NULL) {
+        visit_directory(walk, dir, path, depth + 1);
+        closedir(dir);
+    } else if (is_zone_file(path)) {
+        walk->fn(walk->arg, path + walk->skip);
+    }
+}
+
+int zone_names_each(void (*fn)(void *arg, const char *name), void *arg)
+{
+    const char *path = data_directory();
+    struct walk walk = {.fn = fn, .arg = arg, .skip = strlen(path) + 1};
+    DIR *dir = opendir(path);
+
+    if (dir == NULL)
+        return ERR_NOT_FOUND;
+    visit_directory(&walk, dir, path, 0);
+    closedir(dir);
+    return 0;
+}
+
+struct nearest {
+    char wanted[NAME_BYTES]; /* in lower case */
+    bool has_area;           /* "Europe/", so that whole names are compared */
+    size_t distance;
+    char found[NAME_BYTES]; /* "" while nothing is near */
+};
+
+static void to_lower(char *out, const char *name)
+{
+    size_t i;
+
+    for (i = 0; name[i] != '\0' && i + 1 < NAME_BYTES; i++)
+        out[i] = (char)tolower((unsigned char)name[i]);
+    out[i] = '\0';
+}
+
+/* The distance; of two as near the first in the alphabet is kept. */
+static void compare(void *arg, const char *name)
+{
+    struct nearest *nearest = arg;
+    char lower[NAME_BYTES];
+    const char *city;
+    size_t distance;
+
+    to_lower(lower, name);
+    distance = edit_distance(str_of(nearest->wanted), str_of(lower));
+    city = strrchr(lower, '/');
+    if (!nearest->has_area && city != NULL) {
+        size_t short_distance =
+            edit_distance(str_of(nearest->wanted), str_of(city + 1));
+
+        distance = short_distance < distance ? short_distance : distance;
+    }
+    if (distance > nearest->distance ||
+        (distance == nearest->distance && nearest->found[0] != '\0' &&
+            strcmp(name, nearest->found) >= 0))
+        return;
+    nearest->distance = distance;
+    snprintf(nearest->found, sizeof(nearest->found), "%s", name);
+}
+
+static int suggest(const char *name, struct err *err)
+{
+    struct nearest nearest = {.has_area = strchr(name, '/') != NULL};
+
+    to_lower(nearest.wanted, name);
+    nearest.distance = strlen(name) / 3 + 1;
+    if (zone_names_each(compare, &nearest) < 0)
+        return err_set(err, ERR_NOT_FOUND,
+            "unknown time zone \"%s\": there is no zone data in %s, install "
+            "the system's package of it (tzdata)",
+            name, data_directory());
+    if (nearest.found[0] == '\0')
+        return err_set(err, ERR_NOT_FOUND,
+            "unknown time zone \"%s\"; allowed are IANA names such as "
+            "Europe/Berlin or UTC",
+            name);
+    return err_set(err, ERR_NOT_FOUND,
+        "unknown time zone \"%s\"; did you mean %s?", name, nearest.found);
+}
+
+int zone_name_check(const char *name, struct err *err)
+{
+    /* The one zone that needs no data. */
+    if (strcmp(name, "UTC") == 0)
+        return 0;
+    if (!is_name(name))
+        return err_set(err, ERR_INVALID,
+            "\"%.*s\" is no time zone; allowed are IANA names such as "
+            "Europe/Berlin or UTC",
+            NAME_BYTES, name);
+    return has_data(name) ? 0 : suggest(name, err);
+}
