@@ -6,6 +6,7 @@
 --     CREATE ROLE batchsync_app LOGIN PASSWORD '...';
 --
 -- For an extension outside of public: GRANT USAGE ON SCHEMA ... as well.
+-- Only the owner of vector_embeddings may build its vector index.
 
 -- GRANT SELECT, INSERT, UPDATE
 --     ON tenants, microservices
@@ -14,6 +15,7 @@
 --     ON vector_embeddings, knowledge_graph_nodes, knowledge_graph_edges
 --     TO batchsync_app;
 -- GRANT SELECT, INSERT, UPDATE, DELETE
---     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters
+--     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters,
+--        batch_sync_link_queue
 --     TO batchsync_app;
 -- GRANT SELECT ON batch_sync_migrations TO batchsync_app;

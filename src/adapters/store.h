@@ -17,6 +17,8 @@ struct store {
     unsigned vector_oid, vector_array_oid;
     char vector_schema[128]; /* quoted */
     bool iterative_scan;     /* pgvector 0.8 or newer */
+    bool queues_links;       /* stored items go on the link queue; the owner's
+                                to set, false after store_init() */
 };
 
 void store_init(struct store *s, struct pg_pool *pool, struct loop *loop);
@@ -32,9 +34,9 @@ int store_lookup(struct store *s, struct lookup_req *req);
 
 /*
  * One statement, one transaction: fence, rows, rows that keep their vector,
- * stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the database
- * refused a value, nothing was written. ERR_DATABASE when a row that was to
- * keep its vector is no longer there; the others were written.
+ * the link queue, stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the
+ * database refused a value, nothing was written. ERR_DATABASE when a row that
+ * was to keep its vector is no longer there; the others were written.
  */
 int store_write(struct store *s, struct store_req *req);
 

@@ -5,6 +5,7 @@
  *   fence  holds the service's row by its token until the commit, so that a
  *          new owner waits for this chunk, and this chunk for nobody
  *   rows   new and changed texts with their vectors
+ *   links  the items of these rows wait to be linked again
  *   meta   rows whose text did not change
  *   trims  pieces that a shorter text no longer has
  *
@@ -191,6 +192,24 @@ static void sql_rows(struct buf *sql, int n)
         n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
 }
 
+/*
+ * An item each, by the first piece, from the parameters of the rows. One that
+ * waits already is touched all the same: its row stays locked until this
+ * chunk has committed, so that no linker takes it off for the old vector.
+ */
+static void sql_links(struct buf *sql, int n)
+{
+    buf_printf(sql,
+        ", links AS (INSERT INTO batch_sync_link_queue AS q (tenant_id,"
+        " microservice_id, content_id)"
+        " SELECT $2, $3, r.content_id"
+        " FROM fence, unnest($%d, $%d) AS r (content_id, chunk_index)"
+        " WHERE r.chunk_index = 0"
+        " ON CONFLICT (tenant_id, microservice_id, content_id) DO UPDATE SET"
+        " queued_at = excluded.queued_at)",
+        n, n + 1);
+}
+
 static void sql_meta(struct buf *sql, int n)
 {
     buf_printf(sql,
@@ -230,6 +249,8 @@ static int write_build(struct call *c, struct buf *sql)
                   " batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)");
     if (rows.n > 0) {
         sql_rows(sql, *n + 1);
+        if (store_work(c)->store->queues_links)
+            sql_links(sql, *n + 1);
         if (add_ids(c, &rows) < 0 ||
             add_meta(c, &rows, req->stored_at_ms) < 0 ||
             add_vectors(c, &rows, req->dimensions) < 0)

@@ -73,12 +73,17 @@ struct config_http {
     char *admin_token; /* ADMIN_TOKEN; NULL: loopback clients only */
 };
 
+struct config_graph {
+    bool enabled; /* KG_ENABLED */
+};
+
 struct config {
     struct config_sync sync;
     struct config_schedule schedule;
     struct config_coordinator coordinator;
     struct config_embedding embedding;
     struct config_database database;
+    struct config_graph graph;
     struct config_http http;
     int log_level; /* LOG_LEVEL, enum log_level */
 };
@@ -131,12 +136,12 @@ struct config_key {
     const char *fallback; /* the default as text; NULL: none */
     const char *help;     /* one line, no full stop */
     enum config_kind kind;
-    const char *choices;  /* CONFIG_CHOICE: "one|other" */
-    int least, most;      /* CONFIG_INT */
-    bool secret;          /* masked in messages; also read from NAME_FILE */
-    bool file;            /* also read from NAME_FILE */
-    bool reserved;        /* a known name that is checked, without effect */
-    size_t member;        /* config.c's own: where the value goes */
+    const char *choices; /* CONFIG_CHOICE: "one|other" */
+    int least, most;     /* CONFIG_INT */
+    bool secret;         /* masked in messages; also read from NAME_FILE */
+    bool file;           /* also read from NAME_FILE */
+    bool reserved;       /* a known name that is checked, without effect */
+    size_t member;       /* config.c's own: where the value goes */
 };
 
 /* All variables, *n of them, in the order documentation has them. */

@@ -134,7 +134,7 @@ static const struct config_key rows[] = {
     {"EMBEDDING_TIMEOUT", "60", "seconds one request for embeddings may take",
         RANGE(1, 3600), TO(c.embedding.timeout_s)},
     {"KG_ENABLED", "true", "link stored items to the ones nearest to them",
-        BOOL, RESERVED},
+        BOOL, TO(c.graph.enabled)},
 
     {"DATABASE_URL", NULL,
         "the PostgreSQL database: a URL or a keyword=value string",
