@@ -59,6 +59,8 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
         set_broken(slot, &slot->err);
         return;
     }
+    if (pg_detail_is_row(state))
+        detail = NULL;
     memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
     err_set(&slot->err, pg_error_code(state), "%s%s%s%s%s [SQLSTATE %s]",
         primary == NULL ? "error" : primary, detail == NULL ? "" : ": ",
@@ -99,18 +101,18 @@ int pg_parse_url(const char *url, struct pg_params *p, struct err *err)
 {
     char *message = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &message);
+    bool ok = options != NULL;
 
-    if (options == NULL) {
-        err_set(err, ERR_CONFIG, "DATABASE_URL: %s",
-            message == NULL ? "out of memory" : message);
-        PQfreemem(message);
-        return ERR_CONFIG;
-    }
-    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
-        if (o->val != NULL)
+    for (PQconninfoOption *o = options; ok && o->keyword != NULL; o++)
+        if (o->val != NULL) {
             pg_params_add(p, o->keyword, o->val);
+            ok = pg_param_ok(o->keyword, o->val);
+        }
+    if (!ok)
+        pg_url_error(message, err);
     PQconninfoFree(options);
-    return 0;
+    PQfreemem(message);
+    return ok ? 0 : ERR_CONFIG;
 }
 
 static PGconn *start_connect(const struct pg_pool *pool, const char *addresses)

@@ -94,6 +94,28 @@ int pg_clean_url(const char *url, char **out, struct err *err)
     return 0;
 }
 
+bool pg_param_ok(const char *key, const char *value)
+{
+    return strcmp(key, "port") != 0 ||
+           strspn(value, "0123456789,") == strlen(value);
+}
+
+int pg_url_error(const char *message, struct err *err)
+{
+    if (message != NULL && strstr(message, "URI query parameter") != NULL)
+        return err_set(err, ERR_CONFIG, "DATABASE_URL: %.*s",
+            (int)strcspn(message, "\n"), message);
+    return err_set(err, ERR_CONFIG,
+        "DATABASE_URL is no connection URL (postgresql://user:password@host:"
+        "port/database) that can be read; in user and password, the "
+        "characters @ : / ? # [ ] %% have to be written as %%40 and so on");
+}
+
+bool pg_detail_is_row(const char *sqlstate)
+{
+    return strcmp(sqlstate, "23502") == 0 || strcmp(sqlstate, "23514") == 0;
+}
+
 int pg_error_code(const char *sqlstate)
 {
     static const struct {

@@ -124,8 +124,17 @@ void pg_slot_drop(struct pg_slot *slot, const struct err *err);
 /* The url without what only other clients know; ERR_CONFIG. *out: free(). */
 int pg_clean_url(const char *url, char **out, struct err *err);
 
+/* Can the value be meant? A wrong one may be a part of the password. */
+bool pg_param_ok(const char *key, const char *value);
+
+/* ERR_CONFIG; libpq's message (may be NULL) only where it shows no secret. */
+int pg_url_error(const char *message, struct err *err);
+
 /* What to do about a SQLSTATE. */
 int pg_error_code(const char *sqlstate);
+
+/* Does the error's detail show the row, which no log may? */
+bool pg_detail_is_row(const char *sqlstate);
 
 /* Copies libpq's text as one line. */
 void pg_copy_line(char out[ERR_MSG_BYTES], const char *text);

@@ -31,6 +31,8 @@ static int read_url(const char *url, struct pg_params *p, struct err *err)
         return rc;
     *p = (struct pg_params){.n = 0};
     rc = pg_parse_url(clean, p, err);
+    if (rc < 0)
+        pg_params_free(p);
     free(clean);
     return rc;
 }

@@ -212,14 +212,15 @@ static inline void proxy_stop(struct proxy *p)
 static inline void proxy_open(
     struct proxy *p, struct db *db, char url[DB_URL_BYTES])
 {
-    char param[64];
+    char param[96];
 
     *p = (struct proxy){.db = db};
     snprintf(p->target, sizeof(p->target), "%s",
         db_text(db, "SELECT coalesce(host(inet_server_addr()), '127.0.0.1')"));
     p->target_port = atoi(db_text(db, "SHOW port"));
     proxy_start(p);
-    snprintf(param, sizeof(param), "hostaddr=127.0.0.1&port=%d", p->port);
+    snprintf(param, sizeof(param), "sslmode=disable&hostaddr=127.0.0.1&port=%d",
+        p->port);
     db_url(url, db->url, param);
 }
 

@@ -248,6 +248,21 @@ static void says_detail_and_sqlstate(void **state)
     pg_req_clear(&req);
 }
 
+/* The server's detail is the whole row: no text of a record in a message. */
+static void shows_no_row(void **state)
+{
+    struct pg_stmt stmt = {.sql = "INSERT INTO v VALUES ('secret', NULL)"};
+    struct pg_req req;
+
+    NEED_SERVER();
+    db_exec(&db, "CREATE TABLE v (t text, n int NOT NULL)");
+    submit(db.pool, &req, &stmt, 1);
+    db_wait(&db, &req.op);
+    assert_int_equal(req.op.err.code, ERR_DATA);
+    assert_null(strstr(req.op.err.msg, "secret"));
+    pg_req_clear(&req);
+}
+
 static void ends_a_statement_that_takes_too_long(void **state)
 {
     struct pg_req req = {.stmts = &sleep_10, .nstmts = 1, .timeout_ms = 100};
@@ -540,15 +555,20 @@ static void refuses_urls_it_cannot_follow(void **state)
         "postgres://h/d?unknown=1",
         "mysql://h/d",
         "host",
+        "postgres://u:secret/pass@h/d",
+        "postgres://u:secret@h:port/d",
+        "postgres://u:%secret@h/d",
     };
     struct pg_pool *pool;
     struct loop loop;
     struct err err;
 
     assert_int_equal(loop_init(&loop, &err), 0);
-    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         assert_int_equal(
             pg_pool_init(&pool, &loop, urls[i], 1, 0, &err), ERR_CONFIG);
+        assert_null(strstr(err.msg, "secret"));
+    }
     assert_int_equal(loop_close(&loop, &err), 0);
 }
 
@@ -567,6 +587,7 @@ int main(void)
         TEST(refuses_copy),
         TEST(maps_sql_errors),
         TEST(says_detail_and_sqlstate),
+        TEST(shows_no_row),
         TEST(ends_a_statement_that_takes_too_long),
         TEST(a_killed_connection_ends_its_unit),
         TEST(an_idle_death_is_nobodys_failure),
