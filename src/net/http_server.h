@@ -57,6 +57,7 @@ struct http_exchange {
 
     /* The handler's own. */
     void *user;
+    const char *label; /* the route, for `answered`; borrowed */
     /*
      * May be set while the exchange is open, NULL: not interested. Comes at
      * most once, on the loop, never from inside a function of this header:
@@ -80,6 +81,10 @@ struct http_server_options {
     int port;         /* 0: any free one, see http_server_port() */
     http_handler handler;
     void *arg; /* borrowed until the server is closed */
+    /* An exchange has ended with that status (a stream: its own), so long
+     * after it was handed over; for metrics. NULL: not interested. */
+    void (*answered)(void *arg, const struct http_exchange *x, int status,
+        uint64_t duration_ms);
 
     size_t max_connections;  /* 256; further ones are answered 503 */
     size_t max_url_bytes;    /* 4 KiB, else 414 */

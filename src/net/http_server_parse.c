@@ -1,0 +1,420 @@
+/*
+ * One HTTP request, over llhttp.
+ *
+ * Happy path: llhttp calls back with runs of bytes. The target and the headers
+ * are put into one block of the size that the limits allow, so that nothing
+ * moves any more; the body grows in a capped buffer. With the last header
+ * line settle() judges the whole: version, framing, target, expectations. With
+ * the last byte llhttp pauses, and what follows stays with the caller.
+ *
+ * Failures: whoever notices one calls refuse(), which stops llhttp; llhttp's
+ * own objections become 400 with its reason. Bytes that no limit counts
+ * (blanks, chunk extensions) are counted as they came over the wire.
+ */
+#include "net/http_server_parse.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+    LINE_BYTES = 4,        /* ": " and CR LF of a header line */
+    SLACK_BYTES = 1024,    /* method, version and blanks of a header */
+    LENGTH_DIGITS = 18,    /* most of a Content-Length */
+    WIRE_BYTES_A_BYTE = 8, /* of a body in chunks of one byte: "1", CR LF.. */
+};
+
+struct http_parse {
+    llhttp_t llhttp;
+    const struct http_limits *limits; /* borrowed */
+    struct http_parse_info info;
+    struct str target, path, query; /* in text */
+    struct buf body;                /* owned */
+    size_t header_bytes;            /* taken of the limit */
+    size_t wire_bytes;              /* of the header, then of the body */
+    bool in_name, settled, done, expects_continue;
+    char *text; /* target, names and values; behind the fields */
+    size_t text_bytes;
+    size_t nfields;
+    struct http_field fields[]; /* limits->headers of them */
+};
+
+static int refuse(struct http_parse *p, int status, const char *message)
+{
+    if (p->info.status == 0) {
+        p->info.status = status;
+        p->info.message = message;
+    }
+    return -1;
+}
+
+/* The target and the header lines. */
+
+static int on_url(llhttp_t *l, const char *at, size_t len)
+{
+    struct http_parse *p = l->data;
+
+    if (len > p->limits->url_bytes - p->target.len)
+        return refuse(p, 414, "the URL is too long");
+    memcpy(p->text + p->text_bytes, at, len);
+    p->text_bytes += len;
+    p->target = (struct str){p->text, p->target.len + len};
+    return 0;
+}
+
+static int take_header_bytes(struct http_parse *p, size_t len)
+{
+    if (len > p->limits->header_bytes - p->header_bytes)
+        return refuse(p, 431, "the headers are too long");
+    p->header_bytes += len;
+    return 0;
+}
+
+static int append(
+    struct http_parse *p, struct str *to, const char *at, size_t len)
+{
+    if (take_header_bytes(p, len) < 0)
+        return -1;
+    memcpy(p->text + p->text_bytes, at, len);
+    p->text_bytes += len;
+    to->len += len;
+    return 0;
+}
+
+static int begin_field(struct http_parse *p)
+{
+    struct str none = {p->text + p->text_bytes, 0};
+
+    if (take_header_bytes(p, LINE_BYTES) < 0)
+        return -1;
+    if (p->nfields == p->limits->headers)
+        return refuse(p, 431, "there are too many headers");
+    p->fields[p->nfields++] = (struct http_field){none, none};
+    return 0;
+}
+
+/* Trailers, which come behind a body in chunks, are counted and dropped. */
+static int on_name(llhttp_t *l, const char *at, size_t len)
+{
+    struct http_parse *p = l->data;
+
+    if (p->settled)
+        return take_header_bytes(p, len + LINE_BYTES);
+    if (!p->in_name && begin_field(p) < 0)
+        return -1;
+    p->in_name = true;
+    return append(p, &p->fields[p->nfields - 1].name, at, len);
+}
+
+static int on_name_end(llhttp_t *l)
+{
+    struct http_parse *p = l->data;
+
+    p->in_name = false;
+    if (!p->settled)
+        p->fields[p->nfields - 1].value.p = p->text + p->text_bytes;
+    return 0;
+}
+
+static int on_value(llhttp_t *l, const char *at, size_t len)
+{
+    struct http_parse *p = l->data;
+
+    if (p->settled)
+        return take_header_bytes(p, len);
+    return append(p, &p->fields[p->nfields - 1].value, at, len);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int on_value_end(llhttp_t *l)
+{
+    struct http_parse *p = l->data;
+    struct str *v;
+
+    if (p->settled)
+        return 0;
+    v = &p->fields[p->nfields - 1].value;
+    while (v->len > 0 && is_blank(v->p[v->len - 1]))
+        v->len--;
+    while (v->len > 0 && is_blank(v->p[0])) {
+        v->p++;
+        v->len--;
+    }
+    return 0;
+}
+
+/* The header as a whole. */
+
+static bool is(struct str s, const char *text)
+{
+    return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
+}
+
+/* The first field of that name; *n: how many there are. */
+static struct str find(const struct http_parse *p, const char *name, int *n)
+{
+    struct str found = {NULL, 0};
+
+    *n = 0;
+    for (size_t i = 0; i < p->nfields; i++)
+        if (is(p->fields[i].name, name) && (*n)++ == 0)
+            found = p->fields[i].value;
+    return found;
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.len > 0 && s.len <= LENGTH_DIGITS;
+}
+
+static int settle_framing(struct http_parse *p)
+{
+    int lengths, codings;
+    struct str length = find(p, "content-length", &lengths);
+    struct str coding = find(p, "transfer-encoding", &codings);
+
+    if (lengths + codings > 1)
+        return refuse(p, 400, "the body is framed in more than one way");
+    if (codings > 0 && (p->info.http10 || !is(coding, "chunked")))
+        return refuse(p, 400, "the transfer coding is not \"chunked\"");
+    if (lengths > 0 && !is_number(length))
+        return refuse(p, 400, "Content-Length is no number");
+    if (lengths > 0 && p->llhttp.content_length > p->limits->body_bytes)
+        return refuse(p, 413, "the body is too long");
+    return 0;
+}
+
+static int settle_expectation(struct http_parse *p)
+{
+    int n;
+    struct str expect = find(p, "expect", &n);
+
+    if (n == 0 || p->info.http10)
+        return 0;
+    if (n > 1 || !is(expect, "100-continue"))
+        return refuse(p, 417, "only \"Expect: 100-continue\" is known");
+    p->expects_continue = true;
+    return 0;
+}
+
+/* The target without "http://host". */
+static struct str without_authority(struct str target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(schemes[i]);
+
+        if (target.len <= n || strncasecmp(target.p, schemes[i], n) != 0)
+            continue;
+        while (n < target.len && target.p[n] != '/' && target.p[n] != '?')
+            n++;
+        return (struct str){target.p + n, target.len - n};
+    }
+    return target;
+}
+
+static struct str cut_query(struct str target, struct str *query)
+{
+    const char *mark = target.len > 0 ? memchr(target.p, '?', target.len) : 0;
+
+    if (mark == NULL)
+        return target;
+    *query = (struct str){mark + 1, target.len - (size_t)(mark + 1 - target.p)};
+    return (struct str){target.p, (size_t)(mark - target.p)};
+}
+
+static int settle_target(struct http_parse *p)
+{
+    struct str rest = without_authority(p->target);
+    bool absolute = rest.p != p->target.p;
+
+    if (p->llhttp.method == HTTP_CONNECT)
+        return refuse(p, 400, "this is no proxy");
+    if (memchr(p->target.p, '#', p->target.len) != NULL)
+        return refuse(p, 400, "the URL has a fragment");
+    p->path = cut_query(rest, &p->query);
+    if (absolute && p->path.len == 0)
+        p->path = STR("/");
+    if (p->path.len > 0 && p->path.p[0] == '/')
+        return 0;
+    if (p->llhttp.method == HTTP_OPTIONS && str_eq(p->target, STR("*")))
+        return 0;
+    return refuse(p, 400, "the URL is no path");
+}
+
+static int settle(struct http_parse *p)
+{
+    int hosts;
+
+    p->info.head = p->llhttp.method == HTTP_HEAD;
+    if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
+        return refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    p->info.http10 = p->llhttp.http_minor == 0;
+    find(p, "host", &hosts);
+    if (hosts > 1 || (hosts == 0 && !p->info.http10))
+        return refuse(p, 400, "there must be one Host");
+    if (settle_target(p) < 0 || settle_framing(p) < 0)
+        return -1;
+    return settle_expectation(p);
+}
+
+/* An upgrade is not followed: the request is answered as HTTP/1.1. */
+static int on_headers(llhttp_t *l)
+{
+    struct http_parse *p = l->data;
+
+    l->upgrade = 0;
+    p->settled = true;
+    p->wire_bytes = 0;
+    return settle(p);
+}
+
+/* The body. */
+
+static int on_chunk(llhttp_t *l)
+{
+    struct http_parse *p = l->data;
+
+    if (l->content_length > p->limits->body_bytes - p->body.len)
+        return refuse(p, 413, "the body is too long");
+    return 0;
+}
+
+static int on_body(llhttp_t *l, const char *at, size_t len)
+{
+    struct http_parse *p = l->data;
+
+    p->expects_continue = false;
+    buf_add(&p->body, at, len);
+    if (p->body.error == 0)
+        return 0;
+    return p->body.error == ERR_TOO_LARGE
+               ? refuse(p, 413, "the body is too long")
+               : refuse(p, 503, "out of memory");
+}
+
+static int on_end(llhttp_t *l)
+{
+    struct http_parse *p = l->data;
+
+    p->info.keep_alive = llhttp_should_keep_alive(l) != 0;
+    p->expects_continue = false;
+    p->done = true;
+    return HPE_PAUSED;
+}
+
+/* Outside. */
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_header_field = on_name,
+    .on_header_field_complete = on_name_end,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_value_end,
+    .on_headers_complete = on_headers,
+    .on_chunk_header = on_chunk,
+    .on_body = on_body,
+    .on_message_complete = on_end,
+};
+
+struct http_parse *http_parse_new(const struct http_limits *limits)
+{
+    size_t fixed =
+        sizeof(struct http_parse) + limits->headers * sizeof(struct http_field);
+    struct http_parse *p =
+        malloc(fixed + limits->url_bytes + limits->header_bytes);
+
+    if (p == NULL)
+        abort();
+    *p = (struct http_parse){.limits = limits, .text = (char *)p + fixed};
+    buf_init(&p->body, limits->body_bytes);
+    llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
+    p->llhttp.data = p;
+    return p;
+}
+
+void http_parse_free(struct http_parse *p)
+{
+    buf_free(&p->body);
+    free(p);
+}
+
+/* What came over the wire but counts nowhere has its bound, too. */
+static int check_wire(struct http_parse *p, size_t len)
+{
+    const struct http_limits *m = p->limits;
+    size_t header = m->url_bytes + m->header_bytes + SLACK_BYTES;
+
+    p->wire_bytes += len;
+    if (!p->settled && p->wire_bytes > header)
+        return refuse(p, 431, "the headers are too long");
+    if (p->settled &&
+        p->wire_bytes > m->body_bytes * WIRE_BYTES_A_BYTE + header)
+        return refuse(p, 413, "the body is too long");
+    return 0;
+}
+
+static enum http_parse_result bad(struct http_parse *p, llhttp_errno_t code)
+{
+    bool version = code == HPE_INVALID_VERSION || code == HPE_PAUSED_H2_UPGRADE;
+    const char *reason = llhttp_get_error_reason(&p->llhttp);
+
+    refuse(p, version ? 505 : 400,
+        reason != NULL && *reason != '\0' ? reason : "malformed");
+    return HTTP_PARSE_BAD;
+}
+
+enum http_parse_result http_parse_feed(
+    struct http_parse *p, struct str in, size_t *used)
+{
+    llhttp_errno_t code = llhttp_execute(&p->llhttp, in.p, in.len);
+
+    *used = in.len;
+    if (p->done && code == HPE_PAUSED) {
+        *used = (size_t)(llhttp_get_error_pos(&p->llhttp) - in.p);
+        return HTTP_PARSE_DONE;
+    }
+    if (code == HPE_OK && check_wire(p, in.len) == 0)
+        return HTTP_PARSE_MORE;
+    return bad(p, code);
+}
+
+const struct http_parse_info *http_parse_info(const struct http_parse *p)
+{
+    return &p->info;
+}
+
+bool http_parse_continue(struct http_parse *p)
+{
+    bool expects = p->expects_continue;
+
+    p->expects_continue = false;
+    return expects;
+}
+
+size_t http_parse_body_bytes(const struct http_parse *p)
+{
+    return p->body.size;
+}
+
+void http_parse_view(const struct http_parse *p, struct http_exchange *x)
+{
+    if (!p->done) {
+        x->path = cut_query(p->target, &x->query);
+        return;
+    }
+    x->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
+    x->path = p->path;
+    x->query = p->query;
+    x->body = p->body.data == NULL ? STR("") : buf_view(&p->body);
+    x->headers = p->fields;
+    x->nheaders = p->nfields;
+}

@@ -1,0 +1,57 @@
+/*
+ * One HTTP request from its first byte to its last, over llhttp. Knows no
+ * socket: bytes go in, a request or a refusal comes out.
+ *
+ * What has two readings is refused, so that nobody before us can have read it
+ * otherwise: more than one length, a length with a transfer coding, any coding
+ * but "chunked", a coding in HTTP/1.0, not one Host, lines ended or folded in
+ * other ways than CR LF.
+ */
+#ifndef NET_HTTP_SERVER_PARSE_H
+#define NET_HTTP_SERVER_PARSE_H
+
+#include "net/http_server.h"
+
+struct http_parse;
+
+struct http_limits {
+    size_t url_bytes, header_bytes, headers, body_bytes; /* all > 0 */
+};
+
+enum http_parse_result {
+    HTTP_PARSE_MORE, /* all was taken; the request goes on */
+    HTTP_PARSE_DONE, /* complete; what was not taken is the next one's */
+    HTTP_PARSE_BAD   /* to be refused: status and message say how */
+};
+
+struct http_parse_info {
+    int status;          /* of HTTP_PARSE_BAD: 400, 413, ... */
+    const char *message; /* static; what is wrong */
+    bool http10;         /* HTTP/1.0 */
+    bool head;           /* HEAD: no body in the answer */
+    bool keep_alive;     /* of a complete request: the client wants more */
+};
+
+/* `limits` is borrowed. Never NULL. */
+struct http_parse *http_parse_new(const struct http_limits *limits);
+void http_parse_free(struct http_parse *p);
+
+/* Takes *used bytes of `in`; to be called until it is no more MORE. */
+enum http_parse_result http_parse_feed(
+    struct http_parse *p, struct str in, size_t *used);
+
+const struct http_parse_info *http_parse_info(const struct http_parse *p);
+
+/* True, once, when the client waits for "100 Continue" before its body. */
+bool http_parse_continue(struct http_parse *p);
+
+/* Memory that the body takes so far. */
+size_t http_parse_body_bytes(const struct http_parse *p);
+
+/*
+ * Fills in method, path, query, body and headers, which borrow from `p`; of
+ * an incomplete request the path alone, as far as it is known.
+ */
+void http_parse_view(const struct http_parse *p, struct http_exchange *x);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * What a connection of the server reads.
+ *
+ * Happy path: bytes go to the parser of the exchange that is being read
+ * (READING). When that is complete the handler gets it (BUSY). What the client
+ * sends before the answer has been written is kept, up to a bound from which
+ * on nothing is read; then the next request is taken from there. Nothing but
+ * the arrival of bytes and the end of a write calls the handler.
+ *
+ * Failures: what cannot become a request is refused with an answer of ours
+ * that is the last one. When the client closes its side, an open exchange
+ * hears on_gone; complete requests are answered all the same.
+ *
+ * On close: nothing is read any more.
+ */
+#include "net/http_server_impl.h"
+
+#include <stdlib.h>
+
+/* The first request's time began with the connection. */
+static void begin_request(struct http_conn *c)
+{
+    uint64_t deadline_ms = c->deadline_ms;
+
+    c->x = http_server_must(calloc(1, sizeof(*c->x)));
+    c->x->parse = http_parse_new(&c->server->limits);
+    http_conn_set(c, CONN_READING);
+    if (c->fresh)
+        c->deadline_ms = deadline_ms;
+    else
+        http_conn_due_in(c, c->server->options.request_ms);
+}
+
+static void hand_over(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
+    c->fresh = false;
+    c->x->conn = c;
+    c->x->peer_is_loopback = c->peer_is_loopback;
+    http_parse_view(c->x->parse, c->x);
+    http_conn_set(c, CONN_BUSY);
+    s->stats.requests++;
+    s->options.handler(s->options.arg, c->x);
+}
+
+/* Reading. */
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+/* One buffer for all: it is used up before the next read. */
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct http_conn *c = container_of(handle, struct http_conn, tcp);
+
+    *buf = uv_buf_init(c->server->read_buf, READ_BYTES);
+}
+
+void http_conn_read(struct http_conn *c)
+{
+    if (c->reading || c->eof || c->state == CONN_CLOSED)
+        return;
+    c->reading = true;
+    if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
+        http_conn_close(c);
+}
+
+static void read_stop(struct http_conn *c)
+{
+    c->reading = false;
+    uv_read_stop((uv_stream_t *)&c->tcp);
+}
+
+size_t http_conn_ahead(const struct http_conn *c)
+{
+    return c->ahead.len - c->ahead_at;
+}
+
+static void keep_ahead(struct http_conn *c, struct str in)
+{
+    buf_str(&c->ahead, in);
+    if (c->ahead.error != 0)
+        http_conn_close(c);
+    else if (http_conn_ahead(c) >= AHEAD_BYTES)
+        read_stop(c);
+}
+
+static void took_ahead(struct http_conn *c, size_t n)
+{
+    c->ahead_at += n;
+    if (c->ahead_at < c->ahead.len)
+        return;
+    c->ahead_at = 0;
+    if (c->ahead.size > KEPT_BYTES)
+        buf_free(&c->ahead);
+    else
+        buf_reset(&c->ahead);
+}
+
+static enum http_parse_result feed(
+    struct http_conn *c, struct str in, size_t *used)
+{
+    if (c->state == CONN_IDLE)
+        begin_request(c);
+    return http_parse_feed(c->x->parse, in, used);
+}
+
+static void reading_on(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
+    http_conn_hold(c, http_parse_body_bytes(c->x->parse));
+    if (s->held_bytes > s->limits.body_bytes * HELD_BODIES)
+        http_conn_refuse(c, 503, "too much is being sent at once");
+    else if (c->eof)
+        http_conn_refuse(c, 400, "the request is incomplete");
+    else if (http_parse_continue(c->x->parse))
+        http_conn_continue(c);
+}
+
+static void act(struct http_conn *c, enum http_parse_result result)
+{
+    const struct http_parse_info *info = http_parse_info(c->x->parse);
+
+    switch (result) {
+    case HTTP_PARSE_MORE:
+        reading_on(c);
+        break;
+    case HTTP_PARSE_DONE:
+        http_conn_hold(c, http_parse_body_bytes(c->x->parse));
+        hand_over(c);
+        break;
+    case HTTP_PARSE_BAD:
+        http_conn_refuse(c, info->status, info->message);
+        break;
+    }
+}
+
+static void on_input(struct http_conn *c, struct str in)
+{
+    enum http_parse_result result;
+    size_t used;
+
+    if (c->state == CONN_LINGERING || c->state == CONN_CLOSED)
+        return;
+    if (c->state != CONN_IDLE && c->state != CONN_READING) {
+        keep_ahead(c, in);
+        return;
+    }
+    result = feed(c, in, &used);
+    if (used < in.len)
+        keep_ahead(c, (struct str){in.p + used, in.len - used});
+    if (c->state == CONN_READING)
+        act(c, result);
+}
+
+void http_conn_resume(struct http_conn *c)
+{
+    struct str in = {c->ahead.data + c->ahead_at, http_conn_ahead(c)};
+    size_t used;
+    enum http_parse_result result = feed(c, in, &used);
+
+    took_ahead(c, used);
+    http_conn_read(c);
+    if (c->state == CONN_READING)
+        act(c, result);
+}
+
+static void on_eof(struct http_conn *c)
+{
+    c->eof = true;
+    read_stop(c);
+    switch (c->state) {
+    case CONN_READING:
+        http_conn_refuse(c, 400, "the request is incomplete");
+        break;
+    case CONN_BUSY:
+    case CONN_STREAMING:
+        http_exchange_gone(c->x);
+        break;
+    case CONN_IDLE:
+    case CONN_LINGERING:
+        http_conn_close(c);
+        break;
+    case CONN_ANSWERING:
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct http_conn *c = container_of(stream, struct http_conn, tcp);
+
+    if (n == UV_EOF)
+        on_eof(c);
+    else if (n < 0)
+        http_conn_close(c);
+    else if (n > 0)
+        on_input(c, (struct str){buf->base, (size_t)n});
+}
