@@ -1,0 +1,370 @@
+/*
+ * Counting. Everything is a plain number that only grows, or a gauge that is
+ * overwritten; nothing here allocates once a label set has been met.
+ *
+ * A service's counts come as sums of the run so far: what was seen of them
+ * before is subtracted, so that the counters grow by what is new.
+ */
+#include "daemon/metrics_impl.h"
+
+#include "base/text.h"
+#include "net/loop.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LABEL_CHARS = 128,      /* of a label's value */
+    LABELS_BYTES = 4 * 1024 /* of a whole set, escaped */
+};
+enum { TRIGGERS = 64, ROUTES = 64, REQUESTS = 512 }; /* caps of series */
+
+static const struct buckets call_buckets = {
+    16, {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
+            60000, 300000}};
+
+static const struct buckets lag_buckets = {
+    10, {1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000}};
+
+static const struct buckets run_buckets = {
+    14, {100, 500, 1000, 5000, 15000, 30000, 60000, 300000, 900000, 1800000,
+            3600000, 7200000, 14400000, 43200000}};
+
+/* Histograms and series */
+
+static void histogram_add(struct histogram *h, uint64_t ms)
+{
+    int at = 0;
+
+    while (at < h->buckets->n && ms > h->buckets->le_ms[at])
+        at++;
+    h->counts[at]++;
+    h->sum_ms += ms;
+}
+
+static int series_init(struct series *s, struct arena *a, size_t cap,
+    size_t value_bytes, struct str other)
+{
+    s->cap = cap;
+    s->value_bytes = value_bytes;
+    s->labels = arena_calloc(a, cap + 1, sizeof(*s->labels));
+    s->values = arena_calloc(a, cap + 1, value_bytes);
+    if (s->labels == NULL || s->values == NULL)
+        return ERR_NOMEM;
+    s->labels[cap] = other;
+    return strmap_init(&s->index, a, cap);
+}
+
+/* Where new labels go; `cap`, the place of "other", when there is no room. */
+static size_t series_add(struct series *s, struct arena *a, struct str labels)
+{
+    bool found;
+
+    if (s->n < s->cap)
+        labels = arena_dup(a, labels);
+    if (s->n == s->cap || labels.p == NULL) {
+        s->full = true;
+        return s->cap;
+    }
+    s->labels[s->n] = labels;
+    *strmap_put(&s->index, labels, &found) = s->n;
+    return s->n++;
+}
+
+/* The value of the labels in scratch. */
+static void *series_at(struct metrics *m, struct series *s)
+{
+    struct str labels = buf_view(&m->scratch);
+    const size_t *known = strmap_get(&s->index, labels);
+    size_t place = known != NULL ? *known : series_add(s, &m->arena, labels);
+
+    return s->values + place * s->value_bytes;
+}
+
+/* Valid UTF-8, not too long, escaped as the format wants it. */
+static void add_value(struct buf *out, struct str value)
+{
+    struct buf clean;
+
+    buf_init(&clean, LABELS_BYTES);
+    value.len = value.len > LABEL_CHARS * 4 ? LABEL_CHARS * 4 : value.len;
+    utf8_repair(&clean, value);
+    clean.len = utf8_prefix(buf_view(&clean), LABEL_CHARS);
+    for (size_t i = 0; i < clean.len; i++) {
+        char c = clean.data[i];
+
+        if (c == '\\' || c == '"')
+            buf_char(out, '\\');
+        buf_puts(out, c == '\n' ? "\\n" : (char[]){c, '\0'});
+    }
+    buf_free(&clean);
+}
+
+/* Puts names and values, NULL at the end, into scratch. */
+static void __attribute__((sentinel))
+label(struct metrics *m, const char *name, ...)
+{
+    va_list args;
+
+    buf_reset(&m->scratch);
+    va_start(args, name);
+    for (; name != NULL; name = va_arg(args, const char *)) {
+        if (m->scratch.len > 0)
+            buf_char(&m->scratch, ',');
+        buf_printf(&m->scratch, "%s=\"", name);
+        add_value(&m->scratch, str_of(va_arg(args, const char *)));
+        buf_char(&m->scratch, '"');
+    }
+    va_end(args);
+}
+
+/* Beginning and end */
+
+static int init_series(struct metrics *m)
+{
+    struct arena *a = &m->arena;
+
+    if (series_init(&m->services, a, METRICS_SERVICES,
+            sizeof(struct service_numbers), STR("service=\"other\"")) < 0 ||
+        series_init(&m->triggers, a, TRIGGERS, sizeof(uint64_t),
+            STR("trigger=\"other\",outcome=\"other\"")) < 0 ||
+        series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
+            STR("route=\"other\",method=\"other\",code=\"other\"")) < 0 ||
+        series_init(&m->routes, a, ROUTES, sizeof(struct histogram),
+            STR("route=\"other\"")) < 0)
+        return ERR_NOMEM;
+    return 0;
+}
+
+static void init_histograms(struct metrics *m)
+{
+    m->run.duration.buckets = &run_buckets;
+    m->loop.lag.buckets = &lag_buckets;
+    for (int i = 0; i < CALL_KINDS; i++)
+        m->calls.duration[i].buckets = &call_buckets;
+}
+
+int metrics_init(struct metrics **out, const char *version)
+{
+    struct metrics *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        return ERR_NOMEM;
+    arena_init(&m->arena, 0);
+    buf_init(&m->scratch, LABELS_BYTES);
+    label(m, "version", version, NULL);
+    m->version = arena_dup(&m->arena, buf_view(&m->scratch));
+    m->started_ms = process_started_ms();
+    init_histograms(m);
+    if (m->version.p == NULL || init_series(m) < 0) {
+        metrics_free(m);
+        return ERR_NOMEM;
+    }
+    *out = m;
+    return 0;
+}
+
+void metrics_free(struct metrics *m)
+{
+    if (m == NULL)
+        return;
+    arena_free(&m->arena);
+    buf_free(&m->scratch);
+    free(m);
+}
+
+/* The pipeline's events */
+
+const char *metrics_call_name(enum call_kind call)
+{
+    switch (call) {
+    case CALL_FETCH:
+        return "fetch";
+    case CALL_EMBED:
+        return "embed";
+    case CALL_LOOKUP:
+        return "lookup";
+    case CALL_STORE:
+        return "store";
+    case CALL_CHECKPOINT:
+        return "checkpoint";
+    case CALL_LINK:
+        return "link";
+    case CALL_KINDS:
+        break;
+    }
+    return "other";
+}
+
+static struct service_numbers *service_of(
+    struct metrics *m, const struct run_event *event)
+{
+    label(m, "service", event->service == NULL ? "" : event->service, NULL);
+    return series_at(m, &m->services);
+}
+
+static void count_call(struct metrics *m, const struct run_event *event)
+{
+    struct call_numbers *calls = &m->calls;
+    int code = event->err == NULL ? 0 : event->err->code;
+
+    histogram_add(&calls->duration[event->call], event->duration_ms);
+    if (code < 0 && -code <= ERR_COUNT)
+        calls->errors[event->call][-code - 1]++;
+    calls->in_flight = event->in_flight;
+}
+
+static void count_chunk(struct metrics *m, const struct run_event *event)
+{
+    if (event->err == NULL)
+        m->calls.chunks++;
+    else
+        m->calls.failed_chunks++;
+    m->calls.in_flight = event->in_flight;
+}
+
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+static void count_items(
+    struct service_numbers *s, const struct run_event *event)
+{
+    const struct counts *now = event->counts;
+    const struct counts *seen = &s->seen;
+
+    if (now == NULL)
+        return;
+    s->items[0] += grown(now->stored, seen->stored);
+    s->items[1] += grown(now->unchanged, seen->unchanged);
+    s->items[2] += grown(now->deleted, seen->deleted);
+    s->items[3] += grown(now->failed, seen->failed);
+    s->items[4] += grown(now->collisions, seen->collisions);
+    s->embedded += grown(now->embedded, seen->embedded);
+    s->seen = *now;
+}
+
+static void end_service(struct metrics *m, const struct run_event *event)
+{
+    struct service_numbers *s = service_of(m, event);
+
+    count_items(s, event);
+    s->seen = (struct counts){0};
+    if (strcmp(event->outcome, "success") == 0)
+        s->successes++;
+    else
+        s->failures++;
+}
+
+static enum run_status status_of(const struct run_event *event)
+{
+    if (event->err != NULL && event->err->code == ERR_CANCELED)
+        return RUN_CANCELED;
+    for (int i = 0; i < RUN_OUTCOMES; i++)
+        if (strcmp(run_status_name((enum run_status)i), event->outcome) == 0)
+            return (enum run_status)i;
+    return RUN_FAILED;
+}
+
+/* One that another process's run kept from beginning was none. */
+static void end_run(struct metrics *m, const struct run_event *event)
+{
+    struct run_numbers *run = &m->run;
+    enum run_status status = status_of(event);
+
+    if (event->err != NULL && event->err->code == ERR_ALREADY_RUNNING)
+        return;
+    if (run->in_progress)
+        histogram_add(&run->duration, event->duration_ms);
+    run->outcomes[status]++;
+    run->in_progress = false;
+    run->ended = true;
+    run->success = status == RUN_SUCCESS;
+    if (run->success)
+        run->last_success_ms = loop_wall_ms();
+    m->calls.in_flight = 0;
+}
+
+void metrics_event(struct metrics *m, const struct run_event *event)
+{
+    switch (event->kind) {
+    case EVENT_RUN_BEGIN:
+        m->run.in_progress = true;
+        return;
+    case EVENT_SERVICE_BEGIN:
+        service_of(m, event)->seen = (struct counts){0};
+        return;
+    case EVENT_PAGE_READ:
+        service_of(m, event)->pages_read++;
+        return;
+    case EVENT_PAGE_DONE:
+        service_of(m, event)->pages++;
+        count_items(service_of(m, event), event);
+        return;
+    case EVENT_SERVICE_END:
+        end_service(m, event);
+        return;
+    case EVENT_CHUNK_DONE:
+        count_chunk(m, event);
+        return;
+    case EVENT_CALL:
+        count_call(m, event);
+        return;
+    case EVENT_RETRY:
+        m->calls.retries[event->call]++;
+        return;
+    case EVENT_RUN_END:
+        end_run(m, event);
+        return;
+    }
+}
+
+/* What is told directly */
+
+void metrics_trigger(
+    struct metrics *m, const char *trigger, const char *outcome)
+{
+    label(m, "trigger", trigger, "outcome", outcome, NULL);
+    ++*(uint64_t *)series_at(m, &m->triggers);
+}
+
+void metrics_loop_lag(struct metrics *m, uint64_t lag_ms)
+{
+    m->loop.last_ms = lag_ms;
+    histogram_add(&m->loop.lag, lag_ms);
+}
+
+void metrics_link_queue(struct metrics *m, uint64_t items)
+{
+    m->loop.queue_known = true;
+    m->loop.queue = items;
+}
+
+/* What clients make up must not become labels. */
+static const char *known_method(const char *method)
+{
+    static const char *const known[] = {
+        "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(method, known[i]) == 0)
+            return known[i];
+    return "other";
+}
+
+void metrics_http(struct metrics *m, const char *method, const char *route,
+    int status, uint64_t duration_ms)
+{
+    struct histogram *h;
+    char code[16];
+
+    snprintf(code, sizeof(code), "%d", status);
+    label(
+        m, "route", route, "method", known_method(method), "code", code, NULL);
+    ++*(uint64_t *)series_at(m, &m->requests);
+    label(m, "route", route, NULL);
+    h = series_at(m, &m->routes);
+    h->buckets = &call_buckets;
+    histogram_add(h, duration_ms);
+}

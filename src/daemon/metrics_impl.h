@@ -1,0 +1,110 @@
+/*
+ * Between the files of the metrics: metrics.c counts, metrics_text.c writes it
+ * down, metrics_process.c knows what the kernel counts.
+ *
+ *   series   a metric family's label sets, each with its value, as they come
+ *   labels   a label set as the text format has it, service="a",page="1"
+ *
+ * Times are whole milliseconds inside, seconds in the text.
+ */
+#ifndef DAEMON_METRICS_IMPL_H
+#define DAEMON_METRICS_IMPL_H
+
+#include "base/strmap.h"
+#include "daemon/metrics.h"
+
+enum { BUCKETS_MOST = 16, RUN_OUTCOMES = 4 };
+
+/* Upper bounds, ascending; what is longer falls under +Inf. */
+struct buckets {
+    int n;
+    uint64_t le_ms[BUCKETS_MOST];
+};
+
+struct histogram {
+    const struct buckets *buckets;     /* static */
+    uint64_t counts[BUCKETS_MOST + 1]; /* each bucket alone, +Inf last */
+    uint64_t sum_ms;
+};
+
+struct series {
+    struct strmap index; /* labels to place */
+    struct str *labels;  /* cap + 1; the last one is "other" */
+    uint8_t *values;     /* cap + 1 times value_bytes */
+    size_t value_bytes;
+    size_t n, cap;
+    bool full; /* "other" is in use */
+};
+
+/* What service_items has; the names are in service_outcomes[]. */
+enum { ITEM_OUTCOMES = 5 };
+
+struct service_numbers {
+    uint64_t successes, failures; /* times it was synced */
+    uint64_t pages_read, pages;
+    uint64_t items[ITEM_OUTCOMES];
+    uint64_t embedded;
+    struct counts seen; /* of the run under way, already counted */
+};
+
+struct run_numbers {
+    uint64_t outcomes[RUN_OUTCOMES]; /* by enum run_status */
+    struct histogram duration;
+    bool in_progress;
+    bool ended;              /* a run has ended in this process */
+    bool success;            /* the last one that did */
+    int64_t last_success_ms; /* since 1970; 0: none in this process */
+};
+
+struct call_numbers {
+    struct histogram duration[CALL_KINDS];
+    uint64_t errors[CALL_KINDS][ERR_COUNT];
+    uint64_t retries[CALL_KINDS];
+    uint64_t chunks, failed_chunks;
+    size_t in_flight; /* chunks */
+};
+
+struct loop_numbers {
+    uint64_t last_ms;
+    struct histogram lag;
+    bool queue_known;
+    uint64_t queue; /* items that wait to be linked */
+};
+
+struct metrics {
+    struct arena arena;
+    struct buf scratch; /* labels on their way to a series */
+    int64_t started_ms; /* since 1970; 0: unknown */
+    struct str version; /* as a label set */
+    struct run_numbers run;
+    struct call_numbers calls;
+    struct loop_numbers loop;
+    struct series services; /* struct service_numbers */
+    struct series triggers; /* uint64_t */
+    struct series requests; /* uint64_t; HTTP */
+    struct series routes;   /* struct histogram; HTTP */
+};
+
+/* The name of a call in labels. */
+const char *metrics_call_name(enum call_kind call);
+
+static inline const void *series_value(const struct series *s, size_t place)
+{
+    return s->values + place * s->value_bytes;
+}
+
+/* --- metrics_process.c --- */
+
+/* What could not be found out is < 0. */
+struct process_usage {
+    int64_t cpu_ms; /* user and system */
+    int64_t resident_bytes, virtual_bytes;
+    int64_t open_fds, max_fds;
+};
+
+void process_read(struct process_usage *u);
+
+/* When the process began, in milliseconds since 1970; 0: unknown. */
+int64_t process_started_ms(void);
+
+#endif

@@ -1,0 +1,361 @@
+/*
+ * The text exposition format 0.0.4: a family is its HELP, its TYPE and a line
+ * for each label set. Integers and milliseconds are written digit by digit, so
+ * no locale and no rounding gets in between.
+ */
+#include "daemon/metrics_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *const item_outcomes[ITEM_OUTCOMES] = {
+    "stored", "unchanged", "deleted", "failed", "collision"};
+
+static void family(
+    struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP batchsync_%s %s\n# TYPE batchsync_%s %s\n", name,
+        help, name, type);
+}
+
+/* A line up to its value; `more` is a further label, or "". */
+static void sample(
+    struct buf *out, const char *name, struct str labels, const char *more)
+{
+    bool some = labels.len > 0 || more[0] != '\0';
+
+    buf_printf(out, "batchsync_%s%s", name, some ? "{" : "");
+    buf_str(out, labels);
+    if (labels.len > 0 && more[0] != '\0')
+        buf_char(out, ',');
+    buf_printf(out, "%s%s ", more, some ? "}" : "");
+}
+
+static void number(struct buf *out, uint64_t value)
+{
+    buf_printf(out, "%" PRIu64 "\n", value);
+}
+
+/* Seconds without zeroes at the end: 1500 is 1.5, 2000 is 2. */
+static void put_seconds(struct buf *out, uint64_t ms)
+{
+    unsigned rest = (unsigned)(ms % 1000);
+    int digits = 3;
+
+    buf_printf(out, "%" PRIu64, ms / 1000);
+    if (rest == 0)
+        return;
+    while (rest % 10 == 0) {
+        rest /= 10;
+        digits--;
+    }
+    buf_printf(out, ".%0*u", digits, rest);
+}
+
+static void seconds(struct buf *out, uint64_t ms)
+{
+    put_seconds(out, ms);
+    buf_char(out, '\n');
+}
+
+static void plain(struct buf *out, const char *name, const char *type,
+    const char *help, uint64_t value)
+{
+    family(out, name, type, help);
+    sample(out, name, STR(""), "");
+    number(out, value);
+}
+
+static void plain_seconds(struct buf *out, const char *name, const char *type,
+    const char *help, uint64_t ms)
+{
+    family(out, name, type, help);
+    sample(out, name, STR(""), "");
+    seconds(out, ms);
+}
+
+/* Histograms */
+
+static void bucket(struct buf *out, const char *name, struct str labels)
+{
+    buf_printf(out, "batchsync_%s_bucket{", name);
+    buf_str(out, labels);
+    buf_printf(out, "%sle=\"", labels.len > 0 ? "," : "");
+}
+
+static void histogram(struct buf *out, const char *name, struct str labels,
+    const struct histogram *h)
+{
+    uint64_t total = 0;
+    char full[128];
+
+    for (int i = 0; i < h->buckets->n; i++) {
+        total += h->counts[i];
+        bucket(out, name, labels);
+        put_seconds(out, h->buckets->le_ms[i]);
+        buf_printf(out, "\"} %" PRIu64 "\n", total);
+    }
+    total += h->counts[h->buckets->n];
+    bucket(out, name, labels);
+    buf_printf(out, "+Inf\"} %" PRIu64 "\n", total);
+    snprintf(full, sizeof(full), "%s_sum", name);
+    sample(out, full, labels, "");
+    seconds(out, h->sum_ms);
+    snprintf(full, sizeof(full), "%s_count", name);
+    sample(out, full, labels, "");
+    number(out, total);
+}
+
+static void plain_histogram(struct buf *out, const char *name, const char *help,
+    const struct histogram *h)
+{
+    family(out, name, "histogram", help);
+    histogram(out, name, STR(""), h);
+}
+
+/* Series */
+
+/* Calls back for every label set that has a value. */
+static void each(struct buf *out, const struct series *s,
+    void (*write)(struct buf *out, struct str labels, const void *value))
+{
+    for (size_t i = 0; i < s->n; i++)
+        write(out, s->labels[i], series_value(s, i));
+    if (s->full)
+        write(out, s->labels[s->cap], series_value(s, s->cap));
+}
+
+static void write_trigger(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "triggers_total", labels, "");
+    number(out, *(const uint64_t *)value);
+}
+
+static void write_request(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "http_requests_total", labels, "");
+    number(out, *(const uint64_t *)value);
+}
+
+static void write_route(struct buf *out, struct str labels, const void *value)
+{
+    histogram(out, "http_request_duration_seconds", labels, value);
+}
+
+static void write_ends(struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+
+    sample(out, "services_total", labels, "outcome=\"success\"");
+    number(out, s->successes);
+    sample(out, "services_total", labels, "outcome=\"failed\"");
+    number(out, s->failures);
+}
+
+static void write_read(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "pages_read_total", labels, "");
+    number(out, ((const struct service_numbers *)value)->pages_read);
+}
+
+static void write_pages(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "pages_total", labels, "");
+    number(out, ((const struct service_numbers *)value)->pages);
+}
+
+static void write_items(struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+    char more[64];
+
+    for (int i = 0; i < ITEM_OUTCOMES; i++) {
+        snprintf(more, sizeof(more), "outcome=\"%s\"", item_outcomes[i]);
+        sample(out, "items_total", labels, more);
+        number(out, s->items[i]);
+    }
+}
+
+static void write_embedded(
+    struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "items_embedded_total", labels, "");
+    number(out, ((const struct service_numbers *)value)->embedded);
+}
+
+/* What is written, in order */
+
+static void write_runs(const struct metrics *m, struct buf *out)
+{
+    const struct run_numbers *run = &m->run;
+    char more[64];
+
+    family(out, "triggers_total", "counter",
+        "Triggers of a run, by where they came from and what became of them.");
+    each(out, &m->triggers, write_trigger);
+    family(out, "runs_total", "counter", "Runs that ended, by their outcome.");
+    for (int i = 0; i < RUN_OUTCOMES; i++) {
+        snprintf(more, sizeof(more), "outcome=\"%s\"",
+            run_status_name((enum run_status)i));
+        sample(out, "runs_total", STR(""), more);
+        number(out, run->outcomes[i]);
+    }
+    plain_histogram(out, "run_duration_seconds",
+        "How long runs took that had begun.", &run->duration);
+    plain(out, "run_in_progress", "gauge", "1 while this process syncs.",
+        run->in_progress);
+}
+
+/* Without a value until there is something to tell. */
+static void write_last_run(const struct metrics *m, struct buf *out)
+{
+    const struct run_numbers *run = &m->run;
+
+    if (run->ended)
+        plain(out, "last_run_success", "gauge",
+            "1 if the last run was a success, 0 if not.", run->success);
+    if (run->last_success_ms != 0)
+        plain_seconds(out, "last_success_timestamp_seconds", "gauge",
+            "When the last success ended, since 1970.",
+            (uint64_t)run->last_success_ms);
+}
+
+static void write_services(const struct metrics *m, struct buf *out)
+{
+    family(
+        out, "services_total", "counter", "Services synced, by their outcome.");
+    each(out, &m->services, write_ends);
+    family(out, "pages_read_total", "counter",
+        "Pages that the coordinator answered and that were understood.");
+    each(out, &m->services, write_read);
+    family(out, "pages_total", "counter",
+        "Pages that came to their end, stored or failed.");
+    each(out, &m->services, write_pages);
+    family(out, "items_total", "counter", "Items, by what became of them.");
+    each(out, &m->services, write_items);
+    family(out, "items_embedded_total", "counter",
+        "Items that were sent to the embedder and answered.");
+    each(out, &m->services, write_embedded);
+}
+
+static void write_durations(const struct metrics *m, struct buf *out)
+{
+    const struct histogram *h = m->calls.duration;
+    const char *database = "database_request_duration_seconds";
+    char labels[64];
+
+    plain_histogram(out, "coordinator_request_duration_seconds",
+        "How long the coordinator took for a page.", &h[CALL_FETCH]);
+    plain_histogram(out, "embedding_request_duration_seconds",
+        "How long the embedder took for a request.", &h[CALL_EMBED]);
+    family(out, database, "histogram",
+        "How long the database took, waiting for a connection included.");
+    for (int i = CALL_LOOKUP; i < CALL_KINDS; i++) {
+        snprintf(labels, sizeof(labels), "operation=\"%s\"",
+            metrics_call_name((enum call_kind)i));
+        histogram(out, database, str_of(labels), &h[i]);
+    }
+}
+
+static void write_errors(const struct metrics *m, struct buf *out)
+{
+    char labels[128];
+
+    family(out, "request_errors_total", "counter",
+        "Requests that failed, by call and kind of error.");
+    for (int i = 0; i < CALL_KINDS; i++)
+        for (int e = 0; e < ERR_COUNT; e++) {
+            if (m->calls.errors[i][e] == 0)
+                continue;
+            snprintf(labels, sizeof(labels), "call=\"%s\",error=\"%s\"",
+                metrics_call_name((enum call_kind)i), err_name(-e - 1));
+            sample(out, "request_errors_total", str_of(labels), "");
+            number(out, m->calls.errors[i][e]);
+        }
+}
+
+static void write_retries(const struct metrics *m, struct buf *out)
+{
+    char labels[64];
+
+    family(out, "retries_total", "counter",
+        "Requests that were tried again, by call.");
+    for (int i = 0; i < CALL_KINDS; i++) {
+        snprintf(labels, sizeof(labels), "call=\"%s\"",
+            metrics_call_name((enum call_kind)i));
+        sample(out, "retries_total", str_of(labels), "");
+        number(out, m->calls.retries[i]);
+    }
+}
+
+static void write_chunks(const struct metrics *m, struct buf *out)
+{
+    family(out, "chunks_total", "counter", "Chunks of items, by outcome.");
+    sample(out, "chunks_total", STR("outcome=\"success\""), "");
+    number(out, m->calls.chunks);
+    sample(out, "chunks_total", STR("outcome=\"failed\""), "");
+    number(out, m->calls.failed_chunks);
+    plain(out, "chunks_in_flight", "gauge",
+        "Chunks that are being embedded or stored.", m->calls.in_flight);
+    if (m->loop.queue_known)
+        plain(out, "link_queue_length", "gauge",
+            "Items that wait to be linked in the graph.", m->loop.queue);
+}
+
+static void write_server(const struct metrics *m, struct buf *out)
+{
+    family(out, "http_requests_total", "counter",
+        "HTTP requests answered, by route, method and status.");
+    each(out, &m->requests, write_request);
+    family(out, "http_request_duration_seconds", "histogram",
+        "How long HTTP requests took to be answered.");
+    each(out, &m->routes, write_route);
+    plain_seconds(out, "event_loop_lag_seconds", "gauge",
+        "How late the event loop was when it was looked at last.",
+        m->loop.last_ms);
+    plain_histogram(out, "event_loop_lag_duration_seconds",
+        "How late the event loop was, each time it was looked at.",
+        &m->loop.lag);
+}
+
+static void known(
+    struct buf *out, const char *name, const char *help, int64_t value)
+{
+    if (value >= 0)
+        plain(out, name, "gauge", help, (uint64_t)value);
+}
+
+static void write_process(const struct metrics *m, struct buf *out)
+{
+    struct process_usage u;
+
+    process_read(&u);
+    if (u.cpu_ms >= 0)
+        plain_seconds(out, "process_cpu_seconds_total", "counter",
+            "Processor time used, user and system.", (uint64_t)u.cpu_ms);
+    known(out, "process_resident_memory_bytes", "Memory in use.",
+        u.resident_bytes);
+    known(out, "process_virtual_memory_bytes", "Address space in use.",
+        u.virtual_bytes);
+    known(out, "process_open_fds", "Open file descriptors.", u.open_fds);
+    known(out, "process_max_fds", "Most that may be open.", u.max_fds);
+    if (m->started_ms > 0)
+        plain_seconds(out, "process_start_time_seconds", "gauge",
+            "When the process began, since 1970.", (uint64_t)m->started_ms);
+}
+
+void metrics_write(struct metrics *m, struct buf *out)
+{
+    family(out, "build_info", "gauge", "Always 1; the labels say what runs.");
+    sample(out, "build_info", m->version, "");
+    number(out, 1);
+    write_runs(m, out);
+    write_last_run(m, out);
+    write_services(m, out);
+    write_durations(m, out);
+    write_errors(m, out);
+    write_retries(m, out);
+    write_chunks(m, out);
+    write_server(m, out);
+    write_process(m, out);
+}
