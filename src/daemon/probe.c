@@ -1,0 +1,239 @@
+/*
+ * Happy path: ask, wait for the answer, pause, ask again. One timer is both
+ * the limit of the wait and the pause; step() goes on when neither the request
+ * nor the timer is pending.
+ *
+ * Failures: any error means that the database is down, and so does no answer
+ * in time; then the request is canceled, but what is known changes at once,
+ * for a server that hangs takes seconds to be given up.
+ *
+ * Cancel and close: probe_stop() cancels both, and the step after the last
+ * callback frees the probe.
+ */
+#include "daemon/probe.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include <stdlib.h>
+
+enum { PAUSE_MS = 1000, WAIT_MS = 5000, ERROR_BYTES = 2048 };
+
+/* The last that is known of one side. */
+struct known {
+    const char *name;
+    enum probe_status status;
+    int64_t since_ms, checked_ms; /* since 1970 */
+    char error[ERR_MSG_BYTES];    /* while down */
+};
+
+struct probe {
+    struct probe_options options;
+    struct known database, coordinator, embedder;
+    struct pg_stmt stmt;
+    struct pg_req req;
+    struct timer_req timer;
+    bool asked;    /* the timer at hand, or the last one, was the limit */
+    bool stopping; /* nothing new begins, nothing is remembered */
+};
+
+/* Remembering */
+
+static void log_change(const struct known *k)
+{
+    if (k->status == PROBE_DOWN)
+        log_warn(NULL, "the %s is down: %s", k->name, k->error);
+    else
+        log_info(NULL, "the %s is up", k->name);
+}
+
+/* True when that is news. */
+static bool remember(struct known *k, const struct err *err)
+{
+    enum probe_status status =
+        err == NULL || err->code == 0 ? PROBE_OK : PROBE_DOWN;
+    bool changed = k->status != status;
+
+    k->status = status;
+    k->checked_ms = loop_wall_ms();
+    if (status == PROBE_DOWN)
+        memcpy(k->error, err->msg, sizeof(k->error));
+    if (!changed)
+        return false;
+    k->since_ms = k->checked_ms;
+    log_change(k);
+    return true;
+}
+
+static void remember_database(struct probe *p, const struct err *err)
+{
+    if (p->stopping || !remember(&p->database, err))
+        return;
+    if (p->options.changed != NULL)
+        p->options.changed(p->options.arg, probe_database_ok(p));
+}
+
+/* Does the error mean that the other side is not there for us? */
+static bool is_down(int code)
+{
+    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_AUTH ||
+           code == ERR_QUOTA;
+}
+
+void probe_event(struct probe *p, const struct run_event *event)
+{
+    const struct err *err = event->err;
+
+    if (event->kind != EVENT_CALL ||
+        (err != NULL && err->code != 0 && !is_down(err->code)))
+        return;
+    if (event->call == CALL_FETCH)
+        remember(&p->coordinator, err);
+    else if (event->call == CALL_EMBED)
+        remember(&p->embedder, err);
+}
+
+/* Asking */
+
+static void step(struct probe *p);
+
+static void on_answer(struct op *op)
+{
+    struct probe *p = container_of(op, struct probe, req.op);
+
+    if (op->err.code != ERR_CANCELED)
+        remember_database(p, &op->err);
+    op_cancel(&p->timer.op);
+    step(p);
+}
+
+static void give_up(struct probe *p)
+{
+    struct err err;
+
+    err_set(&err, ERR_TIMEOUT, "the database does not answer within %d s",
+        WAIT_MS / 1000);
+    remember_database(p, &err);
+    op_cancel(&p->req.op);
+}
+
+static void on_timer(struct op *op)
+{
+    struct probe *p = container_of(op, struct probe, timer.op);
+
+    if (op_pending(&p->req.op) && op->err.code == 0)
+        give_up(p);
+    step(p);
+}
+
+static void arm(struct probe *p, uint64_t delay_ms)
+{
+    op_init(&p->timer.op, on_timer);
+    loop_timer(p->options.loop, &p->timer, delay_ms);
+}
+
+static void ask(struct probe *p)
+{
+    op_init(&p->req.op, on_answer);
+    pg_req_clear(&p->req);
+    arm(p, WAIT_MS);
+    pg_send(p->options.pool, &p->req);
+}
+
+static void step(struct probe *p)
+{
+    if (op_pending(&p->req.op) || op_pending(&p->timer.op))
+        return;
+    if (p->stopping) {
+        pg_req_clear(&p->req);
+        free(p);
+        return;
+    }
+    p->asked = !p->asked;
+    if (p->asked)
+        ask(p);
+    else
+        arm(p, PAUSE_MS);
+}
+
+/* Beginning and end */
+
+int probe_start(struct probe **out, const struct probe_options *options)
+{
+    struct probe *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return ERR_NOMEM;
+    p->options = *options;
+    p->database.name = "database";
+    p->coordinator.name = "coordinator";
+    p->embedder.name = "embedder";
+    p->stmt.sql = "SELECT 1";
+    p->req.stmts = &p->stmt;
+    p->req.nstmts = 1;
+    p->req.timeout_ms = WAIT_MS;
+    *out = p;
+    step(p);
+    return 0;
+}
+
+void probe_stop(struct probe *p)
+{
+    if (p == NULL)
+        return;
+    p->stopping = true;
+    op_cancel(&p->req.op);
+    op_cancel(&p->timer.op);
+}
+
+/* What is known */
+
+bool probe_database_ok(const struct probe *p)
+{
+    return p->database.status == PROBE_OK;
+}
+
+static void write_time(struct buf *out, const char *name, int64_t ms)
+{
+    char iso[ISO_BYTES];
+
+    iso_from_ms(ms, iso);
+    buf_printf(out, ",\"%s\":\"%s\"", name, iso);
+}
+
+/* Messages may quote bytes of the other side's. */
+static void write_error(struct buf *out, const char *error)
+{
+    struct buf clean;
+
+    buf_init(&clean, ERROR_BYTES);
+    utf8_repair(&clean, str_of(error));
+    buf_puts(out, ",\"error\":");
+    buf_json_str(out, buf_view(&clean));
+    buf_free(&clean);
+}
+
+static void write_known(struct buf *out, const struct known *k)
+{
+    static const char *const names[] = {
+        [PROBE_UNKNOWN] = "unknown", [PROBE_OK] = "ok", [PROBE_DOWN] = "down"};
+
+    buf_printf(out, "\"%s\":{\"status\":\"%s\"", k->name, names[k->status]);
+    if (k->status != PROBE_UNKNOWN) {
+        write_time(out, "since", k->since_ms);
+        write_time(out, "checkedAt", k->checked_ms);
+    }
+    if (k->status == PROBE_DOWN)
+        write_error(out, k->error);
+    buf_char(out, '}');
+}
+
+void probe_write_dependencies(const struct probe *p, struct buf *out)
+{
+    buf_char(out, '{');
+    write_known(out, &p->database);
+    buf_char(out, ',');
+    write_known(out, &p->coordinator);
+    buf_char(out, ',');
+    write_known(out, &p->embedder);
+    buf_char(out, '}');
+}
