@@ -1,0 +1,185 @@
+/*
+ * Each request is one query that answers with the finished document.
+ *
+ * Happy path: call_new(), one unit, the text is copied to req->json.
+ * Failures: a run that is not there is ERR_NOT_FOUND; a document over
+ * JSON_BYTES is ERR_TOO_LARGE.
+ * On cancel and close: as adapters/call.h has it.
+ */
+#include "adapters/history.h"
+
+#include "adapters/call.h"
+
+enum { JSON_BYTES = 32 * 1024 * 1024 };
+
+/*
+ * Pieces of SQL; `r` is a run, `s` one of its services, `t` the run's totals.
+ */
+/* clang-format off */
+
+#define ISO(column)                                                       \
+    "to_char(" column " AT TIME ZONE 'UTC',"                              \
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+/* A row says "running" until somebody notices that nobody does. */
+#define STATUS(row)                                                       \
+    "CASE WHEN " row ".status = 'running'"                                \
+    " AND " row ".expires_at < now() THEN 'interrupted'"                  \
+    " ELSE " row ".status END"
+
+#define COUNT(json, api, key)                                             \
+    "'" api "', coalesce((" json "->>'" key "')::int8, 0)"
+
+#define COUNTS(json)                                                      \
+    "json_build_object("                                                  \
+    COUNT(json, "received", "received") ","                               \
+    COUNT(json, "stored", "stored") ","                                   \
+    COUNT(json, "unchanged", "unchanged") ","                             \
+    COUNT(json, "deleted", "deleted") ","                                 \
+    COUNT(json, "failed", "failed") ","                                   \
+    COUNT(json, "knownFailures", "known_failures") ","                    \
+    COUNT(json, "collisions", "collisions") ","                           \
+    COUNT(json, "embedded", "embedded") ","                               \
+    COUNT(json, "nulsDropped", "nuls_dropped") ","                        \
+    COUNT(json, "replaced", "replaced") ")"
+
+/* Until a run has ended its totals are the sum of its services. */
+#define RUN_TOTALS                                                        \
+    " CROSS JOIN LATERAL (SELECT CASE WHEN r.totals <> '{}'"              \
+    "   THEN r.totals ELSE (SELECT jsonb_object_agg(key, n) FROM"         \
+    "    (SELECT key, sum(value::int8) AS n"                              \
+    "     FROM batch_sync_service_runs s, jsonb_each_text(s.counts)"      \
+    "     WHERE s.run_id = r.id GROUP BY key) k) END AS totals) t"
+
+#define RUN_MEMBERS                                                       \
+    "'id', r.id, 'tenantId', r.tenant_id, 'kind', r.kind,"                \
+    " 'trigger', r.trigger, 'status', " STATUS("r") ","                   \
+    " 'source', r.source, 'since', r.since, 'limit', r.page_limit,"       \
+    " 'provider', r.provider, 'model', r.model,"                          \
+    " 'dimensions', r.dimensions, 'resumed', r.resumed,"                  \
+    " 'startedAt', " ISO("r.started_at") ","                              \
+    " 'finishedAt', " ISO("r.finished_at") ","                            \
+    " 'durationMs', round(1000 * extract(epoch FROM"                      \
+    "  coalesce(r.finished_at, CASE WHEN r.status = 'running'"            \
+    "   AND r.expires_at >= now() THEN now() END) - r.started_at)),"      \
+    " 'totals', " COUNTS("t.totals") ", 'error', r.error"
+
+static const char runs_sql[] =
+    "SELECT json_build_object('runs', coalesce(json_agg(j.run), '[]'),"
+    "  'count', count(*)) FROM (SELECT json_build_object(" RUN_MEMBERS ")"
+    "  AS run FROM batch_sync_runs r" RUN_TOTALS
+    " WHERE ($1 IS NULL OR r.tenant_id = $1)"
+    "  AND ($2 IS NULL OR " STATUS("r") " = $2)"
+    "  AND ($3 IS NULL OR (r.started_at, r.id) <"
+    "   (SELECT b.started_at, b.id FROM batch_sync_runs b WHERE b.id = $3))"
+    " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
+
+/* Services are listed from the run, for those without a row yet. */
+static const char run_sql[] =
+    "SELECT json_build_object(" RUN_MEMBERS ", 'services', (SELECT"
+    "  coalesce(json_agg(json_build_object('service', n.service,"
+    "   'position', n.position - 1, 'status', coalesce(" STATUS("s") ","
+    "    CASE WHEN r.status IN ('running', 'interrupted')"
+    "     THEN 'pending' ELSE 'skipped' END),"
+    "   'pages', coalesce(s.pages, 0), 'nextPage', coalesce(s.next_page, 1),"
+    "   'counts', " COUNTS("s.counts") ","
+    "   'errors', coalesce(s.errors, '[]'),"
+    "   'startedAt', " ISO("s.started_at") ","
+    "   'finishedAt', " ISO("s.finished_at") ") ORDER BY n.position), '[]')"
+    "  FROM unnest(r.services) WITH ORDINALITY n (service, position)"
+    "  LEFT JOIN batch_sync_service_runs s"
+    "   ON s.run_id = r.id AND s.position = n.position - 1))"
+    " FROM batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
+
+static const char letters_sql[] =
+    "SELECT json_build_object('deadLetters',"
+    "  coalesce(json_agg(j.letter), '[]'), 'count', count(*))"
+    " FROM (SELECT json_build_object('tenantId', tenant_id,"
+    "   'service', service, 'contentId', content_id,"
+    "   'digest', encode(digest, 'hex'), 'reason', reason, 'model', model,"
+    "   'firstSeen', " ISO("first_seen") ", 'lastSeen', " ISO("last_seen") ","
+    "   'times', times, 'resolvedAt', " ISO("resolved_at") ") AS letter"
+    "  FROM batch_sync_dead_letters"
+    "  WHERE ($1 IS NULL OR tenant_id = $1)"
+    "   AND ($2 IS NULL OR service = $2)"
+    "   AND ($3 IS NULL OR (resolved_at IS NOT NULL) = $3)"
+    "  ORDER BY last_seen DESC, tenant_id, service, digest LIMIT $4) j";
+
+/* clang-format on */
+
+static void on_result(struct call *c)
+{
+    struct history_req *req = container_of(c->op, struct history_req, op);
+    const struct pg_result *r = c->pg.results[0];
+    struct err err = {.code = 0};
+
+    if (pg_rows(r) == 0)
+        err_set(&err, ERR_NOT_FOUND, "there is no run %s", req->id);
+    else
+        buf_str(&req->json, pg_value(r, 0, 0));
+    if (req->json.error != 0)
+        err_set(&err, req->json.error, "the list is too long to be shown");
+    call_end(c, &err);
+}
+
+static struct call *begin(struct pg_pool *pool, struct loop *loop,
+    struct history_req *req, const char *sql)
+{
+    struct call *c = call_new(pool, loop, &req->op, on_result, 1);
+
+    buf_init(&req->json, JSON_BYTES);
+    call_stmt(c, sql, false);
+    return c;
+}
+
+static void add_limit(struct call *c, const struct history_req *req)
+{
+    int limit = req->limit > 0 ? req->limit : HISTORY_USUAL;
+
+    call_add_int(c, limit < HISTORY_MOST ? limit : HISTORY_MOST);
+}
+
+int history_runs(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req)
+{
+    struct call *c = begin(pool, loop, req, runs_sql);
+
+    call_add_text(c, req->tenant);
+    call_add_text(c, req->status);
+    call_add_text(c, req->before);
+    add_limit(c, req);
+    call_send(c);
+    return 0;
+}
+
+int history_run(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req)
+{
+    struct call *c = begin(pool, loop, req, run_sql);
+
+    call_add_text(c, req->id);
+    call_send(c);
+    return 0;
+}
+
+int history_dead_letters(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req)
+{
+    struct call *c = begin(pool, loop, req, letters_sql);
+
+    call_add_text(c, req->tenant);
+    call_add_text(c, req->service);
+    if (req->letters == LETTERS_ALL)
+        call_add(c, (struct pg_param){.type = PG_BOOL});
+    else
+        call_add_bool(c, req->letters == LETTERS_RESOLVED);
+    add_limit(c, req);
+    call_send(c);
+    return 0;
+}
+
+void history_req_clear(struct history_req *req)
+{
+    if (req->json.cap_bytes != 0)
+        buf_free(&req->json);
+}
