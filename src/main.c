@@ -4,7 +4,7 @@
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.in = stdin, .out = stdout, .err = stderr};
+    struct cli cli = {.in = stdin, .out = stdout, .err = stderr, .log = stderr};
 
     return cli_main(&cli, argc, argv);
 }

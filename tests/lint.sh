@@ -31,7 +31,10 @@ floor net 'base/*' 'net/*'
 floor clock 'base/*' 'clock/*'
 floor sync 'base/*' 'net/op.h' 'sync/*'
 floor adapters 'base/*' 'net/*' 'sync/*' 'adapters/*' 'coordinator.pb-c.h'
-floor cli 'base/*' 'net/*' 'clock/*' 'sync/*' 'adapters/*' 'cli/*' 'version.h'
+floor daemon 'base/*' 'net/*' 'clock/*' 'sync/*' 'adapters/*' 'daemon/*'
+floor admin 'base/*' 'net/*' 'sync/*' 'adapters/*' 'daemon/*' 'admin/*'
+floor cli 'base/*' 'net/*' 'clock/*' 'sync/*' 'adapters/*' 'daemon/*' \
+  'admin/*' 'cli/*' 'version.h'
 
 # home HEADER FILES: a foreign header is included nowhere else.
 home() {

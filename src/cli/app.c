@@ -229,7 +229,7 @@ static int read_config(struct app *app, unsigned needs)
     buf_init(&warnings, PROBLEMS_BYTES);
     rc = config_from_environment(&app->config, needs, &problems, &warnings);
     if (rc == 0) {
-        log_init(app->cli->err, (enum log_level)app->config.log_level);
+        log_init(app->cli->log, (enum log_level)app->config.log_level);
         log_warnings(buf_view(&warnings));
     }
     cli_problems(app->cli, "configuration", buf_view(&problems));

@@ -57,6 +57,9 @@ struct app {
     struct embedder_builtin *builtin;
     struct ports ports;        /* of the parts that were started */
     struct progress *progress; /* borrowed; NULL: nobody watches */
+    /* Also sees every event; NULL: nobody. */
+    void (*watch)(void *arg, const struct run_event *event);
+    void *watch_arg; /* borrowed */
     unsigned started;          /* parts, APP_ bits */
 };
 

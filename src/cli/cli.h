@@ -20,9 +20,10 @@ enum cli_exit {
 };
 
 /* What a subcommand gets. Streams are borrowed; results go to `out`, all
- * else to `err`. */
+ * else to `err`, and logs to `log`, which is `err` unless the subcommand says
+ * otherwise before it opens its app. */
 struct cli {
-    FILE *in, *out, *err;
+    FILE *in, *out, *err, *log;
     struct args args;
 };
 
@@ -37,7 +38,7 @@ struct command {
 };
 
 extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
-    cmd_search, cmd_check;
+    cmd_search, cmd_check, cmd_serve;
 
 /* The whole program behind main(). */
 int cli_main(struct cli *cli, int argc, char **argv);

@@ -97,6 +97,8 @@ static void event(void *world, const struct run_event *event)
 
     if (app->progress != NULL)
         progress_event(app->progress, event, loop_now_ms(&app->loop));
+    if (app->watch != NULL)
+        app->watch(app->watch_arg, event);
 }
 
 void app_wire(struct app *app)

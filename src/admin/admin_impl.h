@@ -1,0 +1,67 @@
+/* What the files of the admin side share among themselves. */
+#ifndef ADMIN_ADMIN_IMPL_H
+#define ADMIN_ADMIN_IMPL_H
+
+#include "admin/admin.h"
+#include "base/json.h"
+
+struct admin {
+    struct admin_options options;
+    struct http_server *server;
+    const char *why_not_ready; /* static; NULL: ready */
+    bool draining;
+    struct list calls; /* of struct call_state.link: what is pending */
+};
+
+/*
+ * A request whose answer waits for something of ours. It outlives the client:
+ * a run that was triggered goes on without one.
+ */
+struct admin_call {
+    struct list link; /* in admin->calls */
+    struct admin *admin;
+    struct http_exchange *x; /* NULL once it has been answered */
+    void (*free)(struct admin_call *call);
+};
+
+/* Takes the exchange on; its end is admin_call_answer() or _error(). */
+void admin_call_begin(struct admin_call *call, struct admin *a,
+    struct http_exchange *x, void (*free)(struct admin_call *call));
+
+/* Answers, unless that has been done; takes over `body`. */
+void admin_call_answer(struct admin_call *call, int status, json_t *body);
+void admin_call_error(struct admin_call *call, int status, const char *message);
+
+/* Nothing is pending any more: answers with 500 if nobody has, and frees. */
+void admin_call_end(struct admin_call *call);
+
+/* Ends the exchange with a JSON body; takes over `body`. */
+void answer_json(struct http_exchange *x, int status, json_t *body);
+void answer_text(
+    struct http_exchange *x, int status, const char *type, struct str body);
+
+/* The status that speaks of an error of ours. */
+int status_of(int code);
+
+/* "timestamp": now, ISO-8601. */
+void json_set_now(json_t *object);
+
+/* A handler; `id` is what stood in the place of the route's {id}. */
+typedef void (*route_handler)(
+    struct admin *a, struct http_exchange *x, struct str id);
+
+void handle_trigger(struct admin *a, struct http_exchange *x, struct str id);
+void handle_services(struct admin *a, struct http_exchange *x, struct str id);
+void handle_runs(struct admin *a, struct http_exchange *x, struct str id);
+void handle_run(struct admin *a, struct http_exchange *x, struct str id);
+void handle_cancel(struct admin *a, struct http_exchange *x, struct str id);
+void handle_dead_letters(
+    struct admin *a, struct http_exchange *x, struct str id);
+void handle_scheduler_health(
+    struct admin *a, struct http_exchange *x, struct str id);
+void handle_health(struct admin *a, struct http_exchange *x, struct str id);
+void handle_livez(struct admin *a, struct http_exchange *x, struct str id);
+void handle_readyz(struct admin *a, struct http_exchange *x, struct str id);
+void handle_metrics(struct admin *a, struct http_exchange *x, struct str id);
+
+#endif

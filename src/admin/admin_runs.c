@@ -1,0 +1,172 @@
+/*
+ * The history: runs, one run, dead letters. Happy path: PostgreSQL writes the
+ * JSON, which is passed on. Failures: 400 for parameters, 404 for a run that
+ * is not there, 503 when the database is down. Cancel: none; the query is
+ * short and bounded.
+ */
+#include "admin/admin_impl.h"
+
+#include "adapters/history.h"
+#include <stdlib.h>
+
+enum { VALUE_BYTES = 256 };
+
+struct history_call {
+    struct admin_call call; /* freed through it */
+    struct history_req req;
+    struct buf id, before, status, tenant, service, limit; /* decoded */
+};
+
+static void free_call(struct admin_call *call)
+{
+    struct history_call *h = container_of(call, struct history_call, call);
+
+    buf_free(&h->id);
+    buf_free(&h->before);
+    buf_free(&h->status);
+    buf_free(&h->tenant);
+    buf_free(&h->service);
+    buf_free(&h->limit);
+    history_req_clear(&h->req);
+    free(h);
+}
+
+static void on_done(struct op *op)
+{
+    struct history_call *h = container_of(op, struct history_call, req.op);
+    struct http_exchange *x = h->call.x;
+
+    if (op->err.code != 0) {
+        admin_call_error(&h->call, status_of(op->err.code), op->err.msg);
+    } else if (x != NULL) {
+        h->call.x = NULL;
+        answer_text(x, 200, "application/json", buf_view(&h->req.json));
+    }
+    admin_call_end(&h->call);
+}
+
+static struct history_call *new_call(struct admin *a, struct http_exchange *x)
+{
+    struct history_call *h = calloc(1, sizeof(*h));
+
+    if (h == NULL)
+        abort();
+    buf_init(&h->id, VALUE_BYTES);
+    buf_init(&h->before, VALUE_BYTES);
+    buf_init(&h->status, VALUE_BYTES);
+    buf_init(&h->tenant, VALUE_BYTES);
+    buf_init(&h->service, VALUE_BYTES);
+    buf_init(&h->limit, VALUE_BYTES);
+    op_init(&h->req.op, on_done);
+    admin_call_begin(&h->call, a, x, free_call);
+    return h;
+}
+
+/* Starts the query, or ends the call with what it refused. */
+static void submit(
+    struct history_call *h, int (*query)(struct pg_pool *pool,
+                                struct loop *loop, struct history_req *req))
+{
+    const struct admin_options *o = &h->call.admin->options;
+
+    if (query(o->history, o->loop, &h->req) < 0) {
+        admin_call_error(
+            &h->call, status_of(h->req.op.err.code), h->req.op.err.msg);
+        admin_call_end(&h->call);
+    }
+}
+
+static void refuse(struct history_call *h, const char *message)
+{
+    admin_call_error(&h->call, 400, message);
+    admin_call_end(&h->call);
+}
+
+/* A parameter into `out`, and *value to it; false when it is malformed. */
+static bool parameter(const struct history_call *h, const char *name,
+    struct buf *out, const char **value)
+{
+    int rc = http_query(h->call.x->query, name, out);
+
+    if (rc < 0 || out->error != 0 || (rc > 0 && !utf8_valid(buf_view(out))))
+        return false;
+    *value = rc > 0 && out->len > 0 ? out->data : NULL;
+    return true;
+}
+
+static bool read_limit(struct history_call *h)
+{
+    const char *text = NULL;
+    char *end;
+    long n;
+
+    if (!parameter(h, "limit", &h->limit, &text))
+        return false;
+    if (text == NULL)
+        return true;
+    n = strtol(text, &end, 10);
+    if (*end != '\0' || n < 1 || n > HISTORY_MOST)
+        return false;
+    h->req.limit = (int)n;
+    return true;
+}
+
+void handle_runs(struct admin *a, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = new_call(a, x);
+
+    if (!read_limit(h))
+        refuse(h, "\"limit\" must be a whole number from 1 to 500");
+    else if (!parameter(h, "before", &h->before, &h->req.before) ||
+             !parameter(h, "status", &h->status, &h->req.status) ||
+             !parameter(h, "tenant_id", &h->tenant, &h->req.tenant))
+        refuse(h, "a parameter of the query cannot be read");
+    else
+        submit(h, history_runs);
+}
+
+void handle_run(struct admin *a, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = new_call(a, x);
+
+    if (http_decode(id, &h->id) < 0 || h->id.error != 0 ||
+        !utf8_valid(buf_view(&h->id))) {
+        refuse(h, "the id of the run cannot be read");
+        return;
+    }
+    h->req.id = h->id.data;
+    submit(h, history_run);
+}
+
+void handle_dead_letters(
+    struct admin *a, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = new_call(a, x);
+
+    h->req.letters = LETTERS_OPEN;
+    if (!read_limit(h))
+        refuse(h, "\"limit\" must be a whole number from 1 to 500");
+    else if (!parameter(h, "service", &h->service, &h->req.service) ||
+             !parameter(h, "tenant_id", &h->tenant, &h->req.tenant))
+        refuse(h, "a parameter of the query cannot be read");
+    else
+        submit(h, history_dead_letters);
+}
+
+void handle_cancel(struct admin *a, struct http_exchange *x, struct str id)
+{
+    char run_id[ID_BYTES];
+    json_t *body;
+
+    snprintf(run_id, sizeof(run_id), "%.*s", STR_ARG(id));
+    if (id.len >= sizeof(run_id) ||
+        !runner_stop_run(a->options.runner, run_id)) {
+        http_answer_error(
+            x, 404, NULL, 0, "no such run is under way in this process");
+        return;
+    }
+    body = json_pack("{s:b, s:s, s:s}", "success", 1, "message",
+        "The run finishes what is in flight and ends", "runId", run_id);
+    json_set_now(body);
+    answer_json(x, 202, body);
+}

@@ -1,0 +1,332 @@
+/*
+ * The long-running service: triggers, HTTP, health and metrics on one loop.
+ *
+ * Happy path: HTTP listens first, so that /livez answers; the database is
+ * migrated (again and again while it is down); then the schedule fires and
+ * /readyz says ok.
+ *
+ * Failures: what a person must mend (configuration, another's tables) ends the
+ * start; what passes is waited for.
+ *
+ * Stop: SIGTERM or SIGINT. Not ready first, no new triggers, the run finishes
+ * what is in flight within the grace period, those who wait are answered,
+ * /metrics is served until the end; then everything closes. A second signal
+ * ends at once.
+ */
+#include "admin/admin.h"
+#include "base/log.h"
+#include "cli/app.h"
+#include "version.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BOOT_RETRY_MS = 1000, LAG_TICK_MS = 500, DRAIN_TICK_MS = 20 };
+
+static const struct arg_option options[] = {
+    {NULL, NULL, NULL},
+};
+
+struct serve {
+    struct app app;
+    struct cli *cli; /* borrowed */
+    struct metrics *metrics;
+    struct probe *probe;
+    struct runner *runner;
+    struct scheduler *scheduler;
+    struct admin *admin;
+    struct migrate_req migrate;
+    struct timer_req boot; /* before the next try */
+    struct timer_req lag;  /* measures the loop */
+    uint64_t lag_due_ms;
+    struct timer_req grace; /* while draining */
+    struct timer_req drain; /* while draining: is everything through? */
+    struct op ended;        /* pending until the service has ended */
+    bool draining;
+    struct err err; /* why it could not go on; code 0: it could */
+};
+
+/* Ending */
+
+static void on_drain_tick(struct op *op);
+
+static void drain_tick(struct serve *s)
+{
+    op_init(&s->drain.op, on_drain_tick);
+    loop_timer(&s->app.loop, &s->drain, DRAIN_TICK_MS);
+}
+
+static bool is_idle(const struct serve *s)
+{
+    return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
+           admin_is_idle(s->admin) && !op_pending(&s->migrate.op) &&
+           !op_pending(&s->boot.op);
+}
+
+static void on_drain_tick(struct op *op)
+{
+    struct serve *s = container_of(op, struct serve, drain.op);
+
+    if (!is_idle(s)) {
+        drain_tick(s);
+        return;
+    }
+    op_cancel(&s->grace.op);
+    op_cancel(&s->lag.op);
+    op_finish(&s->ended, NULL);
+}
+
+static void on_grace_over(struct op *op)
+{
+    struct serve *s = container_of(op, struct serve, grace.op);
+
+    if (op->err.code != 0)
+        return;
+    log_warn(NULL, "the time to finish is over: giving up what is in flight");
+    runner_cancel(s->runner);
+}
+
+static void drain(struct serve *s)
+{
+    int grace_s = s->app.config.sync.grace_s;
+
+    s->draining = true;
+    admin_drain(s->admin);
+    scheduler_stop(s->scheduler);
+    runner_drain(s->runner);
+    op_cancel(&s->boot.op);
+    op_cancel(&s->migrate.op);
+    op_init(&s->grace.op, on_grace_over);
+    loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000 + 1);
+    drain_tick(s);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct serve *s = arg;
+
+    if (s->draining)
+        _exit(128 + signum);
+    log_info(NULL,
+        "%s: ending; what is in flight gets up to %d s, a second signal ends "
+        "at once",
+        signum == SIGINT ? "SIGINT" : "SIGTERM", s->app.config.sync.grace_s);
+    drain(s);
+}
+
+/* Booting */
+
+static void migrate(struct serve *s);
+
+static void on_boot_wait(struct op *op)
+{
+    struct serve *s = container_of(op, struct serve, boot.op);
+
+    if (op->err.code == 0)
+        migrate(s);
+}
+
+static void ready(struct serve *s)
+{
+    log_info(NULL, "ready");
+    admin_set_ready(s->admin, NULL);
+    scheduler_start(s->scheduler);
+}
+
+static void boot_failed(struct serve *s, const struct err *err)
+{
+    bool passing = err_is_transient(err->code);
+
+    if (!passing) {
+        s->err = *err;
+        log_error(NULL, "%s", err->msg);
+        drain(s);
+        return;
+    }
+    log_warn(NULL, "%s; trying again", err->msg);
+    admin_set_ready(s->admin, "the database is down");
+    op_init(&s->boot.op, on_boot_wait);
+    loop_timer(&s->app.loop, &s->boot, BOOT_RETRY_MS);
+}
+
+static void on_migrated(struct op *op)
+{
+    struct serve *s = container_of(op, struct serve, migrate.op);
+    struct str lines = buf_view(&s->migrate.report), line;
+
+    while (cli_next_line(&lines, &line))
+        if (!str_eq(line, STR("nothing to do")))
+            log_info(NULL, "migrate: %.*s", STR_ARG(line));
+    buf_free(&s->migrate.report);
+    if (s->draining)
+        return;
+    if (op->err.code != 0)
+        boot_failed(s, &op->err);
+    else
+        ready(s);
+}
+
+static void migrate(struct serve *s)
+{
+    bool apply = s->app.config.database.migrate_on_start;
+
+    s->migrate = (struct migrate_req){
+        .mode = apply ? MIGRATE_APPLY : MIGRATE_CHECK,
+        .dimensions = s->app.config.embedding.dimensions,
+    };
+    op_init(&s->migrate.op, on_migrated);
+    migrate_run(s->app.pools.store, &s->app.loop, &s->migrate);
+}
+
+/* While it runs */
+
+static void on_event(void *arg, const struct run_event *event)
+{
+    struct serve *s = arg;
+
+    metrics_event(s->metrics, event);
+    probe_event(s->probe, event);
+    runner_event(s->runner, event);
+}
+
+static void on_lag_tick(struct op *op);
+
+static void lag_tick(struct serve *s)
+{
+    s->lag_due_ms = uv_hrtime() / 1000000 + LAG_TICK_MS;
+    op_init(&s->lag.op, on_lag_tick);
+    loop_timer(&s->app.loop, &s->lag, LAG_TICK_MS);
+}
+
+static void on_lag_tick(struct op *op)
+{
+    struct serve *s = container_of(op, struct serve, lag.op);
+    uint64_t now_ms = uv_hrtime() / 1000000;
+
+    if (op->err.code != 0)
+        return;
+    metrics_loop_lag(
+        s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
+    lag_tick(s);
+}
+
+/* Opening and closing, in this order and the other way round */
+
+static int open_parts(struct serve *s, struct err *err)
+{
+    struct app *app = &s->app;
+    struct probe_options probe = {
+        .loop = &app->loop, .pool = app->pools.ledger};
+    struct runner_options runner = {.loop = &app->loop,
+        .ports = &app->ports,
+        .schemas = &app->schemas,
+        .config = &app->config,
+        .embedding = app_embedding_id(app)};
+
+    if (metrics_init(&s->metrics, BATCHSYNC_VERSION) < 0 ||
+        runner_init(&s->runner, &runner) < 0 ||
+        probe_start(&s->probe, &probe) < 0)
+        return err_set(err, ERR_NOMEM, "no memory to start with");
+    return scheduler_init(
+        &s->scheduler, &app->loop, &app->config, s->runner, s->metrics, err);
+}
+
+static int open_admin(struct serve *s, struct err *err)
+{
+    struct app *app = &s->app;
+    struct admin_options admin = {.loop = &app->loop,
+        .config = &app->config,
+        .ports = &app->ports,
+        .history = app->pools.ledger,
+        .runner = s->runner,
+        .scheduler = s->scheduler,
+        .probe = s->probe,
+        .metrics = s->metrics};
+
+    return admin_start(&s->admin, &admin, err);
+}
+
+static void close_parts(struct serve *s)
+{
+    s->app.watch = NULL;
+    if (s->admin != NULL)
+        admin_close(s->admin);
+    scheduler_free(s->scheduler);
+    probe_stop(s->probe);
+    runner_free(s->runner);
+    metrics_free(s->metrics);
+}
+
+static void init_ops(struct serve *s)
+{
+    op_init(&s->ended, app_ignore);
+    op_init(&s->migrate.op, on_migrated);
+    op_init(&s->boot.op, on_boot_wait);
+    op_init(&s->lag.op, on_lag_tick);
+    op_init(&s->grace.op, on_grace_over);
+    op_init(&s->drain.op, on_drain_tick);
+}
+
+static int serve_work(struct serve *s)
+{
+    struct app *app = &s->app;
+    struct err err = {.code = 0};
+
+    init_ops(s);
+    app->watch = on_event;
+    app->watch_arg = s;
+    if (open_parts(s, &err) < 0 || open_admin(s, &err) < 0 ||
+        loop_watch_signals(&app->loop, on_signal, s, &err) < 0)
+        return cli_fail(s->cli, &err);
+    log_info(NULL, "listening on %s port %d", app->config.http.host,
+        admin_port(s->admin));
+    op_begin(&s->ended, &app->loop.ready, NULL);
+    migrate(s);
+    lag_tick(s);
+    app_wait(app, 0, &s->ended);
+    app_wait(app, 0, &s->lag.op);
+    app_wait(app, 0, &s->grace.op);
+    if (s->err.code != 0)
+        return cli_fail(s->cli, &s->err);
+    log_info(NULL, "ended");
+    return CLI_DONE;
+}
+
+static int run(struct cli *cli)
+{
+    struct serve *s = calloc(1, sizeof(*s));
+    int code;
+
+    if (s == NULL)
+        abort();
+    s->cli = cli;
+    cli->log = cli->out;
+    code =
+        app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
+            APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
+                APP_LEDGER);
+    if (code == CLI_DONE) {
+        code = serve_work(s);
+        close_parts(s);
+    }
+    code = app_close(&s->app, code);
+    free(s);
+    return code;
+}
+
+const struct command cmd_serve = {
+    .name = "serve",
+    .usage = "",
+    .summary = "run as a service: on schedule, at start-up, on HTTP calls",
+    .details =
+        "Listens on HOST:PORT and fires BATCH_SYNC_SCHEDULE in "
+        "BATCH_SYNC_TIMEZONE. Starts\nwithout the database or the coordinator "
+        "too, and becomes ready when the database\nis there. Logs go to "
+        "standard output. SIGTERM ends it: a run finishes what is in\nflight "
+        "within BATCH_SYNC_GRACE_SECONDS, a second signal ends at once.\n\n"
+        "GET  /livez /readyz /health /health/batch-sync /metrics\n"
+        "POST /admin/batch-sync/trigger\n"
+        "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n",
+    .options = options,
+    .run = run,
+};

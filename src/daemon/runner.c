@@ -1,0 +1,228 @@
+/*
+ * Happy path: a trigger becomes a run_req; its id is told as soon as the
+ * ledger gave one; when the run ends the trigger's callback gets the result.
+ *
+ * Failures: refused triggers end at once, in a later turn of the loop, without
+ * touching the run under way.
+ *
+ * Cancel: op_cancel() on a trigger does nothing: a run belongs to nobody, and
+ * a client that goes away does not stop it. Close: runner_free(), when idle.
+ */
+#include "daemon/runner.h"
+
+#include "base/log.h"
+#include <assert.h>
+#include <stdlib.h>
+
+struct runner {
+    struct runner_options options;
+    bool draining;
+    struct run_req run;
+    struct arena arena; /* what the trigger said, for the run */
+    const char *trigger;
+    struct trigger_req *req; /* borrowed; of the run under way, or NULL */
+    struct last_run last;
+};
+
+int runner_init(struct runner **out, const struct runner_options *options)
+{
+    struct runner *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return ERR_NOMEM;
+    r->options = *options;
+    arena_init(&r->arena, 0);
+    *out = r;
+    return 0;
+}
+
+void runner_free(struct runner *r)
+{
+    if (r == NULL)
+        return;
+    assert(!runner_is_running(r));
+    arena_free(&r->arena);
+    free(r);
+}
+
+bool runner_is_running(const struct runner *r)
+{
+    return r->req != NULL;
+}
+
+const struct last_run *runner_last(const struct runner *r)
+{
+    return &r->last;
+}
+
+const char *runner_disabled(const struct config *config)
+{
+    if (!config->sync.enabled)
+        return "disabled";
+    return config->coordinator.enabled ? NULL : "coordinator_disabled";
+}
+
+const char *trigger_outcome(const struct err *err)
+{
+    switch (err->code) {
+    case 0:
+        return "accepted";
+    case ERR_ALREADY_RUNNING:
+        return "already_running";
+    case ERR_DISABLED:
+        return strcmp(err->msg, "disabled") == 0 ? "disabled"
+                                                 : "coordinator_disabled";
+    case ERR_CANCELED:
+        return "shutting_down";
+    default:
+        return "failed";
+    }
+}
+
+/* Ending */
+
+static void on_run(struct op *op)
+{
+    struct runner *r = container_of(op, struct runner, run.op);
+    struct trigger_req *req = r->req;
+    struct log_ctx ctx = {.run = r->last.run_id};
+    const struct run_result *result = &r->run.result;
+
+    r->last.status = result->status;
+    r->last.ended_ms = loop_wall_ms();
+    r->req = NULL;
+    if (result->err.code != 0)
+        log_warn(&ctx, "no run: %s", result->err.msg);
+    else
+        log_info(
+            &ctx, "the run has ended: %s", run_status_name(result->status));
+    req->result = result->err.code == 0 ? result : NULL;
+    op_finish(&req->op, &result->err);
+}
+
+void runner_event(struct runner *r, const struct run_event *event)
+{
+    if (event->kind != EVENT_RUN_BEGIN || r->req == NULL)
+        return;
+    snprintf(r->req->run_id, ID_BYTES, "%s", event->run_id);
+    r->last.began_ms = loop_wall_ms();
+    r->last.ended_ms = 0;
+    r->last.trigger = r->trigger;
+    snprintf(r->last.run_id, ID_BYTES, "%s", event->run_id);
+    if (r->req->begun != NULL)
+        r->req->begun(r->req);
+}
+
+/* Starting */
+
+static const char *keep(struct runner *r, const char *text)
+{
+    return text == NULL ? NULL : arena_dup(&r->arena, str_of(text)).p;
+}
+
+/* A copy: the trigger's own memory goes when runner_trigger() returns. */
+static int keep_trigger(
+    struct runner *r, const struct trigger *t, struct run_options *o)
+{
+    const char **names = arena_calloc(&r->arena, t->nservices, sizeof(*names));
+
+    if (names == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < t->nservices; i++) {
+        names[i] = keep(r, t->services[i]);
+        if (names[i] == NULL)
+            return ERR_NOMEM;
+    }
+    o->trigger = t->name;
+    o->kind = t->kind;
+    o->tenant =
+        t->tenant == NULL ? r->options.config->sync.tenant : keep(r, t->tenant);
+    o->since = keep(r, t->since);
+    o->services = names;
+    o->nservices = t->nservices;
+    return o->tenant == NULL ? ERR_NOMEM : 0;
+}
+
+static void set_limits(const struct runner *r, struct run_options *o)
+{
+    const struct config_sync *config = &r->options.config->sync;
+
+    o->embedding = r->options.embedding;
+    o->limit = config->limit;
+    o->chunk_size = config->chunk_size;
+    o->workers = config->workers;
+    o->max_pages = config->max_pages;
+    o->max_tokens = r->options.config->embedding.max_tokens;
+    o->tries = config->tries;
+    o->retry_base_ms = config->retry_base_ms;
+}
+
+static int start(struct runner *r, const struct trigger *trigger,
+    struct trigger_req *req, struct err *err)
+{
+    struct run_options options = {.trigger = NULL};
+
+    run_req_clear(&r->run);
+    arena_free(&r->arena);
+    if (keep_trigger(r, trigger, &options) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for a trigger");
+    set_limits(r, &options);
+    r->run = (struct run_req){.options = options};
+    op_init(&r->run.op, on_run);
+    r->trigger = trigger->name;
+    if (run_submit(r->options.ports, r->options.schemas, &r->run) < 0) {
+        *err = r->run.op.err;
+        return err->code;
+    }
+    r->req = req;
+    return 0;
+}
+
+static int refuse(const struct runner *r, struct err *err)
+{
+    const char *disabled = runner_disabled(r->options.config);
+
+    if (r->draining)
+        return err_set(err, ERR_CANCELED, "shutting down");
+    if (disabled != NULL)
+        return err_set(err, ERR_DISABLED, "%s", disabled);
+    if (runner_is_running(r))
+        return err_set(err, ERR_ALREADY_RUNNING, "a run is under way");
+    return 0;
+}
+
+int runner_trigger(
+    struct runner *r, const struct trigger *trigger, struct trigger_req *req)
+{
+    struct err err = {.code = 0};
+
+    req->run_id[0] = '\0';
+    req->result = NULL;
+    op_begin(&req->op, r->options.ports->queue, NULL);
+    if (refuse(r, &err) < 0 || start(r, trigger, req, &err) < 0)
+        op_finish(&req->op, &err);
+    return 0;
+}
+
+/* Stopping */
+
+void runner_drain(struct runner *r)
+{
+    r->draining = true;
+    if (r->req != NULL)
+        run_stop(&r->run);
+}
+
+void runner_cancel(struct runner *r)
+{
+    runner_drain(r);
+    op_cancel(&r->run.op);
+}
+
+bool runner_stop_run(struct runner *r, const char *run_id)
+{
+    if (r->req == NULL || strcmp(r->req->run_id, run_id) != 0)
+        return false;
+    run_stop(&r->run);
+    return true;
+}

@@ -1,0 +1,85 @@
+/*
+ * The one run of this process at a time, whoever triggers it: the schedule,
+ * the start-up, an HTTP call. All of it on the loop's thread.
+ */
+#ifndef DAEMON_RUNNER_H
+#define DAEMON_RUNNER_H
+
+#include "base/config.h"
+#include "net/loop.h"
+#include "sync/run.h"
+
+struct runner;
+
+/* All borrowed for the runner's life. */
+struct runner_options {
+    struct loop *loop;
+    const struct ports *ports;
+    const struct schema_set *schemas;
+    const struct config *config;
+    struct embedding_id embedding;
+};
+
+/* What a trigger may say; all borrowed until runner_trigger() returns. */
+struct trigger {
+    const char *name;      /* "http", "schedule", "startup"; static */
+    const char *kind;      /* "daily", "batch", "incremental"; static */
+    const char *tenant;    /* NULL: the configured one */
+    const char *since;     /* ISO-8601; NULL: everything */
+    const char **services; /* nservices; 0: the list of services */
+    size_t nservices;
+};
+
+struct trigger_req {
+    /*
+     * err: ERR_ALREADY_RUNNING (here or in another process), ERR_DISABLED
+     * (the message is the reason: "disabled", "coordinator_disabled"),
+     * ERR_CANCELED while shutting down, or why nothing could run. When the
+     * run was carried out, err is none and `result` is there.
+     */
+    struct op op;
+    /* Called when the run has its id, before anything is synced; or NULL. */
+    void (*begun)(struct trigger_req *req);
+    char run_id[ID_BYTES];           /* out; "" until then */
+    const struct run_result *result; /* out; borrowed during the callback */
+};
+
+/* How the last run of this process ended. */
+struct last_run {
+    char run_id[ID_BYTES]; /* "": there was none */
+    const char *trigger;   /* static */
+    enum run_status status;
+    int64_t began_ms, ended_ms; /* since 1970 */
+};
+
+int runner_init(struct runner **r, const struct runner_options *options);
+
+/* Nothing may be running. */
+void runner_free(struct runner *r);
+
+/* Starts a run; the callback comes when it has ended. */
+int runner_trigger(
+    struct runner *r, const struct trigger *trigger, struct trigger_req *req);
+
+/* Refuses further triggers and lets the run finish what is in flight. */
+void runner_drain(struct runner *r);
+
+/* Gives up what is in flight too. */
+void runner_cancel(struct runner *r);
+
+/* Lets this run finish early, as drain does; false: it is not running here. */
+bool runner_stop_run(struct runner *r, const char *run_id);
+
+bool runner_is_running(const struct runner *r);
+const struct last_run *runner_last(const struct runner *r);
+
+/* To be called with every event of the pipeline. */
+void runner_event(struct runner *r, const struct run_event *event);
+
+/* What became of a trigger, as metrics have it: "accepted", ... */
+const char *trigger_outcome(const struct err *err);
+
+/* Why a run would be refused by the configuration; NULL: it would not. */
+const char *runner_disabled(const struct config *config);
+
+#endif

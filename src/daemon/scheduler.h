@@ -1,0 +1,40 @@
+/*
+ * Fires the schedule's runs: the decisions are clock/schedule's, the time is
+ * the loop's. Looks at the wall clock at least once a minute, so that a jump
+ * of it is noticed.
+ */
+#ifndef DAEMON_SCHEDULER_H
+#define DAEMON_SCHEDULER_H
+
+#include "base/config.h"
+#include "daemon/metrics.h"
+#include "daemon/runner.h"
+
+struct scheduler;
+
+struct scheduler_status {
+    bool scheduled;  /* it fires */
+    int64_t next_ms; /* since 1970; 0: none */
+};
+
+/* Everything is borrowed. ERR_CONFIG: the expression or the zone is wrong;
+ * the message names the variable and what is allowed. */
+int scheduler_init(struct scheduler **s, struct loop *loop,
+    const struct config *config, struct runner *runner, struct metrics *metrics,
+    struct err *err);
+
+/* Begins to fire, and with BATCH_SYNC_ON_STARTUP runs once in 5 seconds.
+ * Does nothing when syncs are disabled. */
+void scheduler_start(struct scheduler *s);
+
+/* Fires no more. */
+void scheduler_stop(struct scheduler *s);
+bool scheduler_is_idle(const struct scheduler *s);
+
+/* Stopped, and idle. */
+void scheduler_free(struct scheduler *s);
+
+void scheduler_status(
+    const struct scheduler *s, struct scheduler_status *status);
+
+#endif
