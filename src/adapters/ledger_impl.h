@@ -21,7 +21,7 @@ static inline struct ledger_work *ledger_work(struct call *c)
     return c->data;
 }
 
-/* The first statement of a unit that changes tokens. */
+/* Before a statement that changes tokens: it waits for a row, not for ever. */
 void ledger_add_lock_timeout(struct call *c);
 
 void ledger_fail(struct call *c, int code, const char *why);

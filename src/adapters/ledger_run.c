@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOCK, LOST, RESUMED, ABANDONED, BEGUN, RUNNING }; /* statements */
+enum { LOCK, TIMEOUT, LOST, RESUMED, ABANDONED, BEGUN, RUNNING }; /* results */
 
 /* A run of our own that is still running was begun by a try that failed
  * halfway: nobody works on it. */
@@ -110,8 +110,8 @@ static void begin_send(struct call *c)
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_begin_req *req = ledger_work(c)->req;
 
-    ledger_add_lock_timeout(c);
     call_stmt(c, "SELECT pg_advisory_xact_lock(7089061848)", false);
+    ledger_add_lock_timeout(c);
     add_lost(c, l);
     add_resume(c, l, req->params);
     call_stmt(c,
@@ -142,17 +142,16 @@ static void already_running(struct call *c, const struct pg_result *running)
     call_end(c, &err);
 }
 
-/* The first statement sets the lock timeout, so all are one further on. */
 static void begin_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
     struct run_begin_req *req = ledger_work(c)->req;
-    const struct pg_result *r = c->pg.results[1 + RESUMED];
+    const struct pg_result *r = c->pg.results[RESUMED];
 
     if (pg_rows(r) == 0)
-        r = c->pg.results[1 + BEGUN];
+        r = c->pg.results[BEGUN];
     if (pg_rows(r) == 0) {
-        already_running(c, c->pg.results[1 + RUNNING]);
+        already_running(c, c->pg.results[RUNNING]);
         return;
     }
     call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));

@@ -269,7 +269,7 @@ static void add_resolve(struct call *c, const struct ledger *l)
         "  WHERE v.tenant_id = d.tenant_id AND v.microservice_id = m.id"
         "  AND v.content_id = d.content_id"
         "  AND v.content_type = 'microservice_data'"
-        "  AND v.updated_at > d.last_seen AT TIME ZONE 'UTC')",
+        "  AND v.updated_at > d.last_seen AT TIME ZONE 'UTC' OFFSET 0)",
         false);
     call_add_text(c, l->token);
     call_add_text(c, l->service);

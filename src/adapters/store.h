@@ -24,8 +24,8 @@ struct store {
 void store_init(struct store *s, struct pg_pool *pool, struct loop *loop);
 
 /*
- * Makes sure of the tenant's and the microservice's rows. ERR_CONFIG when the
- * database has no pgvector. Must have succeeded once before store_write().
+ * Makes sure of the tenant's and the microservice's rows. Like all requests
+ * below, ERR_CONFIG when the database has no pgvector.
  */
 int store_open(struct store *s, struct store_open_req *req);
 

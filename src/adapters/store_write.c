@@ -210,17 +210,25 @@ static void sql_links(struct buf *sql, int n)
         n, n + 1);
 }
 
+/*
+ * The rows that a part is about, by its own list u. OFFSET 0 keeps the planner
+ * from reading the whole service instead of the index.
+ */
+#define EXISTING                                            \
+    " CROSS JOIN LATERAL (SELECT id FROM vector_embeddings" \
+    " WHERE tenant_id = $2 AND microservice_id = $3"        \
+    " AND content_type = 'microservice_data'"               \
+    " AND content_id = u.content_id AND chunk_index "
+
 static void sql_meta(struct buf *sql, int n)
 {
     buf_printf(sql,
-        ", meta AS (UPDATE vector_embeddings v SET metadata = m.metadata,"
-        " embed_hash = m.embed_hash, row_hash = m.row_hash,"
+        ", meta AS (UPDATE vector_embeddings v SET metadata = u.metadata,"
+        " embed_hash = u.embed_hash, row_hash = u.row_hash,"
         " updated_at = now() AT TIME ZONE 'UTC'"
-        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d) AS m (content_id,"
-        " chunk_index, metadata, embed_hash, row_hash)"
-        " WHERE v.tenant_id = $2 AND v.microservice_id = $3"
-        " AND v.content_id = m.content_id AND v.chunk_index = m.chunk_index"
-        " AND v.content_type = 'microservice_data' RETURNING 1)",
+        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d) AS u (content_id,"
+        " chunk_index, metadata, embed_hash, row_hash)" EXISTING
+        "= u.chunk_index OFFSET 0) e WHERE v.id = e.id RETURNING 1)",
         n, n + 1, n + 2, n + 3, n + 4);
 }
 
@@ -228,10 +236,8 @@ static void sql_trims(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", trims AS (DELETE FROM vector_embeddings v"
-        " USING fence, unnest($%d, $%d) AS t (content_id, first)"
-        " WHERE v.tenant_id = $2 AND v.microservice_id = $3"
-        " AND v.content_id = t.content_id AND v.chunk_index >= t.first"
-        " AND v.content_type = 'microservice_data')",
+        " USING fence, unnest($%d, $%d) AS u (content_id, first)" EXISTING
+        ">= u.first OFFSET 0) e WHERE v.id = e.id)",
         n, n + 1);
 }
 

@@ -6,7 +6,7 @@
  * unit (the timeout's set_config first, then the statements, one Sync) and
  * flushes; every event of the socket flushes what is left and reads what has
  * come, until the Sync is answered. A script goes by the simple protocol, out
- * of pipeline mode, without the set_config.
+ * of pipeline mode, without the set_config: only our clock keeps its time.
  *
  * PQconnectPoll() may close its socket and open another one with the same
  * number, so the watch is closed before each call and made anew after it.
