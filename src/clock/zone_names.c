@@ -154,49 +154,70 @@ static void to_lower(char *out, const char *name)
     out[i] = '\0';
 }
 
-/* The distance; of two as near the first in the alphabet is kept. */
+static size_t distance_to(const struct nearest *nearest, const char *name)
+{
+    char lower[NAME_BYTES];
+    const char *city;
+    size_t whole, last;
+
+    to_lower(lower, name);
+    whole = edit_distance(str_of(nearest->wanted), str_of(lower));
+    city = strrchr(lower, '/');
+    if (nearest->has_area || city == NULL)
+        return whole;
+    last = edit_distance(str_of(nearest->wanted), str_of(city + 1));
+    return last < whole ? last : whole;
+}
+
+/* Of two as near the shorter is meant, then the first in the alphabet. */
+static bool is_before(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+
+    return a_len != b_len ? a_len < b_len : strcmp(a, b) < 0;
+}
+
 static void compare(void *arg, const char *name)
 {
     struct nearest *nearest = arg;
-    char lower[NAME_BYTES];
-    const char *city;
-    size_t distance;
+    size_t distance = distance_to(nearest, name);
 
-    to_lower(lower, name);
-    distance = edit_distance(str_of(nearest->wanted), str_of(lower));
-    city = strrchr(lower, '/');
-    if (!nearest->has_area && city != NULL) {
-        size_t short_distance =
-            edit_distance(str_of(nearest->wanted), str_of(city + 1));
-
-        distance = short_distance < distance ? short_distance : distance;
-    }
     if (distance > nearest->distance ||
         (distance == nearest->distance && nearest->found[0] != '\0' &&
-            strcmp(name, nearest->found) >= 0))
+            !is_before(name, nearest->found)))
         return;
     nearest->distance = distance;
     snprintf(nearest->found, sizeof(nearest->found), "%s", name);
 }
 
-static int suggest(const char *name, struct err *err)
+static int suggest(const char *name, int code, struct err *err)
 {
     struct nearest nearest = {.has_area = strchr(name, '/') != NULL};
 
     to_lower(nearest.wanted, name);
     nearest.distance = strlen(name) / 3 + 1;
     if (zone_names_each(compare, &nearest) < 0)
-        return err_set(err, ERR_NOT_FOUND,
+        return err_set(err, code,
             "unknown time zone \"%s\": there is no zone data in %s, install "
             "the system's package of it (tzdata)",
             name, data_directory());
     if (nearest.found[0] == '\0')
-        return err_set(err, ERR_NOT_FOUND,
+        return err_set(err, code,
             "unknown time zone \"%s\"; allowed are IANA names such as "
             "Europe/Berlin or UTC",
             name);
-    return err_set(err, ERR_NOT_FOUND,
-        "unknown time zone \"%s\"; did you mean %s?", name, nearest.found);
+    return err_set(err, code, "unknown time zone \"%s\"; did you mean %s?",
+        name, nearest.found);
+}
+
+/* Short, and fit for a message. */
+static bool is_showable(const char *name)
+{
+    size_t len = 0;
+
+    while (name[len] >= ' ' && name[len] <= '~')
+        len++;
+    return name[len] == '\0' && len > 0 && len < NAME_BYTES;
 }
 
 int zone_name_check(const char *name, struct err *err)
@@ -204,10 +225,11 @@ int zone_name_check(const char *name, struct err *err)
     /* The one zone that needs no data. */
     if (strcmp(name, "UTC") == 0)
         return 0;
-    if (!is_name(name))
+    if (!is_showable(name))
         return err_set(err, ERR_INVALID,
-            "\"%.*s\" is no time zone; allowed are IANA names such as "
-            "Europe/Berlin or UTC",
-            NAME_BYTES, name);
-    return has_data(name) ? 0 : suggest(name, err);
+            "a time zone's name is missing, too long or unreadable; allowed "
+            "are IANA names such as Europe/Berlin or UTC");
+    if (!is_name(name))
+        return suggest(name, ERR_INVALID, err);
+    return has_data(name) ? 0 : suggest(name, ERR_NOT_FOUND, err);
 }
