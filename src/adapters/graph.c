@@ -1,0 +1,129 @@
+/*
+ * Linking: the vector index first, then a batch.
+ *
+ *   INDEX --> BATCH --> done
+ *
+ * Happy path: the index answers for itself, which is one look into the
+ * catalogue as long as nothing is to be built; then one unit, with settings
+ * that end with it: scans of the index go on until filters are satisfied.
+ * Failures: of the index or of the unit, as they are. The unit is undone as a
+ * whole, so its items are on the queue as before.
+ * On cancel: the one of the two that is under way.
+ */
+#include "adapters/graph.h"
+
+#include "adapters/store_impl.h"
+#include <stdlib.h>
+
+enum { SQL_BYTES = 16 * 1024 };
+
+/* A request that is being served. */
+struct linking {
+    struct graph *graph;  /* borrowed */
+    struct link_req *req; /* borrowed */
+    struct list ops;      /* holds req->op.link, so that a cancel finds us */
+    struct index_req index;
+    struct op batch;
+};
+
+void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop)
+{
+    store_init(&g->store, pool, loop);
+    g->index = (struct vector_index){.store = &g->store};
+}
+
+static void finish(struct linking *l, const struct err *err)
+{
+    list_remove(&l->req->op.link);
+    op_finish(&l->req->op, err);
+    free(l);
+}
+
+/* --- the batch --- */
+
+/* Both kinds of index that may be there; unknown settings are ignored. */
+static void add_settings(struct call *c)
+{
+    call_stmt(c,
+        store_work(c)->store->iterative_scan
+            ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+              " set_config('ivfflat.iterative_scan', 'relaxed_order', true)"
+            : "SELECT 1",
+        false);
+}
+
+static void batch_send(struct call *c)
+{
+    const struct link_req *req = ((struct linking *)store_work(c)->req)->req;
+    struct str text = {NULL, 0};
+    struct buf sql;
+
+    buf_init(&sql, SQL_BYTES);
+    if (graph_sql(&sql, store_work(c)->store->vector_schema) == 0)
+        text = arena_dup(&c->arena, buf_view(&sql));
+    buf_free(&sql);
+    if (text.p == NULL) {
+        store_fail(c, ERR_NOMEM, "linking");
+        return;
+    }
+    add_settings(c);
+    call_stmt(c, text.p, false);
+    call_add_text(c, req->tenant);
+    call_add_int(c, (int64_t)req->limit);
+    call_send(c);
+}
+
+static void batch_take(struct call *c)
+{
+    struct linking *l = store_work(c)->req;
+
+    l->req->taken = (size_t)call_int(c->pg.results[1], 0, 0);
+    call_end(c, NULL);
+}
+
+static void on_batch(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, batch);
+
+    finish(l, &op->err);
+}
+
+/* --- the request --- */
+
+static void on_index(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, index.op);
+
+    if (op->err.code != 0 || l->req->op.err.code != 0) {
+        finish(l, &op->err);
+        return;
+    }
+    op_init(&l->batch, on_batch);
+    store_start(&l->graph->store, &l->batch, l, batch_send, batch_take);
+}
+
+static void on_cancel(struct op *op)
+{
+    struct linking *l = container_of(op->link.next, struct linking, ops);
+
+    op_cancel(&l->index.op);
+    op_cancel(&l->batch);
+}
+
+int graph_link(struct graph *g, struct link_req *req)
+{
+    struct linking *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        abort();
+    l->graph = g;
+    l->req = req;
+    req->taken = 0;
+    op_begin(&req->op, &g->store.loop->ready, on_cancel);
+    list_init(&l->ops);
+    list_push(&l->ops, &req->op.link);
+    op_init(&l->index.op, on_index);
+    op_init(&l->batch, on_batch);
+    vector_index_ensure(&g->index, &l->index);
+    return 0;
+}

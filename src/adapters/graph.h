@@ -1,0 +1,48 @@
+/*
+ * The graph: stored items as nodes, and edges from each to those that are
+ * nearest to it. The real side of the port link (sync/ports.h).
+ *
+ *   item   what one content id of a service stands for. Its vector and its
+ *          preview are those of its first piece (chunk_index 0), and only
+ *          first pieces are neighbours, so that a long text is one neighbour
+ *          and never its own.
+ *   node   content:<tenant>:<service_name>:<content_id>
+ *   edge   from an item to one of its GRAPH_NEIGHBOURS nearest of the tenant,
+ *          when their cosine similarity is above 0.70 (related) or above 0.85
+ *          (strongly_related). Edges of other types are not looked at.
+ */
+#ifndef ADAPTERS_GRAPH_H
+#define ADAPTERS_GRAPH_H
+
+#include "adapters/vector_index.h"
+
+enum { GRAPH_NEIGHBOURS = 10 };
+
+/* A plain value; nothing to free. Stays where it is. */
+struct graph {
+    struct store store; /* over the graph's own pool */
+    struct vector_index index;
+};
+
+/*
+ * `pool` should have one connection of its own: building the index takes
+ * minutes, and linking must not take the store's.
+ */
+void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop);
+
+/*
+ * Takes items off the link queue and links them, in one transaction; before
+ * that makes sure of the vector index. Errors are those of the index
+ * (ERR_CONFIG: somebody has to build it) and of the database; nothing has been
+ * taken off then. Several processes may link the same tenant.
+ */
+int graph_link(struct graph *g, struct link_req *req);
+
+/*
+ * The statement that does it; exposed to be looked at by EXPLAIN. $1 is the
+ * tenant, $2 the limit; `schema` is that of the vectors' operators. Its one
+ * row: items taken off, edges written. ERR_NOMEM.
+ */
+int graph_sql(struct buf *sql, const char *schema);
+
+#endif
