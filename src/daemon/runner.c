@@ -93,9 +93,6 @@ static void on_run(struct op *op)
     r->req = NULL;
     if (result->err.code != 0)
         log_warn(&ctx, "no run: %s", result->err.msg);
-    else
-        log_info(
-            &ctx, "the run has ended: %s", run_status_name(result->status));
     req->result = result->err.code == 0 ? result : NULL;
     op_finish(&req->op, &result->err);
 }

@@ -74,7 +74,7 @@ void chunk_fail_no_memory(struct chunk *c)
 /* The range under way is settled; the next one starts with fresh tries. */
 void chunk_next_range(struct chunk *c)
 {
-    c->retry.tries = 0;
+    retry_reset(&c->retry);
     c->range = (struct range){0, 0, false};
     chunk_step(c);
 }

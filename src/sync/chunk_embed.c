@@ -221,6 +221,7 @@ static void on_embedded(struct op *op)
     struct err err = op->err;
 
     pipeline_measure(c->p, CALL_EMBED, op);
+    pipeline_pace(c->p, op);
     if (err.code != 0) {
         err_wrap(&err, "embed");
         embed_failed(c, &err);

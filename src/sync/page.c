@@ -175,7 +175,7 @@ static void on_fetched(struct op *op)
         return;
     }
     arena_free(&busy->answer);
-    busy->retry.tries = 0;
+    retry_reset(&busy->retry);
     page_move(page, PAGE_RENDER);
     pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
                                      .service = page->ctx->service,

@@ -167,7 +167,7 @@ static void on_looked_up(struct op *op)
         page_finish(page);
         return;
     }
-    page->busy->retry.tries = 0;
+    retry_reset(&page->busy->retry);
     compare_all(page);
     plan_work(page);
     page_move(page, PAGE_DRAIN);

@@ -52,17 +52,47 @@ uint64_t retry_delay_ms(
     return delay < retry_after_ms ? retry_after_ms : delay;
 }
 
+/*
+ * Answers to requests that were under way when the window was halved say
+ * nothing new: it is not halved again for them.
+ */
+void pipeline_pace(struct pipeline *p, const struct op *op)
+{
+    double workers = p->options->workers;
+
+    if (op->err.code == 0) {
+        p->slots += 1 / p->slots;
+        if (p->slots > workers)
+            p->slots = workers;
+    } else if ((op->err.code == ERR_BUSY || op->err.code == ERR_UNAVAILABLE) &&
+               op->begun_ms >= p->slowed_ms) {
+        p->slots = p->slots / 2 < 1 ? 1 : p->slots / 2;
+        p->slowed_ms = p->ports->now_ms(p->ports->world);
+    }
+}
+
+/* How often it has failed, by the count that the error belongs to; 0: that
+ * was the last time. */
+static int count_try(struct retry *r, int tries, int code)
+{
+    if (code == ERR_BUSY)
+        return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
+    return ++r->tries < tries ? r->tries : 0;
+}
+
 bool retry_start(
     struct retry *r, struct pipeline *p, const struct err *err, op_cb done)
 {
     const struct run_options *o = p->options;
     uint64_t delay;
+    int tries;
 
     if (!err_is_transient(err->code) || p->aborting)
         return false;
-    if (++r->tries >= o->tries)
+    tries = count_try(r, o->tries, err->code);
+    if (tries == 0)
         return false;
-    delay = retry_delay_ms(o->retry_base_ms, r->tries, err->retry_after_ms,
+    delay = retry_delay_ms(o->retry_base_ms, tries, err->retry_after_ms,
         p->ports->random(p->ports->world));
     op_init(&r->timer.op, done);
     pipeline_submit(

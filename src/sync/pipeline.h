@@ -22,10 +22,14 @@ struct pipeline {
 
     /*
      * The window: at most `workers` chunks hold an embedding slot, and at
-     * most as many again wait for the database.
+     * most as many again wait for the database. While the embedder asks to
+     * slow down, fewer hold a slot: halved by each such answer, one more for
+     * every `slots` good ones.
      */
-    int embedding; /* chunks that hold a slot */
-    int in_flight; /* chunks started and not done */
+    int embedding;      /* chunks that hold a slot */
+    int in_flight;      /* chunks started and not done */
+    double slots;       /* 1 .. workers */
+    uint64_t slowed_ms; /* when it was last halved */
 
     bool stopping;    /* start nothing new */
     bool aborting;    /* nothing in flight may go on either */
@@ -41,10 +45,12 @@ static inline bool pipeline_open(const struct pipeline *p)
 /* May another chunk start now? `embeds`: it needs a slot. */
 static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
 {
-    int workers = p->options->workers;
-
-    return p->in_flight < 2 * workers && (!embeds || p->embedding < workers);
+    return p->in_flight < 2 * p->options->workers &&
+           (!embeds || p->embedding < (int)p->slots);
 }
+
+/* An embedding call has ended: opens or narrows the window. */
+void pipeline_pace(struct pipeline *p, const struct op *op);
 
 /*
  * The second half of every submit: `rc` is what the port returned. When it
@@ -60,11 +66,24 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event);
 void pipeline_measure(
     const struct pipeline *p, enum call_kind call, const struct op *op);
 
-/* A request that is tried again: counts tries and waits between them. */
+/*
+ * A request that is tried again: counts tries and waits between them. Being
+ * asked to slow down is no failure: such answers have a count of their own,
+ * RETRY_BUSY_FACTOR times as many.
+ */
+enum { RETRY_BUSY_FACTOR = 20 };
+
 struct retry {
     int tries; /* failed ones so far */
+    int busy;  /* answers that asked to slow down */
     struct timer_req timer;
 };
+
+/* The next request starts with fresh tries. */
+static inline void retry_reset(struct retry *r)
+{
+    r->tries = r->busy = 0;
+}
 
 /*
  * Should a request that failed with *err be tried again? If so the timer is

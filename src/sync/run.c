@@ -32,6 +32,19 @@ struct run {
 
 /* The end */
 
+static void log_end(const struct run *r)
+{
+    const struct run_result *result = &r->req->result;
+    const struct counts *c = &result->counts;
+
+    log_info(&(struct log_ctx){.run = r->p.run_id},
+        "the run has ended: %s, %llu items: %llu stored, %llu unchanged, %llu "
+        "failed; %llu ms",
+        run_status_name(result->status), (unsigned long long)c->received,
+        (unsigned long long)c->stored, (unsigned long long)c->unchanged,
+        (unsigned long long)c->failed, (unsigned long long)result->duration_ms);
+}
+
 static void finish(struct run *r, const struct err *err)
 {
     struct run_req *req = r->req;
@@ -40,6 +53,8 @@ static void finish(struct run *r, const struct err *err)
     req->result.duration_ms = ports->now_ms(ports->world) - r->started_ms;
     if (err != NULL)
         req->result.err = *err;
+    else
+        log_end(r);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_END,
                               .nservices = req->result.nservices,
                               .counts = &req->result.counts,
@@ -164,6 +179,9 @@ static void on_begun(struct op *op)
         return;
     }
     r->p.run_id = r->begin.run_id;
+    log_info(&(struct log_ctx){.run = r->p.run_id},
+        "the run begins: %zu services, listed by: %s; trigger: %s",
+        result->nservices, result->source, r->params.trigger);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
                               .nservices = result->nservices});
     next_service(r);
@@ -276,6 +294,7 @@ int run_submit(const struct ports *ports, const struct schema_set *schemas,
     r->p.ports = ports;
     r->p.options = &req->options;
     r->p.run_id = "";
+    r->p.slots = req->options.workers;
     r->started_ms = ports->now_ms(ports->world);
     arena_init(&r->arena, 0);
     req->run = r;

@@ -88,6 +88,20 @@ void service_kick(struct service *s)
 
 /* The end */
 
+static void log_end(const struct service *s)
+{
+    const struct counts *c = &s->result->counts;
+
+    log_info(
+        &(struct log_ctx){.run = s->p->run_id, .service = s->result->service},
+        "the service has ended: %s, %u pages, %llu items: %llu stored, %llu "
+        "unchanged, %llu failed; %llu ms",
+        s->result->success ? "success" : "failed", s->result->pages,
+        (unsigned long long)c->received, (unsigned long long)c->stored,
+        (unsigned long long)c->unchanged, (unsigned long long)c->failed,
+        (unsigned long long)s->result->duration_ms);
+}
+
 static void finish(struct service *s)
 {
     const struct ports *ports = s->p->ports;
@@ -96,6 +110,7 @@ static void finish(struct service *s)
     service_move(s, SERVICE_DONE);
     result->success = result->errors_total == 0;
     result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
+    log_end(s);
     pipeline_event(
         s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
                   .service = result->service,
@@ -143,7 +158,7 @@ void service_end(struct service *s)
 {
     const struct ports *ports = s->p->ports;
 
-    s->busy->retry.tries = 0;
+    retry_reset(&s->busy->retry);
     s->result->success = s->result->errors_total == 0;
     s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
     if (s->busy->begin.token[0] == '\0') {
@@ -219,7 +234,7 @@ static void begin_pages(struct service *s)
     s->next_page = begin->first_page;
     s->received =
         (uint64_t)(begin->first_page - 1) * (uint64_t)s->p->options->limit;
-    s->busy->retry.tries = 0;
+    retry_reset(&s->busy->retry);
     service_move(s, SERVICE_OPEN);
     open_submit(s);
 }

@@ -69,8 +69,21 @@ static void fail_pages(struct service *s, const struct err *err)
     }
 }
 
+static void log_page(const struct service *s, const struct page *page)
+{
+    const struct counts *c = &page->counts;
+
+    log_info(&(struct log_ctx){.run = s->p->run_id,
+                 .service = s->result->service,
+                 .page = page->number},
+        "page: %llu items: %llu stored, %llu unchanged, %llu failed",
+        (unsigned long long)c->received, (unsigned long long)c->stored,
+        (unsigned long long)c->unchanged, (unsigned long long)c->failed);
+}
+
 static void settle_page(struct service *s, struct page *page)
 {
+    log_page(s, page);
     counts_add(&s->result->counts, &page->counts);
     note_letters(s, page);
     if (page->err.code == 0)
