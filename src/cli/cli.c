@@ -27,6 +27,7 @@ static const struct command *const commands[] = {
     &cmd_services,
     &cmd_search,
     &cmd_render,
+    &cmd_cron,
     &cmd_version,
 };
 

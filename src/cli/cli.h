@@ -38,7 +38,7 @@ struct command {
 };
 
 extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
-    cmd_search, cmd_check, cmd_serve;
+    cmd_search, cmd_check, cmd_serve, cmd_cron;
 
 /* The whole program behind main(). */
 int cli_main(struct cli *cli, int argc, char **argv);

@@ -166,7 +166,7 @@ static bool put_time_of_day(struct buf *out, const struct cron *cron)
 
         if (!all || !every)
             put_unit(out, sets[i], &units[i], first);
-        every = all || (first && step_of(sets[i], units[i].size) > 0);
+        every = every || all || (first && step_of(sets[i], units[i].size) > 0);
         first = false;
     }
     return false;

@@ -159,18 +159,26 @@ static int read_item(
     return r->at == r->end || r->text[r->at] == ',' ? 0 : misplaced(r);
 }
 
+/* A ? stands alone and leaves the field free. */
+static int read_question(struct cron_reader *r, uint64_t *set)
+{
+    const struct cron_item all = {
+        .from = r->field->least, .to = r->field->most, .step = 1};
+
+    if (!r->field->question)
+        return misplaced(r);
+    add(r->field, &all, set);
+    r->at++;
+    return r->at == r->end ? 0 : misplaced(r);
+}
+
 int cron_read_field(struct cron_reader *r, struct cron *cron, uint64_t *set,
     bool *star, bool *follows)
 {
     *star = r->text[r->at] == '*' || r->text[r->at] == '?';
     *follows = false;
-    if (r->text[r->at] == '?') {
-        if (!r->field->question)
-            return misplaced(r);
-        *set = (UINT64_C(1) << (r->field->most + 1)) - 1;
-        r->at++;
-        return r->at == r->end ? 0 : misplaced(r);
-    }
+    if (r->text[r->at] == '?')
+        return read_question(r, set);
     do {
         if (read_item(r, cron, set, follows) < 0)
             return r->err->code;

@@ -111,6 +111,8 @@ static void items_of_days(void **state)
 static void star_and_question_mark_leave_a_field_free(void **state)
 {
     assert_true(parse("0 0 ? * MON").any_day);
+    assert_int_equal(parse("0 0 ? * MON").days, UP_TO(31) - 1);
+    assert_int_equal(parse("0 0 1 * ?").weekdays, UP_TO(6));
     assert_true(parse("0 0 */2 * MON").any_day);
     assert_true(parse("0 0 *,3 * MON").any_day);
     assert_false(parse("0 0 1-31 * MON").any_day);
