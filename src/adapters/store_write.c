@@ -132,22 +132,30 @@ static int add_meta(struct call *c, const struct part *p, int64_t stored_at_ms)
     return 0;
 }
 
+static int add_texts(struct call *c, const struct part *p)
+{
+    struct pg_array texts;
+
+    if (array_init(&texts, &c->arena, PG_TEXT_ARRAY, 0, p->n, p->text_bytes) <
+        0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++)
+        array_add(&texts, p->rows[i]->content_text);
+    call_add(c, array_param(&texts));
+    return 0;
+}
+
 static int add_vectors(struct call *c, const struct part *p, int dimensions)
 {
     const struct store *s = store_work(c)->store;
     size_t bytes = vector_bytes(dimensions);
-    struct pg_array texts, vectors;
+    struct pg_array vectors;
 
-    if (array_init(&texts, &c->arena, PG_TEXT_ARRAY, 0, p->n, p->text_bytes) <
-            0 ||
-        array_init(&vectors, &c->arena, s->vector_array_oid, s->vector_oid,
+    if (array_init(&vectors, &c->arena, s->vector_array_oid, s->vector_oid,
             p->n, p->n * bytes) < 0)
         return ERR_NOMEM;
-    for (size_t i = 0; i < p->n; i++) {
-        array_add(&texts, p->rows[i]->content_text);
+    for (size_t i = 0; i < p->n; i++)
         vector_put(array_grow(&vectors, bytes), p->rows[i]->vector, dimensions);
-    }
-    call_add(c, array_param(&texts));
     call_add(c, array_param(&vectors));
     return 0;
 }
@@ -220,16 +228,18 @@ static void sql_links(struct buf *sql, int n)
     " AND content_type = 'microservice_data'"               \
     " AND content_id = u.content_id AND chunk_index "
 
+/* The vector stays, and the text where none is given. */
 static void sql_meta(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", meta AS (UPDATE vector_embeddings v SET metadata = u.metadata,"
         " embed_hash = u.embed_hash, row_hash = u.row_hash,"
+        " content_text = coalesce(nullif(u.content_text, ''), v.content_text),"
         " updated_at = now() AT TIME ZONE 'UTC'"
-        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d) AS u (content_id,"
-        " chunk_index, metadata, embed_hash, row_hash)" EXISTING
+        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d) AS u (content_id,"
+        " chunk_index, metadata, embed_hash, row_hash, content_text)" EXISTING
         "= u.chunk_index OFFSET 0) e WHERE v.id = e.id RETURNING 1)",
-        n, n + 1, n + 2, n + 3, n + 4);
+        n, n + 1, n + 2, n + 3, n + 4, n + 5);
 }
 
 static void sql_trims(struct buf *sql, int n)
@@ -259,12 +269,15 @@ static int write_build(struct call *c, struct buf *sql)
             sql_links(sql, *n + 1);
         if (add_ids(c, &rows) < 0 ||
             add_meta(c, &rows, req->stored_at_ms) < 0 ||
+            add_texts(c, &rows) < 0 ||
             add_vectors(c, &rows, req->dimensions) < 0)
             return ERR_NOMEM;
     }
     if (meta.n > 0) {
         sql_meta(sql, *n + 1);
-        if (add_ids(c, &meta) < 0 || add_meta(c, &meta, req->stored_at_ms) < 0)
+        if (add_ids(c, &meta) < 0 ||
+            add_meta(c, &meta, req->stored_at_ms) < 0 ||
+            add_texts(c, &meta) < 0)
             return ERR_NOMEM;
     }
     if (req->ntrims > 0) {

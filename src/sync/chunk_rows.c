@@ -39,14 +39,28 @@ static void hash_of(const struct chunk *c, const struct page_item *m,
         &m->item, c->page->ctx->schema, &c->p->options->embedding, pieces, out);
 }
 
-static void add_changed_row(
-    const struct chunk *c, const struct page_item *m, struct rows *r)
+/*
+ * The vectors stay. The text is the same but for white space at its ends; it
+ * is written anew, unless the stored pieces are not cut as ours would be.
+ */
+static int add_changed_row(
+    struct chunk *c, const struct page_item *m, struct rows *r)
 {
+    size_t max_tokens = (size_t)c->p->options->max_tokens;
     struct item_hashes hashes;
+    struct str *pieces;
+    long n = text_split(&c->arena, m->item.content_text, max_tokens, &pieces);
 
+    if (n < 0)
+        return (int)n;
     hash_of(c, m, m->stored_pieces, &hashes);
-    for (size_t k = 0; k < m->stored_pieces; k++)
-        add_row(r, m, &hashes, k);
+    for (size_t k = 0; k < m->stored_pieces; k++) {
+        struct store_row *row = add_row(r, m, &hashes, k);
+
+        if ((size_t)n == m->stored_pieces)
+            row->content_text = pieces[k];
+    }
+    return 0;
 }
 
 /* New rows, and the end of those that a longer text once had. */
@@ -92,10 +106,10 @@ int chunk_rows(struct chunk *c)
         at = texts_of(c, i, at, &end);
         if (m->outcome != ITEM_OPEN)
             continue;
-        if (m->change == CHANGE_ROW)
-            add_changed_row(c, m, &r);
-        else
+        if (m->change == CHANGE_TEXT)
             add_texts(c, m, at, end, &r);
+        else if (add_changed_row(c, m, &r) < 0)
+            return ERR_NOMEM;
     }
     c->store.scope = c->page->ctx->scope;
     c->store.rows = r.rows;

@@ -30,6 +30,7 @@ void source_item(
     uint64_t flags = draw(s, service, seq, 2);
     bool changed =
         s->version > 0 && draw(s, service, seq, 3 + s->version) % 10 == 0;
+    bool blanks; /* nothing but blanks at the end has changed */
     struct buf text;
 
     out->number = (int)(d % (uint64_t)s->id_space);
@@ -39,10 +40,13 @@ void source_item(
         out->id[0] = '\0';
     else
         snprintf(out->id, sizeof(out->id), "id-%d", out->number);
+    blanks = changed && draw(s, service, seq, 4) % 2 == 0;
     buf_init(&text, sizeof(out->text) - 1);
-    buf_printf(&text, "seq %d version %d %s%s", seq, changed ? s->version : 0,
-        out->poison ? "POISON " : "", out->bad_data ? "BADDATA " : "");
+    buf_printf(&text, "seq %d version %d %s%s", seq,
+        changed && !blanks ? s->version : 0, out->poison ? "POISON " : "",
+        out->bad_data ? "BADDATA " : "");
     add_words(&text, d, (int)(d / 7 % 100) < s->long_text ? 90 : 6);
+    buf_puts(&text, blanks ? "  " : "");
     snprintf(out->text, sizeof(out->text), "%s", text.data);
     buf_free(&text);
 }
