@@ -24,6 +24,7 @@ struct linking {
     struct list ops;      /* holds req->op.link, so that a cancel finds us */
     struct index_req index;
     struct op batch;
+    int at; /* the statement that links, in the batch */
 };
 
 void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop)
@@ -41,20 +42,23 @@ static void finish(struct linking *l, const struct err *err)
 
 /* --- the batch --- */
 
-/* Both kinds of index that may be there; unknown settings are ignored. */
+/*
+ * Settings that end with the unit. Of the index's, both kinds: one that is not
+ * known is ignored. Nobody who locks the tables for long holds us up.
+ */
 static void add_settings(struct call *c)
 {
-    call_stmt(c,
-        store_work(c)->store->iterative_scan
-            ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
-              " set_config('ivfflat.iterative_scan', 'relaxed_order', true)"
-            : "SELECT 1",
-        false);
+    call_stmt(c, "SELECT set_config('lock_timeout', '5s', true)", false);
+    if (store_work(c)->store->iterative_scan)
+        call_stmt(c,
+            "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+            " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
+            false);
 }
 
 static void batch_send(struct call *c)
 {
-    const struct link_req *req = ((struct linking *)store_work(c)->req)->req;
+    struct linking *l = store_work(c)->req;
     struct str text = {NULL, 0};
     struct buf sql;
 
@@ -67,9 +71,10 @@ static void batch_send(struct call *c)
         return;
     }
     add_settings(c);
+    l->at = c->pg.nstmts;
     call_stmt(c, text.p, false);
-    call_add_text(c, req->tenant);
-    call_add_int(c, (int64_t)req->limit);
+    call_add_text(c, l->req->tenant);
+    call_add_int(c, (int64_t)l->req->limit);
     call_send(c);
 }
 
@@ -77,7 +82,7 @@ static void batch_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
-    l->req->taken = (size_t)call_int(c->pg.results[1], 0, 0);
+    l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
     call_end(c, NULL);
 }
 

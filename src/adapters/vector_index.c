@@ -227,7 +227,8 @@ static void decide(struct call *c)
     else if (f->named && f->named_valid)
         do_without(c, INDEX_NAME " is something else");
     else if (++req->tries == LOOKS)
-        store_fail(c, ERR_BUSY, "the vector index does not come into being");
+        store_fail(
+            c, ERR_DATABASE, "the vector index does not come into being");
     else if (f->named)
         settle(c);
     else
