@@ -11,6 +11,8 @@ enum {
     STORE_CONNECTIONS = 2,
     STORE_TIMEOUT_MS = 60 * 1000,
     LEDGER_TIMEOUT_MS = 10 * 1000,
+    LINK_TIMEOUT_MS = 60 * 1000,
+    LINK_ITEMS = 100, /* a batch */
     PROBLEMS_BYTES = 256 * 1024
 };
 
@@ -97,6 +99,7 @@ static int start_database(struct app *app, struct err *err)
         return err->code;
     }
     store_init(&app->store, app->pools.store, &app->loop);
+    app->store.queues_links = app->config.graph.enabled;
     return 0;
 }
 
@@ -162,6 +165,31 @@ static void stop_ledger(struct app *app)
     ledger_stop(&app->ledger);
 }
 
+/* Without a graph the linker has no port, and never anything to do. */
+static int start_linker(struct app *app, struct err *err)
+{
+    struct linker_options options = {
+        .batch = LINK_ITEMS,
+        .tries = app->config.sync.tries,
+        .retry_base_ms = app->config.sync.retry_base_ms,
+    };
+
+    linker_init(&app->linker, &app->ports, &options);
+    if (!app->config.graph.enabled)
+        return 0;
+    if (pg_pool_init(&app->pools.link, &app->loop, app->config.database.url, 1,
+            LINK_TIMEOUT_MS, err) < 0)
+        return err->code;
+    graph_init(&app->graph, app->pools.link, &app->loop);
+    return 0;
+}
+
+static void stop_linker(struct app *app)
+{
+    linker_stop(&app->linker);
+    pg_pool_close(app->pools.link);
+}
+
 /* --- the boot list ----------------------------------------------------- */
 
 enum { APP_HTTP = 64 };
@@ -180,6 +208,7 @@ static const struct part {
     {APP_COORDINATOR, 0, start_coordinator, stop_coordinator},
     {APP_EMBEDDER, 0, start_embedder, stop_embedder},
     {APP_LEDGER, 0, start_ledger, stop_ledger},
+    {APP_LINKER, 0, start_linker, stop_linker},
 };
 
 enum { NPARTS = sizeof(parts_in_order) / sizeof(parts_in_order[0]) };

@@ -16,6 +16,7 @@
 #include "adapters/coordinator.h"
 #include "adapters/embedder.h"
 #include "adapters/embedder_builtin.h"
+#include "adapters/graph.h"
 #include "adapters/ledger.h"
 #include "adapters/migrate.h"
 #include "adapters/service_list.h"
@@ -24,6 +25,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "sync/item.h"
+#include "sync/linker.h"
 #include "sync/schema.h"
 
 /* Parts; each brings along those that it stands on. */
@@ -33,13 +35,15 @@ enum app_part {
     APP_SERVICES = 4,    /* the list of services */
     APP_COORDINATOR = 8, /* pages */
     APP_EMBEDDER = 16,
-    APP_LEDGER = 32
+    APP_LEDGER = 32,
+    APP_LINKER = 128 /* idle until it is kicked */
 };
 
 /* The database's connections. */
 struct app_pools {
     struct pg_pool *store;  /* owned; looks up and stores, migrates */
     struct pg_pool *ledger; /* owned; heartbeats are never held up */
+    struct pg_pool *link;   /* owned; builds the index and links; NULL: off */
 };
 
 struct app {
@@ -51,6 +55,8 @@ struct app {
     struct app_pools pools;
     struct store store;
     struct ledger ledger;
+    struct graph graph;
+    struct linker linker;
     struct service_list services;
     struct coordinator *coordinator;
     struct embedder *embedder; /* NULL: the builtin one */
@@ -59,8 +65,8 @@ struct app {
     struct progress *progress; /* borrowed; NULL: nobody watches */
     /* Also sees every event; NULL: nobody. */
     void (*watch)(void *arg, const struct run_event *event);
-    void *watch_arg; /* borrowed */
-    unsigned started;          /* parts, APP_ bits */
+    void *watch_arg;  /* borrowed */
+    unsigned started; /* parts, APP_ bits */
 };
 
 /*

@@ -1,11 +1,12 @@
 /*
- * One run in this process. The run is a request like any other; while it is
- * waited for, signals stop it and a timer draws how far it is.
+ * One run in this process, then the link queue. Each is a request like any
+ * other; while it is waited for, signals stop it and a timer draws how far it
+ * is.
  */
+#include "adapters/result_json.h"
 #include "base/log.h"
 #include "cli/app.h"
 #include "cli/report.h"
-#include "adapters/result_json.h"
 #include "sync/run.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -28,9 +29,11 @@ struct sync {
     size_t nservices;
     char since[ISO_BYTES]; /* "": everything */
     struct run_req run;
+    struct op linked; /* the queue is empty */
     struct progress progress;
     struct timer_req tick;  /* while a progress line is drawn */
     struct timer_req grace; /* after the first signal */
+    bool watching;          /* there is a line to be drawn */
     bool stopped;           /* there was a signal */
 };
 
@@ -40,8 +43,10 @@ static void on_tick(struct op *op)
 {
     struct sync *s = container_of(op, struct sync, tick.op);
 
-    if (op->err.code != 0 || !op_pending(&s->run.op))
+    if (op->err.code != 0 || !s->watching)
         return;
+    if (op_pending(&s->linked))
+        progress_linking(&s->progress, s->app.linker.linked);
     progress_draw(&s->progress, loop_now_ms(&s->app.loop));
     op_init(&s->tick.op, on_tick);
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
@@ -57,6 +62,7 @@ static void on_grace_over(struct op *op)
     op_cancel(&s->run.op);
 }
 
+/* The second one ends at once. */
 static void on_signal(void *arg, int signum)
 {
     struct sync *s = arg;
@@ -65,6 +71,10 @@ static void on_signal(void *arg, int signum)
     if (s->stopped)
         _exit(128 + signum);
     s->stopped = true;
+    linker_stop(&s->app.linker);
+    if (op_pending(&s->linked))
+        log_warn(NULL, "linking is stopped; what is queued waits for the next "
+                       "run");
     if (!op_pending(&s->run.op))
         return;
     log_warn(NULL,
@@ -77,10 +87,7 @@ static void on_signal(void *arg, int signum)
 
 static void on_run_done(struct op *op)
 {
-    struct sync *s = container_of(op, struct sync, run.op);
-
-    op_cancel(&s->tick.op);
-    op_cancel(&s->grace.op);
+    op_cancel(&container_of(op, struct sync, run.op)->grace.op);
 }
 
 static void set_options(struct sync *s, struct run_options *o)
@@ -115,14 +122,30 @@ static void watch_progress(struct sync *s)
     log_init(
         progress_log(&s->progress), (enum log_level)s->app.config.log_level);
     s->app.progress = &s->progress;
+    s->watching = true;
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
 }
 
 static void unwatch_progress(struct sync *s)
 {
+    s->watching = false;
+    op_cancel(&s->tick.op);
+    app_wait(&s->app, 0, &s->tick.op);
     log_init(s->cli->err, (enum log_level)s->app.config.log_level);
     s->app.progress = NULL;
     progress_end(&s->progress);
+}
+
+/*
+ * Links what is queued, of this run or of one that was cut off. It can be
+ * stopped like the run, and says itself what goes wrong.
+ */
+static void link_items(struct sync *s)
+{
+    op_init(&s->linked, app_ignore);
+    linker_kick(&s->app.linker, s->app.config.sync.tenant);
+    linker_when_idle(&s->app.linker, &s->linked);
+    app_wait(&s->app, 0, &s->linked);
 }
 
 /* Runs to the end; *err says why nothing ran. */
@@ -131,6 +154,7 @@ static int carry_out(struct sync *s, struct err *err)
     struct app *app = &s->app;
 
     op_init(&s->run.op, on_run_done);
+    op_init(&s->linked, app_ignore);
     op_init(&s->tick.op, on_tick);
     op_init(&s->grace.op, on_grace_over);
     set_options(s, &s->run.options);
@@ -138,8 +162,9 @@ static int carry_out(struct sync *s, struct err *err)
         return err->code;
     watch_progress(s);
     app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
-    app_wait(app, 0, &s->tick.op);
     app_wait(app, 0, &s->grace.op);
+    if (s->run.op.err.code == 0)
+        link_items(s);
     unwatch_progress(s);
     *err = s->run.run == NULL ? s->run.op.err : s->run.result.err;
     return err->code;
@@ -275,7 +300,7 @@ static int run_sync(struct sync *s, struct cli *cli)
     code =
         app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
             APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
-                APP_LEDGER);
+                APP_LEDGER | APP_LINKER);
     if (code == CLI_DONE)
         code = sync_work(s);
     return app_close(&s->app, code);
@@ -309,6 +334,8 @@ const struct command cmd_sync = {
         "One run at a time on a database: while one is under way another one "
         "exits with\n75. Ctrl-C or SIGTERM lets what is in flight finish; the "
         "next run finds what is stored.\n\n"
+        "Then the items that were stored are linked to those nearest to them, "
+        "unless\nKG_ENABLED is false. The result does not depend on that.\n\n"
         "Exits with 0 only when everything succeeded, with 1 when a service or "
         "an item\nfailed.\n",
     .options = options,

@@ -71,6 +71,12 @@ void progress_rows(struct progress *p, size_t rows)
     p->rows += rows;
 }
 
+void progress_linking(struct progress *p, uint64_t linked)
+{
+    p->linking = true;
+    p->linked = linked;
+}
+
 /* Rows are items or pieces of them: near enough until the page is done. */
 static void add_items(
     const struct progress *p, uint64_t now_ms, char *out, size_t size)
@@ -79,7 +85,7 @@ static void add_items(
     uint64_t ms = now_ms - p->service_began_ms;
     char number[REPORT_NUMBER_BYTES], rate[REPORT_NUMBER_BYTES];
 
-    if (items == 0 || ms == 0)
+    if (items == 0 || ms == 0 || p->linking)
         return;
     report_number(items, number);
     report_number(items * 1000 / ms, rate);
@@ -89,15 +95,19 @@ static void add_items(
 void progress_text(const struct progress *p, uint64_t now_ms, int columns,
     char *out, size_t size)
 {
+    char number[REPORT_NUMBER_BYTES];
     size_t at;
 
-    if (p->service[0] == '\0')
+    report_number(p->linked, number);
+    if (p->linking)
+        snprintf(out, size, "linking %s", number);
+    else if (p->service[0] == '\0')
         snprintf(out, size, "asking which services there are");
     else
         snprintf(out, size, "service %zu/%zu %s", p->position + 1, p->nservices,
             p->service);
     at = strlen(out);
-    if (p->page > 0)
+    if (p->page > 0 && !p->linking)
         snprintf(out + at, size - at, "  page %d", p->page);
     at = strlen(out);
     add_items(p, now_ms, out + at, size - at);

@@ -19,6 +19,8 @@ struct progress {
     uint64_t items; /* of the service: of the pages that are done */
     uint64_t rows;  /* handed to the store since the last of them */
     uint64_t service_began_ms;
+    bool linking;    /* the run is over */
+    uint64_t linked; /* items */
     uint64_t drawn_ms;
 };
 
@@ -34,6 +36,9 @@ void progress_event(
 
 /* Rows of the service at work are being stored: a page may take long. */
 void progress_rows(struct progress *p, size_t rows);
+
+/* The run is over and its items are being linked; so many have been. */
+void progress_linking(struct progress *p, uint64_t linked);
 
 /* Draws the line, unless it was drawn less than a tenth of a second ago. */
 void progress_draw(struct progress *p, uint64_t now_ms);

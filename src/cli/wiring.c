@@ -67,6 +67,11 @@ static int run_end(void *world, struct run_end_req *req)
     return ledger_run_end(&((struct app *)world)->ledger, req);
 }
 
+static int link_items(void *world, struct link_req *req)
+{
+    return graph_link(&((struct app *)world)->graph, req);
+}
+
 static int timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     return loop_timer(&((struct app *)world)->loop, req, delay_ms);
@@ -117,6 +122,7 @@ void app_wire(struct app *app)
         .checkpoint = checkpoint,
         .service_end = service_end,
         .run_end = run_end,
+        .link = app->config.graph.enabled ? link_items : NULL,
         .timer = timer,
         .now_ms = now_ms,
         .wall_ms = wall_ms,
