@@ -228,13 +228,13 @@ static void sql_links(struct buf *sql, int n)
     " AND content_type = 'microservice_data'"               \
     " AND content_id = u.content_id AND chunk_index "
 
-/* The vector stays, and the text where none is given. */
+/* The vector stays. */
 static void sql_meta(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", meta AS (UPDATE vector_embeddings v SET metadata = u.metadata,"
         " embed_hash = u.embed_hash, row_hash = u.row_hash,"
-        " content_text = coalesce(nullif(u.content_text, ''), v.content_text),"
+        " content_text = u.content_text,"
         " updated_at = now() AT TIME ZONE 'UTC'"
         " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d) AS u (content_id,"
         " chunk_index, metadata, embed_hash, row_hash, content_text)" EXISTING

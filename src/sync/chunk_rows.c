@@ -1,6 +1,8 @@
 /* The rows of a chunk: what its statement carries. */
 #include "sync/chunk_impl.h"
 
+#include <assert.h>
+
 struct rows {
     struct store_row *rows;
     struct store_trim *trims;
@@ -39,10 +41,7 @@ static void hash_of(const struct chunk *c, const struct page_item *m,
         &m->item, c->page->ctx->schema, &c->p->options->embedding, pieces, out);
 }
 
-/*
- * The vectors stay. The text is the same but for white space at its ends; it
- * is written anew, unless the stored pieces are not cut as ours would be.
- */
+/* The vectors stay; the text is the same but for white space at its ends. */
 static int add_changed_row(
     struct chunk *c, const struct page_item *m, struct rows *r)
 {
@@ -53,12 +52,12 @@ static int add_changed_row(
 
     if (n < 0)
         return (int)n;
+    assert((size_t)n == m->stored_pieces);
     hash_of(c, m, m->stored_pieces, &hashes);
     for (size_t k = 0; k < m->stored_pieces; k++) {
         struct store_row *row = add_row(r, m, &hashes, k);
 
-        if ((size_t)n == m->stored_pieces)
-            row->content_text = pieces[k];
+        row->content_text = pieces[k];
     }
     return 0;
 }

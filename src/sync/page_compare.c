@@ -83,8 +83,22 @@ static bool rows_are_whole(const struct stored_row *rows, size_t n)
     return n > 0;
 }
 
-static enum change compare_item(const struct page *page,
-    const struct page_item *it, const struct stored_row *rows, size_t n)
+/*
+ * A row that keeps its vector gets its text written anew (blanks at its ends
+ * are no part of what is embedded), piece by piece: they must be cut as the
+ * stored ones are, which the embedder may have had cut further.
+ */
+static bool cut_alike(struct page *page, const struct page_item *it, size_t n)
+{
+    size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
+    struct str *pieces;
+
+    return text_split(&page->arena, it->item.content_text, max_tokens,
+               &pieces) == (long)n;
+}
+
+static enum change compare_item(struct page *page, const struct page_item *it,
+    const struct stored_row *rows, size_t n)
 {
     struct item_hashes now;
     bool same_text = true, same_row = true;
@@ -99,9 +113,9 @@ static enum change compare_item(const struct page *page,
         if (memcmp(rows[k].row_hash, now.row_hash, SHA256_BYTES) != 0)
             same_row = false;
     }
-    if (!same_text)
-        return CHANGE_TEXT;
-    return same_row ? CHANGE_NONE : CHANGE_ROW;
+    if (same_text && same_row)
+        return CHANGE_NONE;
+    return same_text && cut_alike(page, it, n) ? CHANGE_ROW : CHANGE_TEXT;
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */

@@ -90,8 +90,7 @@ struct store_row {
     struct str content_text; /* of this piece */
     struct str metadata;     /* a JSON object without _stored_at */
     int chunk_index;
-    const float *vector; /* NULL: the row is there and keeps its vector, and
-                            its text too when content_text is empty */
+    const float *vector; /* NULL: the row is there and keeps its vector */
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES];
 };

@@ -67,8 +67,7 @@ static void apply_row(
         }
         memcpy(row->vector, in->vector, sizeof(row->vector));
     }
-    if (in->content_text.len > 0)
-        row->text = keep(row->text, in->content_text);
+    row->text = keep(row->text, in->content_text);
     row->metadata = keep(row->metadata, in->metadata);
     row->seq = seq_of(row->metadata);
     memcpy(row->embed_hash, in->embed_hash, SHA256_BYTES);
