@@ -17,6 +17,9 @@ export const SCHEMA_DIR = resolve(ROOT, 'schema/services');
 const INHERITED = ['PATH', 'HOME', 'ASAN_OPTIONS', 'LSAN_OPTIONS',
   'TSAN_OPTIONS', 'UBSAN_OPTIONS'];
 
+/** Linking takes time that few tests are about; those set it themselves. */
+const DEFAULTS = { KG_ENABLED: 'false' };
+
 export const binary = () =>
   resolve(ROOT, process.env.BATCHSYNC ?? 'build/batchsync');
 
@@ -51,7 +54,7 @@ class Program {
   constructor(args, { env = {}, cwd = ROOT, binary: file = binary() }) {
     this.#child = spawn(file, args, {
       cwd,
-      env: { ...inherited(), ...env },
+      env: { ...DEFAULTS, ...inherited(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.pid = this.#child.pid;
