@@ -59,6 +59,17 @@ static const struct {
 
 enum { NSHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]) };
 
+/* How much of a name a message shows: plain letters and signs, not too many. */
+static int showable(struct str name)
+{
+    size_t len = 0;
+
+    while (
+        len < name.len && len < 40 && name.p[len] >= ' ' && name.p[len] <= '~')
+        len++;
+    return (int)len;
+}
+
 /* What a short name stands for; NULL with *err set. */
 static const char *long_form(struct str name, struct err *err)
 {
@@ -80,7 +91,7 @@ static const char *long_form(struct str name, struct err *err)
     err_set(err, ERR_INVALID,
         "character 1: \"%.*s\" is no schedule; allowed are @hourly, @daily, "
         "@midnight, @weekly, @monthly, @yearly and @annually: is it %s?",
-        (int)(name.len > 40 ? 40 : name.len), name.p, nearest);
+        showable(name), name.p, nearest);
     return NULL;
 }
 
