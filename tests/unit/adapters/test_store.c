@@ -165,7 +165,7 @@ static void trims_stale_pieces(void **state)
 static void writes_nothing_without_its_token(void **state)
 {
     struct world *w = *state;
-    struct piece mixed[] = {{"a", 0, NULL, 9}, {"c", 0, "sea", 9}};
+    struct piece mixed[] = {{"a", 0, "ay", 9, true}, {"c", 0, "sea", 9}};
     struct store_trim trim = {STR("b"), 0};
 
     NEED_SERVER();
