@@ -24,6 +24,8 @@ enum {
     WIRE_BYTES_A_BYTE = 8, /* of a body in chunks of one byte: "1", CR LF.. */
 };
 
+#define ONLY_VERSIONS "only HTTP/1.0 and HTTP/1.1 are spoken here"
+
 struct http_parse {
     llhttp_t llhttp;
     const struct http_limits *limits; /* borrowed */
@@ -256,7 +258,7 @@ static int settle(struct http_parse *p)
 
     p->info.head = p->llhttp.method == HTTP_HEAD;
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
-        return refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return refuse(p, 505, ONLY_VERSIONS);
     p->info.http10 = p->llhttp.http_minor == 0;
     find(p, "host", &hosts);
     if (hosts > 1 || (hosts == 0 && !p->info.http10))
@@ -362,13 +364,21 @@ static int check_wire(struct http_parse *p, size_t len)
     return 0;
 }
 
+static bool is_other_version(const llhttp_t *l, llhttp_errno_t code)
+{
+    if (code == HPE_PAUSED_H2_UPGRADE)
+        return true;
+    return code == HPE_INVALID_VERSION && l->http_major > 0 &&
+           (l->http_major > 1 || l->http_minor > 1);
+}
+
 static enum http_parse_result bad(struct http_parse *p, llhttp_errno_t code)
 {
-    bool version = code == HPE_INVALID_VERSION || code == HPE_PAUSED_H2_UPGRADE;
     const char *reason = llhttp_get_error_reason(&p->llhttp);
 
-    refuse(p, version ? 505 : 400,
-        reason != NULL && *reason != '\0' ? reason : "malformed");
+    if (is_other_version(&p->llhttp, code))
+        refuse(p, 505, ONLY_VERSIONS);
+    refuse(p, 400, reason != NULL && *reason != '\0' ? reason : "malformed");
     return HTTP_PARSE_BAD;
 }
 

@@ -76,10 +76,18 @@ size_t http_conn_ahead(const struct http_conn *c)
     return c->ahead.len - c->ahead_at;
 }
 
+/* Fits always: nothing is read from AHEAD_BYTES on. */
 static void keep_ahead(struct http_conn *c, struct str in)
 {
-    buf_str(&c->ahead, in);
-    if (c->ahead.error != 0)
+    struct buf *b = &c->ahead;
+
+    if (c->ahead_at > 0) {
+        b->len -= c->ahead_at;
+        memmove(b->data, b->data + c->ahead_at, b->len);
+        c->ahead_at = 0;
+    }
+    buf_str(b, in);
+    if (b->error != 0)
         http_conn_close(c);
     else if (http_conn_ahead(c) >= AHEAD_BYTES)
         read_stop(c);
@@ -161,7 +169,8 @@ void http_conn_resume(struct http_conn *c)
     enum http_parse_result result = feed(c, in, &used);
 
     took_ahead(c, used);
-    http_conn_read(c);
+    if (http_conn_ahead(c) < AHEAD_BYTES)
+        http_conn_read(c);
     if (c->state == CONN_READING)
         act(c, result);
 }
