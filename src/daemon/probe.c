@@ -38,12 +38,13 @@ struct probe {
 
 /* Remembering */
 
-static void log_change(const struct known *k)
+/* That something is there is worth a line only after it was not. */
+static void log_change(const struct known *k, enum probe_status before)
 {
     if (k->status == PROBE_DOWN)
         log_warn(NULL, "the %s is down: %s", k->name, k->error);
-    else
-        log_info(NULL, "the %s is up", k->name);
+    else if (before == PROBE_DOWN)
+        log_info(NULL, "the %s is back", k->name);
 }
 
 /* True when that is news. */
@@ -51,16 +52,16 @@ static bool remember(struct known *k, const struct err *err)
 {
     enum probe_status status =
         err == NULL || err->code == 0 ? PROBE_OK : PROBE_DOWN;
-    bool changed = k->status != status;
+    enum probe_status before = k->status;
 
     k->status = status;
     k->checked_ms = loop_wall_ms();
     if (status == PROBE_DOWN)
         memcpy(k->error, err->msg, sizeof(k->error));
-    if (!changed)
+    if (before == status)
         return false;
     k->since_ms = k->checked_ms;
-    log_change(k);
+    log_change(k, before);
     return true;
 }
 
