@@ -59,8 +59,8 @@ static void drain_tick(struct serve *s)
 static bool is_idle(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
-           admin_is_idle(s->admin) && !op_pending(&s->migrate.op) &&
-           !op_pending(&s->boot.op);
+           admin_is_idle(s->admin) && s->app.linker.state == LINKER_IDLE &&
+           !op_pending(&s->migrate.op) && !op_pending(&s->boot.op);
 }
 
 static void on_drain_tick(struct op *op)
@@ -94,6 +94,7 @@ static void drain(struct serve *s)
     admin_drain(s->admin);
     scheduler_stop(s->scheduler);
     runner_drain(s->runner);
+    linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
     op_cancel(&s->migrate.op);
     op_init(&s->grace.op, on_grace_over);
@@ -130,6 +131,7 @@ static void ready(struct serve *s)
 {
     log_info(NULL, "ready");
     admin_set_ready(s->admin, NULL);
+    linker_kick(&s->app.linker, s->app.config.sync.tenant);
     scheduler_start(s->scheduler);
 }
 
@@ -187,6 +189,8 @@ static void on_event(void *arg, const struct run_event *event)
     metrics_event(s->metrics, event);
     probe_event(s->probe, event);
     runner_event(s->runner, event);
+    if (event->kind == EVENT_RUN_END)
+        linker_kick(&s->app.linker, event->tenant);
 }
 
 static void on_lag_tick(struct op *op);
@@ -304,7 +308,7 @@ static int run(struct cli *cli)
     code =
         app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
             APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
-                APP_LEDGER);
+                APP_LEDGER | APP_LINKER);
     if (code == CLI_DONE) {
         code = serve_work(s);
         close_parts(s);

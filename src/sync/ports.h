@@ -231,6 +231,7 @@ enum run_event_kind {
 struct run_event {
     enum run_event_kind kind;
     const char *run_id;
+    const char *tenant;
     const char *service; /* NULL outside a service */
     int page;
     size_t position, nservices;
