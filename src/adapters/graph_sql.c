@@ -94,10 +94,12 @@ static const char held_sql[] =
     "held AS MATERIALIZED ("
     " SELECT e.id, e.source_node_id, e.target_node_id"
     " FROM knowledge_graph_edges e WHERE e.id IN ("
-    "  SELECT o.id FROM items i JOIN knowledge_graph_edges o"
-    "   ON o.tenant_id = $1 AND o.source_node_id = i.node_id AND o." OURS
-    "  UNION SELECT o.id FROM items i JOIN knowledge_graph_edges o"
-    "   ON o.tenant_id = $1 AND o.target_node_id = i.node_id AND o." OURS ")"
+    "  SELECT o.id FROM items i CROSS JOIN LATERAL ("
+    "   SELECT id FROM knowledge_graph_edges WHERE tenant_id = $1"
+    "    AND source_node_id = i.node_id AND " OURS " OFFSET 0) o"
+    "  UNION SELECT o.id FROM items i CROSS JOIN LATERAL ("
+    "   SELECT id FROM knowledge_graph_edges WHERE tenant_id = $1"
+    "    AND target_node_id = i.node_id AND " OURS " OFFSET 0) o)"
     "  AND (SELECT count(*) FROM nodes) >= 0"
     " ORDER BY e.source_node_id, e.target_node_id FOR UPDATE OF e),";
 
@@ -114,8 +116,7 @@ static const char inward_sql[] =
     "    s.node_id, length('content:' || $1 || ':' || m.name || ':') + 1)"
     "   AND chunk_index = 0 AND content_type = 'microservice_data'"
     "  OFFSET 0) d"
-    " WHERE NOT EXISTS"
-    "  (SELECT 1 FROM items o WHERE o.node_id = h.source_node_id)),";
+    " WHERE h.source_node_id NOT IN (SELECT node_id FROM items)),";
 
 /* The index over edges takes keys of 2,704 bytes: longer ones are left out. */
 static const char edges_sql[] =
