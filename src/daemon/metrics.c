@@ -136,6 +136,21 @@ static int init_series(struct metrics *m)
     return 0;
 }
 
+/* The usual ones are there from the start: a counter that appears with its
+ * first event hides that event from increase(). */
+static void init_triggers(struct metrics *m)
+{
+    static const char *const names[] = {"http", "schedule", "startup"};
+    static const char *const outcomes[] = {"accepted", "already_running",
+        "disabled", "coordinator_disabled", "shutting_down", "failed"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        for (size_t k = 0; k < sizeof(outcomes) / sizeof(outcomes[0]); k++) {
+            label(m, "trigger", names[i], "outcome", outcomes[k], NULL);
+            series_at(m, &m->triggers);
+        }
+}
+
 static void init_histograms(struct metrics *m)
 {
     m->run.duration.buckets = &run_buckets;
@@ -160,6 +175,7 @@ int metrics_init(struct metrics **out, const char *version)
         metrics_free(m);
         return ERR_NOMEM;
     }
+    init_triggers(m);
     *out = m;
     return 0;
 }

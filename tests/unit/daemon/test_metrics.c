@@ -329,13 +329,30 @@ static void triggers_are_counted(void **state)
 {
     struct fixture *f = *state;
 
+    expect(f, "batchsync_triggers_total{trigger=\"startup\","
+              "outcome=\"failed\"} 0\n");
     metrics_trigger(f->m, "http", "accepted");
     metrics_trigger(f->m, "schedule", "already_running");
     metrics_trigger(f->m, "http", "accepted");
     expect(f, "batchsync_triggers_total{trigger=\"http\",outcome=\"accepted\"}"
               " 2\n"
-              "batchsync_triggers_total{trigger=\"schedule\","
+              "batchsync_triggers_total{trigger=\"http\","
+              "outcome=\"already_running\"} 0\n");
+    expect(f, "batchsync_triggers_total{trigger=\"schedule\","
               "outcome=\"already_running\"} 1\n");
+}
+
+static void strange_triggers_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    char name[32];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "trigger-%d", i);
+        metrics_trigger(f->m, name, "accepted");
+    }
+    expect(f, "batchsync_triggers_total{trigger=\"other\",outcome=\"other\"}"
+              " 54\n");
 }
 
 static void the_loop_and_the_queue_have_gauges(void **state)
@@ -533,6 +550,7 @@ int main(void)
         TEST(calls_are_told_apart),
         TEST(chunks_in_flight_end_with_the_run),
         TEST(triggers_are_counted),
+        TEST(strange_triggers_are_bounded),
         TEST(the_loop_and_the_queue_have_gauges),
         TEST(requests_are_counted_by_route),
         TEST(label_values_are_escaped),
