@@ -29,7 +29,7 @@
 #define INDEX_NAME "idx_vector_embeddings_embedding_hnsw"
 
 enum { LOOK, SETTLE, PREPARE, BUILD, TIDY };
-enum { LOOKS = 6, HNSW_DIMENSIONS = 2000, SETTLE_MS = 4 * 60 * 60 * 1000 };
+enum { LOOKS = 6, HNSW_DIMENSIONS = 2000 };
 
 static struct index_req *req_of(struct call *c)
 {
@@ -55,7 +55,6 @@ static const char *create_sql(struct call *c)
 static void look(struct call *c)
 {
     req_of(c)->stage = LOOK;
-    c->pg.timeout_ms = 0;
     call_stmt(c,
         "WITH t AS (SELECT c.oid, c.relowner, c.reloptions, a.attnum,"
         "  a.atttypmod FROM pg_class c JOIN pg_attribute a"
@@ -136,24 +135,25 @@ static void lack_rights(struct call *c)
 
 /*
  * Whoever builds holds this lock until the index is done: having it means
- * that nobody does.
+ * that nobody does. LOCK waits without a snapshot, which the builder would
+ * wait for in its turn; nothing that has one may come before it.
  */
+static const char settle_script[] =
+    "BEGIN; SET LOCAL statement_timeout = 0;"
+    " LOCK TABLE vector_embeddings IN SHARE UPDATE EXCLUSIVE MODE;"
+    " SET LOCAL lock_timeout = '10s';"
+    " DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_index"
+    "  WHERE indexrelid = to_regclass('" INDEX_NAME "')"
+    "  AND indrelid = 'vector_embeddings'::regclass AND NOT indisvalid)"
+    " THEN DROP INDEX " INDEX_NAME "; END IF; END $$;"
+    " COMMIT";
+
 static void settle(struct call *c)
 {
     req_of(c)->stage = SETTLE;
     log_info(NULL, "another process builds the vector index, or was stopped "
                    "at it: waiting until that is known");
-    call_stmt(c, "LOCK TABLE vector_embeddings IN SHARE UPDATE EXCLUSIVE MODE",
-        false);
-    call_stmt(c, "SELECT set_config('lock_timeout', '10s', true)", false);
-    call_stmt(c,
-        "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_index"
-        " WHERE indexrelid = to_regclass('" INDEX_NAME "')"
-        " AND indrelid = 'vector_embeddings'::regclass AND NOT indisvalid)"
-        " THEN DROP INDEX " INDEX_NAME "; END IF; END $$",
-        false);
-    c->pg.timeout_ms = SETTLE_MS; /* until the next look */
-    call_send(c);
+    call_send_script(c, settle_script);
 }
 
 static int workers_for(int64_t bytes)

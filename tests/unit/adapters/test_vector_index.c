@@ -1,0 +1,335 @@
+#include "unit/adapters/graph_world.h"
+
+#define INDEX "idx_vector_embeddings_embedding_hnsw"
+
+static int ensure(struct world *w, struct store *s, struct index_req *req)
+{
+    struct vector_index index = {.store = s};
+
+    op_init(&req->op, db_done);
+    vector_index_ensure(&index, req);
+    wait_op(w, &req->op);
+    return req->op.err.code;
+}
+
+static void expect_ensured(struct world *w, bool built)
+{
+    struct index_req req;
+
+    if (ensure(w, &w->store, &req) < 0)
+        fail_msg("%s", req.op.err.msg);
+    assert_int_equal(req.built, built);
+}
+
+#define INDEXES                                                    \
+    "SELECT coalesce(string_agg(c.relname || ' ' || i.indisvalid," \
+    " ', ' ORDER BY c.relname), '') FROM pg_index i"               \
+    " JOIN pg_class c ON c.oid = i.indexrelid"                     \
+    " JOIN pg_am m ON m.oid = c.relam AND m.amname <> 'btree'"     \
+    " WHERE i.indrelid = 'vector_embeddings'::regclass"
+
+static void few_rows_need_no_index(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    expect_ensured(w, false);
+    put_many(w, INDEX_ROWS_WORTH - 1, false);
+    expect_ensured(w, false);
+    assert_answer(w, INDEXES, "");
+}
+
+static void builds_it_once(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, INDEX_ROWS_WORTH, false);
+    expect_ensured(w, true);
+    expect_ensured(w, false);
+    assert_answer(w, INDEXES, INDEX " true");
+    assert_answer(w,
+        "SELECT pg_get_indexdef('" INDEX "'::regclass) LIKE '%USING hnsw"
+        " (embedding public.vector_cosine_ops) WITH (m=''16'',"
+        " ef_construction=''64'')'",
+        "t");
+}
+
+/* Large vectors: the table says how many workers, as long as it is built. */
+static void workers_are_asked_for_and_forgotten(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 2000, false);
+    sql(w, "UPDATE vector_embeddings SET content_text ="
+           " (SELECT string_agg(md5(g::text || id), '')"
+           "  FROM generate_series(1, 500) g)");
+    assert_answer(
+        w, "SELECT pg_table_size('vector_embeddings') > 16 * 1024 * 1024", "t");
+    expect_ensured(w, true);
+    assert_answer(w,
+        "SELECT (reloptions IS NULL)::text || ' ' || (SELECT count(*) > 0"
+        " FROM pg_stats WHERE schemaname = current_schema()"
+        " AND tablename = 'vector_embeddings' AND attname = 'tenant_id')"
+        " FROM pg_class WHERE oid = 'vector_embeddings'::regclass",
+        "true true");
+}
+
+static void the_tables_own_setting_stays(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 2000, false);
+    sql(w, "UPDATE vector_embeddings SET content_text ="
+           " (SELECT string_agg(md5(g::text || id), '')"
+           "  FROM generate_series(1, 500) g);"
+           "ALTER TABLE vector_embeddings SET (parallel_workers = 0)");
+    expect_ensured(w, true);
+    assert_answer(w,
+        "SELECT reloptions::text FROM pg_class"
+        " WHERE oid = 'vector_embeddings'::regclass",
+        "{parallel_workers=0}");
+}
+
+static void another_that_serves_is_enough(void **state)
+{
+    static const char *const others[] = {
+        "hnsw (embedding", "ivfflat (embedding"};
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    for (size_t i = 0; i < 2; i++) {
+        sql(w,
+            "SET client_min_messages = error;"
+            "CREATE INDEX theirs ON vector_embeddings USING %s"
+            " public.vector_cosine_ops)",
+            others[i]);
+        expect_ensured(w, false);
+        assert_answer(w, INDEXES, "theirs true");
+        sql(w, "DROP INDEX theirs");
+    }
+}
+
+static void another_that_does_not_serve_is_not(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    sql(w, "CREATE INDEX other ON vector_embeddings USING hnsw"
+           " (embedding public.vector_l2_ops);"
+           "CREATE INDEX part ON vector_embeddings USING hnsw"
+           " (embedding public.vector_cosine_ops) WHERE chunk_index > 0");
+    expect_ensured(w, true);
+    assert_answer(w, INDEXES, INDEX " true, other true, part true");
+}
+
+static void make_invalid(struct world *w, const char *index)
+{
+    sql(w,
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = '%s'::regclass",
+        index);
+}
+
+static void what_was_left_invalid_is_built_anew(void **state)
+{
+    struct world *w = *state;
+    const char *before;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    expect_ensured(w, true);
+    before = ask(w, "SELECT '" INDEX "'::regclass::oid");
+    make_invalid(w, INDEX);
+    expect_ensured(w, true);
+    assert_answer(w, INDEXES, INDEX " true");
+    assert_string_not_equal(
+        ask(w, "SELECT '" INDEX "'::regclass::oid"), before);
+}
+
+static void others_are_never_dropped(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    sql(w, "CREATE INDEX theirs ON vector_embeddings USING hnsw"
+           " (embedding public.vector_cosine_ops)");
+    make_invalid(w, "theirs");
+    expect_ensured(w, true);
+    assert_answer(w, INDEXES, INDEX " true, theirs false");
+}
+
+/* Somebody holds the lock of a builder: what is invalid may become valid. */
+static void waits_for_who_is_building(void **state)
+{
+    struct world *w = *state;
+    struct index_req req;
+    struct vector_index index;
+    const char *before;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    expect_ensured(w, true);
+    before = ask(w, "SELECT '" INDEX "'::regclass::oid");
+    make_invalid(w, INDEX);
+    {
+        struct pg_req hold = {
+            .script = "BEGIN; LOCK TABLE vector_embeddings IN SHARE UPDATE"
+                      " EXCLUSIVE MODE; SELECT pg_sleep(0.5);"
+                      "UPDATE pg_index SET indisvalid = true"
+                      " WHERE indexrelid = '" INDEX "'::regclass; COMMIT"};
+
+        op_init(&hold.op, db_done);
+        pg_send(w->db.pool, &hold);
+        db_sleep(&w->db, 200);
+        index = (struct vector_index){.store = &w->store};
+        op_init(&req.op, db_done);
+        vector_index_ensure(&index, &req);
+        expect_op(w, &req.op, 0);
+        wait_op(w, &hold.op);
+        assert_int_equal(hold.op.err.code, 0);
+        pg_req_clear(&hold);
+    }
+    assert_false(req.built);
+    assert_answer(w, "SELECT '" INDEX "'::regclass::oid", before);
+}
+
+static void two_at_once_end_with_one(void **state)
+{
+    struct world *w = *state;
+    struct index_req a, b;
+    struct vector_index index;
+
+    NEED_SERVER();
+    put_many(w, 3000, false);
+    index = (struct vector_index){.store = &w->store};
+    op_init(&a.op, db_done);
+    op_init(&b.op, db_done);
+    vector_index_ensure(&index, &a);
+    vector_index_ensure(&index, &b);
+    expect_op(w, &a.op, 0);
+    expect_op(w, &b.op, 0);
+    assert_answer(w, INDEXES, INDEX " true");
+}
+
+static void a_canceled_build_is_made_up_for(void **state)
+{
+    struct world *w = *state;
+    struct vector_index index;
+    struct index_req req;
+
+    NEED_SERVER();
+    put_many(w, 20000, false);
+    index = (struct vector_index){.store = &w->store};
+    op_init(&req.op, db_done);
+    vector_index_ensure(&index, &req);
+    db_sleep(&w->db, 300);
+    op_cancel(&req.op);
+    wait_op(w, &req.op);
+    assert_int_equal(req.op.err.code, ERR_CANCELED);
+    assert_string_not_equal(ask(w, INDEXES), INDEX " true");
+    expect_ensured(w, true);
+    assert_answer(w, INDEXES, INDEX " true");
+}
+
+/* A role that may write all tables and owns none. */
+static void as_plain_role(
+    struct world *w, void (*test)(struct world *w, struct store *s))
+{
+    char url[DB_URL_BYTES], param[256];
+    struct pg_pool *own = w->db.pool;
+    struct store s;
+
+    sql(w,
+        "DO $$ BEGIN CREATE ROLE %1$s_plain;"
+        " EXCEPTION WHEN duplicate_object THEN END $$;"
+        "GRANT USAGE ON SCHEMA %1$s TO %1$s_plain;"
+        "GRANT ALL ON ALL TABLES IN SCHEMA %1$s TO %1$s_plain",
+        w->db.schema);
+    snprintf(param, sizeof(param),
+        "options=-crole%%3D%s_plain%%20-csearch_path"
+        "%%3D%s",
+        w->db.schema, w->db.schema);
+    db_url(url, db_server(), param);
+    db_open_pool(&w->db, url, 1);
+    store_init(&s, w->db.pool, &w->db.loop);
+    test(w, &s);
+    db_close_pool(&w->db);
+    w->db.pool = own;
+    sql(w, "DROP OWNED BY %1$s_plain; DROP ROLE %1$s_plain", w->db.schema);
+}
+
+static void expect_small_is_read(struct world *w, struct store *s)
+{
+    struct index_req req;
+
+    assert_int_equal(ensure(w, s, &req), 0);
+    assert_false(req.built);
+}
+
+static void expect_large_is_refused(struct world *w, struct store *s)
+{
+    struct index_req req;
+
+    assert_int_equal(ensure(w, s, &req), ERR_CONFIG);
+    assert_non_null(strstr(req.op.err.msg, "_plain may not build it"));
+    assert_non_null(strstr(req.op.err.msg,
+        "CREATE INDEX CONCURRENTLY " INDEX " ON vector_embeddings USING hnsw"
+        " (embedding public.vector_cosine_ops) WITH (m = 16,"
+        " ef_construction = 64)"));
+}
+
+static void without_the_rights(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, INDEX_ROWS_FEW, false);
+    as_plain_role(w, expect_small_is_read);
+    sql(w, "DELETE FROM vector_embeddings");
+    put_many(w, INDEX_ROWS_FEW + 1, false);
+    as_plain_role(w, expect_large_is_refused);
+    assert_answer(w, INDEXES, "");
+}
+
+static void too_many_dimensions(void **state)
+{
+    struct world *w = *state;
+    struct index_req req;
+
+    NEED_SERVER();
+    put_many(w, INDEX_ROWS_FEW + 1, false);
+    sql(w, "UPDATE pg_attribute SET atttypmod = 2001 WHERE attname ="
+           " 'embedding' AND attrelid = 'vector_embeddings'::regclass");
+    assert_int_equal(ensure(w, &w->store, &req), ERR_CONFIG);
+    assert_non_null(strstr(req.op.err.msg, "more than 2000 dimensions"));
+    sql(w, "DELETE FROM vector_embeddings WHERE content_id = 'many-1'");
+    assert_int_equal(ensure(w, &w->store, &req), 0);
+    assert_answer(w, INDEXES, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(few_rows_need_no_index),
+        TEST(builds_it_once),
+        TEST(workers_are_asked_for_and_forgotten),
+        TEST(the_tables_own_setting_stays),
+        TEST(another_that_serves_is_enough),
+        TEST(another_that_does_not_serve_is_not),
+        TEST(what_was_left_invalid_is_built_anew),
+        TEST(others_are_never_dropped),
+        TEST(waits_for_who_is_building),
+        TEST(two_at_once_end_with_one),
+        TEST(a_canceled_build_is_made_up_for),
+        TEST(without_the_rights),
+        TEST(too_many_dimensions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
