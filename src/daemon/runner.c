@@ -21,8 +21,13 @@ struct runner {
     struct arena arena; /* what the trigger said, for the run */
     const char *trigger;
     struct trigger_req *req; /* borrowed; of the run under way, or NULL */
+    struct op told; /* pending while an ended run's result is still wanted */
     struct last_run last;
 };
+
+static void on_told(struct op *op)
+{
+}
 
 int runner_init(struct runner **out, const struct runner_options *options)
 {
@@ -32,6 +37,7 @@ int runner_init(struct runner **out, const struct runner_options *options)
         return ERR_NOMEM;
     r->options = *options;
     arena_init(&r->arena, 0);
+    op_init(&r->told, on_told);
     *out = r;
     return 0;
 }
@@ -41,13 +47,14 @@ void runner_free(struct runner *r)
     if (r == NULL)
         return;
     assert(!runner_is_running(r));
+    run_req_clear(&r->run);
     arena_free(&r->arena);
     free(r);
 }
 
 bool runner_is_running(const struct runner *r)
 {
-    return r->req != NULL;
+    return r->req != NULL || op_pending(&r->told);
 }
 
 const struct last_run *runner_last(const struct runner *r)
@@ -81,12 +88,24 @@ const char *trigger_outcome(const struct err *err)
 
 /* Ending */
 
+/*
+ * The callback comes in a later turn of the loop. A trigger that comes sooner
+ * is refused, for another run would take the result away: so told is put into
+ * the queue just before it.
+ */
+static void tell(struct runner *r, struct trigger_req *req, struct err *err)
+{
+    op_begin(&r->told, r->options.ports->queue, NULL);
+    op_finish(&r->told, NULL);
+    op_finish(&req->op, err);
+}
+
 static void on_run(struct op *op)
 {
     struct runner *r = container_of(op, struct runner, run.op);
     struct trigger_req *req = r->req;
     struct log_ctx ctx = {.run = r->last.run_id};
-    const struct run_result *result = &r->run.result;
+    struct run_result *result = &r->run.result;
 
     r->last.status = result->status;
     r->last.ended_ms = loop_wall_ms();
@@ -94,7 +113,7 @@ static void on_run(struct op *op)
     if (result->err.code != 0)
         log_warn(&ctx, "no run: %s", result->err.msg);
     req->result = result->err.code == 0 ? result : NULL;
-    op_finish(&req->op, &result->err);
+    tell(r, req, &result->err);
 }
 
 void runner_event(struct runner *r, const struct run_event *event)
