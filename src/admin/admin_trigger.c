@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 /*
  * POST /admin/batch-sync/trigger.
  *
@@ -12,6 +11,7 @@
 
 #include "adapters/result_json.h"
 #include <stdlib.h>
+#include <strings.h>
 
 struct trigger_call {
     struct admin_call call; /* first: freed through it */
@@ -211,12 +211,33 @@ static void on_begun(struct trigger_req *req)
     free(text);
 }
 
+/* The name of the next preference: `a=1, b; c=d` has a and b. */
+static struct str next_preference(struct str *rest)
+{
+    const char *comma = memchr(rest->p, ',', rest->len);
+    size_t len = comma == NULL ? rest->len : (size_t)(comma - rest->p);
+    struct str name = {rest->p, 0};
+
+    while (name.len < len && strchr(";=", rest->p[name.len]) == NULL)
+        name.len++;
+    len += comma != NULL;
+    *rest = (struct str){rest->p + len, rest->len - len};
+    return text_trim(name);
+}
+
 static bool prefers_async(const struct http_exchange *x)
 {
+    static const char wanted[] = "respond-async";
     const struct str *prefer = http_header(x, "prefer");
+    struct str rest = prefer == NULL ? STR("") : *prefer, name;
 
-    return prefer != NULL &&
-           memmem(prefer->p, prefer->len, "respond-async", 13) != NULL;
+    while (rest.len > 0) {
+        name = next_preference(&rest);
+        if (name.len == sizeof(wanted) - 1 &&
+            strncasecmp(name.p, wanted, name.len) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void free_call(struct admin_call *call)
