@@ -87,8 +87,6 @@ static int begin_field(struct http_parse *p)
 {
     struct str none = {p->text + p->text_bytes, 0};
 
-    if (take_header_bytes(p, LINE_BYTES) < 0)
-        return -1;
     if (p->nfields == p->limits->headers)
         return refuse(p, 431, "there are too many headers");
     p->fields[p->nfields++] = (struct http_field){none, none};
@@ -99,12 +97,15 @@ static int begin_field(struct http_parse *p)
 static int on_name(llhttp_t *l, const char *at, size_t len)
 {
     struct http_parse *p = l->data;
+    bool begins = !p->in_name;
 
-    if (p->settled)
-        return take_header_bytes(p, len + LINE_BYTES);
-    if (!p->in_name && begin_field(p) < 0)
-        return -1;
     p->in_name = true;
+    if (begins && take_header_bytes(p, LINE_BYTES) < 0)
+        return -1;
+    if (p->settled)
+        return take_header_bytes(p, len);
+    if (begins && begin_field(p) < 0)
+        return -1;
     return append(p, &p->fields[p->nfields - 1].name, at, len);
 }
 
