@@ -127,6 +127,9 @@ static void fetch_end(struct fetch *f, struct err *err)
 
     if (err->code == 0)
         unpack(buf_view(&f->rpc.answer), req, err);
+    /* Only an embedder sets a pace: a coordinator gets the usual tries. */
+    if (err->code == ERR_BUSY)
+        err->code = ERR_UNAVAILABLE;
     if (err->code != 0)
         err_wrap(err, "coordinator");
     list_remove(&req->op.link);

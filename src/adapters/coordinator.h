@@ -32,9 +32,10 @@ int coordinator_init(struct coordinator **c, struct loop *loop,
 void coordinator_close(struct coordinator *c);
 
 /*
- * The port. Errors are net/rpc.h's by status, with "coordinator: " before the
- * first line of the coordinator's text; ERR_PROTOCOL for an answer that is no
- * RouteResponse, ERR_TOO_LARGE for one that the arena has no room for.
+ * The port. Errors are net/rpc.h's by status (ERR_UNAVAILABLE for ERR_BUSY),
+ * with "coordinator: " before the first line of the coordinator's text;
+ * ERR_PROTOCOL for an answer that is no RouteResponse, ERR_TOO_LARGE for one
+ * that the arena has no room for.
  */
 int coordinator_fetch(struct coordinator *c, struct page_req *req);
 
