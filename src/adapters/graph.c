@@ -43,17 +43,24 @@ static void finish(struct linking *l, const struct err *err)
 /* --- the batch --- */
 
 /*
- * Settings that end with the unit. Of the index's, both kinds: one that is not
- * known is ignored. Nobody who locks the tables for long holds us up.
+ * All of it ends with the unit. Settings of the index's, both kinds: one that
+ * is not known is ignored. Then the tenant, alone: two batches that change
+ * edges between their items would each decide by what the other one undoes.
+ * Whoever else locks the tables does not hold us up for long.
  */
-static void add_settings(struct call *c)
+static void add_settings(struct call *c, const char *tenant)
 {
-    call_stmt(c, "SELECT set_config('lock_timeout', '5s', true)", false);
     if (store_work(c)->store->iterative_scan)
         call_stmt(c,
             "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
             " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
             false);
+    call_stmt(c,
+        "SELECT pg_advisory_xact_lock("
+        "hashtext('batch_sync_link_queue'), hashtext($1))",
+        false);
+    call_add_text(c, tenant);
+    call_stmt(c, "SELECT set_config('lock_timeout', '5s', true)", false);
 }
 
 static void batch_send(struct call *c)
@@ -70,7 +77,7 @@ static void batch_send(struct call *c)
         store_fail(c, ERR_NOMEM, "linking");
         return;
     }
-    add_settings(c);
+    add_settings(c, l->req->tenant);
     l->at = c->pg.nstmts;
     call_stmt(c, text.p, false);
     call_add_text(c, l->req->tenant);

@@ -34,7 +34,8 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop);
  * Takes items off the link queue and links them, in one transaction; before
  * that makes sure of the vector index. Errors are those of the index
  * (ERR_CONFIG: somebody has to build it) and of the database; nothing has been
- * taken off then. Several processes may link the same tenant.
+ * taken off then. Several processes may link the same tenant: their batches
+ * take turns, by an advisory lock that each holds until it has committed.
  */
 int graph_link(struct graph *g, struct link_req *req);
 

@@ -8,14 +8,11 @@
  *   items   the taken ones that are still stored
  *   near    their edges as they should be
  *   nodes   of the items, and of neighbours that have none yet
- *   held    locks the edges that may be changed below
+ *   known   the edges that the items have so far
  *   inward  edges that lead to the items, measured anew; those whose source is
  *           not an item of ours are left alone
  *
- * The last three parts write edges, each row in at most one of them. Rows are
- * locked in the order of their keys, nodes before edges, so that two batches
- * wait for each other in one direction only. What says `count(*)` of another
- * part does so to come after it.
+ * The last three parts write edges, each row in at most one of them.
  *
  * ORDER BY has the bare operator, so that the vector index serves it; filters
  * are met by its iterative scan, and the threshold stays outside the LIMIT. A
@@ -90,25 +87,23 @@ static const char nodes_sql[] =
     "  AND NOT k.properties @> (excluded.properties - 'created_at')"
     " RETURNING 1),";
 
-static const char held_sql[] =
-    "held AS MATERIALIZED ("
-    " SELECT e.id, e.source_node_id, e.target_node_id"
-    " FROM knowledge_graph_edges e WHERE e.id IN ("
-    "  SELECT o.id FROM items i CROSS JOIN LATERAL ("
-    "   SELECT id FROM knowledge_graph_edges WHERE tenant_id = $1"
-    "    AND source_node_id = i.node_id AND " OURS " OFFSET 0) o"
-    "  UNION SELECT o.id FROM items i CROSS JOIN LATERAL ("
-    "   SELECT id FROM knowledge_graph_edges WHERE tenant_id = $1"
-    "    AND target_node_id = i.node_id AND " OURS " OFFSET 0) o)"
-    "  AND (SELECT count(*) FROM nodes) >= 0"
-    " ORDER BY e.source_node_id, e.target_node_id FOR UPDATE OF e),";
+static const char known_sql[] =
+    "known AS MATERIALIZED ("
+    " SELECT o.id, i.node_id AS source, o.target_node_id AS target"
+    " FROM items i CROSS JOIN LATERAL ("
+    "  SELECT id, target_node_id FROM knowledge_graph_edges"
+    "  WHERE tenant_id = $1 AND source_node_id = i.node_id AND " OURS
+    "  OFFSET 0) o),";
 
 /* %s: the operator's schema. */
 static const char inward_sql[] =
     "inward AS MATERIALIZED ("
-    " SELECT h.id, d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
-    "  " EDGE " FROM held h JOIN items i ON i.node_id = h.target_node_id"
-    " JOIN knowledge_graph_nodes s ON s.node_id = h.source_node_id"
+    " SELECT o.id, d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
+    "  " EDGE " FROM items i CROSS JOIN LATERAL ("
+    "  SELECT id, source_node_id FROM knowledge_graph_edges"
+    "  WHERE tenant_id = $1 AND target_node_id = i.node_id AND " OURS
+    "  OFFSET 0) o"
+    " JOIN knowledge_graph_nodes s ON s.node_id = o.source_node_id"
     " JOIN microservices m ON m.tenant_id = $1 AND m.name = s.node_type"
     " CROSS JOIN LATERAL (SELECT embedding OPERATOR(%s.<=>) i.embedding"
     "   AS distance FROM vector_embeddings"
@@ -116,7 +111,7 @@ static const char inward_sql[] =
     "    s.node_id, length('content:' || $1 || ':' || m.name || ':') + 1)"
     "   AND chunk_index = 0 AND content_type = 'microservice_data'"
     "  OFFSET 0) d"
-    " WHERE h.source_node_id NOT IN (SELECT node_id FROM items)),";
+    " WHERE o.source_node_id NOT IN (SELECT node_id FROM items)),";
 
 /* The index over edges takes keys of 2,704 bytes: longer ones are left out. */
 static const char edges_sql[] =
@@ -124,8 +119,8 @@ static const char edges_sql[] =
     " INSERT INTO knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
     "  target_node_id, edge_type, weight, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
-    "  " UTC ", " UTC " FROM near WHERE (SELECT count(*) FROM held) >= 0"
-    "  AND octet_length($1 || source || target) <= 2600"
+    "  " UTC ", " UTC " FROM near"
+    " WHERE octet_length($1 || source || target) <= 2600"
     " ORDER BY source, target"
     " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS
     " DO UPDATE SET edge_type = excluded.edge_type, weight = excluded.weight,"
@@ -141,9 +136,8 @@ static const char edges_sql[] =
     " RETURNING 1),"
     "gone AS ("
     " DELETE FROM knowledge_graph_edges k WHERE k.id IN ("
-    "  SELECT h.id FROM held h JOIN items i ON i.node_id = h.source_node_id"
-    "  WHERE NOT EXISTS (SELECT 1 FROM near n WHERE n.source = h.source_node_id"
-    "   AND n.target = h.target_node_id)"
+    "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM near n"
+    "   WHERE n.source = e.source AND n.target = e.target)"
     "  UNION ALL SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE)"
     " RETURNING 1)"
     "SELECT (SELECT count(*) FROM taken),"
@@ -155,7 +149,7 @@ int graph_sql(struct buf *sql, const char *schema)
     buf_puts(sql, items_sql);
     buf_printf(sql, near_sql, schema, schema, GRAPH_NEIGHBOURS);
     buf_puts(sql, nodes_sql);
-    buf_puts(sql, held_sql);
+    buf_puts(sql, known_sql);
     buf_printf(sql, inward_sql, schema);
     buf_puts(sql, edges_sql);
     return sql->error;
