@@ -1,5 +1,5 @@
-#include "cli/app.h"
 #include "adapters/result_json.h"
+#include "cli/app.h"
 #include <stdlib.h>
 
 enum { LIMIT = 10, LIMIT_MAX = 1000, COLUMNS_MAX = 40, TITLE_CHARS = 72 };

@@ -1,5 +1,5 @@
-#include "cli/app.h"
 #include "adapters/result_json.h"
+#include "cli/app.h"
 
 static const struct arg_option options[] = {
     {"json", NULL, "print one JSON object: services, count, source"},

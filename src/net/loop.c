@@ -50,8 +50,8 @@ static void arm_timer(struct loop *l)
         return;
     }
     first = container_of(l->timers.next, struct timer_req, link);
-    uv_timer_start(&l->timer, on_timer,
-        first->due_ms > now ? first->due_ms - now : 0, 0);
+    uv_timer_start(
+        &l->timer, on_timer, first->due_ms > now ? first->due_ms - now : 0, 0);
 }
 
 int loop_init(struct loop *l, struct err *err)
@@ -143,8 +143,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     l->on_signal(l->signal_arg, signum);
 }
 
-int loop_watch_signals(struct loop *l, loop_signal_cb cb, void *arg,
-    struct err *err)
+int loop_watch_signals(
+    struct loop *l, loop_signal_cb cb, void *arg, struct err *err)
 {
     static const int signums[2] = {SIGINT, SIGTERM};
 

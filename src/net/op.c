@@ -57,8 +57,8 @@ void op_cancel(struct op *op)
         op->cancel_fn(op);
 }
 
-void op_begin(struct op *op, struct op_queue *q,
-    void (*cancel_fn)(struct op *op))
+void op_begin(
+    struct op *op, struct op_queue *q, void (*cancel_fn)(struct op *op))
 {
     assert(op->state == OP_IDLE);
     op->state = OP_RUNNING;

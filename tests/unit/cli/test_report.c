@@ -1,5 +1,5 @@
-#include "cli/report.h"
 #include "adapters/result_json.h"
+#include "cli/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,193 @@
+/* Retries, waits and the window of embedding slots. */
+#include "sync/pipeline.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* A world with a clock that stands where the test puts it. */
+static uint64_t clock_ms, random_number, delay_ms;
+static struct op_queue queue;
+
+static void no_wake(struct op_queue *q)
+{
+}
+
+static uint64_t now(void *world)
+{
+    return clock_ms;
+}
+
+static uint64_t random_port(void *world)
+{
+    return random_number;
+}
+
+static int timer(void *world, struct timer_req *req, uint64_t delay)
+{
+    delay_ms = delay;
+    op_begin(&req->op, &queue, NULL);
+    op_finish(&req->op, NULL);
+    return 0;
+}
+
+static const struct ports ports = {
+    .queue = &queue, .now_ms = now, .random = random_port, .timer = timer};
+static const struct run_options options = {
+    .workers = 8, .tries = 3, .retry_base_ms = 100};
+static struct pipeline pipeline;
+
+static int setup(void **state)
+{
+    op_queue_init(&queue, no_wake);
+    clock_ms = random_number = 0;
+    pipeline = (struct pipeline){
+        .ports = &ports, .options = &options, .run_id = "", .slots = 8};
+    return 0;
+}
+
+static int waits;
+
+static void on_waited(struct op *op)
+{
+    waits++;
+}
+
+static bool try_again(struct retry *r, int code, uint32_t retry_after_ms)
+{
+    struct err err = {.code = code, .retry_after_ms = retry_after_ms};
+    bool again = retry_start(r, &pipeline, &err, on_waited);
+
+    op_queue_run(&queue);
+    return again;
+}
+
+static void waits_longer_each_time(void **state)
+{
+    assert_int_equal(retry_delay_ms(100, 1, 0, 100), 100);
+    assert_int_equal(retry_delay_ms(100, 2, 0, 200), 200);
+    assert_int_equal(retry_delay_ms(100, 3, 0, 400), 400);
+    assert_int_equal(retry_delay_ms(100, 3, 0, 401), 0);
+    assert_int_equal(retry_delay_ms(100, 60, 0, 30000), 30000);
+}
+
+static void never_sooner_than_asked(void **state)
+{
+    assert_int_equal(retry_delay_ms(100, 1, 5000, 7), 5000);
+    assert_int_equal(retry_delay_ms(10000, 1, 50, 9000), 9000);
+}
+
+static void gives_up_after_the_last_try(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    waits = 0;
+    assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_true(try_again(&r, ERR_TIMEOUT, 700));
+    assert_int_equal(delay_ms, 700);
+    assert_false(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_int_equal(waits, 2);
+}
+
+static void being_asked_to_slow_down_is_no_failure(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    for (int i = 1; i < 3 * RETRY_BUSY_FACTOR; i++)
+        assert_true(try_again(&r, ERR_BUSY, 0));
+    assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_false(try_again(&r, ERR_BUSY, 0));
+}
+
+static void what_cannot_pass_is_not_tried_again(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    assert_false(try_again(&r, ERR_REFUSED, 0));
+    assert_false(try_again(&r, ERR_AUTH, 0));
+    assert_false(try_again(&r, ERR_CANCELED, 0));
+    pipeline.aborting = true;
+    assert_false(try_again(&r, ERR_UNAVAILABLE, 0));
+}
+
+static void pace(int code, uint64_t begun_ms)
+{
+    struct op op = {.begun_ms = begun_ms, .err = {.code = code}};
+
+    pipeline_pace(&pipeline, &op);
+}
+
+static void the_window_halves_and_opens_again(void **state)
+{
+    clock_ms = 10;
+    pace(ERR_BUSY, 5);
+    assert_int_equal((int)pipeline.slots, 4);
+    pace(ERR_BUSY, 6); /* was under way: says nothing new */
+    assert_int_equal((int)pipeline.slots, 4);
+    clock_ms = 20;
+    pace(ERR_UNAVAILABLE, 15);
+    assert_int_equal((int)pipeline.slots, 2);
+    for (int i = 0; i < 100; i++)
+        pace(0, 20);
+    assert_int_equal((int)pipeline.slots, 8);
+}
+
+static void the_window_never_closes(void **state)
+{
+    for (int i = 0; i < 20; i++) {
+        clock_ms += 10;
+        pace(ERR_BUSY, clock_ms);
+    }
+    assert_int_equal((int)pipeline.slots, 1);
+    assert_true(pipeline_has_room(&pipeline, true));
+}
+
+static void at_most_twice_as_many_are_in_flight(void **state)
+{
+    pipeline.embedding = 8;
+    assert_false(pipeline_has_room(&pipeline, true));
+    assert_true(pipeline_has_room(&pipeline, false));
+    pipeline.in_flight = 16;
+    assert_false(pipeline_has_room(&pipeline, false));
+}
+
+static int refused_code;
+
+static void on_refused(struct op *op)
+{
+    refused_code = op->err.code;
+}
+
+static void a_refused_submit_calls_back_later(void **state)
+{
+    struct op op;
+
+    op_init(&op, on_refused);
+    err_set(&op.err, ERR_INVALID, "no");
+    refused_code = 0;
+    pipeline_submit(&pipeline, ERR_INVALID, &op);
+    assert_int_equal(refused_code, 0);
+    op_queue_run(&queue);
+    assert_int_equal(refused_code, ERR_INVALID);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(waits_longer_each_time),
+        TEST(never_sooner_than_asked),
+        TEST(gives_up_after_the_last_try),
+        TEST(being_asked_to_slow_down_is_no_failure),
+        TEST(what_cannot_pass_is_not_tried_again),
+        TEST(the_window_halves_and_opens_again),
+        TEST(the_window_never_closes),
+        TEST(at_most_twice_as_many_are_in_flight),
+        TEST(a_refused_submit_calls_back_later),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
