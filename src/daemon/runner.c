@@ -100,18 +100,27 @@ static void tell(struct runner *r, struct trigger_req *req, struct err *err)
     op_finish(&req->op, err);
 }
 
+/* Only a run that has begun is the last one. */
+static void remember_end(struct runner *r)
+{
+    const struct run_result *result = &r->run.result;
+
+    if (result->err.code != 0) {
+        log_warn(NULL, "no run: %s", result->err.msg);
+        return;
+    }
+    r->last.status = result->status;
+    r->last.ended_ms = loop_wall_ms();
+}
+
 static void on_run(struct op *op)
 {
     struct runner *r = container_of(op, struct runner, run.op);
     struct trigger_req *req = r->req;
-    struct log_ctx ctx = {.run = r->last.run_id};
     struct run_result *result = &r->run.result;
 
-    r->last.status = result->status;
-    r->last.ended_ms = loop_wall_ms();
+    remember_end(r);
     r->req = NULL;
-    if (result->err.code != 0)
-        log_warn(&ctx, "no run: %s", result->err.msg);
     req->result = result->err.code == 0 ? result : NULL;
     tell(r, req, &result->err);
 }
@@ -237,7 +246,8 @@ void runner_cancel(struct runner *r)
 
 bool runner_stop_run(struct runner *r, const char *run_id)
 {
-    if (r->req == NULL || strcmp(r->req->run_id, run_id) != 0)
+    if (r->req == NULL || run_id[0] == '\0' ||
+        strcmp(r->req->run_id, run_id) != 0)
         return false;
     run_stop(&r->run);
     return true;

@@ -171,6 +171,24 @@ static void a_run_elsewhere_is_already_running(void **state)
     expect_end(c, 0);
 }
 
+static void a_refused_run_is_not_the_last_one(void **state)
+{
+    struct world *w = *state;
+    struct last_run before;
+    struct client *c = &w->clients[0];
+
+    trigger(w, c);
+    loop_run(&w->loop);
+    before = *runner_last(w->runner);
+    w->begin_code = ERR_ALREADY_RUNNING;
+    trigger(w, c);
+    loop_run(&w->loop);
+    expect_end(c, ERR_ALREADY_RUNNING);
+    assert_string_equal(runner_last(w->runner)->run_id, before.run_id);
+    assert_int_equal(runner_last(w->runner)->status, before.status);
+    assert_int_equal(runner_last(w->runner)->ended_ms, before.ended_ms);
+}
+
 static void a_run_that_cannot_begin_says_why(void **state)
 {
     struct world *w = *state;
@@ -254,6 +272,18 @@ static void a_run_is_stopped_by_its_id(void **state)
     expect_end(c, 0);
 }
 
+static void a_run_that_has_no_id_yet_cannot_be_named(void **state)
+{
+    struct world *w = *state;
+    struct client *c = &w->clients[0];
+
+    trigger(w, c);
+    assert_false(runner_stop_run(w->runner, ""));
+    loop_run(&w->loop);
+    expect_end(c, 0);
+    assert_int_equal(c->status, RUN_SUCCESS);
+}
+
 static void a_client_that_goes_away_does_not_stop_the_run(void **state)
 {
     struct world *w = *state;
@@ -324,11 +354,13 @@ int main(void)
         TEST(nothing_runs_when_syncs_are_disabled),
         TEST(nothing_runs_without_a_coordinator),
         TEST(a_run_elsewhere_is_already_running),
+        TEST(a_refused_run_is_not_the_last_one),
         TEST(a_run_that_cannot_begin_says_why),
         TEST(draining_refuses_and_ends_the_run),
         TEST(canceling_gives_up_what_is_in_flight),
         TEST(without_a_run_draining_and_canceling_do_nothing),
         TEST(a_run_is_stopped_by_its_id),
+        TEST(a_run_that_has_no_id_yet_cannot_be_named),
         TEST(a_client_that_goes_away_does_not_stop_the_run),
         TEST(a_result_outlives_the_next_trigger),
     };
