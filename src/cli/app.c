@@ -9,6 +9,7 @@
 
 enum {
     STORE_CONNECTIONS = 2,
+    LEDGER_CONNECTIONS = 2, /* the probe never waits behind a lock */
     STORE_TIMEOUT_MS = 60 * 1000,
     LEDGER_TIMEOUT_MS = 10 * 1000,
     LINK_TIMEOUT_MS = 60 * 1000,
@@ -93,8 +94,8 @@ static int start_database(struct app *app, struct err *err)
     if (pg_pool_init(&app->pools.store, &app->loop, url, STORE_CONNECTIONS,
             STORE_TIMEOUT_MS, err) < 0)
         return err->code;
-    if (pg_pool_init(&app->pools.ledger, &app->loop, url, 1, LEDGER_TIMEOUT_MS,
-            err) < 0) {
+    if (pg_pool_init(&app->pools.ledger, &app->loop, url, LEDGER_CONNECTIONS,
+            LEDGER_TIMEOUT_MS, err) < 0) {
         pg_pool_close(app->pools.store);
         return err->code;
     }
