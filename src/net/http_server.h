@@ -9,9 +9,10 @@
  *
  * The server answers by itself, with the body of http_answer_error() and
  * `Connection: close`, what never becomes an exchange: 400 (malformed, or
- * framed in two ways), 408, 413, 414, 417, 431, 503 (too many connections),
- * 505. Each answer has Date, Content-Length or Transfer-Encoding, Connection
- * where it says something, and X-Content-Type-Options: nosniff.
+ * framed in two ways), 408, 413, 414, 417, 431, 505, and 503 (too many
+ * connections, or bodies of 16 times max_body_bytes in memory). Each answer has
+ * Date, Content-Length or Transfer-Encoding, Connection where it says
+ * something, and X-Content-Type-Options: nosniff.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H

@@ -35,6 +35,7 @@ static void on_written(uv_write_t *req, int status)
     struct http_conn *c = container_of(req, struct http_conn, out.req);
 
     c->out.busy = false;
+    http_server_reuse(&c->out.sending);
     if (c->state == CONN_CLOSED)
         return;
     if (status < 0)
@@ -51,10 +52,6 @@ static void swap_queued(struct http_out *out)
 
     out->sending = out->queued;
     out->queued = empty;
-    if (empty.size > KEPT_BYTES)
-        buf_free(&out->queued);
-    else
-        buf_reset(&out->queued);
 }
 
 static void flush(struct http_conn *c)
@@ -162,6 +159,7 @@ static void answer(struct http_conn *c, struct head *h, struct str body)
 {
     const struct http_parse_info *info = http_parse_info(c->x->parse);
 
+    assert(c->state == CONN_BUSY);
     h->body_bytes = body.len;
     c->last = is_last(c, c->x);
     put_head(c, h, info->http10);

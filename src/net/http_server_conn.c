@@ -240,11 +240,14 @@ void http_conn_open(struct http_server *s)
     size_t most = s->options.max_connections;
 
     s->stats.accepted++;
-    if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) < 0 ||
-        s->stats.connections > most + REFUSED_CONNECTIONS)
+    if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) < 0) {
         http_conn_close(c);
-    else if (s->stats.connections > most)
+    } else if (s->stats.connections > most + REFUSED_CONNECTIONS) {
+        s->stats.refused++;
+        http_conn_close(c);
+    } else if (s->stats.connections > most) {
         http_conn_refuse(c, 503, "there are too many connections");
-    else
+    } else {
         welcome(c);
+    }
 }

@@ -170,6 +170,9 @@ void http_put_header(struct buf *out, const char *name, const char *value);
 /* "Date: Sun, 06 Nov 1994 08:49:37 GMT" CR LF, for now. */
 void http_put_date(struct buf *out);
 
+/* Empties it; keeps no more than a little memory. */
+void http_server_reuse(struct buf *b);
+
 /* Small allocations that fail end the program. */
 void *http_server_must(void *p);
 

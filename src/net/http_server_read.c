@@ -99,10 +99,7 @@ static void took_ahead(struct http_conn *c, size_t n)
     if (c->ahead_at < c->ahead.len)
         return;
     c->ahead_at = 0;
-    if (c->ahead.size > KEPT_BYTES)
-        buf_free(&c->ahead);
-    else
-        buf_reset(&c->ahead);
+    http_server_reuse(&c->ahead);
 }
 
 static enum http_parse_result feed(

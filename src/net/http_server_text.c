@@ -13,6 +13,14 @@ void *http_server_must(void *p)
     return p;
 }
 
+void http_server_reuse(struct buf *b)
+{
+    if (b->size > KEPT_BYTES)
+        buf_free(b);
+    else
+        buf_reset(b);
+}
+
 const char *http_status_text(int status)
 {
     static const struct {
