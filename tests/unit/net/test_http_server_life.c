@@ -186,6 +186,7 @@ static void far_too_many_connections(void **state)
     for (int i = 3; i < 400; i++)
         answered += w.clients[i].in.len > 0;
     assert_true(answered >= 64 && answered < 300);
+    assert_int_equal(http_server_stats(w.server).refused, 397);
 }
 
 static size_t resident_bytes(void)

@@ -38,7 +38,7 @@ static void a_slow_request(void **state)
         say_bytes(c, i < sizeof(request) - 1 ? request + i : "x", 1);
         turns_for(5);
     }
-    assert_true(now_ms() - before >= 150 && now_ms() - before < 1000);
+    assert_true(now_ms() - before >= 150 && now_ms() - before < 3000);
     assert_int_equal(take_answer(c, NULL), 408);
     assert_string_equal(header_of(c, "Connection"), "close");
     UNTIL(c->eof);
@@ -78,17 +78,17 @@ static void an_idle_connection(void **state)
     struct client *c;
     uint64_t before;
 
-    w.options.idle_ms = 150;
+    w.options.idle_ms = 500;
     start();
     c = dial();
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ask(c, GET("/"), "GET / ? "), 200);
-        turns_for(75);
+        turns_for(250);
         assert_false(c->eof);
     }
     before = now_ms();
     UNTIL(c->eof);
-    assert_true(now_ms() - before < 1000);
+    assert_true(now_ms() - before < 3000);
     assert_int_equal(c->in.len, 0);
 }
 
@@ -97,9 +97,9 @@ static void a_slow_handler(void **state)
 {
     struct client *c;
 
-    w.options.request_ms = w.options.idle_ms = w.options.write_ms = 50;
+    w.options.request_ms = w.options.idle_ms = w.options.write_ms = 200;
     c = dial_held();
-    turns_for(300);
+    turns_for(600);
     answer_held(0, "late");
     assert_int_equal(take_answer(c, "late"), 200);
 }
@@ -138,12 +138,12 @@ static void a_client_that_reads_slowly(void **state)
     struct client *c;
 
     w.options.handler = answer_big;
-    w.options.write_ms = 400;
+    w.options.write_ms = 1000;
     start();
     c = dial();
     say(c, GET("/"));
     while (got < 16 * 1024 * 1024) {
-        uint64_t end_ms = now_ms() + 25;
+        uint64_t end_ms = now_ms() + 50;
         ssize_t n;
 
         while (now_ms() < end_ms)
@@ -361,7 +361,7 @@ static void a_quiet_stream(void **state)
 {
     struct client *c;
 
-    w.options.write_ms = w.options.idle_ms = 50;
+    w.options.write_ms = w.options.idle_ms = 100;
     c = dial_held();
     begin_stream(0);
     turns_for(300);
