@@ -1,0 +1,83 @@
+# Two stages on Debian 13, where everything batchsync stands on is a package:
+# the first one builds, the second one holds the program and what it runs on.
+#
+#     docker build -t batchsync .
+#     docker run --rm batchsync --help
+
+FROM debian:trixie-slim AS build
+
+ARG DEBIAN_FRONTEND=noninteractive
+
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+        cmake \
+        gcc \
+        libc6-dev \
+        libcurl4-openssl-dev \
+        libglib2.0-dev \
+        libgrpc-dev \
+        libjansson-dev \
+        libllhttp-dev \
+        libpq-dev \
+        libprotobuf-c-dev \
+        libssl-dev \
+        libuv1-dev \
+        libyyjson-dev \
+        ninja-build \
+        pkg-config \
+        protobuf-c-compiler \
+ && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /usr/src/batchsync
+COPY CMakeLists.txt ./
+COPY cmake cmake
+COPY proto proto
+COPY schema schema
+COPY src src
+
+# Without the debug information; the assertions stay, as in every build.
+RUN cmake -S . -B build -G Ninja \
+ && cmake --build build --target batchsync \
+ && DESTDIR=/install cmake --install build --prefix /usr/local --strip
+
+
+FROM debian:trixie-slim
+
+ARG DEBIAN_FRONTEND=noninteractive
+
+LABEL org.opencontainers.image.title="batchsync" \
+      org.opencontainers.image.description="Keeps a pgvector store in step with microservices"
+
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+        ca-certificates \
+        libcurl4t64 \
+        libglib2.0-0t64 \
+        libgrpc29t64 \
+        libjansson4 \
+        libllhttp9.2 \
+        libpq5 \
+        libprotobuf-c1 \
+        libssl3t64 \
+        libuv1t64 \
+        libyyjson0 \
+        tzdata \
+ && rm -rf /var/lib/apt/lists/* /var/cache/ldconfig/aux-cache /var/log/*
+
+# The program in /usr/local/bin, the schemas in /etc/batchsync/services.
+COPY --from=build /install/ /
+
+# By number, so that an orchestrator can see that it is not root. It needs no
+# name, no home and no file that it may write.
+USER 10001:10001
+
+EXPOSE 3000
+STOPSIGNAL SIGTERM
+
+# Alive, not ready: a database that is down is no reason to start anew. The
+# image has no HTTP client, but bash can connect.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${PORT:-3000} && printf 'GET /livez HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
+
+ENTRYPOINT ["batchsync"]
+CMD ["serve"]
