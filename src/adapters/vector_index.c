@@ -13,8 +13,8 @@
  *
  * Failures: two that build at once either find the other's index under way
  * (SETTLE waits for its lock), or the name taken, or one of them is ended as
- * a deadlock: each of them looks again. Without the rights the message says
- * who may, and how.
+ * a deadlock: each of them looks again. Where there is no room for workers it
+ * is built without. Without the rights the message says who may, and how.
  * On cancel: the server stops building and leaves an invalid index. SETTLE
  * takes the lock that every builder holds, so what is still invalid then has
  * been left for good, and drops it. Nothing else is ever dropped.
@@ -176,10 +176,10 @@ static void build(struct call *c)
 static void prepare(struct call *c)
 {
     struct index_req *req = req_of(c);
-    int workers = workers_for(req->facts.bytes);
+    int workers = req->serial ? 0 : workers_for(req->facts.bytes);
     char *sql;
 
-    if (workers == 0 || req->facts.tuned) {
+    if (req->facts.tuned || (workers == 0 && !req->serial)) {
         build(c);
         return;
     }
@@ -277,6 +277,21 @@ static bool was_other(const struct call *c)
            strcmp(c->pg.sqlstate, "40P01") == 0;
 }
 
+/*
+ * Class 53: of memory or disk. Workers share maintenance_work_mem, for which a
+ * container has often no room: once more without them.
+ */
+static bool was_crowded(struct call *c)
+{
+    struct index_req *req = req_of(c);
+    bool first = !req->serial;
+
+    if (strncmp(c->pg.sqlstate, "53", 2) != 0)
+        return false;
+    req->serial = true;
+    return first;
+}
+
 static bool failed(struct call *c)
 {
     struct index_req *req = req_of(c);
@@ -288,7 +303,7 @@ static bool failed(struct call *c)
         return true;
     }
     if (req->stage == BUILD && c->pg.sqlstate[0] != '\0') {
-        if (!was_other(c))
+        if (!was_other(c) && !was_crowded(c))
             req->err = c->pg.op.err;
         tidy(c);
         return true;
@@ -306,7 +321,7 @@ int vector_index_ensure(struct vector_index *index, struct index_req *req)
 {
     req->index = index;
     req->built = false;
-    req->tuned = false;
+    req->tuned = req->serial = false;
     req->tries = 0;
     err_clear(&req->err);
     return store_start(index->store, &req->op, req, begin, take);

@@ -47,7 +47,8 @@ struct index_req {
     struct index_facts facts;
     struct err err; /* of the build, while its traces are removed */
     int stage, tries;
-    bool tuned; /* parallel_workers is ours, to be reset */
+    bool tuned;  /* parallel_workers is ours, to be reset */
+    bool serial; /* there was no room for parallel workers */
 };
 
 /*

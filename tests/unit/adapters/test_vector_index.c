@@ -76,6 +76,35 @@ static void workers_are_asked_for_and_forgotten(void **state)
         "true true");
 }
 
+/* As where shared memory is small: it fails as long as there are workers. */
+static void without_room_for_workers(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 2000, false);
+    sql(w,
+        "UPDATE vector_embeddings SET content_text ="
+        " (SELECT string_agg(md5(g::text || id), '')"
+        "  FROM generate_series(1, 500) g);"
+        "CREATE FUNCTION crowded() RETURNS event_trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF current_schema() = '%1$s' AND EXISTS (SELECT 1 FROM pg_class"
+        "  WHERE oid = 'vector_embeddings'::regclass"
+        "  AND 'parallel_workers=2' = ANY (reloptions)) THEN RAISE"
+        " 'could not resize shared memory segment' USING ERRCODE = '53100';"
+        " END IF; END $$;"
+        "CREATE EVENT TRIGGER %1$s_crowded ON ddl_command_start"
+        " WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION crowded()",
+        w->db.schema);
+    expect_ensured(w, true);
+    sql(w, "DROP EVENT TRIGGER %s_crowded", w->db.schema);
+    assert_answer(w, INDEXES, INDEX " true");
+    assert_answer(w,
+        "SELECT count(reloptions) FROM pg_class"
+        " WHERE oid = 'vector_embeddings'::regclass",
+        "0");
+}
+
 static void the_tables_own_setting_stays(void **state)
 {
     struct world *w = *state;
@@ -319,6 +348,7 @@ int main(void)
         TEST(few_rows_need_no_index),
         TEST(builds_it_once),
         TEST(workers_are_asked_for_and_forgotten),
+        TEST(without_room_for_workers),
         TEST(the_tables_own_setting_stays),
         TEST(another_that_serves_is_enough),
         TEST(another_that_does_not_serve_is_not),
