@@ -273,6 +273,10 @@ void chunk_step_embed(struct chunk *c)
         embed_done(c);
         return;
     }
+    if (c->p->fatal.code != 0 && c->verdict.answered == 0) {
+        chunk_fail(c, &c->p->fatal); /* no more than the others will get */
+        return;
+    }
     if (embed_prepare(c) < 0) {
         chunk_fail_no_memory(c);
         return;
