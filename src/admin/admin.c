@@ -61,6 +61,33 @@ static bool has_token(const struct http_exchange *x, const char *token)
                (struct str){value->p + len, value->len - len}, str_of(token));
 }
 
+/*
+ * Is this the name of no machine but an address, or localhost? A web page in a
+ * browser on this machine is a loopback client too: it gives itself away by
+ * its Origin, or when its name was made to point here, by its Host.
+ */
+static bool is_plain_host(struct str host)
+{
+    static const struct str local = {"localhost", 9};
+
+    if (host.len > 0 && host.p[0] == '[')
+        return true;
+    if (host.len >= local.len && strncasecmp(host.p, local.p, local.len) == 0)
+        return host.len == local.len || host.p[local.len] == ':';
+    for (size_t i = 0; i < host.len; i++)
+        if (strchr("0123456789.:", host.p[i]) == NULL)
+            return false;
+    return true;
+}
+
+static bool is_from_a_page(const struct http_exchange *x)
+{
+    const struct str *host = http_header(x, "host");
+
+    return http_header(x, "origin") != NULL ||
+           (host != NULL && !is_plain_host(*host));
+}
+
 /* False: it has been answered. */
 static bool authorize(struct admin *a, struct http_exchange *x)
 {
@@ -69,7 +96,7 @@ static bool authorize(struct admin *a, struct http_exchange *x)
 
     if (x->path.len < 7 || memcmp(x->path.p, "/admin/", 7) != 0)
         return true;
-    if (token == NULL && x->peer_is_loopback)
+    if (token == NULL && x->peer_is_loopback && !is_from_a_page(x))
         return true;
     if (token == NULL) {
         http_answer_error(x, 403, NULL, 0,
