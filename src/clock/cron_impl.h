@@ -31,7 +31,8 @@ struct cron_item {
     bool star, stepped;
 };
 
-/* One whole field into *set; *star: it begins with * or is ?. */
+/* One whole field into *set. *star: it begins with * or is ?; *follows: some
+ * item has a * or a step. */
 int cron_read_field(struct cron_reader *r, struct cron *cron, uint64_t *set,
     bool *star, bool *follows);
 

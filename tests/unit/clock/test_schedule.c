@@ -219,6 +219,25 @@ static void what_was_missed_by_mistake_comes_when_it_is_time(void **state)
     end(w);
 }
 
+static void also_when_one_has_fired_in_the_meantime(void **state)
+{
+    struct world *w = *state;
+
+    begin(w, "0 2 * * *", "2026-01-01T00:00:00Z");
+    run(w, 3 * HOUR);
+    jump(w, 2 * DAY);
+    run(w, DAY);
+    assert_int_equal(w->nfired, 2);
+    assert_fired(w, 1, "2026-01-04T02:00:00Z");
+    jump(w, -3 * DAY);
+    run(w, 4 * DAY);
+    assert_int_equal(w->nfired, 5);
+    assert_fired(w, 2, "2026-01-02T02:00:00Z");
+    assert_fired(w, 3, "2026-01-03T02:00:00Z");
+    assert_fired(w, 4, "2026-01-05T02:00:00Z");
+    end(w);
+}
+
 static void a_slow_loop_is_late_but_not_deaf(void **state)
 {
     struct world *w = *state;
@@ -516,6 +535,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_was_years_ahead_loses_nothing),
         cmocka_unit_test(a_jump_ahead_counts_what_it_passes),
         cmocka_unit_test(what_was_missed_by_mistake_comes_when_it_is_time),
+        cmocka_unit_test(also_when_one_has_fired_in_the_meantime),
         cmocka_unit_test(a_slow_loop_is_late_but_not_deaf),
         cmocka_unit_test(of_several_late_ones_the_latest_fires),
         cmocka_unit_test(after_a_sleep_only_catching_up_fires),
