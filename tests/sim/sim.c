@@ -2,7 +2,7 @@
  * The deterministic simulation: the whole pipeline on in-memory ports, with a
  * simulated clock and seeded faults.
  *
- *   sim [--seeds N] [--from SEED] [--verbose]
+ *   sim [--seeds N] [--from SEED] [--every-step] [--verbose]
  *
  * Each seed is a world of its own: its services, items, sizes, limits and
  * faults are drawn from it. In each world three runs follow one another:
@@ -11,6 +11,11 @@
  *   2. without faults: everything must be stored, exactly and with the right
  *      vectors;
  *   3. over the same data: nothing may be embedded and nothing written.
+ *
+ * And once more in a world that crashes at a step drawn from the seed (with
+ * --every-step: at each of its steps in turn) and is started again: the rows
+ * must be those of a world that was never disturbed, and at most the chunks
+ * that were in flight may be embedded once more.
  */
 #include "world.h"
 
@@ -20,7 +25,7 @@
 #include <stdlib.h>
 
 static uint64_t current_seed;
-static bool verbose;
+static bool verbose, every_step;
 
 void sim_check(bool ok, const char *promise, const char *file, int line)
 {
@@ -28,8 +33,8 @@ void sim_check(bool ok, const char *promise, const char *file, int line)
         return;
     fprintf(stderr, "seed %llu: broken at %s:%d: %s\n",
         (unsigned long long)current_seed, file, line, promise);
-    fprintf(stderr, "again: sim --from %llu --seeds 1 --verbose\n",
-        (unsigned long long)current_seed);
+    fprintf(stderr, "again: sim --from %llu --seeds 1 --verbose%s\n",
+        (unsigned long long)current_seed, every_step ? " --every-step" : "");
     abort();
 }
 
@@ -132,8 +137,9 @@ static void on_run(struct op *op)
 {
 }
 
-static void run_once(
-    struct world *w, const struct schema_set *schemas, struct run_req *req)
+/* Returns the number of steps. `crash_at`: the process ends then; 0: never. */
+static int run_until(struct world *w, const struct schema_set *schemas,
+    struct run_req *req, int crash_at)
 {
     int steps = 0;
 
@@ -146,6 +152,10 @@ static void run_once(
             run_stop(req);
         if (steps == w->faults.cancel_at_step)
             op_cancel(&req->op);
+        if (steps == crash_at) {
+            w->crashed = true;
+            op_cancel(&req->op); /* only to give its memory back */
+        }
         CHECK(steps < 2000000);
     }
     CHECK(!op_pending(&req->op));
@@ -158,6 +168,13 @@ static void run_once(
             (unsigned long long)req->result.counts.stored,
             (unsigned long long)req->result.counts.unchanged,
             (unsigned long long)req->result.counts.failed, w->embed_requests);
+    return steps;
+}
+
+static void run_once(
+    struct world *w, const struct schema_set *schemas, struct run_req *req)
+{
+    run_until(w, schemas, req, 0);
 }
 
 /* Checking the end */
@@ -306,6 +323,97 @@ static void simulate(uint64_t seed)
     arena_free(&schemas.arena);
 }
 
+/* Crashes */
+
+static bool same_row(const struct sim_row *a, const struct sim_row *b)
+{
+    return a->seq == b->seq && strcmp(a->text, b->text) == 0 &&
+           strcmp(a->metadata, b->metadata) == 0 &&
+           memcmp(a->vector, b->vector, sizeof(a->vector)) == 0 &&
+           memcmp(a->embed_hash, b->embed_hash, SHA256_BYTES) == 0 &&
+           memcmp(a->row_hash, b->row_hash, SHA256_BYTES) == 0;
+}
+
+static void check_same_rows(const struct world *a, const struct world *b)
+{
+    CHECK(a->db.n == b->db.n);
+    for (size_t i = 0; i < a->db.n; i++) {
+        const struct sim_row *row = &a->db.rows[i];
+        const struct sim_row *other =
+            piece(b, row->service, row->id, row->chunk_index);
+
+        CHECK(other != NULL && same_row(row, other));
+    }
+}
+
+/* Crashes at that step and starts again; returns false past the last step. */
+static bool crash_at(uint64_t seed, const struct source *source,
+    const struct faults *faults, const struct run_options *options,
+    const struct schema_set *schemas, const struct world *undisturbed, int step)
+{
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    uint64_t texts, slack;
+    bool crashed;
+
+    if (w == NULL)
+        abort();
+    world_init(w, source, faults, options, seed);
+    run_until(w, schemas, &req, step);
+    crashed = w->crashed;
+    texts = w->texts_embedded;
+    run_req_clear(&req);
+    check_rows(w);
+    w->resumes = crashed;
+    run_once(w, schemas, &req);
+    check_counts(&req);
+    run_req_clear(&req);
+    check_same_rows(undisturbed, w);
+    texts += w->texts_embedded;
+    slack = (uint64_t)(2 * options->workers * options->chunk_size) * 8;
+    if (source->poison == 0 && faults->embed == 0)
+        CHECK(texts <= undisturbed->texts_embedded + slack);
+    world_free(w);
+    free(w);
+    return crashed;
+}
+
+static void simulate_crash(uint64_t seed)
+{
+    uint64_t r = seed ^ 0xC0FFEE;
+    struct source source;
+    struct faults faults;
+    struct run_options options;
+    struct schema_set schemas;
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    int steps;
+
+    if (w == NULL)
+        abort();
+    draw_source(&r, &source);
+    draw_options(&r, &options);
+    options.tries = 12; /* what passes does pass */
+    faults = (struct faults){.embed = PICK(&r, 0, 0, 50),
+        .store = PICK(&r, 0, 50),
+        .lost_ack = 50,
+        .latency_ms = PICK(&r, 1, 10, 100),
+        .other_answers = -1};
+    make_schemas(&schemas, source.services);
+    world_init(w, &source, &faults, &options, seed);
+    steps = run_until(w, &schemas, &req, 0);
+    run_req_clear(&req);
+    if (every_step)
+        for (int step = 1; step <= steps; step++)
+            crash_at(seed, &source, &faults, &options, &schemas, w, step);
+    else
+        crash_at(seed, &source, &faults, &options, &schemas, w,
+            1 + (int)draw(&r, (uint64_t)steps));
+    world_free(w);
+    free(w);
+    arena_free(&schemas.arena);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t from = 1, seeds = 200;
@@ -314,6 +422,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--verbose") == 0)
             verbose = true;
+        else if (strcmp(argv[i], "--every-step") == 0)
+            every_step = true;
         else if (i + 1 < argc && strcmp(argv[i], "--seeds") == 0)
             seeds = strtoull(argv[++i], NULL, 10);
         else if (i + 1 < argc && strcmp(argv[i], "--from") == 0)
@@ -326,6 +436,7 @@ int main(int argc, char **argv)
         if (verbose)
             printf("seed %llu\n", (unsigned long long)current_seed);
         simulate(current_seed);
+        simulate_crash(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
         (unsigned long long)seeds);

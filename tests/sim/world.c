@@ -37,6 +37,7 @@ struct event {
     struct op *op; /* the request's; borrowed */
     void (*take_effect)(struct world *w, struct op *op, struct err *err);
     int *outstanding; /* a counter of the world's; NULL: none */
+    bool after_crash; /* asked for by a process that is no more */
 };
 
 static void complete(struct event *e)
@@ -46,7 +47,9 @@ static void complete(struct event *e)
     bool canceled = e->op->err.code != 0;
 
     /* A canceled request may or may not have taken effect. */
-    if (e->take_effect != NULL && (!canceled || draw(w, 2) == 0))
+    if (e->take_effect != NULL && e->after_crash)
+        err_set(&err, ERR_UNAVAILABLE, "crashed");
+    else if (e->take_effect != NULL && (!canceled || draw(w, 2) == 0))
         e->take_effect(w, e->op, &err);
     if (e->outstanding != NULL)
         --*e->outstanding;
@@ -90,7 +93,8 @@ static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
         .w = w,
         .op = op,
         .take_effect = take_effect,
-        .outstanding = outstanding};
+        .outstanding = outstanding,
+        .after_crash = w->crashed};
     op_begin(op, &w->ready, cancel_event);
     if (outstanding != NULL)
         ++*outstanding;
@@ -334,6 +338,8 @@ static void seal(struct world *w, struct op *op, struct err *err)
     if (goes_wrong(w, w->faults.ledger, err))
         return;
     w->letters += req->nletters;
+    w->checkpoints[w->current] =
+        (struct sim_checkpoint){req->next_page, req->limit};
     for (size_t i = 0; i < req->nletters; i++)
         CHECK(req->letters[i].reason != NULL && req->letters[i].payload.len);
     if (op->err.code == 0 && (req->next_page - 1) * req->limit >= page->hi &&
@@ -357,12 +363,16 @@ static void begin_service(struct world *w, struct op *op, struct err *err)
 {
     struct service_begin_req *req =
         container_of(op, struct service_begin_req, op);
+    struct sim_checkpoint *resume;
 
     if (goes_wrong(w, w->faults.ledger, err))
         return;
     strcpy(req->token, "token");
-    req->first_page = 1;
     w->current = service_index(req->service);
+    resume = &w->checkpoints[w->current];
+    if (!w->resumes || resume->limit != w->options->limit)
+        *resume = (struct sim_checkpoint){1, w->options->limit};
+    req->first_page = resume->next_page;
     w->nsealed = w->npages;
 }
 
@@ -472,6 +482,7 @@ void world_begin_run(struct world *w)
 {
     CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
     w->npages = w->nsealed = 0;
+    w->crashed = false;
     w->current = -1;
     w->embed_requests = 0;
     w->texts_embedded = 0;

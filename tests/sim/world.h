@@ -87,6 +87,11 @@ struct open_page {
     bool sealed;
 };
 
+/* What the ledger keeps of a service, for a run that is resumed. */
+struct sim_checkpoint {
+    int next_page, limit;
+};
+
 struct world {
     struct ports ports;
     struct op_queue ready;
@@ -104,6 +109,10 @@ struct world {
     struct open_page pages[8192];
     int npages, nsealed;
     uint64_t letters;
+    /* A crash: what is asked for afterwards has no effect any more. */
+    bool crashed;
+    bool resumes; /* the run that begins goes on with the checkpoints */
+    struct sim_checkpoint checkpoints[16];
 };
 
 void world_init(struct world *w, const struct source *source,
