@@ -255,7 +255,29 @@ test('without ADMIN_TOKEN this machine may', async (t) => {
     { headers: { 'x-forwarded-for': '192.0.2.1' } }]) {
     assert.equal((await s.get(RUNS, options)).status, 200);
   }
+  for (const host of ['localhost', `localhost:${s.port}`, 'LocalHost',
+    '127.0.0.1:1', '[::1]:1', '[::1]']) {
+    assert.equal((await s.get(RUNS, { headers: { host } })).status, 200, host);
+  }
+  // A page in a browser on this machine is a client on this machine, too.
+  for (const headers of [{ origin: 'https://example.org' }, { origin: 'null' },
+    { origin: `http://127.0.0.1:${s.port}` }, { host: 'example.org' },
+    { host: 'localhost.example.org' }, { host: 'localhosted:80' }]) {
+    for (const [method, path] of ADMIN) {
+      checkError(await s.call(method, path, { headers }), 403, path,
+        /ADMIN_TOKEN/);
+    }
+    assert.equal((await s.get('/readyz', { headers })).status, 200);
+  }
+  assert.equal(w.coordinator.calls.length, 0);
   await s.end();
+
+  // With one, the token decides.
+  const guarded = await serve(t, w, { env: { ADMIN_TOKEN: TOKEN } });
+  assert.equal((await guarded.get(RUNS, { headers: { host: 'example.org',
+    origin: 'https://example.org', authorization: `Bearer ${TOKEN}` } }))
+    .status, 200);
+  await guarded.end();
 });
 
 /** An address of this machine that is not a loopback one. */

@@ -8,6 +8,7 @@ import { checkStored, countsOf, itemsOf, pagesOf, sleep, until, world }
 
 const ITEMS = itemsOf(30);
 const EVERY_SECOND = '* * * * * *';
+const EVERY_5_SECONDS = '*/5 * * * * *';
 
 /**
  * A world with the service `alpha`, which counts how many ask for its pages at
@@ -138,7 +139,8 @@ test('a schedule that meets a run by HTTP', async (t) => {
   const hold = gate();
   const w = await alpha(t, { hold });
   // Far from the next fire at first, so that HTTP is the one that begins.
-  const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: '*/5 * * * * *' } });
+  const s = await serve(t, w,
+    { env: { BATCH_SYNC_SCHEDULE: EVERY_5_SECONDS } });
   let answer;
   await until(async () => {
     const { runId } = (await s.triggerAsync()).json;
