@@ -75,8 +75,14 @@ done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs wc -l |
 
 while IFS= read -r line; do
   fault "$line: left over"
-done < <(git grep -nE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
+done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
   cut -d: -f1,2 || true)
+
+# The README's table has every variable that does something.
+while read -r name; do
+  grep -q "^| \`$name\`" README.md || fault "README.md: no row for $name"
+done < <(grep -vE 'RESERVED' src/base/config_table.c |
+  grep -oE '^    \{"[A-Z_]+"' | tr -d ' {"')
 
 # Other versions lay out differently.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
@@ -89,7 +95,7 @@ else
 fi
 
 shellcheck -x scripts/setup scripts/demo scripts/test scripts/lib/*.sh \
-  tests/lint.sh .ci/run || fault "shellcheck"
+  tests/lint.sh tests/docker.sh .ci/run || fault "shellcheck"
 
 [ "$FAULTS" -eq 0 ] || { echo "lint: $FAULTS faults"; exit 1; }
 echo "lint: clean"

@@ -216,8 +216,7 @@ void config_free(struct config *c)
         c->schedule.timezone, c->coordinator.grpc_target,
         c->coordinator.http_url, c->coordinator.root_pem,
         c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,
-        c->embedding.model, c->database.url, c->http.host,
-        c->http.admin_token};
+        c->embedding.model, c->database.url, c->http.host, c->http.admin_token};
 
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);

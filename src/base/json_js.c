@@ -45,7 +45,7 @@ static bool shortest(double x, struct decimal *d)
         }
     }
     if (*text == 'e')
-        d->point += atoi(text + 1);
+        d->point += (int)strtol(text + 1, NULL, 10);
     while (d->count > 1 && d->digits[d->count - 1] == '0')
         d->count--;
     return true;
@@ -77,10 +77,12 @@ static size_t lay_out(char *out, const struct decimal *d)
             out[at++] = '.';
             at += digits(out + at, d, 1, d->count);
         }
-        return at + (size_t)sprintf(out + at, "e%+d", d->point - 1);
+        return at + (size_t)snprintf(
+                        out + at, JS_NUMBER_BYTES - at, "e%+d", d->point - 1);
     }
     if (d->point <= 0) {
-        at += (size_t)sprintf(out, "0.");
+        out[at++] = '0';
+        out[at++] = '.';
         at += zeros(out + at, -d->point);
         whole = 0;
     } else {

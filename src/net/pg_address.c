@@ -10,6 +10,7 @@
  */
 #include "net/pg_impl.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -226,18 +227,18 @@ static void add_hosts(
     struct pg_params *p, const char *host, const char *addresses)
 {
     size_t len = strlen(host);
-    char *list = malloc((len + 1) * ADDRESSES_MAX + 1);
-    char *end = list;
+    struct buf list;
 
-    if (list == NULL)
-        abort();
-    end += sprintf(end, "%s", host);
+    buf_init(&list, (len + 1) * ADDRESSES_MAX + 1);
+    buf_puts(&list, host);
     for (const char *c = addresses; *c != '\0'; c++)
         if (*c == ',')
-            end += sprintf(end, ",%s", host);
-    pg_params_add(p, "host", list);
+            buf_printf(&list, ",%s", host);
+    if (list.error != 0)
+        abort();
+    pg_params_add(p, "host", list.data);
     pg_params_add(p, "hostaddr", addresses);
-    free(list);
+    buf_free(&list);
 }
 
 /*
@@ -261,8 +262,8 @@ void pg_params_complete(
         add_hosts(out, pg_params_host(url), addresses);
 }
 
-/* Comma separated, at most ADDRESSES_MAX. */
-static void print_addresses(const struct addrinfo *list, char *out)
+/* Comma separated, at most ADDRESSES_MAX; `size` bytes hold as many. */
+static void print_addresses(const struct addrinfo *list, char *out, size_t size)
 {
     size_t len = 0, n = 0;
 
@@ -277,7 +278,8 @@ static void print_addresses(const struct addrinfo *list, char *out)
 
         if (inet_ntop(a->ai_family, at, one, sizeof(one)) == NULL)
             continue;
-        len += (size_t)sprintf(out + len, "%s%s", len > 0 ? "," : "", one);
+        len += (size_t)snprintf(
+            out + len, size - len, "%s%s", len > 0 ? "," : "", one);
         n++;
     }
 }
@@ -304,7 +306,7 @@ static void on_resolved(
     struct pg_slot *slot = lookup->slot;
     char addresses[ADDRESSES_BYTES];
 
-    print_addresses(status == 0 ? list : NULL, addresses);
+    print_addresses(status == 0 ? list : NULL, addresses, sizeof(addresses));
     uv_freeaddrinfo(list);
     free(lookup);
     if (slot != NULL) {

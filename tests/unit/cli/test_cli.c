@@ -78,7 +78,7 @@ static void assert_usage(const char *line, const char *message)
 static void an_unknown_command_is_named_with_the_nearest(void **state)
 {
     assert_usage("synk", "unknown command \"synk\"; did you mean \"sync\"?");
-    assert_usage("frobnicate", "The commands are: sync, ");
+    assert_usage("frobnicate", "The commands are: serve, sync, ");
 }
 
 static void wrong_options_and_arguments_are_named(void **state)
