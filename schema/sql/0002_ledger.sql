@@ -16,6 +16,7 @@ CREATE TABLE batch_sync_runs (
     status       text NOT NULL DEFAULT 'running' CHECK (status IN ('running',
         'success', 'partial', 'failed', 'canceled', 'interrupted',
         'abandoned')),
+    fire_at      timestamptz,
     owner        text NOT NULL,
     expires_at   timestamptz NOT NULL,
     started_at   timestamptz NOT NULL DEFAULT now(),
@@ -29,6 +30,12 @@ COMMENT ON TABLE batch_sync_runs IS
 COMMENT ON COLUMN batch_sync_runs.expires_at IS
     'While running: after this, no owner is alive and the run is interrupted.';
 
+COMMENT ON COLUMN batch_sync_runs.fire_at IS
+    'Of a scheduled run: the instant its schedule names, which is the same in '
+    'every replica; the first one to come takes it.';
+
+CREATE UNIQUE INDEX batch_sync_runs_fire_key ON batch_sync_runs (fire_at)
+    WHERE fire_at IS NOT NULL;
 CREATE UNIQUE INDEX batch_sync_runs_running_key ON batch_sync_runs ((true))
     WHERE status = 'running';
 CREATE INDEX batch_sync_runs_started_at ON batch_sync_runs (started_at);

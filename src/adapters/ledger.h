@@ -43,6 +43,13 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
 /* Ends the heartbeats, if there is no run_end to do so. */
 void ledger_stop(struct ledger *l);
 
+/* The last scheduled fire that any replica has taken. */
+struct last_fire_req {
+    struct op op;
+    int64_t fire_ms; /* out: its nominal instant; 0: there was none */
+};
+int ledger_last_fire(struct ledger *l, struct last_fire_req *req);
+
 int ledger_run_begin(struct ledger *l, struct run_begin_req *req);
 int ledger_service_begin(struct ledger *l, struct service_begin_req *req);
 int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);

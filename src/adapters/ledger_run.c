@@ -51,6 +51,9 @@ static struct pg_param services_param(
     return array_param(&names);
 }
 
+/* A scheduled fire is taken once, by the first replica that comes. */
+#define OR_TAKEN(fire) " OR fire_at = to_timestamp(" fire "::int8 / 1000.0)"
+
 /* $1 .. $11: the same for the statements that resume and begin. */
 static void add_params(
     struct call *c, const struct ledger *l, const struct run_params *p)
@@ -65,6 +68,10 @@ static void add_params(
     call_add_text(c, p->provider);
     call_add_text(c, p->model);
     call_add_int(c, p->dimensions);
+    if (p->fire_ms != 0)
+        call_add_int(c, p->fire_ms);
+    else
+        call_add_text(c, NULL);
 }
 
 static void add_resume(
@@ -73,7 +80,8 @@ static void add_resume(
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
-        "  finished_at = NULL, resumed = resumed + 1"
+        "  finished_at = NULL, resumed = resumed + 1,"
+        "  fire_at = coalesce(to_timestamp($11::int8 / 1000.0), fire_at)"
         " WHERE id = (SELECT id FROM batch_sync_runs"
         "  WHERE status = 'interrupted' AND tenant_id = $3"
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
@@ -81,8 +89,8 @@ static void add_resume(
         "  AND page_limit = $7 AND provider = $8 AND model = $9"
         "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
         " AND NOT EXISTS (SELECT 1 FROM batch_sync_runs"
-        "  WHERE status = 'running')"
-        " RETURNING id",
+        "  WHERE status = 'running'" OR_TAKEN("$11") ")"
+                                                     " RETURNING id",
         false);
     add_params(c, l, p);
 }
@@ -92,13 +100,13 @@ static void add_begin(
 {
     call_stmt(c,
         "INSERT INTO batch_sync_runs (owner, expires_at, tenant_id, kind,"
-        "  services, since, page_limit, provider, model, dimensions, trigger,"
-        "  source)"
+        "  services, since, page_limit, provider, model, dimensions, fire_at,"
+        "  trigger, source)"
         " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
-        "  $8, $9, $10, $11, $12"
+        "  $8, $9, $10, to_timestamp($11::int8 / 1000.0), $12, $13"
         " WHERE NOT EXISTS (SELECT 1 FROM batch_sync_runs"
-        "  WHERE status = 'running')"
-        " RETURNING id",
+        "  WHERE status = 'running'" OR_TAKEN("$11") ")"
+                                                     " RETURNING id",
         false);
     add_params(c, l, p);
     call_add_text(c, p->trigger);
@@ -134,7 +142,8 @@ static void already_running(struct call *c, const struct pg_result *running)
 {
     struct err err;
 
-    err_set(&err, ERR_ALREADY_RUNNING, "a run is already running");
+    err_set(&err, ERR_ALREADY_RUNNING,
+        "this fire of the schedule has been taken already");
     if (pg_rows(running) == 1)
         err_set(&err, ERR_ALREADY_RUNNING, "run %s is running since %s, by %s",
             pg_value(running, 0, 0).p, pg_value(running, 0, 2).p,
@@ -164,6 +173,30 @@ static void begin_take(struct call *c)
 int ledger_run_begin(struct ledger *l, struct run_begin_req *req)
 {
     return ledger_start(l, &req->op, req, begin_send, begin_take);
+}
+
+/* --- the schedule's last fire --- */
+
+static void fire_send(struct call *c)
+{
+    call_stmt(c,
+        "SELECT (extract(epoch FROM max(fire_at)) * 1000)::int8"
+        " FROM batch_sync_runs",
+        false);
+    call_send(c);
+}
+
+static void fire_take(struct call *c)
+{
+    struct last_fire_req *req = ledger_work(c)->req;
+
+    req->fire_ms = call_int(c->pg.results[0], 0, 0);
+    call_end(c, NULL);
+}
+
+int ledger_last_fire(struct ledger *l, struct last_fire_req *req)
+{
+    return ledger_start(l, &req->op, req, fire_send, fire_take);
 }
 
 /* --- the end --- */

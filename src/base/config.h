@@ -36,6 +36,7 @@ struct config_schedule {
     char *cron;      /* BATCH_SYNC_SCHEDULE */
     char *timezone;  /* BATCH_SYNC_TIMEZONE */
     int jitter_s;    /* BATCH_SYNC_JITTER_SECONDS */
+    bool catch_up;   /* BATCH_SYNC_CATCH_UP */
     bool on_startup; /* BATCH_SYNC_ON_STARTUP */
 };
 

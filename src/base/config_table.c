@@ -31,7 +31,7 @@ static const struct config_key rows[] = {
         BOOL, TO(c.schedule.on_startup)},
     {"BATCH_SYNC_CATCH_UP", "false",
         "at the start, run once for a scheduled time that was missed", BOOL,
-        RESERVED},
+        TO(c.schedule.catch_up)},
     {"BATCH_SYNC_SERVICES", NULL,
         "the services to sync, comma separated; otherwise the coordinator's",
         TEXT, TO(c.sync.services)},

@@ -231,8 +231,8 @@ static int open_parts(struct serve *s, struct err *err)
         runner_init(&s->runner, &runner) < 0 ||
         probe_start(&s->probe, &probe) < 0)
         return err_set(err, ERR_NOMEM, "no memory to start with");
-    return scheduler_init(
-        &s->scheduler, &app->loop, &app->config, s->runner, s->metrics, err);
+    return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
+        s->runner, s->metrics, err);
 }
 
 static int open_admin(struct serve *s, struct err *err)

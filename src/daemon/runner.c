@@ -163,6 +163,7 @@ static int keep_trigger(
     o->tenant =
         t->tenant == NULL ? r->options.config->sync.tenant : keep(r, t->tenant);
     o->since = keep(r, t->since);
+    o->fire_ms = t->fire_ms;
     o->services = names;
     o->nservices = t->nservices;
     return o->tenant == NULL ? ERR_NOMEM : 0;

@@ -26,6 +26,7 @@ struct trigger {
     const char *kind;      /* "daily", "batch", "incremental"; static */
     const char *tenant;    /* NULL: the configured one */
     const char *since;     /* ISO-8601; NULL: everything */
+    int64_t fire_ms;       /* a scheduled fire's nominal instant; 0: none */
     const char **services; /* nservices; 0: the list of services */
     size_t nservices;
 };

@@ -8,6 +8,7 @@
  */
 #include "daemon/scheduler.h"
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "clock/schedule.h"
 #include <assert.h>
@@ -26,11 +27,13 @@ struct firing {
 struct scheduler {
     struct loop *loop;           /* borrowed */
     const struct config *config; /* borrowed */
+    struct ledger *ledger;       /* borrowed */
     struct runner *runner;       /* borrowed */
     struct metrics *metrics;     /* borrowed */
     struct cron cron;
     struct zone *zone; /* owned */
     struct schedule schedule;
+    struct last_fire_req last;
     struct timer_req wake, startup;
     struct firing by_time, at_startup;
     bool started, stopped;
@@ -47,10 +50,11 @@ static void on_run_ended(struct op *op)
         log_warn(NULL, "%s: no run: %s", f->name, op->err.msg);
 }
 
-static void fire(struct firing *f)
+static void fire(struct firing *f, int64_t nominal_ms)
 {
     struct scheduler *s = f->scheduler;
-    struct trigger trigger = {.name = f->name, .kind = "daily"};
+    struct trigger trigger = {
+        .name = f->name, .kind = "daily", .fire_ms = nominal_ms};
 
     if (op_pending(&f->req.op)) { /* its last run is still going on */
         metrics_trigger(s->metrics, f->name, "already_running");
@@ -67,7 +71,7 @@ static void on_startup(struct op *op)
     struct scheduler *s = container_of(op, struct scheduler, startup.op);
 
     if (op->err.code == 0 && !s->stopped)
-        fire(&s->at_startup);
+        fire(&s->at_startup, 0);
 }
 
 /* Waiting */
@@ -95,7 +99,7 @@ static void look(struct scheduler *s)
     for (uint64_t i = 0; i < step.missed; i++)
         metrics_trigger(s->metrics, "schedule", "missed");
     if (step.fire)
-        fire(&s->by_time);
+        fire(&s->by_time, step.nominal_ms);
     op_init(&s->wake.op, on_wake);
     loop_timer(s->loop, &s->wake, (uint64_t)step.wake_ms);
 }
@@ -108,23 +112,56 @@ static void on_wake(struct op *op)
         look(s);
 }
 
-void scheduler_start(struct scheduler *s)
+/* The same at every start, and another one on another machine. */
+static uint64_t jitter_seed(void)
+{
+    char host[256] = "";
+    uint8_t digest[SHA256_BYTES];
+    uint64_t seed;
+
+    gethostname(host, sizeof(host) - 1);
+    sha256_of(str_of(host), digest);
+    memcpy(&seed, digest, sizeof(seed));
+    return seed;
+}
+
+static void begin(struct scheduler *s, int64_t last_ms)
 {
     struct schedule_options options = {
         .cron = &s->cron,
         .zone = s->zone,
         .jitter_ms = (int64_t)s->config->schedule.jitter_s * 1000,
-        .seed = (uint64_t)getpid() ^ uv_hrtime(),
+        .seed = jitter_seed(),
+        .catch_up = s->config->schedule.catch_up,
     };
 
-    if (s->started || s->stopped || runner_disabled(s->config) != NULL)
-        return;
     s->started = true;
-    schedule_init(&s->schedule, &options, SCHEDULE_NONE, loop_wall_ms(),
+    schedule_init(&s->schedule, &options, last_ms, loop_wall_ms(),
         (int64_t)(uv_hrtime() / 1000000));
     look(s);
     if (s->config->schedule.on_startup)
         loop_timer(s->loop, &s->startup, STARTUP_DELAY_MS);
+}
+
+static void on_last_fire(struct op *op)
+{
+    struct scheduler *s = container_of(op, struct scheduler, last.op);
+    bool known = op->err.code == 0 && s->last.fire_ms != 0;
+
+    if (op->err.code != 0)
+        log_warn(NULL, "schedule: the last fire is not known: %s", op->err.msg);
+    if (!s->stopped)
+        begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
+}
+
+void scheduler_start(struct scheduler *s)
+{
+    if (s->started || s->stopped || op_pending(&s->last.op) ||
+        runner_disabled(s->config) != NULL)
+        return;
+    op_init(&s->last.op, on_last_fire);
+    if (ledger_last_fire(s->ledger, &s->last) < 0)
+        begin(s, SCHEDULE_NONE);
 }
 
 /* Life */
@@ -150,8 +187,8 @@ static int read_schedule(struct scheduler *s, struct err *err)
 }
 
 int scheduler_init(struct scheduler **out, struct loop *loop,
-    const struct config *config, struct runner *runner, struct metrics *metrics,
-    struct err *err)
+    const struct config *config, struct ledger *ledger, struct runner *runner,
+    struct metrics *metrics, struct err *err)
 {
     struct scheduler *s = calloc(1, sizeof(*s));
 
@@ -159,10 +196,12 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
         abort();
     *s = (struct scheduler){.loop = loop,
         .config = config,
+        .ledger = ledger,
         .runner = runner,
         .metrics = metrics,
         .by_time = {.scheduler = s, .name = "schedule"},
         .at_startup = {.scheduler = s, .name = "startup"}};
+    op_init(&s->last.op, on_last_fire);
     op_init(&s->wake.op, on_wake);
     op_init(&s->startup.op, on_startup);
     op_init(&s->by_time.req.op, on_run_ended);
@@ -174,14 +213,15 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
 void scheduler_stop(struct scheduler *s)
 {
     s->stopped = true;
+    op_cancel(&s->last.op);
     op_cancel(&s->wake.op);
     op_cancel(&s->startup.op);
 }
 
 bool scheduler_is_idle(const struct scheduler *s)
 {
-    return !op_pending(&s->wake.op) && !op_pending(&s->startup.op) &&
-           !op_pending(&s->by_time.req.op) &&
+    return !op_pending(&s->last.op) && !op_pending(&s->wake.op) &&
+           !op_pending(&s->startup.op) && !op_pending(&s->by_time.req.op) &&
            !op_pending(&s->at_startup.req.op);
 }
 

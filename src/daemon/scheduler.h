@@ -6,6 +6,7 @@
 #ifndef DAEMON_SCHEDULER_H
 #define DAEMON_SCHEDULER_H
 
+#include "adapters/ledger.h"
 #include "base/config.h"
 #include "daemon/metrics.h"
 #include "daemon/runner.h"
@@ -20,11 +21,12 @@ struct scheduler_status {
 /* Everything is borrowed. ERR_CONFIG: the expression or the zone is wrong;
  * the message names the variable and what is allowed. */
 int scheduler_init(struct scheduler **s, struct loop *loop,
-    const struct config *config, struct runner *runner, struct metrics *metrics,
-    struct err *err);
+    const struct config *config, struct ledger *ledger, struct runner *runner,
+    struct metrics *metrics, struct err *err);
 
-/* Begins to fire, and with BATCH_SYNC_ON_STARTUP runs once in 5 seconds.
- * Does nothing when syncs are disabled. */
+/* Asks the ledger for the last fire and begins to fire, and with
+ * BATCH_SYNC_ON_STARTUP runs once in 5 seconds. Does nothing when syncs are
+ * disabled. */
 void scheduler_start(struct scheduler *s);
 
 /* Fires no more. */

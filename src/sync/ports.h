@@ -135,6 +135,7 @@ struct run_params {
     size_t nservices;
     const char *source; /* where the names came from */
     const char *since;  /* ISO; NULL: none was given */
+    int64_t fire_ms;    /* a scheduled fire's nominal instant; 0: none */
     int limit;
     const char *provider, *model;
     int dimensions;

@@ -226,6 +226,7 @@ static void begin(
         .nservices = n,
         .source = source,
         .since = o->since,
+        .fire_ms = o->fire_ms,
         .limit = o->limit,
         .provider = o->embedding.provider,
         .model = o->embedding.model,

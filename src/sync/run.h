@@ -26,6 +26,7 @@ struct run_options {
     const char **services; /* nservices names; 0: ask the port */
     size_t nservices;
     const char *since; /* ISO-8601; NULL: none */
+    int64_t fire_ms;   /* a scheduled fire's nominal instant; 0: none */
     struct embedding_id embedding;
     int limit;      /* items a page */
     int chunk_size; /* items a chunk */
