@@ -81,8 +81,8 @@ done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
 # The README's table has every variable that does something.
 while read -r name; do
   grep -q "^| \`$name\`" README.md || fault "README.md: no row for $name"
-done < <(grep -vE 'RESERVED' src/base/config_table.c |
-  grep -oE '^    \{"[A-Z_]+"' | tr -d ' {"')
+done < <(tr -d '\n' <src/base/config_table.c | grep -oE '\{"[A-Z_]+",[^}]*\}' |
+  grep -v RESERVED | grep -oE '^\{"[A-Z_]+' | tr -d '{"')
 
 # Other versions lay out differently.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
