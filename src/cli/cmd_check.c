@@ -3,6 +3,7 @@
  * or FAIL and what to do. Nothing is changed anywhere.
  */
 #include "cli/app.h"
+#include "daemon/scheduler.h"
 #include "net/rpc.h"
 #include <stdarg.h>
 #include <stdlib.h>
@@ -45,6 +46,30 @@ static void fail(struct check *c, const char *what, const struct err *err,
         c->code = passing ? CLI_TRY_LATER : CLI_CONFIGURATION;
     say(c, "FAIL", what, "%s%s%s", err->msg, advice != NULL ? " -> " : "",
         advice != NULL ? advice : "");
+}
+
+/* --- the schedule of `serve` ------------------------------------------- */
+
+static void check_schedule(struct check *c)
+{
+    const struct config_schedule *config = &c->app.config.schedule;
+    struct zone *zone = NULL;
+    struct cron_fire next;
+    struct cron cron;
+    struct err err;
+    char iso[ISO_BYTES] = "never";
+
+    if (scheduler_read(config, &cron, &zone, &err) < 0) {
+        fail(c, "schedule", &err, NULL);
+        return;
+    }
+    if (cron_next(&cron, zone, loop_wall_ms(), &next))
+        iso_from_ms(next.at_ms, iso);
+    say(c, "ok", "schedule", "`serve` runs at %s in %s, next %s", config->cron,
+        config->timezone, iso);
+    if (cron_warning(&cron) != NULL)
+        say(c, "warn", "schedule", "%s", cron_warning(&cron));
+    zone_close(zone);
 }
 
 /* --- database ---------------------------------------------------------- */
@@ -310,6 +335,7 @@ static int run(struct cli *cli)
         &c->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
     if (code == CLI_DONE) {
         check_configuration(c);
+        check_schedule(c);
         check_database(c);
         check_coordinator(c);
         check_services(c);

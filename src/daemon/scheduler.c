@@ -166,23 +166,31 @@ void scheduler_start(struct scheduler *s)
 
 /* Life */
 
+int scheduler_read(const struct config_schedule *config, struct cron *cron,
+    struct zone **zone, struct err *err)
+{
+    if (cron_parse(config->cron, cron, err) < 0) {
+        err_wrap(err, "BATCH_SYNC_SCHEDULE=%s", config->cron);
+        return err->code = ERR_CONFIG;
+    }
+    *zone = zone_open(config->timezone, err);
+    if (*zone == NULL) {
+        err_wrap(err, "BATCH_SYNC_TIMEZONE=%s", config->timezone);
+        return err->code = ERR_CONFIG;
+    }
+    return 0;
+}
+
 static int read_schedule(struct scheduler *s, struct err *err)
 {
+    const struct config_schedule *config = &s->config->schedule;
     const char *warning;
 
-    if (cron_parse(s->config->schedule.cron, &s->cron, err) < 0) {
-        err_wrap(err, "BATCH_SYNC_SCHEDULE=%s", s->config->schedule.cron);
-        return err->code = ERR_CONFIG;
-    }
+    if (scheduler_read(config, &s->cron, &s->zone, err) < 0)
+        return err->code;
     warning = cron_warning(&s->cron);
     if (warning != NULL)
-        log_warn(NULL, "BATCH_SYNC_SCHEDULE=%s: %s", s->config->schedule.cron,
-            warning);
-    s->zone = zone_open(s->config->schedule.timezone, err);
-    if (s->zone == NULL) {
-        err_wrap(err, "BATCH_SYNC_TIMEZONE=%s", s->config->schedule.timezone);
-        return err->code = ERR_CONFIG;
-    }
+        log_warn(NULL, "BATCH_SYNC_SCHEDULE=%s: %s", config->cron, warning);
     return 0;
 }
 

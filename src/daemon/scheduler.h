@@ -8,6 +8,7 @@
 
 #include "adapters/ledger.h"
 #include "base/config.h"
+#include "clock/cron.h"
 #include "daemon/metrics.h"
 #include "daemon/runner.h"
 
@@ -17,6 +18,13 @@ struct scheduler_status {
     bool scheduled;  /* it fires */
     int64_t next_ms; /* since 1970; 0: none */
 };
+
+/*
+ * Reads the expression and the zone; zone_close() frees *zone. ERR_CONFIG as
+ * scheduler_init() has it.
+ */
+int scheduler_read(const struct config_schedule *config, struct cron *cron,
+    struct zone **zone, struct err *err);
 
 /* Everything is borrowed. ERR_CONFIG: the expression or the zone is wrong;
  * the message names the variable and what is allowed. */
