@@ -15,7 +15,11 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/postgres.sh
 source "$ROOT/scripts/lib/postgres.sh"
 
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
+# The machine's own mirror has every release.
+# shellcheck disable=SC2016 # the dollar is apt's
+MIRROR=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
+  'Created-By: Packages' 'Origin: Debian' 'Component: main' |
+  grep -v '^cdrom:' | head -n 1)}
 
 renice -n 10 -p $$ >/dev/null
 
