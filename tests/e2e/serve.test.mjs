@@ -125,6 +125,14 @@ test('a body may name services, kind, time and tenant', async (t) => {
   run = await newest();
   assert.equal(run.kind, 'incremental');
   assert.equal(run.tenantId, TENANT);
+  assert.equal(w.coordinator.calls.at(-1).since, undefined, 'a first time');
+
+  // Since the last success began, less the overlap.
+  const overlapMs = 300_000;
+  await s.good({ services: ['beta'], sync_type: 'incremental' });
+  const { since } = w.coordinator.calls.at(-1);
+  assert.ok(Math.abs(Date.parse(since) + overlapMs - Date.parse(run.startedAt))
+    < 1000, `${since}, ${run.startedAt}`);
   await s.end();
 });
 
