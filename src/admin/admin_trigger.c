@@ -31,6 +31,15 @@ struct trigger_body {
 
 /* Reading the body */
 
+/* The string without white space at its ends, in place. */
+static const char *trimmed(json_t *string)
+{
+    struct str text = text_trim(str_of(json_string_value(string)));
+
+    json_string_setn(string, text.p, text.len);
+    return json_string_value(string);
+}
+
 static int read_services(struct trigger_body *b, struct err *err)
 {
     json_t *list = json_object_get(b->body, "services"), *name;
@@ -46,11 +55,12 @@ static int read_services(struct trigger_body *b, struct err *err)
         abort();
     json_array_foreach(list, i, name)
     {
-        if (!json_is_string(name) || json_string_length(name) == 0 ||
+        if (!json_is_string(name) ||
+            text_trim(str_of(json_string_value(name))).len == 0 ||
             strlen(json_string_value(name)) != json_string_length(name))
             return err_set(err, ERR_INVALID,
                 "\"services\"[%zu] must be the name of a service", i);
-        b->services[b->trigger.nservices++] = json_string_value(name);
+        b->services[b->trigger.nservices++] = trimmed(name);
     }
     b->trigger.services = b->services;
     return 0;

@@ -69,6 +69,8 @@ struct http_exchange {
      */
     void (*on_gone)(struct http_exchange *x);
 
+    uint64_t begun_ms;        /* the server's: when it was handed over */
+    int status;               /* the server's: of a stream that has begun */
     struct http_conn *conn;   /* the server's; NULL once it is closed */
     struct http_parse *parse; /* the server's; owned */
 };

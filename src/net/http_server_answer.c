@@ -155,6 +155,16 @@ static bool is_last(const struct http_conn *c, const struct http_exchange *x)
            (c->eof && http_conn_ahead(c) == 0);
 }
 
+/* Tells whoever counts; the exchange is about to go. */
+static void tell_answered(const struct http_conn *c, int status)
+{
+    const struct http_server *s = c->server;
+
+    if (s->options.answered != NULL)
+        s->options.answered(s->options.arg, c->x, status,
+            loop_now_ms(s->loop) - c->x->begun_ms);
+}
+
 static void answer(struct http_conn *c, struct head *h, struct str body)
 {
     const struct http_parse_info *info = http_parse_info(c->x->parse);
@@ -165,6 +175,7 @@ static void answer(struct http_conn *c, struct head *h, struct str body)
     put_head(c, h, info->http10);
     if (!info->head && has_body(h->status))
         buf_str(&c->out.queued, body);
+    tell_answered(c, h->status);
     http_conn_drop_exchange(c);
     http_conn_set(c, CONN_ANSWERING);
     flush(c);
@@ -249,6 +260,7 @@ void http_stream_begin(struct http_exchange *x, int status,
     c->chunked = !info->http10;
     c->mute = info->head;
     c->last = !c->chunked || c->mute || is_last(c, x);
+    x->status = status;
     put_head(c, &h, info->http10);
     http_conn_set(c, CONN_STREAMING);
     flush(c);
@@ -295,6 +307,7 @@ void http_stream_end(struct http_exchange *x)
     assert(c->state == CONN_STREAMING);
     if (c->chunked && !c->mute)
         buf_puts(&c->out.queued, "0\r\n\r\n");
+    tell_answered(c, x->status);
     http_conn_drop_exchange(c);
     http_conn_set(c, CONN_ANSWERING);
     flush(c);

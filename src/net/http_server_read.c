@@ -38,6 +38,7 @@ static void hand_over(struct http_conn *c)
     c->fresh = false;
     c->x->conn = c;
     c->x->peer_is_loopback = c->peer_is_loopback;
+    c->x->begun_ms = loop_now_ms(s->loop);
     http_parse_view(c->x->parse, c->x);
     http_conn_set(c, CONN_BUSY);
     s->stats.requests++;

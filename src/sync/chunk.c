@@ -90,7 +90,7 @@ static void on_waited(struct op *op)
 bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
     enum chunk_state wait)
 {
-    if (c->canceled || !retry_start(&c->retry, c->p, err, on_waited))
+    if (c->canceled || !retry_start(&c->retry, c->p, call, err, on_waited))
         return false;
     page_note_retry(c->page, call, err);
     chunk_move(c, wait);

@@ -138,7 +138,7 @@ static void batch_failed(struct linker *l, const struct err *err)
     }
     if (err->code == ERR_TIMEOUT && l->batch > 1)
         l->batch /= 2;
-    if (!retry_start(&l->retry, &l->p, err, on_waited)) {
+    if (!retry_start(&l->retry, &l->p, CALL_LINK, err, on_waited)) {
         give_up(l, err);
         return;
     }

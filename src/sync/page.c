@@ -69,7 +69,7 @@ bool page_retry(
     };
 
     if (page->failed ||
-        !retry_start(&page->busy->retry, page->ctx->p, err, done))
+        !retry_start(&page->busy->retry, page->ctx->p, calls[wait], err, done))
         return false;
     page_note_retry(page, calls[wait], err);
     page_move(page, wait);

@@ -72,29 +72,42 @@ void pipeline_pace(struct pipeline *p, const struct op *op)
     }
 }
 
-/* How often it has failed, by the count that the error belongs to; 0: that
- * was the last time. */
-static int count_try(struct retry *r, int tries, int code)
+static bool is_of_the_database(enum call_kind call)
 {
-    if (code == ERR_BUSY)
-        return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
-    return ++r->tries < tries ? r->tries : 0;
+    return call == CALL_LOOKUP || call == CALL_STORE || call == CALL_CHECKPOINT;
 }
 
-bool retry_start(
-    struct retry *r, struct pipeline *p, const struct err *err, op_cb done)
+/* How often it has failed, by the count that the error belongs to; 0: that
+ * was the last time. */
+static int count_try(
+    struct retry *r, const struct pipeline *p, enum call_kind call, int code)
 {
-    const struct run_options *o = p->options;
+    uint64_t now = p->ports->now_ms(p->ports->world);
+    int tries = p->options->tries;
+
+    if (code == ERR_BUSY)
+        return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
+    ++r->tries;
+    if (code != ERR_UNAVAILABLE || !is_of_the_database(call))
+        return r->tries < tries ? r->tries : 0;
+    if (r->away_ms == 0)
+        r->away_ms = now;
+    return now - r->away_ms < RETRY_PATIENCE_MS ? r->tries : 0;
+}
+
+bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
+    const struct err *err, op_cb done)
+{
     uint64_t delay;
     int tries;
 
     if (!err_is_transient(err->code) || p->aborting)
         return false;
-    tries = count_try(r, o->tries, err->code);
+    tries = count_try(r, p, call, err->code);
     if (tries == 0)
         return false;
-    delay = retry_delay_ms(o->retry_base_ms, tries, err->retry_after_ms,
-        p->ports->random(p->ports->world));
+    delay = retry_delay_ms(p->options->retry_base_ms, tries,
+        err->retry_after_ms, p->ports->random(p->ports->world));
     op_init(&r->timer.op, done);
     pipeline_submit(
         p, p->ports->timer(p->ports->world, &r->timer, delay), &r->timer.op);

@@ -69,13 +69,15 @@ void pipeline_measure(
 /*
  * A request that is tried again: counts tries and waits between them. Being
  * asked to slow down is no failure: such answers have a count of their own,
- * RETRY_BUSY_FACTOR times as many.
+ * RETRY_BUSY_FACTOR times as many. And a database that is away is waited for
+ * by time, not by tries: what hangs on it has been paid for.
  */
-enum { RETRY_BUSY_FACTOR = 20 };
+enum { RETRY_BUSY_FACTOR = 20, RETRY_PATIENCE_MS = 10 * 60 * 1000 };
 
 struct retry {
-    int tries; /* failed ones so far */
-    int busy;  /* answers that asked to slow down */
+    int tries;        /* failed ones so far */
+    int busy;         /* answers that asked to slow down */
+    uint64_t away_ms; /* since when the database is away; 0: it is not */
     struct timer_req timer;
 };
 
@@ -83,14 +85,16 @@ struct retry {
 static inline void retry_reset(struct retry *r)
 {
     r->tries = r->busy = 0;
+    r->away_ms = 0;
 }
 
 /*
- * Should a request that failed with *err be tried again? If so the timer is
+ * Should a call that failed with *err be tried again (CALL_KINDS: one of no
+ * measured kind)? If so the timer is
  * running and `done` comes when the wait is over (or canceled).
  */
-bool retry_start(
-    struct retry *r, struct pipeline *p, const struct err *err, op_cb done);
+bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
+    const struct err *err, op_cb done);
 
 /* The wait: full jitter below base * 2^tries and 30 s, and never sooner than
  * the other side asked for. */

@@ -135,7 +135,7 @@ static void on_ended(struct op *op)
 
     if (err.code != 0) {
         err_wrap(&err, "record the end of the service");
-        if (retry_start(&s->busy->retry, s->p, &err, on_end_waited))
+        if (retry_start(&s->busy->retry, s->p, CALL_KINDS, &err, on_end_waited))
             return;
         service_error(s, 0, &err);
     }
@@ -197,7 +197,8 @@ static void on_opened(struct op *op)
 
     if (err.code != 0) {
         err_wrap(&err, "open the store");
-        if (!retry_start(&s->busy->retry, s->p, &err, on_open_waited))
+        if (!retry_start(
+                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_open_waited))
             fail(s, &err);
         return;
     }
@@ -261,7 +262,8 @@ static void on_begun(struct op *op)
     if (err.code != 0) {
         s->busy->begin.token[0] = '\0';
         err_wrap(&err, "record the start of the service");
-        if (!retry_start(&s->busy->retry, s->p, &err, on_begin_waited))
+        if (!retry_start(
+                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_begin_waited))
             fail(s, &err);
         return;
     }

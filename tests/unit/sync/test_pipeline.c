@@ -35,6 +35,7 @@ static int timer(void *world, struct timer_req *req, uint64_t delay)
 
 static const struct ports ports = {
     .queue = &queue, .now_ms = now, .random = random_port, .timer = timer};
+static enum call_kind call; /* that fails */
 static const struct run_options options = {
     .workers = 8, .tries = 3, .retry_base_ms = 100};
 static struct pipeline pipeline;
@@ -43,6 +44,7 @@ static int setup(void **state)
 {
     op_queue_init(&queue, no_wake);
     clock_ms = random_number = 0;
+    call = CALL_EMBED;
     pipeline = (struct pipeline){
         .ports = &ports, .options = &options, .run_id = "", .slots = 8};
     return 0;
@@ -58,7 +60,7 @@ static void on_waited(struct op *op)
 static bool try_again(struct retry *r, int code, uint32_t retry_after_ms)
 {
     struct err err = {.code = code, .retry_after_ms = retry_after_ms};
-    bool again = retry_start(r, &pipeline, &err, on_waited);
+    bool again = retry_start(r, &pipeline, call, &err, on_waited);
 
     op_queue_run(&queue);
     return again;
@@ -99,6 +101,29 @@ static void being_asked_to_slow_down_is_no_failure(void **state)
         assert_true(try_again(&r, ERR_BUSY, 0));
     assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
     assert_false(try_again(&r, ERR_BUSY, 0));
+}
+
+static void a_database_that_is_away_is_waited_for(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    call = CALL_STORE;
+    for (clock_ms = 1000; clock_ms < 1000 + RETRY_PATIENCE_MS;
+         clock_ms += 20000)
+        assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_false(try_again(&r, ERR_UNAVAILABLE, 0));
+    retry_reset(&r);
+    assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+}
+
+static void a_slow_database_is_not(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    call = CALL_STORE;
+    assert_true(try_again(&r, ERR_TIMEOUT, 0));
+    assert_true(try_again(&r, ERR_TIMEOUT, 0));
+    assert_false(try_again(&r, ERR_TIMEOUT, 0));
 }
 
 static void what_cannot_pass_is_not_tried_again(void **state)
@@ -182,6 +207,8 @@ int main(void)
         TEST(never_sooner_than_asked),
         TEST(gives_up_after_the_last_try),
         TEST(being_asked_to_slow_down_is_no_failure),
+        TEST(a_database_that_is_away_is_waited_for),
+        TEST(a_slow_database_is_not),
         TEST(what_cannot_pass_is_not_tried_again),
         TEST(the_window_halves_and_opens_again),
         TEST(the_window_never_closes),
