@@ -37,8 +37,10 @@ static bool holds_slot(enum chunk_state state)
 void chunk_move(struct chunk *c, enum chunk_state to)
 {
     assert(chunk_moves[c->state] & 1u << to);
-    if (holds_slot(c->state) && !holds_slot(to))
-        c->p->embedding--;
+    if (holds_slot(c->state) && !holds_slot(to)) {
+        c->p->embedding--; /* the next chunk may have it at once */
+        c->page->ctx->kick(c->page->ctx->arg);
+    }
     c->state = to;
 }
 
