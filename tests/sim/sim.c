@@ -414,6 +414,45 @@ static void simulate_crash(uint64_t seed)
     arena_free(&schemas.arena);
 }
 
+/*
+ * A slot is free as soon as the vectors are there: with a database that takes
+ * its time, as many chunks again are embedded meanwhile, and no more.
+ */
+static void a_free_slot_is_taken_at_once(void)
+{
+    struct source source = {.seed = 1, .services = 1, .items = 40};
+    struct faults faults = {
+        .latency_ms = 1, .store_ms = 100000, .other_answers = -1};
+    struct run_options options;
+    struct schema_set schemas;
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    uint64_t r = 1;
+    int embedded = 0;
+
+    if (w == NULL)
+        abort();
+    draw_options(&r, &options);
+    options.limit = 1000;
+    options.chunk_size = 1;
+    options.workers = 2;
+    source.id_space = 1000000;
+    make_schemas(&schemas, 1);
+    world_init(w, &source, &faults, &options, 1);
+    world_begin_run(w);
+    req.options = options;
+    op_init(&req.op, on_run);
+    CHECK(run_submit(&w->ports, &schemas, &req) == 0);
+    while (world_step(w))
+        if (w->clock_ms < 50000)
+            embedded = w->embed_requests;
+    CHECK(embedded == 2 * options.workers);
+    run_req_clear(&req);
+    world_free(w);
+    free(w);
+    arena_free(&schemas.arena);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t from = 1, seeds = 200;
@@ -431,6 +470,7 @@ int main(int argc, char **argv)
         else
             return 64;
     }
+    a_free_slot_is_taken_at_once();
     for (uint64_t i = 0; i < seeds; i++) {
         current_seed = from + i;
         if (verbose)

@@ -294,7 +294,9 @@ static int port_store(void *world, struct store_req *req)
     struct world *w = world;
 
     CHECK(req->nrows > 0 && strcmp(req->scope->token, "token") == 0);
-    schedule(w, &req->op, latency(w), apply_store, NULL);
+    schedule(w, &req->op,
+        w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
+        apply_store, NULL);
     return 0;
 }
 

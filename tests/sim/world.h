@@ -71,6 +71,7 @@ struct faults {
     int fetch, embed, store, ledger;
     int lost_ack; /* of failing stores, percent that did take effect */
     int latency_ms;
+    int store_ms;      /* what a store takes; 0: as the others */
     int fatal_embed;   /* the n-th embedding request says 401; 0: none */
     int bad_request;   /* 1: the embedder refuses everything */
     int too_large;     /* pages over that many items do not fit, 0: all do, */
