@@ -29,7 +29,8 @@
     " ELSE 'related' END AS edge_type,"                       \
     " round(greatest(0, least(1, 1 - d.distance))::numeric, 2) AS weight"
 
-/* OFFSET 0: whatever the statistics say, a row by its key, not the table. */
+/* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
+ * whatever the statistics say, a row by its key, not the table. */
 static const char items_sql[] =
     "WITH taken AS ("
     " DELETE FROM batch_sync_link_queue WHERE ctid = ANY (ARRAY("
@@ -42,9 +43,9 @@ static const char items_sql[] =
     " FROM taken t JOIN microservices m ON m.id = t.microservice_id"
     " CROSS JOIN LATERAL (SELECT id, embedding,"
     "   left(content_text, 200) AS preview FROM vector_embeddings"
-    "  WHERE tenant_id = $1 AND microservice_id = t.microservice_id"
+    "  WHERE tenant_id = $1 AND microservice_id || '' = t.microservice_id"
     "   AND content_id = t.content_id AND chunk_index = 0"
-    "   AND content_type = 'microservice_data' OFFSET 0) v),";
+    "   AND content_type || '' = 'microservice_data' OFFSET 0) v),";
 
 /* %s: the operator's schema, twice. */
 static const char near_sql[] =
@@ -107,9 +108,10 @@ static const char inward_sql[] =
     " JOIN microservices m ON m.tenant_id = $1 AND m.name = s.node_type"
     " CROSS JOIN LATERAL (SELECT embedding OPERATOR(%s.<=>) i.embedding"
     "   AS distance FROM vector_embeddings"
-    "  WHERE tenant_id = $1 AND microservice_id = m.id AND content_id = substr("
-    "    s.node_id, length('content:' || $1 || ':' || m.name || ':') + 1)"
-    "   AND chunk_index = 0 AND content_type = 'microservice_data'"
+    "  WHERE tenant_id = $1 AND microservice_id || '' = m.id"
+    "   AND content_id = substr(s.node_id,"
+    "    length('content:' || $1 || ':' || m.name || ':') + 1)"
+    "   AND chunk_index = 0 AND content_type || '' = 'microservice_data'"
     "  OFFSET 0) d"
     " WHERE o.source_node_id NOT IN (SELECT node_id FROM items)),";
 

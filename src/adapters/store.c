@@ -200,16 +200,19 @@ int store_open(struct store *s, struct store_open_req *req)
 /* --- look-up --- */
 
 /*
- * OFFSET 0 keeps the planner from turning this around: on a table that has
- * grown since its statistics were made it would read all of the service.
+ * Rows are found by tenant and content id, whatever the statistics say and
+ * however many indexes there are: without fresh statistics the planner takes
+ * an index of the whole service for as good. A column in an expression suits
+ * no index, and so the two that all of a service's rows share are hidden.
+ * OFFSET 0 keeps the planner from turning the join around.
  */
 static const char lookup_sql[] =
     "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash"
     " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
     " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash"
-    "  FROM vector_embeddings WHERE tenant_id = $1 AND microservice_id = $2"
-    "  AND content_id = i.content_id AND content_type = 'microservice_data'"
-    "  OFFSET 0) v"
+    "  FROM vector_embeddings WHERE tenant_id = $1"
+    "  AND content_id = i.content_id AND microservice_id || '' = $2"
+    "  AND content_type || '' = 'microservice_data' OFFSET 0) v"
     " ORDER BY 1, 2";
 
 static void lookup_send(struct call *c)

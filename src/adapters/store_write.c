@@ -218,14 +218,12 @@ static void sql_links(struct buf *sql, int n)
         n, n + 1);
 }
 
-/*
- * The rows that a part is about, by its own list u. OFFSET 0 keeps the planner
- * from reading the whole service instead of the index.
- */
+/* The rows that a part is about, by its own list u; hidden from the planner as
+ * the look-up's are. */
 #define EXISTING                                            \
     " CROSS JOIN LATERAL (SELECT id FROM vector_embeddings" \
-    " WHERE tenant_id = $2 AND microservice_id = $3"        \
-    " AND content_type = 'microservice_data'"               \
+    " WHERE tenant_id = $2 AND microservice_id || '' = $3"  \
+    " AND content_type || '' = 'microservice_data'"         \
     " AND content_id = u.content_id AND chunk_index "
 
 /* The vector stays. */
