@@ -287,12 +287,22 @@ int app_open(struct app *app, struct cli *cli, unsigned needs, unsigned parts)
     return CLI_DONE;
 }
 
+static void log_turns(const struct loop_turns *turns)
+{
+    log_debug(NULL,
+        "the loop: 99%% of its turns used at most %.1f ms, the longest one "
+        "%.1f ms, all of them %.1f s",
+        (double)loop_turns_quantile_us(turns, 0.99) / 1e3,
+        (double)turns->most_us / 1e3, (double)turns->sum_us / 1e6);
+}
+
 int app_close(struct app *app, int code)
 {
     struct err err = {0};
 
     stop_parts(app);
     loop_run(&app->loop);
+    log_turns(&app->loop.turns);
     if (loop_close(&app->loop, &err) < 0)
         code = cli_fail(app->cli, &err);
     config_free(&app->config);

@@ -19,27 +19,27 @@ enum {
 };
 enum { TRIGGERS = 64, ROUTES = 64, REQUESTS = 512 }; /* caps of series */
 
-static const struct buckets call_buckets = {
-    16, {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
-            60000, 300000}};
+static const struct buckets call_buckets = {1000, 16,
+    {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000,
+        300000}};
 
 static const struct buckets lag_buckets = {
-    10, {1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000}};
+    1000, 10, {1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000}};
 
-static const struct buckets run_buckets = {
-    14, {100, 500, 1000, 5000, 15000, 30000, 60000, 300000, 900000, 1800000,
-            3600000, 7200000, 14400000, 43200000}};
+static const struct buckets run_buckets = {1000, 14,
+    {100, 500, 1000, 5000, 15000, 30000, 60000, 300000, 900000, 1800000,
+        3600000, 7200000, 14400000, 43200000}};
 
 /* Histograms and series */
 
-static void histogram_add(struct histogram *h, uint64_t ms)
+static void histogram_add(struct histogram *h, uint64_t value)
 {
     int at = 0;
 
-    while (at < h->buckets->n && ms > h->buckets->le_ms[at])
+    while (at < h->buckets->n && value > h->buckets->le[at])
         at++;
     h->counts[at]++;
-    h->sum_ms += ms;
+    h->sum += value;
 }
 
 static int series_init(struct series *s, struct arena *a, size_t cap,
@@ -349,6 +349,11 @@ void metrics_loop_lag(struct metrics *m, uint64_t lag_ms)
 {
     m->loop.last_ms = lag_ms;
     histogram_add(&m->loop.lag, lag_ms);
+}
+
+void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns)
+{
+    m->loop.turns = *turns;
 }
 
 void metrics_link_queue(struct metrics *m, uint64_t items)

@@ -10,6 +10,7 @@
 #define DAEMON_METRICS_H
 
 #include "base/buf.h"
+#include "net/loop.h"
 #include "sync/ports.h"
 
 struct metrics;
@@ -36,6 +37,9 @@ void metrics_trigger(
 
 /* How much later than planned the loop came round. */
 void metrics_loop_lag(struct metrics *m, uint64_t lag_ms);
+
+/* What the loop's turns have cost so far. */
+void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns);
 
 /*
  * A request was answered. `route` is the pattern ("/admin/.../runs/<id>"),

@@ -5,7 +5,8 @@
  *   series   a metric family's label sets, each with its value, as they come
  *   labels   a label set as the text format has it, service="a",page="1"
  *
- * Times are whole milliseconds inside, seconds in the text.
+ * Times are whole milliseconds inside, turns of the loop microseconds, and
+ * seconds in the text.
  */
 #ifndef DAEMON_METRICS_IMPL_H
 #define DAEMON_METRICS_IMPL_H
@@ -17,14 +18,15 @@ enum { BUCKETS_MOST = 16, RUN_OUTCOMES = 4 };
 
 /* Upper bounds, ascending; what is longer falls under +Inf. */
 struct buckets {
+    unsigned per_second; /* 1000: the bounds are milliseconds */
     int n;
-    uint64_t le_ms[BUCKETS_MOST];
+    uint64_t le[BUCKETS_MOST];
 };
 
 struct histogram {
     const struct buckets *buckets;     /* static */
     uint64_t counts[BUCKETS_MOST + 1]; /* each bucket alone, +Inf last */
-    uint64_t sum_ms;
+    uint64_t sum;
 };
 
 struct series {
@@ -67,6 +69,7 @@ struct call_numbers {
 struct loop_numbers {
     uint64_t last_ms;
     struct histogram lag;
+    struct loop_turns turns;
     bool queue_known;
     uint64_t queue; /* items that wait to be linked */
 };

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const item_outcomes[ITEM_OUTCOMES] = {
     "stored", "unchanged", "deleted", "failed", "collision"};
@@ -36,13 +37,13 @@ static void number(struct buf *out, uint64_t value)
     buf_printf(out, "%" PRIu64 "\n", value);
 }
 
-/* Seconds without zeroes at the end: 1500 is 1.5, 2000 is 2. */
-static void put_seconds(struct buf *out, uint64_t ms)
+/* Seconds without zeroes at the end: 1500 ms is 1.5, 2000 is 2. */
+static void put_seconds(struct buf *out, uint64_t time, unsigned per_second)
 {
-    unsigned rest = (unsigned)(ms % 1000);
-    int digits = 3;
+    unsigned rest = (unsigned)(time % per_second);
+    int digits = per_second == 1000 ? 3 : 6;
 
-    buf_printf(out, "%" PRIu64, ms / 1000);
+    buf_printf(out, "%" PRIu64, time / per_second);
     if (rest == 0)
         return;
     while (rest % 10 == 0) {
@@ -54,7 +55,7 @@ static void put_seconds(struct buf *out, uint64_t ms)
 
 static void seconds(struct buf *out, uint64_t ms)
 {
-    put_seconds(out, ms);
+    put_seconds(out, ms, 1000);
     buf_char(out, '\n');
 }
 
@@ -92,7 +93,7 @@ static void histogram(struct buf *out, const char *name, struct str labels,
     for (int i = 0; i < h->buckets->n; i++) {
         total += h->counts[i];
         bucket(out, name, labels);
-        put_seconds(out, h->buckets->le_ms[i]);
+        put_seconds(out, h->buckets->le[i], h->buckets->per_second);
         buf_printf(out, "\"} %" PRIu64 "\n", total);
     }
     total += h->counts[h->buckets->n];
@@ -100,7 +101,8 @@ static void histogram(struct buf *out, const char *name, struct str labels,
     buf_printf(out, "+Inf\"} %" PRIu64 "\n", total);
     snprintf(full, sizeof(full), "%s_sum", name);
     sample(out, full, labels, "");
-    seconds(out, h->sum_ms);
+    put_seconds(out, h->sum, h->buckets->per_second);
+    buf_char(out, '\n');
     snprintf(full, sizeof(full), "%s_count", name);
     sample(out, full, labels, "");
     number(out, total);
@@ -302,6 +304,23 @@ static void write_chunks(const struct metrics *m, struct buf *out)
             "Items that wait to be linked in the graph.", m->loop.queue);
 }
 
+/* The loop's own counts, in the form that all histograms have here. */
+static void write_turns(const struct loop_turns *turns, struct buf *out)
+{
+    struct buckets buckets = {.per_second = 1000000, .n = LOOP_BUCKETS};
+    struct histogram h = {.buckets = &buckets, .sum = turns->sum_us};
+
+    memcpy(buckets.le, loop_bucket_us, sizeof(loop_bucket_us));
+    memcpy(h.counts, turns->counts, sizeof(turns->counts));
+    plain_histogram(out, "event_loop_turn_cpu_seconds",
+        "Processor time that turns of the event loop used.", &h);
+    family(out, "event_loop_turn_cpu_max_seconds", "gauge",
+        "The most that any turn of the event loop has used.");
+    sample(out, "event_loop_turn_cpu_max_seconds", STR(""), "");
+    put_seconds(out, turns->most_us, buckets.per_second);
+    buf_char(out, '\n');
+}
+
 static void write_server(const struct metrics *m, struct buf *out)
 {
     family(out, "http_requests_total", "counter",
@@ -316,6 +335,7 @@ static void write_server(const struct metrics *m, struct buf *out)
     plain_histogram(out, "event_loop_lag_duration_seconds",
         "How late the event loop was, each time it was looked at.",
         &m->loop.lag);
+    write_turns(&m->loop.turns, out);
 }
 
 static void known(

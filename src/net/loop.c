@@ -4,6 +4,49 @@
 #include <stdio.h>
 #include <time.h>
 
+const uint64_t loop_bucket_us[LOOP_BUCKETS] = {
+    100, 250, 500, 1000, 2000, 3000, 4000, 5000, 10000, 25000, 50000, 100000};
+
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* One look at the clock a turn: waiting costs no processor time. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct loop *l = container_of(prepare, struct loop, prepare);
+    struct loop_turns *turns = &l->turns;
+    uint64_t now_ns = thread_cpu_ns();
+    uint64_t us = (now_ns - l->used_ns) / 1000;
+    int at = 0;
+
+    l->used_ns = now_ns;
+    while (at < LOOP_BUCKETS && us > loop_bucket_us[at])
+        at++;
+    turns->counts[at]++;
+    turns->sum_us += us;
+    if (us > turns->most_us)
+        turns->most_us = us;
+}
+
+uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share)
+{
+    uint64_t total = 0, sum = 0;
+
+    for (int i = 0; i <= LOOP_BUCKETS; i++)
+        total += turns->counts[i];
+    for (int i = 0; i < LOOP_BUCKETS; i++) {
+        sum += turns->counts[i];
+        if ((double)sum >= share * (double)total)
+            return total == 0 ? 0 : loop_bucket_us[i];
+    }
+    return turns->most_us;
+}
+
 static void on_idle(uv_idle_t *idle)
 {
     struct loop *l = container_of(idle, struct loop, idle);
@@ -66,6 +109,10 @@ int loop_init(struct loop *l, struct err *err)
         return err_set(err, ERR_INTERNAL, "uv_loop_init: %s", uv_strerror(rc));
     uv_idle_init(&l->uv, &l->idle);
     uv_timer_init(&l->uv, &l->timer);
+    uv_prepare_init(&l->uv, &l->prepare);
+    uv_prepare_start(&l->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&l->prepare);
+    l->used_ns = thread_cpu_ns();
     return 0;
 }
 
@@ -80,6 +127,7 @@ int loop_close(struct loop *l, struct err *err)
 
     uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->timer, NULL);
+    uv_close((uv_handle_t *)&l->prepare, NULL);
     if (l->on_signal != NULL) {
         uv_close((uv_handle_t *)&l->signals[0], NULL);
         uv_close((uv_handle_t *)&l->signals[1], NULL);

@@ -13,12 +13,30 @@
 
 typedef void (*loop_signal_cb)(void *arg, int signum);
 
+/*
+ * What turns of the loop have cost: the processor time of this thread from one
+ * wait for events to the next, which no callback in between can exceed.
+ */
+enum { LOOP_BUCKETS = 12 };
+
+/* Upper bounds of the buckets, ascending. */
+extern const uint64_t loop_bucket_us[LOOP_BUCKETS];
+
+struct loop_turns {
+    uint64_t counts[LOOP_BUCKETS + 1]; /* each bucket alone; longer ones last */
+    uint64_t sum_us;
+    uint64_t most_us;
+};
+
 struct loop {
     struct op_queue ready;
     struct list timers; /* of struct timer_req.link, soonest first */
     uv_loop_t uv;
-    uv_idle_t idle;   /* active while `ready` is not empty */
-    uv_timer_t timer; /* armed for the first of `timers` */
+    uv_idle_t idle;       /* active while `ready` is not empty */
+    uv_timer_t timer;     /* armed for the first of `timers` */
+    uv_prepare_t prepare; /* once a turn, before it waits; unreferenced */
+    uint64_t used_ns;     /* the thread's processor time, as of then */
+    struct loop_turns turns;
     uv_signal_t signals[2];
     loop_signal_cb on_signal; /* NULL: not watching */
     void *signal_arg;         /* borrowed */
@@ -34,6 +52,10 @@ void loop_run(struct loop *l);
  * < 0 with a list of the handles that somebody forgot on standard error.
  */
 int loop_close(struct loop *l, struct err *err);
+
+/* The bound of the bucket that `share` (0.99) of the turns do not exceed;
+ * most_us when that is the last one. 0: there were no turns. */
+uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share);
 
 /* Milliseconds of the monotonic clock, as of this turn of the loop. */
 uint64_t loop_now_ms(const struct loop *l);

@@ -248,6 +248,19 @@ static void the_loop_and_the_queue_have_gauges(void **state)
     expect(f, "batchsync_event_loop_lag_duration_seconds_sum 0.034\n"
               "batchsync_event_loop_lag_duration_seconds_count 2\n");
     expect(f, "batchsync_link_queue_length 17\n");
+    metrics_loop_turns(f->m, &(struct loop_turns){.counts = {5, [7] = 2, 0, 0,
+                                                      0, [LOOP_BUCKETS] = 1},
+                                 .sum_us = 1250500,
+                                 .most_us = 1200100});
+    expect(f,
+        "batchsync_event_loop_turn_cpu_seconds_bucket{le=\"0.0001\"} 5\n"
+        "batchsync_event_loop_turn_cpu_seconds_bucket{le=\"0.00025\"} 5\n");
+    expect(f, "batchsync_event_loop_turn_cpu_seconds_bucket{le=\"0.005\"} 7\n");
+    expect(f, "batchsync_event_loop_turn_cpu_seconds_bucket{le=\"0.1\"} 7\n"
+              "batchsync_event_loop_turn_cpu_seconds_bucket{le=\"+Inf\"} 8\n"
+              "batchsync_event_loop_turn_cpu_seconds_sum 1.2505\n"
+              "batchsync_event_loop_turn_cpu_seconds_count 8\n");
+    expect(f, "batchsync_event_loop_turn_cpu_max_seconds 1.2001\n");
     metrics_link_queue(f->m, 0);
     expect(f, "batchsync_link_queue_length 0\n");
 }

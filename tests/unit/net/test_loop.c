@@ -190,6 +190,63 @@ static void watching_does_not_keep_the_loop_running(void **state)
     assert_int_equal(w.signum, 0);
 }
 
+static uint64_t cpu_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void burn_12_ms(struct op *op)
+{
+    uint64_t until = cpu_us() + 12000;
+
+    while (cpu_us() < until)
+        continue;
+}
+
+static uint64_t turns_over_10_ms(const struct loop_turns *turns)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i <= LOOP_BUCKETS; i++)
+        if (i == LOOP_BUCKETS || loop_bucket_us[i] > 10000)
+            n += turns->counts[i];
+    return n;
+}
+
+static void turns_know_what_they_used(void **state)
+{
+    op_init(&w.timers[0].op, burn_12_ms);
+    loop_timer(&w.loop, &w.timers[0], 0);
+    loop_timer(&w.loop, &w.timers[1], 5);
+    loop_run(&w.loop);
+    assert_int_equal(turns_over_10_ms(&w.loop.turns), 1);
+    assert_true(w.loop.turns.most_us >= 12000);
+    assert_true(w.loop.turns.sum_us >= w.loop.turns.most_us);
+}
+
+static void waiting_is_not_using(void **state)
+{
+    loop_timer(&w.loop, &w.timers[0], 200);
+    loop_run(&w.loop);
+    assert_true(w.loop.turns.most_us < 200000);
+}
+
+static void quantiles_of_turns(void **state)
+{
+    struct loop_turns turns = {.most_us = 123456};
+
+    assert_int_equal(loop_turns_quantile_us(&turns, 0.99), 0);
+    turns.counts[0] = 98;
+    turns.counts[3] = 1;
+    turns.counts[LOOP_BUCKETS] = 1;
+    assert_int_equal(loop_turns_quantile_us(&turns, 0.5), 100);
+    assert_int_equal(loop_turns_quantile_us(&turns, 0.99), 1000);
+    assert_int_equal(loop_turns_quantile_us(&turns, 1), 123456);
+}
+
 /* The list of handles goes to standard error; tests are quiet. */
 static int close_quietly(struct err *err)
 {
@@ -234,6 +291,9 @@ int main(void)
         LOOP_TEST(the_wall_clock_is_the_system_s),
         LOOP_TEST(a_signal_calls_back_on_the_loop),
         LOOP_TEST(watching_does_not_keep_the_loop_running),
+        LOOP_TEST(turns_know_what_they_used),
+        LOOP_TEST(waiting_is_not_using),
+        LOOP_TEST(quantiles_of_turns),
         cmocka_unit_test_setup(a_forgotten_handle_is_told, setup),
     };
 
