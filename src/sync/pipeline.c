@@ -27,11 +27,21 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event)
     p->ports->event(p->ports->world, &full);
 }
 
+static enum provider provider_of(enum call_kind call)
+{
+    if (call == CALL_FETCH)
+        return COORDINATOR;
+    return call == CALL_EMBED ? EMBEDDER : DATABASE;
+}
+
 void pipeline_measure(
-    const struct pipeline *p, enum call_kind call, const struct op *op)
+    struct pipeline *p, enum call_kind call, const struct op *op)
 {
     uint64_t now = p->ports->now_ms(p->ports->world);
+    int *spent = &p->spent[provider_of(call)];
 
+    if (op->err.code == 0 && *spent > 0)
+        --*spent;
     pipeline_event(p, &(struct run_event){.kind = EVENT_CALL,
                           .call = call,
                           .duration_ms = now - op->begun_ms,
@@ -72,9 +82,10 @@ void pipeline_pace(struct pipeline *p, const struct op *op)
     }
 }
 
-static bool is_of_the_database(enum call_kind call)
+/* Linking is not waited for: what is queued stays queued. */
+static bool may_be_away(enum call_kind call)
 {
-    return call == CALL_LOOKUP || call == CALL_STORE || call == CALL_CHECKPOINT;
+    return provider_of(call) == DATABASE && call != CALL_LINK;
 }
 
 /* How often it has failed, by the count that the error belongs to; 0: that
@@ -88,11 +99,36 @@ static int count_try(
     if (code == ERR_BUSY)
         return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
     ++r->tries;
-    if (code != ERR_UNAVAILABLE || !is_of_the_database(call))
+    if (code != ERR_UNAVAILABLE || !may_be_away(call))
         return r->tries < tries ? r->tries : 0;
     if (r->away_ms == 0)
         r->away_ms = now;
     return now - r->away_ms < RETRY_PATIENCE_MS ? r->tries : 0;
+}
+
+/* Takes one retry of the provider's budget, if the failure is one of those
+ * that do; false: there is none left. */
+static bool take_of_budget(struct pipeline *p, enum call_kind call, int code)
+{
+    static const char *const names[] = {
+        [COORDINATOR] = "the coordinator",
+        [EMBEDDER] = "the embedder",
+        [DATABASE] = "the database",
+    };
+    enum provider provider = provider_of(call);
+    int budget = RETRY_BUDGET_FACTOR * p->options->tries;
+
+    if (code != ERR_TIMEOUT && (code != ERR_UNAVAILABLE || may_be_away(call)))
+        return true;
+    if (p->spent[provider] == budget)
+        return false;
+    if (++p->spent[provider] == budget)
+        log_warn(
+            p->run_id[0] == '\0' ? NULL : &(struct log_ctx){.run = p->run_id},
+            "%s does not answer: what fails there is not tried again until "
+            "it does",
+            names[provider]);
+    return true;
 }
 
 bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
@@ -104,7 +140,7 @@ bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     if (!err_is_transient(err->code) || p->aborting)
         return false;
     tries = count_try(r, p, call, err->code);
-    if (tries == 0)
+    if (tries == 0 || !take_of_budget(p, call, err->code))
         return false;
     delay = retry_delay_ms(p->options->retry_base_ms, tries,
         err->retry_after_ms, p->ports->random(p->ports->world));

@@ -15,6 +15,9 @@
 #include "base/log.h"
 #include "sync/run.h"
 
+/* Whom a call goes to. */
+enum provider { COORDINATOR, EMBEDDER, DATABASE, PROVIDERS };
+
 struct pipeline {
     const struct ports *ports;         /* borrowed */
     const struct run_options *options; /* borrowed */
@@ -30,6 +33,8 @@ struct pipeline {
     int in_flight;      /* chunks started and not done */
     double slots;       /* 1 .. workers */
     uint64_t slowed_ms; /* when it was last halved */
+
+    int spent[PROVIDERS]; /* of each one's budget of retries */
 
     bool stopping;    /* start nothing new */
     bool aborting;    /* nothing in flight may go on either */
@@ -62,17 +67,38 @@ void pipeline_submit(struct pipeline *p, int rc, struct op *op);
 /* Tells whoever watches; `err` may be NULL. */
 void pipeline_event(const struct pipeline *p, const struct run_event *event);
 
-/* Tells how long the call that has just ended took, and how it ended. */
+/* Tells how long the call that has just ended took, and how it ended. An
+ * answer gives a retry back to its provider's budget. */
 void pipeline_measure(
-    const struct pipeline *p, enum call_kind call, const struct op *op);
+    struct pipeline *p, enum call_kind call, const struct op *op);
 
 /*
  * A request that is tried again: counts tries and waits between them. Being
  * asked to slow down is no failure: such answers have a count of their own,
  * RETRY_BUSY_FACTOR times as many. And a database that is away is waited for
  * by time, not by tries: what hangs on it has been paid for.
+ *
+ * Tries bound what one call costs; a budget for each provider bounds what all
+ * calls of the run add to one that does not answer (ERR_UNAVAILABLE,
+ * ERR_TIMEOUT). A retry takes one of it, an answer gives one back, so it only
+ * shrinks while more calls fail than succeed. Once RETRY_BUDGET_FACTOR calls'
+ * worth of tries is spent, what fails there fails at its first try, until the
+ * provider answers again: the services that are left fail fast instead of one
+ * after another in vain. The budgets are apart, so that no provider's outage
+ * takes another's retries. Answers that make no sense, being asked to slow
+ * down and a database that is away take nothing of it: they have bounds of
+ * their own.
+ *
+ * A wait holds nothing of another provider's: a chunk that waits for the
+ * database has given its embedding slot back, a page that waits for the
+ * coordinator never had one. One that waits for the embedder keeps its slot:
+ * freeing it would send the next chunk's request to a provider in trouble.
  */
-enum { RETRY_BUSY_FACTOR = 20, RETRY_PATIENCE_MS = 10 * 60 * 1000 };
+enum {
+    RETRY_BUSY_FACTOR = 20,
+    RETRY_BUDGET_FACTOR = 10,
+    RETRY_PATIENCE_MS = 10 * 60 * 1000
+};
 
 struct retry {
     int tries;        /* failed ones so far */
@@ -89,9 +115,9 @@ static inline void retry_reset(struct retry *r)
 }
 
 /*
- * Should a call that failed with *err be tried again (CALL_KINDS: one of no
- * measured kind)? If so the timer is
- * running and `done` comes when the wait is over (or canceled).
+ * Should a call that failed with *err be tried again? `call`: its kind; those
+ * of the ledger that are not measured go as CALL_CHECKPOINT. If so the timer
+ * is running and `done` comes when the wait is over (or canceled).
  */
 bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     const struct err *err, op_cb done);

@@ -100,7 +100,7 @@ static void on_ended(struct op *op)
 
     if (err.code != 0) {
         err_wrap(&err, "record the end of the run");
-        if (retry_start(&r->retry, &r->p, CALL_KINDS, &err, on_end_waited))
+        if (retry_start(&r->retry, &r->p, CALL_CHECKPOINT, &err, on_end_waited))
             return;
         log_error(&ctx, "%s", err.msg);
     }

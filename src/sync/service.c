@@ -135,7 +135,8 @@ static void on_ended(struct op *op)
 
     if (err.code != 0) {
         err_wrap(&err, "record the end of the service");
-        if (retry_start(&s->busy->retry, s->p, CALL_KINDS, &err, on_end_waited))
+        if (retry_start(
+                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_end_waited))
             return;
         service_error(s, 0, &err);
     }

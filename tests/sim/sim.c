@@ -15,11 +15,14 @@
  * And once more in a world that crashes at a step drawn from the seed (with
  * --every-step: at each of its steps in turn) and is started again: the rows
  * must be those of a world that was never disturbed, and at most the chunks
- * that were in flight may be embedded once more.
+ * that were in flight may be embedded once more. And in one whose database is
+ * away for minutes, from an instant drawn: the run waits and goes on, and
+ * nothing is embedded once more.
  */
 #include "world.h"
 
 #include "base/log.h"
+#include "sync/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,12 +373,41 @@ static bool crash_at(uint64_t seed, const struct source *source,
     run_req_clear(&req);
     check_same_rows(undisturbed, w);
     texts += w->texts_embedded;
-    slack = (uint64_t)(2 * options->workers * options->chunk_size) * 8;
+    slack = (uint64_t)(2 * options->workers * options->chunk_size);
+    if (source->long_text > 0 || source->bad_data > 0)
+        slack *= 8; /* pieces; refused items, embedded with their page */
     if (source->poison == 0 && faults->embed == 0)
         CHECK(texts <= undisturbed->texts_embedded + slack);
     world_free(w);
     free(w);
     return crashed;
+}
+
+/* The database is away for five minutes from that instant on. */
+static void database_away(uint64_t seed, const struct source *source,
+    const struct run_options *options, const struct schema_set *schemas,
+    const struct world *undisturbed, uint64_t from_ms)
+{
+    struct faults faults = {.latency_ms = 10,
+        .other_answers = -1,
+        .away_from_ms = from_ms,
+        .away_to_ms = from_ms + 5 * 60 * 1000};
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+
+    if (w == NULL)
+        abort();
+    world_init(w, source, &faults, options, seed);
+    run_once(w, schemas, &req);
+    check_counts(&req);
+    check_same_rows(undisturbed, w);
+    if (source->poison == 0)
+        CHECK(w->texts_embedded == undisturbed->texts_embedded);
+    if (source->poison == 0 && source->bad_data == 0 && source->no_id == 0)
+        CHECK(req.result.status == RUN_SUCCESS);
+    run_req_clear(&req);
+    world_free(w);
+    free(w);
 }
 
 static void simulate_crash(uint64_t seed)
@@ -409,6 +441,9 @@ static void simulate_crash(uint64_t seed)
     else
         crash_at(seed, &source, &faults, &options, &schemas, w,
             1 + (int)draw(&r, (uint64_t)steps));
+    options.tries = 5;
+    database_away(
+        seed, &source, &options, &schemas, w, 1 + draw(&r, w->clock_ms));
     world_free(w);
     free(w);
     arena_free(&schemas.arena);
@@ -453,6 +488,43 @@ static void a_free_slot_is_taken_at_once(void)
     arena_free(&schemas.arena);
 }
 
+/*
+ * A coordinator that does not answer costs at most its budget of retries, and
+ * nothing of the embedder's.
+ */
+static void the_budgets_of_retries_are_apart(void)
+{
+    struct source source = {.seed = 1, .services = 15, .items = 40};
+    struct faults faults = {
+        .latency_ms = 10, .dead = 13, .mute = 4, .other_answers = -1};
+    struct run_options options;
+    struct schema_set schemas;
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    uint64_t r = 1;
+    int budget;
+
+    if (w == NULL)
+        abort();
+    draw_options(&r, &options);
+    options.limit = 1000;
+    options.chunk_size = 1;
+    budget = RETRY_BUDGET_FACTOR * options.tries;
+    source.id_space = 1000000;
+    make_schemas(&schemas, source.services);
+    world_init(w, &source, &faults, &options, 1);
+    run_once(w, &schemas, &req);
+    check_counts(&req);
+    CHECK(w->fetch_requests <=
+          faults.dead + budget + 2 * (source.services - faults.dead));
+    for (int i = 0; i < source.services; i++)
+        CHECK(req.result.services[i].success == (i >= faults.dead));
+    run_req_clear(&req);
+    world_free(w);
+    free(w);
+    arena_free(&schemas.arena);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t from = 1, seeds = 200;
@@ -471,6 +543,7 @@ int main(int argc, char **argv)
             return 64;
     }
     a_free_slot_is_taken_at_once();
+    the_budgets_of_retries_are_apart();
     for (uint64_t i = 0; i < seeds; i++) {
         current_seed = from + i;
         if (verbose)

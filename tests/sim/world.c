@@ -122,6 +122,16 @@ static bool goes_wrong(struct world *w, int rate, struct err *err)
     return true;
 }
 
+/* The same for what the database is asked. */
+static bool database_fails(struct world *w, int rate, struct err *err)
+{
+    if (w->clock_ms < w->faults.away_from_ms ||
+        w->clock_ms >= w->faults.away_to_ms)
+        return goes_wrong(w, rate, err);
+    err_set(err, ERR_UNAVAILABLE, "away");
+    return true;
+}
+
 static int service_index(const char *name)
 {
     return atoi(name + strlen("service-"));
@@ -159,6 +169,11 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
     int page = req->page, n;
     struct buf text;
 
+    w->fetch_requests++;
+    if (w->current < w->faults.dead) {
+        err_set(err, ERR_UNAVAILABLE, "dead");
+        return;
+    }
     if (w->faults.too_large > 0 && req->limit > w->faults.too_large &&
         req->page * req->limit > w->faults.large_from) {
         err_set(err, ERR_TOO_LARGE, "the answer is larger than the limit");
@@ -204,6 +219,8 @@ static int judge_texts(
 {
     if (w->faults.fatal_embed > 0 && w->embed_requests >= w->faults.fatal_embed)
         return err_set(err, ERR_AUTH, "401: bad key");
+    if (w->embed_requests <= w->faults.mute)
+        return err_set(err, ERR_UNAVAILABLE, "mute");
     if (w->faults.bad_request)
         return err_set(err, ERR_REFUSED, "400: no such dimensions");
     if (goes_wrong(w, w->faults.embed, err))
@@ -272,7 +289,7 @@ static void check_order(struct world *w, const struct store_req *req)
 static void apply_store(struct world *w, struct op *op, struct err *err)
 {
     struct store_req *req = container_of(op, struct store_req, op);
-    bool wrong = goes_wrong(w, w->faults.store, err);
+    bool wrong = database_fails(w, w->faults.store, err);
 
     check_order(w, req);
     for (size_t i = 0; i < req->nrows && !wrong; i++)
@@ -304,7 +321,7 @@ static void answer_lookup(struct world *w, struct op *op, struct err *err)
 {
     struct lookup_req *req = container_of(op, struct lookup_req, op);
 
-    if (!goes_wrong(w, w->faults.store, err))
+    if (!database_fails(w, w->faults.store, err))
         database_lookup(&w->db, w->current, req);
 }
 
@@ -318,7 +335,7 @@ static int port_lookup(void *world, struct lookup_req *req)
 
 static void maybe_fault(struct world *w, struct op *op, struct err *err)
 {
-    goes_wrong(w, w->faults.ledger, err);
+    database_fails(w, w->faults.ledger, err);
 }
 
 static int port_store_open(void *world, struct store_open_req *req)
@@ -337,7 +354,7 @@ static void seal(struct world *w, struct op *op, struct err *err)
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
     const struct open_page *page = &w->pages[w->nsealed];
 
-    if (goes_wrong(w, w->faults.ledger, err))
+    if (database_fails(w, w->faults.ledger, err))
         return;
     w->letters += req->nletters;
     w->checkpoints[w->current] =
@@ -367,7 +384,7 @@ static void begin_service(struct world *w, struct op *op, struct err *err)
         container_of(op, struct service_begin_req, op);
     struct sim_checkpoint *resume;
 
-    if (goes_wrong(w, w->faults.ledger, err))
+    if (database_fails(w, w->faults.ledger, err))
         return;
     strcpy(req->token, "token");
     w->current = service_index(req->service);
@@ -486,7 +503,7 @@ void world_begin_run(struct world *w)
     w->npages = w->nsealed = 0;
     w->crashed = false;
     w->current = -1;
-    w->embed_requests = 0;
+    w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = 0;
     w->db.writes = 0;
     w->letters = 0;

@@ -70,6 +70,9 @@ void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 struct faults {
     int fetch, embed, store, ledger;
     int lost_ack; /* of failing stores, percent that did take effect */
+    int dead;     /* services below it: the coordinator never answers */
+    int mute;     /* the first embedding requests that get no answer */
+    uint64_t away_from_ms, away_to_ms; /* the database is away then */
     int latency_ms;
     int store_ms;      /* what a store takes; 0: as the others */
     int fatal_embed;   /* the n-th embedding request says 401; 0: none */
@@ -105,6 +108,7 @@ struct world {
     /* What is checked. */
     int embedding, fetching; /* requests outstanding */
     int embed_requests;      /* in all */
+    int fetch_requests;      /* in all */
     uint64_t texts_embedded;
     int current; /* the service between begin and end; -1 */
     struct open_page pages[8192];

@@ -137,6 +137,76 @@ static void what_cannot_pass_is_not_tried_again(void **state)
     assert_false(try_again(&r, ERR_UNAVAILABLE, 0));
 }
 
+/* A call that never gets an answer, until it is given up. */
+static int tries_of_a_failing_call(int code)
+{
+    struct retry r = {.tries = 0};
+    int n = 1;
+
+    while (try_again(&r, code, 0))
+        n++;
+    return n;
+}
+
+static void the_budget_bounds_what_all_calls_add(void **state)
+{
+    int calls = 0, tries = 0;
+
+    while (pipeline.spent[EMBEDDER] < RETRY_BUDGET_FACTOR * options.tries) {
+        tries += tries_of_a_failing_call(ERR_UNAVAILABLE);
+        calls++;
+    }
+    assert_int_equal(tries, calls + RETRY_BUDGET_FACTOR * options.tries);
+    assert_int_equal(tries_of_a_failing_call(ERR_UNAVAILABLE), 1);
+    assert_int_equal(tries_of_a_failing_call(ERR_TIMEOUT), 1);
+}
+
+static void the_budgets_are_apart(void **state)
+{
+    call = CALL_FETCH;
+    for (int i = 0; i < 100; i++)
+        tries_of_a_failing_call(ERR_TIMEOUT);
+    assert_int_equal(tries_of_a_failing_call(ERR_TIMEOUT), 1);
+    call = CALL_EMBED;
+    assert_int_equal(tries_of_a_failing_call(ERR_TIMEOUT), 3);
+    call = CALL_STORE;
+    assert_int_equal(tries_of_a_failing_call(ERR_TIMEOUT), 3);
+}
+
+static void answer(enum call_kind kind, int code)
+{
+    struct op op = {.err = {.code = code}};
+
+    pipeline_measure(&pipeline, kind, &op);
+}
+
+static void an_answer_gives_a_retry_back(void **state)
+{
+    for (int i = 0; i < 100; i++)
+        tries_of_a_failing_call(ERR_UNAVAILABLE);
+    answer(CALL_FETCH, 0);
+    answer(CALL_EMBED, ERR_BUSY);
+    assert_int_equal(tries_of_a_failing_call(ERR_UNAVAILABLE), 1);
+    answer(CALL_EMBED, 0);
+    assert_int_equal(tries_of_a_failing_call(ERR_UNAVAILABLE), 2);
+    for (int i = 0; i < 1000; i++)
+        answer(CALL_EMBED, 0);
+    assert_int_equal(pipeline.spent[EMBEDDER], 0);
+}
+
+static void what_has_a_bound_of_its_own_takes_nothing(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    tries_of_a_failing_call(ERR_BUSY);
+    tries_of_a_failing_call(ERR_PROTOCOL);
+    assert_int_equal(pipeline.spent[EMBEDDER], 0);
+    call = CALL_CHECKPOINT;
+    for (int i = 0; i < 100; i++)
+        assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_int_equal(pipeline.spent[DATABASE], 0);
+}
+
 static void pace(int code, uint64_t begun_ms)
 {
     struct op op = {.begun_ms = begun_ms, .err = {.code = code}};
@@ -210,6 +280,10 @@ int main(void)
         TEST(a_database_that_is_away_is_waited_for),
         TEST(a_slow_database_is_not),
         TEST(what_cannot_pass_is_not_tried_again),
+        TEST(the_budget_bounds_what_all_calls_add),
+        TEST(the_budgets_are_apart),
+        TEST(an_answer_gives_a_retry_back),
+        TEST(what_has_a_bound_of_its_own_takes_nothing),
         TEST(the_window_halves_and_opens_again),
         TEST(the_window_never_closes),
         TEST(at_most_twice_as_many_are_in_flight),
