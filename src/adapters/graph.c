@@ -23,6 +23,7 @@ struct linking {
     struct link_req *req; /* borrowed */
     struct list ops;      /* holds req->op.link, so that a cancel finds us */
     struct index_req index;
+    uint64_t begun_ms;
     struct op batch;
     int at; /* the statement that links, in the batch */
 };
@@ -117,7 +118,9 @@ static void on_index(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, index.op);
 
-    if (op->err.code != 0 || l->req->op.err.code != 0) {
+    l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
+    l->req->later = l->index.later;
+    if (op->err.code != 0 || l->req->op.err.code != 0 || l->req->later) {
         finish(l, &op->err);
         return;
     }
@@ -141,10 +144,12 @@ int graph_link(struct graph *g, struct link_req *req)
         abort();
     l->graph = g;
     l->req = req;
+    l->begun_ms = loop_now_ms(g->store.loop);
     req->taken = 0;
     op_begin(&req->op, &g->store.loop->ready, on_cancel);
     list_init(&l->ops);
     list_push(&l->ops, &req->op.link);
+    l->index.builds = req->builds;
     op_init(&l->index.op, on_index);
     op_init(&l->batch, on_batch);
     vector_index_ensure(&g->index, &l->index);

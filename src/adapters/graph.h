@@ -40,7 +40,13 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop);
 int graph_link(struct graph *g, struct link_req *req);
 
 /*
- * The statement that does it; exposed to be looked at by EXPLAIN. $1 is the
+ * Puts items without a node on the link queue, those of the tenant that come
+ * next by their key (sync/ports.h). Errors are the database's.
+ */
+int graph_find(struct graph *g, struct find_req *req);
+
+/*
+ * The statement that links; exposed to be looked at by EXPLAIN. $1 is the
  * tenant, $2 the limit; `schema` is that of the vectors' operators. Its one
  * row: items taken off, edges written. ERR_NOMEM.
  */

@@ -212,6 +212,15 @@ static void tidy(struct call *c)
 
 /* --- deciding --- */
 
+/* This is not the time to build. A small table can be read all the same. */
+static void put_off(struct call *c)
+{
+    struct index_req *req = req_of(c);
+
+    req->later = req->facts.rows > INDEX_ROWS_FEW;
+    call_end(c, NULL);
+}
+
 static void decide(struct call *c)
 {
     struct index_req *req = req_of(c);
@@ -219,6 +228,8 @@ static void decide(struct call *c)
 
     if (f->serves || f->rows < INDEX_ROWS_WORTH)
         call_end(c, NULL);
+    else if (!req->builds)
+        put_off(c);
     else if (f->dimensions > HNSW_DIMENSIONS || f->dimensions < 1)
         do_without(c, "vectors of more than 2000 dimensions, or of no fixed "
                       "size, cannot have one");
@@ -320,7 +331,7 @@ static void begin(struct call *c)
 int vector_index_ensure(struct vector_index *index, struct index_req *req)
 {
     req->index = index;
-    req->built = false;
+    req->built = req->later = false;
     req->tuned = req->serial = false;
     req->tries = 0;
     err_clear(&req->err);

@@ -34,13 +34,15 @@ enum { INDEX_ROWS_WORTH = 1000, INDEX_ROWS_FEW = 5000 };
 struct index_req {
     /*
      * Success: queries are answered by an index, or the table is small enough
-     * to be read. ERR_CONFIG: it is neither, and somebody with more rights has
-     * to build the index; the message has the command. Otherwise what the
-     * database answered.
+     * to be read, or `later`. ERR_CONFIG: it is neither, and somebody with more
+     * rights has to build the index; the message has the command. Otherwise
+     * what the database answered.
      */
     struct op op;
 
-    bool built; /* out: there was none before */
+    bool builds; /* in: else an index is only looked for */
+    bool built;  /* out: there was none before */
+    bool later;  /* out: there is none, and it may not be built now */
 
     /* The index's own. */
     struct vector_index *index;

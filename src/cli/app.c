@@ -13,7 +13,8 @@ enum {
     STORE_TIMEOUT_MS = 60 * 1000,
     LEDGER_TIMEOUT_MS = 10 * 1000,
     LINK_TIMEOUT_MS = 60 * 1000,
-    LINK_ITEMS = 100, /* a batch */
+    LINK_ITEMS = 100,  /* a batch */
+    FIND_ITEMS = 5000, /* looked at in one go */
     PROBLEMS_BYTES = 256 * 1024
 };
 
@@ -171,6 +172,7 @@ static int start_linker(struct app *app, struct err *err)
 {
     struct linker_options options = {
         .batch = LINK_ITEMS,
+        .find = FIND_ITEMS,
         .tries = app->config.sync.tries,
         .retry_base_ms = app->config.sync.retry_base_ms,
     };

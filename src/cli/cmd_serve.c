@@ -43,6 +43,7 @@ struct serve {
     struct timer_req drain; /* while draining: is everything through? */
     struct op ended;        /* pending until the service has ended */
     bool draining;
+    bool found;     /* items without a node have been looked for */
     struct err err; /* why it could not go on; code 0: it could */
 };
 
@@ -127,11 +128,27 @@ static void on_boot_wait(struct op *op)
         migrate(s);
 }
 
+/* The first time, items that were stored without a graph are linked, too. */
+static void link_items(struct serve *s, const char *tenant)
+{
+    if (s->found || strcmp(tenant, s->app.config.sync.tenant) != 0) {
+        linker_kick(&s->app.linker, tenant);
+        return;
+    }
+    s->found = true;
+    linker_find(&s->app.linker, tenant);
+}
+
+/* A run that is about to start is waited for: its rows would have to go
+ * through the index that linking has built. */
 static void ready(struct serve *s)
 {
+    const struct config *config = &s->app.config;
+
     log_info(NULL, "ready");
     admin_set_ready(s->admin, NULL);
-    linker_kick(&s->app.linker, s->app.config.sync.tenant);
+    if (!config->sync.enabled || !config->schedule.on_startup)
+        link_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
 }
 
@@ -189,8 +206,12 @@ static void on_event(void *arg, const struct run_event *event)
     metrics_event(s->metrics, event);
     probe_event(s->probe, event);
     runner_event(s->runner, event);
-    if (event->kind == EVENT_RUN_END)
-        linker_kick(&s->app.linker, event->tenant);
+    if (event->kind == EVENT_RUN_BEGIN)
+        linker_share(&s->app.linker, true);
+    if (event->kind == EVENT_RUN_END) {
+        linker_share(&s->app.linker, false);
+        link_items(s, event->tenant);
+    }
 }
 
 static void on_lag_tick(struct op *op);

@@ -137,13 +137,14 @@ static void unwatch_progress(struct sync *s)
 }
 
 /*
- * Links what is queued, of this run or of one that was cut off. It can be
+ * Links what is queued, of this run or of one that was cut off, and what was
+ * stored while there was no graph. It can be
  * stopped like the run, and says itself what goes wrong.
  */
 static void link_items(struct sync *s)
 {
     op_init(&s->linked, app_ignore);
-    linker_kick(&s->app.linker, s->app.config.sync.tenant);
+    linker_find(&s->app.linker, s->app.config.sync.tenant);
     linker_when_idle(&s->app.linker, &s->linked);
     app_wait(&s->app, 0, &s->linked);
 }

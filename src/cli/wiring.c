@@ -72,6 +72,11 @@ static int link_items(void *world, struct link_req *req)
     return graph_link(&((struct app *)world)->graph, req);
 }
 
+static int find_items(void *world, struct find_req *req)
+{
+    return graph_find(&((struct app *)world)->graph, req);
+}
+
 static int timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     return loop_timer(&((struct app *)world)->loop, req, delay_ms);
@@ -123,6 +128,7 @@ void app_wire(struct app *app)
         .service_end = service_end,
         .run_end = run_end,
         .link = app->config.graph.enabled ? link_items : NULL,
+        .find = find_items,
         .timer = timer,
         .now_ms = now_ms,
         .wall_ms = wall_ms,

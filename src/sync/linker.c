@@ -3,6 +3,9 @@
  * from a turn of the loop of its own, until one was not full; then it is the
  * next tenant's turn. Whoever waits hears of it when the line is empty.
  *
+ * A turn that is to find what has no node does that first, to the end: linking
+ * an item makes nodes of those near to it, too, which would hide them.
+ *
  * A kick for the tenant at work puts it in line once more: the batch under way
  * may have looked at the queue before what the kick is about was there.
  *
@@ -22,13 +25,16 @@
 /* A tenant in line. */
 struct turn {
     struct list link;
+    bool find;    /* what has no node, before anything is linked */
+    size_t found; /* so far */
     char tenant[];
 };
 
 static const unsigned linker_moves[] = {
-    [LINKER_IDLE] = 1u << LINKER_BATCH,
+    [LINKER_IDLE] = 1u << LINKER_FIND | 1u << LINKER_BATCH,
+    [LINKER_FIND] = 1u << LINKER_WAIT | 1u << LINKER_IDLE,
     [LINKER_BATCH] = 1u << LINKER_WAIT | 1u << LINKER_IDLE,
-    [LINKER_WAIT] = 1u << LINKER_BATCH | 1u << LINKER_IDLE,
+    [LINKER_WAIT] = 1u << LINKER_FIND | 1u << LINKER_BATCH | 1u << LINKER_IDLE,
 };
 
 static void linker_move(struct linker *l, enum linker_state to)
@@ -40,7 +46,7 @@ static void linker_move(struct linker *l, enum linker_state to)
 void linker_init(struct linker *l, const struct ports *ports,
     const struct linker_options *options)
 {
-    *l = (struct linker){.state = LINKER_IDLE, .most = options->batch};
+    *l = (struct linker){.state = LINKER_IDLE, .options = *options};
     l->retries = (struct run_options){
         .tries = options->tries, .retry_base_ms = options->retry_base_ms};
     l->p =
@@ -48,6 +54,7 @@ void linker_init(struct linker *l, const struct ports *ports,
     list_init(&l->tenants);
     list_init(&l->waiting);
     op_init(&l->link.op, NULL);
+    op_init(&l->find.op, NULL);
     op_init(&l->retry.timer.op, NULL);
 }
 
@@ -82,41 +89,71 @@ static void go_idle(struct linker *l)
         op_finish(container_of(node, struct op, link), NULL);
 }
 
-/* --- batches --- */
+/* --- between batches --- */
 
+static void submit_find(struct linker *l);
 static void submit_batch(struct linker *l);
 static void end_turn(struct linker *l);
+
+static void go_on(struct linker *l)
+{
+    if (turn_of(l->tenants.next)->find)
+        submit_find(l);
+    else
+        submit_batch(l);
+}
 
 static void on_waited(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, retry.timer.op);
 
+    l->resting = false;
     if (l->p.aborting)
         end_turn(l);
     else
-        submit_batch(l);
+        go_on(l);
 }
 
-static void rest(struct linker *l)
+static void wait(struct linker *l, uint64_t delay_ms)
 {
     const struct ports *ports = l->p.ports;
     struct timer_req *timer = &l->retry.timer;
 
     linker_move(l, LINKER_WAIT);
+    l->resting = delay_ms > 0;
     op_init(&timer->op, on_waited);
-    pipeline_submit(&l->p, ports->timer(ports->world, timer, 0), &timer->op);
+    pipeline_submit(
+        &l->p, ports->timer(ports->world, timer, delay_ms), &timer->op);
+}
+
+/* What has just been done took so long: while a run is at work, that is all
+ * of our share for a while. */
+static void rest(struct linker *l, uint64_t busy_ms)
+{
+    uint64_t others = 100 - LINKER_SHARE_PERCENT;
+
+    /* The clock may say 0 for what took almost 1. */
+    wait(l, l->sharing ? (busy_ms + 1) * others / LINKER_SHARE_PERCENT : 0);
+}
+
+static uint64_t since_ms(const struct linker *l, const struct op *op)
+{
+    return l->p.ports->now_ms(l->p.ports->world) - op->begun_ms;
 }
 
 /* The tenant at work is done with; what comes next? */
 static void end_turn(struct linker *l)
 {
     free(turn_of(list_pop(&l->tenants)));
+    free(l->find.microservice_id);
+    free(l->find.content_id);
+    l->find.microservice_id = l->find.content_id = NULL;
     retry_reset(&l->retry);
-    l->batch = l->most;
+    l->batch = l->options.batch;
     if (list_empty(&l->tenants))
         go_idle(l);
     else
-        rest(l);
+        wait(l, 0);
 }
 
 /* A fault that lasts is told once, not with every kick. */
@@ -130,13 +167,13 @@ static void give_up(struct linker *l, const struct err *err)
     end_turn(l);
 }
 
-static void batch_failed(struct linker *l, const struct err *err)
+static void failed(struct linker *l, const struct err *err)
 {
     if (l->p.aborting) {
         end_turn(l);
         return;
     }
-    if (err->code == ERR_TIMEOUT && l->batch > 1)
+    if (l->state == LINKER_BATCH && err->code == ERR_TIMEOUT && l->batch > 1)
         l->batch /= 2;
     if (!retry_start(&l->retry, &l->p, CALL_LINK, err, on_waited)) {
         give_up(l, err);
@@ -148,22 +185,65 @@ static void batch_failed(struct linker *l, const struct err *err)
                    .kind = EVENT_RETRY, .call = CALL_LINK, .err = err});
 }
 
-static void on_batch(struct op *op)
+/* --- finding --- */
+
+static void on_found(struct op *op)
 {
-    struct linker *l = container_of(op, struct linker, link.op);
+    struct linker *l = container_of(op, struct linker, find.op);
+    struct turn *turn = turn_of(l->tenants.next);
 
     pipeline_measure(&l->p, CALL_LINK, op);
     if (op->err.code != 0) {
-        batch_failed(l, &op->err);
+        failed(l, &op->err);
+        return;
+    }
+    retry_reset(&l->retry);
+    turn->found += l->find.queued;
+    turn->find = l->find.seen == l->find.limit;
+    if (!turn->find && turn->found > 0)
+        log_info(NULL, "%zu stored items have no node yet: linking them, too",
+            turn->found);
+    if (l->p.aborting)
+        end_turn(l);
+    else
+        rest(l, since_ms(l, op));
+}
+
+static void submit_find(struct linker *l)
+{
+    const struct ports *ports = l->p.ports;
+
+    linker_move(l, LINKER_FIND);
+    l->find.tenant = turn_of(l->tenants.next)->tenant;
+    l->find.limit = (size_t)l->options.find;
+    l->find.seen = l->find.queued = 0;
+    op_init(&l->find.op, on_found);
+    pipeline_submit(&l->p, ports->find(ports->world, &l->find), &l->find.op);
+}
+
+/* --- batches --- */
+
+static void on_batch(struct op *op)
+{
+    struct linker *l = container_of(op, struct linker, link.op);
+    uint64_t took_ms = since_ms(l, op);
+
+    pipeline_measure(&l->p, CALL_LINK, op);
+    if (op->err.code != 0) {
+        failed(l, &op->err);
         return;
     }
     l->linked += l->link.taken;
     retry_reset(&l->retry);
     err_clear(&l->failure);
-    if (l->link.taken < l->link.limit || l->p.aborting)
+    if (l->p.aborting)
+        end_turn(l);
+    else if (l->link.later)
+        wait(l, l->sharing ? LINKER_LATER_MS : 0);
+    else if (l->link.taken < l->link.limit)
         end_turn(l);
     else
-        rest(l);
+        rest(l, took_ms - l->link.index_ms);
 }
 
 static void submit_batch(struct linker *l)
@@ -171,42 +251,72 @@ static void submit_batch(struct linker *l)
     const struct ports *ports = l->p.ports;
 
     linker_move(l, LINKER_BATCH);
-    l->link = (struct link_req){
-        .tenant = turn_of(l->tenants.next)->tenant, .limit = (size_t)l->batch};
+    l->link = (struct link_req){.tenant = turn_of(l->tenants.next)->tenant,
+        .limit = (size_t)l->batch,
+        .builds = !l->sharing};
     op_init(&l->link.op, on_batch);
     pipeline_submit(&l->p, ports->link(ports->world, &l->link), &l->link.op);
 }
 
 /* --- from outside --- */
 
-/* Is it in line, apart from the one at work? */
-static bool is_waiting(struct linker *l, const char *tenant)
+/* The turn in line, apart from the one at work. */
+static struct turn *waiting_turn(struct linker *l, const char *tenant)
 {
     list_for_each (node, &l->tenants) {
         if (node != l->tenants.next &&
             strcmp(turn_of(node)->tenant, tenant) == 0)
-            return true;
+            return turn_of(node);
     }
-    return false;
+    return NULL;
+}
+
+static struct turn *new_turn(struct linker *l, const char *tenant)
+{
+    size_t bytes = strlen(tenant) + 1;
+    struct turn *turn = malloc(sizeof(*turn) + bytes);
+
+    if (turn == NULL)
+        abort();
+    turn->find = false;
+    turn->found = 0;
+    memcpy(turn->tenant, tenant, bytes);
+    list_push(&l->tenants, &turn->link);
+    return turn;
+}
+
+static void put_in_line(struct linker *l, const char *tenant, bool find)
+{
+    struct turn *turn;
+
+    if (l->p.ports->link == NULL || l->p.stopping)
+        return;
+    turn = waiting_turn(l, tenant);
+    if (turn == NULL)
+        turn = new_turn(l, tenant);
+    turn->find |= find;
+    if (l->state != LINKER_IDLE)
+        return;
+    l->batch = l->options.batch;
+    retry_reset(&l->retry);
+    go_on(l);
 }
 
 void linker_kick(struct linker *l, const char *tenant)
 {
-    size_t bytes = strlen(tenant) + 1;
-    struct turn *turn;
+    put_in_line(l, tenant, false);
+}
 
-    if (l->p.ports->link == NULL || l->p.stopping || is_waiting(l, tenant))
-        return;
-    turn = malloc(sizeof(*turn) + bytes);
-    if (turn == NULL)
-        abort();
-    memcpy(turn->tenant, tenant, bytes);
-    list_push(&l->tenants, &turn->link);
-    if (l->state != LINKER_IDLE)
-        return;
-    l->batch = l->most;
-    retry_reset(&l->retry);
-    submit_batch(l);
+void linker_find(struct linker *l, const char *tenant)
+{
+    put_in_line(l, tenant, true);
+}
+
+void linker_share(struct linker *l, bool sharing)
+{
+    l->sharing = sharing;
+    if (!sharing && l->resting)
+        op_cancel(&l->retry.timer.op);
 }
 
 void linker_stop(struct linker *l)
@@ -221,5 +331,6 @@ void linker_stop(struct linker *l)
         free(turn_of(last));
     }
     op_cancel(&l->link.op);
+    op_cancel(&l->find.op);
     op_cancel(&l->retry.timer.op);
 }

@@ -3,9 +3,14 @@
  *
  *   IDLE     nothing to do
  *     |  ^
+ *   FIND --+  items without a node are put on the queue, as far as asked for
+ *     |  |
  *   BATCH -+  a batch is under way; at the queue's end, the next tenant
  *     |  |
  *   WAIT -+   between two batches, or before a failed one is tried again
+ *
+ * While a run is at work it takes LINKER_SHARE_PERCENT of the time and no
+ * more: after a batch that took a second it rests for three.
  *
  * What is queued stays queued until it is linked, so nothing depends on a
  * batch's success: a failure is a warning, and when its tries are used up the
@@ -16,10 +21,13 @@
 
 #include "sync/pipeline.h"
 
-enum linker_state { LINKER_IDLE, LINKER_BATCH, LINKER_WAIT };
+enum linker_state { LINKER_IDLE, LINKER_FIND, LINKER_BATCH, LINKER_WAIT };
+
+enum { LINKER_SHARE_PERCENT = 25, LINKER_LATER_MS = 60 * 1000 };
 
 struct linker_options {
     int batch; /* items, at most */
+    int find;  /* items looked at in one go for what has no node */
     int tries; /* of a batch */
     int retry_base_ms;
 };
@@ -31,8 +39,11 @@ struct linker {
     struct list tenants; /* owned; the first one is at work */
     struct list waiting; /* of struct op.link, until it is idle */
     struct link_req link;
+    struct find_req find;
     struct retry retry;
-    int most;           /* items a batch */
+    bool sharing; /* a run is at work */
+    bool resting; /* the wait is for its sake */
+    struct linker_options options;
     int batch;          /* the next one; smaller after one that took too long */
     uint64_t linked;    /* items, since linker_init() */
     struct err failure; /* what was given up for last; code 0: it went well */
@@ -47,11 +58,22 @@ void linker_init(struct linker *l, const struct ports *ports,
 
 /*
  * Something may have been queued for the tenant. Cheap, at any time, also
- * while a run stores; but the vector index is built by the first batch that
- * finds rows enough, and rows are stored more slowly from then on: during a
- * first load it is better to kick at its end.
+ * while a run stores.
  */
 void linker_kick(struct linker *l, const char *tenant);
+
+/*
+ * The same, and what is stored without a node is queued before: for a start,
+ * since the graph may have been switched on after a first load.
+ */
+void linker_find(struct linker *l, const char *tenant);
+
+/*
+ * A run begins, or has ended. In between the linker keeps to its share, and
+ * lets nobody build the vector index, through which rows are stored slowly; a
+ * rest that it takes is over when the run is.
+ */
+void linker_share(struct linker *l, bool sharing);
 
 /*
  * Finishes `op` (initialized by the caller) as soon as the linker is idle.

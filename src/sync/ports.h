@@ -202,7 +202,30 @@ struct link_req {
     struct op op;
     const char *tenant;
     size_t limit; /* items, at most */
-    size_t taken; /* out; fewer than limit: the queue is empty */
+    bool builds;  /* the index may be built if there is none */
+
+    /* Out. */
+    size_t taken;      /* fewer than limit: the queue is empty */
+    bool later;        /* nothing was taken: there has to be an index first */
+    uint64_t index_ms; /* of the time it took: for the index */
+};
+
+/*
+ * Queues what is stored and has no node: items of a time without a graph.
+ * Looks at so many items in the order of their keys, and on from there.
+ */
+struct find_req {
+    struct op op;
+    const char *tenant;
+    size_t limit; /* items to be looked at, at most */
+
+    /* In and out: the last one looked at. NULL: begins with the first. Owned
+     * by whoever asks: free(). */
+    char *microservice_id, *content_id;
+
+    /* Out. */
+    size_t seen; /* fewer than limit: these were the last ones */
+    size_t queued;
 };
 
 /* The calls that are measured. */
@@ -262,6 +285,7 @@ struct ports {
     int (*service_end)(void *world, struct service_end_req *req);
     int (*run_end)(void *world, struct run_end_req *req);
     int (*link)(void *world, struct link_req *req); /* NULL: no graph */
+    int (*find)(void *world, struct find_req *req);
 
     int (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
     uint64_t (*now_ms)(void *world); /* monotonic */

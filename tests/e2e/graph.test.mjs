@@ -199,6 +199,20 @@ test('KG_ENABLED=false: no queue, no nodes, no index', async (t) => {
   assert.equal(await indexes(w), 0);
 });
 
+test('KG_ENABLED switched on later: all that is stored is linked', async (t) => {
+  const w = await graphs(t, { alpha: library(40) },
+    { env: { KG_ENABLED: 'false' } });
+  await w.good();
+  const { result, logs } = await w.sync({ env: ON });
+  assert.equal(countsOf(result).unchanged, 40);
+  assert.ok(logs.some(({ message }) =>
+    message === '40 stored items have no node yet: linking them, too'));
+  assert.equal(await queued(w), 0);
+  await checkEdgesCount(w, 40);
+  const again = await w.sync({ env: ON });
+  assert.ok(!again.logs.some(({ message }) => /no node/.test(message)));
+});
+
 const indexes = (w) => w.db.value(`SELECT count(*)::int FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
   WHERE m.amname = 'hnsw' AND indisvalid`);

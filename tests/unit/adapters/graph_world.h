@@ -77,7 +77,7 @@ static inline void put_many(struct world *w, int n, bool queued)
 static inline int link_some(struct world *w, struct graph *g,
     const char *tenant, size_t limit, struct link_req *req)
 {
-    *req = (struct link_req){.tenant = tenant, .limit = limit};
+    *req = (struct link_req){.tenant = tenant, .limit = limit, .builds = true};
     op_init(&req->op, db_done);
     graph_link(g, req);
     wait_op(w, &req->op);

@@ -124,7 +124,7 @@ static void an_item_stored_since_the_snapshot_stays(void **state)
     struct world *w = *state;
     struct pg_req chunk;
     struct graph g;
-    struct link_req req = {.tenant = "t1", .limit = 10};
+    struct link_req req = {.tenant = "t1", .limit = 10, .builds = true};
 
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");

@@ -6,6 +6,7 @@ static int ensure(struct world *w, struct store *s, struct index_req *req)
 {
     struct vector_index index = {.store = s};
 
+    *req = (struct index_req){.builds = true};
     op_init(&req->op, db_done);
     vector_index_ensure(&index, req);
     wait_op(w, &req->op);
@@ -14,7 +15,7 @@ static int ensure(struct world *w, struct store *s, struct index_req *req)
 
 static void expect_ensured(struct world *w, bool built)
 {
-    struct index_req req;
+    struct index_req req = {.builds = true};
 
     if (ensure(w, &w->store, &req) < 0)
         fail_msg("%s", req.op.err.msg);
@@ -197,7 +198,7 @@ static void others_are_never_dropped(void **state)
 static void waits_for_who_is_building(void **state)
 {
     struct world *w = *state;
-    struct index_req req;
+    struct index_req req = {.builds = true};
     struct vector_index index;
     const char *before;
 
@@ -231,7 +232,7 @@ static void waits_for_who_is_building(void **state)
 static void two_at_once_end_with_one(void **state)
 {
     struct world *w = *state;
-    struct index_req a, b;
+    struct index_req a = {.builds = true}, b = a;
     struct vector_index index;
 
     NEED_SERVER();
@@ -250,7 +251,7 @@ static void a_canceled_build_is_made_up_for(void **state)
 {
     struct world *w = *state;
     struct vector_index index;
-    struct index_req req;
+    struct index_req req = {.builds = true};
 
     NEED_SERVER();
     put_many(w, 20000, false);
@@ -295,7 +296,7 @@ static void as_plain_role(
 
 static void expect_small_is_read(struct world *w, struct store *s)
 {
-    struct index_req req;
+    struct index_req req = {.builds = true};
 
     assert_int_equal(ensure(w, s, &req), 0);
     assert_false(req.built);
@@ -303,7 +304,7 @@ static void expect_small_is_read(struct world *w, struct store *s)
 
 static void expect_large_is_refused(struct world *w, struct store *s)
 {
-    struct index_req req;
+    struct index_req req = {.builds = true};
 
     assert_int_equal(ensure(w, s, &req), ERR_CONFIG);
     assert_non_null(strstr(req.op.err.msg, "_plain may not build it"));
@@ -329,7 +330,7 @@ static void without_the_rights(void **state)
 static void too_many_dimensions(void **state)
 {
     struct world *w = *state;
-    struct index_req req;
+    struct index_req req = {.builds = true};
 
     NEED_SERVER();
     put_many(w, INDEX_ROWS_FEW + 1, false);

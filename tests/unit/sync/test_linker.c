@@ -14,7 +14,13 @@ struct world {
     struct op_queue ready;
     struct list timers;
     uint64_t clock_ms;
-    struct link_req *req; /* under way */
+    struct link_req *req;  /* under way */
+    struct find_req *find; /* under way */
+    size_t unknown[3];     /* items without a node, that can be found */
+    uint64_t batch_ms;     /* what a batch takes, and finding */
+    uint64_t index_ms;     /* and the next batch's index, on top */
+    bool indexed;          /* there is an index; else it has to be built */
+    uint64_t waited_ms;    /* in timers */
     size_t queued[3];
     char calls[MAX_CALLS]; /* a letter a batch: its tenant */
     size_t limits[MAX_CALLS];
@@ -38,10 +44,16 @@ static void end_batch(struct world *w)
     struct err err = {.code = 0};
 
     w->req = NULL;
+    w->clock_ms += w->batch_ms;
     if (w->fail_count > 0) {
         w->fail_count--;
         err_set(&err, w->fail_code, "failed as told");
+    } else if (!w->indexed && !req->builds) {
+        req->later = true;
     } else if (req->op.err.code == 0) {
+        w->indexed = true;
+        w->clock_ms += req->index_ms = w->index_ms;
+        w->index_ms = 0;
         req->taken = *queued < req->limit ? *queued : req->limit;
         *queued -= req->taken;
     }
@@ -72,6 +84,48 @@ static int link_items(void *world, struct link_req *req)
     req->taken = 0;
     w->req = req;
     op_begin(&req->op, &w->ready, cancel_batch);
+    return 0;
+}
+
+static void end_find(struct world *w)
+{
+    struct find_req *req = w->find;
+    size_t *unknown = &w->unknown[req->tenant[0] - 'a'];
+    struct err err = {.code = 0};
+
+    w->find = NULL;
+    w->clock_ms += w->batch_ms;
+    if (w->fail_count > 0) {
+        w->fail_count--;
+        err_set(&err, w->fail_code, "failed as told");
+    } else if (req->op.err.code == 0) {
+        assert_int_equal(req->content_id != NULL, req->microservice_id != NULL);
+        free(req->microservice_id);
+        free(req->content_id);
+        req->microservice_id = strdup("m");
+        req->content_id = strdup("c");
+        req->seen = *unknown < req->limit ? *unknown : req->limit;
+        *unknown -= req->queued = req->seen;
+        w->queued[req->tenant[0] - 'a'] += req->queued;
+    }
+    op_finish(&req->op, &err);
+}
+
+static void cancel_find(struct op *op)
+{
+    end_find(world_of_queue(op));
+}
+
+static int find_items(void *world, struct find_req *req)
+{
+    struct world *w = world;
+
+    assert_null(w->req);
+    assert_null(w->find);
+    w->limits[w->ncalls] = req->limit;
+    w->calls[w->ncalls++] = (char)(req->tenant[0] - 'a' + 'A');
+    w->find = req;
+    op_begin(&req->op, &w->ready, cancel_find);
     return 0;
 }
 
@@ -121,10 +175,15 @@ static bool step(struct world *w)
         end_batch(w);
         return true;
     }
+    if (w->find != NULL) {
+        end_find(w);
+        return true;
+    }
     node = list_pop(&w->timers);
     if (node != NULL) {
         struct timer_req *t = container_of(node, struct timer_req, link);
 
+        w->waited_ms += t->due_ms - w->clock_ms;
         w->clock_ms = t->due_ms;
         op_finish(&t->op, NULL);
     }
@@ -155,7 +214,7 @@ static void await(struct world *w)
 static int setup(void **state)
 {
     static const struct linker_options options = {
-        .batch = 100, .tries = 3, .retry_base_ms = 1000};
+        .batch = 100, .find = 1000, .tries = 3, .retry_base_ms = 1000};
     struct world *w = calloc(1, sizeof(*w));
 
     op_queue_init(&w->ready, wake);
@@ -163,10 +222,12 @@ static int setup(void **state)
     w->ports = (struct ports){.world = w,
         .queue = &w->ready,
         .link = link_items,
+        .find = find_items,
         .timer = timer,
         .now_ms = now_ms,
         .random = no_random,
         .event = event};
+    w->indexed = true;
     linker_init(&w->linker, &w->ports, &options);
     *state = w;
     return 0;
@@ -181,6 +242,7 @@ static int teardown(void **state)
     assert_int_equal(w->linker.state, LINKER_IDLE);
     assert_true(list_empty(&w->linker.tenants));
     assert_true(list_empty(&w->linker.waiting));
+    assert_null(w->linker.find.content_id);
     free(w);
     return 0;
 }
@@ -398,7 +460,9 @@ static void stops_at_any_time(void **state)
         w->queued[0] = w->queued[1] = 250;
         w->fail_code = ERR_UNAVAILABLE;
         w->fail_count = after % 3;
-        linker_kick(&w->linker, "a");
+        w->unknown[0] = after % 2 ? 2500 : 0;
+        linker_share(&w->linker, after % 4 == 0);
+        linker_find(&w->linker, "a");
         linker_kick(&w->linker, "b");
         await(w);
         for (int i = 0; i < after && step(w); i++)
@@ -425,6 +489,165 @@ static void waiting_can_be_canceled(void **state)
     assert_int_equal(w->queued[0], 0); /* linking went on */
 }
 
+/* 10 batches of 200 ms: as long as a run is at work it has three quarters. */
+static void keeps_to_its_share(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 1000;
+    w->batch_ms = 200;
+    linker_share(&w->linker, true);
+    linker_kick(&w->linker, "a");
+    run(w);
+    assert_int_equal(w->ncalls, 11);
+    assert_int_equal(w->waited_ms, 10 * 3 * (200 + 1));
+}
+
+static void has_all_of_it_without_a_run(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 1000;
+    w->batch_ms = 200;
+    linker_kick(&w->linker, "a");
+    run(w);
+    assert_int_equal(w->waited_ms, 0);
+    assert_int_equal(w->clock_ms, 11 * 200);
+}
+
+static void building_an_index_is_not_its_share(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 150;
+    w->batch_ms = 10;
+    w->index_ms = 600000;
+    w->indexed = false;
+    linker_kick(&w->linker, "a");
+    linker_share(&w->linker, true); /* it is being built already */
+    run(w);
+    assert_string_equal(w->calls, "aa");
+    assert_int_equal(w->waited_ms, 3 * (10 + 1));
+}
+
+static void a_rest_ends_with_the_run(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 150;
+    w->batch_ms = 1000;
+    linker_share(&w->linker, true);
+    linker_kick(&w->linker, "a");
+    step(w);
+    step(w);
+    assert_int_equal(w->linker.state, LINKER_WAIT);
+    linker_share(&w->linker, false);
+    run(w);
+    assert_int_equal(w->queued[0], 0);
+    assert_int_equal(w->waited_ms, 0);
+}
+
+/* The wait before the next try is for the database's sake, not the run's. */
+static void a_wait_for_the_next_try_does_not(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 50;
+    w->fail_code = ERR_UNAVAILABLE;
+    w->fail_count = 1;
+    linker_share(&w->linker, true);
+    linker_kick(&w->linker, "a");
+    step(w);
+    step(w);
+    assert_int_equal(w->linker.state, LINKER_WAIT);
+    linker_share(&w->linker, false);
+    run(w);
+    assert_int_equal(w->queued[0], 0);
+    assert_true(w->waited_ms > 0);
+}
+
+static void no_index_is_built_while_a_run_is_at_work(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 50;
+    w->indexed = false;
+    linker_share(&w->linker, true);
+    linker_kick(&w->linker, "a");
+    step(w);
+    step(w);
+    assert_int_equal(w->linker.state, LINKER_WAIT);
+    assert_int_equal(w->queued[0], 50);
+    assert_false(w->indexed);
+    linker_share(&w->linker, false);
+    run(w);
+    assert_true(w->indexed);
+    assert_int_equal(w->queued[0], 0);
+    assert_string_equal(w->calls, "aa");
+}
+
+static void finds_all_before_it_links(void **state)
+{
+    struct world *w = *state;
+
+    w->unknown[0] = 2150;
+    linker_find(&w->linker, "a");
+    run(w);
+    assert_memory_equal(w->calls, "AAAaaaaa", 8);
+    assert_int_equal(w->unknown[0], 0);
+    assert_int_equal(w->queued[0], 0);
+    assert_int_equal(w->linker.linked, 2150);
+    linker_kick(&w->linker, "a");
+    run(w);
+    assert_int_equal(w->calls[w->ncalls - 1], 'a');
+}
+
+static void finding_keeps_to_the_share(void **state)
+{
+    struct world *w = *state;
+
+    w->unknown[0] = 2000;
+    w->batch_ms = 40;
+    linker_share(&w->linker, true);
+    linker_find(&w->linker, "a");
+    for (int i = 0; i < 3; i++)
+        step(w); /* found, called back, and rested */
+    assert_string_equal(w->calls, "A");
+    assert_int_equal(w->waited_ms, 3 * (40 + 1));
+}
+
+static void finding_is_asked_for_while_another_is_at_work(void **state)
+{
+    struct world *w = *state;
+
+    w->unknown[1] = 10;
+    linker_kick(&w->linker, "a");
+    linker_kick(&w->linker, "b");
+    linker_find(&w->linker, "b");
+    run(w);
+    assert_string_equal(w->calls, "aBb");
+}
+
+static void finding_is_tried_again_and_then_given_up(void **state)
+{
+    struct world *w = *state;
+
+    w->unknown[0] = w->queued[0] = 20;
+    w->fail_code = ERR_UNAVAILABLE;
+    w->fail_count = 2;
+    linker_find(&w->linker, "a");
+    run(w);
+    assert_string_equal(w->calls, "AAAa");
+    assert_int_equal(w->linker.linked, 40);
+    w->unknown[0] = w->queued[0] = 20;
+    w->fail_count = 3;
+    linker_find(&w->linker, "a");
+    run(w);
+    assert_string_equal(w->calls, "AAAaAAA");
+    assert_int_equal(w->unknown[0], 20);
+    assert_int_equal(w->queued[0], 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -446,6 +669,16 @@ int main(void)
         TEST(stops_a_batch),
         TEST(stops_at_any_time),
         TEST(waiting_can_be_canceled),
+        TEST(keeps_to_its_share),
+        TEST(has_all_of_it_without_a_run),
+        TEST(building_an_index_is_not_its_share),
+        TEST(a_rest_ends_with_the_run),
+        TEST(a_wait_for_the_next_try_does_not),
+        TEST(no_index_is_built_while_a_run_is_at_work),
+        TEST(finds_all_before_it_links),
+        TEST(finding_keeps_to_the_share),
+        TEST(finding_is_asked_for_while_another_is_at_work),
+        TEST(finding_is_tried_again_and_then_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
