@@ -24,15 +24,16 @@ static size_t trim(const char **text, size_t len)
     return len;
 }
 
-static void check_row(const PGresult *r, int row, int dimensions)
+/* `r` holds one row, the query's `row`th. */
+static void check_row(const PGresult *r, unsigned row, int dimensions)
 {
     float expected[VECTOR_MAX];
-    const char *text = PQgetvalue(r, row, 0);
-    const char *vector = PQgetvalue(r, row, 1);
-    size_t len = trim(&text, (size_t)PQgetlength(r, row, 0));
+    const char *text = PQgetvalue(r, 0, 0);
+    const char *vector = PQgetvalue(r, 0, 1);
+    size_t len = trim(&text, (size_t)PQgetlength(r, 0, 0));
 
-    if (PQgetlength(r, row, 1) != 4 + dimensions * 4)
-        die("row %d has a vector of another size", row);
+    if (PQgetlength(r, 0, 1) != 4 + dimensions * 4)
+        die("row %u has a vector of another size", row);
     vector_of(text, len, dimensions, expected);
     for (int i = 0; i < dimensions; i++) {
         uint32_t bits, want;
@@ -40,7 +41,7 @@ static void check_row(const PGresult *r, int row, int dimensions)
         memcpy(&bits, vector + 4 + i * 4, 4);
         memcpy(&want, &expected[i], 4);
         if (ntohl(bits) != want)
-            die("row %d has another vector than its text: %.200s", row, text);
+            die("row %u has another vector than its text: %.200s", row, text);
     }
 }
 
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
 {
     PGconn *conn;
     PGresult *r;
+    unsigned n = 0;
     int dimensions;
 
     if (argc != 5)
@@ -55,14 +57,19 @@ int main(int argc, char **argv)
     vectors_init();
     dimensions = (int)number_of(argv[2]);
     conn = PQconnectdb(argv[1]);
-    r = PQexecParams(conn, argv[4], 0, NULL, NULL, NULL, NULL, 1);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+    /* Row by row: there may be more than memory takes. */
+    if (!PQsendQueryParams(conn, argv[4], 0, NULL, NULL, NULL, NULL, 1) ||
+        !PQsetSingleRowMode(conn))
         die("%s", PQerrorMessage(conn));
-    if ((unsigned)PQntuples(r) != number_of(argv[3]))
-        die("%d rows instead of %s", PQntuples(r), argv[3]);
-    for (int i = 0; i < PQntuples(r); i++)
-        check_row(r, i, dimensions);
-    PQclear(r);
+    while ((r = PQgetResult(conn)) != NULL) {
+        if (PQresultStatus(r) == PGRES_SINGLE_TUPLE)
+            check_row(r, n++, dimensions);
+        else if (PQresultStatus(r) != PGRES_TUPLES_OK)
+            die("%s", PQerrorMessage(conn));
+        PQclear(r);
+    }
+    if (n != number_of(argv[3]))
+        die("%u rows instead of %s", n, argv[3]);
     PQfinish(conn);
     return 0;
 }

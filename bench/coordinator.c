@@ -1,10 +1,12 @@
 /*
- * A coordinator that costs next to nothing: every page of its one service is
+ * A coordinator that costs next to nothing: every page of its services is
  * rendered before the first call, and a call sends a ready slice.
  *
- *   bench_coordinator PORT ITEMS LIMIT REVISION
+ *   bench_coordinator PORT ITEMS LIMIT REVISION [ITEM_BYTES [SERVICES]]
  *
- * Prints "ready BYTES", the size of an item, when it listens.
+ * Prints "ready BYTES", the size of an item, when it listens. One service is
+ * `bench-items`; of several each has its share of the items, and the numbers
+ * from 0 for names: `bench-items-0`.
  * One thread takes completions. A call is two of them: `asked`, with the
  * request, and `answered`; then it starts over as the next call's.
  */
@@ -31,9 +33,11 @@ struct call {
 static grpc_server *server;
 static grpc_completion_queue *queue;
 static void *method;
-static unsigned items, limit, revision, npages;
-static size_t item_bytes; /* of all items */
-static grpc_slice *pages; /* npages, and an empty one */
+static unsigned items, limit, revision, npages; /* of each service */
+static unsigned services = 1;
+static size_t item_size = ITEM_BYTES; /* that is asked for */
+static size_t all_bytes;              /* of all items */
+static grpc_slice *pages;             /* services x (npages + an empty one) */
 
 static void put(char **at, const char *text)
 {
@@ -45,40 +49,49 @@ static void put(char **at, const char *text)
 
 static char *envelope(unsigned first, unsigned n)
 {
-    char *out = must(malloc((size_t)n * (ITEM_BYTES + 1) + 256)), *at = out;
+    size_t room = item_size + ITEM_ROOM;
+    char *out = must(malloc((size_t)n * room + 256)), *at = out;
     size_t len;
 
     put(&at, "{\"success\":true,\"data\":{\"items\":[");
     for (unsigned i = 0; i < n; i++) {
         if (i > 0)
             put(&at, ",");
-        len = item_json(at, first + i, revision);
-        item_bytes += len;
+        len = item_json(at, first + i, revision, item_size);
+        all_bytes += len;
         at += len;
     }
     sprintf(at, "],\"total\":%u}}", items);
     return out;
 }
 
-static grpc_slice page(unsigned number)
+static void service_name(unsigned service, char out[64])
+{
+    if (services == 1)
+        strcpy(out, BENCH_SERVICE);
+    else
+        sprintf(out, BENCH_SERVICE "-%u", service);
+}
+
+static grpc_slice page(unsigned service, unsigned number)
 {
     Rag__V1__RouteResponse m = RAG__V1__ROUTE_RESPONSE__INIT;
     Rag__V1__RouteResponse__NormalizedFieldsEntry by =
         RAG__V1__ROUTE_RESPONSE__NORMALIZED_FIELDS_ENTRY__INIT;
     Rag__V1__RouteResponse__NormalizedFieldsEntry *fields[] = {&by};
-    char *services[] = {(char *)BENCH_SERVICE};
-    unsigned first = (number - 1) * limit, left = 0;
+    char name[64], *names[] = {name};
+    unsigned first = number * limit, left = first < items ? items - first : 0;
     grpc_slice slice;
 
-    if (first < items)
-        left = items - first;
+    service_name(service, name);
     by.key = (char *)"successful_service";
-    by.value = services[0];
-    m.target_services = services;
+    by.value = name;
+    m.target_services = names;
     m.n_target_services = 1;
     m.normalized_fields = fields;
     m.n_normalized_fields = 1;
-    m.envelope_json = envelope(first, left < limit ? left : limit);
+    m.envelope_json =
+        envelope(service * items + first, left < limit ? left : limit);
     slice = grpc_slice_malloc(rag__v1__route_response__get_packed_size(&m));
     rag__v1__route_response__pack(&m, GRPC_SLICE_START_PTR(slice));
     free(m.envelope_json);
@@ -96,37 +109,49 @@ static void ask(struct call *c)
         die("no call can be asked for");
 }
 
-static unsigned field(const Rag__V1__RouteRequest *m, const char *key)
+static const char *field(const Rag__V1__RouteRequest *m, const char *key)
 {
     for (size_t i = 0; i < m->n_metadata; i++) {
         if (strcmp(m->metadata[i]->key, key) == 0)
-            return (unsigned)strtoul(m->metadata[i]->value, NULL, 10);
+            return m->metadata[i]->value;
     }
-    return 0;
+    return "";
 }
 
 /* The page that is asked for; NULL for one that is not served. */
+static const grpc_slice *page_of(const Rag__V1__RouteRequest *m)
+{
+    const char *service = field(m, "target_service");
+    unsigned number = (unsigned)strtoul(field(m, "page"), NULL, 10), which = 0;
+
+    if (services > 1 && sscanf(service, BENCH_SERVICE "-%u", &which) != 1)
+        return NULL;
+    if (strtoul(field(m, "limit"), NULL, 10) != limit || number == 0 ||
+        which >= services)
+        return NULL;
+    number = number <= npages ? number - 1 : npages;
+    return &pages[which * (npages + 1) + number];
+}
+
 static const grpc_slice *find(grpc_byte_buffer *request)
 {
     grpc_byte_buffer_reader reader;
     grpc_slice bytes;
     Rag__V1__RouteRequest *m;
-    unsigned number = 0;
+    const grpc_slice *found = NULL;
 
     if (request == NULL || !grpc_byte_buffer_reader_init(&reader, request))
         return NULL;
     bytes = grpc_byte_buffer_reader_readall(&reader);
     m = rag__v1__route_request__unpack(
         NULL, GRPC_SLICE_LENGTH(bytes), GRPC_SLICE_START_PTR(bytes));
-    if (m != NULL && field(m, "limit") == limit)
-        number = field(m, "page");
-    if (m != NULL)
+    if (m != NULL) {
+        found = page_of(m);
         rag__v1__route_request__free_unpacked(m, NULL);
+    }
     grpc_slice_unref(bytes);
     grpc_byte_buffer_reader_destroy(&reader);
-    if (number == 0)
-        return NULL;
-    return &pages[number <= npages ? number - 1 : npages];
+    return found;
 }
 
 static void answer(struct call *c)
@@ -169,9 +194,11 @@ static void step(struct call *c, int success)
 static void render_pages(void)
 {
     npages = (items + limit - 1) / limit;
-    pages = must(calloc(npages + 1, sizeof(*pages)));
-    for (unsigned i = 0; i <= npages; i++)
-        pages[i] = page(i + 1);
+    pages = must(calloc((size_t)services * (npages + 1), sizeof(*pages)));
+    for (unsigned k = 0; k < services; k++) {
+        for (unsigned i = 0; i <= npages; i++)
+            pages[k * (npages + 1) + i] = page(k, i);
+    }
 }
 
 static void serve(const char *port)
@@ -200,17 +227,22 @@ int main(int argc, char **argv)
 {
     static struct call calls[CALLS];
 
-    if (argc != 5)
-        die("usage: bench_coordinator PORT ITEMS LIMIT REVISION");
-    items = number_of(argv[2]);
+    if (argc < 5 || argc > 7)
+        die("usage: bench_coordinator PORT ITEMS LIMIT REVISION"
+            " [ITEM_BYTES [SERVICES]]");
     limit = number_of(argv[3]);
     revision = number_of(argv[4]);
+    if (argc > 5)
+        item_size = number_of(argv[5]);
+    if (argc > 6)
+        services = number_of(argv[6]);
+    items = number_of(argv[2]) / services;
     grpc_init();
     render_pages();
     serve(argv[1]);
     for (size_t i = 0; i < CALLS; i++)
         ask(&calls[i]);
-    printf("ready %zu\n", item_bytes / items);
+    printf("ready %zu\n", all_bytes / ((size_t)items * services));
     fflush(stdout);
     for (;;) {
         grpc_event e = grpc_completion_queue_next(

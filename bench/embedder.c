@@ -1,6 +1,6 @@
 /*
  * An embedder that costs next to nothing: HTTP/1.1 with a thread a connection,
- * vectors copied from tables that are base64 already.
+ * vectors copied from tables that are base64, or decimal, already.
  *
  *   bench_embedder PORT LATENCY_MS JITTER_MS
  *
@@ -81,31 +81,43 @@ static size_t put(char *at, const char *text)
     return len;
 }
 
+static size_t put_vector(
+    char *at, yyjson_val *text, int dimensions, int in_base64)
+{
+    const char *s = yyjson_get_str(text);
+    size_t len = yyjson_get_len(text), n = 1;
+
+    at[0] = in_base64 ? '"' : '[';
+    n +=
+        (in_base64 ? vector_base64 : vector_floats)(s, len, dimensions, at + n);
+    at[n++] = in_base64 ? '"' : ']';
+    return n;
+}
+
 /* The answer's body; 0 for a request that is not understood. */
 static size_t embed(struct connection *c, yyjson_val *root)
 {
     yyjson_val *input = yyjson_obj_get(root, "input"), *text;
-    const char *format =
-        yyjson_get_str(yyjson_obj_get(root, "encoding_format"));
+    int in_base64 =
+        yyjson_equals_str(yyjson_obj_get(root, "encoding_format"), "base64");
     int dimensions = (int)yyjson_get_int(yyjson_obj_get(root, "dimensions"));
     size_t i, n, len, size;
 
-    if (format == NULL || strcmp(format, "base64") != 0 || dimensions < 1 ||
-        dimensions > VECTOR_MAX || yyjson_arr_size(input) == 0)
+    if (dimensions < 1 || dimensions > VECTOR_MAX ||
+        yyjson_arr_size(input) == 0)
         return 0;
-    size =
-        yyjson_arr_size(input) * ((size_t)dimensions * 6 + ENTRY_BYTES) + 256;
+    size = (size_t)dimensions * (in_base64 ? 6 : FLOAT_TEXT) + ENTRY_BYTES;
+    size = yyjson_arr_size(input) * size + 256;
     if (size > c->out_size)
         c->out = must(realloc(c->out, c->out_size = size));
     len = put(c->out, "{\"object\":\"list\",\"data\":[");
     yyjson_arr_foreach(input, i, n, text)
     {
         len += (size_t)sprintf(c->out + len,
-            "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":\"",
+            "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":",
             i > 0 ? "," : "", i);
-        len += vector_base64(yyjson_get_str(text), yyjson_get_len(text),
-            dimensions, c->out + len);
-        len += put(c->out + len, "\"}");
+        len += put_vector(c->out + len, text, dimensions, in_base64);
+        len += put(c->out + len, "}");
     }
     len += put(c->out + len,
         "],\"model\":\"bench\","
@@ -138,7 +150,7 @@ static void answer(struct connection *c, char *body, size_t len)
         reply(c, 200, n);
     else
         reply(c, 400,
-            put(c->out, "{\"error\":{\"message\":\"base64 is what I know\"}}"));
+            put(c->out, "{\"error\":{\"message\":\"not understood\"}}"));
 }
 
 /* Reads until `need` bytes are there; false at the end of the connection. */

@@ -23,14 +23,15 @@ static size_t request_len;
 
 static void make_request(void)
 {
-    char *body = must(malloc(TEXTS * (2 * ITEM_BYTES) + 256)), item[ITEM_BYTES];
+    enum { ROOM = ITEM_BYTES + ITEM_ROOM };
+    char *body = must(malloc(TEXTS * ROOM + 256)), item[ROOM];
     size_t n = (size_t)sprintf(body,
         "{\"model\":\"bench\",\"dimensions\":%u,\"encoding_format\":\"base64\","
         "\"input\":[",
         dimensions);
 
     for (unsigned i = 0; i < TEXTS; i++) {
-        size_t len = item_json(item, i, 0);
+        size_t len = item_json(item, i, 0, ITEM_BYTES);
 
         body[n++] = '"';
         for (size_t k = 0; k < len; k++) /* of the same size as its text */

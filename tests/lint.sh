@@ -95,7 +95,8 @@ else
 fi
 
 shellcheck -x scripts/setup scripts/demo scripts/test scripts/lib/*.sh \
-  tests/lint.sh tests/docker.sh bench/run .ci/run || fault "shellcheck"
+  tests/lint.sh tests/docker.sh bench/run bench/section bench/lib/*.sh \
+  bench/sections/*.sh .ci/run || fault "shellcheck"
 
 [ "$FAULTS" -eq 0 ] || { echo "lint: $FAULTS faults"; exit 1; }
 echo "lint: clean"

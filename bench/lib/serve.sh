@@ -1,0 +1,32 @@
+# The service as the subject. Source after world.sh.
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154
+
+# serve DATABASE: start it there. Sets SERVE (its process) and PORT.
+serve() {
+  export DATABASE_URL=$SERVER/$1 EMBEDDING_DIMENSIONS=$DIMENSIONS
+  export KG_ENABLED=false HOST=127.0.0.1 PORT
+  PORT=$(free_port)
+  spawn "$DIR/serve.log" "$BUILD/batchsync" serve
+  SERVE=$SPAWNED
+  wait_for 60 curl -fsS -m 5 "http://127.0.0.1:$PORT/readyz" ||
+    die "the service is not ready: $(tail -n 5 "$DIR/serve.log")"
+}
+
+# cpu_of PID: seconds it has used so far, of all its threads.
+cpu_of() {
+  awk '{ ns += $1 } END { printf "%.6f", ns / 1e9 }' \
+    /proc/"$1"/task/*/schedstat
+}
+
+# kib_of PID: its resident memory.
+kib_of() {
+  sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
+# loop_metrics: the lines of /metrics about the event loop, as a JSON string.
+loop_metrics() {
+  curl -fsS -m 10 "http://127.0.0.1:$PORT/metrics" | awk '
+    BEGIN { printf "\"" }
+    /^batchsync_[a-z_]*loop/ { gsub(/"/, "\\\""); printf "%s\\n", $0 }
+    END { printf "\"" }'
+}

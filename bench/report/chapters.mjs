@@ -1,0 +1,159 @@
+// The chapters of RESULTS.md: for each section its tables, and what they mean.
+
+import { loopQuantile } from './loop.mjs';
+import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
+import { comparison, table } from './table.mjs';
+import { BOUND, LIMIT, PULL, changedBound, neededRequests } from './terms.mjs';
+
+const scenarios = (result) => [...groupBy(
+  result.measured.filter((m) => m.scenario !== undefined),
+  (m) => m.scenario)];
+
+const med = (list, key) => median(list.map(key));
+
+const ms = (seconds, digits = 1) => (seconds === undefined ? ''
+  : number(1000 * seconds, digits));
+
+function title([{ items, dimensions }]) {
+  return `### ${number(items)} items of ${number(dimensions)} dimensions\n\n`;
+}
+
+/** A table a scenario, in ratio to a subject. */
+const tables = (result, limit) => scenarios(result)
+  .map(([, list]) => title(list) + comparison(list, limit)).join('\n');
+
+function servers(list) {
+  const pull = list.filter((m) => m.subject === PULL);
+  const rows = [['items, in pages of 1,000', number(med(pull, rate))],
+    ...list.filter((m) => m.subject === 'vectors').map((m) =>
+      [`vectors of ${m.dimensions}`, number(m.per_second)])];
+  return '### The servers by themselves\n\nWhat the coordinator and the ' +
+    'embedder give to a driver that does nothing with it: neither is what ' +
+    `slows anybody down.\n\n${table(['', 'a second'], rows)}\n`;
+}
+
+function load(result) {
+  const [[, alone], ...rest] = scenarios(result);
+  const measured = rest.flatMap(([, list]) => list);
+  return 'The database is what limits: the statement of a sync, fed from ' +
+    'memory over two connections and without anything else, is 100%.\n\n' +
+    `${servers(alone)}${tables({ measured }, LIMIT)}`;
+}
+
+function latency(result) {
+  const { workers, chunk } = result.settings;
+  return `The embedder is what limits: ${workers} requests of ${chunk} at a ` +
+    'time, each of which takes 50 ms, is 100%. With jitter each takes 30 to ' +
+    `70 ms.\n\n${tables(result, BOUND)}`;
+}
+
+function unchanged(result) {
+  return 'Nothing has changed since the last sync. Reading the pages, finding ' +
+    'the items in them and rendering these is shown step by step, one page ' +
+    'after another; the rest of a re-run is looking up what is stored.\n\n' +
+    `${tables(result, PULL)}`;
+}
+
+function changedRows(list, result) {
+  const row = (m) => [m.subject, m.seconds, m.requests, m.written];
+  const rows = [...groupBy(list, (m) => m.subject)].map(([subject, some]) =>
+    row({ subject, seconds: number(med(some, (m) => m.seconds), 2),
+      requests: med(some, (m) => m.requests),
+      written: med(some, (m) => m.written) }));
+  rows.push(row({
+    subject: 'the unchanged sync and the requests, all workers busy',
+    seconds: number(changedBound(list, result.settings), 2),
+    requests: neededRequests(list[0].items, result.settings), written: '' }));
+  return table(['what', 'seconds', 'requests', 'rows written'], rows);
+}
+
+function changed(result) {
+  return 'Each page has ten changed items, so each page needs one request; ' +
+    `the embedder takes 50 ms for one.\n\n${scenarios(result)
+      .map(([, list]) => title(list) + changedRows(list, result)).join('\n')}`;
+}
+
+function memory(result) {
+  const rows = scenarios(result).flatMap(([, list]) => {
+    const sizes = [...groupBy(list, (m) => m.items)];
+    const peak = (some) => med(some, (m) => mib(m.kib));
+    const base = sizes.find(([items]) => items >= 10000) ?? sizes[0];
+    return sizes.map(([items, some]) => [number(list[0].dimensions),
+      number(items), number(med(some, rate)), number(peak(some), 1),
+      items < base[0] ? '' : percent(peak(some) / peak(base[1])),
+      some.length]);
+  });
+  const skipped = result.measured.filter((m) => m.skipped !== undefined)
+    .map((m) => `\nLeft out: ${m.skipped}: ${m.why}.\n`);
+  return 'First loads at 0 ms. Every row has been compared with the ' +
+    `embedder's function of its text, the million too.\n\n${table(
+      ['dimensions', 'items', 'items/s', 'peak MiB', 'of that at 10,000',
+        'rounds'], rows)}${skipped.join('')}`;
+}
+
+function service(list) {
+  const ready = list.filter((m) => m.subject === 'ready')
+    .map((m) => m.seconds);
+  const idle = list.find((m) => m.subject === 'idle');
+  return table(['', ''], [
+    ['ready after the start, median of 10, ms', ms(median(ready), 0)],
+    ['... least and most', `${ms(Math.min(...ready), 0)}-${
+      ms(Math.max(...ready), 0)}`],
+    [`CPU over ${idle.for_seconds} s idle`, percent(idle.cpu_share, 3)],
+    ['resident when idle, MiB', number(mib(idle.kib), 1)],
+  ]);
+}
+
+function underLoad(list) {
+  const quantile = (some, which, q) => med(some,
+    (m) => loopQuantile(m.metrics, which, q) ?? NaN);
+  const busy = list.filter((m) => m.subject.startsWith('flat out'));
+  return table(['while it syncs', 'items/s', '/health p50, ms', 'p99',
+    'asked', '/admin/.../runs p50, ms', 'p99', 'loop lag p99, ms',
+    'CPU a turn of the loop p99, ms'],
+  [...groupBy(busy, (m) => m.subject)].map(([subject, some]) => [
+    subject.replace('flat out, ', ''), number(med(some, rate)),
+    ms(med(some, (m) => m.health[0]), 2), ms(med(some, (m) => m.health[1]), 2),
+    number(med(some, (m) => m.health[3])),
+    ms(med(some, (m) => m.runs[0]), 2), ms(med(some, (m) => m.runs[1]), 2),
+    ms(quantile(some, 'lag', 0.99), 2), ms(quantile(some, 'cpu', 0.99), 2)]));
+}
+
+function idle(result) {
+  const { measured } = result;
+  const { items } = measured.find((m) => m.subject.startsWith('flat out'));
+  return `\`batchsync serve\` with the database up.\n\n${service(measured)}\n` +
+    `Under load: ${number(items)} items of 1,536 dimensions at 0 ms, pages of ` +
+    `1,000, answers of 50 vectors in that encoding.\n\n${underLoad(measured)}`;
+}
+
+function link(result) {
+  const rows = scenarios(result).map(([, list]) => {
+    const of = (subject, key) => med(
+      list.filter((m) => m.subject === subject), key);
+    const without = of('batchsync', (m) => m.seconds);
+    const run = of('batchsync, linked', (m) => m.seconds - m.around);
+    const whole = of('batchsync, linked', (m) => m.seconds);
+    // What it takes to start and to end is no part of linking.
+    const linking = of('batchsync, linked', (m) => m.around) -
+      of('batchsync', (m) => m.around);
+    return [number(list[0].items), number(without, 2), number(run, 2),
+      number(linking, 2), percent(linking / whole),
+      number(list[0].items / linking)];
+  });
+  return 'A first load at 0 ms of 256 dimensions, and the graph after it: ' +
+    'building the vector index, then nodes and edges. The last three columns ' +
+    `are of linking alone.\n\n${table(['items', 'without the graph, s',
+      'run with it, s', 'linking, s', 'of the whole', 'items/s'], rows)}`;
+}
+
+/** [section, heading, chapter] in the order of the report. */
+export const CHAPTERS = [
+  ['load', 'First load, an embedder of 0 ms', load],
+  ['latency', 'First load, an embedder of 50 ms', latency],
+  ['unchanged', 'Unchanged', unchanged],
+  ['changed', '1% changed, an embedder of 50 ms', changed],
+  ['memory', 'Memory', memory],
+  ['idle', 'The service', idle],
+  ['link', 'Linking', link],
+];

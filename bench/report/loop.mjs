@@ -1,0 +1,25 @@
+// The event loop's histograms, from the text of /metrics.
+
+const NAMES = {
+  cpu:
+    /^batchsync_event_loop_turn_cpu_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm,
+  lag:
+    /^batchsync_event_loop_lag_duration_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm,
+};
+
+/**
+ * A quantile of one of them, in seconds, evenly within its bucket as Prometheus
+ * does it; undefined when it is not there or empty.
+ */
+export function loopQuantile(text, which, q) {
+  const buckets = [...text.matchAll(NAMES[which])].map(([, le, count]) =>
+    [le === '+Inf' ? Infinity : Number(le), Number(count)]);
+  const total = buckets.at(-1)?.[1] ?? 0;
+  if (total === 0) return undefined;
+  const rank = q * total;
+  const i = buckets.findIndex(([, count]) => count >= rank);
+  const [from, before] = i === 0 ? [0, 0] : buckets[i - 1];
+  const [to, count] = buckets[i];
+  if (to === Infinity) return from;
+  return from + (to - from) * (rank - before) / (count - before);
+}

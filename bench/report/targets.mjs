@@ -1,0 +1,173 @@
+// What batchsync aims at, and whether the stored measurements say it is there.
+// A target is a text and a function of the results that lists cases, each with
+// what was measured and whether that is enough; no case: not measured.
+
+import { loopQuantile } from './loop.mjs';
+import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
+import { ratios, table } from './table.mjs';
+import { BOUND, LIMIT, changedBound, neededRequests } from './terms.mjs';
+
+const PEERS = /^(design|LangChain|LlamaIndex)/;
+
+const scenarios = (result) => (result === undefined ? []
+  : [...groupBy(result.measured, (m) => m.scenario)]);
+
+const of = (list, subject) => list.filter((m) => m.subject === subject);
+
+const atLeast = (label, value, least, show) => ({
+  label, shown: show(value), met: value >= least });
+
+const atMost = (label, value, most, show) => ({
+  label, shown: show(value), met: value <= most });
+
+/** A case for each scenario of a number of dimensions that has values. */
+function cases(result, dimensions, values, judge) {
+  return scenarios(result)
+    .filter(([, list]) => list[0].dimensions === dimensions)
+    .map(([name, list]) => [name, values(list)])
+    .filter(([, found]) => found.length > 0)
+    .map(([name, found]) => judge(name, median(found)));
+}
+
+const ofLimit = (dimensions, least) => ({ load }) =>
+  cases(load, dimensions, (list) => ratios(list, 'batchsync', LIMIT),
+    (name, value) => atLeast(name, value, least, percent));
+
+/** Beside whichever peer was the best in each round. */
+function overBestPeer(list) {
+  return of(list, 'batchsync').map((m) => rate(m) / Math.max(...list
+    .filter((p) => p.round === m.round && PEERS.test(p.subject)).map(rate)))
+    .filter((r) => r > 0 && Number.isFinite(r));
+}
+
+const times = (value) => `${number(value, 1)}x`;
+
+const ofPeers = (dimensions, least) => ({ load }) =>
+  cases(load, dimensions, overBestPeer,
+    (name, value) => atLeast(name, value, least, times));
+
+const ofBound = (size, least) => ({ latency }) =>
+  ['batchsync', 'batchsync, 20 ms jitter'].flatMap((subject) =>
+    scenarios(latency)
+      .filter(([, list]) => list[0].items === latency.settings[size])
+      .map(([name, list]) => atLeast(
+        name + (subject === 'batchsync' ? '' : ', jitter'),
+        median(ratios(list, subject, BOUND)), least, percent)));
+
+const rerun = ({ unchanged }) => [256, 1536].flatMap((dimensions) =>
+  cases(unchanged, dimensions,
+    (list) => ratios(list, 'batchsync', 'LangChain index()'),
+    (name, value) => atLeast(name, value, 10, times)));
+
+const nothingDone = ({ unchanged }) => scenarios(unchanged)
+  .map(([name, list]) => {
+    const done = of(list, 'batchsync');
+    const requests = Math.max(...done.map((m) => m.requests));
+    const rows = Math.max(...done.map((m) => m.written));
+    return { label: name, shown: `${requests} and ${rows}`,
+      met: requests === 0 && rows === 0 };
+  });
+
+const changedRequests = ({ changed }) => scenarios(changed)
+  .map(([name, list]) => {
+    const needed = neededRequests(list[0].items, changed.settings);
+    const most = Math.max(...of(list, 'batchsync').map((m) => m.requests));
+    return { label: name, shown: `${most} of ${needed}`, met: most <= needed };
+  });
+
+const changedTime = ({ changed }) => scenarios(changed)
+  .filter(([, list]) => list[0].items === changed.settings.many)
+  .map(([name, list]) => {
+    const took = median(of(list, 'batchsync').map((m) => m.seconds));
+    const bound = changedBound(list, changed.settings);
+    return atMost(name, took / bound, 1.25, (value) =>
+      `${number(took, 2)} s, ${percent(value, 0)} of ${number(bound, 2)} s`);
+  });
+
+const cpu = (dimensions, most) => ({ load }) =>
+  cases(load, dimensions,
+    (list) => of(list, 'batchsync').map((m) => 1000 * m.cpu / m.items),
+    (name, value) => atMost(name, value, most, (v) => number(v, 4)));
+
+const peak = (dimensions, most) => ({ load, memory }) =>
+  [load, memory].filter((result) => result !== undefined)
+    .map((result) => [result.section, result.measured.filter((m) =>
+      m.subject === 'batchsync' && m.dimensions === dimensions)])
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => atMost(`section ${name}`,
+      Math.max(...list.map((m) => mib(m.kib))), most,
+      (value) => `${number(value, 1)} MiB`));
+
+/** How far the peaks from 10,000 items on are from the first. */
+const flat = ({ memory }) => scenarios(memory).map(([, list]) => {
+  const sizes = [...groupBy(list.filter((m) => m.items >= 10000),
+    (m) => m.items)].map(([items, some]) =>
+    [items, median(some.map((m) => m.kib))]);
+  if (sizes.length < 2) return undefined;
+  const first = sizes[0][1];
+  const worst = sizes.map(([, kib]) => Math.abs(kib / first - 1))
+    .reduce((a, b) => Math.max(a, b));
+  return atMost(`${list[0].dimensions} dimensions to ${
+    number(sizes.at(-1)[0])}`, worst, 0.1, percent);
+}).filter((one) => one !== undefined);
+
+/** The median of a field of the section idle. */
+const idleField = (subject, field, most, show) => ({ idle }) => {
+  const list = of(idle?.measured ?? [], subject).map((m) => m[field]);
+  return list.length === 0 ? []
+    : [atMost('', median(list), most, show)];
+};
+
+const loop = ({ idle }) => (idle?.measured ?? [])
+  .filter((m) => m.subject.startsWith('flat out'))
+  .map((m) => [m.subject, loopQuantile(m.metrics, 'cpu', 0.99)])
+  .filter(([, value]) => value !== undefined)
+  .map(([name, value]) => atMost(name.replace('flat out, ', ''), value, 0.005,
+    (v) => `${number(1000 * v, 2)} ms`));
+
+const TARGETS = [
+  ['First load at 0 ms, 256 dimensions: at least 60% of the limit',
+    ofLimit(256, 0.6)],
+  ['First load at 0 ms, 1,536 dimensions: at least 70% of the limit',
+    ofLimit(1536, 0.7)],
+  ['First load at 0 ms, 256 dimensions: at least 5x the best peer',
+    ofPeers(256, 5)],
+  ['First load at 0 ms, 1,536 dimensions: at least 8x the best peer',
+    ofPeers(1536, 8)],
+  ['First load at 50 ms, few items: at least 95% of the bound',
+    ofBound('few', 0.95)],
+  ['First load at 50 ms, many items: at least 98% of the bound',
+    ofBound('many', 0.98)],
+  ['Unchanged: at least 10x LangChain index()', rerun],
+  ['Unchanged: no request to the embedder, no row written', nothingDone],
+  ['1% changed: no more requests than the changed items of each page need',
+    changedRequests],
+  ['1% changed: at most 125% of the unchanged sync\'s time and its requests\' ' +
+    'together', changedTime],
+  ['CPU, 256 dimensions: at most 0.02 s per 1,000 items', cpu(256, 0.02)],
+  ['CPU, 1,536 dimensions: at most 0.04 s per 1,000 items', cpu(1536, 0.04)],
+  ['Peak memory, 256 dimensions: at most 48 MiB', peak(256, 48)],
+  ['Peak memory, 1,536 dimensions: at most 64 MiB', peak(1536, 64)],
+  ['Peak memory from 10,000 items on: within 10% of itself', flat],
+  ['Idle: at most 0.1% of a CPU', idleField('idle', 'cpu_share', 0.001,
+    (v) => percent(v, 3))],
+  ['Idle: at most 30 MiB resident', idleField('idle', 'kib', 30 * 1024,
+    (v) => `${number(mib(v), 1)} MiB`)],
+  ['Ready at most 200 ms after the start', idleField('ready', 'seconds', 0.2,
+    (v) => `${number(1000 * v)} ms`)],
+  ['The loop, flat out: at most 5 ms of CPU a turn at p99', loop],
+];
+
+const verdict = (list) => (list.length === 0 ? 'not measured'
+  : list.every((one) => one.met) ? 'met' : '**not met**');
+
+const measured = (list) => list.map(({ label, shown, met }) =>
+  `${label === '' ? '' : `${label}: `}${met ? shown : `**${shown}**`}`)
+  .join('; ');
+
+export function targetsTable(results) {
+  return table(['target', 'measured', ''], TARGETS.map(([text, find]) => {
+    const list = find(results);
+    return [text, measured(list), verdict(list)];
+  }), 3);
+}

@@ -1,0 +1,23 @@
+// What the sections and their report agree on.
+
+import { median } from './stats.mjs';
+
+export const LIMIT = 'limit: unnest from memory, 2 connections';
+export const BOUND = 'limit: workers x 50 / latency';
+export const PULL = 'the pull alone';
+
+const CHANGED_EACH = 100, LATENCY_S = 0.05;
+
+/** Requests that the changed items of all pages need, page by page. */
+export function neededRequests(items, { page, chunk }) {
+  const full = Math.floor(items / page);
+  const requests = (n) => Math.ceil(Math.ceil(n / CHANGED_EACH) / chunk);
+  return full * requests(page) + requests(items % page);
+}
+
+/** Seconds: the unchanged sync's, and the requests' with all workers busy. */
+export function changedBound(list, settings) {
+  const unchanged = list.filter((m) => m.subject === 'batchsync, unchanged');
+  return median(unchanged.map((m) => m.seconds)) +
+    neededRequests(list[0].items, settings) * LATENCY_S / settings.workers;
+}

@@ -1,0 +1,128 @@
+# How cost grows with each thing that can grow; x is how much there is of it.
+# How it grows with the number of items is in the section memory.
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154
+ABOUT='how cost grows with size, dimensions, workers, ...' MINUTES=8
+# shellcheck source=bench/lib/serve.sh
+source "$ROOT/bench/lib/serve.sh"
+
+# point CURVE X: a first load, once a round.
+point() {
+  subject batchsync
+  SCENARIO=$1
+  for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
+    fresh run "$TEMPLATE"
+    run_subject batchsync run
+    record batchsync "x=$2" "${SAMPLE[@]}"
+  done
+}
+
+# All of about the same total, in pages that fit into a message.
+item_sizes() {
+  local bytes
+  export BATCH_SYNC_LIMIT=100
+  PIECES=true DIMENSIONS=256
+  embedder 0
+  for bytes in 100 300 1000 3000 10000 30000 100000; do
+    N=$(((bytes < 5000 ? 10000 : 50000000 / bytes) / SMALLER + 100))
+    N=$((N / 100 * 100))
+    coordinator "$N" 0 "$bytes"
+    point size "$ITEM_BYTES"
+  done
+  export BATCH_SYNC_LIMIT=$PAGE
+  PIECES=false
+}
+
+dimensions() {
+  embedder 0
+  coordinator "$N"
+  for DIMENSIONS in 64 128 256 512 1024 1536 2048 3072; do
+    point dimensions "$DIMENSIONS"
+  done
+}
+
+workers() {
+  DIMENSIONS=256
+  embedder 50
+  coordinator "$N"
+  for BATCH_SYNC_WORKERS in 1 2 5 10 20 40 64; do
+    export BATCH_SYNC_WORKERS
+    point workers "$BATCH_SYNC_WORKERS"
+  done
+  unset BATCH_SYNC_WORKERS
+}
+
+chunk_sizes() {
+  DIMENSIONS=256
+  embedder 0
+  coordinator "$N"
+  for BATCH_SYNC_CHUNK_SIZE in 1 2 5 10 20 50 100 200 500; do
+    export BATCH_SYNC_CHUNK_SIZE
+    point chunk "$BATCH_SYNC_CHUNK_SIZE"
+  done
+  unset BATCH_SYNC_CHUNK_SIZE
+}
+
+# several COUNT: the services that share the items, all with one schema.
+several() {
+  coordinator "$N" 0 550 "$1"
+  BATCH_SYNC_SERVICES=bench-items
+  [ "$1" -eq 1 ] || BATCH_SYNC_SERVICES=$(seq -s, -f 'bench-items-%g' 0 \
+    $(($1 - 1)))
+}
+
+services() {
+  local count
+  DIMENSIONS=256
+  embedder 0
+  for count in 1 10 100 1000; do
+    several "$count"
+    point services "$count"
+  done
+}
+
+# Services of one run, done by several processes. The embedder is what limits
+# each one of them.
+replicas() {
+  local count i pids took
+  SCENARIO=replicas DIMENSIONS=256 N=$((80000 / SMALLER))
+  embedder 50
+  several 8
+  for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
+    for count in 1 2 4; do
+      subject batchsync
+      fresh run "$TEMPLATE"
+      pids=()
+      for ((i = 0; i < count; i++)); do
+        serve run
+        pids+=("$SERVE")
+      done
+      took=$(curl -fsS -m "$MOST" -w '%{time_total}' -o "$DIR/out" -X POST \
+        "http://127.0.0.1:$PORT/admin/batch-sync/trigger") ||
+        die "no run: $(tail -n 5 "$DIR/serve.log")"
+      grep -q '"success":true' "$DIR/out" || die "$(head -c 500 "$DIR/out")"
+      for i in "${pids[@]}"; do
+        reap "$i"
+      done
+      check run "$N"
+      record batchsync "x=$count" "seconds=$took"
+    done
+  done
+}
+
+measure() {
+  SMALLER=1
+  ! $QUICK || SMALLER=20
+  N=$((10000 / SMALLER))
+  item_sizes
+  N=$((10000 / SMALLER))
+  dimensions
+  workers
+  chunk_sizes
+  mkdir "$DIR/schemas"
+  cp "$ROOT/bench/services/bench-items.json" "$DIR/schemas/_default.json"
+  export SCHEMA_DIR=$DIR/schemas
+  N=20000
+  ! $QUICK || N=2000
+  services
+  replicas
+}
