@@ -36,6 +36,7 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     COUNT(json, "stored", "stored") ","                                   \
     COUNT(json, "unchanged", "unchanged") ","                             \
     COUNT(json, "deleted", "deleted") ","                                 \
+    COUNT(json, "deleteRefused", "delete_refused") ","                    \
     COUNT(json, "failed", "failed") ","                                   \
     COUNT(json, "knownFailures", "known_failures") ","                    \
     COUNT(json, "collisions", "collisions") ","                           \

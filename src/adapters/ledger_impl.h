@@ -37,6 +37,7 @@ void ledger_beat_stop(struct ledger *l);
     X(stored)         \
     X(unchanged)      \
     X(deleted)        \
+    X(delete_refused) \
     X(failed)         \
     X(known_failures) \
     X(collisions)     \

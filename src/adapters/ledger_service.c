@@ -13,6 +13,8 @@
  */
 #include "adapters/ledger_impl.h"
 
+#include "adapters/seen.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -104,7 +106,7 @@ int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 
 static const char checkpoint_sql[] =
     "WITH f AS (UPDATE batch_sync_service_runs SET next_page = $2,"
-    "  page_limit = $3, counts = $4::jsonb, pages = pages + 1,"
+    "  page_limit = $3, counts = $4::jsonb, pages = pages + (next_page < $2)::int,"
     "  expires_at = now() + make_interval(secs => $5)"
     "  WHERE token = $1 RETURNING run_id),"
     " known AS (SELECT count(*) AS n FROM unnest($8) u (digest)"
@@ -198,6 +200,10 @@ static void checkpoint_send(struct call *c)
     call_add_text(c, req->scope->service);
     if (add_letters(c, req) < 0) {
         ledger_fail(c, ERR_NOMEM, "recording dead letters");
+        return;
+    }
+    if (req->marks && seen_add_marks(c, req) < 0) {
+        ledger_fail(c, ERR_NOMEM, "recording what was seen");
         return;
     }
     call_send(c);

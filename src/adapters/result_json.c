@@ -36,7 +36,7 @@ static void set_extras(json_t *object, const struct counts *counts)
 {
     set_count(object, "collisions", counts->collisions);
     set_count(object, "nulsDropped", counts->nuls_dropped);
-    set_count(object, "deleteRefused", 0);
+    set_count(object, "deleteRefused", counts->delete_refused);
     set_count(object, "knownFailures", counts->known_failures);
 }
 

@@ -11,6 +11,8 @@
  */
 #include "adapters/store_impl.h"
 
+#include "adapters/seen.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -174,6 +176,8 @@ static void open_send(struct call *c)
                          ? req->description
                          : describe(&c->arena, req->service));
     call_add_text(c, req->version != NULL ? req->version : "1.0.0");
+    if (req->forget_seen)
+        seen_add_forget(c, req->tenant, req->service);
     call_send(c);
 }
 

@@ -30,6 +30,7 @@ struct config_sync {
     int grace_s;             /* BATCH_SYNC_GRACE_SECONDS, 8 */
     int overlap_s;           /* BATCH_SYNC_OVERLAP_SECONDS */
     int lease_s;             /* BATCH_SYNC_LEASE_SECONDS */
+    int max_delete_percent;  /* BATCH_SYNC_MAX_DELETE_PERCENT */
 };
 
 struct config_schedule {
@@ -142,7 +143,6 @@ struct config_key {
     int least, most;     /* CONFIG_INT */
     bool secret;         /* masked in messages; also read from NAME_FILE */
     bool file;           /* also read from NAME_FILE */
-    bool reserved;       /* a known name that is checked, without effect */
     size_t member;       /* config.c's own: where the value goes */
 };
 

@@ -12,7 +12,6 @@
 #define HTTP_URL .kind = CONFIG_HTTP_URL
 #define CHOICE(list) .kind = CONFIG_CHOICE, .choices = (list)
 #define SECRET .secret = true, .file = true
-#define RESERVED .reserved = true
 
 static const struct config_key rows[] = {
     {"BATCH_SYNC_ENABLED", "true",
@@ -73,8 +72,8 @@ static const struct config_key rows[] = {
         "seconds after which a silent replica loses its service",
         RANGE(1, 3600), TO(c.sync.lease_s)},
     {"BATCH_SYNC_MAX_DELETE_PERCENT", "30",
-        "the largest part of a service's rows that a run may delete",
-        RANGE(0, 100), RESERVED},
+        "the largest part of a service's items that a run may delete",
+        RANGE(0, 100), TO(c.sync.max_delete_percent)},
 
     {"COORDINATOR_ENABLED", "true",
         "false: every run answers that the coordinator is disabled", BOOL,

@@ -129,23 +129,15 @@ static int set_text(char **to, const struct config_key *key, struct str s)
 int config_set(
     struct config_raw *raw, const struct config_key *key, struct str value)
 {
-    union {
-        bool flag;
-        int number;
-    } unused;
     void *member = (char *)raw + key->member;
 
-    if (key->reserved)
-        member = NULL;
     switch (key->kind) {
     case CONFIG_BOOL:
-        return set_bool(member != NULL ? member : &unused.flag, value);
+        return set_bool(member, value);
     case CONFIG_INT:
-        return set_int(member != NULL ? member : &unused.number, value,
-            key->least, key->most);
+        return set_int(member, value, key->least, key->most);
     case CONFIG_CHOICE:
-        return set_choice(
-            member != NULL ? member : &unused.number, value, key->choices);
+        return set_choice(member, value, key->choices);
     default:
         return set_text(member, key, value);
     }

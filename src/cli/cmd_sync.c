@@ -108,6 +108,7 @@ static void set_options(struct sync *s, struct run_options *o)
         .chunk_size = config->chunk_size,
         .workers = config->workers,
         .max_pages = config->max_pages,
+        .max_delete_percent = config->max_delete_percent,
         .max_tokens = s->app.config.embedding.max_tokens,
         .tries = config->tries,
         .retry_base_ms = config->retry_base_ms,

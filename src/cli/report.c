@@ -199,13 +199,20 @@ static void print_note(
 
 static void print_notes(FILE *out, const struct counts *c)
 {
-    if (c->known_failures + c->deleted + c->nuls_dropped + c->replaced > 0)
+    if (c->known_failures + c->deleted + c->delete_refused + c->nuls_dropped +
+            c->replaced >
+        0)
         fputc('\n', out);
     print_note(out, c->known_failures,
         "of the failed items was known before and has not changed",
         "of the failed items were known before and have not changed");
     print_note(out, c->deleted, "item deleted: gone from its source",
         "items deleted: gone from their source");
+    print_note(out, c->delete_refused,
+        "item is gone from its source and was not deleted: more than "
+        "BATCH_SYNC_MAX_DELETE_PERCENT allows",
+        "items are gone from their source and were not deleted: more than "
+        "BATCH_SYNC_MAX_DELETE_PERCENT allows");
     print_note(out, c->nuls_dropped, "NUL character dropped",
         "NUL characters dropped");
     print_note(out, c->replaced, "broken character replaced by U+FFFD",

@@ -1,6 +1,7 @@
 /* The ports of the pipeline, wired to the adapters. `world` is the app. */
 #include "cli/app.h"
 
+#include "adapters/sweep.h"
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -55,6 +56,13 @@ static int service_begin(void *world, struct service_begin_req *req)
 static int checkpoint(void *world, struct checkpoint_req *req)
 {
     return ledger_checkpoint(&((struct app *)world)->ledger, req);
+}
+
+static int sweep(void *world, struct sweep_req *req)
+{
+    struct app *app = world;
+
+    return sweep_run(app->pools.store, &app->loop, req);
 }
 
 static int service_end(void *world, struct service_end_req *req)
@@ -125,6 +133,7 @@ void app_wire(struct app *app)
         .run_begin = run_begin,
         .service_begin = service_begin,
         .checkpoint = checkpoint,
+        .sweep = sweep,
         .service_end = service_end,
         .run_end = run_end,
         .link = app->config.graph.enabled ? link_items : NULL,

@@ -178,6 +178,7 @@ static void set_limits(const struct runner *r, struct run_options *o)
     o->chunk_size = config->chunk_size;
     o->workers = config->workers;
     o->max_pages = config->max_pages;
+    o->max_delete_percent = config->max_delete_percent;
     o->max_tokens = r->options.config->embedding.max_tokens;
     o->tries = config->tries;
     o->retry_base_ms = config->retry_base_ms;

@@ -187,6 +187,22 @@ static int write_letters(struct page *page)
     return 0;
 }
 
+/* Whatever became of them: what a source still has is not deleted. */
+static int note_seen(struct page *page)
+{
+    struct checkpoint_req *req = &page->busy->seal;
+    struct str *seen = arena_calloc(&page->arena, page->view.n, sizeof(*seen));
+
+    if (seen == NULL)
+        return ERR_NOMEM;
+    req->marks = true;
+    req->seen = seen;
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].item.content_id.len > 0)
+            seen[req->nseen++] = page->items[i].item.content_id;
+    return 0;
+}
+
 static void on_sealed(struct op *op);
 
 static void seal_submit(struct page *page)
@@ -238,11 +254,13 @@ void page_seal(struct page *page, const struct counts *total, int next_limit)
         .next_page = page->failed ? page->number : page->number + 1,
         .limit = page->failed ? page->limit : next_limit,
         .counts = &busy->so_far};
-    if (write_letters(page) < 0) {
-        err_set(&err, ERR_NOMEM, "no memory for the dead letters");
+    if (write_letters(page) < 0 ||
+        (page->ctx->schema->delete_missing && note_seen(page) < 0)) {
+        err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
-    if (page->ctx->p->aborting || (page->failed && busy->seal.nletters == 0)) {
+    if (page->ctx->p->aborting ||
+        (page->failed && busy->seal.nletters + busy->seal.nseen == 0)) {
         busy->seal.nletters = 0;
         page_finish(page);
         return;

@@ -11,6 +11,7 @@
 #define SYNC_PORTS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "net/op.h"
@@ -122,6 +123,7 @@ struct store_open_req {
     const char *service;     /* the schema's service_name */
     const char *description; /* NULL: "Data from <service>" */
     const char *version;     /* NULL: "1.0.0" */
+    bool forget_seen;        /* nothing of the service is ever deleted */
     /* Out. */
     char microservice_id[256];
 };
@@ -177,7 +179,32 @@ struct checkpoint_req {
     const struct counts *counts; /* of the service so far */
     const struct dead_letter *letters;
     size_t nletters;
+    bool marks;             /* the pass is one of those that decide deletes */
+    const struct str *seen; /* then: the ids on the page; may repeat */
+    size_t nseen;
     uint64_t known_letters; /* out: of these, known and unresolved before */
+};
+
+/*
+ * Deletes the items that two complete passes in a row have not seen, with
+ * their nodes and edges, a batch a call; the first call only judges. What is
+ * handed in is zeroed (and `after` initialised) before the first call, and
+ * comes again as it is while there is more. The last call completes the pass.
+ */
+struct sweep_req {
+    struct op op; /* ERR_FENCED */
+    const struct scope *scope;
+    int max_percent; /* of the service's items that may go */
+    /* The port's own, from call to call. */
+    bool judged;
+    struct buf after; /* the last id of the batch before */
+    /* Out. */
+    bool more;
+    uint64_t items, missing; /* when it was judged */
+    bool refused;            /* too many are missing: none is deleted */
+    uint64_t deleted_before; /* items, by the same service of the same run */
+    uint64_t deleted;        /* the same, by now */
+    uint64_t nodes_kept;     /* others' edges hold on to them */
 };
 
 struct service_end_req {
@@ -282,6 +309,7 @@ struct ports {
     int (*run_begin)(void *world, struct run_begin_req *req);
     int (*service_begin)(void *world, struct service_begin_req *req);
     int (*checkpoint)(void *world, struct checkpoint_req *req);
+    int (*sweep)(void *world, struct sweep_req *req);
     int (*service_end)(void *world, struct service_end_req *req);
     int (*run_end)(void *world, struct run_end_req *req);
     int (*link)(void *world, struct link_req *req); /* NULL: no graph */

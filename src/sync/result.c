@@ -6,6 +6,7 @@ void counts_add(struct counts *to, const struct counts *from)
     to->stored += from->stored;
     to->unchanged += from->unchanged;
     to->deleted += from->deleted;
+    to->delete_refused += from->delete_refused;
     to->failed += from->failed;
     to->known_failures += from->known_failures;
     to->collisions += from->collisions;

@@ -16,7 +16,8 @@ struct counts {
     uint64_t received;
     uint64_t stored;
     uint64_t unchanged;
-    uint64_t deleted;
+    uint64_t deleted;        /* gone from their source */
+    uint64_t delete_refused; /* gone too, but too many to be believed */
     uint64_t failed;
     uint64_t known_failures; /* of `failed`: dead letters known before */
     uint64_t collisions;

@@ -28,12 +28,13 @@ struct run_options {
     const char *since; /* ISO-8601; NULL: none */
     int64_t fire_ms;   /* a scheduled fire's nominal instant; 0: none */
     struct embedding_id embedding;
-    int limit;      /* items a page */
-    int chunk_size; /* items a chunk */
-    int workers;    /* embedding slots */
-    int max_pages;  /* a service */
-    int max_tokens; /* a text; longer ones are split */
-    int tries;      /* of a page, an embedding, a store */
+    int limit;              /* items a page */
+    int chunk_size;         /* items a chunk */
+    int workers;            /* embedding slots */
+    int max_pages;          /* a service */
+    int max_tokens;         /* a text; longer ones are split */
+    int max_delete_percent; /* of a service's items */
+    int tries;              /* of a page, an embedding, a store */
     int retry_base_ms;
 };
 

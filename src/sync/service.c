@@ -18,12 +18,13 @@ static const unsigned service_moves[] = {
     [SERVICE_BEGIN] =
         1u << SERVICE_OPEN | 1u << SERVICE_END | 1u << SERVICE_DONE,
     [SERVICE_OPEN] = 1u << SERVICE_PAGES | 1u << SERVICE_END,
-    [SERVICE_PAGES] = 1u << SERVICE_END,
+    [SERVICE_PAGES] = 1u << SERVICE_SWEEP | 1u << SERVICE_END,
+    [SERVICE_SWEEP] = 1u << SERVICE_END,
     [SERVICE_END] = 1u << SERVICE_DONE,
     [SERVICE_DONE] = 0,
 };
 
-static void service_move(struct service *s, enum service_state to)
+void service_move(struct service *s, enum service_state to)
 {
     assert(service_moves[s->state] & 1u << to);
     s->state = to;
@@ -81,6 +82,7 @@ void service_kick(struct service *s)
     if (s->p->aborting) {
         op_cancel(&s->busy->begin.op);
         op_cancel(&s->busy->open.op);
+        op_cancel(&s->busy->sweep.op);
         op_cancel(&s->busy->retry.timer.op);
     }
     kick(s);
@@ -216,7 +218,8 @@ static void open_submit(struct service *s)
     *req = (struct store_open_req){.tenant = s->scope.tenant,
         .service = s->scope.service,
         .description = s->schema->description,
-        .version = s->schema->version};
+        .version = s->schema->version,
+        .forget_seen = !s->schema->delete_missing};
     op_init(&req->op, on_opened);
     pipeline_submit(s->p, ports->store_open(ports->world, req), &req->op);
 }
@@ -332,6 +335,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
 void service_free(struct service *s)
 {
     assert(s->state == SERVICE_DONE && s->head == NULL && s->ahead == NULL);
+    buf_free(&s->busy->sweep.after);
     free(s->busy);
     free(s);
 }

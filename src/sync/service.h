@@ -8,6 +8,8 @@
  *     |
  *   PAGES   `head` is the page that may store, `ahead` the one behind it
  *     |
+ *   SWEEP   what is gone from the source is deleted; most have no such state
+ *     |
  *   END     the ledger hears how it went
  *     |
  *   DONE    result is complete
@@ -25,6 +27,7 @@ enum service_state {
     SERVICE_BEGIN,
     SERVICE_OPEN,
     SERVICE_PAGES,
+    SERVICE_SWEEP,
     SERVICE_END,
     SERVICE_DONE
 };

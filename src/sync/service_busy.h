@@ -8,6 +8,7 @@ struct service_busy {
     struct service *service; /* borrowed; the owner */
     struct service_begin_req begin;
     struct store_open_req open;
+    struct sweep_req sweep;
     struct service_end_req end;
     struct retry retry;
     struct timer_req kick; /* pending: a decision is due */
@@ -18,8 +19,14 @@ struct service_busy {
 /* PAGES: looks at everything and decides what happens next. */
 void service_step_pages(struct service *s);
 
-/* PAGES -> END, or from wherever it failed. */
+/* PAGES -> SWEEP when what is gone is to be deleted, else -> END. */
+void service_sweep(struct service *s);
+
+/* -> END, from wherever it failed. */
 void service_end(struct service *s);
+
+/* Asserted against the header's drawing. */
+void service_move(struct service *s, enum service_state to);
 
 /* An error of a page, or with 0 of the service: logged and put in R. */
 void service_error(struct service *s, int page, const struct err *err);

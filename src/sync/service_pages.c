@@ -264,5 +264,5 @@ void service_step_pages(struct service *s)
         return;
     }
     note_rest(s);
-    service_end(s);
+    service_sweep(s);
 }

@@ -1,0 +1,347 @@
+/*
+ * Deleting what two complete passes in a row have missed.
+ *
+ *   first call:   JUDGE --> (nothing, or too much) COMPLETE --> done
+ *   further ones: FIND --> REMOVE --> done
+ *                   `-> (no more) COMPLETE --> done
+ *
+ * Happy path: JUDGE counts; FIND reads the ids of a batch, in their order;
+ * REMOVE is one transaction; COMPLETE writes down that the pass is complete,
+ * after which its items are no longer judged by the pass before it.
+ * An item whose dead letter is open counts as seen.
+ *
+ * REMOVE takes turns with the linker of the tenant by its advisory lock, so
+ * that no edge is made to what is being deleted. It deletes edges of ours, then
+ * nodes of ours that nothing points at any more, then the rows, what waits in
+ * the link queue and the marks; the count is kept in the same transaction.
+ * Edges of other types, or from a node that is no item, are others': their
+ * node stays.
+ *
+ * Failures: by the token nothing is written when the lease was lost
+ * (ERR_FENCED). REMOVE is sent again when another writer was in the way: a
+ * lock (55P03), a deadlock (40P01), an edge that has just been made (23503).
+ * On cancel: the unit at hand; what had committed stays deleted and counted.
+ */
+#include "adapters/sweep.h"
+
+#include "adapters/call.h"
+#include <stdlib.h>
+
+enum { JUDGE, FIND, REMOVE, COMPLETE };
+enum { REMOVE_EDGES = 2, REMOVE_NODES, REMOVE_ROWS }; /* results */
+enum { TRIES = 5 };
+
+struct sweep_work {
+    struct sweep_req *req;
+    struct pg_array ids; /* of the batch */
+    int tries;           /* of REMOVE */
+};
+
+static struct sweep_work *work_of(struct call *c)
+{
+    return c->data;
+}
+
+/* $1 .. $3 of every statement. */
+static void add_scope(struct call *c)
+{
+    const struct scope *scope = work_of(c)->req->scope;
+
+    call_add_text(c, scope->token);
+    call_add_text(c, scope->tenant);
+    call_add_text(c, scope->microservice_id);
+}
+
+#define FENCE                                  \
+    "f AS MATERIALIZED (SELECT run_id, counts" \
+    " FROM batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)"
+
+/* The pass that ends now, if there was a complete one before it. */
+#define PASS                                               \
+    "p AS MATERIALIZED (SELECT p.complete, m.name"         \
+    " FROM f JOIN batch_sync_passes p ON p.tenant_id = $2" \
+    "  AND p.microservice_id = $3 AND p.run_id = f.run_id" \
+    " JOIN microservices m ON m.id = $3"                   \
+    " WHERE p.complete > 0 AND p.complete < p.number)"
+
+#define ITEMS                                \
+    "vector_embeddings WHERE tenant_id = $2" \
+    " AND microservice_id = $3"              \
+    " AND content_type = 'microservice_data'"
+
+#define NO_LETTER                                         \
+    "NOT EXISTS (SELECT 1 FROM batch_sync_dead_letters d" \
+    " WHERE d.tenant_id = $2 AND d.service = p.name"      \
+    " AND d.content_id = v.content_id AND d.resolved_at IS NULL)"
+
+/* --- judging --- */
+
+static const char judge_sql[] =
+    "WITH " FENCE ", " PASS " SELECT (SELECT count(*) FROM f),"
+    " (SELECT coalesce((counts->>'deleted')::int8, 0) FROM f),"
+    " count(*), count(*) FILTER (WHERE coalesce(s.pass, 0) < p.complete"
+    "  AND " NO_LETTER ")"
+    " FROM p CROSS JOIN (SELECT DISTINCT content_id FROM " ITEMS ") v"
+    " LEFT JOIN batch_sync_seen s ON s.tenant_id = $2"
+    "  AND s.microservice_id = $3 AND s.content_id = v.content_id";
+
+static void judge(struct call *c)
+{
+    c->state = JUDGE;
+    call_stmt(c, judge_sql, false);
+    add_scope(c);
+    call_send(c);
+}
+
+/* The last step: nothing more is to be deleted. */
+static void complete(struct call *c)
+{
+    c->state = COMPLETE;
+    call_stmt(c,
+        "WITH " FENCE ", done AS (UPDATE batch_sync_passes p"
+        "  SET complete = p.number FROM f WHERE p.tenant_id = $2"
+        "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
+        " SELECT count(*) FROM f",
+        false);
+    add_scope(c);
+    call_send(c);
+}
+
+static void fenced(struct call *c)
+{
+    struct err err;
+
+    err_set(&err, ERR_FENCED, "another owner has taken over the service");
+    call_end(c, &err);
+}
+
+enum { ALWAYS_ALLOWED = 10 }; /* items, whatever part of a service they are */
+
+static void judged(struct call *c)
+{
+    struct sweep_req *req = work_of(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    if (call_int(r, 0, 0) == 0) {
+        fenced(c);
+        return;
+    }
+    req->judged = true;
+    req->deleted = req->deleted_before = (uint64_t)call_int(r, 0, 1);
+    req->items = (uint64_t)call_int(r, 0, 2);
+    req->missing = (uint64_t)call_int(r, 0, 3);
+    req->refused = req->missing > ALWAYS_ALLOWED &&
+                   req->missing * 100 > req->items * (uint64_t)req->max_percent;
+    req->more = req->missing > 0 && !req->refused;
+    if (req->more)
+        call_end(c, NULL);
+    else
+        complete(c);
+}
+
+/* --- a batch --- */
+
+/* In the order of the index of items, from where the last batch ended. */
+static const char find_sql[] =
+    "WITH " FENCE ", " PASS " SELECT v.content_id FROM p CROSS JOIN LATERAL ("
+    " SELECT DISTINCT v.content_id FROM (SELECT content_id FROM " ITEMS
+    "   AND content_id > $4 ORDER BY content_id) v"
+    " WHERE coalesce((SELECT s.pass FROM batch_sync_seen s"
+    "   WHERE s.tenant_id = $2 AND s.microservice_id = $3"
+    "   AND s.content_id = v.content_id), 0) < p.complete AND " NO_LETTER
+    " ORDER BY v.content_id LIMIT $5) v ORDER BY v.content_id";
+
+static void find(struct call *c)
+{
+    struct sweep_req *req = work_of(c)->req;
+    struct str after = buf_view(&req->after);
+
+    c->state = FIND;
+    call_stmt(c, find_sql, false);
+    add_scope(c);
+    call_add(c, (struct pg_param){.type = PG_TEXT,
+                    .data = after.len > 0 ? after.p : "",
+                    .len = (int)after.len,
+                    .binary = true});
+    call_add_int(c, SWEEP_ITEMS);
+    call_send(c);
+}
+
+static int keep_ids(struct call *c, const struct pg_result *r)
+{
+    struct sweep_work *w = work_of(c);
+    size_t n = (size_t)pg_rows(r), bytes = 0;
+    struct str last = pg_value(r, pg_rows(r) - 1, 0);
+
+    for (int i = 0; i < pg_rows(r); i++)
+        bytes += pg_value(r, i, 0).len;
+    if (array_init(&w->ids, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
+        return ERR_NOMEM;
+    for (int i = 0; i < pg_rows(r); i++)
+        array_add(&w->ids, pg_value(r, i, 0));
+    buf_reset(&w->req->after);
+    buf_add(&w->req->after, last.p, last.len);
+    return w->req->after.error;
+}
+
+/* $4: the ids; n: their nodes. Empty without the token. */
+#define NODES                                                       \
+    "WITH " FENCE ", n AS MATERIALIZED (SELECT m.name,"             \
+    "  'content:' || $2 || ':' || m.name || ':' || u.id AS node_id" \
+    " FROM f, microservices m, unnest($4) u (id) WHERE m.id = $3)"
+
+#define OURS "edge_type IN ('related', 'strongly_related')"
+
+static const char edges_sql[] =
+    NODES " DELETE FROM knowledge_graph_edges WHERE id IN ("
+          " SELECT e.id FROM n CROSS JOIN LATERAL ("
+          "  SELECT id FROM knowledge_graph_edges WHERE tenant_id = $2"
+          "   AND source_node_id = n.node_id AND " OURS " OFFSET 0) e"
+          " UNION ALL SELECT e.id FROM n CROSS JOIN LATERAL ("
+          "  SELECT id, source_node_id FROM knowledge_graph_edges"
+          "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " OURS
+          "   OFFSET 0) e"
+          " JOIN knowledge_graph_nodes s ON s.node_id = e.source_node_id"
+          " WHERE s.tenant_id = $2 AND starts_with(s.node_id,"
+          "  'content:' || $2 || ':' || s.node_type || ':'))";
+
+static const char nodes_sql[] = NODES
+    ", gone AS (DELETE FROM knowledge_graph_nodes k USING n"
+    " WHERE k.node_id = n.node_id AND k.tenant_id = $2"
+    "  AND k.node_type = n.name AND k.properties @> '{\"batch_processed\":"
+    " true}' AND NOT EXISTS (SELECT 1 FROM knowledge_graph_edges e"
+    "   WHERE e.source_node_id = k.node_id)"
+    "  AND NOT EXISTS (SELECT 1 FROM knowledge_graph_edges e"
+    "   WHERE e.target_node_id = k.node_id) RETURNING 1)"
+    " SELECT (SELECT count(*) FROM n JOIN knowledge_graph_nodes k"
+    "  ON k.node_id = n.node_id) - (SELECT count(*) FROM gone)";
+
+/* OFFSET 0: whatever the statistics say, rows by their keys. */
+static const char rows_sql[] =
+    "WITH " FENCE ", u AS MATERIALIZED ("
+    " SELECT u.id AS content_id FROM f, unnest($4) u (id)),"
+    "rows AS (DELETE FROM vector_embeddings v USING u CROSS JOIN LATERAL ("
+    " SELECT id FROM " ITEMS " AND content_id = u.content_id OFFSET 0) e"
+    " WHERE v.id = e.id RETURNING v.content_id),"
+    "queue AS (DELETE FROM batch_sync_link_queue q USING u"
+    " WHERE q.tenant_id = $2 AND q.microservice_id = $3"
+    "  AND q.content_id = u.content_id),"
+    "marks AS (DELETE FROM batch_sync_seen s USING u"
+    " WHERE s.tenant_id = $2 AND s.microservice_id = $3"
+    "  AND s.content_id = u.content_id)"
+    "UPDATE batch_sync_service_runs SET counts = counts"
+    " || jsonb_build_object('deleted', coalesce((counts->>'deleted')::int8, 0)"
+    "  + (SELECT count(DISTINCT content_id) FROM rows))"
+    " WHERE token = $1 RETURNING (counts->>'deleted')::int8";
+
+static void add_part(struct call *c, const char *sql)
+{
+    call_stmt(c, sql, false);
+    add_scope(c);
+    call_add(c, array_param(&work_of(c)->ids));
+}
+
+static void remove_batch(struct call *c)
+{
+    c->state = REMOVE;
+    call_stmt(c,
+        "SELECT pg_advisory_xact_lock("
+        "hashtext('batch_sync_link_queue'), hashtext($1))",
+        false);
+    call_add_text(c, work_of(c)->req->scope->tenant);
+    call_stmt(c,
+        "SELECT set_config('lock_timeout', '5s', true),"
+        " set_config('jit', 'off', true)",
+        false);
+    add_part(c, edges_sql);
+    add_part(c, nodes_sql);
+    add_part(c, rows_sql);
+    call_send(c);
+}
+
+static void found(struct call *c)
+{
+    const struct pg_result *r = c->pg.results[0];
+    struct err err;
+
+    if (pg_rows(r) == 0) {
+        work_of(c)->req->more = false;
+        complete(c);
+    } else if (keep_ids(c, r) < 0) {
+        err_set(&err, ERR_NOMEM, "no memory for a batch of ids");
+        call_end(c, &err);
+    } else {
+        remove_batch(c);
+    }
+}
+
+static void removed(struct call *c)
+{
+    struct sweep_req *req = work_of(c)->req;
+
+    if (pg_rows(c->pg.results[REMOVE_ROWS]) == 0) {
+        fenced(c);
+        return;
+    }
+    req->nodes_kept += (uint64_t)call_int(c->pg.results[REMOVE_NODES], 0, 0);
+    req->deleted = (uint64_t)call_int(c->pg.results[REMOVE_ROWS], 0, 0);
+    call_end(c, NULL);
+}
+
+static void completed(struct call *c)
+{
+    if (call_int(c->pg.results[0], 0, 0) == 0)
+        fenced(c);
+    else
+        call_end(c, NULL);
+}
+
+/* --- the request --- */
+
+static void sweep_step(struct call *c)
+{
+    switch (c->state) {
+    case JUDGE:
+        judged(c);
+        break;
+    case FIND:
+        found(c);
+        break;
+    case REMOVE:
+        removed(c);
+        break;
+    default:
+        completed(c);
+    }
+}
+
+static bool in_the_way(const char *sqlstate)
+{
+    return strcmp(sqlstate, "55P03") == 0 || strcmp(sqlstate, "40P01") == 0 ||
+           strcmp(sqlstate, "23503") == 0;
+}
+
+static bool sweep_failed(struct call *c)
+{
+    if (c->state != REMOVE || !in_the_way(c->pg.sqlstate) ||
+        ++work_of(c)->tries == TRIES)
+        return false;
+    remove_batch(c);
+    return true;
+}
+
+int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
+{
+    struct call *c =
+        call_new(pool, loop, &req->op, sweep_step, sizeof(struct sweep_work));
+
+    work_of(c)->req = req;
+    c->on_error = sweep_failed;
+    if (!req->judged)
+        judge(c);
+    else if (req->more)
+        find(c);
+    else
+        complete(c); /* the call that did so before has failed */
+    return 0;
+}

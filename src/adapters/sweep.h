@@ -1,0 +1,15 @@
+/*
+ * Deleting what is gone from its source: the real side of the port sweep
+ * (sync/ports.h); adapters/seen.h has how that is known.
+ */
+#ifndef ADAPTERS_SWEEP_H
+#define ADAPTERS_SWEEP_H
+
+#include "net/pg.h"
+#include "sync/ports.h"
+
+enum { SWEEP_ITEMS = 100 }; /* a batch */
+
+int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req);
+
+#endif

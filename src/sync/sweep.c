@@ -1,0 +1,121 @@
+/*
+ * PAGES -> SWEEP -> END: when a pass has read the whole source without an
+ * error, what it and the complete pass before it have not seen is deleted, for
+ * services whose schema says so. Which items those are the port knows from
+ * the marks of the pages' checkpoints.
+ *
+ * Happy path: a batch a call, until the port says that there is no more.
+ * Failures: transient ones are tried again; what is left is an error of the
+ * service, and the pass does not count as complete. Deleted batches stay so.
+ * Cancel: stopping lets the batch at hand finish; the run that is resumed
+ * goes on with the rest.
+ */
+#include "sync/service_busy.h"
+
+enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
+
+/* Has everything been asked for, and read? Errors are no answer. */
+static bool is_complete_pass(const struct service *s)
+{
+    return s->schema->delete_missing && s->result->errors_total == 0 &&
+           s->ctx.since == NULL &&
+           strcmp(s->p->options->kind, "incremental") != 0 &&
+           pipeline_open(s->p);
+}
+
+static void log_sweep(const struct service *s)
+{
+    const struct sweep_req *req = &s->busy->sweep;
+    struct log_ctx ctx = {.run = s->p->run_id, .service = s->result->service};
+
+    if (req->refused)
+        log_warn(&ctx,
+            "%llu of %llu items are gone from the source: more than "
+            "BATCH_SYNC_MAX_DELETE_PERCENT (%d), so none is deleted",
+            (unsigned long long)req->missing, (unsigned long long)req->items,
+            req->max_percent);
+    if (req->deleted > req->deleted_before)
+        log_info(&ctx, "deleted %llu items that are gone from the source",
+            (unsigned long long)(req->deleted - req->deleted_before));
+    if (req->nodes_kept > 0)
+        log_info(&ctx,
+            "kept %llu graph nodes of deleted items: others' edges hold them",
+            (unsigned long long)req->nodes_kept);
+}
+
+static void finish(struct service *s)
+{
+    const struct sweep_req *req = &s->busy->sweep;
+
+    log_sweep(s);
+    s->result->counts.deleted = req->deleted - req->deleted_before;
+    s->result->counts.delete_refused = req->refused ? req->missing : 0;
+    service_end(s);
+}
+
+static void submit(struct service *s);
+
+static void fail(struct service *s, struct err *err)
+{
+    err_wrap(err, "delete what is gone from the source");
+    service_error(s, 0, err);
+    finish(s);
+}
+
+static void on_waited(struct op *op)
+{
+    struct service *s =
+        container_of(op, struct service_busy, retry.timer.op)->service;
+
+    if (op->err.code != 0)
+        fail(s, &op->err);
+    else
+        submit(s);
+}
+
+static void on_swept(struct op *op)
+{
+    struct service_busy *busy = container_of(op, struct service_busy, sweep.op);
+    struct service *s = busy->service;
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        if (!retry_start(&busy->retry, s->p, CALL_CHECKPOINT, &err, on_waited))
+            fail(s, &err);
+        return;
+    }
+    retry_reset(&busy->retry);
+    if (!busy->sweep.more) {
+        finish(s);
+    } else if (pipeline_open(s->p)) {
+        submit(s);
+    } else {
+        err_set(&err, ERR_CANCELED, "stopped before all of it was deleted");
+        fail(s, &err);
+    }
+}
+
+static void submit(struct service *s)
+{
+    const struct ports *ports = s->p->ports;
+    struct sweep_req *req = &s->busy->sweep;
+
+    op_init(&req->op, on_swept);
+    pipeline_submit(s->p, ports->sweep(ports->world, req), &req->op);
+}
+
+void service_sweep(struct service *s)
+{
+    struct sweep_req *req = &s->busy->sweep;
+
+    if (!is_complete_pass(s)) {
+        service_end(s);
+        return;
+    }
+    service_move(s, SERVICE_SWEEP);
+    *req = (struct sweep_req){
+        .scope = &s->scope, .max_percent = s->p->options->max_delete_percent};
+    buf_init(&req->after, LONGEST_ID);
+    retry_reset(&s->busy->retry);
+    submit(s);
+}
