@@ -16,6 +16,6 @@
 --     TO batchsync_app;
 -- GRANT SELECT, INSERT, UPDATE, DELETE
 --     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters,
---        batch_sync_link_queue
+--        batch_sync_link_queue, batch_sync_passes, batch_sync_seen
 --     TO batchsync_app;
 -- GRANT SELECT ON batch_sync_migrations TO batchsync_app;

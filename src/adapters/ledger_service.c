@@ -106,7 +106,8 @@ int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 
 static const char checkpoint_sql[] =
     "WITH f AS (UPDATE batch_sync_service_runs SET next_page = $2,"
-    "  page_limit = $3, counts = $4::jsonb, pages = pages + (next_page < $2)::int,"
+    "  page_limit = $3, counts = $4::jsonb, pages = pages + (next_page < "
+    "$2)::int,"
     "  expires_at = now() + make_interval(secs => $5)"
     "  WHERE token = $1 RETURNING run_id),"
     " known AS (SELECT count(*) AS n FROM unnest($8) u (digest)"

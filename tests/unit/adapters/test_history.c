@@ -167,9 +167,9 @@ static void there_is_a_most(void **state)
     json_decref(json);
 }
 
-#define NO_COUNTS                                                 \
-    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"deleted\":0," \
-    "\"failed\":0,\"knownFailures\":0,\"collisions\":0,"          \
+#define NO_COUNTS                                                            \
+    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"deleted\":0,"            \
+    "\"deleteRefused\":0,\"failed\":0,\"knownFailures\":0,\"collisions\":0," \
     "\"embedded\":0,\"nulsDropped\":0,\"replaced\":0}"
 
 static void a_run_has_the_shape_of_the_api(void **state)
@@ -189,7 +189,8 @@ static void a_run_has_the_shape_of_the_api(void **state)
         "\"startedAt\":\"2026-01-02T04:00:00.250Z\","
         "\"finishedAt\":\"2026-01-02T04:00:01.750Z\",\"durationMs\":1500,"
         "\"totals\":{\"received\":9,\"stored\":0,\"unchanged\":0,"
-        "\"deleted\":0,\"failed\":0,\"knownFailures\":2,\"collisions\":0,"
+        "\"deleted\":0,\"deleteRefused\":0,\"failed\":0,\"knownFailures\":2,"
+        "\"collisions\":0,"
         "\"embedded\":0,\"nulsDropped\":0,\"replaced\":0},"
         "\"error\":\"it \\\"broke\\\"\"}],\"count\":1}");
 }
