@@ -1,15 +1,25 @@
 # The service as the subject. Source after world.sh.
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
 
-# serve DATABASE: start it there. Sets SERVE (its process) and PORT.
+# serve DATABASE [GRAPH]: start it there, with the graph if that is true. Sets
+# SERVE (its process) and PORT.
 serve() {
   export DATABASE_URL=$SERVER/$1 EMBEDDING_DIMENSIONS=$DIMENSIONS
-  export KG_ENABLED=false HOST=127.0.0.1 PORT
+  export KG_ENABLED=${2:-false} HOST=127.0.0.1 PORT
   PORT=$(free_port)
   spawn "$DIR/serve.log" "$BUILD/batchsync" serve
   SERVE=$SPAWNED
   wait_for 60 curl -fsS -m 5 "http://127.0.0.1:$PORT/readyz" ||
     die "the service is not ready: $(tail -n 5 "$DIR/serve.log")"
+}
+
+# trigger: a run, from the call to its answer; prints the seconds.
+trigger() {
+  curl -fsS -m "$MOST" -w '%{time_total}' -o "$DIR/out" -X POST \
+    "http://127.0.0.1:$PORT/admin/batch-sync/trigger" ||
+    die "no run: $(tail -n 5 "$DIR/serve.log")"
+  grep -q '"success":true' "$DIR/out" ||
+    die "the run failed: $(head -c 500 "$DIR/out")"
 }
 
 # cpu_of PID: seconds it has used so far, of all its threads.

@@ -59,13 +59,17 @@ function of({ curves }, name) {
 function sizeCurve(results) {
   const p = of(results, 'size');
   const megabytes = ([x, y]) => number(x * y / 1e6, 1);
+  const peak = points(results.curves.measured.filter((m) =>
+    m.scenario === 'size'), (m) => m.x, (m) => mib(m.kib));
   return {
     file: 'size', heading: 'Item size', x: { label: 'bytes of JSON', log: true },
     y: { ...RATE, log: true }, series: [{ name: '256 dimensions', points: p }],
     text: `Small items cost what a row costs, large ones what their bytes ` +
       `cost: ${megabytes(first(p))} MB a second at ${short(first(p)[0])} ` +
-      `bytes, ${megabytes(last(p))} at ${short(last(p)[0])}. Texts beyond ` +
-      '8,191 estimated tokens are stored in pieces, each with a vector.',
+      `bytes, ${megabytes(last(p))} at ${short(last(p)[0])}. Texts beyond 8,191 estimated tokens are stored in ` +
+      'pieces, each with a vector. Two pages of 100 items are in memory: ' +
+      `${number(first(peak)[1])} MiB at ${short(first(peak)[0])} bytes, ${
+        number(last(peak)[1])} at ${short(last(peak)[0])}.`,
   };
 }
 
@@ -148,11 +152,29 @@ function replicasCurve(results) {
   };
 }
 
+function indexCurve({ index }) {
+  const series = [...groupBy(index.measured, (m) => m.subject)]
+    .map(([name, list]) => ({ name,
+      points: points(list, (m) => m.items, (m) => m.seconds) }));
+  const [after, live] = series.map((s) => s.points);
+  return {
+    file: 'index', heading: 'The vector index, by rows', series,
+    x: { label: 'rows', log: true }, y: { label: 'seconds', log: true },
+    text: `Going through the index takes ${
+      number(first(live)[1] / first(after)[1], 1)} times as long as building ` +
+      `it after the load at ${short(first(live)[0])} rows, ${
+        number(last(live)[1] / last(after)[1], 1)} times at ${
+        short(last(live)[0])}: a row is linked to its neighbours under locks ` +
+      'and with a log record for each page it touches, while a build has all ' +
+      'of them in memory, as far as maintenance_work_mem goes.',
+  };
+}
+
 const CURVES = [
   ['memory', memoryCurve], ['memory', itemsCurve], ['curves', sizeCurve],
   ['curves', dimensionsCurve], ['curves', workersCurve],
   ['curves', chunkCurve], ['curves', servicesCurve],
-  ['curves', replicasCurve],
+  ['curves', replicasCurve], ['index', indexCurve],
 ];
 
 /** [{file, heading, text, svg}, ...] of what has been measured. */

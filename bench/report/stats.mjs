@@ -8,12 +8,6 @@ export function median(values) {
     : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The q-quantile by nearest rank. */
-export function quantile(values, q) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
-}
-
 /** Lists by what `key` makes of each element, in order of appearance. */
 export function groupBy(list, key) {
   const groups = new Map();

@@ -21,8 +21,10 @@ measure() {
       keep batchsync synced
       if [ "$N" -eq "$FEW" ] && [ "${#PEERS[@]}" -gt 0 ]; then
         keep 'LangChain index()' indexed
-        keep 'design, in Node' designed
-        keep 'LlamaIndex IngestionPipeline' llama
+        if [ "$DIMENSIONS" -eq 256 ]; then
+          keep 'design, in Node' designed
+          keep 'LlamaIndex IngestionPipeline' llama
+        fi
       fi
       rounds "$N x $DIMENSIONS" unchanged_round
     done

@@ -1,0 +1,115 @@
+// The report's arithmetic: what is met is met, what is not is said to be not,
+// and what was not measured is neither.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lineChart } from './chart.mjs';
+import { loopQuantile } from './loop.mjs';
+import { median, short } from './stats.mjs';
+import { comparison, ratios } from './table.mjs';
+import { targetsTable } from './targets.mjs';
+import { BOUND, LIMIT, neededRequests } from './terms.mjs';
+
+const settings = { few: 20000, many: 100000, page: 1000, chunk: 50,
+  workers: 5 };
+
+/** A section's result; each of `measured` is [scenario, subject, seconds]. */
+function result(section, items, dimensions, measured, more = {}) {
+  return { section, settings, measured: measured.map(
+    ([scenario, subject, seconds, round = 1]) => ({ scenario, subject, round,
+      items, dimensions, seconds, requests: 0, written: 0, cpu: 1, kib: 1024,
+      ...more })) };
+}
+
+/** The last cell of the row that begins with a text. */
+function verdict(table, start) {
+  const line = table.split('\n').find((l) => l.startsWith(`| ${start}`));
+  assert.ok(line, `no row ${start}`);
+  return line.split('|').at(-2).trim();
+}
+
+test('median, and short numbers', () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.ok(Number.isNaN(median([])));
+  assert.equal(short(1500000), '1.5M');
+});
+
+test('a ratio is of the same round', () => {
+  const { measured } = result('load', 100, 256, [
+    ['s', LIMIT, 1, 1], ['s', 'batchsync', 2, 1],
+    ['s', LIMIT, 3, 2], ['s', 'batchsync', 4, 2]]);
+  assert.deepEqual(ratios(measured, 'batchsync', LIMIT), [0.5, 0.75]);
+  assert.match(comparison(measured, LIMIT), /\| batchsync \| .* \| 62\.5% \|/);
+});
+
+test('targets of the first load', () => {
+  const at = (ours) => targetsTable({ load: result('load', 20000, 256, [
+    ['20000 x 256', LIMIT, 1], ['20000 x 256', 'batchsync', ours],
+    ['20000 x 256', 'LangChain index()', 10],
+    ['20000 x 256', 'LangChain addDocuments', 8]]) });
+  const limit = 'First load at 0 ms, 256 dimensions: at least 60%';
+  const peers = 'First load at 0 ms, 256 dimensions: at least 5x';
+  assert.equal(verdict(at(1.6), limit), 'met');
+  assert.equal(verdict(at(1.7), limit), '**not met**');
+  assert.equal(verdict(at(1.6), peers), 'met');
+  assert.equal(verdict(at(1.7), peers), '**not met**');
+  assert.equal(verdict(at(1), 'First load at 0 ms, 1,536'), 'not measured');
+});
+
+test('the bound at 50 ms is for jitter, too', () => {
+  const at = (jitter) => targetsTable({ latency: result('latency', 20000, 256, [
+    ['s', BOUND, 4], ['s', 'batchsync', 4.1],
+    ['s', 'batchsync, 20 ms jitter', jitter]]) });
+  const few = 'First load at 50 ms, few';
+  assert.equal(verdict(at(4.2), few), 'met');
+  assert.equal(verdict(at(4.3), few), '**not met**');
+  assert.equal(verdict(at(4.2), 'First load at 50 ms, many'), 'not measured');
+});
+
+test('an unchanged sync that writes misses', () => {
+  const at = (written) => targetsTable({ unchanged: result('unchanged', 20000,
+    256, [['s', 'batchsync', 1], ['s', 'LangChain index()', 11]],
+    { written }) });
+  assert.equal(verdict(at(0), 'Unchanged: no request'), 'met');
+  assert.equal(verdict(at(1), 'Unchanged: no request'), '**not met**');
+  assert.equal(verdict(at(0), 'Unchanged: at least 10x'), 'met');
+});
+
+test('changed items are embedded page by page', () => {
+  assert.equal(neededRequests(100000, settings), 100);
+  assert.equal(neededRequests(1500, settings), 2);
+  assert.equal(neededRequests(1000, { page: 1000, chunk: 5 }), 2);
+  const at = (seconds) => targetsTable({ changed: result('changed', 100000, 256,
+    [['s', 'batchsync, unchanged', 1], ['s', 'batchsync', seconds]]) });
+  assert.equal(verdict(at(2.4), '1% changed: at most 125%'), 'met');
+  assert.equal(verdict(at(2.6), '1% changed: at most 125%'), '**not met**');
+});
+
+test('memory that grows misses', () => {
+  const memory = (kib) => ({ section: 'memory', settings, measured: [
+    [1000, 10], [10000, 1000], [1000000, kib]].map(([items, peak]) => ({
+    scenario: 'x 256', subject: 'batchsync', round: 1, items, dimensions: 256,
+    seconds: 1, kib: peak })) });
+  const flat = (kib) => verdict(targetsTable({ memory: memory(kib) }),
+    'Peak memory from 10,000');
+  assert.equal(flat(1099), 'met');
+  assert.equal(flat(1101), '**not met**');
+});
+
+test('quantiles of the loop', () => {
+  const name = 'batchsync_event_loop_turn_cpu_seconds_bucket';
+  const text = [['0.001', 90], ['0.01', 100], ['+Inf', 100]]
+    .map(([le, n]) => `${name}{le="${le}"} ${n}\n`).join('');
+  assert.equal(loopQuantile(text, 'cpu', 0.9), 0.001);
+  assert.ok(Math.abs(loopQuantile(text, 'cpu', 0.95) - 0.0055) < 1e-9);
+  assert.equal(loopQuantile(text, 'lag', 0.5), undefined);
+});
+
+test('a chart places what it is given', () => {
+  const svg = lineChart({ title: 'a < b', x: { label: 'x', log: true },
+    y: { label: 'y' }, series: [{ name: 's', points: [[1, 0], [100, 10]] }] });
+  assert.match(svg, /a &lt; b/);
+  assert.match(svg, /d="M88 324L684 64"/); // corner to corner
+  assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+});
