@@ -17,7 +17,7 @@
 #include "net/pg.h"
 #include "sync/ports.h"
 
-enum { OWNER_BYTES = 128, SERVICE_BYTES = 256 };
+enum { OWNER_BYTES = 128 };
 
 struct ledger {
     struct pg_pool *pool; /* borrowed; not the one that stores */
@@ -27,8 +27,7 @@ struct ledger {
     /* The run and the service at hand; "" for none. */
     char run_id[ID_BYTES];
     char token[ID_BYTES];
-    char service[SERVICE_BYTES]; /* the schema's service_name */
-    struct counts base;          /* of the service, before it was resumed */
+    struct counts base; /* of the service, before it was resumed */
     struct timer_req tick;
     struct op beat;
 };

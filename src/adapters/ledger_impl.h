@@ -50,6 +50,17 @@ void ledger_beat_stop(struct ledger *l);
 const char *ledger_counts_json(
     struct arena *a, const struct counts *base, const struct counts *counts);
 
+/*
+ * Dead letters (ledger_letters.c). Adds to the checkpoint's statement the
+ * parameters from $8 on, of the letters that were tried, and further
+ * statements to the unit where there is something for them. ERR_NOMEM.
+ */
+int ledger_add_letters(struct call *c, const struct checkpoint_req *req);
+
+/* Of the letters that were skipped, those known before the service began. */
+uint64_t ledger_take_skipped(
+    const struct call *c, const struct checkpoint_req *req);
+
 /* What PostgreSQL takes as text: valid UTF-8 without NUL; in the arena. */
 struct str ledger_clean(struct arena *a, struct str text);
 

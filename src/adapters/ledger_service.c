@@ -3,8 +3,7 @@
  *
  * Happy path: service_begin() makes the row or takes it over, in both cases
  * with a new token; checkpoint() moves next_page and records dead letters in
- * one statement; service_end() closes the row and resolves the dead letters
- * whose items have been stored since.
+ * one transaction (ledger_letters.c); service_end() closes the row.
  * Failures: every statement goes by the owner or the token: when that is no
  * longer ours nothing is written (ERR_FENCED).
  *
@@ -18,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAYLOAD_BYTES = 64 * 1024, ERRORS_BYTES = 256 * 1024 };
+enum { ERRORS_BYTES = 256 * 1024 };
 
 /* --- begin --- */
 
@@ -93,7 +92,6 @@ static void begin_take(struct call *c)
     call_copy(r, 0, 2, req->since, sizeof(req->since));
     read_base(&l->base, r);
     memcpy(l->token, req->token, sizeof(l->token));
-    l->service[0] = '\0';
     call_end(c, NULL);
 }
 
@@ -109,82 +107,30 @@ static const char checkpoint_sql[] =
     "  page_limit = $3, counts = $4::jsonb, pages = pages + (next_page < "
     "$2)::int,"
     "  expires_at = now() + make_interval(secs => $5)"
-    "  WHERE token = $1 RETURNING run_id),"
-    " known AS (SELECT count(*) AS n FROM unnest($8) u (digest)"
+    "  WHERE token = $1 RETURNING run_id, service, started_at),"
+    " known AS (SELECT u.digest FROM f, unnest($8) u (digest)"
     "  JOIN batch_sync_dead_letters d ON d.tenant_id = $6"
-    "  AND d.service = $7 AND d.digest = u.digest"
-    "  AND d.resolved_at IS NULL),"
+    "  AND d.service = $7 AND d.digest = u.digest AND d.recipe = $13"
+    "  AND d.resolved_at IS NULL WHERE d.known_since < f.started_at),"
     " letters AS (INSERT INTO batch_sync_dead_letters AS d (tenant_id,"
-    "  service, digest, content_id, reason, payload, model)"
+    "  service, digest, content_id, reason, payload, model, registered,"
+    "  refused, recipe, known_since)"
     "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
-    "   nullif(u.content_id, ''), u.reason, u.payload, r.model"
+    "   nullif(u.content_id, ''), u.reason, u.payload, r.model, f.service,"
+    "   u.refused = 1, $13, now()"
     "  FROM f JOIN batch_sync_runs r ON r.id = f.run_id,"
-    "   unnest($8, $9, $10, $11) u (digest, content_id, reason, payload)"
+    "   unnest($8, $9, $10, $11, $12)"
+    "    u (digest, content_id, reason, payload, refused)"
     "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
     "   content_id = excluded.content_id, reason = excluded.reason,"
     "   payload = excluded.payload, model = excluded.model,"
+    "   registered = excluded.registered, refused = excluded.refused,"
+    "   recipe = excluded.recipe,"
+    "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
+    "     WHERE k.digest = d.digest) THEN d.known_since"
+    "    ELSE excluded.known_since END,"
     "   last_seen = now(), times = d.times + 1, resolved_at = NULL)"
-    " SELECT (SELECT count(*) FROM f), (SELECT n FROM known)";
-
-/* At most PAYLOAD_BYTES, not in the middle of a code point. */
-static struct str cut_payload(struct str payload)
-{
-    if (payload.len <= PAYLOAD_BYTES)
-        return payload;
-    payload.len = PAYLOAD_BYTES;
-    while (payload.len > 0 &&
-           ((unsigned char)payload.p[payload.len] & 0xC0) == 0x80)
-        payload.len--;
-    return payload;
-}
-
-/* Which text of a letter goes where. */
-static struct str letter_text(const struct dead_letter *d, int column)
-{
-    if (column == 0)
-        return d->content_id;
-    return column == 1 ? str_of(d->reason) : cut_payload(d->payload);
-}
-
-static int add_letter_texts(
-    struct call *c, const struct checkpoint_req *req, int column)
-{
-    struct str *texts =
-        arena_alloc(&c->arena, req->nletters * sizeof(texts[0]));
-    struct pg_array a;
-    size_t bytes = 0;
-
-    if (texts == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < req->nletters; i++) {
-        texts[i] =
-            ledger_clean(&c->arena, letter_text(&req->letters[i], column));
-        bytes += texts[i].len;
-    }
-    if (array_init(&a, &c->arena, PG_TEXT_ARRAY, 0, req->nletters, bytes) < 0)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < req->nletters; i++)
-        array_add(&a, texts[i]);
-    call_add(c, array_param(&a));
-    return 0;
-}
-
-static int add_letters(struct call *c, const struct checkpoint_req *req)
-{
-    struct pg_array digests;
-
-    if (array_init(&digests, &c->arena, PG_BYTEA_ARRAY, 0, req->nletters,
-            req->nletters * SHA256_BYTES) < 0)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < req->nletters; i++)
-        memcpy(array_grow(&digests, SHA256_BYTES), req->letters[i].digest,
-            SHA256_BYTES);
-    call_add(c, array_param(&digests));
-    for (int column = 0; column < 3; column++)
-        if (add_letter_texts(c, req, column) < 0)
-            return ERR_NOMEM;
-    return 0;
-}
+    " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";
 
 static void checkpoint_send(struct call *c)
 {
@@ -199,7 +145,7 @@ static void checkpoint_send(struct call *c)
     call_add_int(c, l->lease_s);
     call_add_text(c, req->scope->tenant);
     call_add_text(c, req->scope->service);
-    if (add_letters(c, req) < 0) {
+    if (ledger_add_letters(c, req) < 0) {
         ledger_fail(c, ERR_NOMEM, "recording dead letters");
         return;
     }
@@ -212,7 +158,6 @@ static void checkpoint_send(struct call *c)
 
 static void checkpoint_take(struct call *c)
 {
-    struct ledger *l = ledger_work(c)->ledger;
     struct checkpoint_req *req = ledger_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
 
@@ -220,8 +165,8 @@ static void checkpoint_take(struct call *c)
         ledger_fail(c, ERR_FENCED, "another owner has taken over the service");
         return;
     }
-    req->known_letters = (uint64_t)call_int(r, 0, 1);
-    snprintf(l->service, sizeof(l->service), "%s", req->scope->service);
+    req->known_letters =
+        (uint64_t)call_int(r, 0, 1) + ledger_take_skipped(c, req);
     call_end(c, NULL);
 }
 
@@ -263,25 +208,6 @@ static const char *errors_json(struct call *c, const struct service_result *r)
     return copy.p;
 }
 
-/* One that was stored after it had failed for the last time. */
-static void add_resolve(struct call *c, const struct ledger *l)
-{
-    call_stmt(c,
-        "UPDATE batch_sync_dead_letters d SET resolved_at = now()"
-        " FROM batch_sync_service_runs s, microservices m"
-        " WHERE s.token = $1 AND d.tenant_id = s.tenant_id"
-        " AND d.service = $2 AND d.resolved_at IS NULL"
-        " AND m.tenant_id = s.tenant_id AND m.name = $2"
-        " AND EXISTS (SELECT 1 FROM vector_embeddings v"
-        "  WHERE v.tenant_id = d.tenant_id AND v.microservice_id = m.id"
-        "  AND v.content_id = d.content_id"
-        "  AND v.content_type = 'microservice_data'"
-        "  AND v.updated_at > d.last_seen AT TIME ZONE 'UTC' OFFSET 0)",
-        false);
-    call_add_text(c, l->token);
-    call_add_text(c, l->service);
-}
-
 static void end_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
@@ -297,8 +223,6 @@ static void end_send(struct call *c)
     call_add_text(
         c, ledger_counts_json(&c->arena, &l->base, &req->result->counts));
     call_add_text(c, errors_json(c, req->result));
-    if (l->service[0] != '\0')
-        add_resolve(c, l);
     call_send(c);
 }
 

@@ -11,6 +11,7 @@
  */
 #include "adapters/store_impl.h"
 
+#include "adapters/dead_letters.h"
 #include "adapters/seen.h"
 
 #include <arpa/inet.h>
@@ -160,9 +161,11 @@ static const char open_sql[] =
     "  description = excluded.description, version = excluded.version,"
     "  updated_at = excluded.updated_at"
     " RETURNING id) "
-    "SELECT id FROM m UNION ALL"
+    "SELECT id, EXISTS (SELECT 1 FROM batch_sync_dead_letters"
+    "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
+    "  AND resolved_at IS NULL) FROM (SELECT id FROM m UNION ALL"
     " SELECT id FROM microservices WHERE tenant_id = $1 AND name = $2"
-    " LIMIT 1";
+    " LIMIT 1) i";
 
 static void open_send(struct call *c)
 {
@@ -188,6 +191,7 @@ static void open_take(struct call *c)
 
     if (pg_rows(r) == 1) {
         call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
+        req->has_letters = pg_value(r, 0, 1).p[0] == 't';
         call_end(c, NULL);
     } else if (c->state++ < WORK + OPEN_TRIES) {
         open_send(c);
@@ -237,6 +241,8 @@ static void lookup_send(struct call *c)
     call_add_text(c, req->scope->tenant);
     call_add_text(c, req->scope->microservice_id);
     call_add(c, array_param(&ids));
+    if (req->with_letters)
+        dead_letters_add(c, req->scope, array_param(&ids));
     call_send(c);
 }
 
@@ -270,6 +276,10 @@ static void lookup_take(struct call *c)
         row->chunk_index = (int32_t)call_int_binary(r, i, 1);
         row->hashed = take_hash(r, i, 2, row->embed_hash) &&
                       take_hash(r, i, 3, row->row_hash);
+    }
+    if (req->with_letters && dead_letters_take(c->pg.results[1], req) < 0) {
+        store_fail(c, ERR_NOMEM, "look-up of dead letters");
+        return;
     }
     call_end(c, NULL);
 }

@@ -154,6 +154,7 @@ static void embed_blame(struct chunk *c, const struct err *err)
         v->same_words = false;
     }
     m->reason = reason.p == NULL ? "refused by the embedder" : reason.p;
+    m->refused = err->code != ERR_PROTOCOL; /* garbage may be a bad moment */
 }
 
 /* Where to cut a text in two: the code-point border nearest its middle. */

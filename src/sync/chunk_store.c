@@ -32,6 +32,7 @@ static void store_narrow(struct chunk *c, const struct err *err)
         return;
     }
     reason = arena_dup(&c->page->arena, str_of(err->msg));
+    c->members[c->range.lo]->refused = true;
     store_settle(c, ITEM_FAILED,
         reason.p == NULL ? "refused by the database" : reason.p);
 }

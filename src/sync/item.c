@@ -264,3 +264,31 @@ void item_hash(const struct item *item, const struct schema *schema,
     sha256_add_field(&s, str_of(schema->version));
     sha256_end(&s, out->row_hash);
 }
+
+static void hash_field_of(struct sha256 *s, const struct schema_field *field)
+{
+    sha256_add_field(s, field->name);
+    sha256_add_field(s, field->label);
+    hash_number(s, (uint64_t)field->type);
+}
+
+void item_recipe(const struct schema *schema, const struct embedding_id *id,
+    uint8_t out[SHA256_BYTES])
+{
+    struct sha256 s;
+
+    sha256_init(&s);
+    sha256_add_field(&s, str_of(id->provider));
+    sha256_add_field(&s, str_of(id->model));
+    hash_number(&s, (uint64_t)id->dimensions);
+    sha256_add_field(&s, str_of(schema->version));
+    hash_number(&s, schema->nfields);
+    for (size_t i = 0; i < schema->nfields; i++)
+        hash_field_of(&s, &schema->fields[i]);
+    hash_number(&s, schema->nid_fields);
+    for (size_t i = 0; i < schema->nid_fields; i++)
+        hash_number(&s, schema->id_fields[i]);
+    hash_number(&s, (uint64_t)schema->title_field);
+    hash_number(&s, (uint64_t)schema->url_field);
+    sha256_end(&s, out);
+}

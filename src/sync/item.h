@@ -49,6 +49,13 @@ struct item_hashes {
 void item_hash(const struct item *item, const struct schema *schema,
     const struct embedding_id *id, size_t pieces, struct item_hashes *out);
 
+/*
+ * The digest of all that decides, beside the item itself, how it ends: what
+ * the schema makes of an item, provider, model, dimensions.
+ */
+void item_recipe(const struct schema *schema, const struct embedding_id *id,
+    uint8_t out[SHA256_BYTES]);
+
 /* A token per 3 ASCII bytes and per non-ASCII code point, rounded up. */
 size_t text_tokens(struct str text);
 

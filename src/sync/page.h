@@ -8,8 +8,8 @@
  *     |
  *   READY                   waits for page_compare(): the page before must
  *     |                     know first which ids it writes
- *   LOOKUP <-> LOOKUP_WAIT  the stored hashes, in one query
- *     |
+ *   LOOKUP <-> LOOKUP_WAIT  the stored hashes, in one query; known poison
+ *     |                     fails here, without being tried again
  *   DRAIN                   chunks run; the service starts them
  *     |
  *   SEAL <-> SEAL_WAIT      the checkpoint: all chunks have committed and it
@@ -61,6 +61,9 @@ struct page_item {
     enum change change;
     size_t stored_pieces; /* rows found */
     bool uncertain;       /* the page before may have written it meanwhile */
+    bool has_letter;      /* an open dead letter has its id */
+    bool refused;         /* as it is, by the embedder or the database */
+    bool skipped;         /* a known poison, not tried again */
     const char *reason;   /* of a dead letter; NULL: none */
 };
 
@@ -79,6 +82,7 @@ struct page_context {
     const struct scope *scope;
     const char *service;   /* registered name */
     const char *since;     /* NULL: everything */
+    bool has_letters;      /* the service has open dead letters */
     struct page_mark last; /* kept by the pages */
     /* A page has moved on. Only notes it down for a later turn of the loop,
      * so that pages and chunks may call it anywhere. */
@@ -151,7 +155,7 @@ void page_note_retry(
 /* New dead letters of a sealed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);
 
-/* The first item of the page that failed; NULL: none. */
+/* The first item of the page that was tried and failed; NULL: none. */
 const struct page_item *page_first_failure(const struct page *page);
 
 /* Only in DONE. */

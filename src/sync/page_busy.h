@@ -33,6 +33,13 @@ void page_finish(struct page *page);
 bool page_retry(
     struct page *page, const struct err *err, enum page_state wait, op_cb done);
 
+/*
+ * Dead letters (page_letters.c). Fails what a look-up with letters knows to be
+ * poison; fills in the letters and healed ids of busy->seal (ERR_NOMEM).
+ */
+void page_skip_known(struct page *page);
+int page_write_letters(struct page *page);
+
 /* Calls back in a later turn of the loop; uses the retry timer. */
 void page_later(struct page *page, op_cb done);
 

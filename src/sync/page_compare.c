@@ -35,8 +35,11 @@ static int collect_open(struct page *page)
         ids[n] = page->items[i].item.content_id;
         busy->open[n++] = &page->items[i];
     }
-    busy->lookup = (struct lookup_req){
-        .arena = &page->arena, .scope = page->ctx->scope, .ids = ids, .n = n};
+    busy->lookup = (struct lookup_req){.arena = &page->arena,
+        .scope = page->ctx->scope,
+        .ids = ids,
+        .n = n,
+        .with_letters = page->ctx->has_letters};
     return 0;
 }
 
@@ -183,6 +186,7 @@ static void on_looked_up(struct op *op)
     }
     retry_reset(&page->busy->retry);
     compare_all(page);
+    page_skip_known(page);
     plan_work(page);
     page_move(page, PAGE_DRAIN);
 }

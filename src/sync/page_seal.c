@@ -127,65 +127,7 @@ void page_finish(struct page *page)
     page_move(page, PAGE_DONE);
 }
 
-const struct page_item *page_first_failure(const struct page *page)
-{
-    for (size_t i = 0; i < page->view.n; i++)
-        if (page->items[i].reason != NULL)
-            return &page->items[i];
-    return NULL;
-}
-
-uint64_t page_new_letters(const struct page *page)
-{
-    return page->busy->seal.nletters - page->busy->seal.known_letters;
-}
-
 /* The checkpoint */
-
-static size_t count_letters(const struct page *page)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < page->view.n; i++)
-        n += page->items[i].reason != NULL;
-    return n;
-}
-
-static int write_letter(
-    struct page *page, const struct page_item *it, struct dead_letter *letter)
-{
-    struct sha256 digest;
-    struct buf *scratch = &page->busy->scratch;
-
-    *letter = (struct dead_letter){
-        .content_id = it->item.content_id, .reason = it->reason};
-    sha256_init(&digest);
-    json_digest(&digest, it->value);
-    sha256_end(&digest, letter->digest);
-    buf_reset(scratch);
-    json_write(scratch, it->value, NULL);
-    letter->payload = arena_dup(&page->arena, buf_view(scratch));
-    return letter->payload.p == NULL ? ERR_NOMEM : 0;
-}
-
-static int write_letters(struct page *page)
-{
-    struct checkpoint_req *req = &page->busy->seal;
-    size_t n = count_letters(page);
-    struct dead_letter *letters;
-
-    if (n == 0)
-        return 0;
-    letters = arena_calloc(&page->arena, n, sizeof(*letters));
-    if (letters == NULL)
-        return ERR_NOMEM;
-    req->letters = letters;
-    for (size_t i = 0; i < page->view.n; i++)
-        if (page->items[i].reason != NULL &&
-            write_letter(page, &page->items[i], &letters[req->nletters++]) < 0)
-            return ERR_NOMEM;
-    return 0;
-}
 
 /* Whatever became of them: what a source still has is not deleted. */
 static int note_seen(struct page *page)
@@ -254,7 +196,7 @@ void page_seal(struct page *page, const struct counts *total, int next_limit)
         .next_page = page->failed ? page->number : page->number + 1,
         .limit = page->failed ? page->limit : next_limit,
         .counts = &busy->so_far};
-    if (write_letters(page) < 0 ||
+    if (page_write_letters(page) < 0 ||
         (page->ctx->schema->delete_missing && note_seen(page) < 0)) {
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);

@@ -22,9 +22,10 @@ enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
 /* Whose rows are meant: fixed while a service is synced. All borrowed. */
 struct scope {
     const char *tenant;
-    const char *service;         /* the schema's service_name */
-    const char *microservice_id; /* from store_open */
-    const char *token;           /* the fence, from service_begin */
+    const char *service;          /* the schema's service_name */
+    const char *microservice_id;  /* from store_open */
+    const char *token;            /* the fence, from service_begin */
+    uint8_t recipe[SHA256_BYTES]; /* item_recipe() */
 };
 
 /* Which services there are, when the trigger named none. */
@@ -65,15 +66,25 @@ struct stored_row {
     uint8_t row_hash[SHA256_BYTES];
 };
 
+/* An unresolved dead letter of one of the given content ids. */
+struct open_letter {
+    uint32_t item; /* index into ids */
+    bool known;    /* refused, by the scope's recipe; no retry was asked for */
+    uint8_t digest[SHA256_BYTES]; /* of the item that failed */
+};
+
 struct lookup_req {
     struct op op;
     struct arena *arena; /* the answer's memory; the caller's */
     const struct scope *scope;
     const struct str *ids; /* n, without repeats */
     size_t n;
+    bool with_letters; /* look for open letters too */
     /* Out: ordered by item, then chunk_index. */
     struct stored_row *rows;
     size_t nrows;
+    struct open_letter *letters; /* in no order */
+    size_t nletters;
 };
 
 /* Vectors for texts, in one request to the provider. */
@@ -126,6 +137,7 @@ struct store_open_req {
     bool forget_seen;        /* nothing of the service is ever deleted */
     /* Out. */
     char microservice_id[256];
+    bool has_letters; /* open ones, of items with an id */
 };
 
 /* What a run was asked to do; recorded with it. All borrowed. */
@@ -168,6 +180,8 @@ struct dead_letter {
     uint8_t digest[SHA256_BYTES]; /* of the item */
     const char *reason;
     struct str payload; /* JSON; the ledger keeps at most 64 KiB */
+    bool refused;       /* for what it is: it will not do better next time */
+    bool skipped;       /* known, and so not tried: reason, payload stay */
 };
 
 /* A page is done: all its chunks have committed. One transaction. */
@@ -182,7 +196,11 @@ struct checkpoint_req {
     bool marks;             /* the pass is one of those that decide deletes */
     const struct str *seen; /* then: the ids on the page; may repeat */
     size_t nseen;
-    uint64_t known_letters; /* out: of these, known and unresolved before */
+    const struct str *healed; /* ids that are stored now: resolves letters */
+    size_t nhealed;
+    /* Out: of the letters, those that were known before this service began:
+     * open, and of the scope's recipe. */
+    uint64_t known_letters;
 };
 
 /*

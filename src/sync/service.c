@@ -206,6 +206,7 @@ static void on_opened(struct op *op)
         return;
     }
     s->scope.microservice_id = s->busy->open.microservice_id;
+    s->ctx.has_letters = s->busy->open.has_letters;
     service_move(s, SERVICE_PAGES);
     kick(s);
 }
@@ -233,6 +234,7 @@ static void begin_pages(struct service *s)
 
     s->scope.token = begin->token;
     s->scope.service = s->schema->service_name;
+    item_recipe(s->schema, &s->p->options->embedding, s->scope.recipe);
     s->ctx.since = given != NULL          ? given
                    : begin->since[0] != 0 ? begin->since
                                           : NULL;

@@ -214,6 +214,16 @@ static bool contains(struct str text, const char *word)
     return memmem(text.p, text.len, word, strlen(word)) != NULL;
 }
 
+/* In its own words: alike ones would be the request's fault. */
+static int refuse_poison(
+    struct world *w, const struct embed_req *req, size_t i, struct err *err)
+{
+    w->poison_requests++;
+    w->refused_alone += req->n == 1;
+    return err_set(
+        err, ERR_REFUSED, "400: poison: %.*s", STR_ARG(req->texts[i]));
+}
+
 static int judge_texts(
     struct world *w, const struct embed_req *req, struct err *err)
 {
@@ -229,9 +239,7 @@ static int judge_texts(
         return err_set(err, ERR_PROTOCOL, "a wrong count");
     for (size_t i = 0; i < req->n; i++) {
         if (contains(req->texts[i], "POISON"))
-            /* Its own words: alike ones would be the request's fault. */
-            return err_set(
-                err, ERR_REFUSED, "400: poison: %.*s", STR_ARG(req->texts[i]));
+            return refuse_poison(w, req, i, err);
         if (text_tokens(req->texts[i]) > (size_t)w->options->max_tokens * 3 / 4)
             return err_set(err, ERR_TOO_LONG, "400: too long");
     }
@@ -321,8 +329,11 @@ static void answer_lookup(struct world *w, struct op *op, struct err *err)
 {
     struct lookup_req *req = container_of(op, struct lookup_req, op);
 
-    if (!database_fails(w, w->faults.store, err))
-        database_lookup(&w->db, w->current, req);
+    if (database_fails(w, w->faults.store, err))
+        return;
+    database_lookup(&w->db, w->current, req);
+    if (req->with_letters)
+        letters_lookup(&w->letters, w->current, req);
 }
 
 static int port_lookup(void *world, struct lookup_req *req)
@@ -343,6 +354,7 @@ static int port_store_open(void *world, struct store_open_req *req)
     struct world *w = world;
 
     strcpy(req->microservice_id, "microservice");
+    req->has_letters = letters_any(&w->letters, w->current);
     schedule(w, &req->op, latency(w), maybe_fault, NULL);
     return 0;
 }
@@ -353,14 +365,15 @@ static void seal(struct world *w, struct op *op, struct err *err)
 {
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
     const struct open_page *page = &w->pages[w->nsealed];
+    bool wrong = database_fails(w, w->faults.ledger, err);
 
-    if (database_fails(w, w->faults.ledger, err))
+    if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
         return;
-    w->letters += req->nletters;
+    req->known_letters = letters_take(&w->letters, w->current, req);
+    if (wrong)
+        return; /* and when it comes again, they are no older for it */
     w->checkpoints[w->current] =
         (struct sim_checkpoint){req->next_page, req->limit};
-    for (size_t i = 0; i < req->nletters; i++)
-        CHECK(req->letters[i].reason != NULL && req->letters[i].payload.len);
     if (op->err.code == 0 && (req->next_page - 1) * req->limit >= page->hi &&
         page->hi > page->lo)
         w->nsealed++;
@@ -506,7 +519,8 @@ void world_begin_run(struct world *w)
     w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = 0;
     w->db.writes = 0;
-    w->letters = 0;
+    w->poison_requests = w->refused_alone = 0;
+    w->letters.run += !w->resumes;
 }
 
 bool world_step(struct world *w)
@@ -528,4 +542,5 @@ void world_free(struct world *w)
 {
     CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
     database_free(&w->db);
+    letters_free(&w->letters);
 }

@@ -63,6 +63,35 @@ int database_lookup(
     const struct database *db, int service, struct lookup_req *req);
 void database_free(struct database *db);
 
+/* What could not be stored (letters.c). */
+struct sim_letter {
+    int service;
+    char id[32]; /* "": none */
+    uint8_t digest[SHA256_BYTES], recipe[SHA256_BYTES];
+    bool open, has_recipe, refused;
+    bool poison;                /* for the embedder, not for the database */
+    int known_since, last_seen; /* numbers of runs */
+};
+
+struct letters {
+    struct sim_letter *letters; /* owned */
+    size_t n, size;
+    int run; /* the one under way; one that is resumed keeps its number */
+};
+
+/* A checkpoint's; returns how many were known. */
+uint64_t letters_take(
+    struct letters *l, int service, const struct checkpoint_req *req);
+bool letters_any(const struct letters *l, int service);
+void letters_lookup(
+    const struct letters *l, int service, struct lookup_req *req);
+/* Asks to try one of `of` again, of those with an id; returns how many poisons
+ * of the last run that are. */
+int letters_retry(struct letters *l, uint64_t of, uint64_t random);
+/* The embedder's poisons that the last run met. */
+int letters_poison(const struct letters *l);
+void letters_free(struct letters *l);
+
 /* The vector every honest embedder gives for a text. */
 void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 
@@ -104,16 +133,18 @@ struct world {
     struct source source;
     struct faults faults;
     struct database db;
+    struct letters letters;
     const struct run_options *options;
     /* What is checked. */
     int embedding, fetching; /* requests outstanding */
     int embed_requests;      /* in all */
     int fetch_requests;      /* in all */
     uint64_t texts_embedded;
-    int current; /* the service between begin and end; -1 */
+    int poison_requests; /* of them, with a poison among their texts */
+    int refused_alone;   /* poisons that were a request's only text */
+    int current;         /* the service between begin and end; -1 */
     struct open_page pages[8192];
     int npages, nsealed;
-    uint64_t letters;
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     bool resumes; /* the run that begins goes on with the checkpoints */

@@ -355,100 +355,6 @@ static void since_is_the_start_of_the_last_success(void **state)
     assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
 }
 
-static struct dead_letter letter(const char *id, uint8_t digest)
-{
-    struct dead_letter d = {.content_id = str_of(id),
-        .reason = "why \xff",
-        .payload = STR("{\"a\":1}")};
-
-    memset(d.digest, digest, SHA256_BYTES);
-    return d;
-}
-
-/* Returns how many were known. */
-static uint64_t send_letters(
-    struct world *w, const struct dead_letter *letters, size_t n, int code)
-{
-    struct checkpoint_req req = {.next_page = 2,
-        .limit = 10,
-        .counts = &some,
-        .letters = letters,
-        .nletters = n};
-
-    checkpoint_by(w, &w->ledger, &req, code);
-    return req.known_letters;
-}
-
-static void dead_letters_are_known_the_second_time(void **state)
-{
-    struct world *w = *state;
-    struct dead_letter letters[] = {
-        letter("x", 1), letter("", 2), letter("x", 1)};
-    struct dead_letter later[] = {letter("x", 1), letter("y", 3)};
-
-    NEED_SERVER();
-    assert_int_equal(send_letters(w, letters, 3, 0), 0);
-    assert_int_equal(send_letters(w, later, 2, 0), 1);
-    assert_string_equal(
-        ask(w, "SELECT string_agg(concat_ws('|', content_id, service, reason,"
-               " payload, model, times), ' ' ORDER BY digest)"
-               " FROM batch_sync_dead_letters"),
-        "x|backend-a|why \xef\xbf\xbd|{\"a\":1}|m|2 "
-        "backend-a|why \xef\xbf\xbd|{\"a\":1}|m|1 "
-        "y|backend-a|why \xef\xbf\xbd|{\"a\":1}|m|1");
-}
-
-static void a_fenced_checkpoint_writes_no_letters(void **state)
-{
-    struct world *w = *state;
-    struct dead_letter d = letter("x", 1);
-
-    NEED_SERVER();
-    w->scope.token = "another";
-    send_letters(w, &d, 1, ERR_FENCED);
-    assert_string_equal(
-        ask(w, "SELECT count(*) FROM batch_sync_dead_letters"), "0");
-}
-
-static void payloads_are_cut(void **state)
-{
-    enum { N = 70000 };
-    static char text[N];
-    struct world *w = *state;
-    struct dead_letter d = letter("x", 1);
-
-    NEED_SERVER();
-    memset(text, 'a', N);
-    memcpy(text + 65535, "\xc3\xa9", 2); /* astride the border */
-    text[100] = '\0';
-    d.payload = (struct str){text, N};
-    send_letters(w, &d, 1, 0);
-    assert_string_equal(
-        ask(w, "SELECT octet_length(payload) FROM batch_sync_dead_letters"),
-        "65534");
-}
-
-static void storing_the_item_resolves_its_letters(void **state)
-{
-    struct world *w = *state;
-    struct dead_letter letters[] = {letter("x", 1), letter("y", 2)};
-
-    NEED_SERVER();
-    send_letters(w, letters, 2, 0);
-    db_exec(&w->db,
-        "INSERT INTO vector_embeddings (id, tenant_id, microservice_id,"
-        " content_id, content_type, content_text, updated_at)"
-        " SELECT g, 't1', m.id, g, 'microservice_data', '',"
-        "  (now() AT TIME ZONE 'UTC') + CASE g WHEN 'x' THEN interval '1 s'"
-        "  ELSE interval '-1 s' END"
-        " FROM microservices m, unnest(ARRAY['x', 'y']) g");
-    service_end(w, true, false, &some, 0);
-    assert_string_equal(
-        ask(w, "SELECT string_agg(content_id, ' ')"
-               " FROM batch_sync_dead_letters WHERE resolved_at IS NOT NULL"),
-        "x");
-}
-
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
@@ -468,10 +374,6 @@ int main(void)
         TEST(a_former_owner_cannot_go_on),
         TEST(evicts_whoever_holds_on),
         TEST(since_is_the_start_of_the_last_success),
-        TEST(dead_letters_are_known_the_second_time),
-        TEST(a_fenced_checkpoint_writes_no_letters),
-        TEST(payloads_are_cut),
-        TEST(storing_the_item_resolves_its_letters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

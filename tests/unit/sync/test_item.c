@@ -122,6 +122,55 @@ static void test_hash_is_stable(void **state)
         "d185e83cbad8c3afcee0b087a92323257181ee5c8b020da730cb63dbaf47c4c2");
 }
 
+/* The recipe by a schema, everything else freed again. */
+static void recipe_of(const char *schema, const struct embedding_id *id,
+    uint8_t out[SHA256_BYTES])
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    item_recipe(parse_schema(&a, str_of(schema)), id, out);
+    arena_free(&a);
+}
+
+/* Whatever may make an item end otherwise is part of it, and nothing else. */
+static void test_recipe(void **state)
+{
+#define SCHEMA(fields, more) \
+    "{\"service_name\":\"s\",\"data_structure\":{" fields "}" more "}"
+#define IV "\"id\":\"string\",\"v\":\"text\""
+    static const char *const others[] = {
+        SCHEMA("\"id\":\"string\",\"w\":\"text\"", ""),
+        SCHEMA("\"id\":\"string\",\"v\":\"string\"", ""),
+        SCHEMA("\"v\":\"text\",\"id\":\"string\"", ""),
+        SCHEMA(IV ",\"n\":\"number\"", ""),
+        SCHEMA(IV, ",\"field_descriptions\":{\"v\":\"Words\"}"),
+        SCHEMA(IV, ",\"id_fields\":[\"v\"]"),
+        SCHEMA(IV, ",\"title_field\":\"v\""),
+        SCHEMA(IV, ",\"url_field\":\"v\""),
+        SCHEMA(IV, ",\"version\":\"2\""),
+    };
+    const struct embedding_id ids[] = {{"builtin", "small", 1536},
+        {"openai", "large", 1536}, {"openai", "small", 256}};
+    static const char plain[] = SCHEMA(IV, "");
+    static const char same[] = SCHEMA(
+        IV, ",\"description\":\"new\",\"aliases\":[\"t\"],\"sample_data\":{}");
+    uint8_t first[SHA256_BYTES], other[SHA256_BYTES];
+    (void)state;
+
+    recipe_of(plain, &small, first);
+    recipe_of(same, &small, other);
+    assert_memory_equal(first, other, SHA256_BYTES);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        recipe_of(others[i], &small, other);
+        assert_memory_not_equal(first, other, SHA256_BYTES);
+    }
+    for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+        recipe_of(plain, &ids[i], other);
+        assert_memory_not_equal(first, other, SHA256_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_hash_of_schema),
         cmocka_unit_test(test_hash_of_embedding),
         cmocka_unit_test(test_hash_is_stable),
+        cmocka_unit_test(test_recipe),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,110 @@
+/*
+ * Happy path: the look-up's statement rides in the look-up's unit. A retry is
+ * one statement: it takes the recipe away, by which a letter is known.
+ * Failures: the unit's.
+ * On cancel: as adapters/call.h has it.
+ */
+#include "adapters/dead_letters.h"
+
+#include <stdlib.h>
+
+/* --- look-up --- */
+
+/* OFFSET 0: as the store's look-up has it. */
+static const char lookup_sql[] =
+    "SELECT i.at::int4 - 1, d.known, d.digest"
+    " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
+    " CROSS JOIN LATERAL (SELECT digest,"
+    "   refused AND coalesce(recipe = $4, false) AS known"
+    "  FROM batch_sync_dead_letters WHERE tenant_id = $1 AND service = $2"
+    "  AND content_id = i.content_id AND resolved_at IS NULL OFFSET 0) d";
+
+void dead_letters_add(
+    struct call *c, const struct scope *scope, struct pg_param ids)
+{
+    call_stmt(c, lookup_sql, true);
+    call_add_text(c, scope->tenant);
+    call_add_text(c, scope->service);
+    call_add(c, ids);
+    call_add(c, (struct pg_param){.type = PG_BYTEA,
+                    .data = scope->recipe,
+                    .len = SHA256_BYTES,
+                    .binary = true});
+}
+
+int dead_letters_take(const struct pg_result *r, struct lookup_req *req)
+{
+    req->nletters = (size_t)pg_rows(r);
+    req->letters =
+        arena_calloc(req->arena, req->nletters, sizeof(req->letters[0]));
+    if (req->letters == NULL)
+        return ERR_NOMEM;
+    for (int i = 0; i < pg_rows(r); i++) {
+        struct open_letter *letter = &req->letters[i];
+        struct str digest = pg_value(r, i, 2);
+
+        letter->item = (uint32_t)call_int_binary(r, i, 0);
+        letter->known = pg_value(r, i, 1).p[0] != 0;
+        if (digest.len == SHA256_BYTES)
+            memcpy(letter->digest, digest.p, SHA256_BYTES);
+    }
+    return 0;
+}
+
+/* --- retry --- */
+
+/* Letters of before there was a column for it go by their schema's name. */
+static const char retry_sql[] =
+    "WITH t AS (UPDATE batch_sync_dead_letters SET recipe = NULL"
+    "  WHERE tenant_id = $1 AND resolved_at IS NULL"
+    "  AND (cardinality($2) = 0 OR service = ANY ($2)"
+    "   OR registered = ANY ($2))"
+    "  AND (cardinality($3) = 0 OR content_id = ANY ($3))"
+    "  RETURNING coalesce(registered, service) AS name)"
+    " SELECT name, count(*) FROM t GROUP BY name ORDER BY name";
+
+static struct pg_param names_param(struct call *c, const char **names, size_t n)
+{
+    struct pg_array a;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(names[i]);
+    if (array_init(&a, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        array_add(&a, str_of(names[i]));
+    return array_param(&a);
+}
+
+static void on_marked(struct call *c)
+{
+    struct retry_letters_req *req =
+        container_of(c->op, struct retry_letters_req, op);
+    const struct pg_result *r = c->pg.results[0];
+    struct err err = {.code = 0};
+
+    req->names =
+        arena_calloc(req->arena, (size_t)pg_rows(r), sizeof(req->names[0]));
+    for (int i = 0; req->names != NULL && i < pg_rows(r); i++) {
+        req->names[req->nnames++] = arena_dup(req->arena, pg_value(r, i, 0)).p;
+        req->letters += (uint64_t)call_int(r, i, 1);
+    }
+    if (req->names == NULL)
+        err_set(&err, ERR_NOMEM, "retry of dead letters");
+    call_end(c, &err);
+}
+
+int dead_letters_retry(
+    struct pg_pool *pool, struct loop *loop, struct retry_letters_req *req)
+{
+    struct call *c = call_new(pool, loop, &req->op, on_marked, 1);
+
+    req->letters = req->nnames = 0;
+    call_stmt(c, retry_sql, false);
+    call_add_text(c, req->tenant);
+    call_add(c, names_param(c, req->services, req->nservices));
+    call_add(c, names_param(c, req->ids, req->nids));
+    call_send(c);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * Dead letters outside of a checkpoint: what a look-up wants to know of them,
+ * and making them be tried again.
+ */
+#ifndef ADAPTERS_DEAD_LETTERS_H
+#define ADAPTERS_DEAD_LETTERS_H
+
+#include "adapters/call.h"
+#include "sync/ports.h"
+
+/* Adds the statement that finds the open letters of `ids`, a text array. */
+void dead_letters_add(
+    struct call *c, const struct scope *scope, struct pg_param ids);
+
+/* Takes its result into req->letters; ERR_NOMEM. */
+int dead_letters_take(const struct pg_result *r, struct lookup_req *req);
+
+/* Open letters are tried by the next run that meets them. */
+struct retry_letters_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    const char *tenant;
+    const char **services; /* registered or schemas' names; 0: all */
+    size_t nservices;
+    const char **ids; /* content ids; 0: all */
+    size_t nids;
+    /* Out. */
+    uint64_t letters;   /* how many */
+    const char **names; /* their services: registered names, sorted */
+    size_t nnames;
+};
+
+int dead_letters_retry(
+    struct pg_pool *pool, struct loop *loop, struct retry_letters_req *req);
+
+#endif

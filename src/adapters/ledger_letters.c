@@ -1,0 +1,166 @@
+/*
+ * The dead letters of a checkpoint. Those of items that were tried go into its
+ * statement. Two more follow it in the same transaction where they have
+ * something to do: the letters of items that were skipped are touched, and
+ * those whose id is stored now are resolved, unless this run has met them:
+ * then one id stands for a good item and a bad one.
+ *
+ * A letter is known when it is open and an earlier run made it by the same
+ * recipe. An answer that was lost may bring the same letters a second time,
+ * which must not make them known: hence the time, not just the row.
+ */
+#include "adapters/ledger_impl.h"
+
+enum { PAYLOAD_BYTES = 64 * 1024, SKIPPED = 1 }; /* SKIPPED: a result */
+
+/* At most PAYLOAD_BYTES, not in the middle of a code point. */
+static struct str cut_payload(struct str payload)
+{
+    if (payload.len <= PAYLOAD_BYTES)
+        return payload;
+    payload.len = PAYLOAD_BYTES;
+    while (payload.len > 0 &&
+           ((unsigned char)payload.p[payload.len] & 0xC0) == 0x80)
+        payload.len--;
+    return payload;
+}
+
+static size_t count(const struct checkpoint_req *req, bool skipped)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < req->nletters; i++)
+        n += req->letters[i].skipped == skipped;
+    return n;
+}
+
+static int add_digests(
+    struct call *c, const struct checkpoint_req *req, bool skipped)
+{
+    size_t n = count(req, skipped);
+    struct pg_array digests;
+
+    if (array_init(
+            &digests, &c->arena, PG_BYTEA_ARRAY, 0, n, n * SHA256_BYTES) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->nletters; i++)
+        if (req->letters[i].skipped == skipped)
+            memcpy(array_grow(&digests, SHA256_BYTES), req->letters[i].digest,
+                SHA256_BYTES);
+    call_add(c, array_param(&digests));
+    return 0;
+}
+
+static int add_texts(struct call *c, const struct str *texts, size_t n)
+{
+    struct pg_array a;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += texts[i].len;
+    if (array_init(&a, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        array_add(&a, texts[i]);
+    call_add(c, array_param(&a));
+    return 0;
+}
+
+/* Which text of a letter goes where. */
+static struct str letter_text(const struct dead_letter *d, int column)
+{
+    if (column == 0)
+        return d->content_id;
+    return column == 1 ? str_of(d->reason) : cut_payload(d->payload);
+}
+
+static int add_letter_texts(
+    struct call *c, const struct checkpoint_req *req, int column)
+{
+    struct str *texts =
+        arena_alloc(&c->arena, req->nletters * sizeof(texts[0]));
+    size_t n = 0;
+
+    if (texts == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->nletters; i++)
+        if (!req->letters[i].skipped)
+            texts[n++] =
+                ledger_clean(&c->arena, letter_text(&req->letters[i], column));
+    return add_texts(c, texts, n);
+}
+
+/* As 0 and 1. */
+static int add_refused(struct call *c, const struct checkpoint_req *req)
+{
+    size_t n = count(req, false);
+    struct pg_array a;
+
+    if (array_init(&a, &c->arena, PG_INT4_ARRAY, 0, n, n * 4) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < req->nletters; i++)
+        if (!req->letters[i].skipped)
+            array_add_int4(&a, req->letters[i].refused);
+    call_add(c, array_param(&a));
+    return 0;
+}
+
+static void add_scope(struct call *c, const struct scope *scope)
+{
+    call_add_text(c, scope->token);
+    call_add_text(c, scope->tenant);
+    call_add_text(c, scope->service);
+}
+
+static int add_skipped(struct call *c, const struct checkpoint_req *req)
+{
+    call_stmt(c,
+        "WITH t AS (UPDATE batch_sync_dead_letters d SET last_seen = now(),"
+        "  times = d.times + 1, resolved_at = NULL"
+        "  FROM batch_sync_service_runs s WHERE s.token = $1"
+        "  AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)"
+        "  RETURNING d.digest, d.known_since < s.started_at AS known)"
+        " SELECT count(*) FROM t JOIN unnest($4) u (digest) USING (digest)"
+        " WHERE t.known",
+        false);
+    add_scope(c, req->scope);
+    return add_digests(c, req, true);
+}
+
+static int add_healed(struct call *c, const struct checkpoint_req *req)
+{
+    call_stmt(c,
+        "UPDATE batch_sync_dead_letters d SET resolved_at = now()"
+        " FROM batch_sync_service_runs s WHERE s.token = $1"
+        " AND d.tenant_id = $2 AND d.service = $3 AND d.content_id = ANY ($4)"
+        " AND d.resolved_at IS NULL AND d.last_seen < s.started_at",
+        false);
+    add_scope(c, req->scope);
+    return add_texts(c, req->healed, req->nhealed);
+}
+
+int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
+{
+    if (add_digests(c, req, false) < 0)
+        return ERR_NOMEM;
+    for (int column = 0; column < 3; column++)
+        if (add_letter_texts(c, req, column) < 0)
+            return ERR_NOMEM;
+    if (add_refused(c, req) < 0)
+        return ERR_NOMEM;
+    call_add(c, (struct pg_param){.type = PG_BYTEA,
+                    .data = req->scope->recipe,
+                    .len = SHA256_BYTES,
+                    .binary = true});
+    if (count(req, true) > 0 && add_skipped(c, req) < 0)
+        return ERR_NOMEM;
+    return req->nhealed > 0 ? add_healed(c, req) : 0;
+}
+
+uint64_t ledger_take_skipped(
+    const struct call *c, const struct checkpoint_req *req)
+{
+    if (count(req, true) == 0)
+        return 0;
+    return (uint64_t)call_int(c->pg.results[SKIPPED], 0, 0);
+}

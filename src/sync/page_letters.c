@@ -1,0 +1,117 @@
+/*
+ * Dead letters of a page. An item that cannot be stored becomes one, known by
+ * the item's digest. While it stays as it is, and what is made of it too, it
+ * is not tried again: it fails as soon as the look-up has found its letter.
+ * When an item with that id is stored after all, its letters are resolved.
+ */
+#include "sync/page_busy.h"
+
+static void item_digest(const struct page_item *it, uint8_t out[SHA256_BYTES])
+{
+    struct sha256 digest;
+
+    sha256_init(&digest);
+    json_digest(&digest, it->value);
+    sha256_end(&digest, out);
+}
+
+/* Skipping */
+
+static bool is_same_item(
+    const struct page_item *it, const struct open_letter *letter)
+{
+    uint8_t digest[SHA256_BYTES];
+
+    item_digest(it, digest);
+    return memcmp(digest, letter->digest, SHA256_BYTES) == 0;
+}
+
+void page_skip_known(struct page *page)
+{
+    const struct lookup_req *lookup = &page->busy->lookup;
+
+    for (size_t i = 0; i < lookup->nletters; i++) {
+        const struct open_letter *letter = &lookup->letters[i];
+        struct page_item *it = page->busy->open[letter->item];
+
+        it->has_letter = true;
+        if (!letter->known || it->outcome != ITEM_OPEN ||
+            !is_same_item(it, letter))
+            continue;
+        it->outcome = ITEM_FAILED;
+        it->skipped = true;
+        it->reason = "failed before and has not changed";
+        it->change = CHANGE_NONE;
+    }
+}
+
+/* What a page has to say */
+
+const struct page_item *page_first_failure(const struct page *page)
+{
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].reason != NULL && !page->items[i].skipped)
+            return &page->items[i];
+    return NULL;
+}
+
+uint64_t page_new_letters(const struct page *page)
+{
+    return page->busy->seal.nletters - page->busy->seal.known_letters;
+}
+
+/* Writing */
+
+static bool is_healed(const struct page_item *it)
+{
+    return it->has_letter &&
+           (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
+}
+
+static int write_letter(
+    struct page *page, const struct page_item *it, struct dead_letter *letter)
+{
+    struct buf *scratch = &page->busy->scratch;
+
+    *letter = (struct dead_letter){.content_id = it->item.content_id,
+        .reason = it->reason,
+        .refused = it->refused,
+        .skipped = it->skipped,
+        .payload = STR("")};
+    item_digest(it, letter->digest);
+    if (it->skipped)
+        return 0;
+    buf_reset(scratch);
+    json_write(scratch, it->value, NULL);
+    letter->payload = arena_dup(&page->arena, buf_view(scratch));
+    return letter->payload.p == NULL ? ERR_NOMEM : 0;
+}
+
+int page_write_letters(struct page *page)
+{
+    struct checkpoint_req *req = &page->busy->seal;
+    struct dead_letter *letters;
+    struct str *healed;
+    size_t nletters = 0, nhealed = 0;
+
+    for (size_t i = 0; i < page->view.n; i++) {
+        nletters += page->items[i].reason != NULL;
+        nhealed += is_healed(&page->items[i]);
+    }
+    letters = arena_calloc(&page->arena, nletters, sizeof(*letters));
+    healed = arena_calloc(&page->arena, nhealed, sizeof(*healed));
+    if (letters == NULL || healed == NULL)
+        return ERR_NOMEM;
+    req->letters = letters;
+    req->healed = healed;
+    for (size_t i = 0; i < page->view.n; i++) {
+        const struct page_item *it = &page->items[i];
+
+        if (is_healed(it))
+            healed[req->nhealed++] = it->item.content_id;
+        if (it->reason != NULL &&
+            write_letter(page, it, &letters[req->nletters++]) < 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}

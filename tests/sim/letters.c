@@ -1,0 +1,166 @@
+/* The dead letters, in memory, by the ledger's rules. */
+#include "world.h"
+
+#include <stdlib.h>
+
+static struct sim_letter *find(
+    struct letters *l, int service, const uint8_t digest[SHA256_BYTES])
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->letters[i].service == service &&
+            memcmp(l->letters[i].digest, digest, SHA256_BYTES) == 0)
+            return &l->letters[i];
+    return NULL;
+}
+
+static struct sim_letter *add(
+    struct letters *l, int service, const struct dead_letter *in)
+{
+    struct sim_letter *letter;
+
+    if (l->n == l->size) {
+        l->size = l->size * 2 + 16;
+        l->letters = realloc(l->letters, l->size * sizeof(*l->letters));
+        if (l->letters == NULL)
+            abort();
+    }
+    letter = &l->letters[l->n++];
+    *letter = (struct sim_letter){.service = service};
+    memcpy(letter->digest, in->digest, SHA256_BYTES);
+    CHECK(in->content_id.len < sizeof(letter->id));
+    if (in->content_id.len > 0)
+        memcpy(letter->id, in->content_id.p, in->content_id.len);
+    return letter;
+}
+
+static bool has_recipe(
+    const struct sim_letter *letter, const struct scope *scope)
+{
+    return letter->has_recipe &&
+           memcmp(letter->recipe, scope->recipe, SHA256_BYTES) == 0;
+}
+
+/* One that was tried and failed. Was it known? */
+static bool take_tried(struct letters *l, int service,
+    const struct scope *scope, const struct dead_letter *in)
+{
+    struct sim_letter *letter = find(l, service, in->digest);
+    bool known = letter != NULL && letter->open && has_recipe(letter, scope) &&
+                 letter->known_since < l->run;
+
+    if (letter == NULL)
+        letter = add(l, service, in);
+    if (!known)
+        letter->known_since = l->run;
+    letter->poison =
+        in->content_id.len > 0 && strstr(in->payload.p, "POISON ") != NULL;
+    letter->open = letter->has_recipe = true;
+    letter->refused = in->refused;
+    letter->last_seen = l->run;
+    memcpy(letter->recipe, scope->recipe, SHA256_BYTES);
+    return known;
+}
+
+static bool take_skipped(
+    struct letters *l, int service, const struct dead_letter *in)
+{
+    struct sim_letter *letter = find(l, service, in->digest);
+
+    CHECK(letter != NULL);
+    letter->open = true;
+    letter->last_seen = l->run;
+    return letter->known_since < l->run;
+}
+
+static void heal(struct letters *l, int service, struct str id)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct sim_letter *letter = &l->letters[i];
+
+        if (letter->service == service && str_eq(str_of(letter->id), id) &&
+            letter->last_seen < l->run)
+            letter->open = false;
+    }
+}
+
+uint64_t letters_take(
+    struct letters *l, int service, const struct checkpoint_req *req)
+{
+    uint64_t known = 0;
+
+    for (size_t i = 0; i < req->nletters; i++) {
+        const struct dead_letter *in = &req->letters[i];
+
+        CHECK(in->reason != NULL && (in->skipped || in->payload.len > 0));
+        known += in->skipped ? take_skipped(l, service, in)
+                             : take_tried(l, service, req->scope, in);
+    }
+    for (size_t i = 0; i < req->nhealed; i++)
+        heal(l, service, req->healed[i]);
+    return known;
+}
+
+bool letters_any(const struct letters *l, int service)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->letters[i].service == service && l->letters[i].open &&
+            l->letters[i].id[0] != '\0')
+            return true;
+    return false;
+}
+
+void letters_lookup(
+    const struct letters *l, int service, struct lookup_req *req)
+{
+    req->nletters = 0;
+    req->letters = arena_calloc(req->arena, l->n + 1, sizeof(*req->letters));
+    if (req->letters == NULL)
+        abort();
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t k = 0; k < req->n; k++) {
+            const struct sim_letter *letter = &l->letters[i];
+            struct open_letter *out = &req->letters[req->nletters];
+
+            if (letter->service != service || !letter->open ||
+                !str_eq(str_of(letter->id), req->ids[k]))
+                continue;
+            out->item = (uint32_t)k;
+            out->known = letter->refused && has_recipe(letter, req->scope);
+            memcpy(out->digest, letter->digest, SHA256_BYTES);
+            req->nletters++;
+        }
+}
+
+/* A poison that the last run met: the source may have had others before. */
+static bool is_met(const struct letters *l, const struct sim_letter *letter)
+{
+    return letter->open && letter->poison && letter->last_seen == l->run;
+}
+
+int letters_retry(struct letters *l, uint64_t of, uint64_t random)
+{
+    int poison = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (l->letters[i].open && l->letters[i].id[0] != '\0' &&
+            sim_random(&random) % of == 0) {
+            l->letters[i].has_recipe = false;
+            poison += is_met(l, &l->letters[i]);
+        }
+    return poison;
+}
+
+int letters_poison(const struct letters *l)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += is_met(l, &l->letters[i]);
+    return n;
+}
+
+void letters_free(struct letters *l)
+{
+    free(l->letters);
+    *l = (struct letters){.n = 0};
+}
