@@ -1,13 +1,11 @@
 // The service from its start to its end, and what may fail meanwhile.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import http from 'node:http';
 import { test } from 'node:test';
 import * as batchsync from './rig/batchsync.mjs';
+import { freePort } from './rig/wait.mjs';
+import { postgres } from './support/postgres.mjs';
 import { checkError, checkServeLogs, gate, serve, valueOf }
   from './support/serve.mjs';
 import { checkStored, errorsOf, faults, itemsOf, pagesOf, sanitized, sleep,
@@ -23,46 +21,6 @@ const alpha = (t, options = {}) => world(t, {
   ...options,
   env: { BATCH_SYNC_LIMIT: '30', BATCH_SYNC_CHUNK_SIZE: '5',
     ...options.env } });
-
-const freePort = () => new Promise((done, fail) => {
-  const server = createServer().once('error', fail);
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
-
-/** A PostgreSQL of the test's own, which it can stop and start. */
-async function postgres(t) {
-  const child = spawn(fileURLToPath(
-    new URL('support/postgres.sh', import.meta.url)),
-  { stdio: ['pipe', 'pipe', 'pipe'] });
-  let log = '';
-  child.stderr.on('data', (text) => { log += text; });
-  const ended = new Promise((done) => child.once('close', done));
-  const lines = createInterface({ input: child.stdout })
-    [Symbol.asyncIterator]();
-  const said = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`PostgreSQL: ${log}`);
-    return value;
-  };
-  t.after(async () => {
-    child.stdin.end();
-    await ended;
-  });
-  const url = await said();
-  let up = true;
-  const tell = (word) => {
-    up = word === 'start';
-    child.stdin.write(`${word}\n`);
-    return said();
-  };
-  const start = () => tell('start');
-  return { url, start, stop: () => tell('stop'),
-    /** For those who drop their database in the end. */
-    upAfter: (test) => test.after(() => up || start()) };
-}
 
 /* ---- the start ---- */
 

@@ -2,83 +2,11 @@
 // different servers.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
-import { checkStored, faults, folderOf, itemsOf, pagesOf, until, world }
+import { missing as skip, pooler } from './support/pooler.mjs';
+import { checkStored, faults, itemsOf, pagesOf, world }
   from './support/world.mjs';
-
-function installed() {
-  try {
-    return execFileSync('sh', ['-c', 'command -v pgbouncer'], {
-      encoding: 'utf8',
-      env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
-    }).trim();
-  } catch {
-    return undefined;
-  }
-}
-
-const program = installed();
-const skip = program ? false : 'pgbouncer is not installed';
-
-const freePort = () => new Promise((done, fail) => {
-  const server = createServer().once('error', fail);
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
-
-/** A pooler before the database of `w`, with so many servers. */
-async function pooler(t, w, servers) {
-  const target = new URL(w.db.url);
-  const port = await freePort();
-  const folder = folderOf(t, { 'pgbouncer.ini': `[databases]
-* = host=${target.hostname} port=${target.port} user=${target.username}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-admin_users = admin
-pool_mode = transaction
-default_pool_size = ${servers}
-server_round_robin = 1
-` });
-  chmodSync(folder, 0o755);
-  const asUser = process.getuid() === 0 ? ['-u', 'postgres'] : [];
-  const child = spawn(program, [...asUser, join(folder, 'pgbouncer.ini')],
-    { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
-  let log = '';
-  child.stdout.on('data', (text) => { log += text; });
-  child.stderr.on('data', (text) => { log += text; });
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await until(() => child.exitCode !== null || child.signalCode !== null,
-      'the pooler to end');
-  });
-  const url = new URL(w.db.url);
-  url.port = String(port);
-  const ask = async (sql) => {
-    const admin = new pg.Client({ host: '127.0.0.1', port, user: 'admin',
-      database: 'pgbouncer' });
-    await admin.connect();
-    try {
-      return (await admin.query(sql)).rows;
-    } finally {
-      await admin.end();
-    }
-  };
-  await until(() => ask('SHOW VERSION').catch(() => {
-    assert.equal(child.exitCode, null, log);
-    return false;
-  }), 'the pooler to answer');
-  return { url: url.href, ask };
-}
 
 for (const servers of [1, 3]) {
   test(`a sync through a pooler of ${servers}`, { skip }, async (t) => {

@@ -42,10 +42,7 @@ class Coordinator {
 
   #scripts = new Map();
   #routes = new Map();
-  #server = new grpc.Server({
-    'grpc.max_receive_message_length': -1,
-    'grpc.max_send_message_length': -1,
-  });
+  #server;
   #http;
   #publicKey;
 
@@ -56,7 +53,16 @@ class Coordinator {
     }));
   }
 
+  /** Once more after close(), on the ports it had. */
+  relisten() {
+    return this.listen({ port: this.port, httpPort: this.httpPort });
+  }
+
   async listen({ tls, port = 0, httpPort = 0 }) {
+    this.#server = new grpc.Server({
+      'grpc.max_receive_message_length': -1,
+      'grpc.max_send_message_length': -1,
+    });
     const identity = tls ? selfSigned() : undefined;
     this.#server.addService(CoordinatorService.service, {
       Route: (call, callback) => this.#route(call, callback),

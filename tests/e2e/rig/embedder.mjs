@@ -85,6 +85,11 @@ class Embedder {
     this.url = `http://127.0.0.1:${this.port}/v1`;
   }
 
+  /** Once more after close(), on the port it had. */
+  relisten() {
+    return this.listen(this.port);
+  }
+
   /**
    * Says how requests go wrong from here on: with `step`, one of `faults`, or
    * a function from a request to one, or nothing for a good answer.

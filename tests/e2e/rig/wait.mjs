@@ -1,4 +1,6 @@
-// Waiting, with an end to it.
+// Waiting, with an end to it, and ports to wait for.
+
+import { createServer } from 'node:net';
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -14,3 +16,12 @@ export async function until(probe, what, timeoutMs = 10_000) {
     await sleep(20);
   }
 }
+
+/** A port that nothing listens on. */
+export const freePort = () => new Promise((done, fail) => {
+  const server = createServer().once('error', fail);
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => done(port));
+  });
+});
