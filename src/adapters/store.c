@@ -13,6 +13,7 @@
 
 #include "adapters/dead_letters.h"
 #include "adapters/seen.h"
+#include "adapters/store_model.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -179,6 +180,7 @@ static void open_send(struct call *c)
                          ? req->description
                          : describe(&c->arena, req->service));
     call_add_text(c, req->version != NULL ? req->version : "1.0.0");
+    store_add_model(c, req);
     if (req->forget_seen)
         seen_add_forget(c, req->tenant, req->service);
     call_send(c);
@@ -192,6 +194,7 @@ static void open_take(struct call *c)
     if (pg_rows(r) == 1) {
         call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
         req->has_letters = pg_value(r, 0, 1).p[0] == 't';
+        store_take_model(c->pg.results[1], req);
         call_end(c, NULL);
     } else if (c->state++ < WORK + OPEN_TRIES) {
         open_send(c);

@@ -115,6 +115,18 @@ static void set_options(struct sync *s, struct run_options *o)
     };
 }
 
+/* What is to be known before it costs anything. */
+static void on_event(void *arg, const struct run_event *event)
+{
+    struct sync *s = arg;
+
+    if (event->kind != EVENT_NOTE)
+        return;
+    progress_clear(&s->progress);
+    fprintf(s->cli->out, "%s: %s\n", event->service, event->note);
+    fflush(s->cli->out);
+}
+
 static void watch_progress(struct sync *s)
 {
     progress_init(&s->progress, s->cli->err);
@@ -163,6 +175,10 @@ static int carry_out(struct sync *s, struct err *err)
     if (loop_watch_signals(&app->loop, on_signal, s, err) < 0)
         return err->code;
     watch_progress(s);
+    if (!args_has(&s->cli->args, "json")) {
+        app->watch = on_event;
+        app->watch_arg = s;
+    }
     app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
     app_wait(app, 0, &s->grace.op);
     if (s->run.op.err.code == 0)

@@ -66,6 +66,14 @@ void progress_event(
     }
 }
 
+void progress_clear(struct progress *p)
+{
+    if (p->terminal == NULL)
+        return;
+    erase(p);
+    fflush(p->terminal);
+}
+
 void progress_rows(struct progress *p, size_t rows)
 {
     p->rows += rows;

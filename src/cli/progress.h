@@ -34,6 +34,9 @@ FILE *progress_log(struct progress *p);
 void progress_event(
     struct progress *p, const struct run_event *event, uint64_t now_ms);
 
+/* Takes the line away until it is drawn again. */
+void progress_clear(struct progress *p);
+
 /* Rows of the service at work are being stored: a page may take long. */
 void progress_rows(struct progress *p, size_t rows);
 

@@ -327,6 +327,8 @@ void metrics_event(struct metrics *m, const struct run_event *event)
     case EVENT_CALL:
         count_call(m, event);
         return;
+    case EVENT_NOTE:
+        return;
     case EVENT_RETRY:
         m->calls.retries[event->call]++;
         return;

@@ -135,7 +135,13 @@ struct store_open_req {
     const char *description; /* NULL: "Data from <service>" */
     const char *version;     /* NULL: "1.0.0" */
     bool forget_seen;        /* nothing of the service is ever deleted */
+    const char *registered;  /* the service's name in the ledger */
+    const char *provider, *model;
+    int dimensions;
     /* Out. */
+    char model_before[256]; /* the last run's over the service; "": the same,
+                               or there was none */
+    uint64_t items;         /* then: how many are stored */
     char microservice_id[256];
     bool has_letters; /* open ones, of items with an id */
 };
@@ -288,6 +294,7 @@ enum call_kind {
 enum run_event_kind {
     EVENT_RUN_BEGIN,
     EVENT_SERVICE_BEGIN,
+    EVENT_NOTE, /* of a service, before its first page: note */
     EVENT_PAGE_READ,
     EVENT_CHUNK_DONE,
     EVENT_PAGE_DONE,
@@ -310,6 +317,7 @@ struct run_event {
     uint64_t duration_ms;        /* EVENT_CALL and .._END */
     size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_DONE: chunks */
     const char *outcome;         /* .._END: "success", "partial", ... */
+    const char *note;            /* EVENT_NOTE: a sentence */
 };
 
 struct ports {

@@ -193,6 +193,26 @@ static void on_open_waited(struct op *op)
         open_submit(s);
 }
 
+/* Before anything is paid for. */
+static void note_model(const struct service *s)
+{
+    const struct store_open_req *open = &s->busy->open;
+    struct log_ctx ctx = {.run = s->p->run_id, .service = s->result->service};
+    struct err note;
+
+    if (open->model_before[0] == '\0')
+        return;
+    err_set(&note, 0,
+        "the model has changed from %s to %s (%s, %d): every item of %llu will "
+        "be embedded again",
+        open->model_before, open->model, open->provider, open->dimensions,
+        (unsigned long long)open->items);
+    log_warn(&ctx, "%s", note.msg);
+    pipeline_event(s->p, &(struct run_event){.kind = EVENT_NOTE,
+                             .service = s->result->service,
+                             .note = note.msg});
+}
+
 static void on_opened(struct op *op)
 {
     struct service *s = container_of(op, struct service_busy, open.op)->service;
@@ -207,6 +227,7 @@ static void on_opened(struct op *op)
     }
     s->scope.microservice_id = s->busy->open.microservice_id;
     s->ctx.has_letters = s->busy->open.has_letters;
+    note_model(s);
     service_move(s, SERVICE_PAGES);
     kick(s);
 }
@@ -214,13 +235,18 @@ static void on_opened(struct op *op)
 static void open_submit(struct service *s)
 {
     const struct ports *ports = s->p->ports;
+    const struct embedding_id *id = &s->p->options->embedding;
     struct store_open_req *req = &s->busy->open;
 
     *req = (struct store_open_req){.tenant = s->scope.tenant,
         .service = s->scope.service,
         .description = s->schema->description,
         .version = s->schema->version,
-        .forget_seen = !s->schema->delete_missing};
+        .forget_seen = !s->schema->delete_missing,
+        .registered = s->result->service,
+        .provider = id->provider,
+        .model = id->model,
+        .dimensions = id->dimensions};
     op_init(&req->op, on_opened);
     pipeline_submit(s->p, ports->store_open(ports->world, req), &req->op);
 }

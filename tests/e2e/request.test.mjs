@@ -240,6 +240,43 @@ test('--incremental asks since the last success, less the overlap',
     checkCall(w.coordinator.calls[0], { page: 1 });
   });
 
+test('what moves the time that --incremental asks since', async (t) => {
+  const w = await alpha(t, { env: { BATCH_SYNC_OVERLAP_SECONDS: '0' } });
+  const incremental = async (code = 0) => {
+    w.coordinator.calls.length = 0;
+    const outcome = await w.sync({ args: ['--incremental'] });
+    assert.equal(outcome.code, code, outcome.stderr);
+    return w.coordinator.calls[0].since;
+  };
+  const begun = (where) => w.db.value(`SELECT to_char(s.started_at
+      AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+    FROM batch_sync_service_runs s JOIN batch_sync_runs r ON r.id = run_id
+    WHERE ${where} ORDER BY s.started_at DESC LIMIT 1`);
+
+  // Nothing stored in part: no success yet, so everything is asked for.
+  const bad = { ...itemsOf(1)[0], id: null };
+  w.coordinator.script('alpha', pagesOf([...itemsOf(4), bad]));
+  assert.equal(await incremental(1), undefined);
+  assert.equal(await begun("s.status = 'success'"), undefined);
+  // The failure is known now, and holds nothing back.
+  assert.equal(await incremental(), undefined);
+  const first = await begun("s.status = 'success'");
+  assert.equal(await incremental(), first);
+  const second = await begun("s.status = 'success'");
+  assert.ok(second > first);
+  // A new failure does, and so does a run since another time.
+  w.coordinator.script('alpha', pagesOf([...itemsOf(4), bad,
+    { ...bad, name: 'another' }]));
+  assert.equal(await incremental(1), second);
+  w.coordinator.script('alpha', pagesOf(itemsOf(4)));
+  await w.good({ args: ['--since', '2026-01-01'] });
+  assert.equal(await incremental(), second);
+  // And a whole run moves it like an incremental one.
+  await w.good();
+  assert.equal(await incremental(), await begun(
+    "s.status = 'success' AND r.kind = 'batch'"));
+});
+
 test('the target: its names, and their order', async (t) => {
   const w = await alpha(t);
   const { port } = w.coordinator;

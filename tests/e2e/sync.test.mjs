@@ -178,13 +178,49 @@ test('another schema version: rows are written, not embedded', async (t) => {
   assert.ok(rows.every((row) => row.metadata._schema_version === '3.0.0'));
 });
 
-test('another model: everything is embedded again', async (t) => {
-  const w = await alpha(t, itemsOf(5));
-  await w.good();
-  const result = await w.good({ env: { EMBEDDING_MODEL: 'other-model' } });
-  assert.equal(result.services[0].embedded, 5);
-  assert.equal(w.embedder.requests.at(-1).model, 'other-model');
-});
+test('another model: it is said first, then everything is embedded again',
+  async (t) => {
+    const w = await alpha(t, itemsOf(5));
+    const notes = ({ logs }) => logs.filter(({ level }) => level === 'warn')
+      .map(({ message }) => message).filter((m) => /^the model/.test(m));
+    const first = await w.sync();
+    assert.deepEqual(notes(first), []);
+    const note = 'the model has changed from text-embedding-3-small (openai, '
+      + '1536) to other-model (openai, 1536): every item of 5 will be embedded '
+      + 'again';
+    // Before it costs anything: the embedder has not been asked yet.
+    const asked = w.embedder.requests.length;
+    w.coordinator.script('alpha', { hang: true });
+    const env = { EMBEDDING_MODEL: 'other-model' };
+    const sync = w.begin({ env });
+    await sync.until(() => w.coordinator.calls.length > 1, 'a page');
+    sync.kill('SIGTERM');
+    assert.deepEqual(notes(await sync.exit()), [note]);
+    assert.equal(w.embedder.requests.length, asked);
+    w.coordinator.script('alpha', pagesOf(itemsOf(5)));
+
+    const people = await w.run(['sync'], env);
+    assert.equal(people.code, 0);
+    assert.equal(people.stdout.split('\n')[0], `alpha: ${note}`);
+    assert.equal(w.embedder.requests.at(-1).model, 'other-model');
+    assert.equal([...w.embedder.seen.values()].every((n) => n === 2), true);
+    // Once: the last run that stored has this model.
+    const second = await w.sync({ env });
+    assert.deepEqual(notes(second), []);
+    assert.equal(second.result.services[0].unchanged, 5);
+    assert.match(notes(await w.sync()).join(), /^the model .* to text-embed/);
+  });
+
+test('another model, rows of another program: nothing to compare with',
+  async (t) => {
+    const w = await alpha(t, itemsOf(5));
+    await w.good();
+    await w.db.script('TRUNCATE batch_sync_runs CASCADE');
+    const { logs, result } = await w.sync({
+      env: { EMBEDDING_MODEL: 'other-model' } });
+    assert.equal(result.services[0].embedded, 5);
+    assert.ok(!logs.some(({ message }) => /the model has/.test(message)));
+  });
 
 const long = (paragraphs) => Array.from({ length: paragraphs }, (_, i) =>
   `Paragraph ${i} has its own words.`).join('\n\n');

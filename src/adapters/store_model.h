@@ -1,0 +1,15 @@
+/*
+ * Which model a service was embedded with before: a part of store_open()
+ * (adapters/store.h). The ledger knows; rows of before it know nothing.
+ */
+#ifndef ADAPTERS_STORE_MODEL_H
+#define ADAPTERS_STORE_MODEL_H
+
+#include "adapters/call.h"
+#include "sync/ports.h"
+
+/* Adds a statement, and takes its result into *req. */
+void store_add_model(struct call *c, const struct store_open_req *req);
+void store_take_model(const struct pg_result *r, struct store_open_req *req);
+
+#endif
