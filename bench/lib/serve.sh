@@ -33,10 +33,17 @@ kib_of() {
   sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
+# link_seconds: what linking's requests to the database have taken so far.
+link_seconds() {
+  curl -fsS -m 10 "http://127.0.0.1:$PORT/metrics" | awk '
+    /^batchsync_database_request_duration_seconds_sum.*"link"/ { s = $2 }
+    END { printf "%.6f", s }'
+}
+
 # loop_metrics: the lines of /metrics about the event loop, as a JSON string.
 loop_metrics() {
   curl -fsS -m 10 "http://127.0.0.1:$PORT/metrics" | awk '
     BEGIN { printf "\"" }
-    /^batchsync_[a-z_]*loop/ { gsub(/"/, "\\\""); printf "%s\\n", $0 }
+    /^batchsync_event_loop_/ { gsub(/"/, "\\\""); printf "%s\\n", $0 }
     END { printf "\"" }'
 }

@@ -49,6 +49,17 @@ coordinator() {
   ITEM_BYTES=$(sed -n 's/^ready //p' "$DIR/$name.log")
 }
 
+# several SERVICES ITEMS: so many services share so many items; all with one
+# schema.
+several() {
+  coordinator "$2" 0 550 "$1"
+  export SCHEMA_DIR=$DIR/schemas BATCH_SYNC_SERVICES=bench-items
+  mkdir -p "$SCHEMA_DIR"
+  cp "$ROOT/bench/services/bench-items.json" "$SCHEMA_DIR/_default.json"
+  [ "$1" -eq 1 ] || BATCH_SYNC_SERVICES=$(seq -s, -f 'bench-items-%g' 0 \
+    $(($1 - 1)))
+}
+
 # embedder LATENCY_MS [JITTER_MS]: who embeds from now on.
 embedder() {
   local name=embedder-$1-${2:-0}

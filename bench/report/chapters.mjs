@@ -1,8 +1,8 @@
 // The chapters of RESULTS.md: for each section its tables, and what they mean.
 
-import { loopQuantile } from './loop.mjs';
+import { longestTurn, loopQuantile } from './loop.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
-import { comparison, table } from './table.mjs';
+import { comparison, spread, table } from './table.mjs';
 import { BOUND, LIMIT, PULL, changedBound, neededRequests } from './terms.mjs';
 
 const scenarios = (result) => [...groupBy(
@@ -55,16 +55,17 @@ function unchanged(result) {
 }
 
 function changedRows(list, result) {
-  const row = (m) => [m.subject, m.seconds, m.requests, m.written];
   const rows = [...groupBy(list, (m) => m.subject)].map(([subject, some]) =>
-    row({ subject, seconds: number(med(some, (m) => m.seconds), 2),
-      requests: med(some, (m) => m.requests),
-      written: med(some, (m) => m.written) }));
-  rows.push(row({
-    subject: 'the unchanged sync and the requests, all workers busy',
-    seconds: number(changedBound(list, result.settings), 2),
-    requests: neededRequests(list[0].items, result.settings), written: '' }));
-  return table(['what', 'seconds', 'requests', 'rows written'], rows);
+    [subject, number(med(some, (m) => m.seconds), 2),
+      spread(some.map((m) => m.seconds), 2), number(med(some, rate)),
+      number(med(some, (m) => 1000 * m.cpu / m.items), 4),
+      number(med(some, (m) => mib(m.kib)), 1), med(some, (m) => m.requests),
+      med(some, (m) => m.written), some.length]);
+  rows.push(['the unchanged sync and the requests, all workers busy',
+    number(changedBound(list, result.settings), 2), '', '', '', '',
+    neededRequests(list[0].items, result.settings), '', '']);
+  return table(['what', 'seconds', 'spread', 'items/s', 'CPU s per 1,000',
+    'peak MiB', 'requests', 'rows written', 'rounds'], rows);
 }
 
 function changed(result) {
@@ -79,7 +80,8 @@ function memory(result) {
     const peak = (some) => med(some, (m) => mib(m.kib));
     const base = sizes.find(([items]) => items >= 10000) ?? sizes[0];
     return sizes.map(([items, some]) => [number(list[0].dimensions),
-      number(items), number(med(some, rate)), number(peak(some), 1),
+      number(items), number(med(some, rate)), spread(some.map(rate)),
+      number(peak(some), 1), spread(some.map((m) => mib(m.kib)), 1),
       items < base[0] ? '' : percent(peak(some) / peak(base[1])),
       some.length]);
   });
@@ -87,8 +89,8 @@ function memory(result) {
     .map((m) => `\nLeft out: ${m.skipped}: ${m.why}.\n`);
   return 'First loads at 0 ms. Every row has been compared with the ' +
     `embedder's function of its text, the million too.\n\n${table(
-      ['dimensions', 'items', 'items/s', 'peak MiB', 'of that at 10,000',
-        'rounds'], rows)}${skipped.join('')}`;
+      ['dimensions', 'items', 'items/s', 'spread', 'peak MiB', 'spread',
+        'of that at 10,000', 'rounds'], rows)}${skipped.join('')}`;
 }
 
 function service(list) {
@@ -110,13 +112,14 @@ function underLoad(list) {
   const busy = list.filter((m) => m.subject.startsWith('flat out'));
   return table(['while it syncs', 'items/s', '/health p50, ms', 'p99',
     'asked', '/admin/.../runs p50, ms', 'p99', 'loop lag p99, ms',
-    'CPU a turn of the loop p99, ms'],
+    'CPU a turn of the loop p99, ms', 'most'],
   [...groupBy(busy, (m) => m.subject)].map(([subject, some]) => [
     subject.replace('flat out, ', ''), number(med(some, rate)),
     ms(med(some, (m) => m.health[0]), 2), ms(med(some, (m) => m.health[1]), 2),
     number(med(some, (m) => m.health[3])),
     ms(med(some, (m) => m.runs[0]), 2), ms(med(some, (m) => m.runs[1]), 2),
-    ms(quantile(some, 'lag', 0.99), 2), ms(quantile(some, 'cpu', 0.99), 2)]));
+    ms(quantile(some, 'lag', 0.99), 2), ms(quantile(some, 'cpu', 0.99), 2),
+    ms(Math.max(...some.map((m) => longestTurn(m.metrics) ?? NaN)), 1)]));
 }
 
 function idle(result) {
@@ -127,36 +130,47 @@ function idle(result) {
     `1,000, answers of 50 vectors in that encoding.\n\n${underLoad(measured)}`;
 }
 
+function linkRow([, list]) {
+  const of = (subject, key) => med(
+    list.filter((m) => m.subject === subject), key);
+  const whole = of('batchsync, linked', (m) => m.seconds);
+  // What it takes to start and to end is no part of linking.
+  const linking = of('batchsync, linked', (m) => m.around) -
+    of('batchsync', (m) => m.around);
+  return [number(list[0].items), number(of('batchsync', (m) => m.seconds), 2),
+    number(of('batchsync, linked', (m) => m.seconds - m.around), 2),
+    number(linking, 2), percent(linking / whole),
+    number(list[0].items / linking)];
+}
+
 function link(result) {
-  const rows = scenarios(result).map(([, list]) => {
-    const of = (subject, key) => med(
-      list.filter((m) => m.subject === subject), key);
-    const without = of('batchsync', (m) => m.seconds);
-    const run = of('batchsync, linked', (m) => m.seconds - m.around);
-    const whole = of('batchsync, linked', (m) => m.seconds);
-    // What it takes to start and to end is no part of linking.
-    const linking = of('batchsync, linked', (m) => m.around) -
-      of('batchsync', (m) => m.around);
-    return [number(list[0].items), number(without, 2), number(run, 2),
-      number(linking, 2), percent(linking / whole),
-      number(list[0].items / linking)];
-  });
+  const [beside] = scenarios(result).filter(([name]) => name === 'beside');
+  const loads = scenarios(result).filter(([name]) => name !== 'beside');
+  const rows = [...groupBy(beside[1], (m) => m.subject)].map(
+    ([subject, some]) => [subject, number(med(some, (m) => m.seconds), 2),
+      spread(some.map((m) => m.seconds), 2),
+      percent(med(some, (m) => m.link / m.seconds)), some.length]);
   return 'A first load at 0 ms of 256 dimensions, and the graph after it: ' +
     'building the vector index, then nodes and edges. The last three columns ' +
     `are of linking alone.\n\n${table(['items', 'without the graph, s',
-      'run with it, s', 'linking, s', 'of the whole', 'items/s'], rows)}`;
+      'run with it, s', 'linking, s', 'of the whole', 'items/s'],
+    loads.map(linkRow))}\nAnd beside a run: the service syncs ${
+      number(beside[1][0].items)} items into a database that has the vector ` +
+    `index, while as many others wait to be linked.\n\n${table(['',
+      'seconds', 'spread', 'linking at work', 'rounds'], rows)}`;
 }
 
 function index(result) {
   const rows = scenarios(result).flatMap(([, list]) =>
     [...groupBy(list, (m) => m.subject)].map(([subject, some]) => [
       number(list[0].items), subject, number(med(some, (m) => m.seconds), 2),
+      spread(some.map((m) => m.seconds), 2),
       number(med(some, (m) => m.seconds - m.load), 2),
       number(med(some, rate)), some.length]));
   return 'First loads of distinct vectors of 256 dimensions at 0 ms, until ' +
     'the HNSW index (m 16, ef_construction 64) has all of them.\n\n' +
-    table(['rows', 'index', 'seconds', 'of these after the load', 'rows/s',
-      'rounds'], rows, 2);
+    table(['rows', 'index', 'seconds', 'spread', 'of these after the load',
+      'rows/s', 'rounds'], rows, 2);
 }
 
 /** [section, heading, chapter] in the order of the report. */

@@ -26,14 +26,15 @@ function byDimensions(memory, y) {
 function memoryCurve({ memory }) {
   const series = byDimensions(memory, (m) => mib(m.kib));
   const said = series.map(({ name, points: p }) =>
-    `${number(first(p)[1], 1)} MiB at ${short(first(p)[0])} and ${
-      number(last(p)[1], 1)} at ${short(last(p)[0])} with ${name}`);
+    `with ${name} ${number(first(p)[1], 1)} MiB at ${short(first(p)[0])}, ${
+      number(at(p, 10000)[1], 1)} at ${short(at(p, 10000)[0])} and ${
+      number(last(p)[1], 1)} at ${short(last(p)[0])}`);
   return {
     file: 'memory', heading: 'Items: peak memory', series,
     x: { label: 'items', log: true }, y: { label: 'peak memory, MiB' },
     text: `Pages stream, so that what is held is two pages and the chunks in ` +
-      `flight: ${said.join('; ')}. Below a page or two there is less to hold; ` +
-      'after that nothing bends it.',
+      `flight: ${said.join('; ')}. Below a few pages there is less to hold; a ` +
+      'longer run only has more moments at which all of it is held at once.',
   };
 }
 
@@ -113,8 +114,8 @@ function chunkCurve(results) {
     text: 'A chunk is a request, a statement and a commit, shared by its ' +
       `items: ${number(first(p)[1])} items a second at ${first(p)[0]} a chunk, ` +
       `${number(at(p, 50)[1])} at 50; the best is ${number(best(p)[1])} at ${
-        best(p)[0]}. Beyond, too few chunks are in flight at a time to keep ` +
-      'everyone busy.',
+        best(p)[0]}.${best(p) === last(p) ? '' : ' Beyond, a page has too ' +
+      'few chunks to keep embedder and database busy at the same time.'}`,
   };
 }
 

@@ -7,6 +7,12 @@ const NAMES = {
     /^batchsync_event_loop_lag_duration_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm,
 };
 
+/** The longest turn, in seconds; undefined when it is not there. */
+export function longestTurn(text) {
+  const found = /^batchsync_event_loop_turn_cpu_max_seconds (\S+)$/m.exec(text);
+  return found === null ? undefined : Number(found[1]);
+}
+
 /**
  * A quantile of one of them, in seconds, evenly within its bucket as Prometheus
  * does it; undefined when it is not there or empty.

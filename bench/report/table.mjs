@@ -17,6 +17,12 @@ export function ratios(scenario, subject, other) {
     .map((m) => rate(m) / rate(others.get(m.round)));
 }
 
+/** The least and the most of some values. */
+export function spread(values, digits = 0) {
+  return `${number(Math.min(...values), digits)}-${
+    number(Math.max(...values), digits)}`;
+}
+
 const all = (list, key, digits) => {
   const values = list.map(key).filter(Number.isFinite);
   return values.length === 0 ? '' : number(median(values), digits);
@@ -29,8 +35,7 @@ const most = (list, key, digits) => {
 
 function subjectRow(scenario, subject, list, limit) {
   const rates = list.map(rate);
-  return [subject, number(median(rates)),
-    `${number(Math.min(...rates))}-${number(Math.max(...rates))}`,
+  return [subject, number(median(rates)), spread(rates),
     percent(median(ratios(scenario, subject, limit))),
     all(list, (m) => m.around, 2),
     all(list, (m) => 1000 * m.cpu / m.items, 4),

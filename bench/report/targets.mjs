@@ -125,6 +125,14 @@ const loop = ({ idle }) => (idle?.measured ?? [])
   .map(([name, value]) => atMost(name.replace('flat out, ', ''), value, 0.005,
     (v) => `${number(1000 * v, 2)} ms`));
 
+const share = ({ link }) => {
+  const list = of(link?.measured ?? [], 'a run with linking beside it')
+    .map((m) => m.link / m.seconds);
+  // A batch that began in time may end later.
+  return list.length === 0 ? []
+    : [atMost('', median(list), 0.3, percent)];
+};
+
 const TARGETS = [
   ['First load at 0 ms, 256 dimensions: at least 60% of the limit',
     ofLimit(256, 0.6)],
@@ -156,6 +164,7 @@ const TARGETS = [
   ['Ready at most 200 ms after the start', idleField('ready', 'seconds', 0.2,
     (v) => `${number(1000 * v)} ms`)],
   ['The loop, flat out: at most 5 ms of CPU a turn at p99', loop],
+  ['Linking: about a quarter of a run\'s time beside it, 30% at most', share],
 ];
 
 const verdict = (list) => (list.length === 0 ? 'not measured'

@@ -62,20 +62,12 @@ chunk_sizes() {
   unset BATCH_SYNC_CHUNK_SIZE
 }
 
-# several COUNT: the services that share the items, all with one schema.
-several() {
-  coordinator "$N" 0 550 "$1"
-  BATCH_SYNC_SERVICES=bench-items
-  [ "$1" -eq 1 ] || BATCH_SYNC_SERVICES=$(seq -s, -f 'bench-items-%g' 0 \
-    $(($1 - 1)))
-}
-
 services() {
   local count
   DIMENSIONS=256
   embedder 0
   for count in 1 10 100 1000; do
-    several "$count"
+    several "$count" "$N"
     point services "$count"
   done
 }
@@ -86,7 +78,7 @@ replicas() {
   local count i pids took
   SCENARIO=replicas DIMENSIONS=256 N=$((48000 / SMALLER))
   embedder 50
-  several 8
+  several 8 "$N"
   for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
     for count in 1 2 4; do
       subject batchsync
@@ -115,9 +107,6 @@ measure() {
   dimensions
   workers
   chunk_sizes
-  mkdir "$DIR/schemas"
-  cp "$ROOT/bench/services/bench-items.json" "$DIR/schemas/_default.json"
-  export SCHEMA_DIR=$DIR/schemas
   N=20000
   ! $QUICK || N=2000
   services
