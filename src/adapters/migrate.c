@@ -10,14 +10,16 @@
  * On cancel: the script is rolled back by the server.
  *
  *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> done
+ *     \--> SHAPE (another program's tables) --> PLAN, or APPLY
  */
 #include "adapters/migrate.h"
 
+#include "adapters/adopt.h"
 #include "adapters/call.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FACTS, NAMES, APPLY };
+enum { FACTS, NAMES, SHAPE, PLAN, APPLY };
 enum { REPORT_BYTES = 64 * 1024, SCRIPT_BYTES = 1024 * 1024 };
 enum { HNSW_DIMENSIONS = 2000, APPLY_MS = 10 * 60 * 1000 };
 
@@ -69,6 +71,7 @@ static void read_facts(struct call *c)
     call_copy(r, 0, 6, f->schema, sizeof(f->schema));
     call_copy(r, 0, 7, f->role, sizeof(f->role));
     f->superuser = pg_value(r, 0, 8).p[0] == 't';
+    work_of(c)->req->ready = f->recorded;
 }
 
 static void ask_facts(struct call *c)
@@ -116,17 +119,23 @@ static bool is_old(const char *version)
            minor < 8;
 }
 
+/* Tables that another program has made, not taken over yet? */
+static bool is_foreign(const struct facts *f)
+{
+    return !f->recorded && f->foreign[0] != '\0';
+}
+
 /* What stands in the way whatever the mode. */
 static int judge(const struct migrate_work *w, struct err *err)
 {
     const struct facts *f = &w->facts;
     int wanted = w->req->dimensions;
 
-    if (!f->recorded && f->foreign[0] != '\0')
+    if (is_foreign(f) && !w->req->adopt)
         return err_set(err, ERR_CONFIG,
-            "database %s already has tables that another program made (%s); "
-            "this version cannot take them over: use an empty database, or a "
-            "role whose search_path is an empty schema",
+            "database %s has tables that another program made (%s): see what "
+            "`batchsync migrate --dry-run` says, then run `batchsync "
+            "migrate`, which takes them over as they are",
             f->database, f->foreign);
     if (f->version[0] == '\0' && f->available[0] == '\0')
         return err_set(err, ERR_CONFIG,
@@ -216,12 +225,13 @@ static void write_script(struct migrate_work *w)
         "  applied_at timestamptz NOT NULL DEFAULT now());"
         " COMMENT ON TABLE batch_sync_migrations IS"
         "  'Which of its numbered scripts batchsync has applied here.';\n");
+    if (is_foreign(&w->facts))
+        adopt_write_steps(out, adopt_tables(w->facts.foreign));
     for (int i = 0; migrations[i].name != NULL; i++)
         if (!w->done[i])
             add_migration(out, &migrations[i], w->req->dimensions);
-    buf_puts(out,
-        "SELECT name FROM batch_sync_migrations WHERE applied_at = now()"
-        " ORDER BY name; COMMIT");
+    buf_puts(out, "SELECT name, " ADOPT_COUNTS " FROM batch_sync_migrations"
+                  " WHERE applied_at = now() ORDER BY name; COMMIT");
 }
 
 static void apply(struct call *c)
@@ -236,7 +246,7 @@ static void apply(struct call *c)
         return;
     }
     c->state = APPLY;
-    c->pg.timeout_ms = APPLY_MS;
+    c->pg.timeout_ms = is_foreign(&w->facts) ? ADOPT_MS : APPLY_MS;
     call_send_script(c, w->script.data);
 }
 
@@ -249,6 +259,8 @@ static void report_applied(struct call *c)
         line(w, "extension vector", "created");
     if (pg_rows(r) == 0)
         buf_puts(&w->req->report, "applied by another one just now\n");
+    if (is_foreign(&w->facts))
+        adopt_report(r, 1, &w->req->report);
     for (int i = 0; i < pg_rows(r); i++)
         line(w, pg_value(r, i, 0).p, "applied");
     w->applied = true;
@@ -294,7 +306,10 @@ static void decide(struct call *c)
     }
     if (!w->applied)
         warn(w);
-    if (w->req->mode == MIGRATE_CHECK) {
+    if (is_foreign(&w->facts)) {
+        c->state = SHAPE;
+        adopt_ask_shape(c);
+    } else if (w->req->mode == MIGRATE_CHECK) {
         check(c, pending);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
         report_plan(w);
@@ -306,6 +321,32 @@ static void decide(struct call *c)
             buf_puts(&w->req->report, "nothing to do\n");
         call_end(c, NULL);
     }
+}
+
+/* The tables can be taken over, or the report says why not. */
+static void decide_adoption(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+    struct err err;
+
+    if (adopt_judge(c->pg.results[0], &w->req->report, &err) < 0) {
+        call_end(c, &err);
+    } else if (w->req->mode == MIGRATE_DRY_RUN) {
+        c->state = PLAN;
+        adopt_ask_plan(c, adopt_tables(w->facts.foreign));
+    } else {
+        apply(c);
+    }
+}
+
+static void report_adoption(struct call *c)
+{
+    struct migrate_work *w = work_of(c);
+
+    adopt_report_plan(
+        c->pg.results[0], adopt_tables(w->facts.foreign), &w->req->report);
+    report_plan(w);
+    call_end(c, NULL);
 }
 
 static void read_names(struct call *c)
@@ -338,6 +379,12 @@ static void migrate_step(struct call *c)
         read_names(c);
         decide(c);
         break;
+    case SHAPE:
+        decide_adoption(c);
+        break;
+    case PLAN:
+        report_adoption(c);
+        break;
     case APPLY:
         report_applied(c);
         ask_facts(c);
@@ -368,6 +415,9 @@ static bool migrate_failed(struct call *c)
 
     if (strcmp(c->pg.sqlstate, "42501") == 0)
         explain_refusal(&work_of(c)->facts, &err);
+    else if (strcmp(c->pg.sqlstate, "55P03") == 0)
+        err_wrap(&err, "another program holds a lock on the tables; nothing "
+                       "was changed: try again while it is quiet");
     call_end(c, &err);
     return true;
 }

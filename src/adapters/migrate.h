@@ -1,7 +1,8 @@
 /*
  * Migrations: the numbered SQL of schema/sql/, embedded in the binary and
  * applied in order, in one transaction under an advisory lock, each recorded
- * in batch_sync_migrations.
+ * in batch_sync_migrations. Tables that another program has made are taken over
+ * in the same transaction (adapters/adopt.h), when that is asked for.
  */
 #ifndef ADAPTERS_MIGRATE_H
 #define ADAPTERS_MIGRATE_H
@@ -24,20 +25,22 @@ enum migrate_mode {
 
 struct migrate_req {
     /*
-     * err: ERR_CONFIG when a person must act (tables without our migrations
-     * table, a missing extension the role may not create, another vector
-     * size); the message says what to do, with the exact command. Otherwise
-     * what the database answered.
+     * err: ERR_CONFIG when a person must act (tables of another program that
+     * are not to be, or cannot be, taken over, a missing extension the role
+     * may not create, another vector size); the message says what to do, with
+     * the exact command. Otherwise what the database answered.
      */
     struct op op;
 
     /* In. */
     enum migrate_mode mode;
     int dimensions;
+    bool adopt; /* take over tables that another program has made */
 
     /* Out: what was done, or would be: a line each ("0001_core: applied").
      * Owned by the request: buf_free(). */
     struct buf report;
+    bool ready; /* the tables are there and known as ours */
 
     struct migrate_work *work; /* the migration's */
 };

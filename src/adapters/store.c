@@ -249,7 +249,7 @@ static void lookup_send(struct call *c)
     call_send(c);
 }
 
-/* False when the column holds no hash of ours. */
+/* False, and *out as it was, when the column holds no hash of ours. */
 static bool take_hash(
     const struct pg_result *r, int row, int column, uint8_t out[SHA256_BYTES])
 {
@@ -277,8 +277,8 @@ static void lookup_take(struct call *c)
 
         row->item = (uint32_t)call_int_binary(r, i, 0);
         row->chunk_index = (int32_t)call_int_binary(r, i, 1);
-        row->hashed = take_hash(r, i, 2, row->embed_hash) &&
-                      take_hash(r, i, 3, row->row_hash);
+        row->hashed = take_hash(r, i, 2, row->embed_hash);
+        take_hash(r, i, 3, row->row_hash);
     }
     if (req->with_letters && dead_letters_take(c->pg.results[1], req) < 0) {
         store_fail(c, ERR_NOMEM, "look-up of dead letters");

@@ -1,45 +1,102 @@
+#include "adapters/assume.h"
 #include "cli/app.h"
+
+#include <inttypes.h>
 
 static const struct arg_option options[] = {
     {"dry-run", NULL, "only say what would be done"},
+    {"assume-model", "NAME",
+        "keep the vectors that another program stored: NAME made them"},
     {NULL, NULL, NULL},
 };
 
-static int migrate(struct app *app, struct cli *cli)
+/* Reports what was or would be done; *ready: the tables are there. */
+static int migrate(struct app *app, bool dry_run, bool *ready)
 {
-    bool dry_run = args_has(&cli->args, "dry-run");
-    struct err err = {0};
-    struct buf report;
+    struct cli *cli = app->cli;
+    struct migrate_req req = {
+        .mode = dry_run ? MIGRATE_DRY_RUN : MIGRATE_APPLY,
+        .dimensions = app->config.embedding.dimensions,
+        .adopt = true,
+    };
 
-    buf_init(&report, APP_REPORT_BYTES);
-    app_migrate(app, dry_run ? MIGRATE_DRY_RUN : MIGRATE_APPLY, &report, &err);
-    fprintf(cli->out, "%.*s", STR_ARG(buf_view(&report)));
-    buf_free(&report);
-    if (err.code == 0)
+    op_init(&req.op, app_ignore);
+    app_wait(app, migrate_run(app->pools.store, &app->loop, &req), &req.op);
+    fprintf(cli->out, "%.*s", STR_ARG(buf_view(&req.report)));
+    fflush(cli->out);
+    buf_free(&req.report);
+    *ready = req.ready;
+    if (req.op.err.code == 0)
         return CLI_DONE;
-    err_wrap(&err, "migrate");
-    return cli_fail(cli, &err);
+    err_wrap(&req.op.err, "migrate");
+    return cli_fail(cli, &req.op.err);
+}
+
+static void report_assumed(struct app *app, const struct assume_req *req)
+{
+    FILE *out = app->cli->out;
+    const char *model = app_embedding_id(app).model;
+
+    if (strcmp(model, req->id->model) != 0)
+        fprintf(out,
+            "warning: a sync as configured embeds with %s, and keeps no vector "
+            "of %s\n",
+            model, req->id->model);
+    fprintf(out, "vector_embeddings: %" PRIu64 " rows %s as embedded by %s\n",
+        req->hashed, req->dry_run ? "would be marked" : "marked",
+        req->id->model);
+    if (req->without > 0)
+        fprintf(out,
+            "vector_embeddings: %" PRIu64 " rows have no vector, no text or "
+            "not all of their pieces; a sync embeds them\n",
+            req->without);
+}
+
+static int assume(struct app *app, const char *model, bool dry_run)
+{
+    struct embedding_id id = app_embedding_id(app);
+    struct assume_req req = {.id = &id, .dry_run = dry_run};
+
+    id.model = model;
+    op_init(&req.op, app_ignore);
+    app_wait(app, assume_run(app->pools.store, &app->loop, &req), &req.op);
+    if (req.op.err.code == 0) {
+        report_assumed(app, &req);
+        return CLI_DONE;
+    }
+    err_wrap(&req.op.err, "migrate: --assume-model, after %" PRIu64 " rows",
+        req.hashed);
+    return cli_fail(app->cli, &req.op.err);
 }
 
 static int run(struct cli *cli)
 {
+    const char *model = args_value(&cli->args, "assume-model");
+    bool dry_run = args_has(&cli->args, "dry-run"), ready = false;
     struct app app;
     int code = app_open(&app, cli, NEED_DATABASE, APP_DATABASE);
 
     if (code == CLI_DONE)
-        code = migrate(&app, cli);
+        code = migrate(&app, dry_run, &ready);
+    /* A dry run that is to take tables over has told how many rows these are.
+     */
+    if (code == CLI_DONE && model != NULL && ready)
+        code = assume(&app, model, dry_run);
     return app_close(&app, code);
 }
 
 const struct command cmd_migrate = {
     .name = "migrate",
-    .usage = "[--dry-run]",
-    .summary = "create or update the tables",
+    .usage = "[--dry-run] [--assume-model NAME]",
+    .summary = "create or update the tables, or take over those of another",
     .details =
         "Applies what is missing in one transaction, which either happens as "
         "a whole or\nnot at all; a second time there is nothing to do. `sync` "
-        "does the same by itself\nunless MIGRATE_ON_START is false. Needs "
-        "DATABASE_URL.\n",
+        "does the same by itself\nunless MIGRATE_ON_START is false, but it "
+        "leaves tables alone that another\nprogram has made: those this "
+        "command takes over in place. --dry-run says\nbeforehand what would "
+        "change. With --assume-model the first sync embeds only\nwhat has "
+        "changed since NAME made the stored vectors. Needs DATABASE_URL.\n",
     .options = options,
     .run = run,
 };

@@ -245,19 +245,26 @@ static void hash_number(struct sha256 *s, uint64_t n)
     sha256_add(s, bytes, sizeof(bytes));
 }
 
+void item_embed_hash(struct str content_text, const struct embedding_id *id,
+    size_t pieces, uint8_t out[SHA256_BYTES])
+{
+    struct sha256 s;
+
+    sha256_init(&s);
+    sha256_add_field(&s, text_trim(content_text));
+    sha256_add_field(&s, str_of(id->provider));
+    sha256_add_field(&s, str_of(id->model));
+    hash_number(&s, (uint64_t)id->dimensions);
+    hash_number(&s, pieces);
+    sha256_end(&s, out);
+}
+
 void item_hash(const struct item *item, const struct schema *schema,
     const struct embedding_id *id, size_t pieces, struct item_hashes *out)
 {
     struct sha256 s;
 
-    sha256_init(&s);
-    sha256_add_field(&s, text_trim(item->content_text));
-    sha256_add_field(&s, str_of(id->provider));
-    sha256_add_field(&s, str_of(id->model));
-    hash_number(&s, (uint64_t)id->dimensions);
-    hash_number(&s, pieces);
-    sha256_end(&s, out->embed_hash);
-
+    item_embed_hash(item->content_text, id, pieces, out->embed_hash);
     sha256_init(&s);
     sha256_add(&s, out->embed_hash, sizeof(out->embed_hash));
     sha256_add_field(&s, item->metadata);

@@ -56,6 +56,10 @@ void item_hash(const struct item *item, const struct schema *schema,
 void item_recipe(const struct schema *schema, const struct embedding_id *id,
     uint8_t out[SHA256_BYTES]);
 
+/* The embed_hash alone; it follows from what is stored. */
+void item_embed_hash(struct str content_text, const struct embedding_id *id,
+    size_t pieces, uint8_t out[SHA256_BYTES]);
+
 /* A token per 3 ASCII bytes and per non-ASCII code point, rounded up. */
 size_t text_tokens(struct str text);
 

@@ -61,9 +61,9 @@ struct page_req {
 struct stored_row {
     uint32_t item; /* index into ids */
     int32_t chunk_index;
-    bool hashed; /* false: an older row without hashes */
+    bool hashed; /* false: an older row without an embed_hash */
     uint8_t embed_hash[SHA256_BYTES];
-    uint8_t row_hash[SHA256_BYTES];
+    uint8_t row_hash[SHA256_BYTES]; /* zeros, which equal none: unknown */
 };
 
 /* An unresolved dead letter of one of the given content ids. */

@@ -294,8 +294,9 @@ static void looks_up_hashes(void **state)
 
     NEED_SERVER();
     store_all(w, three, 3, NULL, 0, 0);
-    db_exec(&w->db, "UPDATE vector_embeddings SET row_hash = NULL"
-                    " WHERE chunk_index = 1");
+    db_exec(&w->db, "UPDATE vector_embeddings SET embed_hash = NULL"
+                    " WHERE chunk_index = 1; UPDATE vector_embeddings"
+                    " SET row_hash = NULL WHERE content_id = 'a'");
     look_up(w, &req, ids, 3);
     assert_int_equal(req.nrows, 3);
     assert_int_equal(req.rows[0].item, 1);
@@ -304,6 +305,8 @@ static void looks_up_hashes(void **state)
     assert_int_equal(req.rows[0].row_hash[0], 2);
     assert_int_equal(req.rows[1].item, 2);
     assert_int_equal(req.rows[1].chunk_index, 0);
+    assert_true(req.rows[1].hashed);
+    assert_int_equal(req.rows[1].row_hash[0], 0);
     assert_int_equal(req.rows[2].chunk_index, 1);
     assert_false(req.rows[2].hashed);
 }

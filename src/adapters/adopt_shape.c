@@ -1,0 +1,142 @@
+/*
+ * What must hold of another program's tables before they are taken over, as
+ * one query: a row for each thing that stands in the way, saying what to do.
+ */
+#include "adapters/adopt.h"
+
+#include <stdlib.h>
+
+/*
+ * The columns that are read or written here. Kinds: s text, j jsonb, i integer,
+ * n number, t time, b boolean, v vector, h bytea; in upper case: made when it
+ * is missing.
+ */
+#define COLUMNS                                                      \
+    "('tenants', 'id s name s domain s settings j created_at t"      \
+    " updated_at t'),"                                               \
+    "('microservices', 'id s tenant_id s name s service_id s"        \
+    " display_name s description s version s is_active b settings j" \
+    " metadata j created_at t updated_at t'),"                       \
+    "('vector_embeddings', 'id s tenant_id s microservice_id s"      \
+    " content_id s content_type s embedding v content_text s"        \
+    " chunk_index i metadata j embed_hash H row_hash H created_at t" \
+    " updated_at t'),"                                               \
+    "('knowledge_graph_nodes', 'id s tenant_id s node_id s"          \
+    " node_type s properties j created_at t updated_at t'),"         \
+    "('knowledge_graph_edges', 'id s tenant_id s source_node_id s"   \
+    " target_node_id s edge_type s weight n created_at t"            \
+    " updated_at t')"
+
+static const char facts_sql[] =
+    "WITH list (tab, cols) AS (VALUES " COLUMNS "),"
+    "there AS (SELECT tab, cols, c.oid, c.relkind, c.relowner,"
+    "  c.relnamespace FROM list JOIN pg_class c ON c.oid = to_regclass(tab)),"
+    "wanted AS (SELECT t.tab, t.oid, w.word[1] AS col, w.word[2] AS kind"
+    " FROM there t,"
+    "  regexp_matches(t.cols, '(\\w+) (\\w)', 'g') AS w (word)),"
+    "found AS (SELECT t.tab, a.attname AS col, a.attnotnull"
+    "   AND NOT a.atthasdef AND a.attidentity = '' AS bare,"
+    "  a.atttypmod, format_type(a.atttypid, a.atttypmod) AS type,"
+    "  CASE WHEN y.typname = 'vector' THEN 'v' WHEN y.typname = 'jsonb'"
+    "   THEN 'j' WHEN y.typname = 'bytea' THEN 'h' WHEN y.typname IN ('int4',"
+    "   'int2') THEN 'i' WHEN y.typcategory = 'S' THEN 's'"
+    "   WHEN y.typcategory = 'N' THEN 'n' WHEN y.typcategory = 'B' THEN 'b'"
+    "   WHEN y.typname IN ('timestamp', 'timestamptz') THEN 't' END AS kind"
+    " FROM there t JOIN pg_attribute a ON a.attrelid = t.oid"
+    "  AND a.attnum > 0 AND NOT a.attisdropped"
+    " JOIN pg_type y ON y.oid = a.atttypid),"
+    "keys (tab, cols) AS (VALUES ('tenants', 'id'),"
+    " ('microservices', 'id'), ('microservices', 'tenant_id, name'),"
+    " ('knowledge_graph_nodes', 'node_id')) ";
+
+/* Each gives rows of one column. */
+static const char *const obstacles_sql[] = {
+    "SELECT format('%s is in schema %I, and new tables would go to %I: give"
+    " the role one schema: ALTER ROLE %I SET search_path = %2$I;', tab,"
+    " n.nspname, current_schema(), current_user)"
+    " FROM there JOIN pg_namespace n ON n.oid = relnamespace"
+    " WHERE n.nspname IS DISTINCT FROM current_schema()",
+
+    "SELECT format('%s is no ordinary table: only those can be taken over',"
+    " tab) FROM there WHERE relkind <> 'r'",
+
+    "SELECT format('%s belongs to %I: migrate as that role, or GRANT %2$I TO"
+    " %I;', tab, pg_get_userbyid(relowner), current_user) FROM there"
+    " WHERE NOT pg_has_role(current_user, relowner, 'USAGE')",
+
+    "SELECT format('role %I may not create tables: GRANT CREATE ON SCHEMA %I"
+    " TO %1$I;', current_user, current_schema())"
+    " WHERE NOT has_schema_privilege(current_schema(), 'CREATE')",
+
+    "SELECT format('%s is missing, which %s needs: these tables are not of"
+    " the kind that can be taken over', need, tab) FROM there JOIN (VALUES"
+    " ('microservices', 'tenants'), ('vector_embeddings', 'microservices'),"
+    " ('knowledge_graph_nodes', 'tenants'),"
+    " ('knowledge_graph_edges', 'knowledge_graph_nodes')) AS d (tab, need)"
+    " USING (tab) WHERE to_regclass(need) IS NULL",
+
+    "SELECT format('%s has no column %s', tab, col) FROM wanted w"
+    " WHERE kind <> 'H' AND NOT EXISTS (SELECT FROM found f"
+    "  WHERE f.tab = w.tab AND f.col = w.col)",
+
+    "SELECT format('%s.%s is %s, where %s is needed', tab, col, f.type,"
+    " CASE lower(w.kind) WHEN 's' THEN 'text' WHEN 'j' THEN 'jsonb'"
+    "  WHEN 'i' THEN 'integer' WHEN 'n' THEN 'a number' WHEN 't' THEN"
+    "  'timestamp' WHEN 'b' THEN 'boolean' WHEN 'v' THEN 'vector'"
+    "  ELSE 'bytea' END)"
+    " FROM wanted w JOIN found f USING (tab, col)"
+    " WHERE f.kind IS DISTINCT FROM lower(w.kind)"
+    "  AND NOT (w.kind = 'n' AND f.kind = 'i')",
+
+    "SELECT format('vector_embeddings.embedding has no size: ALTER TABLE"
+    " vector_embeddings ALTER embedding TYPE vector(N);') FROM found"
+    " WHERE tab = 'vector_embeddings' AND col = 'embedding' AND kind = 'v'"
+    " AND atttypmod < 0",
+
+    "SELECT format('%s.%s must not be null, has no default, and is unknown"
+    " here: ALTER TABLE %1$s ALTER %2$I SET DEFAULT ...;', tab, col)"
+    " FROM found f WHERE bare AND NOT EXISTS (SELECT FROM wanted w"
+    "  WHERE w.tab = f.tab AND w.col = f.col)",
+
+    "SELECT format('%s has no unique key: ALTER TABLE %1$s ADD UNIQUE (%s);',"
+    " k.tab, k.cols) FROM keys k JOIN there t USING (tab)"
+    " WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid"
+    "  AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL"
+    "  AND pg_get_indexdef(i.indexrelid)"
+    "   LIKE '% USING btree (' || k.cols || ')%')",
+};
+
+enum { NOBSTACLES = sizeof(obstacles_sql) / sizeof(obstacles_sql[0]) };
+enum { SHAPE_BYTES = 16 * 1024 };
+
+void adopt_ask_shape(struct call *c)
+{
+    struct buf sql;
+    struct str text;
+
+    buf_init(&sql, SHAPE_BYTES);
+    buf_puts(&sql, facts_sql);
+    for (int i = 0; i < NOBSTACLES; i++)
+        buf_printf(
+            &sql, "%s(%s)", i > 0 ? " UNION ALL " : "", obstacles_sql[i]);
+    text = arena_dup(&c->arena, buf_view(&sql));
+    if (sql.error != 0 || text.p == NULL)
+        abort();
+    buf_free(&sql);
+    call_stmt(c, text.p, false);
+    call_send(c);
+}
+
+int adopt_judge(const struct pg_result *r, struct buf *report, struct err *err)
+{
+    int n = pg_rows(r);
+
+    for (int i = 0; i < n; i++)
+        buf_printf(report, "obstacle: %s\n", pg_value(r, i, 0).p);
+    if (n == 0)
+        return 0;
+    return err_set(err, ERR_CONFIG,
+        "the tables that are there cannot be taken over; nothing was changed: "
+        "%s%s",
+        pg_value(r, 0, 0).p, n > 1 ? "; and more, listed above" : "");
+}

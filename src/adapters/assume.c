@@ -1,0 +1,337 @@
+/*
+ * Happy path: statistics are made, so that a batch is read from the index of
+ * items in its order; then batch after batch is read and its hashes written,
+ * until one is empty.
+ * Failures: the unit's; rows that have their hash are not looked at again.
+ * A row that somebody changes between reading and writing has another xmin
+ * and is left as it is.
+ * On cancel: the batch at hand is undone, those before it stay.
+ *
+ *   ANALYZE --> READ --> WRITE --> READ ... --> done
+ */
+#include "adapters/assume.h"
+
+#include "adapters/call.h"
+#include "base/text.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { COUNT, ANALYZE, READ, WRITE };
+enum { UNIT_MS = 10 * 60 * 1000 };
+enum column { ID, VERSION, TENANT, SERVICE, CONTENT, PIECE, USABLE, TEXT };
+enum { KEYS = 3, KEY_BYTES = 64 * 1024 };
+
+/* A row that gets a hash. */
+struct hashed {
+    struct str id, version; /* the result's */
+    uint8_t hash[SHA256_BYTES];
+};
+
+struct assume_work {
+    struct assume_req *req;    /* borrowed */
+    struct buf key[KEYS];      /* owned; of the last item looked at */
+    char limit[16], bytes[16]; /* the batch's, as parameters */
+    struct arena batch;        /* of the batch at hand */
+    struct hashed *rows;       /* in it */
+    size_t n;                  /* rows that get a hash */
+};
+
+static struct assume_work *work_of(struct call *c)
+{
+    return c->data;
+}
+
+static void free_work(void *ptr)
+{
+    struct assume_work *w = ptr;
+
+    for (int i = 0; i < KEYS; i++)
+        buf_free(&w->key[i]);
+    arena_free(&w->batch);
+}
+
+/* --- reading --- */
+
+/* Rows until their texts are too many; the one that is too much included. */
+static const char read_sql[] =
+    "SELECT id, version, tenant_id, microservice_id, content_id, chunk_index,"
+    " usable, content_text FROM ("
+    "SELECT id, xmin::text AS version, tenant_id, microservice_id, content_id,"
+    " chunk_index, embedding IS NOT NULL AND content_text <> '' AS usable,"
+    " content_text, sum(octet_length(content_text)) OVER (ORDER BY tenant_id,"
+    "  microservice_id, content_id, chunk_index) AS bytes"
+    " FROM vector_embeddings WHERE content_type = 'microservice_data'"
+    " AND embed_hash IS NULL AND microservice_id IS NOT NULL"
+    " AND (tenant_id, microservice_id, content_id) > ($1, $2, $3)"
+    " ORDER BY tenant_id, microservice_id, content_id, chunk_index"
+    " LIMIT $4) r WHERE bytes - octet_length(content_text) < $5"
+    " ORDER BY tenant_id, microservice_id, content_id, chunk_index";
+
+static void read_batch(struct call *c)
+{
+    struct assume_work *w = work_of(c);
+
+    arena_free(&w->batch);
+    arena_init(&w->batch, 0);
+    c->state = READ;
+    c->pg.timeout_ms = UNIT_MS;
+    call_stmt(c, read_sql, false);
+    for (int i = 0; i < KEYS; i++)
+        call_add_text(c, w->key[i].len > 0 ? w->key[i].data : "");
+    call_add(c, (struct pg_param){.type = PG_INT8, .data = w->limit});
+    call_add(c, (struct pg_param){.type = PG_INT8, .data = w->bytes});
+    call_send(c);
+}
+
+/* The item of row `from` ends before the row returned. */
+static int item_end(const struct pg_result *r, int from)
+{
+    int end = from + 1;
+
+    while (end < pg_rows(r) &&
+           str_eq(pg_value(r, end, CONTENT), pg_value(r, from, CONTENT)) &&
+           str_eq(pg_value(r, end, SERVICE), pg_value(r, from, SERVICE)) &&
+           str_eq(pg_value(r, end, TENANT), pg_value(r, from, TENANT)))
+        end++;
+    return end;
+}
+
+/* Are the pieces 0, 1, ... there, each with its text and its vector? */
+static bool is_whole(const struct pg_result *r, int from, int end)
+{
+    for (int i = from; i < end; i++)
+        if (call_int(r, i, PIECE) != i - from ||
+            pg_value(r, i, USABLE).p[0] != 't')
+            return false;
+    return true;
+}
+
+static size_t text_bytes(const struct pg_result *r, int from, int end)
+{
+    size_t n = 0;
+
+    for (int i = from; i < end; i++)
+        n += pg_value(r, i, TEXT).len;
+    return n;
+}
+
+/* The text of which the rows are the pieces; .p NULL: no memory. */
+static struct str whole_text(
+    struct assume_work *w, const struct pg_result *r, int from, int end)
+{
+    struct str text = pg_value(r, from, TEXT), piece;
+    char *at;
+
+    if (end - from == 1)
+        return text;
+    text = (struct str){NULL, text_bytes(r, from, end)};
+    text.p = at = arena_alloc(&w->batch, text.len);
+    for (int i = from; at != NULL && i < end; i++) {
+        piece = pg_value(r, i, TEXT);
+        memcpy(at, piece.p, piece.len);
+        at += piece.len;
+    }
+    return text;
+}
+
+static int add_item(
+    struct assume_work *w, const struct pg_result *r, int from, int end)
+{
+    struct str text = whole_text(w, r, from, end);
+    uint8_t hash[SHA256_BYTES];
+
+    if (text.p == NULL)
+        return ERR_NOMEM;
+    item_embed_hash(text, w->req->id, (size_t)(end - from), hash);
+    for (int i = from; i < end; i++) {
+        struct hashed *row = &w->rows[w->n++];
+
+        row->id = pg_value(r, i, ID);
+        row->version = pg_value(r, i, VERSION);
+        memcpy(row->hash, hash, SHA256_BYTES);
+    }
+    return 0;
+}
+
+static void keep_key(struct assume_work *w, const struct pg_result *r, int row)
+{
+    for (int i = 0; i < KEYS; i++) {
+        buf_reset(&w->key[i]);
+        buf_str(&w->key[i], pg_value(r, row, TENANT + i));
+    }
+}
+
+/* An item at the end of a batch that is full may have more pieces: it begins
+ * the next batch, unless it fills this one alone. */
+static int hash_batch(struct assume_work *w, const struct pg_result *r)
+{
+    int n = pg_rows(r), end;
+    bool full = n == ASSUME_ROWS || text_bytes(r, 0, n) >= ASSUME_BYTES;
+
+    w->n = 0;
+    w->rows = arena_calloc(&w->batch, (size_t)n, sizeof(w->rows[0]));
+    if (w->rows == NULL)
+        return ERR_NOMEM;
+    for (int from = 0; from < n; from = end) {
+        bool open = false;
+
+        end = item_end(r, from);
+        open = full && end == n;
+        if (open && from > 0)
+            break;
+        keep_key(w, r, from);
+        if (open || !is_whole(r, from, end))
+            w->req->without += (uint64_t)(end - from);
+        else if (add_item(w, r, from, end) < 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* --- writing --- */
+
+static int add_rows(struct call *c)
+{
+    struct assume_work *w = work_of(c);
+    struct pg_array ids, versions, hashes;
+    size_t id_bytes = 0, version_bytes = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        id_bytes += w->rows[i].id.len;
+        version_bytes += w->rows[i].version.len;
+    }
+    if (array_init(&ids, &w->batch, PG_TEXT_ARRAY, 0, w->n, id_bytes) < 0 ||
+        array_init(
+            &versions, &w->batch, PG_TEXT_ARRAY, 0, w->n, version_bytes) < 0 ||
+        array_init(&hashes, &w->batch, PG_BYTEA_ARRAY, 0, w->n,
+            w->n * SHA256_BYTES) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < w->n; i++) {
+        array_add(&ids, w->rows[i].id);
+        array_add(&versions, w->rows[i].version);
+        memcpy(
+            array_grow(&hashes, SHA256_BYTES), w->rows[i].hash, SHA256_BYTES);
+    }
+    call_add(c, array_param(&ids));
+    call_add(c, array_param(&versions));
+    call_add(c, array_param(&hashes));
+    return 0;
+}
+
+static void fail_memory(struct call *c)
+{
+    struct err err;
+
+    err_set(&err, ERR_NOMEM, "no memory for a batch of stored texts");
+    call_end(c, &err);
+}
+
+static void write_batch(struct call *c)
+{
+    struct assume_work *w = work_of(c);
+
+    if (pg_rows(c->pg.results[0]) == 0) {
+        call_end(c, NULL);
+        return;
+    }
+    if (hash_batch(w, c->pg.results[0]) < 0) {
+        fail_memory(c);
+        return;
+    }
+    c->state = WRITE;
+    call_stmt(c,
+        "UPDATE vector_embeddings v SET embed_hash = u.hash"
+        " FROM unnest($1, $2, $3) AS u (id, version, hash)"
+        " WHERE v.id = u.id AND v.xmin::text = u.version",
+        false);
+    if (add_rows(c) < 0)
+        fail_memory(c);
+    else
+        call_send(c);
+}
+
+static void count_written(struct call *c)
+{
+    struct assume_work *w = work_of(c);
+    uint64_t written = (uint64_t)pg_affected(c->pg.results[0]);
+
+    w->req->hashed += written;
+    w->req->without += w->n - written;
+}
+
+/* --- counting only --- */
+
+static void count(struct call *c)
+{
+    c->state = COUNT;
+    c->pg.timeout_ms = UNIT_MS;
+    call_stmt(c,
+        "SELECT coalesce(sum(n) FILTER (WHERE whole), 0),"
+        " coalesce(sum(n) FILTER (WHERE NOT whole), 0) FROM ("
+        "SELECT count(*) AS n, bool_and(embedding IS NOT NULL"
+        "  AND content_text <> '') AND max(chunk_index) = count(*) - 1"
+        " AS whole FROM vector_embeddings"
+        " WHERE content_type = 'microservice_data' AND embed_hash IS NULL"
+        " AND microservice_id IS NOT NULL"
+        " GROUP BY tenant_id, microservice_id, content_id) i",
+        false);
+    call_send(c);
+}
+
+static void take_count(struct call *c)
+{
+    struct assume_req *req = work_of(c)->req;
+
+    req->hashed = (uint64_t)call_int(c->pg.results[0], 0, 0);
+    req->without = (uint64_t)call_int(c->pg.results[0], 0, 1);
+    call_end(c, NULL);
+}
+
+static void assume_step(struct call *c)
+{
+    switch (c->state) {
+    case COUNT:
+        take_count(c);
+        break;
+    case ANALYZE:
+        read_batch(c);
+        break;
+    case READ:
+        write_batch(c);
+        break;
+    case WRITE:
+        count_written(c);
+        read_batch(c);
+        break;
+    }
+}
+
+static void start(struct call *c)
+{
+    c->state = ANALYZE;
+    c->pg.timeout_ms = UNIT_MS;
+    call_send_script(c, "ANALYZE vector_embeddings");
+}
+
+int assume_run(struct pg_pool *pool, struct loop *loop, struct assume_req *req)
+{
+    struct call *c =
+        call_new(pool, loop, &req->op, assume_step, sizeof(struct assume_work));
+    struct assume_work *w = work_of(c);
+
+    w->req = req;
+    req->work = w;
+    req->hashed = req->without = 0;
+    snprintf(w->limit, sizeof(w->limit), "%d", ASSUME_ROWS);
+    snprintf(w->bytes, sizeof(w->bytes), "%d", ASSUME_BYTES);
+    arena_init(&w->batch, 0);
+    for (int i = 0; i < KEYS; i++)
+        buf_init(&w->key[i], KEY_BYTES);
+    if (arena_defer(&c->arena, free_work, w) < 0)
+        abort();
+    if (req->dry_run)
+        count(c);
+    else
+        start(c);
+    return 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * Hashes for rows that another program has stored: told which model made their
+ * vectors, the first sync keeps those whose text is still the same. Only
+ * embed_hash follows from what is stored; row_hash stays unknown, so that the
+ * first sync writes the metadata of such rows once, without embedding.
+ */
+#ifndef ADAPTERS_ASSUME_H
+#define ADAPTERS_ASSUME_H
+
+#include "net/pg.h"
+#include "sync/item.h"
+
+struct assume_req {
+    /* err: what the database answered. What was done until then stays, and
+     * doing it again goes on from there. */
+    struct op op;
+
+    /* In; borrowed. */
+    const struct embedding_id *id;
+    bool dry_run; /* only count */
+
+    /* Out. */
+    uint64_t hashed;  /* rows that got their hash, or would */
+    uint64_t without; /* rows that cannot: no vector, no text, pieces missing,
+                         or changed just now */
+
+    struct assume_work *work; /* its own */
+};
+
+/*
+ * Goes through the items without a hash in batches, each a transaction, with
+ * at most ASSUME_BYTES of texts and one more row in memory. Needs our columns.
+ */
+enum { ASSUME_ROWS = 1000, ASSUME_BYTES = 8 * 1024 * 1024 };
+int assume_run(struct pg_pool *pool, struct loop *loop, struct assume_req *req);
+
+#endif
