@@ -139,6 +139,10 @@ bool page_is_drained(const struct page *page);
  */
 void page_seal(struct page *page, const struct counts *total, int next_limit);
 
+/* The same, but a page before this one has failed: a run that is resumed
+ * begins there, so nothing is written of this one. */
+void page_drop(struct page *page);
+
 /*
  * The page cannot be completed, for the reason given (the first one counts).
  * It starts no further chunk; with `cancel`, also ends what is under way.
@@ -155,7 +159,8 @@ void page_note_retry(
 /* New dead letters of a sealed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);
 
-/* The first item of the page that was tried and failed; NULL: none. */
+/* The first item of the page that failed, one that was tried if there is one;
+ * NULL: none. */
 const struct page_item *page_first_failure(const struct page *page);
 
 /* Only in DONE. */

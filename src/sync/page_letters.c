@@ -47,12 +47,23 @@ void page_skip_known(struct page *page)
 
 /* What a page has to say */
 
+/*
+ * One that was tried, if there is one. Skipped ones can be new to the run, too:
+ * it was stopped after their letters were written, and is resumed.
+ */
 const struct page_item *page_first_failure(const struct page *page)
 {
-    for (size_t i = 0; i < page->view.n; i++)
-        if (page->items[i].reason != NULL && !page->items[i].skipped)
-            return &page->items[i];
-    return NULL;
+    const struct page_item *skipped = NULL;
+
+    for (size_t i = 0; i < page->view.n; i++) {
+        const struct page_item *it = &page->items[i];
+
+        if (it->reason != NULL && !it->skipped)
+            return it;
+        if (it->reason != NULL && skipped == NULL)
+            skipped = it;
+    }
+    return skipped;
 }
 
 uint64_t page_new_letters(const struct page *page)

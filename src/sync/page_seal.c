@@ -184,6 +184,12 @@ static void on_sealed(struct op *op)
     page_finish(page);
 }
 
+void page_drop(struct page *page)
+{
+    assert(page->state == PAGE_DRAIN && page->failed);
+    page_finish(page);
+}
+
 void page_seal(struct page *page, const struct counts *total, int next_limit)
 {
     struct page_work *busy = page->busy;

@@ -362,7 +362,8 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
 
 void service_free(struct service *s)
 {
-    assert(s->state == SERVICE_DONE && s->head == NULL && s->ahead == NULL);
+    assert(s->state == SERVICE_DONE && s->sealing == NULL && s->head == NULL &&
+           s->ahead == NULL);
     buf_free(&s->busy->sweep.after);
     free(s->busy);
     free(s);

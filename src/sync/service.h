@@ -6,7 +6,8 @@
  *     |
  *   OPEN    the tenant and the microservice have their rows
  *     |
- *   PAGES   `head` is the page that may store, `ahead` the one behind it
+ *   PAGES   `head` is the page that may store, `ahead` the one behind it,
+ *     |     `sealing` the one before, whose checkpoint is being written
  *     |
  *   SWEEP   what is gone from the source is deleted; most have no such state
  *     |
@@ -16,7 +17,8 @@
  *
  * Every state goes on to END when it fails. At most one page is ahead, and
  * only while the head's answer is under 8 MiB; a page gets its turn to store
- * when the one before it has been sealed.
+ * when every chunk of the one before it has committed. Checkpoints are written
+ * in the order of the pages, one at a time.
  */
 #ifndef SYNC_SERVICE_H
 #define SYNC_SERVICE_H
@@ -39,11 +41,11 @@ struct service {
     enum service_state state;
     struct scope scope;
     struct page_context ctx;
-    struct page *head, *ahead; /* owned */
-    int next_page, limit;      /* of the next fetch */
-    bool more;                 /* there is a page to fetch */
-    int judged;                /* number of the last page asked about more */
-    uint64_t received;         /* items of the pages judged */
+    struct page *sealing, *head, *ahead; /* owned; in the pages' order */
+    int next_page, limit;                /* of the next fetch */
+    bool more;                           /* there is a page to fetch */
+    int judged;        /* number of the last page asked about more */
+    uint64_t received; /* items of the pages judged */
     struct service_result *result; /* borrowed; filled in */
     struct service_busy *busy;     /* requests */
     void (*done)(struct service *s, void *arg);

@@ -56,17 +56,19 @@ static void note_letters(struct service *s, const struct page *page)
     service_error(s, page->number, &err);
 }
 
-static void fail_pages(struct service *s, const struct err *err)
+/* None of the pages after `failed` may end well. */
+static void fail_pages(struct service *s, const struct page *failed)
 {
+    struct page *after[] = {s->head, s->ahead};
+    struct err err;
+
     s->busy->failed = true;
     s->more = false;
-    if (s->ahead != NULL) {
-        struct err after;
-
-        err_set(&after, err->code, "not stored because page %d failed",
-            s->head == NULL ? 0 : s->head->number);
-        page_fail(s->ahead, &after, true);
-    }
+    err_set(&err, failed->err.code, "given up because page %d failed",
+        failed->number);
+    for (int i = 0; i < 2; i++)
+        if (after[i] != NULL && after[i] != failed)
+            page_fail(after[i], &err, true);
 }
 
 static void log_page(const struct service *s, const struct page *page)
@@ -90,7 +92,7 @@ static void settle_page(struct service *s, struct page *page)
         s->result->pages++;
     else if (!shrink(s, page)) {
         service_error(s, page->number, &page->err);
-        fail_pages(s, &page->err);
+        fail_pages(s, page);
     }
     pipeline_event(s->p, &(struct run_event){.kind = EVENT_PAGE_DONE,
                              .service = s->result->service,
@@ -98,15 +100,29 @@ static void settle_page(struct service *s, struct page *page)
                              .counts = &s->result->counts});
 }
 
+/* Everything of the page at hand has committed, or will never: the next. */
+static void advance(struct service *s)
+{
+    s->head = s->ahead;
+    s->ahead = NULL;
+    if (s->head != NULL)
+        page_give_turn(s->head);
+}
+
 static void settle(struct service *s)
 {
-    while (s->head != NULL && s->head->state == PAGE_DONE) {
-        settle_page(s, s->head);
-        page_free(s->head);
-        s->head = s->ahead;
-        s->ahead = NULL;
-        if (s->head != NULL)
-            page_give_turn(s->head);
+    struct page *page;
+
+    for (;;) {
+        page = s->sealing != NULL ? s->sealing : s->head;
+        if (page == NULL || page->state != PAGE_DONE)
+            return;
+        settle_page(s, page);
+        if (page == s->sealing)
+            s->sealing = NULL;
+        else
+            advance(s);
+        page_free(page);
     }
 }
 
@@ -138,10 +154,11 @@ static void wind_down_page(struct service *s, struct page *page)
 
 static void wind_down(struct service *s)
 {
-    if (s->head != NULL)
-        wind_down_page(s, s->head);
-    if (s->ahead != NULL)
-        wind_down_page(s, s->ahead);
+    struct page *pages[] = {s->sealing, s->head, s->ahead};
+
+    for (int i = 0; i < 3; i++)
+        if (pages[i] != NULL)
+            wind_down_page(s, pages[i]);
 }
 
 /* Going on */
@@ -175,15 +192,21 @@ static bool over_max_pages(struct service *s)
     return true;
 }
 
+/* Small enough to be in memory together with the next one? */
+static bool is_small(const struct page *page)
+{
+    return page == NULL || page->bytes < READ_AHEAD_BYTES;
+}
+
 static bool may_read_ahead(const struct service *s)
 {
     return s->ahead == NULL && s->judged == s->head->number &&
-           s->head->bytes < READ_AHEAD_BYTES && !s->head->failed;
+           is_small(s->head) && !s->head->failed;
 }
 
 static void fetch(struct service *s)
 {
-    if (!s->more || over_max_pages(s))
+    if (!s->more || !is_small(s->sealing) || over_max_pages(s))
         return;
     if (s->head == NULL) {
         s->more = false;
@@ -224,11 +247,26 @@ static void start_chunks(struct service *s)
         page_start_chunk(page);
 }
 
+/*
+ * Checkpoints come one after the other. A page that is as it should be gives
+ * way to the next one meanwhile: all of it has committed.
+ */
 static void seal(struct service *s)
 {
-    if (s->head != NULL && s->head->state == PAGE_DRAIN &&
-        page_is_drained(s->head))
-        page_seal(s->head, &s->result->counts, s->limit);
+    struct page *page = s->head;
+
+    if (s->sealing != NULL || page == NULL || page->state != PAGE_DRAIN ||
+        !page_is_drained(page))
+        return;
+    if (s->busy->failed) {
+        page_drop(page);
+        return;
+    }
+    page_seal(page, &s->result->counts, s->limit);
+    if (page->state != PAGE_SEAL || page->failed)
+        return;
+    s->sealing = page;
+    advance(s);
 }
 
 /* Stopped between two pages: nothing failed, and yet it is not complete. */
@@ -257,7 +295,7 @@ void service_step_pages(struct service *s)
     start_chunks(s);
     seal(s);
     settle(s);
-    if (s->head != NULL || op_pending(&s->busy->kick.op))
+    if (s->sealing != NULL || s->head != NULL || op_pending(&s->busy->kick.op))
         return;
     if (s->more && pipeline_open(s->p) && !s->busy->failed) {
         service_kick(s);

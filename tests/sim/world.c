@@ -139,12 +139,20 @@ static int service_index(const char *name)
 
 /* Pages */
 
+/* The first page of which not everything has committed. */
+static int at_hand(const struct world *w)
+{
+    return w->nsealed +
+           (w->nsealed < w->npages && w->pages[w->nsealed].committed);
+}
+
 static void hand_out(struct world *w, const struct page_req *req, int n)
 {
     int lo = (req->page - 1) * req->limit;
 
     CHECK(w->npages < 8192);
-    CHECK(w->npages - w->nsealed <= 1); /* never more than one ahead */
+    /* Never more than one ahead. */
+    CHECK(w->npages - at_hand(w) <= 1);
     w->pages[w->npages++] =
         (struct open_page){.service = w->current, .lo = lo, .hi = lo + n};
 }
@@ -272,16 +280,35 @@ static int port_embed(void *world, struct embed_req *req)
 
 /* The store */
 
-/* Nothing of a page may be stored before all pages before it are sealed. */
+static int seq_of(const struct store_row *row)
+{
+    return atoi(strstr(row->metadata.p, "\"seq\":") + 6);
+}
+
+/* The page that a store belongs to. */
+static struct open_page *page_of(struct world *w, const struct store_req *req)
+{
+    int seq = seq_of(&req->rows[0]);
+    struct open_page *page = &w->pages[w->nsealed];
+
+    if (seq >= page->hi)
+        page++;
+    CHECK(page < &w->pages[w->npages]);
+    CHECK(seq >= page->lo && seq < page->hi);
+    return page;
+}
+
+/* Nothing of a page may be stored before all pages before it have committed. */
 static void check_order(struct world *w, const struct store_req *req)
 {
-    CHECK(w->nsealed < w->npages);
+    const struct open_page *page = page_of(w, req);
+
+    CHECK(page == &w->pages[at_hand(w)]);
     for (size_t i = 0; i < req->nrows; i++) {
         const struct store_row *row = &req->rows[i];
-        const struct open_page *head = &w->pages[w->nsealed];
-        int seq = atoi(strstr(row->metadata.p, "\"seq\":") + 6);
+        int seq = seq_of(row);
 
-        CHECK(seq >= head->lo && seq < head->hi);
+        CHECK(seq >= page->lo && seq < page->hi);
         if (row->vector != NULL) {
             float expected[SIM_DIMENSIONS];
 
@@ -319,9 +346,10 @@ static int port_store(void *world, struct store_req *req)
     struct world *w = world;
 
     CHECK(req->nrows > 0 && strcmp(req->scope->token, "token") == 0);
+    check_order(w, req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
-        apply_store, NULL);
+        apply_store, &page_of(w, req)->storing);
     return 0;
 }
 
@@ -361,10 +389,19 @@ static int port_store_open(void *world, struct store_open_req *req)
 
 /* The ledger */
 
+/* Does it go past the first page that is not sealed? */
+static bool passes(const struct world *w, const struct checkpoint_req *req)
+{
+    const struct open_page *page = &w->pages[w->nsealed];
+
+    return w->nsealed < w->npages &&
+           (page->hi == page->lo ||
+               (req->next_page - 1) * req->limit >= page->hi);
+}
+
 static void seal(struct world *w, struct op *op, struct err *err)
 {
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
-    const struct open_page *page = &w->pages[w->nsealed];
     bool wrong = database_fails(w, w->faults.ledger, err);
 
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
@@ -374,10 +411,7 @@ static void seal(struct world *w, struct op *op, struct err *err)
         return; /* and when it comes again, they are no older for it */
     w->checkpoints[w->current] =
         (struct sim_checkpoint){req->next_page, req->limit};
-    if (op->err.code == 0 && (req->next_page - 1) * req->limit >= page->hi &&
-        page->hi > page->lo)
-        w->nsealed++;
-    else if (page->hi == page->lo && w->nsealed < w->npages)
+    if (op->err.code == 0 && passes(w, req))
         w->nsealed++;
 }
 
@@ -387,6 +421,10 @@ static int port_checkpoint(void *world, struct checkpoint_req *req)
     const struct counts *c = req->counts;
 
     CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
+    if (passes(w, req)) {
+        CHECK(w->pages[w->nsealed].storing == 0);
+        w->pages[w->nsealed].committed = true;
+    }
     schedule(w, &req->op, latency(w), seal, NULL);
     return 0;
 }

@@ -117,7 +117,8 @@ struct faults {
 /* A page that was handed out and not sealed yet. */
 struct open_page {
     int service, lo, hi; /* its items' seq: [lo, hi) */
-    bool sealed;
+    int storing;         /* its stores under way */
+    bool committed;      /* and its checkpoint asked for */
 };
 
 /* What the ledger keeps of a service, for a run that is resumed. */
