@@ -15,6 +15,8 @@ has_node_20() {
 }
 has_node_20 || PEERS=()
 
+UNDER=() # what a subject is run under: a profiler
+
 # subject NAME: how it is run (COMMAND), on which database (TEMPLATE), and what
 # it has stored (STORED).
 subject() {
@@ -87,7 +89,7 @@ run_subject() {
   before=$(written "$2")
   export DATABASE_URL=$SERVER/$2 EMBEDDING_DIMENSIONS=$DIMENSIONS
   took=$("$BIN/bench_measure" "$DIR/out" "$DIR/err" "${UNTIL[@]}" \
-    "${COMMAND[@]}") ||
+    "${UNDER[@]}" "${COMMAND[@]}") ||
     { tail -n 20 "$DIR/out" "$DIR/err" >&2; die "$1 failed"; }
   read -r took cpu kib <<<"$took"
   own=$(own_seconds)

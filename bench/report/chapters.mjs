@@ -1,6 +1,7 @@
 // The chapters of RESULTS.md: for each section its tables, and what they mean.
 
 import { longestTurn, loopQuantile } from './loop.mjs';
+import { profile } from './profile.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, spread, table } from './table.mjs';
 import { BOUND, LIMIT, PULL, changedBound, neededRequests } from './terms.mjs';
@@ -183,4 +184,5 @@ export const CHAPTERS = [
   ['idle', 'The service', idle],
   ['link', 'Linking', link],
   ['index', 'The vector index', index],
+  ['profile', 'Where the time goes', profile],
 ];
