@@ -99,10 +99,12 @@ static const char letters_sql[] =
     "   'service', service, 'contentId', content_id,"
     "   'digest', encode(digest, 'hex'), 'reason', reason, 'model', model,"
     "   'firstSeen', " ISO("first_seen") ", 'lastSeen', " ISO("last_seen") ","
-    "   'times', times, 'resolvedAt', " ISO("resolved_at") ") AS letter"
+    "   'times', times, 'known', resolved_at IS NULL AND refused"
+    "    AND recipe IS NOT NULL,"
+    "   'resolvedAt', " ISO("resolved_at") ") AS letter"
     "  FROM batch_sync_dead_letters"
     "  WHERE ($1 IS NULL OR tenant_id = $1)"
-    "   AND ($2 IS NULL OR service = $2)"
+    "   AND ($2 IS NULL OR service = $2 OR registered = $2)"
     "   AND ($3 IS NULL OR (resolved_at IS NOT NULL) = $3)"
     "  ORDER BY last_seen DESC, tenant_id, service, digest LIMIT $4) j";
 

@@ -22,7 +22,7 @@ struct history_req {
     const char *before;  /* history_runs(): only those older than that run */
     const char *status;  /* history_runs(): "running", "success", ... */
     const char *tenant;  /* lists */
-    const char *service; /* dead letters: the schema's service_name */
+    const char *service; /* dead letters: registered or schema's name */
     enum history_letters letters; /* dead letters */
     int limit; /* lists: entries; 0: HISTORY_USUAL; at most HISTORY_MOST */
 
@@ -50,8 +50,9 @@ int history_run(
 
 /*
  * {"deadLetters":[{"tenantId","service","contentId","digest","reason",
- * "model","firstSeen","lastSeen","times","resolvedAt"}],"count"}, the last
- * seen first; the digest in hex.
+ * "model","firstSeen","lastSeen","times","known","resolvedAt"}],"count"}, the
+ * last seen first; the digest in hex. known: open, and not tried again while
+ * item, model and schema stay as they are.
  */
 int history_dead_letters(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);

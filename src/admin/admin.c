@@ -25,6 +25,7 @@ static const struct route {
     {"GET", "/admin/batch-sync/runs/{id}", handle_run},
     {"POST", "/admin/batch-sync/runs/{id}/cancel", handle_cancel},
     {"GET", "/admin/batch-sync/dead-letters", handle_dead_letters},
+    {"POST", "/admin/batch-sync/dead-letters/retry", handle_retry},
     {"GET", "/health/batch-sync", handle_scheduler_health},
     {"GET", "/health", handle_health},
     {"GET", "/livez", handle_livez},
@@ -247,6 +248,8 @@ void admin_call_begin(struct admin_call *call, struct admin *a,
     call->x = x;
     call->free = free;
     list_push(&a->calls, &call->link);
+    if (x == NULL)
+        return;
     x->user = call;
     x->on_gone = on_gone;
 }

@@ -24,7 +24,8 @@ struct admin_call {
     void (*free)(struct admin_call *call);
 };
 
-/* Takes the exchange on; its end is admin_call_answer() or _error(). */
+/* Takes the exchange on, if the client is still there; its end is
+ * admin_call_answer() or _error(). */
 void admin_call_begin(struct admin_call *call, struct admin *a,
     struct http_exchange *x, void (*free)(struct admin_call *call));
 
@@ -39,6 +40,32 @@ void admin_call_end(struct admin_call *call);
 void answer_json(struct http_exchange *x, int status, json_t *body);
 void answer_text(
     struct http_exchange *x, int status, const char *type, struct str body);
+
+/*
+ * Bodies. ERR_INVALID says what is allowed. body_parse(): *out is owned, NULL
+ * when there is none. Names and tenants are borrowed from the body.
+ */
+struct body_names {
+    const char **names; /* owned; NULL: not there */
+    size_t n;
+};
+
+int body_parse(struct str text, json_t **out, struct err *err);
+/* An array of strings; `what` is what each must be. */
+int body_names(json_t *body, const char *key, const char *what,
+    struct body_names *out, struct err *err);
+/* "tenant_id"; NULL: not there. */
+int body_tenant(json_t *body, const char **out, struct err *err);
+
+/* Has the client sent `Prefer: respond-async`? */
+bool prefers_async(const struct http_exchange *x);
+
+/*
+ * Triggers a run and answers as POST /trigger does, with the members of `more`
+ * (NULL: none; taken over) besides. `x` is NULL when the client has gone.
+ */
+void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
+    const struct trigger *trigger, json_t *more);
 
 /* The status that speaks of an error of ours. */
 int status_of(int code);
@@ -57,6 +84,7 @@ void handle_run(struct admin *a, struct http_exchange *x, struct str id);
 void handle_cancel(struct admin *a, struct http_exchange *x, struct str id);
 void handle_dead_letters(
     struct admin *a, struct http_exchange *x, struct str id);
+void handle_retry(struct admin *a, struct http_exchange *x, struct str id);
 void handle_scheduler_health(
     struct admin *a, struct http_exchange *x, struct str id);
 void handle_health(struct admin *a, struct http_exchange *x, struct str id);

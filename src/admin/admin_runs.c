@@ -111,14 +111,45 @@ static bool read_limit(struct history_call *h)
     return true;
 }
 
+/* Index of the status among the allowed ones, 0 when there is none; -1: it is
+ * another word, and has been refused. */
+static int read_status(
+    struct history_call *h, const char *const *allowed, size_t n)
+{
+    char message[256];
+    size_t len;
+
+    if (!parameter(h, "status", &h->status, &h->req.status)) {
+        refuse(h, "a parameter of the query cannot be read");
+        return -1;
+    }
+    if (h->req.status == NULL)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(h->req.status, allowed[i]) == 0)
+            return (int)i;
+    len = (size_t)snprintf(message, sizeof(message), "\"status\" must be ");
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(message + len, sizeof(message) - len, "%s%s",
+            i == 0       ? ""
+            : i + 1 == n ? " or "
+                         : ", ",
+            allowed[i]);
+    refuse(h, message);
+    return -1;
+}
+
 void handle_runs(struct admin *a, struct http_exchange *x, struct str id)
 {
+    static const char *const allowed[] = {"running", "success", "partial",
+        "failed", "canceled", "interrupted", "abandoned"};
     struct history_call *h = new_call(a, x);
 
+    if (read_status(h, allowed, sizeof(allowed) / sizeof(*allowed)) < 0)
+        return;
     if (!read_limit(h))
         refuse(h, "\"limit\" must be a whole number from 1 to 500");
     else if (!parameter(h, "before", &h->before, &h->req.before) ||
-             !parameter(h, "status", &h->status, &h->req.status) ||
              !parameter(h, "tenant_id", &h->tenant, &h->req.tenant))
         refuse(h, "a parameter of the query cannot be read");
     else
@@ -141,9 +172,15 @@ void handle_run(struct admin *a, struct http_exchange *x, struct str id)
 void handle_dead_letters(
     struct admin *a, struct http_exchange *x, struct str id)
 {
+    static const char *const allowed[] = {"open", "resolved", "all"};
+    static const enum history_letters letters[] = {
+        LETTERS_OPEN, LETTERS_RESOLVED, LETTERS_ALL};
     struct history_call *h = new_call(a, x);
+    int status = read_status(h, allowed, sizeof(allowed) / sizeof(*allowed));
 
-    h->req.letters = LETTERS_OPEN;
+    if (status < 0)
+        return;
+    h->req.letters = letters[status];
     if (!read_limit(h))
         refuse(h, "\"limit\" must be a whole number from 1 to 500");
     else if (!parameter(h, "service", &h->service, &h->req.service) ||

@@ -17,54 +17,18 @@ struct trigger_call {
     struct admin_call call; /* first: freed through it */
     struct trigger_req req;
     bool respond_async;
+    json_t *more; /* owned; further members of the answer, or NULL */
 };
-
-enum { MOST_SERVICES = 1000 };
 
 /* What a body says; strings are borrowed from `body`. */
 struct trigger_body {
-    json_t *body;          /* owned; NULL: there was none */
-    const char **services; /* owned */
+    json_t *body; /* owned; NULL: there was none */
+    struct body_names services;
     char since[ISO_BYTES];
     struct trigger trigger;
 };
 
 /* Reading the body */
-
-/* The string without white space at its ends, in place. */
-static const char *trimmed(json_t *string)
-{
-    struct str text = text_trim(str_of(json_string_value(string)));
-
-    json_string_setn(string, text.p, text.len);
-    return json_string_value(string);
-}
-
-static int read_services(struct trigger_body *b, struct err *err)
-{
-    json_t *list = json_object_get(b->body, "services"), *name;
-    size_t i;
-
-    if (list == NULL || json_is_null(list))
-        return 0;
-    if (!json_is_array(list) || json_array_size(list) > MOST_SERVICES)
-        return err_set(err, ERR_INVALID,
-            "\"services\" must be an array of at most %d names", MOST_SERVICES);
-    b->services = calloc(json_array_size(list) + 1, sizeof(*b->services));
-    if (b->services == NULL)
-        abort();
-    json_array_foreach(list, i, name)
-    {
-        if (!json_is_string(name) ||
-            text_trim(str_of(json_string_value(name))).len == 0 ||
-            strlen(json_string_value(name)) != json_string_length(name))
-            return err_set(err, ERR_INVALID,
-                "\"services\"[%zu] must be the name of a service", i);
-        b->services[b->trigger.nservices++] = trimmed(name);
-    }
-    b->trigger.services = b->services;
-    return 0;
-}
 
 static int read_since(struct trigger_body *b, struct err *err)
 {
@@ -101,54 +65,40 @@ static int read_kind(struct trigger_body *b, struct err *err)
         "\"sync_type\" must be \"batch\", \"daily\" or \"incremental\"");
 }
 
-static int read_tenant(struct trigger_body *b, struct err *err)
-{
-    json_t *tenant = json_object_get(b->body, "tenant_id");
-
-    if (tenant == NULL || json_is_null(tenant))
-        return 0;
-    if (!json_is_string(tenant) || json_string_length(tenant) == 0 ||
-        json_string_length(tenant) > 200)
-        return err_set(err, ERR_INVALID,
-            "\"tenant_id\" must be a string of 1 to 200 bytes");
-    b->trigger.tenant = json_string_value(tenant);
-    return 0;
-}
-
 static int read_body(struct trigger_body *b, struct str text, struct err *err)
 {
-    json_error_t fault;
+    struct trigger *t = &b->trigger;
 
     *b = (struct trigger_body){.trigger = {.name = "http", .kind = "batch"}};
-    if (text_trim(text).len == 0)
-        return 0;
-    b->body = json_loadb(text.p, text.len, 0, &fault);
-    if (b->body == NULL)
-        return err_set(err, ERR_INVALID, "the body is no JSON: %s (line %d)",
-            fault.text, fault.line);
-    if (!json_is_object(b->body))
-        return err_set(err, ERR_INVALID, "the body must be a JSON object");
-    if (read_services(b, err) < 0 || read_since(b, err) < 0 ||
-        read_kind(b, err) < 0 || read_tenant(b, err) < 0)
+    if (body_parse(text, &b->body, err) < 0 ||
+        body_names(b->body, "services", "the name of a service", &b->services,
+            err) < 0 ||
+        read_since(b, err) < 0 || read_kind(b, err) < 0 ||
+        body_tenant(b->body, &t->tenant, err) < 0)
         return err->code;
+    t->services = b->services.names;
+    t->nservices = b->services.n;
     return 0;
 }
 
 static void free_body(struct trigger_body *b)
 {
-    free(b->services);
+    free(b->services.names);
     json_decref(b->body);
 }
 
 /* Answering */
 
-static json_t *answer_of(bool success, const char *message, json_t *result)
+static json_t *answer_of(const struct trigger_call *t, bool success,
+    const char *message, json_t *result)
 {
     json_t *body = json_object();
 
     json_object_set_new(body, "success", json_boolean(success));
     json_object_set_new(body, "message", json_string(message));
     json_object_set_new(body, "result", result);
+    if (t->more != NULL)
+        json_object_update(body, t->more);
     json_set_now(body);
     return body;
 }
@@ -165,7 +115,7 @@ static void answer_refused(struct trigger_call *t, const struct err *err)
     if (err->code == ERR_ALREADY_RUNNING || err->code == ERR_DISABLED)
         admin_call_answer(&t->call, refused_status(t, err->code),
             answer_of(
-                false, "Batch sync did not run", result_json_refused(err)));
+                t, false, "Batch sync did not run", result_json_refused(err)));
     else
         admin_call_error(&t->call, status_of(err->code), err->msg);
 }
@@ -178,7 +128,7 @@ static void answer_result(
             "shutting down: the run was ended early; what it stored stays");
     else
         admin_call_answer(&t->call, 200,
-            answer_of(result->status == RUN_SUCCESS, "Batch sync completed",
+            answer_of(t, result->status == RUN_SUCCESS, "Batch sync completed",
                 result_json(result)));
 }
 
@@ -213,6 +163,8 @@ static void on_begun(struct trigger_req *req)
         location, sizeof(location), "/admin/batch-sync/runs/%s", req->run_id);
     body = json_pack("{s:b, s:s, s:s}", "success", 1, "message",
         "Batch sync started", "runId", req->run_id);
+    if (t->more != NULL)
+        json_object_update(body, t->more);
     json_set_now(body);
     text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
@@ -235,7 +187,7 @@ static struct str next_preference(struct str *rest)
     return text_trim(name);
 }
 
-static bool prefers_async(const struct http_exchange *x)
+bool prefers_async(const struct http_exchange *x)
 {
     static const char wanted[] = "respond-async";
     const struct str *prefer = http_header(x, "prefer");
@@ -252,27 +204,35 @@ static bool prefers_async(const struct http_exchange *x)
 
 static void free_call(struct admin_call *call)
 {
-    free(container_of(call, struct trigger_call, call));
+    struct trigger_call *t = container_of(call, struct trigger_call, call);
+
+    json_decref(t->more);
+    free(t);
+}
+
+void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
+    const struct trigger *trigger, json_t *more)
+{
+    struct trigger_call *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        abort();
+    t->respond_async = respond_async;
+    t->more = more;
+    t->req.begun = on_begun;
+    admin_call_begin(&t->call, a, x, free_call);
+    op_init(&t->req.op, on_ended);
+    runner_trigger(a->options.runner, trigger, &t->req);
 }
 
 void handle_trigger(struct admin *a, struct http_exchange *x, struct str id)
 {
     struct trigger_body body;
-    struct trigger_call *t;
     struct err err;
 
-    if (read_body(&body, x->body, &err) < 0) {
+    if (read_body(&body, x->body, &err) < 0)
         http_answer_error(x, 400, NULL, 0, err.msg);
-        free_body(&body);
-        return;
-    }
-    t = calloc(1, sizeof(*t));
-    if (t == NULL)
-        abort();
-    t->respond_async = prefers_async(x);
-    t->req.begun = on_begun;
-    admin_call_begin(&t->call, a, x, free_call);
-    op_init(&t->req.op, on_ended);
-    runner_trigger(a->options.runner, &body.trigger, &t->req);
+    else
+        trigger_run(a, x, prefers_async(x), &body.trigger, NULL);
     free_body(&body);
 }

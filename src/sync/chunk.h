@@ -16,7 +16,8 @@
  * text that is too long for the model is cut in two. When nothing of the
  * chunk could be embedded and two items failed with the same words, the fault
  * is the request's and not the items': chunk->err is ERR_CONFIG and no item
- * is blamed. Storing works through ranges of items in the same way.
+ * is blamed. Items that failed before, as they are, say nothing of the request.
+ * Storing works through ranges of items in the same way.
  */
 #ifndef SYNC_CHUNK_H
 #define SYNC_CHUNK_H
@@ -43,7 +44,7 @@ struct chunk_text {
 /* What was learned from refusals, to tell a bad item from a bad request. */
 struct chunk_verdict {
     size_t answered; /* texts that were embedded */
-    size_t refused;  /* texts refused alone */
+    size_t refused;  /* texts refused alone, of items never refused before */
     bool same_words; /* all of them with first.msg */
     struct err first;
 };

@@ -140,19 +140,26 @@ static void embed_accept(struct chunk *c)
     c->vectors = NULL;
 }
 
-/* One text alone was refused: its item is the culprit. */
-static void embed_blame(struct chunk *c, const struct err *err)
+/* One text alone was refused, of an item that has no record of that: is it the
+ * item, or the request? */
+static void embed_suspect(struct chunk_verdict *v, const struct err *err)
 {
-    struct page_item *m = c->members[c->texts[c->range.lo].member];
-    struct chunk_verdict *v = &c->verdict;
-    struct str reason = arena_dup(&c->page->arena, str_of(err->msg));
-
     if (v->refused++ == 0) {
         v->first = *err;
         v->same_words = true;
     } else if (strcmp(v->first.msg, err->msg) != 0) {
         v->same_words = false;
     }
+}
+
+/* One text alone was refused: its item is the culprit. */
+static void embed_blame(struct chunk *c, const struct err *err)
+{
+    struct page_item *m = c->members[c->texts[c->range.lo].member];
+    struct str reason = arena_dup(&c->page->arena, str_of(err->msg));
+
+    if (!m->failed_before)
+        embed_suspect(&c->verdict, err);
     m->reason = reason.p == NULL ? "refused by the embedder" : reason.p;
     m->refused = err->code != ERR_PROTOCOL; /* garbage may be a bad moment */
 }

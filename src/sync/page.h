@@ -62,6 +62,7 @@ struct page_item {
     size_t stored_pieces; /* rows found */
     bool uncertain;       /* the page before may have written it meanwhile */
     bool has_letter;      /* an open dead letter has its id */
+    bool failed_before;   /* and is of this very item */
     bool refused;         /* as it is, by the embedder or the database */
     bool skipped;         /* a known poison, not tried again */
     const char *reason;   /* of a dead letter; NULL: none */

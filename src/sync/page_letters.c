@@ -35,8 +35,10 @@ void page_skip_known(struct page *page)
         struct page_item *it = page->busy->open[letter->item];
 
         it->has_letter = true;
-        if (!letter->known || it->outcome != ITEM_OPEN ||
-            !is_same_item(it, letter))
+        if (!is_same_item(it, letter))
+            continue;
+        it->failed_before = true;
+        if (!letter->known || it->outcome != ITEM_OPEN)
             continue;
         it->outcome = ITEM_FAILED;
         it->skipped = true;

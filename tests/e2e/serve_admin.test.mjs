@@ -159,7 +159,7 @@ test('the list of dead letters', async (t) => {
   for (const letter of letters) {
     assert.deepEqual(Object.keys(letter).sort(), ['tenantId', 'service',
       'contentId', 'digest', 'reason', 'model', 'firstSeen', 'lastSeen',
-      'times', 'resolvedAt'].sort());
+      'times', 'known', 'resolvedAt'].sort());
     assert.equal(letter.tenantId, TENANT);
     assert.match(letter.digest, /^[0-9a-f]{64}$/);
     assert.match(letter.firstSeen, ISO);
@@ -178,6 +178,11 @@ test('the list of dead letters', async (t) => {
   assert.equal((await services(`?tenant_id=${TENANT}`)).length, 3);
   checkError(await s.get(`${LETTERS}?limit=0`), 400, LETTERS, /"limit"/);
   checkError(await s.get(`${LETTERS}?service=%`), 400, LETTERS, /read/);
+  assert.deepEqual(await list('?status=open'), letters);
+  assert.deepEqual(await list('?status=all'), letters);
+  assert.deepEqual(await list('?status=resolved'), []);
+  checkError(await s.get(`${LETTERS}?status=nonsense`), 400, LETTERS,
+    /"status" must be open, resolved or all/);
 
   // Known ones do not fail the next run, and are seen once more.
   await s.good();
@@ -194,6 +199,7 @@ const ADMIN = [['POST', '/admin/batch-sync/trigger'],
   ['GET', '/admin/batch-sync/trigger'], ['GET', '/admin/batch-sync/services'],
   ['GET', RUNS], ['GET', `${RUNS}/${NOBODY}`],
   ['POST', `${RUNS}/${NOBODY}/cancel`], ['GET', LETTERS],
+  ['POST', `${LETTERS}/retry`],
   ['GET', '/admin/nothing'], ['GET', '/admin/']];
 
 const OPEN = ['/livez', '/readyz', '/health', '/health/batch-sync', '/metrics'];

@@ -317,6 +317,7 @@ static void simulate_poison(
     const struct run_options *before = w->options;
     struct run_req req = {.run = NULL};
 
+    w->faults.alike = true; /* not the request's fault all the same */
     run_and_try(w, schemas, letters_retry(&w->letters, 2, random));
     options.embedding.model = "another";
     w->options = &options;

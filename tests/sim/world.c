@@ -222,12 +222,14 @@ static bool contains(struct str text, const char *word)
     return memmem(text.p, text.len, word, strlen(word)) != NULL;
 }
 
-/* In its own words: alike ones would be the request's fault. */
+/* In its own words, as a rule: alike ones would be the request's fault. */
 static int refuse_poison(
     struct world *w, const struct embed_req *req, size_t i, struct err *err)
 {
     w->poison_requests++;
     w->refused_alone += req->n == 1;
+    if (w->faults.alike)
+        return err_set(err, ERR_REFUSED, "400: poison");
     return err_set(
         err, ERR_REFUSED, "400: poison: %.*s", STR_ARG(req->texts[i]));
 }

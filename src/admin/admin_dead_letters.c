@@ -1,0 +1,157 @@
+/*
+ * POST /admin/batch-sync/dead-letters/retry.
+ *
+ * Happy path: the letters that the body speaks of are marked, in one
+ * statement; then their services are read as by a trigger, which answers.
+ * Failures: a body that cannot be understood is 400, no matching letter is an
+ * answer of its own. A run that is refused leaves the marks where they are:
+ * the next one that reads those services tries the letters.
+ * Cancel: a client that goes away stops nothing.
+ */
+#include "admin/admin_impl.h"
+
+#include "adapters/dead_letters.h"
+#include <stdlib.h>
+
+struct retry_call {
+    struct admin_call call;
+    struct retry_letters_req req;
+    json_t *body; /* owned; the request's strings */
+    struct body_names services, ids;
+    struct arena arena;
+    bool respond_async;
+};
+
+static void free_call(struct admin_call *call)
+{
+    struct retry_call *r = container_of(call, struct retry_call, call);
+
+    json_decref(r->body);
+    free(r->services.names);
+    free(r->ids.names);
+    arena_free(&r->arena);
+    free(r);
+}
+
+/* What is misspelt would otherwise mean everything. */
+static int check_keys(json_t *body, struct err *err)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(body, key, value)
+    {
+        if (strcmp(key, "services") != 0 && strcmp(key, "ids") != 0 &&
+            strcmp(key, "tenant_id") != 0)
+            return err_set(err, ERR_INVALID,
+                "\"%.80s\" is not known here; allowed are \"services\", "
+                "\"ids\" and \"tenant_id\"",
+                key);
+    }
+    return 0;
+}
+
+/* An empty list means nothing, not everything. */
+static int check_list(
+    const char *key, const struct body_names *list, struct err *err)
+{
+    if (list->names == NULL || list->n > 0)
+        return 0;
+    return err_set(err, ERR_INVALID,
+        "\"%s\" is empty; leave it out to mean all of them", key);
+}
+
+static int read_body(struct retry_call *r, struct str text, struct err *err)
+{
+    if (body_parse(text, &r->body, err) < 0 || check_keys(r->body, err) < 0 ||
+        body_names(r->body, "services", "the name of a service", &r->services,
+            err) < 0 ||
+        body_names(r->body, "ids", "a content id", &r->ids, err) < 0 ||
+        check_list("services", &r->services, err) < 0 ||
+        check_list("ids", &r->ids, err) < 0 ||
+        body_tenant(r->body, &r->req.tenant, err) < 0)
+        return err->code;
+    return 0;
+}
+
+static json_t *names_json(const struct retry_letters_req *req)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < req->nnames; i++)
+        json_array_append_new(names, json_string(req->names[i]));
+    return names;
+}
+
+static void answer_none(struct retry_call *r)
+{
+    json_t *body = json_pack("{s:b, s:s, s:i, s:[]}", "success", 1, "message",
+        "No open dead letter matches: nothing to retry", "retried", 0,
+        "services");
+
+    json_set_now(body);
+    admin_call_answer(&r->call, 200, body);
+}
+
+static void run_services(struct retry_call *r)
+{
+    struct http_exchange *x = r->call.x;
+    struct trigger trigger = {.name = "http",
+        .kind = "batch",
+        .tenant = r->req.tenant,
+        .services = r->req.names,
+        .nservices = r->req.nnames};
+    json_t *more = json_pack("{s:I, s:o, s:s}", "retried",
+        (json_int_t)r->req.letters, "services", names_json(&r->req), "note",
+        "A run that reads these services tries the letters again; should none "
+        "have run now, the next one does");
+
+    r->call.x = NULL; /* the trigger answers */
+    trigger_run(r->call.admin, x, r->respond_async, &trigger, more);
+}
+
+static void on_marked(struct op *op)
+{
+    struct retry_call *r = container_of(op, struct retry_call, req.op);
+
+    if (op->err.code != 0)
+        admin_call_error(&r->call, status_of(op->err.code), op->err.msg);
+    else if (r->req.nnames == 0)
+        answer_none(r);
+    else
+        run_services(r);
+    admin_call_end(&r->call);
+}
+
+static void submit(struct retry_call *r)
+{
+    const struct admin_options *o = &r->call.admin->options;
+
+    if (r->req.tenant == NULL)
+        r->req.tenant = o->config->sync.tenant;
+    r->req.arena = &r->arena;
+    r->req.services = r->services.names;
+    r->req.nservices = r->services.n;
+    r->req.ids = r->ids.names;
+    r->req.nids = r->ids.n;
+    op_init(&r->req.op, on_marked);
+    dead_letters_retry(o->history, o->loop, &r->req);
+}
+
+void handle_retry(struct admin *a, struct http_exchange *x, struct str id)
+{
+    struct retry_call *r = calloc(1, sizeof(*r));
+    struct err err;
+
+    if (r == NULL)
+        abort();
+    arena_init(&r->arena, 0);
+    r->respond_async = prefers_async(x);
+    admin_call_begin(&r->call, a, x, free_call);
+    if (read_body(r, x->body, &err) < 0) {
+        admin_call_error(&r->call, 400, err.msg);
+        admin_call_end(&r->call);
+        return;
+    }
+    submit(r);
+}
