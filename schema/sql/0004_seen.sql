@@ -8,6 +8,7 @@ CREATE TABLE batch_sync_passes (
     run_id           text NOT NULL,
     number           bigint NOT NULL,
     complete         bigint NOT NULL DEFAULT 0,
+    complete_at      timestamptz,
     PRIMARY KEY (tenant_id, microservice_id)
 );
 COMMENT ON TABLE batch_sync_passes IS
@@ -20,6 +21,9 @@ COMMENT ON COLUMN batch_sync_passes.run_id IS
 COMMENT ON COLUMN batch_sync_passes.complete IS
     'The number of the last pass that read everything without an error; 0: '
     'none yet. What neither it nor the next one has seen is deleted.';
+COMMENT ON COLUMN batch_sync_passes.complete_at IS
+    'When that was. What has been written since is not deleted: its page may '
+    'have ended before it could be marked.';
 
 -- Each pass writes each row once: room for that on the row's own page.
 CREATE TABLE batch_sync_seen (

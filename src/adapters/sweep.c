@@ -1,14 +1,16 @@
 /*
  * Deleting what two complete passes in a row have missed.
  *
- *   first call:   JUDGE --> (nothing, or too much) COMPLETE --> done
+ *   first call:   JUDGE --> LOOK --> (missing) INDEX --> done
+ *                   `-> (nothing, or too much) COMPLETE --> done
  *   further ones: FIND --> REMOVE --> done
  *                   `-> (no more) COMPLETE --> done
  *
- * Happy path: JUDGE counts; FIND reads the ids of a batch, in their order;
- * REMOVE is one transaction; COMPLETE writes down that the pass is complete,
- * after which its items are no longer judged by the pass before it.
- * An item whose dead letter is open counts as seen.
+ * Happy path: JUDGE counts; LOOK and INDEX see to what the database needs in
+ * order to delete nodes (adapters/sweep_index.h); FIND reads the ids of a
+ * batch, in their order; REMOVE is one transaction; COMPLETE writes down that
+ * the pass is complete, after which its items are no longer judged by the pass
+ * before it. An item whose dead letter is open counts as seen.
  *
  * REMOVE takes turns with the linker of the tenant by its advisory lock, so
  * that no edge is made to what is being deleted. It deletes edges of ours, then
@@ -20,14 +22,17 @@
  * Failures: by the token nothing is written when the lease was lost
  * (ERR_FENCED). REMOVE is sent again when another writer was in the way: a
  * lock (55P03), a deadlock (40P01), an edge that has just been made (23503).
+ * Without an INDEX it is slower, which is a warning.
  * On cancel: the unit at hand; what had committed stays deleted and counted.
  */
 #include "adapters/sweep.h"
 
 #include "adapters/call.h"
+#include "adapters/sweep_index.h"
+#include "base/log.h"
 #include <stdlib.h>
 
-enum { JUDGE, FIND, REMOVE, COMPLETE };
+enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
 enum { REMOVE_EDGES = 2, REMOVE_NODES, REMOVE_ROWS }; /* results */
 enum { TRIES = 5 };
 
@@ -58,7 +63,8 @@ static void add_scope(struct call *c)
 
 /* The pass that ends now, if there was a complete one before it. */
 #define PASS                                               \
-    "p AS MATERIALIZED (SELECT p.complete, m.name"         \
+    "p AS MATERIALIZED (SELECT p.complete, m.name,"        \
+    "  p.complete_at AT TIME ZONE 'UTC' AS complete_at"    \
     " FROM f JOIN batch_sync_passes p ON p.tenant_id = $2" \
     "  AND p.microservice_id = $3 AND p.run_id = f.run_id" \
     " JOIN microservices m ON m.id = $3"                   \
@@ -69,10 +75,18 @@ static void add_scope(struct call *c)
     " AND microservice_id = $3"              \
     " AND content_type = 'microservice_data'"
 
-#define NO_LETTER                                         \
-    "NOT EXISTS (SELECT 1 FROM batch_sync_dead_letters d" \
-    " WHERE d.tenant_id = $2 AND d.service = p.name"      \
-    " AND d.content_id = v.content_id AND d.resolved_at IS NULL)"
+/*
+ * Of those without a mark: what has been written since the last complete pass
+ * was on a page that could not be sealed, and a dead letter counts as seen.
+ * OFFSET 0: asked for each of the few, not joined with all.
+ */
+#define NOT_SEEN_OTHERWISE                                              \
+    "NOT EXISTS (SELECT 1 FROM " ITEMS " AND content_id = v.content_id" \
+    "  AND updated_at >= p.complete_at OFFSET 0)"                       \
+    " AND NOT EXISTS (SELECT 1 FROM batch_sync_dead_letters d"          \
+    "  WHERE d.tenant_id = $2 AND d.service = p.name"                   \
+    "  AND d.content_id = v.content_id AND d.resolved_at IS NULL"       \
+    "  OFFSET 0)"
 
 /* --- judging --- */
 
@@ -80,7 +94,7 @@ static const char judge_sql[] =
     "WITH " FENCE ", " PASS " SELECT (SELECT count(*) FROM f),"
     " (SELECT coalesce((counts->>'deleted')::int8, 0) FROM f),"
     " count(*), count(*) FILTER (WHERE coalesce(s.pass, 0) < p.complete"
-    "  AND " NO_LETTER ")"
+    "  AND " NOT_SEEN_OTHERWISE ")"
     " FROM p CROSS JOIN (SELECT DISTINCT content_id FROM " ITEMS ") v"
     " LEFT JOIN batch_sync_seen s ON s.tenant_id = $2"
     "  AND s.microservice_id = $3 AND s.content_id = v.content_id";
@@ -99,7 +113,8 @@ static void complete(struct call *c)
     c->state = COMPLETE;
     call_stmt(c,
         "WITH " FENCE ", done AS (UPDATE batch_sync_passes p"
-        "  SET complete = p.number FROM f WHERE p.tenant_id = $2"
+        "  SET complete = p.number, complete_at = now() FROM f WHERE "
+        "p.tenant_id = $2"
         "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
         " SELECT count(*) FROM f",
         false);
@@ -133,10 +148,25 @@ static void judged(struct call *c)
     req->refused = req->missing > ALWAYS_ALLOWED &&
                    req->missing * 100 > req->items * (uint64_t)req->max_percent;
     req->more = req->missing > 0 && !req->refused;
-    if (req->more)
-        call_end(c, NULL);
-    else
+    if (!req->more) {
         complete(c);
+        return;
+    }
+    c->state = LOOK;
+    sweep_index_look(c);
+    call_send(c);
+}
+
+static void looked(struct call *c)
+{
+    if (!sweep_index_wanted(c->pg.results[0])) {
+        call_end(c, NULL);
+        return;
+    }
+    c->state = INDEX;
+    c->pg.timeout_ms = SWEEP_INDEX_MS;
+    sweep_index_build(c);
+    call_send(c);
 }
 
 /* --- a batch --- */
@@ -148,7 +178,8 @@ static const char find_sql[] =
     "   AND content_id > $4 ORDER BY content_id) v"
     " WHERE coalesce((SELECT s.pass FROM batch_sync_seen s"
     "   WHERE s.tenant_id = $2 AND s.microservice_id = $3"
-    "   AND s.content_id = v.content_id), 0) < p.complete AND " NO_LETTER
+    "   AND s.content_id = v.content_id), 0) < p.complete "
+    "AND " NOT_SEEN_OTHERWISE
     " ORDER BY v.content_id LIMIT $5) v ORDER BY v.content_id";
 
 static void find(struct call *c)
@@ -304,6 +335,12 @@ static void sweep_step(struct call *c)
     case JUDGE:
         judged(c);
         break;
+    case LOOK:
+        looked(c);
+        break;
+    case INDEX:
+        call_end(c, NULL);
+        break;
     case FIND:
         found(c);
         break;
@@ -323,6 +360,14 @@ static bool in_the_way(const char *sqlstate)
 
 static bool sweep_failed(struct call *c)
 {
+    if (c->state == INDEX) {
+        log_warn(NULL,
+            "graph nodes will be slow to delete: no index on the ends of "
+            "knowledge_graph_edges: %s",
+            c->pg.op.err.msg);
+        call_end(c, NULL);
+        return true;
+    }
     if (c->state != REMOVE || !in_the_way(c->pg.sqlstate) ||
         ++work_of(c)->tries == TRIES)
         return false;

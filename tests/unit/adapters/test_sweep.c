@@ -150,6 +150,23 @@ static void a_pass_that_is_not_complete_counts_only_as_seen(void **state)
     assert_answer(w, IDS, "a");
 }
 
+/* The process ended between the chunk and the seal of its page. */
+static void what_was_written_since_counts_as_seen(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    PUT(w, "a");
+    MARK(w, 2, "a");
+    assert_int_equal(sweep(w), 0);
+    PUT(w, "b");
+    for (int pass = 0; pass < 2; pass++) {
+        next_run(w, 0);
+        MARK(w, 2, "a");
+        assert_int_equal(sweep(w), pass);
+    }
+}
+
 static void a_pass_is_complete_once(void **state)
 {
     struct world *w = *state;
@@ -485,12 +502,49 @@ static void waits_for_the_linker_of_its_tenant(void **state)
     assert_answer(w, IDS, "a c");
 }
 
+#define INDEXES                                            \
+    "SELECT string_agg(indexname, ' ' ORDER BY indexname)" \
+    " FROM pg_indexes WHERE schemaname = current_schema()" \
+    " AND indexname ~ '^idx_knowledge_graph_edges_(source|target)'"
+
+static void indexes_for_deleting_nodes_among_many_edges(void **state)
+{
+    struct world *w = *state;
+    struct sweep_req req;
+
+    NEED_SERVER();
+    PUT(w, "a", "b", "c", "d");
+    assert_int_equal(link_all(w, "t1"), 4);
+    sweep_b_out_of(w, &req);
+    assert_string_equal(ask(w, INDEXES), "");
+    buf_free(&req.after);
+    assert_int_equal(sweep(w), 2);
+    assert_string_equal(ask(w, INDEXES), "");
+    sql(w, "INSERT INTO knowledge_graph_edges (id, tenant_id, source_node_id,"
+           " target_node_id, edge_type, properties, updated_at)"
+           " SELECT g::text, 't1', 'content:t1:backend-a:a',"
+           " 'content:t1:backend-a:c', 'cites', (SELECT jsonb_agg(md5(g || 'x'"
+           "  || k)) FROM generate_series(1, 35) k), now()"
+           " FROM generate_series(1, 7000) g");
+    PUT(w, "e");
+    for (int pass = 0; pass < 2; pass++) {
+        next_run(w, 0);
+        MARK(w, 2, "a", "c");
+        assert_int_equal(sweep(w), pass);
+    }
+    assert_answer(w, INDEXES,
+        "idx_knowledge_graph_edges_source"
+        " idx_knowledge_graph_edges_target");
+    assert_answer(w, IDS, "a c");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(gone_when_two_complete_passes_have_missed_it),
         TEST(rows_without_a_mark_wait_for_two_passes_too),
         TEST(a_pass_that_is_not_complete_counts_only_as_seen),
+        TEST(what_was_written_since_counts_as_seen),
         TEST(a_pass_is_complete_once),
         TEST(a_pass_must_be_marked_from_its_first_page),
         TEST(another_name_of_the_service_starts_anew),
@@ -504,6 +558,7 @@ int main(void)
         TEST(a_node_that_others_hold_stays),
         TEST(an_edge_that_comes_meanwhile_is_kept),
         TEST(waits_for_the_linker_of_its_tenant),
+        TEST(indexes_for_deleting_nodes_among_many_edges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,27 @@
+/*
+ * A node may go only when no edge points at it any more, and the database
+ * asks that for each node by itself, of all tenants: without an index for
+ * either end of an edge it reads all edges, twice a node. These indexes cost
+ * every edge that is written, so they are built when there is something to
+ * delete, and only where the edges are many.
+ *
+ * Statements for the units of the sweep (adapters/sweep.h).
+ */
+#ifndef ADAPTERS_SWEEP_INDEX_H
+#define ADAPTERS_SWEEP_INDEX_H
+
+#include "adapters/call.h"
+
+enum { SWEEP_INDEX_MS = 10 * 60 * 1000 }; /* that building may take */
+
+/* Adds the question whether some are missing, and reads the answer. */
+void sweep_index_look(struct call *c);
+bool sweep_index_wanted(const struct pg_result *r);
+
+/*
+ * Adds their making, which locks writers of edges out until the unit has
+ * ended, and leaves nothing behind when it fails.
+ */
+void sweep_index_build(struct call *c);
+
+#endif
