@@ -1,0 +1,164 @@
+// An owner that does nothing for longer than its lease, wherever it stopped:
+// another process takes its run over and ends it, and when the first one goes
+// on it writes nothing any more.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as relays from './rig/relay.mjs';
+import { Account, IN_FLIGHT, ROUNDS, bench } from './support/faults.mjs';
+import { sleep, until } from './support/world.mjs';
+
+const ENV = { BATCH_SYNC_LEASE_SECONDS: '1' };
+
+/** Syncs until the lease of the other has run out and one got it. */
+async function takeOver(b, during = () => {}) {
+  let outcome;
+  await until(async () => {
+    const program = b.w.begin();
+    const ended = program.exit(60_000);
+    ended.catch(() => {});
+    await during(program, ended);
+    outcome = await ended;
+    assert.ok([0, 75].includes(outcome.code),
+      `${outcome.stdout}\n${outcome.stderr}`);
+    return outcome.code === 0;
+  }, 'the run to be taken over', 90_000);
+  assert.deepEqual(await b.w.db.rows(`SELECT status FROM batch_sync_runs
+    WHERE status IN ('running', 'interrupted')`), []);
+  return outcome;
+}
+
+/** The first owner goes on, finds that it is none, and changes nothing. */
+async function fenced(b, ended, goOn) {
+  const versions = await b.w.versions();
+  await goOn();
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 1, `${stdout}\n${stderr}`);
+  assert.match(`${stdout}\n${stderr}`, /another owner/);
+  assert.deepEqual(await b.w.versions(), versions);
+}
+
+/** A sync that has come to an embedding request which `random` draws. */
+async function begun(b, random, env) {
+  const program = b.w.begin({ env });
+  const ended = program.exit(120_000);
+  ended.catch(() => {});
+  await b.atRequest(1 + Math.floor(random() * b.requests * 0.7), ended);
+  await sleep(random() * 10);
+  return { program, ended };
+}
+
+test('SIGSTOP of the owner past its lease', async (t) => {
+  const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
+  const account = new Account(t, 'SIGSTOP of the owner, then SIGCONT');
+  for (let i = 0; i < 2 * ROUNDS; i++) {
+    const { program, ended } = await begun(b, account.random);
+    program.kill('SIGSTOP');
+    await takeOver(b);
+    await account.add(b, { allowed: 2 * IN_FLIGHT });
+    // What it still has in its hands is an older version by now.
+    b.load(1);
+    await b.w.good();
+    await fenced(b, ended, () => program.kill('SIGCONT'));
+    await account.add(b, { tried: 0, allowed: 2 * IN_FLIGHT });
+    await b.next();
+  }
+  account.end('past its lease: another one ends the run, it writes nothing');
+});
+
+test('the owner goes on while another is at it', async (t) => {
+  const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
+  const account = new Account(t, 'SIGCONT while another is at it');
+  for (let i = 0; i < 2 * ROUNDS; i++) {
+    const { program, ended } = await begun(b, account.random);
+    program.kill('SIGSTOP');
+    const before = b.w.embedder.requests.length;
+    await takeOver(b, async (_, other) => {
+      await b.atRequest(before + 1 + account.random() * 10, other);
+      if (b.w.embedder.requests.length > before) program.kill('SIGCONT');
+    });
+    program.kill('SIGCONT');
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 1, `${stdout}\n${stderr}`);
+    await account.add(b, { allowed: 2 * IN_FLIGHT });
+    await b.next();
+  }
+  account.end('both embed for a moment, one of them stores');
+});
+
+test('SIGSTOP in mid-statement', async (t) => {
+  const b = await bench(t, { env: ENV });
+  const { db } = b.w;
+  await db.script(`
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
+    CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON vector_embeddings
+      FOR EACH ROW WHEN (NEW.content_id = 'beta-00051')
+      EXECUTE FUNCTION hold();`);
+  const account = new Account(t, 'SIGSTOP in mid-statement');
+  for (let i = 0; i < 1 * ROUNDS; i++) {
+    const test = await db.connect();
+    await test.query('SELECT pg_advisory_lock(4711)');
+    const program = b.w.begin();
+    const ended = program.exit(120_000);
+    ended.catch(() => {});
+    const held = () => db.value(`SELECT pid FROM pg_stat_activity
+      WHERE wait_event = 'advisory' AND datname = current_database()`);
+    const pid = await until(held, 'a statement that is held');
+    program.kill('SIGSTOP');
+    const letGo = until(async () => !await db.value(
+      'SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid]),
+    'its connection to be ended', 60_000)
+      .then(() => test.query('SELECT pg_advisory_unlock(4711)'));
+    const { stderr } = await takeOver(b);
+    await letGo;
+    test.release();
+    assert.match(stderr, /ended the connections that a former owner held/);
+    await fenced(b, ended, () => program.kill('SIGCONT'));
+    await account.add(b, { allowed: 2 * IN_FLIGHT });
+    await b.empty();
+    b.load(0);
+  }
+  account.end('its connection is ended by who takes over');
+});
+
+test('SIGSTOP between a statement and its commit', async (t) => {
+  const b = await bench(t, { env: ENV });
+  const relay = await relays.start(b.w.db.url);
+  t.after(() => relay.close());
+  const account = new Account(t, 'SIGSTOP between statement and commit');
+  for (let i = 0; i < 1 * ROUNDS; i++) {
+    const unfinished = relay.unfinished('FOR KEY SHARE');
+    const program = b.w.begin({ env: { DATABASE_URL: relay.url } });
+    const ended = program.exit(120_000);
+    ended.catch(() => {});
+    await unfinished;
+    program.kill('SIGSTOP');
+    const { stderr } = await takeOver(b);
+    assert.match(stderr, /ended the connections that a former owner held/);
+    await fenced(b, ended, () => {
+      relay.mend();
+      program.kill('SIGCONT');
+    });
+    await account.add(b, { allowed: 2 * IN_FLIGHT });
+    await b.next();
+  }
+  account.end('what it had not committed is rolled back and stored again');
+});
+
+test('the owner is cut off from the database', async (t) => {
+  const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
+  const relay = await relays.start(b.w.db.url);
+  t.after(() => relay.close());
+  const account = new Account(t, 'owner cut off from the database');
+  for (let i = 0; i < 2 * ROUNDS; i++) {
+    const { ended } = await begun(b, account.random,
+      { DATABASE_URL: relay.url });
+    relay.cut();
+    await takeOver(b);
+    await fenced(b, ended, () => relay.mend());
+    await account.add(b, { allowed: 2 * IN_FLIGHT });
+    await b.next();
+  }
+  account.end('past its lease, then connected again: it writes nothing');
+});
