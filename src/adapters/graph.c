@@ -28,10 +28,12 @@ struct linking {
     int at; /* the statement that links, in the batch */
 };
 
-void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop)
+void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
+    struct loop *loop)
 {
     store_init(&g->store, pool, loop);
     g->index = (struct vector_index){.store = &g->store};
+    index_watch_init(&g->index.watch, watch, loop);
 }
 
 static void finish(struct linking *l, const struct err *err)
@@ -118,6 +120,7 @@ static void on_index(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, index.op);
 
+    index_watch_end(&l->graph->index.watch);
     l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
     l->req->later = l->index.later;
     if (op->err.code != 0 || l->req->op.err.code != 0 || l->req->later) {

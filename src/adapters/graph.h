@@ -26,9 +26,11 @@ struct graph {
 
 /*
  * `pool` should have one connection of its own: building the index takes
- * minutes, and linking must not take the store's.
+ * minutes, and linking must not take the store's. How far it is is asked on a
+ * connection of `watch`; NULL: it is not.
  */
-void graph_init(struct graph *g, struct pg_pool *pool, struct loop *loop);
+void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
+    struct loop *loop);
 
 /*
  * Takes items off the link queue and links them, in one transaction; before

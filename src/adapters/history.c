@@ -9,6 +9,7 @@
 #include "adapters/history.h"
 
 #include "adapters/call.h"
+#include "adapters/index_watch.h"
 
 enum { JSON_BYTES = 32 * 1024 * 1024 };
 
@@ -75,6 +76,23 @@ static const char runs_sql[] =
     "   (SELECT b.started_at, b.id FROM batch_sync_runs b WHERE b.id = $3))"
     " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
 
+/* The database's one vector index, as it is now, whichever run is asked for. */
+#define VECTOR_INDEX                                                      \
+    "(SELECT json_build_object('state', CASE"                             \
+    "   WHEN p.phase IS NOT NULL THEN 'building'"                         \
+    "   WHEN bool_or(i.indisvalid) THEN 'valid'"                          \
+    "   WHEN count(i) > 0 THEN 'invalid' ELSE 'none' END,"                \
+    "  'build', CASE WHEN p.phase IS NOT NULL THEN json_build_object("    \
+    "   'phase', p.phase, 'blocksDone', p.blocks_done,"                   \
+    "   'blocksTotal', p.blocks_total, 'rowsDone', p.tuples_done) END)"   \
+    " FROM (SELECT 1) one LEFT JOIN " INDEX_PROGRESS_ROWS " ON true"      \
+    " LEFT JOIN (SELECT i.indisvalid FROM pg_index i"                     \
+    "  JOIN pg_class c ON c.oid = i.indexrelid"                           \
+    "  JOIN pg_am m ON m.oid = c.relam AND m.amname IN ('hnsw',"          \
+    "   'ivfflat') WHERE i.indrelid = to_regclass('vector_embeddings'))"  \
+    " i ON true GROUP BY p.phase, p.blocks_done, p.blocks_total,"         \
+    "  p.tuples_done)"
+
 /* Services are listed from the run, for those without a row yet. */
 static const char run_sql[] =
     "SELECT json_build_object(" RUN_MEMBERS ", 'services', (SELECT"
@@ -89,7 +107,8 @@ static const char run_sql[] =
     "   'finishedAt', " ISO("s.finished_at") ") ORDER BY n.position), '[]')"
     "  FROM unnest(r.services) WITH ORDINALITY n (service, position)"
     "  LEFT JOIN batch_sync_service_runs s"
-    "   ON s.run_id = r.id AND s.position = n.position - 1))"
+    "   ON s.run_id = r.id AND s.position = n.position - 1),"
+    " 'vectorIndex', " VECTOR_INDEX ")"
     " FROM batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
 
 static const char letters_sql[] =

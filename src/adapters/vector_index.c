@@ -1,60 +1,36 @@
 /*
- * Building the vector index.
+ * Making sure of the vector index.
  *
- * Happy path: look; nothing is there: prepare, build, tidy up, look again.
+ * Happy path: look; nothing is there: see how large it will be, ask for what
+ * building takes, build, tidy up (vector_index_build.c), look again.
  * CREATE INDEX CONCURRENTLY goes alone, by the simple protocol, as it must,
- * and without any time limit of ours. The planner judges the table by its
- * heap, which is small when the vectors are kept aside, and starts no workers:
- * so the table says how many while the index is built. It is analyzed
- * afterwards, because without statistics the index is not used.
+ * and without any time limit of ours.
  *
- *   LOOK --> PREPARE --> BUILD --> TIDY --> LOOK --> done
+ *   LOOK --> SIZE --> TUNE --> BUILD --> TIDY --> LOOK --> done
  *     \--> SETTLE (an invalid one of our name) --> LOOK
+ *     \--> TIDY (an index is there, and traces of its building) --> done
  *
  * Failures: two that build at once either find the other's index under way
  * (SETTLE waits for its lock), or the name taken, or one of them is ended as
  * a deadlock: each of them looks again. Where there is no room for workers it
- * is built without. Without the rights the message says who may, and how.
+ * is built without, and where there is none for memory with what the role has.
+ * Without the rights the message says who may, and how.
  * On cancel: the server stops building and leaves an invalid index. SETTLE
  * takes the lock that every builder holds, so what is still invalid then has
  * been left for good, and drops it. Nothing else is ever dropped.
  */
-#include "adapters/vector_index.h"
+#include "adapters/vector_index_impl.h"
 
-#include "adapters/store_impl.h"
 #include "base/log.h"
 #include <stdio.h>
-#include <stdlib.h>
 
-#define INDEX_NAME "idx_vector_embeddings_embedding_hnsw"
-
-enum { LOOK, SETTLE, PREPARE, BUILD, TIDY };
-enum { LOOKS = 6, HNSW_DIMENSIONS = 2000 };
-
-static struct index_req *req_of(struct call *c)
-{
-    return store_work(c)->req;
-}
-
-static const char *create_sql(struct call *c)
-{
-    char *sql = arena_alloc(&c->arena, 512);
-
-    if (sql == NULL)
-        abort();
-    snprintf(sql, 512,
-        "CREATE INDEX CONCURRENTLY " INDEX_NAME " ON vector_embeddings"
-        " USING hnsw (embedding %s.vector_cosine_ops)"
-        " WITH (m = 16, ef_construction = 64)",
-        store_work(c)->store->vector_schema);
-    return sql;
-}
+enum { LOOKS = 10, HNSW_DIMENSIONS = 2000 };
 
 /* --- looking --- */
 
 static void look(struct call *c)
 {
-    req_of(c)->stage = LOOK;
+    index_req_of(c)->stage = INDEX_LOOK;
     call_stmt(c,
         "WITH t AS (SELECT c.oid, c.relowner, c.reloptions, a.attnum,"
         "  a.atttypmod FROM pg_class c JOIN pg_attribute a"
@@ -71,10 +47,11 @@ static void look(struct call *c)
         "s AS MATERIALIZED"
         "  (SELECT EXISTS (SELECT 1 FROM x WHERE serves AND indisvalid) AS yes)"
         "SELECT s.yes,"
-        " (SELECT indisvalid FROM x WHERE relname = '" INDEX_NAME "'),"
+        " (SELECT indisvalid FROM x WHERE relname = '" VECTOR_INDEX_NAME "'),"
         " pg_has_role(current_user, t.relowner, 'USAGE'),"
         " array_to_string(t.reloptions, ' ') LIKE '%parallel_workers=%',"
-        " t.atttypmod, CASE WHEN s.yes THEN 0 ELSE pg_table_size(t.oid) END,"
+        " t.atttypmod, EXISTS (SELECT 1 FROM batch_sync_index_builds"
+        "  WHERE index_name = '" VECTOR_INDEX_NAME "'),"
         " CASE WHEN s.yes THEN 0 ELSE (SELECT count(*) FROM"
         "  (SELECT 1 FROM vector_embeddings LIMIT $1) r) END,"
         " quote_ident(current_user) FROM t, s",
@@ -90,7 +67,7 @@ static bool is_true(const struct pg_result *r, int column)
 
 static void read_facts(struct call *c)
 {
-    struct index_facts *f = &req_of(c)->facts;
+    struct index_facts *f = &index_req_of(c)->facts;
     const struct pg_result *r = c->pg.results[0];
 
     *f = (struct index_facts){.serves = is_true(r, 0),
@@ -99,7 +76,7 @@ static void read_facts(struct call *c)
         .owner = is_true(r, 2),
         .tuned = is_true(r, 3),
         .dimensions = (int)call_int(r, 0, 4),
-        .bytes = call_int(r, 0, 5),
+        .marked = is_true(r, 5),
         .rows = call_int(r, 0, 6)};
     call_copy(r, 0, 7, f->role, sizeof(f->role));
 }
@@ -107,7 +84,7 @@ static void read_facts(struct call *c)
 /* There can be no index: read a small table, and leave a large one alone. */
 static void do_without(struct call *c, const char *why)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
     struct err err;
 
     if (req->facts.rows > INDEX_ROWS_FEW) {
@@ -127,95 +104,52 @@ static void lack_rights(struct call *c)
 
     snprintf(why, sizeof(why),
         "role %s may not build it; the owner of vector_embeddings may: %s",
-        req_of(c)->facts.role, create_sql(c));
+        index_req_of(c)->facts.role, vector_index_sql(c));
     do_without(c, why);
 }
 
-/* --- building --- */
+/* --- somebody else's --- */
 
 /*
  * Whoever builds holds this lock until the index is done: having it means
  * that nobody does. LOCK waits without a snapshot, which the builder would
- * wait for in its turn; nothing that has one may come before it.
+ * wait for in its turn; nothing that has one may come before it. And who has
+ * waited together shall not build together again.
  */
 static const char settle_script[] =
     "BEGIN; SET LOCAL statement_timeout = 0;"
     " LOCK TABLE vector_embeddings IN SHARE UPDATE EXCLUSIVE MODE;"
     " SET LOCAL lock_timeout = '10s';"
     " DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_index"
-    "  WHERE indexrelid = to_regclass('" INDEX_NAME "')"
+    "  WHERE indexrelid = to_regclass('" VECTOR_INDEX_NAME "')"
     "  AND indrelid = 'vector_embeddings'::regclass AND NOT indisvalid)"
-    " THEN DROP INDEX " INDEX_NAME "; END IF; END $$;"
-    " COMMIT";
+    " THEN DROP INDEX " VECTOR_INDEX_NAME "; END IF; END $$;"
+    " COMMIT; SELECT pg_sleep(random())";
 
 static void settle(struct call *c)
 {
-    req_of(c)->stage = SETTLE;
+    index_req_of(c)->stage = INDEX_SETTLE;
     log_info(NULL, "another process builds the vector index, or was stopped "
                    "at it: waiting until that is known");
     call_send_script(c, settle_script);
 }
 
-static int workers_for(int64_t bytes)
-{
-    int64_t mib = bytes >> 20;
-
-    return mib < 16 ? 0 : mib < 256 ? 2 : mib < 4096 ? 4 : 8;
-}
-
-static void build(struct call *c)
-{
-    struct index_req *req = req_of(c);
-
-    req->stage = BUILD;
-    log_info(NULL, "building the vector index over %lld MiB",
-        (long long)(req->facts.bytes >> 20));
-    call_send_script(c, create_sql(c));
-}
-
-static void prepare(struct call *c)
-{
-    struct index_req *req = req_of(c);
-    int workers = req->serial ? 0 : workers_for(req->facts.bytes);
-    char *sql;
-
-    if (req->facts.tuned || (workers == 0 && !req->serial)) {
-        build(c);
-        return;
-    }
-    req->stage = PREPARE;
-    req->tuned = true;
-    sql = arena_alloc(&c->arena, 128);
-    if (sql == NULL)
-        abort();
-    snprintf(sql, 128,
-        "ALTER TABLE vector_embeddings SET"
-        " (parallel_workers = %d)",
-        workers);
-    call_stmt(c, sql, false);
-    call_send(c);
-}
-
-static void tidy(struct call *c)
-{
-    req_of(c)->stage = TIDY;
-    if (req_of(c)->tuned)
-        call_stmt(
-            c, "ALTER TABLE vector_embeddings RESET (parallel_workers)", false);
-    call_stmt(c,
-        "ANALYZE vector_embeddings (tenant_id, microservice_id, content_type,"
-        " content_id, chunk_index)",
-        false);
-    req_of(c)->tuned = false;
-    call_send(c);
-}
-
 /* --- deciding --- */
+
+/* Whoever built it did not come to tidy up. Once is enough: when that fails,
+ * it is because of somebody who is at work on the table. */
+static void remove_traces(struct call *c)
+{
+    struct index_req *req = index_req_of(c);
+
+    req->index->tidied = req->leftover = true;
+    vector_index_tidy(c);
+}
 
 /* This is not the time to build. A small table can be read all the same. */
 static void put_off(struct call *c)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
 
     req->later = req->facts.rows > INDEX_ROWS_FEW;
     call_end(c, NULL);
@@ -223,10 +157,12 @@ static void put_off(struct call *c)
 
 static void decide(struct call *c)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
     const struct index_facts *f = &req->facts;
 
-    if (f->serves || f->rows < INDEX_ROWS_WORTH)
+    if (f->serves && f->marked && f->owner && !req->index->tidied)
+        remove_traces(c);
+    else if (f->serves || f->rows < INDEX_ROWS_WORTH)
         call_end(c, NULL);
     else if (!req->builds)
         put_off(c);
@@ -236,46 +172,49 @@ static void decide(struct call *c)
     else if (!f->owner)
         lack_rights(c);
     else if (f->named && f->named_valid)
-        do_without(c, INDEX_NAME " is something else");
+        do_without(c, VECTOR_INDEX_NAME " is something else");
     else if (++req->tries == LOOKS)
         store_fail(
             c, ERR_DATABASE, "the vector index does not come into being");
     else if (f->named)
         settle(c);
     else
-        prepare(c);
+        vector_index_size(c);
 }
 
 static void tidied(struct call *c)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
 
-    if (req->err.code == 0)
-        look(c);
-    else
+    if (req->err.code != 0 || req->leftover)
         call_end(c, &req->err);
+    else
+        look(c);
 }
 
 static void take(struct call *c)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
 
     switch (req->stage) {
-    case LOOK:
+    case INDEX_LOOK:
         read_facts(c);
         decide(c);
         break;
-    case SETTLE:
+    case INDEX_SETTLE:
         look(c);
         break;
-    case PREPARE:
-        build(c);
+    case INDEX_SIZE:
+        vector_index_tune(c);
         break;
-    case BUILD:
+    case INDEX_TUNE:
+        vector_index_build(c);
+        break;
+    case INDEX_BUILD:
         req->built = true;
-        tidy(c);
+        vector_index_tidy(c);
         break;
-    case TIDY:
+    case INDEX_TIDY:
         tidied(c);
         break;
     }
@@ -289,34 +228,38 @@ static bool was_other(const struct call *c)
 }
 
 /*
- * Class 53: of memory or disk. Workers share maintenance_work_mem, for which a
- * container has often no room: once more without them.
+ * Class 53: of memory or disk. Workers share their memory, for which a
+ * container has often no room: once more without them, and then with no more
+ * memory than the role has anyway.
  */
 static bool was_crowded(struct call *c)
 {
-    struct index_req *req = req_of(c);
-    bool first = !req->serial;
+    struct index_req *req = index_req_of(c);
 
-    if (strncmp(c->pg.sqlstate, "53", 2) != 0)
+    if (strncmp(c->pg.sqlstate, "53", 2) != 0 || req->thrift == INDEX_THRIFTY)
         return false;
-    req->serial = true;
-    return first;
+    req->thrift++;
+    return true;
 }
 
 static bool failed(struct call *c)
 {
-    struct index_req *req = req_of(c);
+    struct index_req *req = index_req_of(c);
 
-    if (req->stage == LOOK || req->stage == TIDY)
+    if (req->leftover) {
+        call_end(c, NULL);
+        return true;
+    }
+    if (req->stage == INDEX_LOOK || req->stage == INDEX_TIDY)
         return false;
     if (strcmp(c->pg.sqlstate, "42501") == 0) {
         lack_rights(c);
         return true;
     }
-    if (req->stage == BUILD && c->pg.sqlstate[0] != '\0') {
+    if (req->stage == INDEX_BUILD && c->pg.sqlstate[0] != '\0') {
         if (!was_other(c) && !was_crowded(c))
             req->err = c->pg.op.err;
-        tidy(c);
+        vector_index_tidy(c);
         return true;
     }
     return false;
@@ -332,7 +275,8 @@ int vector_index_ensure(struct vector_index *index, struct index_req *req)
 {
     req->index = index;
     req->built = req->later = false;
-    req->tuned = req->serial = false;
+    req->tuned = req->session = req->leftover = false;
+    req->thrift = INDEX_ROOMY;
     req->tries = 0;
     err_clear(&req->err);
     return store_start(index->store, &req->op, req, begin, take);

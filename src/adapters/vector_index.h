@@ -6,12 +6,15 @@
 #ifndef ADAPTERS_VECTOR_INDEX_H
 #define ADAPTERS_VECTOR_INDEX_H
 
+#include "adapters/index_watch.h"
 #include "adapters/store.h"
 
-/* A plain value; nothing to free. */
+/* A plain value; nothing to free. It stays where it is. */
 struct vector_index {
     struct store *store; /* borrowed; its pool builds: give it one of its own */
     bool warned;         /* about a missing index that can be done without */
+    bool tidied; /* the traces of a builder that died, or it was tried */
+    struct index_watch watch; /* ended by whoever gets the callback */
 };
 
 /* What is there. */
@@ -21,8 +24,8 @@ struct index_facts {
     bool named_valid; /* and it is valid */
     bool owner;       /* our role may make indexes on the table */
     bool tuned;       /* the table has parallel_workers of its own */
+    bool marked;      /* that is of a builder's doing, or was */
     int dimensions;   /* -1: the column has no size */
-    int64_t bytes;    /* of the table, with its vectors */
     int64_t rows;     /* at most INDEX_ROWS_FEW + 1 */
     char role[128];   /* quoted */
 };
@@ -48,10 +51,16 @@ struct index_req {
     struct vector_index *index;
     struct index_facts facts;
     struct err err; /* of the build, while its traces are removed */
+    int64_t rows;   /* counted, when it is about to be built */
     int stage, tries;
-    bool tuned;  /* parallel_workers is ours, to be reset */
-    bool serial; /* there was no room for parallel workers */
+    int thrift;    /* how little there is room for */
+    bool tuned;    /* parallel_workers is ours, to be reset */
+    bool session;  /* settings of the session are, too */
+    bool leftover; /* a builder that died left parallel_workers */
 };
+
+/* Workers and memory, memory alone, nothing but what the role has. */
+enum index_thrift { INDEX_ROOMY, INDEX_ALONE, INDEX_THRIFTY };
 
 /*
  * Makes sure of the index. It takes as long as building it takes; canceling
@@ -59,5 +68,16 @@ struct index_req {
  * may do this at the same time.
  */
 int vector_index_ensure(struct vector_index *index, struct index_req *req);
+
+/*
+ * What building asks for; exposed to be tested. Bytes that the index of so many
+ * rows takes in memory; what maintenance_work_mem should be for it, of a server
+ * that has `has` and thinks that it can cache `cache`: a quarter of that and 2
+ * GiB at most, never less than it has; and workers, of those that it lets one
+ * command have.
+ */
+int64_t vector_index_bytes(int64_t rows, int dimensions);
+int64_t vector_index_memory(int64_t bytes, int64_t has, int64_t cache);
+int vector_index_workers(int64_t bytes, int most);
 
 #endif

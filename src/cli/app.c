@@ -183,13 +183,15 @@ static int start_linker(struct app *app, struct err *err)
     if (pg_pool_init(&app->pools.link, &app->loop, app->config.database.url, 1,
             LINK_TIMEOUT_MS, err) < 0)
         return err->code;
-    graph_init(&app->graph, app->pools.link, &app->loop);
+    graph_init(&app->graph, app->pools.link, app->pools.ledger, &app->loop);
     return 0;
 }
 
 static void stop_linker(struct app *app)
 {
     linker_stop(&app->linker);
+    if (app->pools.link != NULL)
+        index_watch_end(&app->graph.index.watch);
     pg_pool_close(app->pools.link);
 }
 

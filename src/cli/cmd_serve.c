@@ -233,6 +233,7 @@ static void on_lag_tick(struct op *op)
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
+    metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     lag_tick(s);
 }
 

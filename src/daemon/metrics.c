@@ -353,6 +353,11 @@ void metrics_loop_lag(struct metrics *m, uint64_t lag_ms)
     histogram_add(&m->loop.lag, lag_ms);
 }
 
+void metrics_index(struct metrics *m, const struct index_progress *progress)
+{
+    m->index = *progress;
+}
+
 void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns)
 {
     m->loop.turns = *turns;

@@ -9,6 +9,7 @@
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 
+#include "adapters/index_watch.h"
 #include "base/buf.h"
 #include "net/loop.h"
 #include "sync/ports.h"
@@ -37,6 +38,9 @@ void metrics_trigger(
 
 /* How much later than planned the loop came round. */
 void metrics_loop_lag(struct metrics *m, uint64_t lag_ms);
+
+/* How far the building of the vector index is. */
+void metrics_index(struct metrics *m, const struct index_progress *progress);
 
 /* What the loop's turns have cost so far. */
 void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns);

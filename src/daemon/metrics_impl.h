@@ -82,6 +82,7 @@ struct metrics {
     struct run_numbers run;
     struct call_numbers calls;
     struct loop_numbers loop;
+    struct index_progress index;
     struct series services; /* struct service_numbers */
     struct series triggers; /* uint64_t */
     struct series requests; /* uint64_t; HTTP */

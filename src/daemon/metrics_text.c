@@ -304,6 +304,31 @@ static void write_chunks(const struct metrics *m, struct buf *out)
             "Items that wait to be linked in the graph.", m->loop.queue);
 }
 
+static void write_index(const struct index_progress *p, struct buf *out)
+{
+    char label[96];
+
+    plain(out, "vector_index_building", "gauge",
+        "1 while this process builds the vector index.", p->building);
+    if (!p->building)
+        return;
+    snprintf(label, sizeof(label), "phase=\"%s\"", p->phase);
+    family(out, "vector_index_build_phase", "gauge",
+        "Always 1; the label is the phase of PostgreSQL's.");
+    sample(out, "vector_index_build_phase", str_of(label), "");
+    number(out, 1);
+    plain(out, "vector_index_build_blocks_done", "gauge",
+        "Blocks of the table that have been read.", (uint64_t)p->blocks_done);
+    plain(out, "vector_index_build_blocks", "gauge", "Blocks of the table.",
+        (uint64_t)p->blocks_total);
+    plain(out, "vector_index_build_rows_done", "gauge",
+        "Rows that are in the index.", (uint64_t)p->rows_done);
+    plain(out, "vector_index_build_rows", "gauge", "Rows of the table.",
+        (uint64_t)p->rows_total);
+    plain_seconds(out, "vector_index_build_seconds", "gauge",
+        "How long it has taken so far.", (uint64_t)p->elapsed_ms);
+}
+
 /* The loop's own counts, in the form that all histograms have here. */
 static void write_turns(const struct loop_turns *turns, struct buf *out)
 {
@@ -376,6 +401,7 @@ void metrics_write(struct metrics *m, struct buf *out)
     write_errors(m, out);
     write_retries(m, out);
     write_chunks(m, out);
+    write_index(&m->index, out);
     write_server(m, out);
     write_process(m, out);
 }

@@ -316,6 +316,7 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     slot->ended = false;
     slot->req = req;
     req->conn = slot;
+    req->backend_pid = PQbackendPID(slot->conn);
     err_clear(&slot->err);
     if (!send_unit(slot) || !flush_and_watch(slot))
         slot_broken(slot);

@@ -45,6 +45,28 @@ for (const servers of [1, 3]) {
   });
 }
 
+test('the vector index is built without settings of a session', { skip },
+  async (t) => {
+    const w = await world(t, { services: { alpha: pagesOf(itemsOf(1100)) },
+      env: { KG_ENABLED: 'true' } });
+    await w.db.script(`ALTER DATABASE "${w.db.name}"
+      SET maintenance_work_mem = '1MB'`);
+    const { url } = await pooler(t, w, 2);
+    const { code, stderr } = await w.sync({ env: { DATABASE_URL: url } });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /1 MiB of memory, 0 workers; behind a pooler only/);
+    assert.equal(await w.db.value(`SELECT count(*)::int FROM pg_index i
+      JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+      WHERE m.amname = 'hnsw' AND indisvalid`), 1);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    for (let i = 0; i < 10; i++) {
+      const { rows } = await client.query('SHOW maintenance_work_mem');
+      assert.deepEqual(rows, [{ maintenance_work_mem: '1MB' }]);
+    }
+    await client.end();
+  });
+
 test('a pooled server is never held by a run that waits', { skip },
   async (t) => {
     const w = await world(t, { services: { alpha: pagesOf(itemsOf(60)) } });

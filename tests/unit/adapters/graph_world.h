@@ -91,7 +91,7 @@ static inline size_t link_all(struct world *w, const char *tenant)
     struct link_req req;
     size_t n = 0;
 
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     do {
         if (link_some(w, &g, tenant, 100, &req) < 0)
             fail_msg("%s", req.op.err.msg);

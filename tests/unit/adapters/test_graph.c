@@ -362,7 +362,7 @@ static void takes_no_more_than_the_limit(void **state)
 
     NEED_SERVER();
     put_four(w);
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     assert_int_equal(link_some(w, &g, "t1", 3, &req), 0);
     assert_int_equal(req.taken, 3);
     assert_answer(w, "SELECT content_id FROM batch_sync_link_queue", "d");

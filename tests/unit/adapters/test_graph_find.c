@@ -33,7 +33,7 @@ static size_t find_all(struct world *w, const char *tenant, size_t limit)
 {
     struct finder f = {.req = {.tenant = tenant, .limit = limit}};
 
-    graph_init(&f.g, w->db.pool, &w->db.loop);
+    graph_init(&f.g, w->db.pool, NULL, &w->db.loop);
     while (find_some(w, &f))
         continue;
     find_end(&f);
@@ -66,7 +66,7 @@ static void goes_on_where_it_ended(void **state)
 
     NEED_SERVER();
     put_many(w, 5, false);
-    graph_init(&f.g, w->db.pool, &w->db.loop);
+    graph_init(&f.g, w->db.pool, NULL, &w->db.loop);
     assert_true(find_some(w, &f));
     assert_answer(w, QUEUE, "many-1,many-2");
     assert_string_equal(f.req.content_id, "many-2");
@@ -124,7 +124,7 @@ static void a_step_reads_no_whole_table(void **state)
            " ON m.id = v.microservice_id");
     sql(w, "SELECT pg_stat_force_next_flush()");
     sql(w, "SELECT pg_stat_reset()");
-    graph_init(&f.g, w->db.pool, &w->db.loop);
+    graph_init(&f.g, w->db.pool, NULL, &w->db.loop);
     assert_true(find_some(w, &f));
     assert_int_equal(f.queued, 0);
     find_end(&f);

@@ -129,7 +129,7 @@ static void an_item_stored_since_the_snapshot_stays(void **state)
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");
     put(w, "b", "[1, 0, 0]");
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     /* The batch sleeps, with its snapshot, until the chunk is in. */
     sql(w, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
            " 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';"
@@ -160,7 +160,7 @@ static void link_with_two(struct world *w, int limit)
     size_t taken;
 
     for (int i = 0; i < 2; i++)
-        graph_init(&g[i], w->db.pool, &w->db.loop);
+        graph_init(&g[i], w->db.pool, NULL, &w->db.loop);
     do {
         taken = 0;
         for (int i = 0; i < 2; i++) {
@@ -223,7 +223,7 @@ static void a_failed_batch_takes_nothing_off(void **state)
 
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     sql(w, "ALTER TABLE knowledge_graph_nodes RENAME TO away");
     assert_int_equal(link_some(w, &g, "t1", 10, &req), ERR_DATABASE);
     assert_int_equal(req.taken, 0);
@@ -241,7 +241,7 @@ static void a_canceled_batch_takes_nothing_off(void **state)
 
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     begin_script(w, &lock,
         "BEGIN; LOCK TABLE knowledge_graph_nodes;"
         " SELECT pg_sleep(0.8); COMMIT");
@@ -263,7 +263,7 @@ static void a_lock_is_not_waited_for_long(void **state)
 
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     begin_script(w, &lock,
         "BEGIN; LOCK TABLE knowledge_graph_edges;"
         " SELECT pg_sleep(7); COMMIT");
@@ -302,7 +302,7 @@ static void the_index_serves_the_query(void **state)
 
     NEED_SERVER();
     put_many(w, 3000, true);
-    graph_init(&g, w->db.pool, &w->db.loop);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
     assert_int_equal(link_some(w, &g, "t1", 1, &req), 0); /* builds it */
     db_close_pool(&w->db);
     db_open_pool(&w->db, w->db.url, 1); /* one: it knows what is prepared */

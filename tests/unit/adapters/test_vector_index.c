@@ -56,25 +56,40 @@ static void builds_it_once(void **state)
         "t");
 }
 
-/* Large vectors: the table says how many workers, as long as it is built. */
+/* Rows enough for two workers to be worth it. */
+enum { ENOUGH_FOR_WORKERS = 20000 };
+
+#define PARALLEL_WORKERS                                  \
+    "SELECT coalesce(reloptions::text, 'none') || ' ' ||" \
+    " (SELECT count(*) FROM batch_sync_index_builds)"     \
+    " FROM pg_class WHERE oid = 'vector_embeddings'::regclass"
+
+/* The table says how many workers, as long as it is built. */
 static void workers_are_asked_for_and_forgotten(void **state)
 {
     struct world *w = *state;
 
     NEED_SERVER();
-    put_many(w, 2000, false);
-    sql(w, "UPDATE vector_embeddings SET content_text ="
-           " (SELECT string_agg(md5(g::text || id), '')"
-           "  FROM generate_series(1, 500) g)");
-    assert_answer(
-        w, "SELECT pg_table_size('vector_embeddings') > 16 * 1024 * 1024", "t");
+    put_many(w, ENOUGH_FOR_WORKERS, false);
+    sql(w,
+        "CREATE TABLE noted (had text);"
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF current_schema() = '%1$s' THEN INSERT INTO noted"
+        "  SELECT reloptions::text || ' ' || (SELECT parallel_workers"
+        "   FROM batch_sync_index_builds) FROM pg_class"
+        "   WHERE oid = 'vector_embeddings'::regclass; END IF; END $$;"
+        "CREATE EVENT TRIGGER %1$s_note ON ddl_command_start"
+        " WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION note()",
+        w->db.schema);
     expect_ensured(w, true);
+    sql(w, "DROP EVENT TRIGGER %s_note", w->db.schema);
+    assert_answer(w, "SELECT had FROM noted", "{parallel_workers=2} 2");
+    assert_answer(w, PARALLEL_WORKERS, "none 0");
     assert_answer(w,
-        "SELECT (reloptions IS NULL)::text || ' ' || (SELECT count(*) > 0"
-        " FROM pg_stats WHERE schemaname = current_schema()"
-        " AND tablename = 'vector_embeddings' AND attname = 'tenant_id')"
-        " FROM pg_class WHERE oid = 'vector_embeddings'::regclass",
-        "true true");
+        "SELECT count(*) > 0 FROM pg_stats WHERE schemaname ="
+        " current_schema() AND tablename = 'vector_embeddings'"
+        " AND attname = 'tenant_id'",
+        "t");
 }
 
 /* As where shared memory is small: it fails as long as there are workers. */
@@ -83,11 +98,8 @@ static void without_room_for_workers(void **state)
     struct world *w = *state;
 
     NEED_SERVER();
-    put_many(w, 2000, false);
+    put_many(w, ENOUGH_FOR_WORKERS, false);
     sql(w,
-        "UPDATE vector_embeddings SET content_text ="
-        " (SELECT string_agg(md5(g::text || id), '')"
-        "  FROM generate_series(1, 500) g);"
         "CREATE FUNCTION crowded() RETURNS event_trigger LANGUAGE plpgsql AS $$"
         " BEGIN IF current_schema() = '%1$s' AND EXISTS (SELECT 1 FROM pg_class"
         "  WHERE oid = 'vector_embeddings'::regclass"
@@ -111,16 +123,144 @@ static void the_tables_own_setting_stays(void **state)
     struct world *w = *state;
 
     NEED_SERVER();
-    put_many(w, 2000, false);
-    sql(w, "UPDATE vector_embeddings SET content_text ="
-           " (SELECT string_agg(md5(g::text || id), '')"
-           "  FROM generate_series(1, 500) g);"
-           "ALTER TABLE vector_embeddings SET (parallel_workers = 0)");
+    put_many(w, ENOUGH_FOR_WORKERS, false);
+    sql(w, "ALTER TABLE vector_embeddings SET (parallel_workers = 0)");
     expect_ensured(w, true);
     assert_answer(w,
         "SELECT reloptions::text FROM pg_class"
         " WHERE oid = 'vector_embeddings'::regclass",
         "{parallel_workers=0}");
+}
+
+/* As a builder leaves it that was killed after it, or before it. */
+static void traces_of_a_dead_builder_are_removed(void **state)
+{
+    static const char traces[] =
+        "ALTER TABLE vector_embeddings SET (parallel_workers = 2);"
+        "INSERT INTO batch_sync_index_builds (index_name, parallel_workers)"
+        " VALUES ('" INDEX "', 2)";
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    sql(w, traces);
+    expect_ensured(w, true);
+    assert_answer(w, PARALLEL_WORKERS, "none 0");
+    sql(w, traces);
+    expect_ensured(w, false);
+    assert_answer(w, PARALLEL_WORKERS, "none 0");
+}
+
+/* Somebody is at work on the table: linking goes on all the same. */
+static void traces_are_left_when_they_are_locked(void **state)
+{
+    struct world *w = *state;
+    struct pg_req hold = {
+        .script = "BEGIN; LOCK TABLE vector_embeddings IN SHARE UPDATE"
+                  " EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT"};
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    expect_ensured(w, true);
+    sql(w, "INSERT INTO batch_sync_index_builds (index_name, parallel_workers)"
+           " VALUES ('" INDEX "', 2)");
+    op_init(&hold.op, db_done);
+    pg_send(w->db.pool, &hold);
+    db_sleep(&w->db, 200);
+    expect_ensured(w, false);
+    assert_true(op_pending(&hold.op));
+    wait_op(w, &hold.op);
+    pg_req_clear(&hold);
+    assert_answer(w, "SELECT count(*) FROM batch_sync_index_builds", "1");
+}
+
+/* A role with little memory: as much as the rows need, for the building. */
+static void memory_is_asked_for_and_given_back(void **state)
+{
+    struct world *w = *state;
+    char url[DB_URL_BYTES], param[256];
+    struct pg_pool *own = w->db.pool;
+    struct store s;
+    struct index_req req;
+
+    NEED_SERVER();
+    put_many(w, 1500, false);
+    sql(w,
+        "CREATE TABLE noted (had text);"
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF current_schema() = '%1$s' THEN INSERT INTO noted SELECT"
+        "  current_setting('maintenance_work_mem') || ' ' ||"
+        "  current_setting('statement_timeout'); END IF; END $$;"
+        "CREATE EVENT TRIGGER %1$s_note ON ddl_command_start"
+        " WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION note()",
+        w->db.schema);
+    snprintf(param, sizeof(param),
+        "options=-csearch_path%%3D%s%%20-cmaintenance_work_mem%%3D1MB"
+        "%%20-cstatement_timeout%%3D50s",
+        w->db.schema);
+    db_url(url, db_server(), param);
+    db_open_pool(&w->db, url, 1);
+    store_init(&s, w->db.pool, &w->db.loop);
+    assert_int_equal(ensure(w, &s, &req), 0);
+    assert_true(req.built);
+    assert_answer(w,
+        "SELECT current_setting('maintenance_work_mem') || ' ' ||"
+        " current_setting('lock_timeout')",
+        "1MB 0");
+    db_close_pool(&w->db);
+    w->db.pool = own;
+    sql(w, "DROP EVENT TRIGGER %s_note", w->db.schema);
+    assert_answer(w, "SELECT had FROM noted", "17901kB 0");
+}
+
+static void sizes(void **state)
+{
+    const int64_t mib = 1 << 20, gib = 1 << 30;
+
+    assert_int_equal(vector_index_bytes(0, 256), 16 * mib);
+    assert_int_equal(vector_index_bytes(100000, 256), 16 * mib + 100000 * 2048);
+    /* a quarter of what can be cached, 2 GiB, and what it has */
+    assert_int_equal(
+        vector_index_memory(200 * mib, 64 * mib, 4 * gib), 200 * mib);
+    assert_int_equal(vector_index_memory(9 * gib, 64 * mib, 4 * gib), gib);
+    assert_int_equal(vector_index_memory(9 * gib, 64 * mib, 64 * gib), 2 * gib);
+    assert_int_equal(vector_index_memory(9 * gib, 3 * gib, 4 * gib), 3 * gib);
+    assert_int_equal(
+        vector_index_memory(20 * mib, 64 * mib, 4 * gib), 64 * mib);
+    assert_int_equal(vector_index_workers(31 * mib, 2), 0);
+    assert_int_equal(vector_index_workers(32 * mib, 2), 2);
+    assert_int_equal(vector_index_workers(32 * mib, 1), 1);
+    assert_int_equal(vector_index_workers(600 * mib, 8), 4);
+    assert_int_equal(vector_index_workers(9 * gib, 16), 8);
+    assert_int_equal(vector_index_workers(9 * gib, 0), 0);
+}
+
+/* What is being built is told; what is not is not. */
+static void progress_is_told(void **state)
+{
+    struct world *w = *state;
+    struct index_req req = {.builds = true};
+    struct vector_index index = {.store = &w->store};
+    bool told = false;
+
+    NEED_SERVER();
+    put_many(w, 20000, false);
+    index_watch_init(&index.watch, w->db.pool, &w->db.loop);
+    op_init(&req.op, db_done);
+    vector_index_ensure(&index, &req);
+    while (op_pending(&req.op)) {
+        uv_run(&w->db.loop.uv, UV_RUN_ONCE);
+        told |= strncmp(index.watch.progress.phase, "building index", 14) == 0;
+    }
+    assert_int_equal(req.op.err.code, 0);
+    assert_true(told);
+    assert_int_equal(index.watch.progress.rows_total, 20000);
+    assert_true(index.watch.progress.blocks_total > 0);
+    index_watch_end(&index.watch);
+    index_watch_end(&index.watch);
+    assert_false(index.watch.progress.building);
+    wait_op(w, &index.watch.pause.op);
+    wait_op(w, &index.watch.look);
 }
 
 static void another_that_serves_is_enough(void **state)
@@ -351,6 +491,11 @@ int main(void)
         TEST(workers_are_asked_for_and_forgotten),
         TEST(without_room_for_workers),
         TEST(the_tables_own_setting_stays),
+        TEST(traces_of_a_dead_builder_are_removed),
+        TEST(traces_are_left_when_they_are_locked),
+        TEST(memory_is_asked_for_and_given_back),
+        cmocka_unit_test(sizes),
+        TEST(progress_is_told),
         TEST(another_that_serves_is_enough),
         TEST(another_that_does_not_serve_is_not),
         TEST(what_was_left_invalid_is_built_anew),

@@ -261,6 +261,22 @@ static void the_loop_and_the_queue_have_gauges(void **state)
               "batchsync_event_loop_turn_cpu_seconds_sum 1.2505\n"
               "batchsync_event_loop_turn_cpu_seconds_count 8\n");
     expect(f, "batchsync_event_loop_turn_cpu_max_seconds 1.2001\n");
+    expect(f, "batchsync_vector_index_building 0\n");
+    metrics_index(f->m, &(struct index_progress){.building = true,
+                            .phase = "building index: loading tuples",
+                            .blocks_done = 5,
+                            .blocks_total = 70,
+                            .rows_done = 11,
+                            .rows_total = 130,
+                            .elapsed_ms = 2500});
+    expect(f, "batchsync_vector_index_building 1\n");
+    expect(f, "batchsync_vector_index_build_phase{phase=\"building index: "
+              "loading tuples\"} 1\n");
+    expect(f, "batchsync_vector_index_build_blocks_done 5\n");
+    expect(f, "batchsync_vector_index_build_blocks 70\n");
+    expect(f, "batchsync_vector_index_build_rows_done 11\n");
+    expect(f, "batchsync_vector_index_build_rows 130\n");
+    expect(f, "batchsync_vector_index_build_seconds 2.5\n");
     metrics_link_queue(f->m, 0);
     expect(f, "batchsync_link_queue_length 0\n");
 }

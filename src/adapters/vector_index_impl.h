@@ -1,0 +1,32 @@
+/* Between the files of the vector index: vector_index.c decides what is to be
+ * done, vector_index_build.c does what building takes. */
+#ifndef ADAPTERS_VECTOR_INDEX_IMPL_H
+#define ADAPTERS_VECTOR_INDEX_IMPL_H
+
+#include "adapters/store_impl.h"
+#include "adapters/vector_index.h"
+
+enum index_stage {
+    INDEX_LOOK,
+    INDEX_SETTLE,
+    INDEX_SIZE,
+    INDEX_TUNE,
+    INDEX_BUILD,
+    INDEX_TIDY
+};
+
+static inline struct index_req *index_req_of(struct call *c)
+{
+    return store_work(c)->req;
+}
+
+/* The statement that makes it; in the call's arena. */
+const char *vector_index_sql(struct call *c);
+
+/* Each sends the unit of its stage. */
+void vector_index_size(struct call *c);
+void vector_index_tune(struct call *c); /* takes the size's answer */
+void vector_index_build(struct call *c);
+void vector_index_tidy(struct call *c);
+
+#endif
