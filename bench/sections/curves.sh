@@ -106,6 +106,7 @@ measure() {
   N=$((10000 / SMALLER))
   dimensions
   workers
+  N=$((5000 / SMALLER))
   chunk_sizes
   N=20000
   ! $QUICK || N=2000
