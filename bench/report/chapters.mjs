@@ -49,9 +49,10 @@ function latency(result) {
 }
 
 function unchanged(result) {
-  return 'Nothing has changed since the last sync. Reading the pages, finding ' +
-    'the items in them and rendering these is shown step by step, one page ' +
-    'after another; the rest of a re-run is looking up what is stored.\n\n' +
+  return 'Nothing has changed since the last sync. Reading the pages, ' +
+    'finding the items in them and rendering these is shown step by step, ' +
+    'one page after another; the rest of a re-run is looking up what is ' +
+    'stored.\n\n' +
     `${tables(result, PULL)}`;
 }
 
@@ -127,8 +128,9 @@ function idle(result) {
   const { measured } = result;
   const { items } = measured.find((m) => m.subject.startsWith('flat out'));
   return `\`batchsync serve\` with the database up.\n\n${service(measured)}\n` +
-    `Under load: ${number(items)} items of 1,536 dimensions at 0 ms, pages of ` +
-    `1,000, answers of 50 vectors in that encoding.\n\n${underLoad(measured)}`;
+    `Under load: ${number(items)} items of 1,536 dimensions at 0 ms, pages ` +
+    `of 1,000, answers of 50 vectors in that encoding.\n\n${
+      underLoad(measured)}`;
 }
 
 function linkRow([, list]) {

@@ -30,7 +30,8 @@ function logTicks(least, most) {
   const to = Math.ceil(Math.log10(most) - 1e-9);
   const ticks = [];
   for (let power = from; power <= to; power++) {
-    for (const n of to - from > 3 ? [1] : [1, 2, 5]) ticks.push(n * 10 ** power);
+    const steps = to - from > 3 ? [1] : [1, 2, 5];
+    ticks.push(...steps.map((n) => n * 10 ** power));
   }
   const first = ticks.findLastIndex((t) => t <= least * 1.0001);
   const last = ticks.findIndex((t) => t >= most * 0.9999);

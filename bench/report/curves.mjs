@@ -20,7 +20,9 @@ const RATE = { label: 'items a second' };
 function byDimensions(memory, y) {
   return [...groupBy(memory.measured.filter((m) => m.subject),
     (m) => m.dimensions)].map(([dimensions, list]) => ({
-    name: `${dimensions} dimensions`, points: points(list, (m) => m.items, y) }));
+    name: `${dimensions} dimensions`,
+    points: points(list, (m) => m.items, y),
+  }));
 }
 
 function memoryCurve({ memory }) {
@@ -33,8 +35,8 @@ function memoryCurve({ memory }) {
     file: 'memory', heading: 'Items: peak memory', series,
     x: { label: 'items', log: true }, y: { label: 'peak memory, MiB' },
     text: `Pages stream, so that what is held is two pages and the chunks in ` +
-      `flight: ${said.join('; ')}. Below a few pages there is less to hold; a ` +
-      'longer run only has more moments at which all of it is held at once.',
+      `flight: ${said.join('; ')}. Below a few pages there is less to hold; ` +
+      'a longer run only has more moments at which all of it is held at once.',
   };
 }
 
@@ -44,8 +46,8 @@ function itemsCurve({ memory }) {
   return {
     file: 'items', heading: 'Items: rate', series,
     x: { label: 'items', log: true }, y: RATE,
-    text: `At ${short(first(p)[0])} items the start and the end of the process ` +
-      `are part of it (${number(first(p)[1])} a second); at ${
+    text: `At ${short(first(p)[0])} items the start and the end of the ` +
+      `process are part of it (${number(first(p)[1])} a second); at ${
         short(last(p)[0])} it is ${number(last(p)[1])}: what a row costs the ` +
       'database then, its indexes having grown, and little else.',
   };
@@ -63,12 +65,14 @@ function sizeCurve(results) {
   const peak = points(results.curves.measured.filter((m) =>
     m.scenario === 'size'), (m) => m.x, (m) => mib(m.kib));
   return {
-    file: 'size', heading: 'Item size', x: { label: 'bytes of JSON', log: true },
+    file: 'size', heading: 'Item size',
+    x: { label: 'bytes of JSON', log: true },
     y: { ...RATE, log: true }, series: [{ name: '256 dimensions', points: p }],
     text: `Small items cost what a row costs, large ones what their bytes ` +
       `cost: ${megabytes(first(p))} MB a second at ${short(first(p)[0])} ` +
-      `bytes, ${megabytes(last(p))} at ${short(last(p)[0])}. Texts beyond 8,191 estimated tokens are stored in ` +
-      'pieces, each with a vector. Two pages of 100 items are in memory: ' +
+      `bytes, ${megabytes(last(p))} at ${short(last(p)[0])}. Texts beyond ` +
+      '8,191 estimated tokens are stored in pieces, each with a vector. Two ' +
+      'pages of 100 items are in memory: ' +
       `${number(first(peak)[1])} MiB at ${short(first(peak)[0])} bytes, ${
         number(last(peak)[1])} at ${short(last(peak)[0])}.`,
   };
@@ -112,9 +116,9 @@ function chunkCurve(results) {
     x: { label: 'items a chunk', log: true },
     series: [{ name: '256 dimensions', points: p }],
     text: 'A chunk is a request, a statement and a commit, shared by its ' +
-      `items: ${number(first(p)[1])} items a second at ${first(p)[0]} a chunk, ` +
-      `${number(at(p, 50)[1])} at 50; the best is ${number(best(p)[1])} at ${
-        best(p)[0]}.${best(p) === last(p) ? '' : ' Beyond, a page has too ' +
+      `items: ${number(first(p)[1])} items a second at ${first(p)[0]} a ` +
+      `chunk, ${number(at(p, 50)[1])} at 50; the best is ${
+        number(best(p)[1])} at ${best(p)[0]}.${best(p) === last(p) ? '' : ' Beyond, a page has too ' +
       'few chunks to keep embedder and database busy at the same time.'}`,
   };
 }
@@ -183,6 +187,7 @@ export function curves(results) {
   return CURVES.filter(([section]) => results[section] !== undefined)
     .map(([, make]) => {
       const { file, heading, text, ...chart } = make(results);
-      return { file, heading, text, svg: lineChart({ title: heading, ...chart }) };
+      const svg = lineChart({ title: heading, ...chart });
+      return { file, heading, text, svg };
     });
 }

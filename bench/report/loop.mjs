@@ -1,11 +1,10 @@
 // The event loop's histograms, from the text of /metrics.
 
-const NAMES = {
-  cpu:
-    /^batchsync_event_loop_turn_cpu_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm,
-  lag:
-    /^batchsync_event_loop_lag_duration_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm,
-};
+const NAMES = { cpu: 'event_loop_turn_cpu_seconds',
+  lag: 'event_loop_lag_duration_seconds' };
+
+const bucketOf = (which) => new RegExp(
+  `^batchsync_${NAMES[which]}_bucket\\{le="([^"]+)"\\} (\\d+)$`, 'gm');
 
 /** The longest turn, in seconds; undefined when it is not there. */
 export function longestTurn(text) {
@@ -18,7 +17,7 @@ export function longestTurn(text) {
  * does it; undefined when it is not there or empty.
  */
 export function loopQuantile(text, which, q) {
-  const buckets = [...text.matchAll(NAMES[which])].map(([, le, count]) =>
+  const buckets = [...text.matchAll(bucketOf(which))].map(([, le, count]) =>
     [le === '+Inf' ? Infinity : Number(le), Number(count)]);
   const total = buckets.at(-1)?.[1] ?? 0;
   if (total === 0) return undefined;

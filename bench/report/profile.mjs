@@ -17,13 +17,13 @@ const NOTES = [
   ['libyyjson', /read/, 'pages and answers parsed, once each'],
   ['libyyjson', /./, 'numbers and objects of an item, written as they came'],
   ['batchsync', /^embedder_answer_read$/, 'finding the vectors in an answer'],
-  ['libcrypto', /./, 'SHA-256, two an item and one a page: they tell what has ' +
-    'changed'],
+  ['libcrypto', /./, 'SHA-256, two an item and one a page: they tell what ' +
+    'has changed'],
   ['libcurl', /./, 'requests to the embedder sent, and answers received'],
-  ['libc.', /memmove|memcpy/, 'copies: messages out of gRPC, texts and vectors ' +
-    'into a statement, that into a socket'],
-  ['libc.', /alloc|free/, 'allocations, mostly the libraries\' own: items live ' +
-    'in arenas'],
+  ['libc.', /memmove|memcpy/, 'copies: messages out of gRPC, texts and ' +
+    'vectors into a statement, that into a socket'],
+  ['libc.', /alloc|free/, 'allocations, mostly the libraries\' own: items ' +
+    'live in arenas'],
   ['libc.', /printf|xsputn|strchrnul/, 'dates and numbers of the texts, ' +
     'formatted'],
   ['[kernel', /./, 'the kernel, for it: sockets, memory, waiting'],

@@ -56,9 +56,9 @@ const NOTES = `## How to read it
 - "link queue" is with the graph on, up to the end of the run; linking comes
   after it and has its own chapter. "adopted indexes" is with the btree indexes
   of existing deployments.
-- Rows written are inserted, changed and deleted ones by \`pg_stat_user_tables\`,
-  without the ledger's (a row a run, one a service of it, which each page
-  changes).
+- Rows written are inserted, changed and deleted ones by
+  \`pg_stat_user_tables\`, without the ledger's (a row a run, one a service of
+  it, which each page changes).
 - After each run every row's vector is compared with the embedder's function of
   its text; a wrong one, or a wrong number of them, ends the section. Three
   quarters of a vector are its topic's, one of 1,024; no two are the same.

@@ -150,8 +150,8 @@ const TARGETS = [
   ['Unchanged: no request to the embedder, no row written', nothingDone],
   ['1% changed: no more requests than the changed items of each page need',
     changedRequests],
-  ['1% changed: at most 125% of the unchanged sync\'s time and its requests\' ' +
-    'together', changedTime],
+  ['1% changed: at most 125% of the unchanged sync\'s time and its ' +
+    'requests\' together', changedTime],
   ['CPU, 256 dimensions: at most 0.02 s per 1,000 items', cpu(256, 0.02)],
   ['CPU, 1,536 dimensions: at most 0.04 s per 1,000 items', cpu(1536, 0.04)],
   ['Peak memory, 256 dimensions: at most 48 MiB', peak(256, 48)],

@@ -32,7 +32,7 @@ profile() {
   UNDER=(perf record -q -e cpu-clock -F 2999 -o "$DIR/perf.data" --)
   run_subject batchsync "$2"
   UNDER=()
-  record batchsync "${SAMPLE[@]}"
+  say "$SCENARIO: ${SAMPLE[0]}"
   perf report -i "$DIR/perf.data" --stdio -q -t '|' -F overhead,dso,sym \
     2>"$DIR/perf.log" | shares >>"$DIR/measured"
 }
