@@ -173,14 +173,22 @@ static void index_line(
         buf_printf(report, "index %s: would be created\n", name);
 }
 
-static void drag_line(struct buf *report, const struct pg_result *r,
-    int doubles, int drags, const char *name)
+/* Would removing duplicates reach into other tables? */
+static int judge_drags(const struct pg_result *r, int doubles, int drags,
+    const char *name, struct buf *report, struct err *err)
 {
-    if (call_int(r, 0, doubles) > 0 && pg_value(r, 0, drags).len > 0)
-        buf_printf(report,
-            "obstacle: %s: removing rows would reach into %s, which refers to "
-            "it with ON DELETE; change that to NO ACTION first\n",
-            name, pg_value(r, 0, drags).p);
+    const char *who = pg_value(r, 0, drags).p;
+
+    if (call_int(r, 0, doubles) == 0 || who[0] == '\0')
+        return 0;
+    buf_printf(report,
+        "obstacle: %s: removing duplicates would reach into %s, by ON DELETE; "
+        "change that to NO ACTION first\n",
+        name, who);
+    return err_set(err, ERR_CONFIG,
+        "duplicates of %s cannot be removed without reaching into %s; nothing "
+        "was changed",
+        name, who);
 }
 
 static void plan_vectors(const struct pg_result *r, struct buf *report)
@@ -201,7 +209,6 @@ static void plan_vectors(const struct pg_result *r, struct buf *report)
         "rows name no microservice and would stay as they are");
     count_line(report, r, P_USABLE, name,
         "rows have a vector that --assume-model would keep");
-    drag_line(report, r, P_DOUBLES, P_VECTOR_DRAGS, name);
     if (pg_value(r, 0, P_TRIGGERS).len > 0)
         buf_printf(report, "%s: triggers that may act on this: %s\n", name,
             pg_value(r, 0, P_TRIGGERS).p);
@@ -222,7 +229,6 @@ static void plan_edges(const struct pg_result *r, struct buf *report)
     count_line(report, r, P_EDGE_DOUBLES, name,
         "duplicates (related, strongly_related) would be removed; the newest "
         "of each stays");
-    drag_line(report, r, P_EDGE_DOUBLES, P_EDGE_DRAGS, name);
     buf_puts(
         report, "index knowledge_graph_edges_related_key: would be created\n");
     index_line(report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
@@ -238,9 +244,11 @@ static int64_t estimate_seconds(const struct pg_result *r)
     return 1 + rows / 50000 + call_int(r, 0, P_PLACED) * row_ms / 1000;
 }
 
-void adopt_report_plan(
-    const struct pg_result *r, struct adopt_tables tables, struct buf *report)
+int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
+    struct buf *report, struct err *err)
 {
+    int rc;
+
     if (tables.vectors)
         plan_vectors(r, report);
     if (tables.edges)
@@ -250,6 +258,12 @@ void adopt_report_plan(
         " s other programs can read these tables but wait to write, and at "
         "the end wait to read, too\n",
         estimate_seconds(r));
+    rc = judge_drags(
+        r, P_DOUBLES, P_VECTOR_DRAGS, "vector_embeddings", report, err);
+    if (rc == 0)
+        rc = judge_drags(r, P_EDGE_DOUBLES, P_EDGE_DRAGS,
+            "knowledge_graph_edges", report, err);
+    return rc;
 }
 
 /* --- the steps --- */

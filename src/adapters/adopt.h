@@ -34,8 +34,9 @@ struct adopt_tables adopt_tables(const char *tables);
 
 /* Sends the question what would change, which changes nothing. */
 void adopt_ask_plan(struct call *c, struct adopt_tables tables);
-void adopt_report_plan(
-    const struct pg_result *r, struct adopt_tables tables, struct buf *report);
+/* ERR_CONFIG when that would fail. */
+int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
+    struct buf *report, struct err *err);
 
 /* Adds the steps that go before the migrations. */
 void adopt_write_steps(struct buf *script, struct adopt_tables tables);

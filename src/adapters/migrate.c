@@ -342,11 +342,13 @@ static void decide_adoption(struct call *c)
 static void report_adoption(struct call *c)
 {
     struct migrate_work *w = work_of(c);
+    struct err err;
 
-    adopt_report_plan(
-        c->pg.results[0], adopt_tables(w->facts.foreign), &w->req->report);
+    err_clear(&err);
+    adopt_report_plan(c->pg.results[0], adopt_tables(w->facts.foreign),
+        &w->req->report, &err);
     report_plan(w);
-    call_end(c, NULL);
+    call_end(c, &err);
 }
 
 static void read_names(struct call *c)

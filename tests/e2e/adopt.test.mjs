@@ -363,6 +363,7 @@ test('rows that others refer to are not pulled away', async (t) => {
     REFERENCES vector_embeddings (id) ON DELETE CASCADE)`);
   const before = await fullDigest(w.db);
   const dry = await migrate(w, ['--dry-run']);
+  assert.equal(dry.code, 78);
   assert.match(dry.stdout, /obstacle: .*bookmarks/);
   const { code, stderr } = await migrate(w);
   assert.notEqual(code, 0);
