@@ -23,8 +23,11 @@
  * disturbed, and at most the chunks that were in flight may be embedded once
  * more. And in one whose database is away for minutes, from an instant drawn:
  * the run waits and goes on, and nothing is embedded once more.
+ *
+ * And in one whose sources lose items, some of whose services delete what is
+ * gone (deletes.c).
  */
-#include "world.h"
+#include "sim.h"
 
 #include "base/log.h"
 #include "sync/pipeline.h"
@@ -55,7 +58,7 @@ static struct schema_field fields[] = {
 };
 static size_t id_fields[] = {0};
 
-static void make_schemas(struct schema_set *set, int n)
+void make_schemas(struct schema_set *set, int n)
 {
     arena_init(&set->arena, 0);
     set->n = (size_t)n;
@@ -79,20 +82,7 @@ static void make_schemas(struct schema_set *set, int n)
 
 /* Drawing a world */
 
-static uint64_t draw(uint64_t *r, uint64_t below)
-{
-    return sim_random(r) % below;
-}
-
-static int pick(uint64_t *r, const int *from, int n)
-{
-    return from[draw(r, (uint64_t)n)];
-}
-#define PICK(r, ...)                    \
-    pick(r, (const int[]){__VA_ARGS__}, \
-        (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
-
-static void draw_source(uint64_t *r, struct source *s)
+void draw_source(uint64_t *r, struct source *s)
 {
     *s = (struct source){.seed = sim_random(r),
         .services = PICK(r, 1, 1, 2, 3),
@@ -124,7 +114,7 @@ static void draw_faults(uint64_t *r, struct faults *f)
         f->repeat_page = 0; /* its number means another range by then */
 }
 
-static void draw_options(uint64_t *r, struct run_options *o)
+void draw_options(uint64_t *r, struct run_options *o)
 {
     *o = (struct run_options){.trigger = "cli",
         .kind = "batch",
@@ -146,7 +136,7 @@ static void on_run(struct op *op)
 }
 
 /* Returns the number of steps. `crash_at`: the process ends then; 0: never. */
-static int run_until(struct world *w, const struct schema_set *schemas,
+int run_until(struct world *w, const struct schema_set *schemas,
     struct run_req *req, int crash_at)
 {
     int steps = 0;
@@ -187,7 +177,7 @@ static void run_once(
 
 /* Checking the end */
 
-static void check_counts(const struct run_req *req)
+void check_counts(const struct run_req *req)
 {
     for (size_t i = 0; i < req->result.nservices; i++) {
         const struct service_result *s = &req->result.services[i];
@@ -254,7 +244,7 @@ static void check_item(
     buf_free(&stored);
 }
 
-static void check_rows(const struct world *w)
+void check_rows(const struct world *w)
 {
     for (size_t i = 0; i < w->db.n; i++) {
         float expected[SIM_DIMENSIONS];
@@ -607,6 +597,7 @@ int main(int argc, char **argv)
             printf("seed %llu\n", (unsigned long long)current_seed);
         simulate(current_seed);
         simulate_crash(current_seed);
+        simulate_deletes(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
         (unsigned long long)seeds);

@@ -36,6 +36,8 @@ void source_item(
     out->number = (int)(d % (uint64_t)s->id_space);
     out->poison = (int)(flags % 1000) < s->poison;
     out->bad_data = !out->poison && (int)(flags / 1000 % 1000) < s->bad_data;
+    if (s->renamed > 0 && draw(s, service, seq, 90 + s->renamed) % 8 == 0)
+        out->number += s->id_space * s->renamed;
     if ((int)(flags / 1000000 % 1000) < s->no_id)
         out->id[0] = '\0';
     else

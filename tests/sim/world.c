@@ -104,6 +104,12 @@ static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
     list_push(at, &e->link);
 }
 
+void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*take_effect)(struct world *w, struct op *op, struct err *err))
+{
+    schedule(w, op, delay_ms, take_effect, NULL);
+}
+
 static uint64_t latency(struct world *w)
 {
     return 1 + draw(w, (uint64_t)w->faults.latency_ms);
@@ -123,7 +129,7 @@ static bool goes_wrong(struct world *w, int rate, struct err *err)
 }
 
 /* The same for what the database is asked. */
-static bool database_fails(struct world *w, int rate, struct err *err)
+bool database_fails(struct world *w, int rate, struct err *err)
 {
     if (w->clock_ms < w->faults.away_from_ms ||
         w->clock_ms >= w->faults.away_to_ms)
@@ -408,6 +414,8 @@ static void seal(struct world *w, struct op *op, struct err *err)
 
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
         return;
+    if (w->on_seal != NULL)
+        w->on_seal(w, req);
     req->known_letters = letters_take(&w->letters, w->current, req);
     if (wrong)
         return; /* and when it comes again, they are no older for it */

@@ -25,11 +25,12 @@ struct source {
     int bad_data;        /* of 1000 items, those the database refuses */
     int no_id;           /* of 1000 items, those without an id */
     int version;         /* of the data: another one changes some texts */
+    int renamed;         /* times that an eighth of the ids became others */
 };
 
 struct sim_item {
     char id[32]; /* "": none */
-    int number;  /* of the id, below id_space */
+    int number;  /* of the id, below id_space * (1 + renamed) */
     char text[2048];
     bool poison, bad_data;
 };
@@ -147,6 +148,8 @@ struct world {
     int current;         /* the service between begin and end; -1 */
     struct open_page pages[8192];
     int npages, nsealed;
+    /* A checkpoint takes effect; NULL: nobody wants to know. */
+    void (*on_seal)(struct world *w, const struct checkpoint_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     bool resumes; /* the run that begins goes on with the checkpoints */
@@ -163,6 +166,10 @@ void world_begin_run(struct world *w);
 
 /* One callback, or the next event. False when nothing is left. */
 bool world_step(struct world *w);
+
+void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*take_effect)(struct world *w, struct op *op, struct err *err));
+bool database_fails(struct world *w, int rate, struct err *err);
 
 /* Splitmix: the next number of a stream. */
 uint64_t sim_random(uint64_t *state);

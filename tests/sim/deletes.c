@@ -1,0 +1,427 @@
+/*
+ * Deletes: sources lose items and get others from run to run, some services
+ * delete what is gone, and runs fail, are stopped, or crash and go on.
+ *
+ * The port of the sweep keeps marks by the rules of the real one. Beside it
+ * stands what has really happened: which ids the pages showed that were sealed
+ * in which run, and from which source the last complete pass came. Each delete
+ * is held against that.
+ */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SERVICES = 3, MOST_RENAMED = 3, ROUNDS = 7, SWEEP_BATCH = 3 };
+
+/* What the database keeps of the passes over a service. */
+struct passes {
+    int run, number, complete;
+    int *marks;       /* owned; by the id's number */
+    uint64_t deleted; /* by the run at hand */
+};
+
+/* What has really happened to a service. */
+struct truth {
+    int *last_seen;       /* owned; by the id's number: the run */
+    bool *sealed;         /* owned; by seq: in the run at hand */
+    int complete_run;     /* the last complete pass; 0: none */
+    struct source source; /* of that */
+    uint64_t items;       /* before the run at hand deleted any */
+    uint64_t deleted;     /* by the run at hand */
+    bool whole;           /* the run at hand is complete for it */
+    bool refused;         /* in it, by some process */
+    bool deletes;         /* its schema says so */
+};
+
+struct deletes {
+    struct world w;
+    int run, ids;
+    struct passes passes[SERVICES];
+    struct truth truth[SERVICES];
+};
+
+static struct deletes *deletes_of(struct world *w)
+{
+    return container_of(w, struct deletes, w);
+}
+
+static int number_of(const char *id)
+{
+    return atoi(id + strlen("id-"));
+}
+
+/* Does the source have it? Then nothing may delete it. */
+static bool is_present(const struct source *s, int service, int number)
+{
+    for (int seq = 0; seq < s->items; seq++) {
+        struct sim_item item;
+
+        source_item(s, service, seq, &item);
+        if (item.id[0] != '\0' && item.number == number)
+            return true;
+    }
+    return false;
+}
+
+/* Marks */
+
+static bool has_seen(const struct checkpoint_req *req, const char *id)
+{
+    for (size_t i = 0; i < req->nseen; i++)
+        if (str_eq(req->seen[i], str_of(id)))
+            return true;
+    return false;
+}
+
+/* The page that this checkpoint seals has all its ids in the request. */
+static void note_page(struct deletes *d, const struct checkpoint_req *req)
+{
+    const struct world *w = &d->w;
+    const struct open_page *page = &w->pages[w->nsealed];
+    struct truth *t = &d->truth[w->current];
+
+    if (w->nsealed == w->npages || (req->next_page - 1) * req->limit < page->hi)
+        return;
+    for (int seq = page->lo; seq < page->hi; seq++) {
+        struct sim_item item;
+
+        t->sealed[seq] = true;
+        source_item(&w->source, w->current, seq, &item);
+        if (item.id[0] != '\0')
+            CHECK(!t->deletes || has_seen(req, item.id));
+    }
+}
+
+static void on_seal(struct world *w, const struct checkpoint_req *req)
+{
+    struct deletes *d = deletes_of(w);
+    struct passes *p = &d->passes[w->current];
+    bool begins = req->next_page <= 2;
+    int run = begins || p->run == d->run ? d->run : 0;
+
+    note_page(d, req);
+    CHECK(req->marks == d->truth[w->current].deletes);
+    if (!req->marks)
+        return;
+    if (p->run != run || run == 0)
+        p->number++;
+    p->run = run;
+    for (size_t i = 0; i < req->nseen; i++) {
+        int number = number_of(req->seen[i].p);
+
+        p->marks[number] = p->number;
+        d->truth[w->current].last_seen[number] = d->run;
+    }
+}
+
+/* The sweep */
+
+static bool is_missing(const struct deletes *d, int service, int number)
+{
+    const struct passes *p = &d->passes[service];
+
+    return p->run == d->run && p->complete > 0 && p->complete < p->number &&
+           p->marks[number] < p->complete;
+}
+
+static void count(struct deletes *d, int service, struct sweep_req *to)
+{
+    bool *met = calloc((size_t)d->ids, sizeof(*met));
+
+    if (met == NULL)
+        abort();
+    to->items = to->missing = 0;
+    for (size_t i = 0; i < d->w.db.n; i++) {
+        const struct sim_row *row = &d->w.db.rows[i];
+        int number = number_of(row->id);
+
+        if (row->service != service || met[number])
+            continue;
+        met[number] = true;
+        to->items++;
+        to->missing += is_missing(d, service, number);
+    }
+    free(met);
+}
+
+/* All of the source was read in this run, by whichever process. */
+static void complete(struct deletes *d, int service)
+{
+    struct passes *p = &d->passes[service];
+    struct truth *t = &d->truth[service];
+
+    for (int seq = 0; seq < d->w.source.items; seq++)
+        CHECK(t->sealed[seq]);
+    CHECK(strcmp(d->w.options->kind, "incremental") != 0);
+    CHECK(p->run == d->run);
+    p->complete = p->number;
+    t->whole = true;
+}
+
+static void judge(struct deletes *d, int service, struct sweep_req *to)
+{
+    struct passes *p = &d->passes[service];
+
+    count(d, service, to);
+    to->judged = true;
+    to->deleted = to->deleted_before = p->deleted;
+    to->refused = to->missing > 10 &&
+                  to->missing * 100 > to->items * (uint64_t)to->max_percent;
+    to->more = to->missing > 0 && !to->refused;
+    d->truth[service].refused |= to->refused;
+    if (d->truth[service].deleted == 0)
+        d->truth[service].items = to->items;
+}
+
+static void check_delete(const struct deletes *d, int service, int number)
+{
+    const struct truth *t = &d->truth[service];
+
+    CHECK(t->deletes && t->complete_run > 0);
+    CHECK(!is_present(&d->w.source, service, number));
+    CHECK(!is_present(&t->source, service, number));
+    CHECK(t->last_seen[number] < t->complete_run);
+}
+
+static void delete_item(struct deletes *d, int service, const char *id)
+{
+    char copy[32];
+    struct store_trim trim = {.from = 0};
+    struct store_req req = {.trims = &trim, .ntrims = 1};
+
+    check_delete(d, service, number_of(id));
+    snprintf(copy, sizeof(copy), "%s", id);
+    trim.content_id = str_of(copy);
+    database_apply(&d->w.db, service, &req);
+    d->passes[service].deleted++;
+    d->truth[service].deleted++;
+}
+
+static int delete_batch(struct deletes *d, int service)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < d->w.db.n && n < SWEEP_BATCH;) {
+        const struct sim_row *row = &d->w.db.rows[i];
+
+        if (row->service == service &&
+            is_missing(d, service, number_of(row->id))) {
+            delete_item(d, service, row->id);
+            n++;
+            i = 0; /* the rows have moved */
+        } else {
+            i++;
+        }
+    }
+    return n;
+}
+
+/* A judgement may be known although what follows it in the call is not. */
+static void take_sweep(struct deletes *d, struct sweep_req *to, bool half)
+{
+    int service = d->w.current;
+
+    if (!to->judged)
+        judge(d, service, to);
+    else if (to->more && delete_batch(d, service) == 0)
+        to->more = false;
+    if (!to->more && !half)
+        complete(d, service);
+    to->deleted = d->passes[service].deleted;
+}
+
+static void apply_sweep(struct world *w, struct op *op, struct err *err)
+{
+    struct deletes *d = deletes_of(w);
+    struct sweep_req *req = container_of(op, struct sweep_req, op);
+    struct sweep_req lost = *req; /* the answer that does not arrive */
+    bool wrong = database_fails(w, w->faults.store, err);
+
+    CHECK(w->nsealed == w->npages && w->embedding == 0 && w->fetching == 0);
+    if (wrong && (int)draw(&w->random, 100) >= w->faults.lost_ack)
+        return;
+    if (wrong && !req->judged && draw(&w->random, 2) == 0)
+        take_sweep(d, req, true);
+    else
+        take_sweep(d, wrong ? &lost : req, false);
+}
+
+static int port_sweep(void *world, struct sweep_req *req)
+{
+    struct world *w = world;
+
+    CHECK(deletes_of(w)->truth[w->current].deletes);
+    CHECK(strcmp(w->options->kind, "incremental") != 0);
+    world_schedule(w, &req->op,
+        1 + draw(&w->random, (uint64_t)w->faults.latency_ms), apply_sweep);
+    return 0;
+}
+
+/* Runs */
+
+static void begin_run(struct deletes *d)
+{
+    d->run++;
+    memset(d->w.checkpoints, 0, sizeof(d->w.checkpoints));
+    d->w.resumes = false;
+    for (int i = 0; i < SERVICES; i++) {
+        d->passes[i].deleted = 0;
+        d->truth[i].deleted = d->truth[i].items = 0;
+        d->truth[i].whole = d->truth[i].refused = false;
+        memset(d->truth[i].sealed, 0, (size_t)d->ids);
+    }
+}
+
+/* After a complete pass over a service nothing is left that should go. */
+static void check_service(
+    const struct deletes *d, int service, const struct service_result *result)
+{
+    const struct truth *t = &d->truth[service];
+    uint64_t most = t->items * (uint64_t)d->w.options->max_delete_percent;
+
+    CHECK(t->deleted <= 10 || t->deleted * 100 <= most);
+    CHECK(d->passes[service].deleted == t->deleted);
+    CHECK(t->deletes || (t->deleted == 0 && !t->whole));
+    if (!result->success || !t->whole)
+        return;
+    if (result->counts.delete_refused > 0) {
+        CHECK(t->refused && result->counts.delete_refused > 10);
+        CHECK(result->counts.delete_refused * 100 > most);
+    }
+    if (t->refused) {
+        CHECK(t->deleted == 0);
+        return;
+    }
+    for (size_t i = 0; i < d->w.db.n && t->complete_run > 0; i++) {
+        int number = number_of(d->w.db.rows[i].id);
+
+        CHECK(d->w.db.rows[i].service != service ||
+              t->last_seen[number] >= t->complete_run);
+    }
+}
+
+/* What the deletes of the next run are held against. */
+static void end_run(struct deletes *d)
+{
+    for (int i = 0; i < SERVICES; i++)
+        if (d->truth[i].whole) {
+            d->truth[i].complete_run = d->run;
+            d->truth[i].source = d->w.source;
+        }
+}
+
+/* One process of the run, to its end or crash. Did it crash? */
+static bool live(
+    struct deletes *d, const struct schema_set *schemas, int crash_at)
+{
+    struct run_req req = {.run = NULL};
+    uint64_t before[SERVICES];
+
+    for (int i = 0; i < SERVICES; i++)
+        before[i] = d->passes[i].deleted;
+    run_until(&d->w, schemas, &req, crash_at);
+    for (size_t i = 0; i < req.result.nservices && !d->w.crashed; i++) {
+        const struct service_result *result = &req.result.services[i];
+
+        if (result->success)
+            CHECK(result->counts.deleted == d->passes[i].deleted - before[i]);
+        check_service(d, (int)i, result);
+    }
+    if (!d->w.crashed)
+        check_counts(&req);
+    check_rows(&d->w);
+    run_req_clear(&req);
+    return d->w.crashed;
+}
+
+static void draw_round(
+    struct deletes *d, uint64_t *r, struct run_options *options, int most)
+{
+    struct source *s = &d->w.source;
+
+    s->items = PICK(r, s->items, s->items, most, most * 3 / 4, most / 2);
+    s->renamed += s->renamed < MOST_RENAMED && draw(r, 3) == 0;
+    options->kind = draw(r, 5) == 0 ? "incremental" : "batch";
+    d->w.faults = (struct faults){.fetch = PICK(r, 0, 0, 30, 400),
+        .store = PICK(r, 0, 0, 50, 300),
+        .ledger = PICK(r, 0, 0, 100),
+        .lost_ack = 50,
+        .latency_ms = PICK(r, 1, 10, 100),
+        .other_answers = -1,
+        .stop_at_step = draw(r, 5) == 0 ? 1 + (int)draw(r, 400) : 0};
+}
+
+static void run_round(
+    struct deletes *d, uint64_t *r, const struct schema_set *schemas)
+{
+    int crash_at = draw(r, 2) == 0 ? 1 + (int)draw(r, 500) : 0;
+
+    begin_run(d);
+    while (live(d, schemas, crash_at)) {
+        d->w.resumes = true;
+        crash_at = draw(r, 3) == 0 ? 1 + (int)draw(r, 300) : 0;
+    }
+    end_run(d);
+}
+
+static void *zeroes(int n, size_t size)
+{
+    void *p = calloc((size_t)n, size);
+
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
+{
+    d->ids = d->w.source.id_space * (1 + MOST_RENAMED) + 1;
+    d->w.ports.sweep = port_sweep;
+    d->w.on_seal = on_seal;
+    for (int i = 0; i < SERVICES; i++) {
+        d->passes[i].marks = zeroes(d->ids, sizeof(int));
+        d->truth[i].last_seen = zeroes(d->ids, sizeof(int));
+        d->truth[i].sealed = zeroes(d->ids, sizeof(bool));
+        d->truth[i].deletes =
+            i < d->w.source.services && (i == 0 || draw(r, 2) == 0);
+        if (d->truth[i].deletes)
+            schemas->schemas[i]->delete_missing = true;
+    }
+}
+
+static void tear_down(struct deletes *d)
+{
+    for (int i = 0; i < SERVICES; i++) {
+        free(d->passes[i].marks);
+        free(d->truth[i].last_seen);
+        free(d->truth[i].sealed);
+    }
+    world_free(&d->w);
+    free(d);
+}
+
+void simulate_deletes(uint64_t seed)
+{
+    uint64_t r = seed ^ 0xDE1E7E;
+    struct source source;
+    struct faults none = {.latency_ms = 1, .other_answers = -1};
+    struct run_options options;
+    struct schema_set schemas;
+    struct deletes *d = zeroes(1, sizeof(*d));
+
+    draw_source(&r, &source);
+    source.poison = source.bad_data = 0; /* they would fail every pass */
+    source.id_space = source.items * PICK(&r, 1, 3) + 1;
+    draw_options(&r, &options);
+    options.max_delete_percent = PICK(&r, 0, 30, 30, 100);
+    make_schemas(&schemas, source.services);
+    world_init(&d->w, &source, &none, &options, seed);
+    set_up(d, &r, &schemas);
+    for (int round = 0; round < ROUNDS; round++) {
+        draw_round(d, &r, &options, source.items);
+        run_round(d, &r, &schemas);
+    }
+    tear_down(d);
+    arena_free(&schemas.arena);
+}

@@ -1,0 +1,38 @@
+/* Between the files of the simulation: drawing worlds, running, checking. */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "world.h"
+
+static inline uint64_t draw(uint64_t *r, uint64_t below)
+{
+    return sim_random(r) % below;
+}
+
+static inline int pick(uint64_t *r, const int *from, int n)
+{
+    return from[draw(r, (uint64_t)n)];
+}
+#define PICK(r, ...)                    \
+    pick(r, (const int[]){__VA_ARGS__}, \
+        (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
+
+/* The schemas of service-0 .. service-n-1; memory: set->arena. */
+void make_schemas(struct schema_set *set, int n);
+void draw_source(uint64_t *r, struct source *s);
+void draw_options(uint64_t *r, struct run_options *o);
+
+/* Returns the number of steps. `crash_at`: the process ends then; 0: never. */
+int run_until(struct world *w, const struct schema_set *schemas,
+    struct run_req *req, int crash_at);
+
+/* Every item has been counted out. */
+void check_counts(const struct run_req *req);
+
+/* Every row has the vector of its text. */
+void check_rows(const struct world *w);
+
+/* Sources that lose items, some of whose services delete them (deletes.c). */
+void simulate_deletes(uint64_t seed);
+
+#endif
