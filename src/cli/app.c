@@ -361,3 +361,17 @@ int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     *err = req.op.err;
     return err->code;
 }
+
+int app_check_tables(struct app *app, const char *command)
+{
+    struct err err = {0};
+    struct buf report;
+
+    buf_init(&report, APP_REPORT_BYTES);
+    app_migrate(app, MIGRATE_CHECK, &report, &err);
+    buf_free(&report);
+    if (err.code == 0)
+        return CLI_DONE;
+    err_wrap(&err, "%s", command);
+    return cli_fail(app->cli, &err);
+}

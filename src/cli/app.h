@@ -98,6 +98,10 @@ void app_ignore(struct op *op);
 int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     struct err *err);
 
+/* Are the tables as they should be? CLI_DONE, or the exit code after telling
+ * what is wrong, as a sync would. */
+int app_check_tables(struct app *app, const char *command);
+
 /* What embeddings depend on, by the configuration; borrowed from it. */
 struct embedding_id app_embedding_id(const struct app *app);
 

@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
     &cmd_migrate,
     &cmd_services,
     &cmd_search,
+    &cmd_dead_letters,
     &cmd_render,
     &cmd_cron,
     &cmd_version,
@@ -91,7 +92,7 @@ static void print_help(FILE *out)
           "Usage: batchsync COMMAND [OPTION]...\n\nCommands:\n",
         out);
     for (size_t i = 0; i < NCOMMANDS; i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n`batchsync COMMAND --help` says more about each.\n\n"
           "The configuration comes from the environment; `batchsync check` "
           "tells what is\nmissing or wrong.\n\n"
@@ -147,9 +148,11 @@ static int unknown_command(struct cli *cli, const char *word)
 static int check_words(
     const struct args *args, const struct command *command, struct err *err)
 {
-    if (args->nwords > command->words)
+    size_t most = command->words + command->more_words;
+
+    if (args->nwords > most)
         return err_set(err, ERR_USAGE, "\"%s\" is one argument too many",
-            args->words[command->words]);
+            args->words[most]);
     if (args->nwords < command->words)
         return err_set(err, ERR_USAGE, "an argument is missing");
     return 0;

@@ -33,12 +33,13 @@ struct command {
     const char *summary; /* one line */
     const char *details; /* paragraphs for its own help; NULL: none */
     const struct arg_option *options;
-    size_t words; /* how many words it needs, besides options */
+    size_t words;      /* how many words it needs, besides options */
+    size_t more_words; /* and how many more it may have */
     int (*run)(struct cli *cli);
 };
 
 extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
-    cmd_search, cmd_check, cmd_serve, cmd_cron;
+    cmd_search, cmd_check, cmd_serve, cmd_cron, cmd_dead_letters;
 
 /* The whole program behind main(). */
 int cli_main(struct cli *cli, int argc, char **argv);

@@ -146,21 +146,6 @@ static int search(struct app *app, struct cli *cli, int limit)
     return code;
 }
 
-/* What is wrong with the tables is told as it is for a sync. */
-static int check_tables(struct app *app, struct cli *cli)
-{
-    struct err err = {0};
-    struct buf report;
-
-    buf_init(&report, APP_REPORT_BYTES);
-    app_migrate(app, MIGRATE_CHECK, &report, &err);
-    buf_free(&report);
-    if (err.code == 0)
-        return CLI_DONE;
-    err_wrap(&err, "search");
-    return cli_fail(cli, &err);
-}
-
 static int run(struct cli *cli)
 {
     unsigned parts = APP_DATABASE | APP_EMBEDDER;
@@ -181,7 +166,7 @@ static int run(struct cli *cli)
         parts |= APP_SCHEMAS;
     code = app_open(&app, cli, NEED_DATABASE | NEED_EMBEDDER, parts);
     if (code == CLI_DONE)
-        code = check_tables(&app, cli);
+        code = app_check_tables(&app, "search");
     if (code == CLI_DONE)
         code = search(&app, cli, limit);
     return app_close(&app, code);

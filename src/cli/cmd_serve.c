@@ -353,7 +353,8 @@ const struct command cmd_serve = {
         "within BATCH_SYNC_GRACE_SECONDS, a second signal ends at once.\n\n"
         "GET  /livez /readyz /health /health/batch-sync /metrics\n"
         "POST /admin/batch-sync/trigger\n"
-        "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n",
+        "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n"
+        "POST /admin/batch-sync/dead-letters/retry\n",
     .options = options,
     .run = run,
 };

@@ -3,6 +3,7 @@
  * other; while it is waited for, signals stop it and a timer draws how far it
  * is.
  */
+#include "cli/cmd_sync.h"
 #include "adapters/result_json.h"
 #include "base/log.h"
 #include "cli/app.h"
@@ -25,7 +26,7 @@ static const struct arg_option options[] = {
 struct sync {
     struct app app;
     struct cli *cli;       /* borrowed */
-    const char **services; /* owned array of borrowed names */
+    const char **services; /* borrowed, the array and the names */
     size_t nservices;
     char since[ISO_BYTES]; /* "": everything */
     struct run_req run;
@@ -302,17 +303,12 @@ static bool is_disabled(struct err *err)
     return err->code != 0;
 }
 
-static int run_sync(struct sync *s, struct cli *cli)
+static int run_sync(struct sync *s)
 {
+    struct cli *cli = s->cli;
     struct err err = {0};
     int code;
 
-    s->cli = cli;
-    s->nservices = args_values(&cli->args, "service", s->services);
-    if (check_names(s, &err) < 0 || read_since(s, &err) < 0) {
-        err_wrap(&err, "sync");
-        return cli_fail(cli, &err);
-    }
     if (is_disabled(&err))
         return refuse(cli, &err);
     code =
@@ -324,17 +320,50 @@ static int run_sync(struct sync *s, struct cli *cli)
     return app_close(&s->app, code);
 }
 
-static int run(struct cli *cli)
+static int read_options(struct sync *s)
+{
+    struct err err = {0};
+
+    s->nservices = args_values(&s->cli->args, "service", s->services);
+    if (check_names(s, &err) == 0 && read_since(s, &err) == 0)
+        return CLI_DONE;
+    err_wrap(&err, "sync");
+    return cli_fail(s->cli, &err);
+}
+
+static struct sync *new_sync(struct cli *cli)
 {
     struct sync *s = calloc(1, sizeof(*s));
-    int code;
 
     if (s == NULL)
         abort();
+    s->cli = cli;
+    return s;
+}
+
+int sync_services(struct cli *cli, const char **services, size_t n)
+{
+    struct sync *s = new_sync(cli);
+    int code;
+
+    s->services = services;
+    s->nservices = n;
+    code = run_sync(s);
+    free(s);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    struct sync *s = new_sync(cli);
+    int code;
+
     s->services = calloc(cli->args.ngiven + 1, sizeof(*s->services));
     if (s->services == NULL)
         abort();
-    code = run_sync(s, cli);
+    code = read_options(s);
+    if (code == CLI_DONE)
+        code = run_sync(s);
     free(s->services);
     free(s);
     return code;

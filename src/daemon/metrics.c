@@ -257,6 +257,7 @@ static void count_items(
     s->items[2] += grown(now->deleted, seen->deleted);
     s->items[3] += grown(now->failed, seen->failed);
     s->items[4] += grown(now->collisions, seen->collisions);
+    s->known_failures += grown(now->known_failures, seen->known_failures);
     s->embedded += grown(now->embedded, seen->embedded);
     s->seen = *now;
 }

@@ -45,7 +45,7 @@ struct service_numbers {
     uint64_t successes, failures; /* times it was synced */
     uint64_t pages_read, pages;
     uint64_t items[ITEM_OUTCOMES];
-    uint64_t embedded;
+    uint64_t known_failures, embedded;
     struct counts seen; /* of the run under way, already counted */
 };
 

@@ -178,6 +178,12 @@ static void write_items(struct buf *out, struct str labels, const void *value)
     }
 }
 
+static void write_known(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "items_known_failures_total", labels, "");
+    number(out, ((const struct service_numbers *)value)->known_failures);
+}
+
 static void write_embedded(
     struct buf *out, struct str labels, const void *value)
 {
@@ -235,6 +241,9 @@ static void write_services(const struct metrics *m, struct buf *out)
     each(out, &m->services, write_pages);
     family(out, "items_total", "counter", "Items, by what became of them.");
     each(out, &m->services, write_items);
+    family(out, "items_known_failures_total", "counter",
+        "Of the failed items, those known before as dead letters.");
+    each(out, &m->services, write_known);
     family(out, "items_embedded_total", "counter",
         "Items that were sent to the embedder and answered.");
     each(out, &m->services, write_embedded);

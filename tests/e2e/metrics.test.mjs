@@ -111,6 +111,9 @@ test('what is counted in a run', async (t) => {
   let m = await s.metrics();
   assert.equal(items(m, 'alpha', 'stored'), 120);
   assert.equal(items(m, 'alpha', 'failed'), 1);
+  const known = (samples) =>
+    valueOf(samples, 'items_known_failures_total', { service: 'alpha' });
+  assert.equal(known(m), 0);
   assert.equal(items(m, 'alpha', 'collision'), 1);
   assert.equal(items(m, 'alpha', 'unchanged'), 0);
   assert.equal(items(m, 'alpha', 'deleted'), 0);
@@ -133,13 +136,14 @@ test('what is counted in a run', async (t) => {
   assert.equal(valueOf(m, 'chunks_total', { outcome: 'success' }), 13);
   assert.equal(valueOf(m, 'chunks_in_flight'), 0);
 
-  served.alpha = ITEMS.map((item, i) =>
-    i < 7 ? { ...item, body: 'Another' } : item);
+  served.alpha = [...ITEMS.map((item, i) =>
+    i < 7 ? { ...item, body: 'Another' } : item), { name: 'no id' }];
   await s.good();
   m = await s.metrics();
+  assert.equal(known(m), 1);
   assert.equal(items(m, 'alpha', 'stored'), 127);
   assert.equal(items(m, 'alpha', 'unchanged'), 113);
-  assert.equal(items(m, 'alpha', 'failed'), 1);
+  assert.equal(items(m, 'alpha', 'failed'), 2);
   assert.equal(items(m, 'beta', 'stored'), 5);
   assert.equal(items(m, 'beta', 'unchanged'), 5);
   assert.equal(embedded('alpha'), 127);

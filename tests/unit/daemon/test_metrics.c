@@ -92,6 +92,7 @@ static void items_grow_by_what_is_new(void **state)
     page_done(f, "a", &counts);
     counts.stored = 8;
     counts.failed = 2;
+    counts.known_failures = 1;
     counts.collisions = 1;
     page_done(f, "a", &counts);
     counts.deleted = 3;
@@ -101,6 +102,7 @@ static void items_grow_by_what_is_new(void **state)
               "batchsync_items_total{service=\"a\",outcome=\"deleted\"} 3\n"
               "batchsync_items_total{service=\"a\",outcome=\"failed\"} 2\n"
               "batchsync_items_total{service=\"a\",outcome=\"collision\"} 1\n");
+    expect(f, "batchsync_items_known_failures_total{service=\"a\"} 1\n");
     expect(f, "batchsync_items_embedded_total{service=\"a\"} 4\n");
     expect(f, "batchsync_pages_read_total{service=\"a\"} 2\n");
     expect(f, "batchsync_pages_total{service=\"a\"} 2\n");

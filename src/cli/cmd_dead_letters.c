@@ -1,0 +1,299 @@
+/*
+ * What could not be stored: the list, and trying it again. A retry marks the
+ * letters in the database and then is a sync of their services.
+ */
+#include "adapters/dead_letters.h"
+#include "adapters/history.h"
+#include "adapters/result_json.h"
+#include "cli/app.h"
+#include "cli/cmd_sync.h"
+#include <stdlib.h>
+
+enum { COLUMNS_MAX = 40 };
+
+static const struct arg_option options[] = {
+    {"service", "NAME", "only of this service; may be repeated for a retry"},
+    {"id", "ID", "retry: only of this content id; may be repeated"},
+    {"status", "STATUS", "list: open (the default), resolved or all"},
+    {"limit", "N", "list: how many, 50 unless told"},
+    {"json", NULL, "print one JSON object"},
+    {NULL, NULL, NULL},
+};
+
+/* --- list --------------------------------------------------------------- */
+
+enum { SERVICE, ID, TIMES, FIRST, LAST, STATE, REASON, NCOLUMNS };
+
+static const char *const heads[NCOLUMNS] = {
+    "SERVICE", "ID", "TIMES", "FIRST SEEN", "LAST SEEN", "STATE", "REASON"};
+
+static const char *text_of(json_t *letter, const char *key)
+{
+    const char *text = json_string_value(json_object_get(letter, key));
+
+    return text == NULL ? "" : text;
+}
+
+static const char *state_of(json_t *letter)
+{
+    if (!json_is_null(json_object_get(letter, "resolvedAt")))
+        return "resolved";
+    return json_is_true(json_object_get(letter, "known")) ? "known" : "open";
+}
+
+/* Without what would break the line; the caller's buffer. */
+static const char *cell(json_t *letter, int column, char *out, size_t size)
+{
+    static const char *const keys[NCOLUMNS] = {
+        "service", "contentId", NULL, "firstSeen", "lastSeen", NULL, "reason"};
+    json_int_t times = json_integer_value(json_object_get(letter, "times"));
+
+    if (column == TIMES)
+        snprintf(out, size, "%lld", (long long)times);
+    else if (column == STATE)
+        snprintf(out, size, "%s", state_of(letter));
+    else
+        snprintf(out, size, "%s", text_of(letter, keys[column]));
+    out[utf8_prefix(
+        str_of(out), column == REASON ? size : (size_t)COLUMNS_MAX)] = '\0';
+    for (char *c = out; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    return out;
+}
+
+static void print_line(FILE *out, json_t *letter, const int *widths)
+{
+    char text[ERR_MSG_BYTES];
+
+    for (int i = 0; i < NCOLUMNS; i++)
+        fprintf(out, "%-*s%s", i + 1 < NCOLUMNS ? widths[i] : 0,
+            letter == NULL ? heads[i] : cell(letter, i, text, sizeof(text)),
+            i + 1 < NCOLUMNS ? "  " : "\n");
+}
+
+static void print_table(struct cli *cli, json_t *letters)
+{
+    int widths[NCOLUMNS], len;
+    char text[ERR_MSG_BYTES];
+    json_t *letter;
+    size_t i;
+
+    if (json_array_size(letters) == 0) {
+        fputs("no dead letters\n", cli->err);
+        return;
+    }
+    for (int k = 0; k < NCOLUMNS; k++) {
+        widths[k] = (int)strlen(heads[k]);
+        json_array_foreach(letters, i, letter)
+        {
+            len = (int)strlen(cell(letter, k, text, sizeof(text)));
+            widths[k] = len > widths[k] ? len : widths[k];
+        }
+    }
+    print_line(cli->out, NULL, widths);
+    json_array_foreach(letters, i, letter)
+    {
+        print_line(cli->out, letter, widths);
+    }
+}
+
+static int print_list(struct cli *cli, struct str text)
+{
+    json_t *answer;
+
+    if (args_has(&cli->args, "json")) {
+        fprintf(cli->out, "%.*s\n", STR_ARG(text));
+        return CLI_DONE;
+    }
+    answer = json_loadb(text.p, text.len, 0, NULL);
+    if (answer == NULL)
+        return CLI_INTERNAL;
+    print_table(cli, json_object_get(answer, "deadLetters"));
+    json_decref(answer);
+    return CLI_DONE;
+}
+
+static int list(struct app *app, struct cli *cli, struct history_req *req)
+{
+    int code;
+
+    req->tenant = app->config.sync.tenant;
+    op_init(&req->op, app_ignore);
+    if (app_wait(app, history_dead_letters(app->pools.store, &app->loop, req),
+            &req->op) < 0) {
+        err_wrap(&req->op.err, "dead-letters");
+        code = cli_fail(cli, &req->op.err);
+    } else {
+        code = print_list(cli, buf_view(&req->json));
+    }
+    history_req_clear(req);
+    return code;
+}
+
+/* --- retry -------------------------------------------------------------- */
+
+struct marking {
+    struct arena arena;
+    struct retry_letters_req req;
+};
+
+static int mark(struct app *app, struct cli *cli, struct marking *r)
+{
+    struct retry_letters_req *req = &r->req;
+
+    req->arena = &r->arena;
+    req->tenant = arena_dup(&r->arena, str_of(app->config.sync.tenant)).p;
+    op_init(&req->op, app_ignore);
+    if (app_wait(app, dead_letters_retry(app->pools.store, &app->loop, req),
+            &req->op) == 0)
+        return CLI_DONE;
+    err_wrap(&req->op.err, "dead-letters retry");
+    return cli_fail(cli, &req->op.err);
+}
+
+/* Nothing to do is no failure. */
+static int tell_none(struct cli *cli)
+{
+    struct run_result none = {.status = RUN_SUCCESS, .source = "request"};
+    json_t *result;
+
+    fputs("no open dead letter matches: nothing to retry\n", cli->err);
+    if (!args_has(&cli->args, "json"))
+        return CLI_DONE;
+    result = result_json(&none);
+    json_dumpf(result, cli->out, JSON_COMPACT);
+    fputc('\n', cli->out);
+    json_decref(result);
+    return CLI_DONE;
+}
+
+/* The database is closed meanwhile: the sync opens all that it needs. */
+static int sync_marked(struct cli *cli, const struct marking *r)
+{
+    const struct retry_letters_req *req = &r->req;
+
+    if (req->nnames == 0)
+        return tell_none(cli);
+    fprintf(cli->err,
+        "%llu dead letter%s of %zu service%s: tried again by this run, or "
+        "should it not come about, by the next\n",
+        (unsigned long long)req->letters, req->letters == 1 ? "" : "s",
+        req->nnames, req->nnames == 1 ? "" : "s");
+    return sync_services(cli, req->names, req->nnames);
+}
+
+/* --- both --------------------------------------------------------------- */
+
+static int open_database(struct app *app, struct cli *cli)
+{
+    int code = app_open(app, cli, NEED_DATABASE, APP_DATABASE);
+
+    return code == CLI_DONE ? app_check_tables(app, "dead-letters") : code;
+}
+
+static int run_list(struct cli *cli, struct history_req *req)
+{
+    struct app app;
+    int code = open_database(&app, cli);
+
+    if (code == CLI_DONE)
+        code = list(&app, cli, req);
+    return app_close(&app, code);
+}
+
+static int run_retry(struct cli *cli)
+{
+    size_t room = cli->args.ngiven + 1;
+    const char **names = calloc(2 * room, sizeof(*names));
+    struct marking r = {.req = {.services = names, .ids = names + room}};
+    struct app app;
+    int code;
+
+    if (names == NULL)
+        abort();
+    r.req.nservices = args_values(&cli->args, "service", names);
+    r.req.nids = args_values(&cli->args, "id", names + room);
+    arena_init(&r.arena, 0);
+    code = open_database(&app, cli);
+    if (code == CLI_DONE)
+        code = mark(&app, cli, &r);
+    code = app_close(&app, code);
+    if (code == CLI_DONE)
+        code = sync_marked(cli, &r);
+    arena_free(&r.arena);
+    free(names);
+    return code;
+}
+
+/* Options that only the other one knows. */
+static int check_options(const struct args *a, bool retry, struct err *err)
+{
+    static const char *const of_list[] = {"status", "limit"};
+
+    for (int i = 0; i < 2 && retry; i++)
+        if (args_has(a, of_list[i]))
+            return err_set(err, ERR_USAGE, "--%s: not of a retry", of_list[i]);
+    if (!retry && args_has(a, "id"))
+        return err_set(err, ERR_USAGE, "--id: only of a retry");
+    return 0;
+}
+
+static int read_status(
+    const struct args *a, struct history_req *req, struct err *err)
+{
+    static const char *const names[] = {"open", "resolved", "all"};
+    static const enum history_letters letters[] = {
+        LETTERS_OPEN, LETTERS_RESOLVED, LETTERS_ALL};
+    const char *status = args_value(a, "status");
+
+    req->letters = LETTERS_OPEN;
+    if (status == NULL)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(status, names[i]) == 0) {
+            req->letters = letters[i];
+            return 0;
+        }
+    return err_set(
+        err, ERR_USAGE, "--status %s: open, resolved or all is needed", status);
+}
+
+static int run(struct cli *cli)
+{
+    const struct args *a = &cli->args;
+    const char *word = a->nwords > 0 ? a->words[0] : "list";
+    bool retry = strcmp(word, "retry") == 0;
+    struct history_req req = {.service = args_value(a, "service")};
+    struct err err = {0};
+
+    if (!retry && strcmp(word, "list") != 0)
+        err_set(&err, ERR_USAGE, "\"%s\" is neither list nor retry", word);
+    else if (check_options(a, retry, &err) == 0 &&
+             read_status(a, &req, &err) == 0)
+        args_int(a, "limit", 1, HISTORY_MOST, &req.limit, &err);
+    if (err.code != 0) {
+        err_wrap(&err, "dead-letters");
+        return cli_fail(cli, &err);
+    }
+    return retry ? run_retry(cli) : run_list(cli, &req);
+}
+
+const struct command cmd_dead_letters = {
+    .name = "dead-letters",
+    .usage = "[list|retry] [--service NAME]... [--id ID]... [--status STATUS]\n"
+             "       [--limit N] [--json]",
+    .summary = "what could not be stored; retry tries it again",
+    .details =
+        "Lists the records that could not be stored, the last met first. Those "
+        "that are\n\"known\" were refused for what they are and are left alone "
+        "until they, the model\nor the schema change; an \"open\" one is tried "
+        "by the next run that meets it.\n\n"
+        "`retry` makes open ones be tried again, all or those of a service or "
+        "id, and\nsyncs the services concerned; see batchsync sync --help. "
+        "While another run is\nunder way it exits with 75, and the next run "
+        "tries them.\n",
+    .options = options,
+    .more_words = 1,
+    .run = run,
+};
