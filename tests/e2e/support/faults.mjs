@@ -13,8 +13,9 @@ export const ROUNDS = Number(process.env.FAULTS_ROUNDS ?? 1);
 /** The same seed draws the same moments: FAULTS_SEED. */
 const SEED = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
 
-const NAMES = ['alpha', 'beta', 'gamma'];
-const ITEMS = 220; // of each service
+/** The services, unless a test has its own, and how many items each has. */
+const SERVICES = { names: ['alpha', 'beta', 'gamma'], items: 220 };
+
 const WORKERS = 3;
 const CHUNK = 10;
 const CHUNK_TEXTS = CHUNK + 4; // long texts have two pieces more
@@ -56,8 +57,8 @@ const long = (of) => Array.from({ length: 14 },
  * The items of a service. Between the two versions texts change, grow pieces
  * and lose them, and of some items only what is not in the text changes.
  */
-function corpus(name, version) {
-  return itemsOf(ITEMS, 1, name).map((item, i) => {
+function corpus(name, items, version) {
+  return itemsOf(items, 1, name).map((item, i) => {
     const body = i % 20 === 3 + 10 * version ? long(`${name} ${i}`)
       : version === 1 && i % 5 === 0 ? `another body ${i} of ${name}`
         : item.body;
@@ -66,7 +67,10 @@ function corpus(name, version) {
   });
 }
 
-/** Starts a world of that corpus and syncs both versions undisturbed. */
+/**
+ * Starts a world of that corpus and syncs both versions undisturbed. Options:
+ * names, items, and those of world().
+ */
 export async function bench(t, options = {}) {
   const b = new Bench(t);
   await b.start(options);
@@ -82,13 +86,15 @@ class Bench {
     this.version = 0;
   }
 
-  async start({ env, ...options }) {
+  async start({ env, ...given }) {
+    const { names, items: n, ...options } = { ...SERVICES, ...given };
+    this.items = names.length * n;
     const items = [0, 1].map((version) => Object.fromEntries(
-      NAMES.map((name) => [name, corpus(name, version)])));
-    this.services = Object.fromEntries(NAMES.map((name) =>
+      names.map((name) => [name, corpus(name, n, version)])));
+    this.services = Object.fromEntries(names.map((name) =>
       [name, pagesOf(() => items[this.version][name])]));
     this.w = await world(this.t, { ...options, services: this.services,
-      schemas: NAMES.map((name) => schemaOf(name)),
+      schemas: names.map((name) => schemaOf(name)),
       env: { ...ENV, DEFAULT_TENANT_ID: DISTURBED, ...env } });
     const tenant = { DEFAULT_TENANT_ID: UNDISTURBED };
     for (this.version of [0, 1]) {
@@ -175,7 +181,7 @@ class Bench {
       sum + row.length - (expected.has(key) ? 1 : 0), 0);
     const again = [...this.w.embedder.seen].reduce((sum, [text, times]) =>
       sum + Math.max(0, times - (texts.get(text) ?? 0)), 0);
-    return { items: NAMES.length * ITEMS, lost, doubled, again };
+    return { items: this.items, lost, doubled, again };
   }
 
   /** The most that any text was embedded beyond what it needed. */
