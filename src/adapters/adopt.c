@@ -48,7 +48,7 @@ enum { SQL_BYTES = 16 * 1024 };
     " FROM knowledge_graph_edges"                                            \
     " WHERE edge_type IN ('related', 'strongly_related')"
 
-/* Rows elsewhere that would go, or be emptied, with one of table %s. */
+/* Who has rows that would go, or be changed, with one of the table. */
 #define DRAGS(table)                                                   \
     "SELECT string_agg(conrelid::regclass::text, ', ') AS who"         \
     " FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c'," \
@@ -268,25 +268,29 @@ int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
 
 /* --- the steps --- */
 
-/* GET DIAGNOSTICS, under a name of ADOPT_COUNTS. */
-#define COUNT(name)                   \
-    " GET DIAGNOSTICS n = ROW_COUNT;" \
-    " PERFORM set_config('batchsync." name "', n::text, true);"
+/* What the step before has done, under a name of ADOPT_COUNTS. */
+static void add_count(struct buf *script, const char *name)
+{
+    buf_printf(script,
+        " GET DIAGNOSTICS n = ROW_COUNT;"
+        " PERFORM set_config('batchsync.%s', n::text, true);",
+        name);
+}
 
-#define NO_DRAGGING(table)                                                   \
-    " IF n > 0 AND (" DRAGS(table) ") IS NOT NULL THEN"                      \
-                                   "  RAISE EXCEPTION 'duplicates in " table \
-                                   " cannot be removed without"              \
-                                   " reaching into tables that refer to it " \
-                                   "with ON DELETE (%): change that"         \
-                                   " to NO ACTION first', (" DRAGS(          \
-                                       table) "); END IF;"
+/* Undoes all when the rows that went have taken others' with them. */
+static void add_drag_check(
+    struct buf *script, const char *table, const char *drags)
+{
+    buf_printf(script,
+        " IF n > 0 AND (%s) IS NOT NULL THEN"
+        "  RAISE EXCEPTION 'duplicates in %s cannot be removed without"
+        " reaching into tables that refer to it with ON DELETE (%%): change"
+        " that to NO ACTION first', (%s); END IF;",
+        drags, table, drags);
+}
 
 /* The names as the store makes them: "my-service" is "My Service". */
-static const char vectors_sql[] =
-    "LOCK TABLE microservices, vector_embeddings"
-    " IN SHARE ROW EXCLUSIVE MODE;"
-    "DO $adopt$ DECLARE n bigint; BEGIN " PLACED
+static const char services_sql[] = PLACED
     " INSERT INTO microservices (id, tenant_id, name, service_id,"
     " display_name, description, version, is_active, settings, metadata,"
     " created_at, updated_at)"
@@ -296,27 +300,50 @@ static const char vectors_sql[] =
     "    AS u (w, at)),"
     "  'Data from ' || name, '1.0.0', true, '{}', '{}',"
     "  now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC' FROM fresh"
-    " ON CONFLICT DO NOTHING;" COUNT("services") PLACED
-    " DELETE FROM vector_embeddings WHERE id IN"
-    " (SELECT id FROM placed WHERE place > 1);" COUNT("doubles")
-        NO_DRAGGING("vector_embeddings") PLACED
-    " UPDATE vector_embeddings v SET microservice_id = p.service,"
-    " chunk_index = p.piece FROM placed p WHERE v.id = p.id"
-    " AND p.incomplete AND p.service IS NOT NULL;" COUNT(
-        "placed") " PERFORM set_config('batchsync.unplaced', (SELECT "
-                  "count(*)::text"
-                  "  FROM vector_embeddings WHERE content_type = "
-                  "'microservice_data'"
-                  "  AND (microservice_id IS NULL OR content_id IS NULL)), "
-                  "true);"
-                  "END $adopt$;\n";
+    " ON CONFLICT DO NOTHING;";
 
-static const char edges_sql[] =
-    "LOCK TABLE knowledge_graph_edges IN SHARE ROW EXCLUSIVE MODE;"
-    "DO $adopt$ DECLARE n bigint; BEGIN"
-    " DELETE FROM knowledge_graph_edges WHERE id IN (SELECT id FROM "
-    "(" RANKED_EDGES ") r WHERE place > 1);" COUNT("edges")
-        NO_DRAGGING("knowledge_graph_edges") "END $adopt$;\n";
+static const char doubles_sql[] =
+    PLACED " DELETE FROM vector_embeddings WHERE id IN"
+           " (SELECT id FROM placed WHERE place > 1);";
+
+static const char place_sql[] =
+    PLACED " UPDATE vector_embeddings v SET microservice_id = p.service,"
+           " chunk_index = p.piece FROM placed p WHERE v.id = p.id"
+           " AND p.incomplete AND p.service IS NOT NULL;";
+
+static const char unplaced_sql[] =
+    " PERFORM set_config('batchsync.unplaced', (SELECT count(*)::text"
+    "  FROM vector_embeddings WHERE content_type = 'microservice_data'"
+    "  AND (microservice_id IS NULL OR content_id IS NULL)), true);";
+
+static void add_vectors(struct buf *script)
+{
+    buf_puts(script, "LOCK TABLE microservices, vector_embeddings"
+                     " IN SHARE ROW EXCLUSIVE MODE;"
+                     "DO $adopt$ DECLARE n bigint; BEGIN ");
+    buf_puts(script, services_sql);
+    add_count(script, "services");
+    buf_puts(script, doubles_sql);
+    add_count(script, "doubles");
+    add_drag_check(script, "vector_embeddings", DRAGS("vector_embeddings"));
+    buf_puts(script, place_sql);
+    add_count(script, "placed");
+    buf_puts(script, unplaced_sql);
+    buf_puts(script, " END $adopt$;\n");
+}
+
+static void add_edges(struct buf *script)
+{
+    buf_puts(script,
+        "LOCK TABLE knowledge_graph_edges IN SHARE ROW EXCLUSIVE MODE;"
+        "DO $adopt$ DECLARE n bigint; BEGIN"
+        " DELETE FROM knowledge_graph_edges WHERE id IN"
+        " (SELECT id FROM (" RANKED_EDGES ") r WHERE place > 1);");
+    add_count(script, "edges");
+    add_drag_check(
+        script, "knowledge_graph_edges", DRAGS("knowledge_graph_edges"));
+    buf_puts(script, " END $adopt$;\n");
+}
 
 /* Checks that were put off would keep the tables from being altered. */
 void adopt_write_steps(struct buf *script, struct adopt_tables tables)
@@ -324,9 +351,9 @@ void adopt_write_steps(struct buf *script, struct adopt_tables tables)
     buf_puts(script, "SET LOCAL lock_timeout = '60s';"
                      "SET CONSTRAINTS ALL IMMEDIATE;\n");
     if (tables.vectors)
-        buf_puts(script, vectors_sql);
+        add_vectors(script);
     if (tables.edges)
-        buf_puts(script, edges_sql);
+        add_edges(script);
 }
 
 void adopt_report(const struct pg_result *r, int first, struct buf *report)
