@@ -47,8 +47,11 @@ static const char begin_sql[] =
     "   THEN s.counts ELSE '{}' END"
     " RETURNING token, next_page, coalesce(since, '')"
 #define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
-    COUNTS_MAP(X);
+    COUNTS_MAP(X)
 #undef X
+        ", (SELECT count(*) FROM batch_sync_dead_letters d"
+        "  WHERE d.tenant_id = $3 AND d.registered = $4"
+        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at)";
 
 static void begin_send(struct call *c)
 {
@@ -68,13 +71,15 @@ static void begin_send(struct call *c)
     call_send(c);
 }
 
-static void read_base(struct counts *base, const struct pg_result *r)
+/* Returns the column after them. */
+static int read_base(struct counts *base, const struct pg_result *r)
 {
     int column = 3;
 
 #define X(name) base->name = (uint64_t)call_int(r, 0, column++);
     COUNTS_MAP(X)
 #undef X
+    return column;
 }
 
 static void begin_take(struct call *c)
@@ -90,7 +95,7 @@ static void begin_take(struct call *c)
     call_copy(r, 0, 0, req->token, sizeof(req->token));
     req->first_page = (int)call_int(r, 0, 1);
     call_copy(r, 0, 2, req->since, sizeof(req->since));
-    read_base(&l->base, r);
+    req->letters = (uint64_t)call_int(r, 0, read_base(&l->base, r));
     memcpy(l->token, req->token, sizeof(l->token));
     call_end(c, NULL);
 }

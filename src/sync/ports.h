@@ -178,6 +178,7 @@ struct service_begin_req {
     char token[ID_BYTES];
     int first_page;        /* 1, or where an interrupted run stopped */
     char since[ISO_BYTES]; /* "": everything */
+    uint64_t letters;      /* new ones, made before it was interrupted */
 };
 
 /* An item that could not be stored. All borrowed. */

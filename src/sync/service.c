@@ -253,11 +253,26 @@ static void open_submit(struct service *s)
 
 /* Beginning */
 
+/* A run is no better for having been interrupted. */
+static void note_earlier_letters(struct service *s)
+{
+    struct err err;
+
+    if (s->busy->begin.letters == 0)
+        return;
+    err_set(&err, ERR_INVALID,
+        "%llu items could not be stored and are dead letters since before the "
+        "run was interrupted",
+        (unsigned long long)s->busy->begin.letters);
+    service_error(s, 0, &err);
+}
+
 static void begin_pages(struct service *s)
 {
     struct service_begin_req *begin = &s->busy->begin;
     const char *given = s->p->options->since;
 
+    note_earlier_letters(s);
     s->scope.token = begin->token;
     s->scope.service = s->schema->service_name;
     item_recipe(s->schema, &s->p->options->embedding, s->scope.recipe);

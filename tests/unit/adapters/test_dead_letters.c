@@ -115,6 +115,21 @@ static void they_are_known_to_the_next_run(void **state)
         "y|backend-a|svc-a|why \xef\xbf\xbd|{\"a\":1}|m|1|t");
 }
 
+/* A run that is resumed hears of what it has done to be no success. */
+static void an_interrupted_run_remembers_new_ones(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter d[] = {letter("x", 1), letter("y", 2)};
+
+    NEED_SERVER();
+    send_letters(w, d, 1, 0);
+    next_run(w);
+    assert_int_equal(w->service.letters, 0);
+    send_letters(w, d, 2, 0);
+    service_begin(w, &w->ledger, 0, 0); /* taken up again */
+    assert_int_equal(w->service.letters, 1);
+}
+
 /* The first answer got lost: what was new then is new still. */
 static void sending_them_twice_makes_none_known(void **state)
 {
@@ -340,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(they_are_known_to_the_next_run),
+        TEST(an_interrupted_run_remembers_new_ones),
         TEST(sending_them_twice_makes_none_known),
         TEST(another_recipe_makes_them_new),
         TEST(old_ones_are_tried_again),
