@@ -35,16 +35,16 @@ static void on_prepare(uv_prepare_t *prepare)
 
 uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share)
 {
-    uint64_t total = 0, sum = 0;
+    uint64_t total = 0, sum = 0, most = turns->most_us;
 
     for (int i = 0; i <= LOOP_BUCKETS; i++)
         total += turns->counts[i];
     for (int i = 0; i < LOOP_BUCKETS; i++) {
         sum += turns->counts[i];
         if ((double)sum >= share * (double)total)
-            return total == 0 ? 0 : loop_bucket_us[i];
+            return loop_bucket_us[i] < most ? loop_bucket_us[i] : most;
     }
-    return turns->most_us;
+    return most;
 }
 
 static void on_idle(uv_idle_t *idle)

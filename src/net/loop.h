@@ -53,8 +53,8 @@ void loop_run(struct loop *l);
  */
 int loop_close(struct loop *l, struct err *err);
 
-/* The bound of the bucket that `share` (0.99) of the turns do not exceed;
- * most_us when that is the last one. 0: there were no turns. */
+/* What `share` (0.99) of the turns did not exceed: the bound of a bucket, or
+ * most_us when that is less. 0: there were no turns. */
 uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share);
 
 /* Milliseconds of the monotonic clock, as of this turn of the loop. */

@@ -236,15 +236,18 @@ static void waiting_is_not_using(void **state)
 
 static void quantiles_of_turns(void **state)
 {
-    struct loop_turns turns = {.most_us = 123456};
+    struct loop_turns turns = {.most_us = 0};
 
     assert_int_equal(loop_turns_quantile_us(&turns, 0.99), 0);
+    turns.most_us = 123456;
     turns.counts[0] = 98;
     turns.counts[3] = 1;
     turns.counts[LOOP_BUCKETS] = 1;
     assert_int_equal(loop_turns_quantile_us(&turns, 0.5), 100);
     assert_int_equal(loop_turns_quantile_us(&turns, 0.99), 1000);
     assert_int_equal(loop_turns_quantile_us(&turns, 1), 123456);
+    turns.most_us = 700; /* less than its bucket's bound */
+    assert_int_equal(loop_turns_quantile_us(&turns, 0.99), 700);
 }
 
 /* The list of handles goes to standard error; tests are quiet. */
