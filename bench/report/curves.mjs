@@ -111,6 +111,8 @@ function workersCurve(results) {
 
 function chunkCurve(results) {
   const p = of(results, 'chunk');
+  const beyond = best(p) === last(p) ? '' : ' Beyond, a page has too few ' +
+    'chunks to keep embedder and database busy at the same time.';
   return {
     file: 'chunk', heading: 'Chunk size', y: RATE,
     x: { label: 'items a chunk', log: true },
@@ -118,8 +120,7 @@ function chunkCurve(results) {
     text: 'A chunk is a request, a statement and a commit, shared by its ' +
       `items: ${number(first(p)[1])} items a second at ${first(p)[0]} a ` +
       `chunk, ${number(at(p, 50)[1])} at 50; the best is ${
-        number(best(p)[1])} at ${best(p)[0]}.${best(p) === last(p) ? '' : ' Beyond, a page has too ' +
-      'few chunks to keep embedder and database busy at the same time.'}`,
+        number(best(p)[1])} at ${best(p)[0]}.${beyond}`,
   };
 }
 
