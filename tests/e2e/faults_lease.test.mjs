@@ -64,7 +64,7 @@ async function begun(b, random, env) {
 test('SIGSTOP of the owner past its lease', async (t) => {
   const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
   const account = new Account(t, 'SIGSTOP of the owner, then SIGCONT');
-  for (let i = 0; i < 2 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     const { program, ended } = await begun(b, account.random);
     program.kill('SIGSTOP');
     await takeOver(b);
@@ -82,7 +82,7 @@ test('SIGSTOP of the owner past its lease', async (t) => {
 test('the owner goes on while another is at it', async (t) => {
   const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
   const account = new Account(t, 'SIGCONT while another is at it');
-  for (let i = 0; i < 2 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     const { program, ended } = await begun(b, account.random);
     program.kill('SIGSTOP');
     await takeOver(b, async (_, other) => {
@@ -109,7 +109,7 @@ test('SIGSTOP in mid-statement', async (t) => {
       FOR EACH ROW WHEN (NEW.content_id = 'beta-00051')
       EXECUTE FUNCTION hold();`);
   const account = new Account(t, 'SIGSTOP in mid-statement');
-  for (let i = 0; i < 1 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS / 2; i++) {
     const test = await db.connect();
     await test.query('SELECT pg_advisory_lock(4711)');
     const program = b.w.begin();
@@ -140,7 +140,7 @@ test('SIGSTOP between a statement and its commit', async (t) => {
   const relay = await relays.start(b.w.db.url);
   t.after(() => relay.close());
   const account = new Account(t, 'SIGSTOP between statement and commit');
-  for (let i = 0; i < 1 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS / 2; i++) {
     const unfinished = relay.unfinished('FOR KEY SHARE');
     const program = b.w.begin({ env: { DATABASE_URL: relay.url } });
     const ended = program.exit(120_000);
@@ -164,7 +164,7 @@ test('the owner is cut off from the database', async (t) => {
   const relay = await relays.start(b.w.db.url);
   t.after(() => relay.close());
   const account = new Account(t, 'owner cut off from the database');
-  for (let i = 0; i < 2 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     const { ended } = await begun(b, account.random,
       { DATABASE_URL: relay.url });
     relay.cut();

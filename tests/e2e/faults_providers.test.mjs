@@ -14,7 +14,7 @@ const pick = (random, list) => list[Math.floor(random() * list.length)];
 
 /** So many runs, each with the fault once; `allowed` texts embedded again. */
 async function disturb(b, account, fault, { allowed = 0, env, remark }) {
-  for (let i = 0; i < 2 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     await b.disturbed(account.random, fault, env);
     await account.add(b, { allowed });
     await b.next();
@@ -24,7 +24,7 @@ async function disturb(b, account, fault, { allowed = 0, env, remark }) {
 
 /** Runs in which each of some requests goes wrong as `spoil` says. */
 async function spoiled(b, account, { start, stop, allowed, env, remark }) {
-  for (let i = 0; i < 2 * ROUNDS; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     let tried = 0;
     await start(() => { tried++; });
     await b.w.good({ env });

@@ -4,11 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
-import { itemsOf, pagesOf, schemaOf, sleep, until, world } from './world.mjs';
+import { itemsOf, pagesOf, sanitized, schemaOf, sleep, until, world }
+  from './world.mjs';
 
 /** How many kills; how often every other fault is tried. */
 export const KILLS = Number(process.env.FAULTS_KILLS ?? 10);
-export const ROUNDS = Number(process.env.FAULTS_ROUNDS ?? 1);
+export const ROUNDS = Number(process.env.FAULTS_ROUNDS
+  ?? (sanitized ? 1 : 2));
 
 /** The same seed draws the same moments: FAULTS_SEED. */
 const SEED = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);

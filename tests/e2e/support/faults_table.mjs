@@ -23,15 +23,15 @@ const cells = (title, row) => `| ${[title,
 
 writeFileSync(table, `# Faults
 
-Written by \`./scripts/test --long\`, not by hand. Each fault hits a real sync of
-660 items of three services, with PostgreSQL, a coordinator and an embedder, at
+Written by the tests (\`./scripts/test --long\`), not by hand. Each fault hits a
+real sync of some 650 items, with PostgreSQL, a coordinator and an embedder, at
 a moment drawn from a seed; then the sync goes on, or another one does, until a
-run has ended. *items* were compared with the tables of an undisturbed run,
-hash by hash and vector by vector: those that were missing or different are
-*lost*, rows that should not be there are *doubled*. *Embedded again* are texts
-that were answered with a vector more often than an undisturbed run needs, all
-of them in flight when the fault came: a kill may cost at most the chunks that
-are being embedded or stored, twice \`BATCH_SYNC_WORKERS\`.
+run has ended. *items* were compared with the tables of an undisturbed run, hash
+by hash and vector by vector: those that were missing or different are *lost*,
+rows that should not be there are *doubled*. *Embedded again* are texts that
+were answered with a vector more often than an undisturbed run needs, all of
+them in flight when the fault came: a kill may cost at most the chunks that are
+being embedded or stored, twice \`BATCH_SYNC_WORKERS\`.
 
 | fault | tried | items | lost | doubled | embedded again | |
 |---|--:|--:|--:|--:|--:|---|
