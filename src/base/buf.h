@@ -34,6 +34,9 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 /* Appends `s` as a JSON string with its quotes; `s` must be valid UTF-8. */
 void buf_json_str(struct buf *b, struct str s);
 
+/* Makes room for `more` bytes that are to come. */
+void buf_reserve(struct buf *b, size_t more);
+
 /* Makes room and appends `len` bytes for the caller to fill; NULL on error. */
 void *buf_grow(struct buf *b, size_t len);
 

@@ -92,75 +92,38 @@ void base64_encode(struct buf *out, const void *p, size_t len)
     *to = '=';
 }
 
-/* What a character stands for, plus one; 0 for those that are no digits. */
-#define D(c, n) [c] = (n) + 1
-static const uint8_t value_plus_one[256] = {
-    D('A', 0),
-    D('B', 1),
-    D('C', 2),
-    D('D', 3),
-    D('E', 4),
-    D('F', 5),
-    D('G', 6),
-    D('H', 7),
-    D('I', 8),
-    D('J', 9),
-    D('K', 10),
-    D('L', 11),
-    D('M', 12),
-    D('N', 13),
-    D('O', 14),
-    D('P', 15),
-    D('Q', 16),
-    D('R', 17),
-    D('S', 18),
-    D('T', 19),
-    D('U', 20),
-    D('V', 21),
-    D('W', 22),
-    D('X', 23),
-    D('Y', 24),
-    D('Z', 25),
-    D('a', 26),
-    D('b', 27),
-    D('c', 28),
-    D('d', 29),
-    D('e', 30),
-    D('f', 31),
-    D('g', 32),
-    D('h', 33),
-    D('i', 34),
-    D('j', 35),
-    D('k', 36),
-    D('l', 37),
-    D('m', 38),
-    D('n', 39),
-    D('o', 40),
-    D('p', 41),
-    D('q', 42),
-    D('r', 43),
-    D('s', 44),
-    D('t', 45),
-    D('u', 46),
-    D('v', 47),
-    D('w', 48),
-    D('x', 49),
-    D('y', 50),
-    D('z', 51),
-    D('0', 52),
-    D('1', 53),
-    D('2', 54),
-    D('3', 55),
-    D('4', 56),
-    D('5', 57),
-    D('6', 58),
-    D('7', 59),
-    D('8', 60),
-    D('9', 61),
-    D('+', 62),
-    D('/', 63),
-};
-#undef D
+/*
+ * What a digit stands for, where the first, second, third and last of a group
+ * of four have it: the group is the four of them put together. Characters that
+ * are no digits are 0.
+ */
+enum { IS_DIGIT = 1 << 24 };
+
+/* clang-format off */
+#define DIGITS(D)                                                             \
+    D('A', 0) D('B', 1) D('C', 2) D('D', 3) D('E', 4) D('F', 5) D('G', 6)     \
+    D('H', 7) D('I', 8) D('J', 9) D('K', 10) D('L', 11) D('M', 12)            \
+    D('N', 13) D('O', 14) D('P', 15) D('Q', 16) D('R', 17) D('S', 18)         \
+    D('T', 19) D('U', 20) D('V', 21) D('W', 22) D('X', 23) D('Y', 24)         \
+    D('Z', 25) D('a', 26) D('b', 27) D('c', 28) D('d', 29) D('e', 30)         \
+    D('f', 31) D('g', 32) D('h', 33) D('i', 34) D('j', 35) D('k', 36)         \
+    D('l', 37) D('m', 38) D('n', 39) D('o', 40) D('p', 41) D('q', 42)         \
+    D('r', 43) D('s', 44) D('t', 45) D('u', 46) D('v', 47) D('w', 48)         \
+    D('x', 49) D('y', 50) D('z', 51) D('0', 52) D('1', 53) D('2', 54)         \
+    D('3', 55) D('4', 56) D('5', 57) D('6', 58) D('7', 59) D('8', 60)         \
+    D('9', 61) D('+', 62) D('/', 63)
+/* clang-format on */
+#define AT_18(c, n) [c] = IS_DIGIT | (n) << 18,
+#define AT_12(c, n) [c] = IS_DIGIT | (n) << 12,
+#define AT_6(c, n) [c] = IS_DIGIT | (n) << 6,
+#define AT_0(c, n) [c] = IS_DIGIT | (n),
+static const uint32_t digits[4][256] = {
+    {DIGITS(AT_18)}, {DIGITS(AT_12)}, {DIGITS(AT_6)}, {DIGITS(AT_0)}};
+#undef AT_18
+#undef AT_12
+#undef AT_6
+#undef AT_0
+#undef DIGITS
 
 /* Groups of four digits with nothing between them, while there is room. */
 static void decode_groups(
@@ -168,15 +131,17 @@ static void decode_groups(
 {
     const uint8_t *p = *in;
     uint8_t *to = *out;
+    ptrdiff_t n = (end - p) / 4, room = (limit - to) / 3;
 
-    for (; end - p >= 4 && limit - to >= 3; p += 4, to += 3) {
-        uint32_t a = value_plus_one[p[0]], b = value_plus_one[p[1]];
-        uint32_t c = value_plus_one[p[2]], d = value_plus_one[p[3]];
-        uint32_t bits;
+    if (n > room)
+        n = room;
+    for (; n > 0; n--, p += 4, to += 3) {
+        uint32_t a = digits[0][p[0]], b = digits[1][p[1]];
+        uint32_t c = digits[2][p[2]], d = digits[3][p[3]];
+        uint32_t bits = a | b | c | d;
 
-        if (a == 0 || b == 0 || c == 0 || d == 0)
+        if ((a & b & c & d & IS_DIGIT) == 0)
             break;
-        bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
         to[0] = (uint8_t)(bits >> 16);
         to[1] = (uint8_t)(bits >> 8);
         to[2] = (uint8_t)bits;
@@ -197,12 +162,12 @@ static int gather(const uint8_t **in, const uint8_t *end, uint32_t *bits)
 
     *bits = 0;
     for (; *in < end && count < 4; ++*in) {
-        uint8_t c = **in;
+        uint32_t digit = digits[3][**in];
 
-        if (value_plus_one[c] != 0) {
-            *bits = *bits << 6 | (uint32_t)(value_plus_one[c] - 1);
+        if (digit != 0) {
+            *bits = *bits << 6 | (digit & 63);
             count++;
-        } else if (!is_space(c)) {
+        } else if (!is_space(**in)) {
             break;
         }
     }

@@ -65,10 +65,24 @@ int http_call_read(struct http_call *call, char *place, struct err *err)
     return rc < 0 ? rc : read_headers(call, err);
 }
 
+/* All of an answer at once, where its length is told and allowed. */
+static void reserve_answer(struct http_call *call)
+{
+    struct buf *answer = &call->req->answer;
+    curl_off_t len = -1;
+
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len);
+    if (len > 0 && (uint64_t)len <= answer->cap_bytes)
+        buf_reserve(answer, (size_t)len);
+}
+
 static size_t on_answer(char *data, size_t size, size_t n, void *arg)
 {
-    struct http_req *req = arg;
+    struct http_call *call = arg;
+    struct http_req *req = call->req;
 
+    if (req->answer.len == 0)
+        reserve_answer(call);
     buf_add(&req->answer, data, size * n);
     return req->answer.error == 0 ? size * n : 0;
 }
@@ -129,7 +143,7 @@ void http_call_open(struct http_call *call, uint64_t now_ms)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call->req);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)call);
 }
 

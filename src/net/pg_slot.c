@@ -18,6 +18,7 @@ struct pg_watch {
     uv_poll_t poll;
     struct pg_slot *slot; /* borrowed; NULL once closed */
     struct pg_pool *pool; /* borrowed; counts us */
+    int events;           /* that are watched for; 0: none yet */
 };
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -25,6 +26,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
     struct pg_watch *watch = container_of(poll, struct pg_watch, poll);
     struct pg_pool *pool = watch->pool;
 
+    if (status < 0)
+        watch->events = 0; /* libuv has stopped it */
     pg_slot_event(watch->slot);
     pg_pool_step(pool);
 }
@@ -68,8 +71,12 @@ bool pg_watch_for(struct pg_slot *slot, int fd, int events)
 {
     if (slot->watch == NULL)
         watch_open(slot, fd);
-    return slot->watch != NULL &&
-           uv_poll_start(&slot->watch->poll, events, on_event) == 0;
+    if (slot->watch == NULL)
+        return false;
+    if (slot->watch->events == events) /* saves two system calls */
+        return true;
+    slot->watch->events = events;
+    return uv_poll_start(&slot->watch->poll, events, on_event) == 0;
 }
 
 void pg_slot_fail(struct pg_slot *slot, const struct err *err)

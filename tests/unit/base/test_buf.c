@@ -95,6 +95,33 @@ static void strings_are_escaped_as_json_asks(void **state)
     buf_free(&b);
 }
 
+/* Long strings are gone through by words. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+    char text[40], expected[64];
+    struct buf b;
+
+    buf_init(&b, 100);
+    for (int byte = 1; byte < 128; byte++)
+        for (size_t at = 0; at < sizeof(text); at++) {
+            struct str alone = {text + at, 1};
+            size_t len;
+
+            memset(text, 'x', sizeof(text));
+            text[at] = (char)byte;
+            buf_reset(&b);
+            buf_json_str(&b, alone);
+            len = b.len - 2;
+            memset(expected, 'x', sizeof(expected));
+            memcpy(expected + at, b.data + 1, len);
+            buf_reset(&b);
+            buf_json_str(&b, (struct str){text, sizeof(text)});
+            assert_int_equal(b.len, sizeof(text) - 1 + len + 2);
+            assert_memory_equal(b.data + 1, expected, b.len - 2);
+        }
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +130,7 @@ int main(void)
         cmocka_unit_test(it_grows_through_many_sizes),
         cmocka_unit_test(room_is_for_the_caller_to_fill),
         cmocka_unit_test(strings_are_escaped_as_json_asks),
+        cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,19 @@ static void test_tokens(void **state)
         assert_int_equal(text_tokens(str_of(cases[i].text)), cases[i].tokens);
 }
 
+/* A character of two bytes at every place of a text of 40. */
+static void test_tokens_by_block(void **state)
+{
+    char text[40];
+
+    for (size_t at = 0; at + 1 < sizeof(text); at++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text + at, "\xC3\xA9", 2);
+        assert_int_equal(
+            text_tokens((struct str){text, sizeof(text)}), (38 + 2) / 3 + 1);
+    }
+}
+
 /* The pieces of a text, each between brackets. */
 static void assert_split(
     const char *text, size_t max_tokens, const char *expected)
@@ -177,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_tokens_by_block),
         cmocka_unit_test(test_borders),
         cmocka_unit_test(test_white_space),
         cmocka_unit_test(test_random),
