@@ -93,7 +93,7 @@ static const char runs_sql[] =
     " i ON true GROUP BY p.phase, p.blocks_done, p.blocks_total,"         \
     "  p.tuples_done)"
 
-/* Services are listed from the run, for those without a row yet. */
+/* Services are listed from the run: those not begun have nothing to show. */
 static const char run_sql[] =
     "SELECT json_build_object(" RUN_MEMBERS ", 'services', (SELECT"
     "  coalesce(json_agg(json_build_object('service', n.service,"
@@ -102,12 +102,13 @@ static const char run_sql[] =
     "     THEN 'pending' ELSE 'skipped' END),"
     "   'pages', coalesce(s.pages, 0), 'nextPage', coalesce(s.next_page, 1),"
     "   'counts', " COUNTS("s.counts") ","
-    "   'errors', coalesce(s.errors, '[]'),"
+    "   'errors', coalesce(s.errors, '[]'), 'owner', s.owner,"
     "   'startedAt', " ISO("s.started_at") ","
     "   'finishedAt', " ISO("s.finished_at") ") ORDER BY n.position), '[]')"
     "  FROM unnest(r.services) WITH ORDINALITY n (service, position)"
     "  LEFT JOIN batch_sync_service_runs s"
-    "   ON s.run_id = r.id AND s.position = n.position - 1),"
+    "   ON s.run_id = r.id AND s.position = n.position - 1"
+    "   AND s.status <> 'pending'),"
     " 'vectorIndex', " VECTOR_INDEX ")"
     " FROM batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
 

@@ -41,7 +41,7 @@ int history_runs(
 
 /*
  * One such run, with "services":[{"service","position","status","pages",
- * "nextPage","counts":{..},"errors":[{"page","error"}],"startedAt",
+ * "nextPage","counts":{..},"errors":[{"page","error"}],"owner","startedAt",
  * "finishedAt"}]. Those not begun are "pending", or "skipped" when the run
  * has ended.
  */

@@ -5,11 +5,11 @@
  * heartbeat is a timer that sends a unit of its own and starts anew, whether
  * or not the unit before has come back.
  * Failures: a heartbeat that fails is not repeated before its time; the lease
- * outlives five of them. One that finds the run gone says so once and stops:
- * whoever took the run over has changed the tokens, so the run at hand ends
- * with ERR_FENCED. A lock that is not free within LOCK_MS (55P03) belongs to
- * an owner that stopped in the middle of a statement: its connection is ended
- * by the server, and the unit sent again.
+ * outlives five of them. One that finds the run not running says so once and
+ * stops: whoever canceled it or took it over has changed the tokens, so the
+ * service at hand ends with ERR_FENCED. A lock that is not free within LOCK_MS
+ * (55P03) belongs to an owner that stopped in the middle of a statement: its
+ * connection is ended by the server, and the unit sent again.
  * On cancel: as adapters/call.h has it; ledger_stop() cancels the heartbeat.
  */
 #include "adapters/ledger_impl.h"
@@ -56,7 +56,7 @@ static void beat_take(struct call *c)
     struct ledger *l = ledger_work(c)->ledger;
 
     if (call_int(c->pg.results[0], 0, 0) == 0 && l->run_id[0] != '\0') {
-        log_warn(NULL, "run %s has another owner now", l->run_id);
+        log_warn(NULL, "run %s is not running any more", l->run_id);
         ledger_beat_stop(l);
     }
     call_end(c, NULL);
@@ -69,15 +69,14 @@ static void beat_send(struct call *c)
 
     call_stmt(c,
         "WITH r AS (UPDATE batch_sync_runs"
-        "  SET expires_at = now() + make_interval(secs => $4)"
-        "  WHERE id = $1 AND owner = $2 AND status = 'running' RETURNING 1),"
+        "  SET expires_at = now() + make_interval(secs => $3)"
+        "  WHERE id = $1 AND status = 'running' RETURNING 1),"
         " s AS (UPDATE batch_sync_service_runs"
-        "  SET expires_at = now() + make_interval(secs => $4)"
-        "  WHERE token = $3 AND status = 'running')"
+        "  SET expires_at = now() + make_interval(secs => $3)"
+        "  WHERE token = $2 AND status = 'running')"
         " SELECT count(*) FROM r",
         false);
     call_add_text(c, l->run_id);
-    call_add_text(c, l->owner);
     call_add_text(c, l->token);
     call_add_int(c, l->lease_s);
     call_send(c);
@@ -106,6 +105,13 @@ void ledger_beat_start(struct ledger *l)
 {
     if (!op_pending(&l->tick.op))
         arm_tick(l);
+}
+
+void ledger_beat_run(struct ledger *l, const char *run_id)
+{
+    memcpy(l->run_id, run_id, strlen(run_id) + 1);
+    l->token[0] = '\0';
+    ledger_beat_start(l);
 }
 
 void ledger_beat_stop(struct ledger *l)
@@ -137,19 +143,24 @@ void ledger_add_lock_timeout(struct call *c)
 }
 
 /*
- * Whoever holds a service's row for longer than a chunk may take. A lock of
- * this kind stays until its transaction ends.
+ * Whoever holds the row of a service whose owner is lost for longer than a
+ * statement may take: by LEDGER_FENCE_LOCK.
  */
 static void evict(struct call *c)
 {
     c->state = EVICT;
     call_stmt(c,
-        "SELECT pg_terminate_backend(l.pid) FROM pg_locks l"
+        "SELECT pg_terminate_backend(l.pid) FROM batch_sync_service_runs s"
+        " JOIN batch_sync_runs r ON r.id = s.run_id"
+        " JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 2"
+        "  AND l.classid::int8 = hashtext('batch_sync_fence')::int8"
+        "   & x'ffffffff'::int8"
+        "  AND l.objid::int8 = hashtext(s.token)::int8 & x'ffffffff'::int8"
+        "  AND l.database = (SELECT oid FROM pg_database"
+        "   WHERE datname = current_database())"
         " JOIN pg_stat_activity a ON a.pid = l.pid"
-        " WHERE l.locktype = 'relation' AND l.mode = 'RowShareLock'"
-        " AND l.relation = 'batch_sync_service_runs'::regclass"
-        " AND l.database = (SELECT oid FROM pg_database"
-        "  WHERE datname = current_database())"
+        " WHERE s.status = 'running' AND (s.expires_at < now()"
+        "  OR r.expires_at < now() OR r.status <> 'running')"
         " AND l.pid <> pg_backend_pid()"
         " AND a.xact_start < now() - make_interval(secs => $1 / 1000.0)",
         false);

@@ -1,15 +1,16 @@
 /*
  * The ledger: who runs what, how far it came, what could not be stored. The
- * real side of the ports run_begin, service_begin, checkpoint, service_end
- * and run_end (sync/ports.h).
+ * real side of the ports run_begin, run_join, service_begin, checkpoint,
+ * service_end and run_end (sync/ports.h).
  *
- * A run and its services are leased by the database's clock and kept alive by
- * heartbeats from run_begin to run_end, a sixth of the lease apart. A run
- * whose lease has run out is interrupted: the next run_begin that asks for
- * the same resumes it, any other one marks it abandoned. Either way its
- * services get new tokens first, which waits for the statement that a lost
- * owner may still have under way, and ends that owner's connection when it
- * holds on to it.
+ * A run and the service at hand are leased by the database's clock and kept
+ * alive by heartbeats a sixth of the lease apart; everybody who takes part in
+ * a run keeps the run alive. A service whose lease has run out is claimed by
+ * the next who comes. A run that nobody is at work on is interrupted: the next
+ * run_join resumes it, and so does a run_begin that asks for the same; any
+ * other run_begin marks it abandoned. Either way services get new tokens
+ * first, which waits for the statement that a lost owner may still have under
+ * way, and ends that owner's connection when it holds on to it.
  */
 #ifndef ADAPTERS_LEDGER_H
 #define ADAPTERS_LEDGER_H
@@ -18,6 +19,15 @@
 #include "sync/ports.h"
 
 enum { OWNER_BYTES = 128 };
+
+/*
+ * SQL to be called with the row lock of a service's fence. Which transaction
+ * holds a row is listed nowhere; this lock is, for whoever has to end an owner
+ * that holds on to its fence.
+ */
+#define LEDGER_FENCE_LOCK(token)                                 \
+    "pg_advisory_xact_lock_shared(hashtext('batch_sync_fence')," \
+    " hashtext(" token "))"
 
 struct ledger {
     struct pg_pool *pool; /* borrowed; not the one that stores */
@@ -49,7 +59,19 @@ struct last_fire_req {
 };
 int ledger_last_fire(struct ledger *l, struct last_fire_req *req);
 
+/* Ends a run for good, whoever is at work on it: they lose their leases. */
+struct run_cancel_req {
+    struct op op;
+    const char *run_id; /* borrowed until the callback */
+    /* Out. */
+    bool found;
+    bool canceled; /* false: it had ended already */
+    char status[16];
+};
+int ledger_run_cancel(struct ledger *l, struct run_cancel_req *req);
+
 int ledger_run_begin(struct ledger *l, struct run_begin_req *req);
+int ledger_run_join(struct ledger *l, struct run_join_req *req);
 int ledger_service_begin(struct ledger *l, struct service_begin_req *req);
 int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);
 int ledger_service_end(struct ledger *l, struct service_end_req *req);

@@ -26,7 +26,15 @@ void ledger_add_lock_timeout(struct call *c);
 
 void ledger_fail(struct call *c, int code, const char *why);
 
-/* Starts and ends the heartbeats of ledger->run_id. */
+/*
+ * Three statements: the lock under which runs are begun, the lock timeout, and
+ * what makes interrupted runs of those that nobody is at work on.
+ */
+void ledger_add_lost(struct call *c);
+
+/* Starts and ends the heartbeats: of that run, no service yet; of what is set
+ * in the ledger. */
+void ledger_beat_run(struct ledger *l, const char *run_id);
 void ledger_beat_start(struct ledger *l);
 void ledger_beat_stop(struct ledger *l);
 
@@ -56,10 +64,6 @@ const char *ledger_counts_json(
  * statements to the unit where there is something for them. ERR_NOMEM.
  */
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req);
-
-/* Of the letters that were skipped, those known before the service began. */
-uint64_t ledger_take_skipped(
-    const struct call *c, const struct checkpoint_req *req);
 
 /* What PostgreSQL takes as text: valid UTF-8 without NUL; in the arena. */
 struct str ledger_clean(struct arena *a, struct str text);

@@ -11,7 +11,7 @@
  */
 #include "adapters/ledger_impl.h"
 
-enum { PAYLOAD_BYTES = 64 * 1024, SKIPPED = 1 }; /* SKIPPED: a result */
+enum { PAYLOAD_BYTES = 64 * 1024 };
 
 /* At most PAYLOAD_BYTES, not in the middle of a code point. */
 static struct str cut_payload(struct str payload)
@@ -115,13 +115,10 @@ static void add_scope(struct call *c, const struct scope *scope)
 static int add_skipped(struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
-        "WITH t AS (UPDATE batch_sync_dead_letters d SET last_seen = now(),"
-        "  times = d.times + 1, resolved_at = NULL"
-        "  FROM batch_sync_service_runs s WHERE s.token = $1"
-        "  AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)"
-        "  RETURNING d.digest, d.known_since < s.started_at AS known)"
-        " SELECT count(*) FROM t JOIN unnest($4) u (digest) USING (digest)"
-        " WHERE t.known",
+        "UPDATE batch_sync_dead_letters d SET last_seen = now(),"
+        " times = d.times + 1, resolved_at = NULL"
+        " FROM batch_sync_service_runs s WHERE s.token = $1"
+        " AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)",
         false);
     add_scope(c, req->scope);
     return add_digests(c, req, true);
@@ -152,15 +149,9 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
                     .data = req->scope->recipe,
                     .len = SHA256_BYTES,
                     .binary = true});
+    if (add_digests(c, req, true) < 0)
+        return ERR_NOMEM;
     if (count(req, true) > 0 && add_skipped(c, req) < 0)
         return ERR_NOMEM;
     return req->nhealed > 0 ? add_healed(c, req) : 0;
-}
-
-uint64_t ledger_take_skipped(
-    const struct call *c, const struct checkpoint_req *req)
-{
-    if (count(req, true) == 0)
-        return 0;
-    return (uint64_t)call_int(c->pg.results[SKIPPED], 0, 0);
 }

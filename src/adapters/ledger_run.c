@@ -1,27 +1,28 @@
 /*
- * Runs: at most one is running on a database.
+ * Beginning a run: at most one is running on a database.
  *
- * Happy path of run_begin: one transaction under an advisory lock, so that
- * every statement sees the world as the one before left it: runs whose owner
- * is lost become interrupted and their services get new tokens; the one that
- * was asked for the same is resumed; the others are abandoned; if none is
- * running now, a new one is. Then the heartbeats begin.
- * run_end: one statement. A canceled run that has services left stays
- * interrupted, so that it can be resumed.
- * Failures: ERR_ALREADY_RUNNING says which run; ERR_FENCED, when another
- * process has taken the run over.
+ * Happy path: one transaction under an advisory lock, so that every statement
+ * sees the world as the one before left it: runs that nobody is at work on
+ * become interrupted and their services get new tokens; the one that was asked
+ * for the same is resumed; the others are abandoned; if none is running now, a
+ * new one is. It has a row for each of its services. Then the heartbeats
+ * begin.
+ * Failures: ERR_ALREADY_RUNNING says which run.
  */
 #include "adapters/ledger_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOCK, TIMEOUT, LOST, RESUMED, ABANDONED, BEGUN, RUNNING }; /* results */
+/* Results. */
+enum { LOCK, TIMEOUT, LOST, RESUMED, ABANDONED, BEGUN, PENDING, RUNNING };
 
 /* A run of our own that is still running was begun by a try that failed
  * halfway: nobody works on it. */
-static void add_lost(struct call *c, const struct ledger *l)
+void ledger_add_lost(struct call *c)
 {
+    call_stmt(c, "SELECT pg_advisory_xact_lock(7089061848)", false);
+    ledger_add_lock_timeout(c);
     call_stmt(c,
         "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted'"
         "  WHERE status = 'running' AND (expires_at < now() OR owner = $1)"
@@ -32,7 +33,7 @@ static void add_lost(struct call *c, const struct ledger *l)
         "   ELSE s.status END"
         " FROM lost WHERE s.run_id = lost.id",
         false);
-    call_add_text(c, l->owner);
+    call_add_text(c, ledger_work(c)->ledger->owner);
 }
 
 static struct pg_param services_param(
@@ -113,14 +114,28 @@ static void add_begin(
     call_add_text(c, p->source != NULL ? p->source : "request");
 }
 
+/* A run of an older version has rows only for what had been begun. */
+static void add_pending(struct call *c, const struct ledger *l)
+{
+    call_stmt(c,
+        "INSERT INTO batch_sync_service_runs (run_id, position, tenant_id,"
+        "  service, status, owner, token, expires_at, page_limit)"
+        " SELECT r.id, n.position - 1, r.tenant_id, n.service, 'pending', '',"
+        "  gen_random_uuid()::text, now(), r.page_limit"
+        " FROM batch_sync_runs r,"
+        "  unnest(r.services) WITH ORDINALITY n (service, position)"
+        " WHERE r.status = 'running' AND r.owner = $1"
+        " ON CONFLICT (run_id, position) DO NOTHING",
+        false);
+    call_add_text(c, l->owner);
+}
+
 static void begin_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_begin_req *req = ledger_work(c)->req;
 
-    call_stmt(c, "SELECT pg_advisory_xact_lock(7089061848)", false);
-    ledger_add_lock_timeout(c);
-    add_lost(c, l);
+    ledger_add_lost(c);
     add_resume(c, l, req->params);
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'abandoned',"
@@ -131,6 +146,7 @@ static void begin_send(struct call *c)
         false);
     call_add_text(c, l->owner);
     add_begin(c, l, req->params);
+    add_pending(c, l);
     call_stmt(c,
         "SELECT id, owner, started_at FROM batch_sync_runs"
         " WHERE status = 'running'",
@@ -164,9 +180,7 @@ static void begin_take(struct call *c)
         return;
     }
     call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));
-    memcpy(l->run_id, req->run_id, sizeof(l->run_id));
-    l->token[0] = '\0';
-    ledger_beat_start(l);
+    ledger_beat_run(l, req->run_id);
     call_end(c, NULL);
 }
 
@@ -197,46 +211,4 @@ static void fire_take(struct call *c)
 int ledger_last_fire(struct ledger *l, struct last_fire_req *req)
 {
     return ledger_start(l, &req->op, req, fire_send, fire_take);
-}
-
-/* --- the end --- */
-
-static void end_send(struct call *c)
-{
-    const struct ledger *l = ledger_work(c)->ledger;
-    const struct run_end_req *req = ledger_work(c)->req;
-    const struct err *why = &req->result->err;
-
-    call_stmt(c,
-        "UPDATE batch_sync_runs r SET finished_at = now(),"
-        "  expires_at = now(), error = $4, totals = coalesce((SELECT"
-        "   jsonb_object_agg(t.key, t.n) FROM (SELECT key, sum(value::int8) n"
-        "    FROM batch_sync_service_runs, jsonb_each_text(counts)"
-        "    WHERE run_id = $1 GROUP BY key) t), '{}'),"
-        "  status = CASE WHEN $3 = 'canceled' AND (SELECT count(*)"
-        "   FROM batch_sync_service_runs WHERE run_id = $1"
-        "   AND status NOT IN ('running', 'interrupted'))"
-        "   < cardinality(r.services) THEN 'interrupted' ELSE $3 END"
-        " WHERE id = $1 AND owner = $2 AND status = 'running' RETURNING 1",
-        false);
-    call_add_text(c, req->run_id);
-    call_add_text(c, l->owner);
-    call_add_text(c, run_status_name(req->result->status));
-    call_add_text(
-        c, why->code == 0 ? NULL : ledger_clean(&c->arena, str_of(why->msg)).p);
-    call_send(c);
-}
-
-static void end_take(struct call *c)
-{
-    if (pg_rows(c->pg.results[0]) == 0)
-        ledger_fail(c, ERR_FENCED, "the run has another owner now");
-    else
-        call_end(c, NULL);
-}
-
-int ledger_run_end(struct ledger *l, struct run_end_req *req)
-{
-    ledger_beat_stop(l);
-    return ledger_start(l, &req->op, req, end_send, end_take);
 }

@@ -1,14 +1,10 @@
 /*
- * The services of a run: lease, checkpoint, outcome.
+ * A service of a run: checkpoint, outcome. ledger_claim.c begins it.
  *
- * Happy path: service_begin() makes the row or takes it over, in both cases
- * with a new token; checkpoint() moves next_page and records dead letters in
- * one transaction (ledger_letters.c); service_end() closes the row.
- * Failures: every statement goes by the owner or the token: when that is no
- * longer ours nothing is written (ERR_FENCED).
- *
- * A page number means something only with the page size it was counted in, so
- * a service that was interrupted after its size had changed starts again.
+ * Happy path: checkpoint() moves next_page and records dead letters in one
+ * transaction (ledger_letters.c); service_end() closes the row.
+ * Failures: every statement goes by the token: when that is no longer ours
+ * nothing is written (ERR_FENCED).
  */
 #include "adapters/ledger_impl.h"
 
@@ -19,104 +15,25 @@
 
 enum { ERRORS_BYTES = 256 * 1024 };
 
-/* --- begin --- */
-
-static const char begin_sql[] =
-    "INSERT INTO batch_sync_service_runs AS s (run_id, position, tenant_id,"
-    "  service, owner, token, expires_at, page_limit, since)"
-    " SELECT r.id, $2, $3, $4, r.owner, gen_random_uuid()::text,"
-    "  now() + make_interval(secs => $6), r.page_limit,"
-    "  CASE WHEN $7 THEN (SELECT to_char((max(p.started_at)"
-    "    - make_interval(secs => $8)) AT TIME ZONE 'UTC',"
-    "    'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-    "   FROM batch_sync_service_runs p"
-    "   JOIN batch_sync_runs q ON q.id = p.run_id"
-    "   WHERE p.tenant_id = $3 AND p.service = $4"
-    "   AND p.status = 'success' AND q.since IS NULL) END"
-    " FROM batch_sync_runs r"
-    " WHERE r.id = $1 AND r.owner = $5 AND r.status = 'running'"
-    " ON CONFLICT (run_id, position) DO UPDATE SET status = 'running',"
-    "  owner = excluded.owner, token = excluded.token,"
-    "  expires_at = excluded.expires_at, finished_at = NULL,"
-    "  page_limit = excluded.page_limit,"
-    "  next_page = CASE s.page_limit WHEN excluded.page_limit"
-    "   THEN s.next_page ELSE 1 END,"
-    "  pages = CASE s.page_limit WHEN excluded.page_limit"
-    "   THEN s.pages ELSE 0 END,"
-    "  counts = CASE s.page_limit WHEN excluded.page_limit"
-    "   THEN s.counts ELSE '{}' END"
-    " RETURNING token, next_page, coalesce(since, '')"
-#define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
-    COUNTS_MAP(X)
-#undef X
-        ", (SELECT count(*) FROM batch_sync_dead_letters d"
-        "  WHERE d.tenant_id = $3 AND d.registered = $4"
-        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at)";
-
-static void begin_send(struct call *c)
-{
-    const struct ledger *l = ledger_work(c)->ledger;
-    const struct service_begin_req *req = ledger_work(c)->req;
-
-    ledger_add_lock_timeout(c);
-    call_stmt(c, begin_sql, false);
-    call_add_text(c, req->run_id);
-    call_add_int(c, (int64_t)req->position);
-    call_add_text(c, req->tenant);
-    call_add_text(c, req->service);
-    call_add_text(c, l->owner);
-    call_add_int(c, l->lease_s);
-    call_add_bool(c, req->incremental);
-    call_add_int(c, l->overlap_s);
-    call_send(c);
-}
-
-/* Returns the column after them. */
-static int read_base(struct counts *base, const struct pg_result *r)
-{
-    int column = 3;
-
-#define X(name) base->name = (uint64_t)call_int(r, 0, column++);
-    COUNTS_MAP(X)
-#undef X
-    return column;
-}
-
-static void begin_take(struct call *c)
-{
-    struct ledger *l = ledger_work(c)->ledger;
-    struct service_begin_req *req = ledger_work(c)->req;
-    const struct pg_result *r = c->pg.results[1];
-
-    if (pg_rows(r) == 0) {
-        ledger_fail(c, ERR_FENCED, "the run has another owner now");
-        return;
-    }
-    call_copy(r, 0, 0, req->token, sizeof(req->token));
-    req->first_page = (int)call_int(r, 0, 1);
-    call_copy(r, 0, 2, req->since, sizeof(req->since));
-    req->letters = (uint64_t)call_int(r, 0, read_base(&l->base, r));
-    memcpy(l->token, req->token, sizeof(l->token));
-    call_end(c, NULL);
-}
-
-int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
-{
-    return ledger_start(l, &req->op, req, begin_send, begin_take);
-}
-
 /* --- checkpoint --- */
 
+/* A failed page ($2 is 0) leaves the checkpoint where it is. */
 static const char checkpoint_sql[] =
-    "WITH f AS (UPDATE batch_sync_service_runs SET next_page = $2,"
-    "  page_limit = $3, counts = $4::jsonb, pages = pages + (next_page < "
-    "$2)::int,"
-    "  expires_at = now() + make_interval(secs => $5)"
-    "  WHERE token = $1 RETURNING run_id, service, started_at),"
-    " known AS (SELECT u.digest FROM f, unnest($8) u (digest)"
+    "WITH known AS (SELECT u.digest FROM batch_sync_service_runs s,"
+    "  unnest($8 || $14) u (digest)"
     "  JOIN batch_sync_dead_letters d ON d.tenant_id = $6"
     "  AND d.service = $7 AND d.digest = u.digest AND d.recipe = $13"
-    "  AND d.resolved_at IS NULL WHERE d.known_since < f.started_at),"
+    "  AND d.resolved_at IS NULL"
+    "  WHERE s.token = $1 AND d.known_since < s.started_at),"
+    " f AS (UPDATE batch_sync_service_runs SET"
+    "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"
+    "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END,"
+    "  pages = pages + ($2 > 0)::int,"
+    "  counts = CASE WHEN $2 > 0 THEN $4::jsonb || jsonb_build_object("
+    "   'known_failures', ($4::jsonb->>'known_failures')::int8"
+    "    + (SELECT count(*) FROM known)) ELSE counts END,"
+    "  expires_at = now() + make_interval(secs => $5)"
+    "  WHERE token = $1 RETURNING run_id, service),"
     " letters AS (INSERT INTO batch_sync_dead_letters AS d (tenant_id,"
     "  service, digest, content_id, reason, payload, model, registered,"
     "  refused, recipe, known_since)"
@@ -170,8 +87,7 @@ static void checkpoint_take(struct call *c)
         ledger_fail(c, ERR_FENCED, "another owner has taken over the service");
         return;
     }
-    req->known_letters =
-        (uint64_t)call_int(r, 0, 1) + ledger_take_skipped(c, req);
+    req->known_letters = (uint64_t)call_int(r, 0, 1);
     call_end(c, NULL);
 }
 
@@ -213,6 +129,8 @@ static const char *errors_json(struct call *c, const struct service_result *r)
     return copy.p;
 }
 
+/* What is interrupted is gone on with from its last checkpoint, whose counts
+ * stay: a page that was cut short will be counted when it is read again. */
 static void end_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
@@ -220,7 +138,8 @@ static void end_send(struct call *c)
 
     call_stmt(c,
         "UPDATE batch_sync_service_runs SET status = $2,"
-        "  counts = $3::jsonb, errors = $4::jsonb, finished_at = now(),"
+        "  counts = CASE $2 WHEN 'interrupted' THEN counts"
+        "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now(),"
         "  expires_at = now() WHERE token = $1 RETURNING 1",
         false);
     call_add_text(c, req->token);

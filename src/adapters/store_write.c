@@ -14,6 +14,7 @@
  * (ERR_FENCED); a value that the database refuses undoes all of them.
  * On cancel: the server undoes the statement, unless it was through already.
  */
+#include "adapters/ledger.h"
 #include "adapters/store_impl.h"
 
 #include <stdio.h>
@@ -259,8 +260,9 @@ static int write_build(struct call *c, struct buf *sql)
     if (part_init(&rows, &c->arena, req, true) < 0 ||
         part_init(&meta, &c->arena, req, false) < 0)
         return ERR_NOMEM;
-    buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT 1 FROM"
-                  " batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)");
+    buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT " LEDGER_FENCE_LOCK(
+                      "$1") " FROM batch_sync_service_runs WHERE token = $1"
+                            " FOR KEY SHARE)");
     if (rows.n > 0) {
         sql_rows(sql, *n + 1);
         if (store_work(c)->store->queues_links)

@@ -6,6 +6,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "adapters/ledger.h"
 #include "daemon/metrics.h"
 #include "daemon/probe.h"
 #include "daemon/runner.h"
@@ -22,6 +23,7 @@ struct admin_options {
     const struct ports *ports; /* list_services */
     struct pg_pool *history;   /* for the runs */
     struct runner *runner;
+    struct ledger *ledger; /* to cancel runs of other processes */
     struct scheduler *scheduler;
     struct probe *probe;
     struct metrics *metrics;

@@ -189,21 +189,3 @@ void handle_dead_letters(
     else
         submit(h, history_dead_letters);
 }
-
-void handle_cancel(struct admin *a, struct http_exchange *x, struct str id)
-{
-    char run_id[ID_BYTES];
-    json_t *body;
-
-    snprintf(run_id, sizeof(run_id), "%.*s", STR_ARG(id));
-    if (id.len >= sizeof(run_id) ||
-        !runner_stop_run(a->options.runner, run_id)) {
-        http_answer_error(
-            x, 404, NULL, 0, "no such run is under way in this process");
-        return;
-    }
-    body = json_pack("{s:b, s:s, s:s}", "success", 1, "message",
-        "The run finishes what is in flight and ends", "runId", run_id);
-    json_set_now(body);
-    answer_json(x, 202, body);
-}

@@ -123,7 +123,7 @@ static void answer_refused(struct trigger_call *t, const struct err *err)
 static void answer_result(
     struct trigger_call *t, const struct run_result *result)
 {
-    if (result->status == RUN_CANCELED && t->call.admin->draining)
+    if (result->status == RUN_INTERRUPTED && t->call.admin->draining)
         admin_call_error(&t->call, 503,
             "shutting down: the run was ended early; what it stored stays");
     else

@@ -16,6 +16,7 @@
 #include "admin/admin.h"
 #include "base/log.h"
 #include "cli/app.h"
+#include "daemon/joiner.h"
 #include "version.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct serve {
     struct metrics *metrics;
     struct probe *probe;
     struct runner *runner;
+    struct runner_options runner_options;
+    struct joiner *joiner;
     struct scheduler *scheduler;
     struct admin *admin;
     struct migrate_req migrate;
@@ -60,8 +63,9 @@ static void drain_tick(struct serve *s)
 static bool is_idle(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
-           admin_is_idle(s->admin) && s->app.linker.state == LINKER_IDLE &&
-           !op_pending(&s->migrate.op) && !op_pending(&s->boot.op);
+           joiner_is_idle(s->joiner) && admin_is_idle(s->admin) &&
+           s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
+           !op_pending(&s->boot.op);
 }
 
 static void on_drain_tick(struct op *op)
@@ -94,6 +98,7 @@ static void drain(struct serve *s)
     s->draining = true;
     admin_drain(s->admin);
     scheduler_stop(s->scheduler);
+    joiner_stop(s->joiner);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -150,6 +155,7 @@ static void ready(struct serve *s)
     if (!config->sync.enabled || !config->schedule.on_startup)
         link_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
+    joiner_start(s->joiner);
 }
 
 static void boot_failed(struct serve *s, const struct err *err)
@@ -244,14 +250,15 @@ static int open_parts(struct serve *s, struct err *err)
     struct app *app = &s->app;
     struct probe_options probe = {
         .loop = &app->loop, .pool = app->pools.ledger};
-    struct runner_options runner = {.loop = &app->loop,
+
+    s->runner_options = (struct runner_options){.loop = &app->loop,
         .ports = &app->ports,
         .schemas = &app->schemas,
         .config = &app->config,
         .embedding = app_embedding_id(app)};
-
     if (metrics_init(&s->metrics, BATCHSYNC_VERSION) < 0 ||
-        runner_init(&s->runner, &runner) < 0 ||
+        runner_init(&s->runner, &s->runner_options) < 0 ||
+        joiner_init(&s->joiner, &s->runner_options, s->runner) < 0 ||
         probe_start(&s->probe, &probe) < 0)
         return err_set(err, ERR_NOMEM, "no memory to start with");
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
@@ -266,6 +273,7 @@ static int open_admin(struct serve *s, struct err *err)
         .ports = &app->ports,
         .history = app->pools.ledger,
         .runner = s->runner,
+        .ledger = &app->ledger,
         .scheduler = s->scheduler,
         .probe = s->probe,
         .metrics = s->metrics};
@@ -279,6 +287,7 @@ static void close_parts(struct serve *s)
     if (s->admin != NULL)
         admin_close(s->admin);
     scheduler_free(s->scheduler);
+    joiner_free(s->joiner);
     probe_stop(s->probe);
     runner_free(s->runner);
     metrics_free(s->metrics);

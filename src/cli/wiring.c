@@ -48,6 +48,11 @@ static int run_begin(void *world, struct run_begin_req *req)
     return ledger_run_begin(&((struct app *)world)->ledger, req);
 }
 
+static int run_join(void *world, struct run_join_req *req)
+{
+    return ledger_run_join(&((struct app *)world)->ledger, req);
+}
+
 static int service_begin(void *world, struct service_begin_req *req)
 {
     return ledger_service_begin(&((struct app *)world)->ledger, req);
@@ -131,6 +136,7 @@ void app_wire(struct app *app)
         .lookup = lookup,
         .store = write_store,
         .run_begin = run_begin,
+        .run_join = run_join,
         .service_begin = service_begin,
         .checkpoint = checkpoint,
         .sweep = sweep,

@@ -284,7 +284,10 @@ static enum run_status status_of(const struct run_event *event)
     return RUN_FAILED;
 }
 
-/* One that another process's run kept from beginning was none. */
+/*
+ * One that another process's run kept from beginning was none, and one that
+ * another process begins and ends counts there.
+ */
 static void end_run(struct metrics *m, const struct run_event *event)
 {
     struct run_numbers *run = &m->run;
@@ -292,6 +295,11 @@ static void end_run(struct metrics *m, const struct run_event *event)
 
     if (event->err != NULL && event->err->code == ERR_ALREADY_RUNNING)
         return;
+    m->calls.in_flight = 0;
+    if (event->joined) {
+        run->in_progress = false;
+        return;
+    }
     if (run->in_progress)
         histogram_add(&run->duration, event->duration_ms);
     run->outcomes[status]++;
@@ -300,7 +308,6 @@ static void end_run(struct metrics *m, const struct run_event *event)
     run->success = status == RUN_SUCCESS;
     if (run->success)
         run->last_success_ms = loop_wall_ms();
-    m->calls.in_flight = 0;
 }
 
 void metrics_event(struct metrics *m, const struct run_event *event)

@@ -14,7 +14,7 @@
 #include "base/strmap.h"
 #include "daemon/metrics.h"
 
-enum { BUCKETS_MOST = 16, RUN_OUTCOMES = 4 };
+enum { BUCKETS_MOST = 16, RUN_OUTCOMES = 5 };
 
 /* Upper bounds, ascending; what is longer falls under +Inf. */
 struct buckets {

@@ -163,10 +163,13 @@ static int keep_trigger(
     o->tenant =
         t->tenant == NULL ? r->options.config->sync.tenant : keep(r, t->tenant);
     o->since = keep(r, t->since);
+    o->run_id = keep(r, t->run_id);
     o->fire_ms = t->fire_ms;
     o->services = names;
     o->nservices = t->nservices;
-    return o->tenant == NULL ? ERR_NOMEM : 0;
+    return o->tenant == NULL || (t->run_id != NULL && o->run_id == NULL)
+               ? ERR_NOMEM
+               : 0;
 }
 
 static void set_limits(const struct runner *r, struct run_options *o)
@@ -246,11 +249,11 @@ void runner_cancel(struct runner *r)
     op_cancel(&r->run.op);
 }
 
-bool runner_stop_run(struct runner *r, const char *run_id)
+bool runner_cancel_run(struct runner *r, const char *run_id)
 {
     if (r->req == NULL || run_id[0] == '\0' ||
         strcmp(r->req->run_id, run_id) != 0)
         return false;
-    run_stop(&r->run);
+    run_cancel(&r->run);
     return true;
 }

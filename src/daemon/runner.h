@@ -22,11 +22,12 @@ struct runner_options {
 
 /* What a trigger may say; all borrowed until runner_trigger() returns. */
 struct trigger {
-    const char *name;      /* "http", "schedule", "startup"; static */
-    const char *kind;      /* "daily", "batch", "incremental"; static */
-    const char *tenant;    /* NULL: the configured one */
-    const char *since;     /* ISO-8601; NULL: everything */
-    int64_t fire_ms;       /* a scheduled fire's nominal instant; 0: none */
+    const char *name;   /* "http", "schedule", "startup", "replica"; static */
+    const char *run_id; /* of a run to take part in; NULL: a new one */
+    const char *kind;   /* "daily", "batch", "incremental"; static */
+    const char *tenant; /* NULL: the configured one */
+    const char *since;  /* ISO-8601; NULL: everything */
+    int64_t fire_ms;    /* a scheduled fire's nominal instant; 0: none */
     const char **services; /* nservices; 0: the list of services */
     size_t nservices;
 };
@@ -68,8 +69,8 @@ void runner_drain(struct runner *r);
 /* Gives up what is in flight too. */
 void runner_cancel(struct runner *r);
 
-/* Lets this run finish early, as drain does; false: it is not running here. */
-bool runner_stop_run(struct runner *r, const char *run_id);
+/* Ends this run early and for good; false: it is not running here. */
+bool runner_cancel_run(struct runner *r, const char *run_id);
 
 bool runner_is_running(const struct runner *r);
 const struct last_run *runner_last(const struct runner *r);

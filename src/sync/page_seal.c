@@ -199,16 +199,16 @@ void page_seal(struct page *page, const struct counts *total, int next_limit)
     count_items(page, &busy->so_far);
     counts_add(&busy->so_far, total);
     busy->seal = (struct checkpoint_req){.scope = page->ctx->scope,
-        .next_page = page->failed ? page->number : page->number + 1,
-        .limit = page->failed ? page->limit : next_limit,
+        .next_page = page->failed ? 0 : page->number + 1,
+        .limit = next_limit,
         .counts = &busy->so_far};
     if (page_write_letters(page) < 0 ||
-        (page->ctx->schema->delete_missing && note_seen(page) < 0)) {
+        (!page->failed && page->ctx->schema->delete_missing &&
+            note_seen(page) < 0)) {
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
-    if (page->ctx->p->aborting ||
-        (page->failed && busy->seal.nletters + busy->seal.nseen == 0)) {
+    if (page->ctx->p->aborting || (page->failed && busy->seal.nletters == 0)) {
         busy->seal.nletters = 0;
         page_finish(page);
         return;

@@ -37,6 +37,7 @@ struct pipeline {
     int spent[PROVIDERS]; /* of each one's budget of retries */
 
     bool stopping;    /* start nothing new */
+    bool canceled;    /* and nobody is to go on with it */
     bool aborting;    /* nothing in flight may go on either */
     struct err fatal; /* the fault is the run's: code != 0 */
 };

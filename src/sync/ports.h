@@ -167,16 +167,47 @@ struct run_begin_req {
     char run_id[ID_BYTES]; /* out */
 };
 
+/*
+ * A run that this process may take part in: one with services that nobody is
+ * at work on, begun by another process with the same configuration, or
+ * interrupted. In the latter case it is running again, and ours.
+ */
+struct run_join_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    /* In: the parameters of runs (run_params) that have to be the same. */
+    const char *tenant;
+    const char *provider, *model;
+    int limit, dimensions;
+    /* Out. */
+    char run_id[ID_BYTES]; /* "": there is none */
+    const char *kind, *source;
+    const char *since; /* NULL: none was given */
+    const char **services;
+    size_t nservices;
+};
+
+enum claim {
+    CLAIM_SERVICE, /* the service at `position` is this process's now */
+    CLAIM_WAIT,    /* others are at work on what is left */
+    CLAIM_DONE,    /* every service has ended */
+    CLAIM_GONE     /* the run is not running any more */
+};
+
+/* The next service of a run: not begun yet, let go, or of a lost owner. */
 struct service_begin_req {
     struct op op;
     const char *run_id;
-    size_t position; /* in the run's services */
-    const char *service;
     const char *tenant;
     bool incremental; /* asks for `since` from the last success */
-    /* Out. */
+    /* Claims nothing: what is not begun fails for this reason. Or NULL. */
+    const char *give_up;
+    /* Out; all but the first only with CLAIM_SERVICE. */
+    enum claim claim;
+    size_t position; /* in the run's services */
     char token[ID_BYTES];
-    int first_page;        /* 1, or where an interrupted run stopped */
+    int first_page;        /* 1, or where another owner stopped */
+    int limit;             /* the page size that first_page is counted in */
     char since[ISO_BYTES]; /* "": everything */
     uint64_t letters;      /* new ones, made before it was interrupted */
 };
@@ -191,11 +222,15 @@ struct dead_letter {
     bool skipped;       /* known, and so not tried: reason, payload stay */
 };
 
-/* A page is done: all its chunks have committed. One transaction. */
+/*
+ * A page is done: all its chunks have committed. One transaction. Of a page
+ * that has failed only the dead letters are recorded: it is to be read again
+ * by whoever goes on.
+ */
 struct checkpoint_req {
     struct op op; /* ERR_FENCED */
     const struct scope *scope;
-    int next_page;
+    int next_page;               /* 0: the page has failed */
     int limit;                   /* in force for the next page */
     const struct counts *counts; /* of the service so far */
     const struct dead_letter *letters;
@@ -239,10 +274,23 @@ struct service_end_req {
     bool interrupted; /* canceled: the row stays resumable */
 };
 
+enum run_end_mode {
+    RUN_END_DONE,  /* its owner ends it when all its services have ended */
+    RUN_END_LEAVE, /* and lets go of it when not */
+    RUN_END_CANCEL /* and when not, ends it for good, whoever is at work */
+};
+
 struct run_end_req {
     struct op op;
     const char *run_id;
-    const struct run_result *result;
+    enum run_end_mode mode;
+    struct arena *arena; /* the answer's memory; the caller's */
+    size_t nservices;    /* of the run */
+    /* Out: what the ledger knows, whoever did it. */
+    bool closed; /* by this request */
+    enum run_status status;
+    struct service_result *services; /* nservices; by position */
+    bool *ended;                     /* nservices: has it? */
 };
 
 /*
@@ -319,6 +367,7 @@ struct run_event {
     size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_DONE: chunks */
     const char *outcome;         /* .._END: "success", "partial", ... */
     const char *note;            /* EVENT_NOTE: a sentence */
+    bool joined; /* RUN_..: begun, and to be ended, by another process */
 };
 
 struct ports {
@@ -334,6 +383,7 @@ struct ports {
     int (*store)(void *world, struct store_req *req);
 
     int (*run_begin)(void *world, struct run_begin_req *req);
+    int (*run_join)(void *world, struct run_join_req *req);
     int (*service_begin)(void *world, struct service_begin_req *req);
     int (*checkpoint)(void *world, struct checkpoint_req *req);
     int (*sweep)(void *world, struct sweep_req *req);

@@ -26,6 +26,8 @@ const char *run_status_name(enum run_status status)
         return "failed";
     case RUN_CANCELED:
         return "canceled";
+    case RUN_INTERRUPTED:
+        return "interrupted";
     }
     return "unknown";
 }

@@ -47,7 +47,13 @@ struct service_result {
     uint64_t duration_ms;
 };
 
-enum run_status { RUN_SUCCESS, RUN_PARTIAL, RUN_FAILED, RUN_CANCELED };
+enum run_status {
+    RUN_SUCCESS,
+    RUN_PARTIAL,
+    RUN_FAILED,
+    RUN_CANCELED,   /* for good */
+    RUN_INTERRUPTED /* to be gone on with, by this process or another */
+};
 
 struct run_result {
     enum run_status status; /* success iff RUN_SUCCESS */

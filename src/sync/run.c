@@ -1,12 +1,17 @@
 /*
- * Happy path: list -> begin -> each service -> end; run.h says the rest.
+ * Happy path: list -> begin -> claim a service, sync it, claim the next -> end;
+ * run.h says the rest. Other processes claim services of the run too. Who
+ * began it waits for them at the end, for its result is the whole run's; who
+ * takes part in another's leaves when there is nothing to claim.
  *
  * Failures: when listing or beginning fails, nothing ran and the request's
- * err says why. A service's failure is its own; a fatal one ends the run.
+ * err says why. A service's failure is its own; a fatal one ends the run. A
+ * service whose lease was lost is another's, and so is its result. A run whose
+ * ledger cannot be reached any more is left as interrupted.
  *
- * Cancel: run_stop() and op_cancel() set the pipeline's flags and kick the
- * service at work, or cancel the listing. Close: the memory of the result
- * stays until run_req_clear().
+ * Cancel: run_stop(), run_cancel() and op_cancel() set the pipeline's flags
+ * and kick the service at work, or cancel the listing or the wait. Close: the
+ * memory of the result stays until run_req_clear().
  */
 #include "sync/run.h"
 
@@ -14,21 +19,32 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { POLL_MS = 2000 };
+
 struct run {
     struct run_req *req;              /* borrowed; the owner's */
     const struct schema_set *schemas; /* borrowed */
     struct pipeline p;
     struct arena arena; /* names, results, errors */
     const char **names;
+    bool *ours;              /* per service: ended by this process */
     struct service *service; /* owned; the one at work, or NULL */
-    size_t position;         /* its index */
     struct services_req list;
     struct run_params params;
     struct run_begin_req begin;
+    struct service_begin_req claim;
+    struct timer_req poll;
     struct run_end_req end;
+    struct err lost; /* why no more could be claimed; code 0: it could */
     struct retry retry;
     uint64_t started_ms;
 };
+
+/* Does it take part in a run that another process has begun? */
+static bool is_guest(const struct run *r)
+{
+    return r->p.options->run_id != NULL;
+}
 
 /* The end */
 
@@ -37,6 +53,11 @@ static void log_end(const struct run *r)
     const struct run_result *result = &r->req->result;
     const struct counts *c = &result->counts;
 
+    if (is_guest(r) && !r->end.closed) {
+        log_info(&(struct log_ctx){.run = r->p.run_id},
+            "no service of the run is left to take part in");
+        return;
+    }
     log_info(&(struct log_ctx){.run = r->p.run_id},
         "the run has ended: %s, %llu items: %llu stored, %llu unchanged, %llu "
         "failed; %llu ms",
@@ -60,29 +81,84 @@ static void finish(struct run *r, const struct err *err)
                               .counts = &req->result.counts,
                               .duration_ms = req->result.duration_ms,
                               .outcome = run_status_name(req->result.status),
+                              .joined = is_guest(r) && !r->end.closed,
                               .err = err});
     op_finish(&req->op, err);
 }
 
-static void add_up(struct run *r)
+/* What was not begun, or by others that are not heard of, is failed too. */
+static void add_missing(struct run *r, size_t i)
+{
+    struct service_result *result = &r->req->result.services[i];
+    struct err err = r->p.fatal.code != 0 ? r->p.fatal : r->lost;
+
+    if (err.code == 0)
+        err_set(&err, ERR_CANCELED, "stopped before the service was begun");
+    else
+        err_wrap(&err, "not begun");
+    service_result_error(result, &r->arena, 0, &err);
+}
+
+/* Of a service that has ended the ledger knows all lives: those of others, and
+ * those before this process went on with it. */
+static void take_over(struct run *r, size_t i, struct service_result *result)
+{
+    const struct service_result *known = &r->end.services[i];
+    struct service_result own = *result;
+
+    *result = *known;
+    result->service = own.service;
+    if (!r->ours[i])
+        return;
+    result->errors = own.errors;
+    result->nerrors = own.nerrors;
+    result->errors_total = own.errors_total;
+}
+
+static void add_results(struct run *r)
 {
     struct run_result *result = &r->req->result;
-    size_t successes = 0;
-    bool some = false;
 
     for (size_t i = 0; i < result->nservices; i++) {
         struct service_result *s = &result->services[i];
 
-        counts_add(&result->counts, &s->counts);
-        successes += s->success;
-        some = some || s->pages > 0;
+        if (r->end.services != NULL && r->end.ended[i]) {
+            take_over(r, i, s);
+        } else if (!r->ours[i]) {
+            *s = (struct service_result){.service = s->service};
+            add_missing(r, i);
+        }
+    }
+}
+
+static enum run_status status_of(const struct run *r)
+{
+    const struct run_result *result = &r->req->result;
+    size_t successes = 0;
+    bool some = false;
+
+    for (size_t i = 0; i < result->nservices; i++) {
+        successes += result->services[i].success;
+        some = some || result->services[i].pages > 0;
     }
     if (successes == result->nservices)
-        result->status = RUN_SUCCESS;
-    else if (r->p.stopping)
-        result->status = RUN_CANCELED;
-    else
-        result->status = successes > 0 || some ? RUN_PARTIAL : RUN_FAILED;
+        return RUN_SUCCESS;
+    if (r->p.canceled)
+        return RUN_CANCELED;
+    if (r->p.stopping || r->lost.code != 0)
+        return RUN_INTERRUPTED;
+    return successes > 0 || some ? RUN_PARTIAL : RUN_FAILED;
+}
+
+/* `known`: the ledger has said how the run stands. */
+static void add_up(struct run *r, bool known)
+{
+    struct run_result *result = &r->req->result;
+
+    add_results(r);
+    for (size_t i = 0; i < result->nservices; i++)
+        counts_add(&result->counts, &result->services[i].counts);
+    result->status = known ? r->end.status : status_of(r);
 }
 
 static void end_submit(struct run *r);
@@ -103,88 +179,169 @@ static void on_ended(struct op *op)
         if (retry_start(&r->retry, &r->p, CALL_CHECKPOINT, &err, on_end_waited))
             return;
         log_error(&ctx, "%s", err.msg);
+        r->end.services = NULL;
     }
+    add_up(r, err.code == 0);
     finish(r, NULL);
+}
+
+static enum run_end_mode end_mode(const struct run *r)
+{
+    if (r->p.canceled)
+        return RUN_END_CANCEL;
+    return r->p.stopping || r->lost.code != 0 ? RUN_END_LEAVE : RUN_END_DONE;
 }
 
 static void end_submit(struct run *r)
 {
     const struct ports *ports = r->p.ports;
 
-    r->end = (struct run_end_req){
-        .run_id = r->begin.run_id, .result = &r->req->result};
+    r->end = (struct run_end_req){.run_id = r->p.run_id,
+        .mode = end_mode(r),
+        .arena = &r->arena,
+        .nservices = r->req->result.nservices};
     op_init(&r->end.op, on_ended);
     pipeline_submit(&r->p, ports->run_end(ports->world, &r->end), &r->end.op);
 }
 
 static void end_run(struct run *r)
 {
-    const struct ports *ports = r->p.ports;
-
-    add_up(r);
-    r->req->result.duration_ms = ports->now_ms(ports->world) - r->started_ms;
+    retry_reset(&r->retry);
     end_submit(r);
 }
 
 /* Services */
 
-/* What is never begun is failed too, and says why. */
-static void skip_service(struct run *r, struct service_result *result)
+static void claim(struct run *r);
+
+static bool was_fenced(const struct service_result *result)
 {
-    struct err err = r->p.fatal;
-
-    if (err.code == 0)
-        err_set(&err, ERR_CANCELED, "stopped before the service was begun");
-    else
-        err_wrap(&err, "not begun");
-    service_result_error(result, &r->arena, 0, &err);
+    for (uint32_t i = 0; i < result->nerrors; i++)
+        if (result->errors[i].code == ERR_FENCED)
+            return true;
+    return false;
 }
-
-static void next_service(struct run *r);
 
 static void on_service_done(struct service *s, void *arg)
 {
     struct run *r = arg;
 
+    r->ours[r->claim.position] = !was_fenced(s->result);
     service_free(s);
     r->service = NULL;
-    r->position++;
-    next_service(r);
+    claim(r);
 }
 
-static void next_service(struct run *r)
+static void start_service(struct run *r)
 {
-    struct run_result *result = &r->req->result;
+    size_t i = r->claim.position;
+    struct service_result *result = &r->req->result.services[i];
 
-    while (r->position < result->nservices && !pipeline_open(&r->p))
-        skip_service(r, &result->services[r->position++]);
-    if (r->position == result->nservices) {
+    assert(i < r->req->result.nservices);
+    *result = (struct service_result){.service = r->names[i]};
+    r->service = service_start(
+        &r->p, &r->arena, r->schemas, &r->claim, result, on_service_done, r);
+}
+
+static void on_claim_waited(struct op *op)
+{
+    claim(container_of(op, struct run, retry.timer.op));
+}
+
+static void on_polled(struct op *op)
+{
+    claim(container_of(op, struct run, poll.op));
+}
+
+static void wait_for_others(struct run *r)
+{
+    const struct ports *ports = r->p.ports;
+
+    op_init(&r->poll.op, on_polled);
+    pipeline_submit(
+        &r->p, ports->timer(ports->world, &r->poll, POLL_MS), &r->poll.op);
+}
+
+static void on_claimed(struct op *op)
+{
+    struct run *r = container_of(op, struct run, claim.op);
+    struct err err = op->err;
+
+    if (err.code != 0) {
+        err_wrap(&err, "claim a service");
+        if (retry_start(
+                &r->retry, &r->p, CALL_CHECKPOINT, &err, on_claim_waited))
+            return;
+        log_error(&(struct log_ctx){.run = r->p.run_id}, "%s", err.msg);
+        r->lost = err;
         end_run(r);
         return;
     }
-    r->service = service_start(&r->p, &r->arena, r->schemas, r->position,
-        &result->services[r->position], on_service_done, r);
+    retry_reset(&r->retry);
+    if (r->claim.claim == CLAIM_SERVICE)
+        start_service(r);
+    else if (r->claim.claim == CLAIM_WAIT && !is_guest(r))
+        wait_for_others(r);
+    else
+        end_run(r);
+}
+
+static void claim(struct run *r)
+{
+    const struct ports *ports = r->p.ports;
+    const struct run_options *o = r->p.options;
+
+    if (r->p.stopping) {
+        end_run(r);
+        return;
+    }
+    r->claim = (struct service_begin_req){.run_id = r->p.run_id,
+        .tenant = o->tenant,
+        .incremental = o->since == NULL && strcmp(o->kind, "incremental") == 0,
+        .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
+    op_init(&r->claim.op, on_claimed);
+    pipeline_submit(
+        &r->p, ports->service_begin(ports->world, &r->claim), &r->claim.op);
 }
 
 /* Beginning */
 
+static void work(struct run *r, const char *run_id)
+{
+    const struct run_result *result = &r->req->result;
+
+    r->p.run_id = run_id;
+    if (is_guest(r))
+        log_info(&(struct log_ctx){.run = run_id},
+            "taking part in the run: %zu services", result->nservices);
+    else
+        log_info(&(struct log_ctx){.run = run_id},
+            "the run begins: %zu services, listed by: %s; trigger: %s",
+            result->nservices, result->source, r->p.options->trigger);
+    pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
+                              .nservices = result->nservices,
+                              .joined = is_guest(r)});
+    claim(r);
+}
+
+/* Later, as everything that is begun. */
+static void on_joined(struct op *op)
+{
+    struct run *r = container_of(op, struct run, poll.op);
+
+    work(r, r->p.options->run_id);
+}
+
 static void on_begun(struct op *op)
 {
     struct run *r = container_of(op, struct run, begin.op);
-    struct run_result *result = &r->req->result;
 
     if (op->err.code != 0) {
-        result->nservices = 0; /* nothing ran */
+        r->req->result.nservices = 0; /* nothing ran */
         finish(r, &op->err);
         return;
     }
-    r->p.run_id = r->begin.run_id;
-    log_info(&(struct log_ctx){.run = r->p.run_id},
-        "the run begins: %zu services, listed by: %s; trigger: %s",
-        result->nservices, result->source, r->params.trigger);
-    pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
-                              .nservices = result->nservices});
-    next_service(r);
+    work(r, r->begin.run_id);
 }
 
 static int prepare_results(
@@ -193,8 +350,9 @@ static int prepare_results(
     struct run_result *result = &r->req->result;
 
     r->names = arena_calloc(&r->arena, n, sizeof(*r->names));
+    r->ours = arena_calloc(&r->arena, n, sizeof(*r->ours));
     result->services = arena_calloc(&r->arena, n, sizeof(*result->services));
-    if (r->names == NULL || result->services == NULL)
+    if (r->names == NULL || r->ours == NULL || result->services == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
         r->names[i] = arena_dup(&r->arena, str_of(names[i])).p;
@@ -217,6 +375,12 @@ static void begin(
     if (prepare_results(r, names, n, source) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for a run of %zu services", n);
         finish(r, &err);
+        return;
+    }
+    if (is_guest(r)) {
+        op_init(&r->poll.op, on_joined);
+        pipeline_submit(
+            &r->p, ports->timer(ports->world, &r->poll, 0), &r->poll.op);
         return;
     }
     r->params = (struct run_params){.trigger = o->trigger,
@@ -259,6 +423,13 @@ static void list(struct run *r)
 
 /* Stopping */
 
+static void kick(struct run *r)
+{
+    op_cancel(&r->poll.op);
+    if (r->service != NULL)
+        service_kick(r->service);
+}
+
 void run_stop(struct run_req *req)
 {
     struct run *r = req->run;
@@ -266,8 +437,15 @@ void run_stop(struct run_req *req)
     if (r == NULL || r->p.stopping)
         return;
     r->p.stopping = true;
-    if (r->service != NULL)
-        service_kick(r->service);
+    kick(r);
+}
+
+void run_cancel(struct run_req *req)
+{
+    if (req->run == NULL)
+        return;
+    req->run->p.canceled = true;
+    run_stop(req);
 }
 
 static void run_abort(struct op *op)
@@ -279,8 +457,7 @@ static void run_abort(struct op *op)
     op_cancel(&r->list.op);
     op_cancel(&r->begin.op);
     op_cancel(&r->retry.timer.op);
-    if (r->service != NULL)
-        service_kick(r->service);
+    kick(r);
 }
 
 int run_submit(const struct ports *ports, const struct schema_set *schemas,

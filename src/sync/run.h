@@ -20,7 +20,8 @@
 
 /* All borrowed until the callback. */
 struct run_options {
-    const char *trigger; /* "cli", "http", "schedule", "startup" */
+    const char *run_id;  /* of a run to take part in; NULL: a new one */
+    const char *trigger; /* "cli", "http", "schedule", "startup", "replica" */
     const char *kind;    /* "daily", "batch", "incremental" */
     const char *tenant;
     const char **services; /* nservices names; 0: ask the port */
@@ -52,8 +53,15 @@ struct run_req {
 int run_submit(const struct ports *ports, const struct schema_set *schemas,
     struct run_req *req);
 
-/* Ends early, gracefully; idempotent; the callback still comes. */
+/*
+ * Ends early, gracefully; idempotent; the callback still comes. The run is
+ * interrupted: it is gone on with by whoever takes part in it, is started
+ * again, or asks for the same.
+ */
 void run_stop(struct run_req *req);
+
+/* The same for good: nobody goes on with it. */
+void run_cancel(struct run_req *req);
 
 /* After the callback: frees what the result points at. */
 void run_req_clear(struct run_req *req);

@@ -1,5 +1,5 @@
 /*
- * Happy path: begin, open, pages, end; the header draws it. All decisions
+ * Happy path: open, pages, end; the header draws it. All decisions
  * about pages are taken in service_pages.c, in one place and one turn of the
  * loop: pages and chunks only say that something has moved (service_kick()).
  *
@@ -15,8 +15,6 @@
 #include <stdlib.h>
 
 static const unsigned service_moves[] = {
-    [SERVICE_BEGIN] =
-        1u << SERVICE_OPEN | 1u << SERVICE_END | 1u << SERVICE_DONE,
     [SERVICE_OPEN] = 1u << SERVICE_PAGES | 1u << SERVICE_END,
     [SERVICE_PAGES] = 1u << SERVICE_SWEEP | 1u << SERVICE_END,
     [SERVICE_SWEEP] = 1u << SERVICE_END,
@@ -80,7 +78,6 @@ static void kick(void *arg)
 void service_kick(struct service *s)
 {
     if (s->p->aborting) {
-        op_cancel(&s->busy->begin.op);
         op_cancel(&s->busy->open.op);
         op_cancel(&s->busy->sweep.op);
         op_cancel(&s->busy->retry.timer.op);
@@ -116,7 +113,7 @@ static void finish(struct service *s)
     pipeline_event(
         s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
                   .service = result->service,
-                  .position = s->busy->begin.position,
+                  .position = s->busy->claim->position,
                   .counts = &result->counts,
                   .duration_ms = result->duration_ms,
                   .outcome = result->success ? "success" : "failed"});
@@ -150,7 +147,7 @@ static void end_submit(struct service *s)
     const struct ports *ports = s->p->ports;
     struct service_end_req *req = &s->busy->end;
 
-    *req = (struct service_end_req){.token = s->busy->begin.token,
+    *req = (struct service_end_req){.token = s->busy->claim->token,
         .result = s->result,
         .interrupted = s->p->stopping};
     op_init(&req->op, on_ended);
@@ -164,10 +161,6 @@ void service_end(struct service *s)
     retry_reset(&s->busy->retry);
     s->result->success = s->result->errors_total == 0;
     s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
-    if (s->busy->begin.token[0] == '\0') {
-        finish(s);
-        return;
-    }
     service_move(s, SERVICE_END);
     end_submit(s);
 }
@@ -258,88 +251,42 @@ static void note_earlier_letters(struct service *s)
 {
     struct err err;
 
-    if (s->busy->begin.letters == 0)
+    if (s->busy->claim->letters == 0)
         return;
     err_set(&err, ERR_INVALID,
         "%llu items could not be stored and are dead letters since before the "
         "run was interrupted",
-        (unsigned long long)s->busy->begin.letters);
+        (unsigned long long)s->busy->claim->letters);
     service_error(s, 0, &err);
 }
 
-static void begin_pages(struct service *s)
+static void begin(struct service *s)
 {
-    struct service_begin_req *begin = &s->busy->begin;
+    const struct service_begin_req *claim = s->busy->claim;
     const char *given = s->p->options->since;
+    struct err err;
 
-    note_earlier_letters(s);
-    s->scope.token = begin->token;
-    s->scope.service = s->schema->service_name;
-    item_recipe(s->schema, &s->p->options->embedding, s->scope.recipe);
-    s->ctx.since = given != NULL          ? given
-                   : begin->since[0] != 0 ? begin->since
-                                          : NULL;
-    s->next_page = begin->first_page;
-    s->received =
-        (uint64_t)(begin->first_page - 1) * (uint64_t)s->p->options->limit;
-    retry_reset(&s->busy->retry);
-    service_move(s, SERVICE_OPEN);
-    open_submit(s);
-}
-
-static void begin_submit(struct service *s);
-
-static void on_begin_waited(struct op *op)
-{
-    struct service *s =
-        container_of(op, struct service_busy, retry.timer.op)->service;
-
-    if (op->err.code != 0)
-        fail(s, &op->err);
-    else
-        begin_submit(s);
-}
-
-static void on_begun(struct op *op)
-{
-    struct service *s =
-        container_of(op, struct service_busy, begin.op)->service;
-    struct err err = op->err;
-
-    if (err.code != 0) {
-        s->busy->begin.token[0] = '\0';
-        err_wrap(&err, "record the start of the service");
-        if (!retry_start(
-                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_begin_waited))
-            fail(s, &err);
-        return;
-    }
     if (s->schema == NULL) {
         err_set(
             &err, ERR_INVALID, "no schema for service %s", s->result->service);
         fail(s, &err);
         return;
     }
-    begin_pages(s);
-}
-
-static void begin_submit(struct service *s)
-{
-    const struct ports *ports = s->p->ports;
-    const struct run_options *o = s->p->options;
-
-    op_init(&s->busy->begin.op, on_begun);
-    s->busy->begin.run_id = s->p->run_id;
-    s->busy->begin.service = s->result->service;
-    s->busy->begin.tenant = o->tenant;
-    s->busy->begin.incremental =
-        o->since == NULL && strcmp(o->kind, "incremental") == 0;
-    pipeline_submit(s->p, ports->service_begin(ports->world, &s->busy->begin),
-        &s->busy->begin.op);
+    s->scope.token = claim->token;
+    s->scope.service = s->schema->service_name;
+    item_recipe(s->schema, &s->p->options->embedding, s->scope.recipe);
+    s->ctx.since = given != NULL          ? given
+                   : claim->since[0] != 0 ? claim->since
+                                          : NULL;
+    s->next_page = claim->first_page;
+    s->limit = claim->limit;
+    s->received = (uint64_t)(claim->first_page - 1) * (uint64_t)claim->limit;
+    note_earlier_letters(s);
+    open_submit(s);
 }
 
 struct service *service_start(struct pipeline *p, struct arena *arena,
-    const struct schema_set *schemas, size_t position,
+    const struct schema_set *schemas, const struct service_begin_req *claim,
     struct service_result *result, void (*done)(struct service *s, void *arg),
     void *arg)
 {
@@ -351,9 +298,8 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
     *s = (struct service){.p = p,
         .arena = arena,
         .schema = schema_find(schemas, arena, result->service),
-        .state = SERVICE_BEGIN,
+        .state = SERVICE_OPEN,
         .scope = {.tenant = p->options->tenant},
-        .limit = p->options->limit,
         .more = true,
         .result = result,
         .busy = busy,
@@ -366,12 +312,12 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .kick = kick,
         .arg = s};
     busy->service = s;
-    busy->begin.position = position;
+    busy->claim = claim;
     busy->started_ms = p->ports->now_ms(p->ports->world);
     pipeline_event(p, &(struct run_event){.kind = EVENT_SERVICE_BEGIN,
                           .service = result->service,
-                          .position = position});
-    begin_submit(s);
+                          .position = claim->position});
+    begin(s);
     return s;
 }
 

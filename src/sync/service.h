@@ -2,8 +2,6 @@
  * A service: its pages one after another, the next one already being read
  * and embedded while the current one drains.
  *
- *   BEGIN   the ledger gives a token and the first page; the schema is found
- *     |
  *   OPEN    the tenant and the microservice have their rows
  *     |
  *   PAGES   `head` is the page that may store, `ahead` the one behind it,
@@ -26,7 +24,6 @@
 #include "sync/page.h"
 
 enum service_state {
-    SERVICE_BEGIN,
     SERVICE_OPEN,
     SERVICE_PAGES,
     SERVICE_SWEEP,
@@ -53,12 +50,12 @@ struct service {
 };
 
 /*
- * Starts the service at `position` of the run. `schemas` is borrowed, and so
- * is `result`, with its name filled in. `done` comes once, from the loop, and
- * may free the service.
+ * Starts a service of the run that this process has claimed. `claim` and
+ * `schemas` are borrowed, and so is `result`, with its name filled in. `done`
+ * comes once, from the loop, and may free the service.
  */
 struct service *service_start(struct pipeline *p, struct arena *arena,
-    const struct schema_set *schemas, size_t position,
+    const struct schema_set *schemas, const struct service_begin_req *claim,
     struct service_result *result, void (*done)(struct service *s, void *arg),
     void *arg);
 

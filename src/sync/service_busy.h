@@ -5,8 +5,8 @@
 #include "sync/service.h"
 
 struct service_busy {
-    struct service *service; /* borrowed; the owner */
-    struct service_begin_req begin;
+    struct service *service;               /* borrowed; the owner */
+    const struct service_begin_req *claim; /* borrowed from the run */
     struct store_open_req open;
     struct sweep_req sweep;
     struct service_end_req end;

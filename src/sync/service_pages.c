@@ -37,22 +37,24 @@ static bool shrink(struct service *s, const struct page *page)
     return true;
 }
 
+/* First met by this run; the first of them, unless all were skipped because an
+ * interrupted life of it has met them already. */
 static void note_letters(struct service *s, const struct page *page)
 {
     uint64_t fresh = page_new_letters(page);
     const struct page_item *first = page_first_failure(page);
-    struct str id;
+    struct str id = first == NULL ? STR("") : first->item.content_id;
     struct err err;
 
-    if (fresh == 0 || first == NULL)
+    if (fresh == 0)
         return;
-    id = first->item.content_id;
     err_set(&err, ERR_INVALID,
-        "%llu of %zu items could not be stored and are dead letters; "
-        "first: %s%.*s%s%s",
-        (unsigned long long)fresh, page->view.n, id.len > 0 ? "item " : "",
+        "%llu of %zu items could not be stored and are dead letters%s%s%.*s"
+        "%s%s",
+        (unsigned long long)fresh, page->view.n,
+        first == NULL ? "" : "; first: ", id.len > 0 ? "item " : "",
         (int)(id.len < 100 ? id.len : 100), id.len > 0 ? id.p : "",
-        id.len > 0 ? ": " : "", first->reason);
+        id.len > 0 ? ": " : "", first == NULL ? "" : first->reason);
     service_error(s, page->number, &err);
 }
 

@@ -133,9 +133,11 @@ test('a run is canceled', async (t) => {
   assert.equal(w.embedder.requests.length, begun);
   await checkStored(w, 'alpha', ITEMS.slice(0, begun * 5));
   const run = await s.run(id);
-  assert.ok(!['running', 'success'].includes(run.status), run.status);
-  assert.equal((await s.call('POST', `${RUNS}/${id}/cancel`)).status, 404);
+  assert.equal(run.status, 'canceled');
+  assert.equal((await s.call('POST', `${RUNS}/${id}/cancel`)).status, 409);
+  // For good: the next one is another run.
   await s.good();
+  assert.equal((await s.get(RUNS)).json.count, 2);
   await checkStored(w, 'alpha', ITEMS);
   await s.end();
 });

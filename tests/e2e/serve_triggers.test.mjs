@@ -197,21 +197,42 @@ test('two processes on one database', async (t) => {
   assert.equal((await two.get('/health/batch-sync')).json.scheduler.isRunning,
     false);
   assert.equal(valueOf(await two.metrics(), 'run_in_progress'), 0);
-  // The other one's run is seen, but cannot be ended from here.
+  // The other one's run is seen.
   const [run] = (await two.get('/admin/batch-sync/runs')).json.runs;
   assert.equal(run.status, 'running');
-  assert.equal((await two.call('POST',
-    `/admin/batch-sync/runs/${run.id}/cancel`)).status, 404);
   hold.open();
   assert.equal((await first).json.success, true);
   const samples = await two.metrics();
   assert.equal(triggers(samples, 'http', 'already_running'), 2);
   assert.equal(triggers(samples, 'http', 'accepted'), 0);
-  for (const outcome of ['success', 'failed', 'partial', 'canceled']) {
+  for (const outcome of ['success', 'failed', 'partial', 'canceled',
+    'interrupted']) {
     assert.equal(valueOf(samples, 'runs_total', { outcome }), 0);
   }
   assert.equal(countsOf(await two.good()).unchanged, 30);
   await checkOneAtATime(w);
+  await one.end();
+  await two.end();
+});
+
+test('a run is canceled in another process', async (t) => {
+  const hold = gate();
+  const w = await alpha(t, { hold });
+  const one = await serve(t, w);
+  const two = await serve(t, w);
+  const first = one.trigger();
+  await begun(w);
+  const [run] = (await two.get('/admin/batch-sync/runs')).json.runs;
+  const url = `/admin/batch-sync/runs/${run.id}/cancel`;
+  assert.equal((await two.call('POST', url)).status, 202);
+  hold.open();
+  // It learns so from the ledger, and stores nothing more.
+  assert.equal((await first).json.success, false);
+  assert.equal(await w.db.value('SELECT count(*)::int FROM vector_embeddings'),
+    0);
+  assert.equal((await one.run(run.id)).status, 'canceled');
+  assert.equal((await two.call('POST', url)).status, 409);
+  assert.equal(countsOf(await two.good()).stored, 30);
   await one.end();
   await two.end();
 });

@@ -152,6 +152,7 @@ int run_until(struct world *w, const struct schema_set *schemas,
             op_cancel(&req->op);
         if (steps == crash_at) {
             w->crashed = true;
+            w->crashed_ms = w->shared->clock_ms;
             op_cancel(&req->op); /* only to give its memory back */
         }
         CHECK(steps < 2000000);
@@ -212,10 +213,11 @@ static int *last_items(const struct source *s, int service, bool *repeats)
 static const struct sim_row *piece(
     const struct world *w, int service, const char *id, int k)
 {
-    for (size_t i = 0; i < w->db.n; i++)
-        if (w->db.rows[i].service == service &&
-            w->db.rows[i].chunk_index == k && strcmp(w->db.rows[i].id, id) == 0)
-            return &w->db.rows[i];
+    for (size_t i = 0; i < w->shared->db.n; i++)
+        if (w->shared->db.rows[i].service == service &&
+            w->shared->db.rows[i].chunk_index == k &&
+            strcmp(w->shared->db.rows[i].id, id) == 0)
+            return &w->shared->db.rows[i];
     return NULL;
 }
 
@@ -246,11 +248,12 @@ static void check_item(
 
 void check_rows(const struct world *w)
 {
-    for (size_t i = 0; i < w->db.n; i++) {
+    for (size_t i = 0; i < w->shared->db.n; i++) {
         float expected[SIM_DIMENSIONS];
 
-        sim_vector(str_of(w->db.rows[i].text), expected);
-        CHECK(memcmp(w->db.rows[i].vector, expected, sizeof(expected)) == 0);
+        sim_vector(str_of(w->shared->db.rows[i].text), expected);
+        CHECK(memcmp(w->shared->db.rows[i].vector, expected,
+                  sizeof(expected)) == 0);
     }
 }
 
@@ -276,7 +279,7 @@ static bool check_all_stored(const struct world *w, const struct run_req *req)
 static void check_nothing_new(const struct world *w, const struct run_req *req)
 {
     CHECK(w->embed_requests == 0);
-    CHECK(w->db.writes == 0);
+    CHECK(w->shared->db.writes == 0);
     CHECK(req->result.status == RUN_SUCCESS);
     CHECK(req->result.counts.failed == req->result.counts.known_failures);
 }
@@ -308,16 +311,16 @@ static void simulate_poison(
     struct run_req req = {.run = NULL};
 
     w->faults.alike = true; /* not the request's fault all the same */
-    run_and_try(w, schemas, letters_retry(&w->letters, 2, random));
+    run_and_try(w, schemas, letters_retry(&w->shared->letters, 2, random));
     options.embedding.model = "another";
     w->options = &options;
-    run_and_try(w, schemas, letters_poison(&w->letters));
+    run_and_try(w, schemas, letters_poison(&w->shared->letters));
     w->source.poison = w->source.bad_data = 0;
     run_once(w, schemas, &req);
     check_counts(&req);
     check_all_stored(w, &req);
     for (int service = 0; service < w->source.services; service++)
-        CHECK(!letters_any(&w->letters, service));
+        CHECK(!letters_any(&w->shared->letters, service));
     run_req_clear(&req);
     w->options = before;
 }
@@ -347,7 +350,7 @@ static void simulate(uint64_t seed)
     check_rows(w);
     run_req_clear(&req);
     if (faults.bad_request) /* one item alone cannot tell whose fault it is */
-        letters_retry(&w->letters, 1, 0);
+        letters_retry(&w->shared->letters, 1, 0);
 
     none.too_large = faults.too_large; /* no fault: smaller pages do */
     none.large_from = faults.large_from;
@@ -365,7 +368,7 @@ static void simulate(uint64_t seed)
     if (!repeats)
         check_nothing_new(w, &req);
     run_req_clear(&req);
-    if (!repeats && w->letters.n > 0)
+    if (!repeats && w->shared->letters.n > 0)
         simulate_poison(w, &schemas, sim_random(&r));
 
     world_free(w);
@@ -384,11 +387,11 @@ static bool same_row(const struct sim_row *a, const struct sim_row *b)
            memcmp(a->row_hash, b->row_hash, SHA256_BYTES) == 0;
 }
 
-static void check_same_rows(const struct world *a, const struct world *b)
+void check_same_rows(const struct world *a, const struct world *b)
 {
-    CHECK(a->db.n == b->db.n);
-    for (size_t i = 0; i < a->db.n; i++) {
-        const struct sim_row *row = &a->db.rows[i];
+    CHECK(a->shared->db.n == b->shared->db.n);
+    for (size_t i = 0; i < a->shared->db.n; i++) {
+        const struct sim_row *row = &a->shared->db.rows[i];
         const struct sim_row *other =
             piece(b, row->service, row->id, row->chunk_index);
 
@@ -471,6 +474,7 @@ static void simulate_crash(uint64_t seed)
     if (w == NULL)
         abort();
     draw_source(&r, &source);
+    source.services = PICK(&r, 1, 2, 3, 6);
     draw_options(&r, &options);
     options.tries = 12; /* what passes does pass */
     faults = (struct faults){.embed = PICK(&r, 0, 0, 50),
@@ -488,9 +492,10 @@ static void simulate_crash(uint64_t seed)
     else
         crash_at(seed, &source, &faults, &options, &schemas, w,
             1 + (int)draw(&r, (uint64_t)steps));
+    simulate_replicas(seed, w, &schemas, steps);
     options.tries = 5;
-    database_away(
-        seed, &source, &options, &schemas, w, 1 + draw(&r, w->clock_ms));
+    database_away(seed, &source, &options, &schemas, w,
+        1 + draw(&r, w->shared->clock_ms));
     world_free(w);
     free(w);
     arena_free(&schemas.arena);
@@ -526,7 +531,7 @@ static void a_free_slot_is_taken_at_once(void)
     op_init(&req.op, on_run);
     CHECK(run_submit(&w->ports, &schemas, &req) == 0);
     while (world_step(w))
-        if (w->clock_ms < 50000)
+        if (w->shared->clock_ms < 50000)
             embedded = w->embed_requests;
     CHECK(embedded == 2 * options.workers);
     run_req_clear(&req);

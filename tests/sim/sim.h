@@ -34,5 +34,14 @@ void check_rows(const struct world *w);
 
 /* Sources that lose items, some of whose services delete them (deletes.c). */
 void simulate_deletes(uint64_t seed);
+/* The rows of both are the same, byte for byte. */
+void check_same_rows(const struct world *a, const struct world *b);
+
+/*
+ * Several processes share the run that `undisturbed` did alone, in about so
+ * many steps, and end as it did (replicas.c).
+ */
+void simulate_replicas(uint64_t seed, const struct world *undisturbed,
+    const struct schema_set *schemas, int steps);
 
 #endif

@@ -38,29 +38,38 @@ struct event {
     void (*take_effect)(struct world *w, struct op *op, struct err *err);
     int *outstanding; /* a counter of the world's; NULL: none */
     bool after_crash; /* asked for by a process that is no more */
+    bool taken;       /* it has had its effect */
+    struct err err;   /* what that was */
 };
+
+static void take_effect(struct event *e)
+{
+    struct world *w = e->w;
+    bool canceled = e->op->err.code != 0;
+
+    if (e->taken)
+        return;
+    e->taken = true;
+    /* A canceled request may or may not have taken effect. */
+    if (e->take_effect != NULL && e->after_crash)
+        err_set(&e->err, ERR_UNAVAILABLE, "crashed");
+    else if (e->take_effect != NULL && (!canceled || draw(w, 2) == 0))
+        e->take_effect(w, e->op, &e->err);
+}
 
 static void complete(struct event *e)
 {
-    struct world *w = e->w;
-    struct err err = {.code = 0};
-    bool canceled = e->op->err.code != 0;
-
-    /* A canceled request may or may not have taken effect. */
-    if (e->take_effect != NULL && e->after_crash)
-        err_set(&err, ERR_UNAVAILABLE, "crashed");
-    else if (e->take_effect != NULL && (!canceled || draw(w, 2) == 0))
-        e->take_effect(w, e->op, &err);
+    take_effect(e);
     if (e->outstanding != NULL)
         --*e->outstanding;
     list_remove(&e->link);
-    op_finish(e->op, &err);
+    op_finish(e->op, &e->err);
     free(e);
 }
 
 static struct event *event_of(struct world *w, const struct op *op)
 {
-    list_for_each (at, &w->events) {
+    list_for_each (at, &w->shared->events) {
         struct event *e = container_of(at, struct event, link);
 
         if (e->op == op)
@@ -80,34 +89,41 @@ static void cancel_event(struct op *op)
     complete(event_of(world_of(op), op));
 }
 
-static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
-    void (*take_effect)(struct world *w, struct op *op, struct err *err),
-    int *outstanding)
+/* In the order in which events are due. */
+static void put_in(struct event *e)
 {
-    struct event *e = calloc(1, sizeof(*e));
-    struct list *at = &w->events;
+    struct list *events = &e->w->shared->events, *at = events;
 
-    if (e == NULL)
-        abort();
-    *e = (struct event){.due_ms = w->clock_ms + delay_ms,
-        .w = w,
-        .op = op,
-        .take_effect = take_effect,
-        .outstanding = outstanding,
-        .after_crash = w->crashed};
-    op_begin(op, &w->ready, cancel_event);
-    if (outstanding != NULL)
-        ++*outstanding;
-    while (at->prev != &w->events &&
+    while (at->prev != events &&
            container_of(at->prev, struct event, link)->due_ms > e->due_ms)
         at = at->prev;
     list_push(at, &e->link);
 }
 
-void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
-    void (*take_effect)(struct world *w, struct op *op, struct err *err))
+static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*effect)(struct world *w, struct op *op, struct err *err),
+    int *outstanding)
 {
-    schedule(w, op, delay_ms, take_effect, NULL);
+    struct event *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    *e = (struct event){.due_ms = w->shared->clock_ms + delay_ms,
+        .w = w,
+        .op = op,
+        .take_effect = effect,
+        .outstanding = outstanding,
+        .after_crash = w->crashed};
+    op_begin(op, &w->ready, cancel_event);
+    if (outstanding != NULL)
+        ++*outstanding;
+    put_in(e);
+}
+
+void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*effect)(struct world *w, struct op *op, struct err *err))
+{
+    schedule(w, op, delay_ms, effect, NULL);
 }
 
 static uint64_t latency(struct world *w)
@@ -131,8 +147,8 @@ static bool goes_wrong(struct world *w, int rate, struct err *err)
 /* The same for what the database is asked. */
 bool database_fails(struct world *w, int rate, struct err *err)
 {
-    if (w->clock_ms < w->faults.away_from_ms ||
-        w->clock_ms >= w->faults.away_to_ms)
+    if (w->shared->clock_ms < w->faults.away_from_ms ||
+        w->shared->clock_ms >= w->faults.away_to_ms)
         return goes_wrong(w, rate, err);
     err_set(err, ERR_UNAVAILABLE, "away");
     return true;
@@ -332,7 +348,15 @@ static void check_order(struct world *w, const struct store_req *req)
 static void apply_store(struct world *w, struct op *op, struct err *err)
 {
     struct store_req *req = container_of(op, struct store_req, op);
-    bool wrong = database_fails(w, w->faults.store, err);
+    bool wrong;
+
+    if (!ledger_has(w, req->scope)) {
+        /* Who is fenced sends no more than what was under way. */
+        CHECK(++w->fenced <= 2 * w->options->workers);
+        err_set(err, ERR_FENCED, "another owner has taken over the service");
+        return;
+    }
+    wrong = database_fails(w, w->faults.store, err);
 
     check_order(w, req);
     for (size_t i = 0; i < req->nrows && !wrong; i++)
@@ -345,7 +369,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     for (size_t i = 0; wrong && i < req->nrows; i++)
         if (contains(req->rows[i].content_text, "BADDATA"))
             return;
-    database_apply(&w->db, w->current, req);
+    database_apply(&w->shared->db, w->current, req);
     req->written = req->nrows;
 }
 
@@ -353,7 +377,7 @@ static int port_store(void *world, struct store_req *req)
 {
     struct world *w = world;
 
-    CHECK(req->nrows > 0 && strcmp(req->scope->token, "token") == 0);
+    CHECK(req->nrows > 0);
     check_order(w, req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
@@ -367,9 +391,9 @@ static void answer_lookup(struct world *w, struct op *op, struct err *err)
 
     if (database_fails(w, w->faults.store, err))
         return;
-    database_lookup(&w->db, w->current, req);
+    database_lookup(&w->shared->db, w->current, req);
     if (req->with_letters)
-        letters_lookup(&w->letters, w->current, req);
+        letters_lookup(&w->shared->letters, w->current, req);
 }
 
 static int port_lookup(void *world, struct lookup_req *req)
@@ -390,94 +414,8 @@ static int port_store_open(void *world, struct store_open_req *req)
     struct world *w = world;
 
     strcpy(req->microservice_id, "microservice");
-    req->has_letters = letters_any(&w->letters, w->current);
+    req->has_letters = letters_any(&w->shared->letters, w->current);
     schedule(w, &req->op, latency(w), maybe_fault, NULL);
-    return 0;
-}
-
-/* The ledger */
-
-/* Does it go past the first page that is not sealed? */
-static bool passes(const struct world *w, const struct checkpoint_req *req)
-{
-    const struct open_page *page = &w->pages[w->nsealed];
-
-    return w->nsealed < w->npages &&
-           (page->hi == page->lo ||
-               (req->next_page - 1) * req->limit >= page->hi);
-}
-
-static void seal(struct world *w, struct op *op, struct err *err)
-{
-    struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
-    bool wrong = database_fails(w, w->faults.ledger, err);
-
-    if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
-        return;
-    if (w->on_seal != NULL)
-        w->on_seal(w, req);
-    req->known_letters = letters_take(&w->letters, w->current, req);
-    if (wrong)
-        return; /* and when it comes again, they are no older for it */
-    w->checkpoints[w->current] =
-        (struct sim_checkpoint){req->next_page, req->limit};
-    if (op->err.code == 0 && passes(w, req))
-        w->nsealed++;
-}
-
-static int port_checkpoint(void *world, struct checkpoint_req *req)
-{
-    struct world *w = world;
-    const struct counts *c = req->counts;
-
-    CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
-    if (passes(w, req)) {
-        CHECK(w->pages[w->nsealed].storing == 0);
-        w->pages[w->nsealed].committed = true;
-    }
-    schedule(w, &req->op, latency(w), seal, NULL);
-    return 0;
-}
-
-static void begin_service(struct world *w, struct op *op, struct err *err)
-{
-    struct service_begin_req *req =
-        container_of(op, struct service_begin_req, op);
-    struct sim_checkpoint *resume;
-
-    if (database_fails(w, w->faults.ledger, err))
-        return;
-    strcpy(req->token, "token");
-    w->current = service_index(req->service);
-    resume = &w->checkpoints[w->current];
-    if (!w->resumes || resume->limit != w->options->limit)
-        *resume = (struct sim_checkpoint){1, w->options->limit};
-    req->first_page = resume->next_page;
-    w->nsealed = w->npages;
-}
-
-static int port_service_begin(void *world, struct service_begin_req *req)
-{
-    schedule(world, &req->op, 1, begin_service, NULL);
-    return 0;
-}
-
-static int port_service_end(void *world, struct service_end_req *req)
-{
-    schedule(world, &req->op, 1, maybe_fault, NULL);
-    return 0;
-}
-
-static int port_run_begin(void *world, struct run_begin_req *req)
-{
-    strcpy(req->run_id, "run");
-    schedule(world, &req->op, 1, NULL, NULL);
-    return 0;
-}
-
-static int port_run_end(void *world, struct run_end_req *req)
-{
-    schedule(world, &req->op, 1, maybe_fault, NULL);
     return 0;
 }
 
@@ -511,7 +449,7 @@ static int port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 
 static uint64_t port_now(void *world)
 {
-    return ((struct world *)world)->clock_ms;
+    return ((struct world *)world)->shared->clock_ms;
 }
 
 static int64_t port_wall(void *world)
@@ -528,17 +466,14 @@ static void no_wake(struct op_queue *q)
 {
 }
 
-void world_init(struct world *w, const struct source *source,
-    const struct faults *faults, const struct run_options *options,
-    uint64_t seed)
+static void set_up(struct world *w, struct shared *shared, uint64_t seed)
 {
-    *w = (struct world){.source = *source,
-        .faults = *faults,
-        .options = options,
-        .random = seed,
-        .current = -1};
+    w->shared = shared;
+    w->process = shared->n;
+    w->random = seed;
+    w->current = -1;
+    shared->processes[shared->n++] = w;
     op_queue_init(&w->ready, no_wake);
-    list_init(&w->events);
     w->ports = (struct ports){.world = w,
         .queue = &w->ready,
         .list_services = port_list,
@@ -547,48 +482,89 @@ void world_init(struct world *w, const struct source *source,
         .store_open = port_store_open,
         .lookup = port_lookup,
         .store = port_store,
-        .run_begin = port_run_begin,
-        .service_begin = port_service_begin,
-        .checkpoint = port_checkpoint,
-        .service_end = port_service_end,
-        .run_end = port_run_end,
         .timer = port_timer,
         .now_ms = port_now,
         .wall_ms = port_wall,
         .random = port_random};
+    ledger_ports(w);
 }
 
-void world_begin_run(struct world *w)
+void world_init(struct world *w, const struct source *source,
+    const struct faults *faults, const struct run_options *options,
+    uint64_t seed)
 {
-    CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
+    *w = (struct world){
+        .source = *source, .faults = *faults, .options = options};
+    list_init(&w->own.events);
+    set_up(w, &w->own, seed);
+}
+
+void world_add(struct world *w, struct world *first, uint64_t seed)
+{
+    *w = (struct world){.source = first->source,
+        .faults = first->faults,
+        .options = first->options};
+    set_up(w, first->shared, seed);
+}
+
+void world_join_run(struct world *w)
+{
+    CHECK(list_empty(&w->ready.ready));
     w->npages = w->nsealed = 0;
     w->crashed = false;
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = 0;
-    w->db.writes = 0;
     w->poison_requests = w->refused_alone = 0;
-    w->letters.run += !w->resumes;
+}
+
+void world_begin_run(struct world *w)
+{
+    world_join_run(w);
+    w->shared->db.writes = 0;
+}
+
+/* What a frozen process asked for is done, but it hears of it later. */
+static bool keep_back(struct event *e)
+{
+    struct world *w = e->w;
+
+    if (e->due_ms >= w->frozen_until_ms || e->due_ms < w->frozen_from_ms)
+        return false;
+    take_effect(e);
+    list_remove(&e->link);
+    e->due_ms = w->frozen_until_ms;
+    put_in(e);
+    return true;
 }
 
 bool world_step(struct world *w)
 {
+    struct shared *shared = w->shared;
     struct event *e;
 
-    CHECK(w->embedding <= w->options->workers);
-    if (op_queue_run_one(&w->ready))
-        return true;
-    if (list_empty(&w->events))
+    for (int i = 0; i < shared->n; i++) {
+        struct world *process = shared->processes[i];
+
+        CHECK(process->embedding <= w->options->workers);
+        if (op_queue_run_one(&process->ready))
+            return true;
+    }
+    if (list_empty(&shared->events))
         return false;
-    e = container_of(w->events.next, struct event, link);
-    w->clock_ms = e->due_ms;
-    complete(e);
+    e = container_of(shared->events.next, struct event, link);
+    shared->clock_ms = e->due_ms;
+    if (!keep_back(e))
+        complete(e);
     return true;
 }
 
 void world_free(struct world *w)
 {
-    CHECK(list_empty(&w->events) && list_empty(&w->ready.ready));
-    database_free(&w->db);
-    letters_free(&w->letters);
+    CHECK(list_empty(&w->ready.ready));
+    if (w->shared != &w->own)
+        return;
+    CHECK(list_empty(&w->shared->events));
+    database_free(&w->shared->db);
+    letters_free(&w->shared->letters);
 }

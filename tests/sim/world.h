@@ -123,20 +123,50 @@ struct open_page {
     bool committed;      /* and its checkpoint asked for */
 };
 
-/* What the ledger keeps of a service, for a run that is resumed. */
-struct sim_checkpoint {
+/* The ledger (ledger.c): one run, its services, whose they are. */
+enum { SIM_LEASE_MS = 30000, SIM_SERVICES = 16 };
+
+enum sim_state { FREE, TAKEN, ENDED }; /* of a service */
+
+struct sim_service {
+    enum sim_state state;
+    int token; /* of the owner */
     int next_page, limit;
+    struct counts base; /* of the owners before this one */
+    struct service_result result;
+};
+
+struct sim_ledger {
+    bool running, interrupted; /* the run; neither: it has ended */
+    int owner;                 /* a process; < 0: it has left */
+    uint64_t expires_ms;       /* not lost before, whoever owns it */
+    int nservices;
+    struct sim_service services[SIM_SERVICES];
+    int tokens; /* handed out so far */
+    int closed; /* times that the run was ended */
+};
+
+/* What the processes of a world have in common. */
+struct world;
+struct shared {
+    struct database db;
+    struct letters letters;
+    struct sim_ledger ledger;
+    uint64_t clock_ms;
+    struct list events;
+    struct world *processes[8]; /* borrowed */
+    int n;
 };
 
 struct world {
     struct ports ports;
     struct op_queue ready;
-    struct list events;
-    uint64_t clock_ms, random;
+    struct shared *shared; /* own, or that of the first process */
+    struct shared own;
+    int process; /* of shared->processes */
+    uint64_t random;
     struct source source;
     struct faults faults;
-    struct database db;
-    struct letters letters;
     const struct run_options *options;
     /* What is checked. */
     int embedding, fetching; /* requests outstanding */
@@ -146,14 +176,19 @@ struct world {
     int poison_requests; /* of them, with a poison among their texts */
     int refused_alone;   /* poisons that were a request's only text */
     int current;         /* the service between begin and end; -1 */
+    int token;           /* the one it was claimed with; 0: none */
+    bool beats;          /* keeps the run alive */
+    int fenced;          /* stores that came too late, of this token */
     struct open_page pages[8192];
     int npages, nsealed;
     /* A checkpoint takes effect; NULL: nobody wants to know. */
     void (*on_seal)(struct world *w, const struct checkpoint_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
-    bool resumes; /* the run that begins goes on with the checkpoints */
-    struct sim_checkpoint checkpoints[16];
+    uint64_t crashed_ms;
+    /* Until then it gets no time, though what it asked for is done. */
+    uint64_t frozen_from_ms, frozen_until_ms;
+    bool resumes; /* the run that begins goes on with what the ledger has */
 };
 
 void world_init(struct world *w, const struct source *source,
@@ -161,14 +196,23 @@ void world_init(struct world *w, const struct source *source,
     uint64_t seed);
 void world_free(struct world *w);
 
+/* One more process, on the database, ledger and clock of the first. */
+void world_add(struct world *w, struct world *first, uint64_t seed);
+
 /* Forgets what belongs to one run; the database stays. */
 void world_begin_run(struct world *w);
 
-/* One callback, or the next event. False when nothing is left. */
+/* The same of a process that takes part in another's. */
+void world_join_run(struct world *w);
+
+/* One callback of any process, or the next event. False: nothing is left. */
 bool world_step(struct world *w);
 
+/* The rest of the ledger's life is in ledger.c. */
+void ledger_ports(struct world *w);
+bool ledger_has(const struct world *w, const struct scope *scope);
 void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
-    void (*take_effect)(struct world *w, struct op *op, struct err *err));
+    void (*effect)(struct world *w, struct op *op, struct err *err));
 bool database_fails(struct world *w, int rate, struct err *err);
 
 /* Splitmix: the next number of a stream. */

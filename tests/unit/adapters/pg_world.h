@@ -68,14 +68,11 @@ static inline void run_begin(struct world *w, struct ledger *l,
     expect_op(w, &w->run.op, code);
 }
 
-static inline void service_begin(
-    struct world *w, struct ledger *l, size_t position, int code)
+/* Claims whatever is next. */
+static inline void claim(struct world *w, struct ledger *l, int code)
 {
-    w->service = (struct service_begin_req){.run_id = w->run.run_id,
-        .position = position,
-        .service = test_services[position],
-        .tenant = "t1",
-        .incremental = true};
+    w->service = (struct service_begin_req){
+        .run_id = w->run.run_id, .tenant = "t1", .incremental = true};
     op_init(&w->service.op, db_done);
     ledger_service_begin(l, &w->service);
     expect_op(w, &w->service.op, code);
@@ -83,6 +80,51 @@ static inline void service_begin(
         .service = "backend-a",
         .microservice_id = w->opened.microservice_id,
         .token = w->service.token};
+}
+
+/* Claims that service: whoever has it is lost, and the others are taken. */
+static inline void service_begin(
+    struct world *w, struct ledger *l, size_t position, int code)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof(sql),
+        "UPDATE batch_sync_service_runs SET status = 'running',"
+        " expires_at = now() + interval '1 h'"
+        " WHERE position <> %zu AND status = 'pending';"
+        "UPDATE batch_sync_service_runs"
+        " SET expires_at = now() - interval '1 s'"
+        " WHERE position = %zu AND status = 'running'",
+        position, position);
+    db_exec(&w->db, sql);
+    claim(w, l, code);
+    assert_int_equal(w->service.claim, CLAIM_SERVICE);
+    assert_int_equal(w->service.position, position);
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'pending'"
+                    " WHERE status = 'running' AND owner = ''");
+}
+
+static inline enum run_status run_end(
+    struct world *w, struct ledger *l, enum run_end_mode mode)
+{
+    struct run_end_req req = {.run_id = w->run.run_id,
+        .mode = mode,
+        .arena = &w->arena,
+        .nservices = 2};
+
+    op_init(&req.op, db_done);
+    ledger_run_end(l, &req);
+    expect_op(w, &req.op, 0);
+    return req.status;
+}
+
+/* As if all of its services had been synced. */
+static inline void run_succeeds(struct world *w, struct ledger *l)
+{
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'success',"
+                    " finished_at = now()"
+                    " WHERE status IN ('pending', 'running', 'interrupted')");
+    assert_int_equal(run_end(w, l, RUN_END_DONE), RUN_SUCCESS);
 }
 
 static inline void open_service(struct world *w, const char *version)

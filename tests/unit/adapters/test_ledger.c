@@ -55,17 +55,6 @@ static void service_end(struct world *w, bool success, bool interrupted,
     expect_op(w, &req.op, code);
 }
 
-static void run_end(
-    struct world *w, struct ledger *l, enum run_status status, int code)
-{
-    struct run_result result = {.status = status};
-    struct run_end_req req = {.run_id = w->run.run_id, .result = &result};
-
-    op_init(&req.op, db_done);
-    ledger_run_end(l, &req);
-    expect_op(w, &req.op, code);
-}
-
 static const struct counts some = {.received = 10, .stored = 7, .failed = 3};
 
 static void records_a_run_from_begin_to_end(void **state)
@@ -79,12 +68,13 @@ static void records_a_run_from_begin_to_end(void **state)
     service_end(w, true, false, &some, 0);
     service_begin(w, &w->ledger, 1, 0);
     service_end(w, false, false, &some, 0);
-    run_end(w, &w->ledger, RUN_PARTIAL, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_DONE), RUN_PARTIAL);
     assert_string_equal(
         ask(w, "SELECT concat_ws('|', kind, trigger, services, source,"
                " page_limit, provider, model, dimensions, status, resumed,"
                " finished_at IS NOT NULL, error) FROM batch_sync_runs"),
-        "batch|cli|{svc-a,svc-b}|request|10|builtin|m|3|partial|0|t");
+        "batch|cli|{svc-a,svc-b}|request|10|builtin|m|3|partial|0|t|"
+        "a \"quoted\" \xef\xbf\xbd error");
     assert_string_equal(
         ask(w, "SELECT concat_ws('|', totals->>'received', totals->>'stored',"
                " totals->>'failed', totals->>'replaced') FROM batch_sync_runs"),
@@ -125,7 +115,7 @@ static void many_begin_at_once(void **state)
     int begun = 0;
 
     NEED_SERVER();
-    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    run_succeeds(w, &w->ledger);
     for (int i = 0; i < N; i++) {
         other_owner(w, &others[i], 30);
         reqs[i] = (struct run_begin_req){.params = &test_params};
@@ -150,7 +140,7 @@ static void heartbeats_keep_the_lease(void **state)
     struct ledger other;
 
     NEED_SERVER();
-    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    run_succeeds(w, &w->ledger);
     w->ledger.lease_s = 1;
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);
@@ -190,29 +180,44 @@ static void a_lost_run_is_resumed_at_its_page(void **state)
     assert_string_equal(
         ask(w, "SELECT concat_ws('|', next_page, pages, counts->>'stored',"
                " (SELECT resumed FROM batch_sync_runs))"
-               " FROM batch_sync_service_runs"),
+               " FROM batch_sync_service_runs WHERE position = 0"),
         "5|2|12|1");
     ledger_stop(&other);
     db_sleep(&w->db, 10);
 }
 
-static void another_page_size_starts_again(void **state)
+static void goes_on_with_the_page_size_it_had(void **state)
 {
     struct world *w = *state;
 
     NEED_SERVER();
     checkpoint(w, 7, 5, &some, 0);
-    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    service_end(w, false, true, &some, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_LEAVE), RUN_INTERRUPTED);
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);
-    assert_int_equal(w->service.first_page, 1);
-    assert_string_equal(
-        ask(w, "SELECT counts || jsonb_build_array(pages, page_limit)"
-               " FROM batch_sync_service_runs"),
-        "[{}, 0, 10]");
+    assert_int_equal(w->service.first_page, 7);
+    assert_int_equal(w->service.limit, 5);
 }
 
-static void a_canceled_run_can_be_resumed(void **state)
+/* What is read again would be counted twice. */
+static void a_failed_page_leaves_the_checkpoint(void **state)
+{
+    struct world *w = *state;
+    struct counts more = {.received = 20, .stored = 12, .failed = 8};
+
+    NEED_SERVER();
+    checkpoint(w, 2, 10, &some, 0);
+    checkpoint(w, 0, 10, &more, 0);
+    service_end(w, false, true, &more, 0);
+    assert_string_equal(
+        ask(w, "SELECT concat_ws('|', status, next_page, pages, page_limit,"
+               " counts->>'received', counts->>'failed')"
+               " FROM batch_sync_service_runs WHERE position = 0"),
+        "interrupted|2|1|10|10|3");
+}
+
+static void an_interrupted_run_can_be_resumed(void **state)
 {
     struct world *w = *state;
     char id[ID_BYTES];
@@ -221,18 +226,35 @@ static void a_canceled_run_can_be_resumed(void **state)
     memcpy(id, w->run.run_id, sizeof(id));
     checkpoint(w, 2, 10, &some, 0);
     service_end(w, false, true, &some, 0);
-    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_LEAVE), RUN_INTERRUPTED);
     assert_string_equal(
-        ask(w, "SELECT r.status || s.status FROM batch_sync_runs r"
+        ask(w, "SELECT string_agg(r.status || s.status, ' ' ORDER BY position)"
+               " FROM batch_sync_runs r"
                " JOIN batch_sync_service_runs s ON s.run_id = r.id"),
-        "interruptedinterrupted");
+        "interruptedinterrupted interruptedpending");
     run_begin(w, &w->ledger, &test_params, 0);
     assert_string_equal(w->run.run_id, id);
-    service_begin(w, &w->ledger, 0, 0);
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.position, 0);
     assert_int_equal(w->service.first_page, 2);
 }
 
-static void a_run_canceled_at_its_end_is_over(void **state)
+static void a_canceled_run_is_not_gone_on_with(void **state)
+{
+    struct world *w = *state;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(id, w->run.run_id, sizeof(id));
+    service_end(w, false, true, &some, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_CANCEL), RUN_CANCELED);
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.claim, CLAIM_GONE);
+    run_begin(w, &w->ledger, &test_params, 0);
+    assert_string_not_equal(w->run.run_id, id);
+}
+
+static void a_run_left_or_canceled_at_its_end_is_over(void **state)
 {
     struct world *w = *state;
 
@@ -240,9 +262,155 @@ static void a_run_canceled_at_its_end_is_over(void **state)
     service_end(w, true, false, &some, 0);
     service_begin(w, &w->ledger, 1, 0);
     service_end(w, true, false, &some, 0);
-    run_end(w, &w->ledger, RUN_CANCELED, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_LEAVE), RUN_SUCCESS);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_CANCEL), RUN_SUCCESS);
+}
+
+/* From a process that does not carry it out. */
+static void cancels_from_outside(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    struct run_cancel_req req = {.run_id = w == NULL ? "" : w->run.run_id};
+    struct run_cancel_req none = {.run_id = "none"};
+
+    NEED_SERVER();
+    other_owner(w, &other, 30);
+    op_init(&req.op, db_done);
+    ledger_run_cancel(&other, &req);
+    expect_op(w, &req.op, 0);
+    assert_true(req.found && req.canceled);
+    checkpoint(w, 2, 10, &some, ERR_FENCED);
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.claim, CLAIM_GONE);
+    op_init(&req.op, db_done);
+    ledger_run_cancel(&other, &req);
+    expect_op(w, &req.op, 0);
+    assert_true(req.found && !req.canceled);
+    assert_string_equal(req.status, "canceled");
+    op_init(&none.op, db_done);
+    ledger_run_cancel(&other, &none);
+    expect_op(w, &none.op, 0);
+    assert_false(none.found);
+}
+
+/* Several processes, one run. */
+
+static void join(
+    struct world *w, struct ledger *l, const char *model, const char *expected)
+{
+    struct run_join_req req = {.arena = &w->arena,
+        .tenant = "t1",
+        .provider = "builtin",
+        .model = model,
+        .limit = 10,
+        .dimensions = DIMENSIONS};
+
+    op_init(&req.op, db_done);
+    ledger_run_join(l, &req);
+    expect_op(w, &req.op, 0);
+    assert_string_equal(req.run_id, expected);
+    if (expected[0] == '\0')
+        return;
+    assert_int_equal(req.nservices, 2);
+    assert_string_equal(req.services[1], "svc-b");
+    assert_string_equal(req.kind, "batch");
+    assert_null(req.since);
+}
+
+static void each_service_is_claimed_once(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    char run_id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(run_id, w->run.run_id, sizeof(run_id));
+    other_owner(w, &other, 30);
+    join(w, &other, "another", "");
+    join(w, &other, "m", run_id);
+    claim(w, &other, 0);
+    assert_int_equal(w->service.position, 1);
+    join(w, &other, "m", "");
+    claim(w, &other, 0);
+    assert_int_equal(w->service.claim, CLAIM_WAIT);
+    assert_int_equal(run_end(w, &other, RUN_END_DONE), RUN_INTERRUPTED);
     assert_string_equal(
-        ask(w, "SELECT status FROM batch_sync_runs"), "canceled");
+        ask(w, "SELECT status FROM batch_sync_runs"), "running");
+}
+
+static void a_lost_service_is_taken_over_where_it_stopped(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    char run_id[ID_BYTES], token[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(run_id, w->run.run_id, sizeof(run_id));
+    memcpy(token, w->service.token, sizeof(token));
+    checkpoint(w, 4, 10, &some, 0);
+    db_exec(&w->db, "UPDATE batch_sync_service_runs"
+                    " SET expires_at = now() - interval '1 s'"
+                    " WHERE status = 'running'");
+    other_owner(w, &other, 30);
+    join(w, &other, "m", run_id);
+    claim(w, &other, 0); /* what nobody has begun comes first */
+    assert_int_equal(w->service.position, 1);
+    claim(w, &other, 0);
+    assert_int_equal(w->service.position, 0);
+    assert_int_equal(w->service.first_page, 4);
+    w->scope.token = token;
+    checkpoint(w, 5, 10, &some, ERR_FENCED);
+    ledger_stop(&other);
+    db_sleep(&w->db, 10);
+}
+
+/* Its owner is gone and its services have ended, or have not. */
+static void a_lost_run_is_ended_by_who_joins(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    char run_id[ID_BYTES];
+
+    NEED_SERVER();
+    memcpy(run_id, w->run.run_id, sizeof(run_id));
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'success'");
+    lose_the_lease(w);
+    other_owner(w, &other, 30);
+    join(w, &other, "m", run_id);
+    assert_string_equal(ask(w, "SELECT resumed FROM batch_sync_runs"), "1");
+    claim(w, &other, 0);
+    assert_int_equal(w->service.claim, CLAIM_DONE);
+    assert_int_equal(run_end(w, &other, RUN_END_DONE), RUN_SUCCESS);
+    join(w, &other, "m", "");
+}
+
+/* What nobody has begun fails too, and says why. */
+static void gives_up_what_is_not_begun(void **state)
+{
+    struct world *w = *state;
+    struct run_end_req end = {.run_id = w == NULL ? "" : w->run.run_id,
+        .arena = w == NULL ? NULL : &w->arena,
+        .nservices = 2};
+
+    NEED_SERVER();
+    service_end(w, false, false, &some, 0);
+    w->service = (struct service_begin_req){.run_id = w->run.run_id,
+        .tenant = "t1",
+        .give_up = "401: bad \xff key"};
+    op_init(&w->service.op, db_done);
+    ledger_service_begin(&w->ledger, &w->service);
+    expect_op(w, &w->service.op, 0);
+    assert_int_equal(w->service.claim, CLAIM_DONE);
+    op_init(&end.op, db_done);
+    ledger_run_end(&w->ledger, &end);
+    expect_op(w, &end.op, 0);
+    assert_true(end.closed && end.ended[0] && end.ended[1]);
+    assert_int_equal(end.status, RUN_FAILED);
+    assert_int_equal(end.services[0].counts.stored, 7);
+    assert_int_equal(end.services[0].errors[0].page, 3);
+    assert_string_equal(end.services[1].errors[0].error,
+        "not begun: 401: bad \xef\xbf\xbd key");
 }
 
 static void other_parameters_abandon_it(void **state)
@@ -278,6 +446,7 @@ static void begins_again_after_a_lost_answer(void **state)
     assert_string_equal(w->run.run_id, id);
 }
 
+/* It may take part, but no more as the owner. */
 static void a_former_owner_cannot_go_on(void **state)
 {
     struct world *w = *state;
@@ -287,8 +456,9 @@ static void a_former_owner_cannot_go_on(void **state)
     lose_the_lease(w);
     other_owner(w, &other, 30);
     run_begin(w, &other, &test_params, 0);
-    service_begin(w, &w->ledger, 1, ERR_FENCED);
-    run_end(w, &w->ledger, RUN_SUCCESS, ERR_FENCED);
+    checkpoint(w, 2, 10, &some, ERR_FENCED);
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'success'");
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_DONE), RUN_INTERRUPTED);
     assert_string_equal(
         ask(w, "SELECT status FROM batch_sync_runs"), "running");
     ledger_stop(&other);
@@ -304,9 +474,10 @@ static void evicts_whoever_holds_on(void **state)
     struct world *w = *state;
     struct ledger other;
     struct pg_pool *pool;
-    struct pg_req hold = {.script =
-                              "BEGIN; SELECT 1 FROM batch_sync_service_runs"
-                              " FOR KEY SHARE; SELECT pg_sleep(100); COMMIT"};
+    struct pg_req hold = {
+        .script = "BEGIN; SELECT " LEDGER_FENCE_LOCK(
+            "token") " FROM batch_sync_service_runs WHERE status = 'running'"
+                     " FOR KEY SHARE; SELECT pg_sleep(100); COMMIT"};
     struct err err;
 
     NEED_SERVER();
@@ -336,20 +507,22 @@ static void since_is_the_start_of_the_last_success(void **state)
     db_exec(&w->db, "UPDATE batch_sync_service_runs"
                     " SET started_at = '2026-01-02 03:10:00.5+00'");
     service_end(w, true, false, &some, 0);
-    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    service_begin(w, &w->ledger, 1, 0);
+    service_end(w, false, false, &some, 0);
+    run_end(w, &w->ledger, RUN_END_DONE);
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);
     assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
     service_end(w, false, false, &some, 0);
     service_begin(w, &w->ledger, 1, 0);
     assert_string_equal(w->service.since, "");
-    run_end(w, &w->ledger, RUN_FAILED, 0);
+    service_end(w, false, false, &some, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_DONE), RUN_FAILED);
     /* A run that was told where to begin says nothing about before. */
     given.since = "2026-06-01T00:00:00.000Z";
     run_begin(w, &w->ledger, &given, 0);
     service_begin(w, &w->ledger, 0, 0);
-    service_end(w, true, false, &some, 0);
-    run_end(w, &w->ledger, RUN_SUCCESS, 0);
+    run_succeeds(w, &w->ledger);
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);
     assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
@@ -366,9 +539,16 @@ int main(void)
         TEST(many_begin_at_once),
         TEST(heartbeats_keep_the_lease),
         TEST(a_lost_run_is_resumed_at_its_page),
-        TEST(another_page_size_starts_again),
-        TEST(a_canceled_run_can_be_resumed),
-        TEST(a_run_canceled_at_its_end_is_over),
+        TEST(goes_on_with_the_page_size_it_had),
+        TEST(a_failed_page_leaves_the_checkpoint),
+        TEST(an_interrupted_run_can_be_resumed),
+        TEST(a_canceled_run_is_not_gone_on_with),
+        TEST(a_run_left_or_canceled_at_its_end_is_over),
+        TEST(cancels_from_outside),
+        TEST(each_service_is_claimed_once),
+        TEST(a_lost_service_is_taken_over_where_it_stopped),
+        TEST(a_lost_run_is_ended_by_who_joins),
+        TEST(gives_up_what_is_not_begun),
         TEST(other_parameters_abandon_it),
         TEST(begins_again_after_a_lost_answer),
         TEST(a_former_owner_cannot_go_on),

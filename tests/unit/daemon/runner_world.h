@@ -33,9 +33,10 @@ struct world {
     struct config config;
     char tenant[16];
     struct runner *runner;
-    bool hold;             /* fetches wait for release() */
-    struct page_req *held; /* the one that does */
-    int begin_code;        /* what run_begin ends with */
+    bool hold;                 /* fetches wait for release() */
+    struct page_req *held;     /* the one that does */
+    int begin_code;            /* what run_begin ends with */
+    size_t claimed, nservices; /* of the run */
     int begun_runs;
     const char *said;         /* the tenant that the run was begun with */
     struct client clients[2]; /* not the stack's: a test may fail */
@@ -132,13 +133,20 @@ static inline int run_begin(void *world, struct run_begin_req *req)
 
     snprintf(req->run_id, ID_BYTES, "run-%d", ++w->begun_runs);
     w->said = req->params->tenant;
+    w->claimed = 0;
+    w->nservices = req->params->nservices;
     return end(w, &req->op, w->begin_code);
 }
 
 static inline int service_begin(void *world, struct service_begin_req *req)
 {
+    struct world *w = world;
+
+    req->claim = w->claimed < w->nservices ? CLAIM_SERVICE : CLAIM_DONE;
+    req->position = w->claimed++;
     snprintf(req->token, ID_BYTES, "token");
     req->first_page = 1;
+    req->limit = 10;
     return end(world, &req->op, 0);
 }
 
@@ -154,6 +162,9 @@ static inline int service_end(void *world, struct service_end_req *req)
 
 static inline int run_end(void *world, struct run_end_req *req)
 {
+    req->status = req->mode == RUN_END_LEAVE    ? RUN_INTERRUPTED
+                  : req->mode == RUN_END_CANCEL ? RUN_CANCELED
+                                                : RUN_SUCCESS;
     return end(world, &req->op, 0);
 }
 

@@ -218,7 +218,7 @@ static void draining_refuses_and_ends_the_run(void **state)
     release(w);
     loop_run(&w->loop);
     expect_end(first, 0);
-    assert_int_equal(first->status, RUN_CANCELED);
+    assert_int_equal(first->status, RUN_INTERRUPTED);
 }
 
 static void canceling_gives_up_what_is_in_flight(void **state)
@@ -233,7 +233,7 @@ static void canceling_gives_up_what_is_in_flight(void **state)
     loop_run(&w->loop);
     assert_int_equal(c->ended, 1);
     assert_non_null(c->req.result);
-    assert_int_equal(c->status, RUN_CANCELED);
+    assert_int_equal(c->status, RUN_INTERRUPTED);
 }
 
 static void without_a_run_draining_and_canceling_do_nothing(void **state)
@@ -249,24 +249,24 @@ static void without_a_run_draining_and_canceling_do_nothing(void **state)
     expect_end(c, ERR_CANCELED);
 }
 
-static void a_run_is_stopped_by_its_id(void **state)
+static void a_run_is_canceled_by_its_id(void **state)
 {
     struct world *w = *state;
     struct client *c = &w->clients[0];
 
-    assert_false(runner_stop_run(w->runner, "run-1"));
-    assert_false(runner_stop_run(w->runner, ""));
+    assert_false(runner_cancel_run(w->runner, "run-1"));
+    assert_false(runner_cancel_run(w->runner, ""));
     w->hold = true;
     trigger(w, c);
     wait_held(w);
-    assert_false(runner_stop_run(w->runner, "run-2"));
-    assert_true(runner_stop_run(w->runner, "run-1"));
-    assert_true(runner_stop_run(w->runner, "run-1"));
+    assert_false(runner_cancel_run(w->runner, "run-2"));
+    assert_true(runner_cancel_run(w->runner, "run-1"));
+    assert_true(runner_cancel_run(w->runner, "run-1"));
     release(w);
     loop_run(&w->loop);
     expect_end(c, 0);
     assert_int_equal(c->status, RUN_CANCELED);
-    assert_false(runner_stop_run(w->runner, "run-1"));
+    assert_false(runner_cancel_run(w->runner, "run-1"));
     trigger(w, c); /* others may run */
     loop_run(&w->loop);
     expect_end(c, 0);
@@ -278,7 +278,7 @@ static void a_run_that_has_no_id_yet_cannot_be_named(void **state)
     struct client *c = &w->clients[0];
 
     trigger(w, c);
-    assert_false(runner_stop_run(w->runner, ""));
+    assert_false(runner_cancel_run(w->runner, ""));
     loop_run(&w->loop);
     expect_end(c, 0);
     assert_int_equal(c->status, RUN_SUCCESS);
@@ -359,7 +359,7 @@ int main(void)
         TEST(draining_refuses_and_ends_the_run),
         TEST(canceling_gives_up_what_is_in_flight),
         TEST(without_a_run_draining_and_canceling_do_nothing),
-        TEST(a_run_is_stopped_by_its_id),
+        TEST(a_run_is_canceled_by_its_id),
         TEST(a_run_that_has_no_id_yet_cannot_be_named),
         TEST(a_client_that_goes_away_does_not_stop_the_run),
         TEST(a_result_outlives_the_next_trigger),

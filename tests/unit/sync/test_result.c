@@ -28,6 +28,7 @@ static void test_status_names(void **state)
     assert_string_equal(run_status_name(RUN_PARTIAL), "partial");
     assert_string_equal(run_status_name(RUN_FAILED), "failed");
     assert_string_equal(run_status_name(RUN_CANCELED), "canceled");
+    assert_string_equal(run_status_name(RUN_INTERRUPTED), "interrupted");
     assert_string_equal(run_status_name((enum run_status)99), "unknown");
 }
 

@@ -1,0 +1,137 @@
+/*
+ * Claiming the next service of a run, by whichever process comes.
+ *
+ * Happy path: one unit. The first row that nobody is at work on gets our name
+ * and a new token; rows that others are just claiming are skipped. When there
+ * is none, one whose lease has run out is taken over: its new token waits for
+ * the statement that the lost owner may still have under way, and ends that
+ * owner's connection when it holds on to it (ledger.c). Then the same unit
+ * counts what is left, so that who got nothing knows whether to wait.
+ * Failures: as ledger.c has them; a run that is not running any more is an
+ * answer, not an error.
+ *
+ * A page number means something only with the page size it was counted in,
+ * so both come out of the row.
+ */
+#include "adapters/ledger_impl.h"
+
+enum { TIMEOUT, GIVEN_UP, CLAIMED, LEFT }; /* results */
+
+static const char give_up_sql[] =
+    "UPDATE batch_sync_service_runs s SET status = 'failed',"
+    "  finished_at = now(), errors = jsonb_build_array("
+    "   jsonb_build_object('page', 0, 'error', 'not begun: ' || $2))"
+    " FROM batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
+    " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
+    " AND $2 IS NOT NULL";
+
+static const char claim_sql[] =
+    "WITH open AS (SELECT s.position, s.status, s.expires_at"
+    "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
+    "   ON r.id = s.run_id AND r.status = 'running' WHERE r.id = $1)"
+    ", free AS (SELECT s.position FROM batch_sync_service_runs s"
+    "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
+    "  AND EXISTS (SELECT 1 FROM open)"
+    "  ORDER BY s.position LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    ", lost AS (SELECT s.position FROM batch_sync_service_runs s"
+    "  WHERE s.run_id = $1 AND s.status = 'running' AND s.expires_at < now()"
+    "  AND EXISTS (SELECT 1 FROM open) AND NOT EXISTS (SELECT 1 FROM free)"
+    "  ORDER BY s.position LIMIT 1 FOR UPDATE)"
+    " UPDATE batch_sync_service_runs s SET status = 'running', owner = $2,"
+    "  token = gen_random_uuid()::text, finished_at = NULL,"
+    "  expires_at = now() + make_interval(secs => $3),"
+    "  started_at = CASE s.status WHEN 'pending' THEN now()"
+    "   ELSE s.started_at END,"
+    "  since = CASE WHEN s.status <> 'pending' THEN s.since"
+    "   WHEN $4 THEN (SELECT to_char((max(p.started_at)"
+    "    - make_interval(secs => $5)) AT TIME ZONE 'UTC',"
+    "    'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+    "   FROM batch_sync_service_runs p"
+    "   JOIN batch_sync_runs q ON q.id = p.run_id"
+    "   WHERE p.tenant_id = s.tenant_id AND p.service = s.service"
+    "   AND p.status = 'success' AND q.since IS NULL) END"
+    " FROM (SELECT position FROM free UNION ALL SELECT position FROM lost) n"
+    " WHERE s.run_id = $1 AND s.position = n.position"
+    " RETURNING s.position, s.token, s.next_page, s.page_limit,"
+    "  coalesce(s.since, '')"
+#define X(name) ", coalesce((s.counts->>'" #name "')::int8, 0)"
+    COUNTS_MAP(X)
+#undef X
+        ", (SELECT count(*) FROM batch_sync_dead_letters d"
+        "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
+        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at)";
+
+static void claim_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct service_begin_req *req = ledger_work(c)->req;
+
+    ledger_add_lock_timeout(c);
+    call_stmt(c, give_up_sql, false);
+    call_add_text(c, req->run_id);
+    call_add_text(c, req->give_up == NULL
+                         ? NULL
+                         : ledger_clean(&c->arena, str_of(req->give_up)).p);
+    call_stmt(c, claim_sql, false);
+    call_add_text(c, req->run_id);
+    call_add_text(c, l->owner);
+    call_add_int(c, l->lease_s);
+    call_add_bool(c, req->incremental);
+    call_add_int(c, l->overlap_s);
+    call_stmt(c,
+        "SELECT count(*) FILTER (WHERE s.status IN"
+        "  ('pending', 'running', 'interrupted'))"
+        " FROM batch_sync_runs r LEFT JOIN batch_sync_service_runs s"
+        "  ON s.run_id = r.id"
+        " WHERE r.id = $1 AND r.status = 'running' GROUP BY r.id",
+        false);
+    call_add_text(c, req->run_id);
+    call_send(c);
+}
+
+/* Returns the column after them. */
+static int read_base(struct counts *base, const struct pg_result *r)
+{
+    int column = 5;
+
+#define X(name) base->name = (uint64_t)call_int(r, 0, column++);
+    COUNTS_MAP(X)
+#undef X
+    return column;
+}
+
+static void take_service(
+    struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
+{
+    req->claim = CLAIM_SERVICE;
+    req->position = (size_t)call_int(r, 0, 0);
+    call_copy(r, 0, 1, req->token, sizeof(req->token));
+    req->first_page = (int)call_int(r, 0, 2);
+    req->limit = (int)call_int(r, 0, 3);
+    call_copy(r, 0, 4, req->since, sizeof(req->since));
+    req->letters = (uint64_t)call_int(r, 0, read_base(&l->base, r));
+    memcpy(l->token, req->token, sizeof(l->token));
+    memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);
+    ledger_beat_start(l);
+}
+
+static void claim_take(struct call *c)
+{
+    struct service_begin_req *req = ledger_work(c)->req;
+    const struct pg_result *left = c->pg.results[LEFT];
+
+    if (pg_rows(c->pg.results[CLAIMED]) > 0)
+        take_service(ledger_work(c)->ledger, req, c->pg.results[CLAIMED]);
+    else if (pg_rows(left) == 0)
+        req->claim = CLAIM_GONE;
+    else
+        req->claim = call_int(left, 0, 0) > 0 ? CLAIM_WAIT : CLAIM_DONE;
+    call_end(c, NULL);
+}
+
+/* What could not be ended is let go of: its heartbeats end now. */
+int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
+{
+    l->token[0] = '\0';
+    return ledger_start(l, &req->op, req, claim_send, claim_take);
+}

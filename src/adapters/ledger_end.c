@@ -1,0 +1,254 @@
+/*
+ * Ending a run, leaving it, canceling it.
+ *
+ * Happy path: two units. First, when every service has ended, whoever owns the
+ * run closes it, with the outcome that the services' rows give, and so does
+ * anybody when its owner has left; else a run that is left becomes interrupted
+ * unless somebody is at work on it, and one that is canceled ends. Then new
+ * tokens fence off who is still at work on a run that is not running, and the
+ * second unit reads how the run stands and what became of each of its services.
+ * Failures: as ledger.c has them. A run that another process has closed, or
+ * taken over, is no failure: the answer says how it stands.
+ */
+#include "adapters/ledger_impl.h"
+
+#include "base/json.h"
+
+enum { CLOSED, SETTLED };                   /* results of the first unit */
+enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second */
+
+/* `r` is a run that has been selected by $1. */
+#define TOTALS                                                        \
+    "coalesce((SELECT jsonb_object_agg(t.key, t.n) FROM (SELECT key," \
+    "  sum(value::int8) n FROM batch_sync_service_runs,"              \
+    "  jsonb_each_text(counts) WHERE run_id = $1 GROUP BY key) t), '{}')"
+
+static const char close_sql[] =
+    "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
+    "  status = s.status, error = s.error, totals = " TOTALS
+    " FROM (SELECT CASE WHEN bool_and(status = 'success') THEN 'success'"
+    "   WHEN bool_or(status = 'success') OR sum(pages) > 0 THEN 'partial'"
+    "   ELSE 'failed' END AS status,"
+    "   (array_agg(errors #>> '{0,error}' ORDER BY position)"
+    "    FILTER (WHERE status <> 'success'))[1] AS error"
+    "  FROM batch_sync_service_runs WHERE run_id = $1 HAVING count(*) FILTER"
+    "   (WHERE status IN ('pending', 'running', 'interrupted')) = 0) s"
+    " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
+    " RETURNING 1";
+
+static const char leave_sql[] =
+    "UPDATE batch_sync_runs r SET owner = '',"
+    "  status = CASE WHEN w.others THEN r.status ELSE 'interrupted' END,"
+    "  expires_at = CASE WHEN w.others THEN r.expires_at ELSE now() END,"
+    "  finished_at = CASE WHEN w.others THEN NULL ELSE now() END,"
+    "  totals = CASE WHEN w.others THEN r.totals ELSE " TOTALS " END"
+    " FROM (SELECT EXISTS (SELECT 1 FROM batch_sync_service_runs"
+    "  WHERE run_id = $1 AND status = 'running' AND expires_at > now())"
+    "  AS others) w"
+    " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
+    " RETURNING 1";
+
+static const char cancel_sql[] =
+    "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
+    "  status = 'canceled', totals = " TOTALS
+    " WHERE r.id = $1 AND r.status IN ('running', 'interrupted') RETURNING 1";
+
+static const char fence_sql[] =
+    "UPDATE batch_sync_service_runs s SET status = 'interrupted',"
+    "  token = gen_random_uuid()::text"
+    " FROM batch_sync_runs r WHERE r.id = $1 AND s.run_id = r.id"
+    " AND r.status <> 'running' AND s.status = 'running'";
+
+static const char services_sql[] =
+    "SELECT position, status NOT IN ('pending', 'running', 'interrupted'),"
+    "  status = 'success', pages, errors,"
+    "  (1000 * extract(epoch FROM finished_at - started_at))::int8"
+#define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
+    COUNTS_MAP(X)
+#undef X
+        " FROM batch_sync_service_runs WHERE run_id = $1 ORDER BY position";
+
+static void add_run(struct call *c, const char *sql, const char *run_id)
+{
+    call_stmt(c, sql, false);
+    call_add_text(c, run_id);
+}
+
+static void settle_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct run_end_req *req = ledger_work(c)->req;
+
+    add_run(c, close_sql, req->run_id);
+    call_add_text(c, l->owner);
+    if (req->mode == RUN_END_CANCEL) {
+        add_run(c, cancel_sql, req->run_id);
+    } else if (req->mode == RUN_END_LEAVE) {
+        add_run(c, leave_sql, req->run_id);
+        call_add_text(c, l->owner);
+    }
+    call_send(c);
+}
+
+static void add_fence(struct call *c, const char *run_id)
+{
+    ledger_add_lock_timeout(c);
+    add_run(c, fence_sql, run_id);
+    add_run(c, "SELECT status FROM batch_sync_runs WHERE id = $1", run_id);
+}
+
+static void end_send(struct call *c)
+{
+    const struct run_end_req *req = ledger_work(c)->req;
+
+    add_fence(c, req->run_id);
+    add_run(c, services_sql, req->run_id);
+    call_send(c);
+}
+
+/* What the ledger calls it; a run that goes on elsewhere is interrupted. */
+static enum run_status status_named(struct str name)
+{
+    for (int i = 0; i < RUN_INTERRUPTED; i++)
+        if (str_eq(name, str_of(run_status_name((enum run_status)i))))
+            return (enum run_status)i;
+    return RUN_INTERRUPTED;
+}
+
+static void take_error(
+    struct service_result *result, struct arena *a, yyjson_val *entry)
+{
+    struct page_error *e = &result->errors[result->nerrors++];
+    struct str text = json_str(json_member(entry, "error"));
+    int64_t page = 0;
+
+    json_int(json_member(entry, "page"), &page);
+    *e = (struct page_error){.page = (int)page, .code = ERR_SOURCE};
+    snprintf(e->error, sizeof(e->error), "%.*s", STR_ARG(text));
+}
+
+static void take_errors(
+    struct service_result *result, struct arena *a, struct str json)
+{
+    size_t i, n;
+    yyjson_val *root, *entry;
+    struct err err;
+
+    if (json_parse(a, json, &root, NULL, &err) < 0 ||
+        yyjson_arr_size(root) == 0)
+        return;
+    result->errors = arena_calloc(a, RESULT_ERRORS, sizeof(*result->errors));
+    if (result->errors == NULL)
+        return;
+    yyjson_arr_foreach(root, i, n, entry)
+    {
+        if (result->nerrors < RESULT_ERRORS)
+            take_error(result, a, entry);
+    }
+    result->errors_total = (uint32_t)n;
+}
+
+static void take_service(
+    struct run_end_req *req, const struct pg_result *r, int row)
+{
+    size_t position = (size_t)call_int(r, row, 0);
+    struct service_result *result;
+    int column = 6;
+
+    if (position >= req->nservices)
+        return;
+    result = &req->services[position];
+    req->ended[position] = pg_value(r, row, 1).p[0] == 't';
+    result->success = pg_value(r, row, 2).p[0] == 't';
+    result->pages = (uint32_t)call_int(r, row, 3);
+    result->duration_ms = (uint64_t)call_int(r, row, 5);
+    take_errors(result, req->arena, pg_value(r, row, 4));
+#define X(name) result->counts.name = (uint64_t)call_int(r, row, column++);
+    COUNTS_MAP(X)
+#undef X
+}
+
+static void end_take(struct call *c)
+{
+    struct run_end_req *req = ledger_work(c)->req;
+    const struct pg_result *services = c->pg.results[SERVICES];
+    const struct pg_result *status = c->pg.results[STATUS];
+
+    req->status = pg_rows(status) > 0 ? status_named(pg_value(status, 0, 0))
+                                      : RUN_INTERRUPTED;
+    req->services =
+        arena_calloc(req->arena, req->nservices, sizeof(*req->services));
+    req->ended = arena_calloc(req->arena, req->nservices, sizeof(bool));
+    if (req->services == NULL || req->ended == NULL) {
+        ledger_fail(c, ERR_NOMEM, "the result of a run");
+        return;
+    }
+    for (int row = 0; row < pg_rows(services); row++)
+        take_service(req, services, row);
+    call_end(c, NULL);
+}
+
+static void settle_take(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+    struct run_end_req *req = w->req;
+
+    req->closed =
+        pg_rows(c->pg.results[CLOSED]) > 0 ||
+        (req->mode != RUN_END_DONE && pg_rows(c->pg.results[SETTLED]) > 0);
+    w->send = end_send;
+    w->take = end_take;
+    w->send(c);
+}
+
+int ledger_run_end(struct ledger *l, struct run_end_req *req)
+{
+    ledger_beat_stop(l);
+    return ledger_start(l, &req->op, req, settle_send, settle_take);
+}
+
+/* --- canceling from outside --- */
+
+static void fence_send(struct call *c)
+{
+    const struct run_cancel_req *req = ledger_work(c)->req;
+
+    add_fence(c, req->run_id);
+    call_send(c);
+}
+
+static void fence_take(struct call *c)
+{
+    struct run_cancel_req *req = ledger_work(c)->req;
+    const struct pg_result *status = c->pg.results[STATUS];
+
+    req->found = pg_rows(status) > 0;
+    req->status[0] = '\0';
+    if (req->found)
+        call_copy(status, 0, 0, req->status, sizeof(req->status));
+    call_end(c, NULL);
+}
+
+static void cancel_send(struct call *c)
+{
+    const struct run_cancel_req *req = ledger_work(c)->req;
+
+    add_run(c, cancel_sql, req->run_id);
+    call_send(c);
+}
+
+static void cancel_take(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+    struct run_cancel_req *req = w->req;
+
+    req->canceled = pg_rows(c->pg.results[0]) > 0;
+    w->send = fence_send;
+    w->take = fence_take;
+    w->send(c);
+}
+
+int ledger_run_cancel(struct ledger *l, struct run_cancel_req *req)
+{
+    return ledger_start(l, &req->op, req, cancel_send, cancel_take);
+}

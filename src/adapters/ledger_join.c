@@ -1,0 +1,129 @@
+/*
+ * Taking part in a run that is there already.
+ *
+ * Happy path: one cheap query finds a run of the same configuration with
+ * services that nobody is at work on; then, under the lock that runs are
+ * begun under, its owner is lost or alive for certain, and it is made ours
+ * when nobody's. The services come with the same unit. Heartbeats begin with
+ * the first claim, so that a run that is not gone on with after all is not
+ * kept alive.
+ * Failures: none of its own: when somebody was faster there is nothing to
+ * join.
+ */
+#include "adapters/ledger_impl.h"
+
+enum { LOCK, TIMEOUT, LOST, RESUMED, SERVICES }; /* results of the joining */
+
+/* An owner that is lost leaves the run to us, unless another is running. */
+static const char find_sql[] =
+    "SELECT r.id FROM batch_sync_runs r"
+    " WHERE r.status IN ('running', 'interrupted') AND r.tenant_id = $1"
+    " AND r.provider = $2 AND r.model = $3 AND r.dimensions = $4"
+    " AND r.page_limit = $5 AND CASE"
+    "  WHEN r.status = 'running' AND r.expires_at >= now() THEN EXISTS ("
+    "   SELECT 1 FROM batch_sync_service_runs s WHERE s.run_id = r.id"
+    "   AND (s.status IN ('pending', 'interrupted')"
+    "    OR s.status = 'running' AND s.expires_at < now()))"
+    "  ELSE NOT EXISTS (SELECT 1 FROM batch_sync_runs o WHERE o.id <> r.id"
+    "   AND o.status = 'running' AND o.expires_at >= now()) END"
+    " ORDER BY r.started_at DESC LIMIT 1";
+
+static void find_send(struct call *c)
+{
+    const struct run_join_req *req = ledger_work(c)->req;
+
+    call_stmt(c, find_sql, false);
+    call_add_text(c, req->tenant);
+    call_add_text(c, req->provider);
+    call_add_text(c, req->model);
+    call_add_int(c, req->dimensions);
+    call_add_int(c, req->limit);
+    call_send(c);
+}
+
+static void join_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct run_join_req *req = ledger_work(c)->req;
+
+    ledger_add_lost(c);
+    call_stmt(c,
+        "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
+        "  expires_at = now() + make_interval(secs => $2),"
+        "  finished_at = NULL, resumed = resumed + 1"
+        " WHERE id = $3 AND status = 'interrupted' AND NOT EXISTS ("
+        "  SELECT 1 FROM batch_sync_runs WHERE status = 'running')",
+        false);
+    call_add_text(c, l->owner);
+    call_add_int(c, l->lease_s);
+    call_add_text(c, req->run_id);
+    call_stmt(c,
+        "SELECT r.kind, r.source, r.since, n.name FROM batch_sync_runs r,"
+        "  unnest(r.services) WITH ORDINALITY n (name, position)"
+        " WHERE r.id = $1 AND r.status = 'running' ORDER BY n.position",
+        false);
+    call_add_text(c, req->run_id);
+    call_send(c);
+}
+
+static const char *text_of(
+    struct arena *a, const struct pg_result *r, int row, int column)
+{
+    if (pg_is_null(r, row, column))
+        return NULL;
+    return arena_dup(a, pg_value(r, row, column)).p;
+}
+
+static void take_run(struct call *c, const struct pg_result *r)
+{
+    struct run_join_req *req = ledger_work(c)->req;
+
+    req->nservices = (size_t)pg_rows(r);
+    req->services =
+        arena_calloc(req->arena, req->nservices, sizeof(*req->services));
+    if (req->services == NULL) {
+        ledger_fail(c, ERR_NOMEM, "joining a run");
+        return;
+    }
+    req->kind = text_of(req->arena, r, 0, 0);
+    req->source = text_of(req->arena, r, 0, 1);
+    req->since = text_of(req->arena, r, 0, 2);
+    for (size_t i = 0; i < req->nservices; i++)
+        req->services[i] = text_of(req->arena, r, (int)i, 3);
+    call_end(c, NULL);
+}
+
+static void join_take(struct call *c)
+{
+    struct run_join_req *req = ledger_work(c)->req;
+    const struct pg_result *r = c->pg.results[SERVICES];
+
+    if (pg_rows(r) > 0) {
+        take_run(c, r);
+        return;
+    }
+    req->run_id[0] = '\0';
+    call_end(c, NULL);
+}
+
+static void find_take(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+    struct run_join_req *req = w->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) == 0) {
+        call_end(c, NULL);
+        return;
+    }
+    call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));
+    w->send = join_send;
+    w->take = join_take;
+    w->send(c);
+}
+
+int ledger_run_join(struct ledger *l, struct run_join_req *req)
+{
+    req->run_id[0] = '\0';
+    return ledger_start(l, &req->op, req, find_send, find_take);
+}

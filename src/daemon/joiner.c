@@ -1,0 +1,143 @@
+/*
+ * Happy path: a timer; when it is due and nothing runs here, run_join; when
+ * that found a run, the runner takes part in it as it would carry out a
+ * trigger; when it has ended, or there was none, the timer again.
+ *
+ * Failures: a look that fails is repeated in its time. It is said once, until
+ * one succeeds: the probe tells about a database that is away.
+ *
+ * Stop: the timer and the look are canceled. Close: joiner_free(), when idle.
+ */
+#include "daemon/joiner.h"
+
+#include "base/log.h"
+#include <assert.h>
+#include <stdlib.h>
+
+struct joiner {
+    const struct runner_options *options; /* borrowed */
+    struct runner *runner;                /* borrowed */
+    struct timer_req timer;
+    struct run_join_req join;
+    struct arena arena; /* what was found */
+    struct trigger_req run;
+    bool stopped;
+    bool failing; /* the last look failed, and that was said */
+};
+
+static void wait(struct joiner *j);
+static void look(struct joiner *j);
+
+static void on_timer(struct op *op)
+{
+    struct joiner *j = container_of(op, struct joiner, timer.op);
+
+    if (!j->stopped)
+        look(j);
+}
+
+static void on_run_ended(struct op *op)
+{
+    wait(container_of(op, struct joiner, run.op));
+}
+
+static void take_part(struct joiner *j)
+{
+    const struct run_join_req *found = &j->join;
+    struct trigger trigger = {.name = "replica",
+        .run_id = found->run_id,
+        .kind = found->kind,
+        .since = found->since,
+        .services = found->services,
+        .nservices = found->nservices};
+
+    op_init(&j->run.op, on_run_ended);
+    runner_trigger(j->runner, &trigger, &j->run);
+}
+
+static void on_looked(struct op *op)
+{
+    struct joiner *j = container_of(op, struct joiner, join.op);
+
+    if (op->err.code != 0 && !j->failing && !j->stopped)
+        log_warn(NULL, "looking for runs to take part in: %s", op->err.msg);
+    j->failing = op->err.code != 0;
+    if (op->err.code == 0 && j->join.run_id[0] != '\0' && !j->stopped)
+        take_part(j);
+    else
+        wait(j);
+}
+
+static void look(struct joiner *j)
+{
+    const struct config *config = j->options->config;
+    const struct ports *ports = j->options->ports;
+
+    if (runner_is_running(j->runner) || runner_disabled(config) != NULL) {
+        wait(j);
+        return;
+    }
+    arena_free(&j->arena);
+    j->join = (struct run_join_req){.arena = &j->arena,
+        .tenant = config->sync.tenant,
+        .provider = j->options->embedding.provider,
+        .model = j->options->embedding.model,
+        .dimensions = j->options->embedding.dimensions,
+        .limit = config->sync.limit};
+    op_init(&j->join.op, on_looked);
+    ports->run_join(ports->world, &j->join);
+}
+
+static void wait(struct joiner *j)
+{
+    const struct ports *ports = j->options->ports;
+
+    if (j->stopped)
+        return;
+    op_init(&j->timer.op, on_timer);
+    ports->timer(ports->world, &j->timer, JOINER_POLL_MS);
+}
+
+int joiner_init(struct joiner **out, const struct runner_options *options,
+    struct runner *runner)
+{
+    struct joiner *j = calloc(1, sizeof(*j));
+
+    if (j == NULL)
+        return ERR_NOMEM;
+    j->options = options;
+    j->runner = runner;
+    arena_init(&j->arena, 0);
+    op_init(&j->timer.op, on_timer);
+    op_init(&j->join.op, on_looked);
+    op_init(&j->run.op, on_run_ended);
+    *out = j;
+    return 0;
+}
+
+void joiner_free(struct joiner *j)
+{
+    if (j == NULL)
+        return;
+    assert(joiner_is_idle(j));
+    arena_free(&j->arena);
+    free(j);
+}
+
+void joiner_start(struct joiner *j)
+{
+    look(j);
+}
+
+void joiner_stop(struct joiner *j)
+{
+    j->stopped = true;
+    op_cancel(&j->timer.op);
+    op_cancel(&j->join.op);
+}
+
+bool joiner_is_idle(const struct joiner *j)
+{
+    return !op_pending(&j->timer.op) && !op_pending(&j->join.op) &&
+           !op_pending(&j->run.op);
+}

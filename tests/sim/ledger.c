@@ -1,0 +1,398 @@
+/*
+ * The ledger, in memory: one run, its services, and whose they are. Heartbeats
+ * are no events: who is alive keeps his lease, who has crashed or is frozen
+ * keeps it for SIM_LEASE_MS more.
+ */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint64_t draw_latency(struct world *w)
+{
+    return 1 + sim_random(&w->random) % (uint64_t)w->faults.latency_ms;
+}
+
+static bool is_stalled(const struct world *p, uint64_t now_ms)
+{
+    return p->crashed ? now_ms > p->crashed_ms + SIM_LEASE_MS
+                      : now_ms < p->frozen_until_ms &&
+                            now_ms > p->frozen_from_ms + SIM_LEASE_MS;
+}
+
+/* Whose heartbeats name this token, if he is alive. */
+static bool is_alive(const struct shared *shared, int token)
+{
+    for (int i = 0; i < shared->n; i++) {
+        const struct world *p = shared->processes[i];
+
+        if (p->token == token)
+            return !is_stalled(p, shared->clock_ms);
+    }
+    return false;
+}
+
+static struct sim_service *service_of(struct world *w, const char *token)
+{
+    struct sim_ledger *ledger = &w->shared->ledger;
+
+    for (int i = 0; i < ledger->nservices; i++)
+        if (ledger->services[i].state == TAKEN &&
+            ledger->services[i].token == atoi(token))
+            return &ledger->services[i];
+    return NULL;
+}
+
+bool ledger_has(const struct world *w, const struct scope *scope)
+{
+    return service_of((struct world *)w, scope->token) != NULL;
+}
+
+static int fenced(struct err *err)
+{
+    return err_set(err, ERR_FENCED, "another owner has taken over");
+}
+
+/* Pages */
+
+/* Does it go past the first page that is not sealed? */
+static bool passes(const struct world *w, const struct checkpoint_req *req)
+{
+    const struct open_page *page = &w->pages[w->nsealed];
+
+    return req->next_page > 0 && w->nsealed < w->npages &&
+           (page->hi == page->lo ||
+               (req->next_page - 1) * req->limit >= page->hi);
+}
+
+static void seal(struct world *w, struct op *op, struct err *err)
+{
+    struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
+    struct sim_service *s = service_of(w, req->scope->token);
+    bool wrong;
+
+    if (s == NULL) {
+        fenced(err);
+        return;
+    }
+    wrong = database_fails(w, w->faults.ledger, err);
+    if (wrong && (int)(sim_random(&w->random) % 100) >= w->faults.lost_ack)
+        return;
+    if (w->on_seal != NULL)
+        w->on_seal(w, req);
+    req->known_letters = letters_take(&w->shared->letters, w->current, req);
+    if (wrong)
+        return; /* and when it comes again, they are no older for it */
+    if (req->next_page == 0)
+        return;
+    s->next_page = req->next_page;
+    s->limit = req->limit;
+    s->result.counts = s->base;
+    counts_add(&s->result.counts, req->counts);
+    if (op->err.code == 0 && passes(w, req))
+        w->nsealed++;
+}
+
+static int port_checkpoint(void *world, struct checkpoint_req *req)
+{
+    struct world *w = world;
+    const struct counts *c = req->counts;
+
+    CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
+    if (passes(w, req)) {
+        CHECK(w->pages[w->nsealed].storing == 0);
+        w->pages[w->nsealed].committed = true;
+    }
+    world_schedule(w, &req->op, draw_latency(w), seal);
+    return 0;
+}
+
+/* Services */
+
+static void give_up(struct sim_ledger *ledger)
+{
+    for (int i = 0; i < ledger->nservices; i++)
+        if (ledger->services[i].state == FREE) {
+            ledger->services[i].state = ENDED;
+            ledger->services[i].result.errors_total++;
+        }
+}
+
+/* The next to be claimed, or NULL; *left: how many have not ended. */
+static struct sim_service *next_service(struct shared *shared, int *left)
+{
+    struct sim_ledger *ledger = &shared->ledger;
+    struct sim_service *lost = NULL, *free = NULL;
+
+    *left = 0;
+    for (int i = ledger->nservices - 1; i >= 0; i--) {
+        struct sim_service *s = &ledger->services[i];
+
+        *left += s->state != ENDED;
+        if (s->state == FREE)
+            free = s;
+        else if (s->state == TAKEN && !is_alive(shared, s->token))
+            lost = s;
+    }
+    return free != NULL ? free : lost;
+}
+
+static void claim(struct world *w, struct op *op, struct err *err)
+{
+    struct service_begin_req *req =
+        container_of(op, struct service_begin_req, op);
+    struct sim_ledger *ledger = &w->shared->ledger;
+    struct sim_service *s;
+    int left;
+
+    if (database_fails(w, w->faults.ledger, err))
+        return;
+    if (!ledger->running) {
+        req->claim = CLAIM_GONE;
+        return;
+    }
+    if (req->give_up != NULL)
+        give_up(ledger);
+    s = next_service(w->shared, &left);
+    if (s == NULL) {
+        req->claim = left > 0 ? CLAIM_WAIT : CLAIM_DONE;
+        return;
+    }
+    s->state = TAKEN;
+    s->token = ++ledger->tokens;
+    s->base = s->result.counts;
+    req->claim = CLAIM_SERVICE;
+    req->position = (size_t)(s - ledger->services);
+    req->first_page = s->next_page;
+    req->limit = s->limit;
+    req->letters = s->base.failed - s->base.known_failures;
+    snprintf(req->token, sizeof(req->token), "%d", s->token);
+    w->token = s->token;
+    w->beats = true;
+    w->current = (int)req->position;
+    w->nsealed = w->npages;
+    w->fenced = 0;
+}
+
+static int port_service_begin(void *world, struct service_begin_req *req)
+{
+    ((struct world *)world)->token = 0;
+    world_schedule(world, &req->op, 1, claim);
+    return 0;
+}
+
+static void end_service(struct world *w, struct op *op, struct err *err)
+{
+    struct service_end_req *req = container_of(op, struct service_end_req, op);
+    struct sim_service *s = service_of(w, req->token);
+
+    if (s == NULL) {
+        fenced(err);
+        return;
+    }
+    if (database_fails(w, w->faults.ledger, err))
+        return;
+    if (req->interrupted) {
+        s->state = FREE; /* as the last checkpoint left it */
+        return;
+    }
+    s->result = *req->result;
+    s->result.errors = NULL;
+    s->result.nerrors = 0;
+    s->result.counts = s->base;
+    counts_add(&s->result.counts, &req->result->counts);
+    s->state = ENDED;
+}
+
+static int port_service_end(void *world, struct service_end_req *req)
+{
+    world_schedule(world, &req->op, 1, end_service);
+    return 0;
+}
+
+/* Runs */
+
+static bool anybody_alive(const struct shared *shared)
+{
+    for (int i = 0; i < shared->ledger.nservices; i++)
+        if (shared->ledger.services[i].state == TAKEN &&
+            is_alive(shared, shared->ledger.services[i].token))
+            return true;
+    return false;
+}
+
+/* Nobody is at work on it: its owner is lost, or has let go of it. */
+static bool is_lost(const struct shared *shared)
+{
+    const struct sim_ledger *ledger = &shared->ledger;
+    const struct world *owner;
+
+    if (ledger->interrupted)
+        return true;
+    if (!ledger->running || anybody_alive(shared) ||
+        shared->clock_ms < ledger->expires_ms)
+        return false;
+    owner = ledger->owner < 0 ? NULL : shared->processes[ledger->owner];
+    return owner == NULL || !owner->beats ||
+           is_stalled(owner, shared->clock_ms);
+}
+
+static void resume(struct world *w)
+{
+    struct sim_ledger *ledger = &w->shared->ledger;
+
+    for (int i = 0; i < ledger->nservices; i++) {
+        struct sim_service *s = &ledger->services[i];
+
+        if (s->state != TAKEN)
+            continue;
+        s->state = FREE;
+        s->token = ++ledger->tokens;
+    }
+    ledger->running = true;
+    ledger->interrupted = false;
+    ledger->owner = w->process;
+    ledger->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
+}
+
+static void begin_run(struct world *w, struct op *op, struct err *err)
+{
+    struct sim_ledger *ledger = &w->shared->ledger;
+
+    w->beats = true;
+    if (w->resumes && (ledger->running || ledger->interrupted)) {
+        resume(w);
+        return;
+    }
+    w->shared->letters.run++;
+    *ledger = (struct sim_ledger){.running = true,
+        .owner = w->process,
+        .nservices = w->source.services,
+        .tokens = ledger->tokens};
+    for (int i = 0; i < ledger->nservices; i++)
+        ledger->services[i] =
+            (struct sim_service){.next_page = 1, .limit = w->options->limit};
+}
+
+static int port_run_begin(void *world, struct run_begin_req *req)
+{
+    strcpy(req->run_id, "run");
+    world_schedule(world, &req->op, 1, begin_run);
+    return 0;
+}
+
+static bool has_work(const struct shared *shared)
+{
+    int left;
+
+    return next_service((struct shared *)shared, &left) != NULL;
+}
+
+static void join(struct world *w, struct op *op, struct err *err)
+{
+    struct run_join_req *req = container_of(op, struct run_join_req, op);
+    struct sim_ledger *ledger = &w->shared->ledger;
+    static const char *names[] = {"service-0", "service-1", "service-2",
+        "service-3", "service-4", "service-5"};
+
+    req->run_id[0] = '\0';
+    if (database_fails(w, w->faults.ledger, err))
+        return;
+    if (is_lost(w->shared))
+        resume(w);
+    else if (!ledger->running || !has_work(w->shared))
+        return;
+    strcpy(req->run_id, "run");
+    req->kind = "batch";
+    req->source = "env";
+    req->services = names;
+    req->nservices = (size_t)ledger->nservices;
+}
+
+static int port_run_join(void *world, struct run_join_req *req)
+{
+    world_schedule(world, &req->op, 1, join);
+    return 0;
+}
+
+static bool all_ended(const struct sim_ledger *ledger)
+{
+    for (int i = 0; i < ledger->nservices; i++)
+        if (ledger->services[i].state != ENDED)
+            return false;
+    return true;
+}
+
+static void settle(struct world *w, struct run_end_req *req)
+{
+    struct sim_ledger *ledger = &w->shared->ledger;
+    bool owned = ledger->owner == w->process || ledger->owner < 0;
+
+    if (!ledger->running)
+        return;
+    if (owned && all_ended(ledger)) {
+        ledger->running = false;
+        ledger->closed++;
+        req->closed = true;
+    } else if (req->mode == RUN_END_CANCEL) {
+        ledger->running = false;
+    } else if (req->mode == RUN_END_LEAVE && owned) {
+        ledger->owner = -1;
+        ledger->interrupted = !anybody_alive(w->shared);
+        ledger->running = !ledger->interrupted;
+    }
+}
+
+static enum run_status status_of(const struct sim_ledger *ledger)
+{
+    size_t successes = 0, some = 0;
+
+    if (ledger->running || ledger->interrupted)
+        return RUN_INTERRUPTED;
+    if (!all_ended(ledger))
+        return RUN_CANCELED;
+    for (int i = 0; i < ledger->nservices; i++) {
+        successes += ledger->services[i].result.success;
+        some += ledger->services[i].result.pages > 0;
+    }
+    if (successes == (size_t)ledger->nservices)
+        return RUN_SUCCESS;
+    return successes + some > 0 ? RUN_PARTIAL : RUN_FAILED;
+}
+
+static void end_run(struct world *w, struct op *op, struct err *err)
+{
+    struct run_end_req *req = container_of(op, struct run_end_req, op);
+    struct sim_ledger *ledger = &w->shared->ledger;
+
+    w->token = 0;
+    if (database_fails(w, w->faults.ledger, err))
+        return;
+    settle(w, req);
+    req->status = status_of(ledger);
+    req->services =
+        arena_calloc(req->arena, req->nservices, sizeof(*req->services));
+    req->ended = arena_calloc(req->arena, req->nservices, sizeof(bool));
+    for (size_t i = 0; i < req->nservices; i++) {
+        req->services[i] = ledger->services[i].result;
+        req->ended[i] = ledger->services[i].state == ENDED;
+    }
+}
+
+static int port_run_end(void *world, struct run_end_req *req)
+{
+    ((struct world *)world)->token = 0;
+    ((struct world *)world)->beats = false;
+    world_schedule(world, &req->op, 1, end_run);
+    return 0;
+}
+
+void ledger_ports(struct world *w)
+{
+    w->ports.run_begin = port_run_begin;
+    w->ports.run_join = port_run_join;
+    w->ports.service_begin = port_service_begin;
+    w->ports.checkpoint = port_checkpoint;
+    w->ports.service_end = port_service_end;
+    w->ports.run_end = port_run_end;
+}
