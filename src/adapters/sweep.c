@@ -26,6 +26,7 @@
  * On cancel: the unit at hand; what had committed stays deleted and counted.
  */
 #include "adapters/sweep.h"
+#include "adapters/ledger.h"
 
 #include "adapters/call.h"
 #include "adapters/sweep_index.h"
@@ -57,17 +58,18 @@ static void add_scope(struct call *c)
     call_add_text(c, scope->microservice_id);
 }
 
-#define FENCE                                  \
-    "f AS MATERIALIZED (SELECT run_id, counts" \
-    " FROM batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)"
+#define FENCE                                   \
+    "f AS MATERIALIZED (SELECT run_id, counts," \
+    " " LEDGER_FENCE_LOCK(                      \
+        "$1") " FROM batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)"
 
 /* The pass that ends now, if there was a complete one before it. */
-#define PASS                                               \
-    "p AS MATERIALIZED (SELECT p.complete, m.name,"        \
-    "  p.complete_at AT TIME ZONE 'UTC' AS complete_at"    \
-    " FROM f JOIN batch_sync_passes p ON p.tenant_id = $2" \
-    "  AND p.microservice_id = $3 AND p.run_id = f.run_id" \
-    " JOIN microservices m ON m.id = $3"                   \
+#define PASS                                                            \
+    "p AS MATERIALIZED (SELECT p.complete, m.name,"                     \
+    "  (p.complete_at AT TIME ZONE 'UTC')::timestamp(3) AS complete_at" \
+    " FROM f JOIN batch_sync_passes p ON p.tenant_id = $2"              \
+    "  AND p.microservice_id = $3 AND p.run_id = f.run_id"              \
+    " JOIN microservices m ON m.id = $3"                                \
     " WHERE p.complete > 0 AND p.complete < p.number)"
 
 #define ITEMS                                \
