@@ -26,9 +26,9 @@
  * On cancel: the unit at hand; what had committed stays deleted and counted.
  */
 #include "adapters/sweep.h"
-#include "adapters/ledger.h"
 
 #include "adapters/call.h"
+#include "adapters/ledger.h"
 #include "adapters/sweep_index.h"
 #include "base/log.h"
 #include <stdlib.h>
