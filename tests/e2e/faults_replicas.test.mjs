@@ -1,9 +1,10 @@
-// Replicas that share a run, some of which are killed: the others take over
-// what they had, within the lease, and the run ends.
+// Replicas that share a run, one of which is killed, told to end, or stopped: the
+// others take over what it had, within the lease, and the run ends.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Account, IN_FLIGHT, ROUNDS, bench } from './support/faults.mjs';
+import { missing, pooler } from './support/pooler.mjs';
 import { serve } from './support/serve.mjs';
 import { sanitized, until } from './support/world.mjs';
 
@@ -20,9 +21,9 @@ const owners = (b, run) => b.w.db.rows(`SELECT DISTINCT owner
   FROM batch_sync_service_runs WHERE run_id = $1 AND owner <> ''`, [run]);
 
 /** So many services, one of which got a trigger. Its run's id. */
-async function together(t, b, n) {
+async function together(t, b, n, env) {
   const replicas = [];
-  for (let i = 0; i < n; i++) replicas.push(await serve(t, b.w));
+  for (let i = 0; i < n; i++) replicas.push(await serve(t, b.w, { env }));
   b.w.embedder.set({ latencyMs: LATENCY_MS });
   const { status, json, text } = await replicas[0].triggerAsync();
   assert.equal(status, 202, text);
@@ -38,33 +39,63 @@ async function success(alive, run) {
   assert.equal(status, 'success', JSON.stringify(services));
 }
 
-for (const n of [2, 4]) {
-  test(`${n} replicas, one of them killed`, async (t) => {
-    const b = await world(t);
-    const account = new Account(t, `one of ${n} replicas killed`);
-    let most = 0;
-    for (let i = 0; i < ROUNDS; i++) {
-      const { replicas, run } = await together(t, b, n);
-      await until(async () => (await owners(b, run)).length === n
-        || b.w.embedder.requests.length > b.requests * 0.7,
-      'the others to join', 60_000);
-      most = Math.max(most, (await owners(b, run)).length);
-      // The one that began the run, and one that takes part in it.
-      const [dead] = replicas.splice(i % 2 === 0 ? 0 : 1, 1);
-      const pid = dead.pid;
-      dead.program.kill('SIGKILL');
-      await dead.program.exit();
-      await success(replicas[0], run);
-      assert.deepEqual(await b.w.db.rows(`SELECT position
-        FROM batch_sync_service_runs WHERE run_id = $1
-         AND (owner LIKE '%:' || $2 || ':%' AND finished_at IS NULL
-          OR status <> 'success')`, [run, pid]), []);
-      b.w.embedder.set({ latencyMs: 0 });
-      await Promise.all(replicas.map((replica) => replica.end()));
-      await account.add(b, { allowed: IN_FLIGHT });
-      await b.next();
-    }
-    assert.ok(most > 1, 'nobody joined');
-    account.end(`up to ${most} at work on one run; its services taken over`);
-  });
+/**
+ * Has `n` replicas share a run, and `strike` one of them: the one that began
+ * it, or one that takes part in it. `strike` returns what is to be done after
+ * the end of the run, if anything.
+ */
+async function share(t, what, n, strike, pooled = false) {
+  const b = await world(t);
+  const account = new Account(t, what);
+  const env = pooled
+    ? { DATABASE_URL: (await pooler(t, b.w, 4)).url } : undefined;
+  let most = 0;
+  for (let i = 0; i < ROUNDS; i++) {
+    const { replicas, run } = await together(t, b, n, env);
+    await until(async () => (await owners(b, run)).length === n
+      || b.w.embedder.requests.length > b.requests * 0.7,
+    'the others to join', 60_000);
+    most = Math.max(most, (await owners(b, run)).length);
+    const [struck] = replicas.splice(i % 2 === 0 ? 0 : 1, 1);
+    const after = await strike(struck);
+    await success(replicas[0], run);
+    assert.deepEqual(await b.w.db.rows(`SELECT position
+      FROM batch_sync_service_runs WHERE run_id = $1
+       AND status <> 'success'`, [run]), []);
+    b.w.embedder.set({ latencyMs: 0 });
+    await after?.();
+    await Promise.all(replicas.map((replica) => replica.end()));
+    await account.add(b, { allowed: IN_FLIGHT });
+    await b.next();
+  }
+  assert.ok(most > 1, 'nobody joined');
+  account.end(`up to ${most} at work on one run; its services taken over`);
 }
+
+async function kill(replica) {
+  replica.program.kill('SIGKILL');
+  await replica.program.exit();
+}
+
+for (const n of [2, 4]) {
+  test(`${n} replicas, one of them killed`, (t) =>
+    share(t, `one of ${n} replicas killed`, n, kill));
+}
+
+test('replicas behind a pooler, one of them killed', { skip: missing }, (t) =>
+  share(t, 'one of 2 replicas behind PgBouncer killed', 2, kill, true));
+
+test('one of three replicas is told to end', (t) =>
+  share(t, 'one of 3 replicas told to end', 3, async (replica) => {
+    await replica.end();
+  }));
+
+test('one of three replicas is stopped past its lease', (t) =>
+  share(t, 'SIGSTOP of one of 3 replicas, then SIGCONT', 3, (replica) => {
+    replica.program.kill('SIGSTOP');
+    return async () => {
+      replica.program.kill('SIGCONT');
+      await replica.ready();
+      await replica.end();
+    };
+  }));
