@@ -15,6 +15,7 @@
  */
 #include "sync/run.h"
 
+#include "sync/run_result.h"
 #include "sync/service.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -86,49 +87,16 @@ static void finish(struct run *r, const struct err *err)
     op_finish(&req->op, err);
 }
 
-/* What was not begun, or by others that are not heard of, is failed too. */
-static void add_missing(struct run *r, size_t i)
+/* What becomes of those services that nobody ends. */
+static struct err why_missing(const struct run *r)
 {
-    struct service_result *result = &r->req->result.services[i];
     struct err err = r->p.fatal.code != 0 ? r->p.fatal : r->lost;
 
     if (err.code == 0)
         err_set(&err, ERR_CANCELED, "stopped before the service was begun");
     else
         err_wrap(&err, "not begun");
-    service_result_error(result, &r->arena, 0, &err);
-}
-
-/* Of a service that has ended the ledger knows all lives: those of others, and
- * those before this process went on with it. */
-static void take_over(struct run *r, size_t i, struct service_result *result)
-{
-    const struct service_result *known = &r->end.services[i];
-    struct service_result own = *result;
-
-    *result = *known;
-    result->service = own.service;
-    if (!r->ours[i])
-        return;
-    result->errors = own.errors;
-    result->nerrors = own.nerrors;
-    result->errors_total = own.errors_total;
-}
-
-static void add_results(struct run *r)
-{
-    struct run_result *result = &r->req->result;
-
-    for (size_t i = 0; i < result->nservices; i++) {
-        struct service_result *s = &result->services[i];
-
-        if (r->end.services != NULL && r->end.ended[i]) {
-            take_over(r, i, s);
-        } else if (!r->ours[i]) {
-            *s = (struct service_result){.service = s->service};
-            add_missing(r, i);
-        }
-    }
+    return err;
 }
 
 static enum run_status status_of(const struct run *r)
@@ -154,10 +122,10 @@ static enum run_status status_of(const struct run *r)
 static void add_up(struct run *r, bool known)
 {
     struct run_result *result = &r->req->result;
+    struct err why = why_missing(r);
 
-    add_results(r);
-    for (size_t i = 0; i < result->nservices; i++)
-        counts_add(&result->counts, &result->services[i].counts);
+    run_result_complete(
+        result, &r->arena, r->ours, known ? &r->end : NULL, &why);
     result->status = known ? r->end.status : status_of(r);
 }
 
@@ -179,7 +147,6 @@ static void on_ended(struct op *op)
         if (retry_start(&r->retry, &r->p, CALL_CHECKPOINT, &err, on_end_waited))
             return;
         log_error(&ctx, "%s", err.msg);
-        r->end.services = NULL;
     }
     add_up(r, err.code == 0);
     finish(r, NULL);

@@ -1,0 +1,35 @@
+#include "sync/run_result.h"
+
+#include "sync/service.h"
+
+/* Of a service that has ended the ledger knows all lives: those of others, and
+ * those before this process went on with it. Its errors are cut short there. */
+static void take_over(struct service_result *result,
+    const struct service_result *known, bool ours)
+{
+    struct service_result own = *result;
+
+    *result = *known;
+    result->service = own.service;
+    if (!ours)
+        return;
+    result->errors = own.errors;
+    result->nerrors = own.nerrors;
+    result->errors_total = own.errors_total;
+}
+
+void run_result_complete(struct run_result *result, struct arena *arena,
+    const bool *ours, const struct run_end_req *known, const struct err *why)
+{
+    for (size_t i = 0; i < result->nservices; i++) {
+        struct service_result *s = &result->services[i];
+
+        if (known != NULL && known->ended[i]) {
+            take_over(s, &known->services[i], ours[i]);
+        } else if (!ours[i]) {
+            *s = (struct service_result){.service = s->service};
+            service_result_error(s, arena, 0, why);
+        }
+        counts_add(&result->counts, &s->counts);
+    }
+}
