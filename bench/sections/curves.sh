@@ -1,7 +1,7 @@
 # How cost grows with each thing that can grow; x is how much there is of it.
 # How it grows with the number of items is in the section memory.
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
-ABOUT='how cost grows with size, dimensions, workers, ...' MINUTES=8
+ABOUT='how cost grows with size, dimensions, workers, ...' MINUTES=4
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
 
@@ -99,7 +99,7 @@ replicas() {
 }
 
 measure() {
-  SMALLER=1
+  SMALLER=1 ROUNDS=1 # the points beside it show what is noise
   ! $QUICK || SMALLER=20
   N=$((10000 / SMALLER))
   item_sizes

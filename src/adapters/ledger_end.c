@@ -46,7 +46,7 @@ static const char leave_sql[] =
     "  WHERE run_id = $1 AND status = 'running' AND expires_at > now())"
     "  AS others) w"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
-    " RETURNING 1";
+    " RETURNING (r.status = 'interrupted')::int";
 
 static const char cancel_sql[] =
     "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
@@ -188,14 +188,19 @@ static void end_take(struct call *c)
     call_end(c, NULL);
 }
 
+static bool is_settled(const struct pg_result *r)
+{
+    return pg_rows(r) > 0 && call_int(r, 0, 0) == 1;
+}
+
 static void settle_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
     struct run_end_req *req = w->req;
 
     req->closed =
-        pg_rows(c->pg.results[CLOSED]) > 0 ||
-        (req->mode != RUN_END_DONE && pg_rows(c->pg.results[SETTLED]) > 0);
+        is_settled(c->pg.results[CLOSED]) ||
+        (req->mode != RUN_END_DONE && is_settled(c->pg.results[SETTLED]));
     w->send = end_send;
     w->take = end_take;
     w->send(c);

@@ -152,11 +152,13 @@ static void on_ended(struct op *op)
     finish(r, NULL);
 }
 
+/* Who only takes part may own the run, for having resumed it. */
 static enum run_end_mode end_mode(const struct run *r)
 {
     if (r->p.canceled)
         return RUN_END_CANCEL;
-    return r->p.stopping || r->lost.code != 0 ? RUN_END_LEAVE : RUN_END_DONE;
+    return r->p.stopping || r->lost.code != 0 || is_guest(r) ? RUN_END_LEAVE
+                                                             : RUN_END_DONE;
 }
 
 static void end_submit(struct run *r)

@@ -334,9 +334,37 @@ static void each_service_is_claimed_once(void **state)
     join(w, &other, "m", "");
     claim(w, &other, 0);
     assert_int_equal(w->service.claim, CLAIM_WAIT);
-    assert_int_equal(run_end(w, &other, RUN_END_DONE), RUN_INTERRUPTED);
+    assert_int_equal(run_end(w, &other, RUN_END_LEAVE), RUN_INTERRUPTED);
     assert_string_equal(
         ask(w, "SELECT status FROM batch_sync_runs"), "running");
+}
+
+/* Others are at work on it, and one of them ends it. */
+static void an_owner_leaves_a_run_that_goes_on(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+    struct run_end_req end = {.run_id = w == NULL ? "" : w->run.run_id,
+        .mode = RUN_END_LEAVE,
+        .arena = w == NULL ? NULL : &w->arena,
+        .nservices = 2};
+
+    NEED_SERVER();
+    other_owner(w, &other, 30);
+    service_end(w, false, true, &some, 0);
+    claim(w, &other, 0);
+    assert_int_equal(w->service.claim, CLAIM_SERVICE);
+    op_init(&end.op, db_done);
+    ledger_run_end(&w->ledger, &end);
+    expect_op(w, &end.op, 0);
+    assert_false(end.closed);
+    assert_int_equal(end.status, RUN_INTERRUPTED);
+    assert_string_equal(
+        ask(w, "SELECT status || owner FROM batch_sync_runs"), "running");
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'success'");
+    assert_int_equal(run_end(w, &other, RUN_END_LEAVE), RUN_SUCCESS);
+    ledger_stop(&other);
+    db_sleep(&w->db, 10);
 }
 
 static void a_lost_service_is_taken_over_where_it_stopped(void **state)
@@ -546,6 +574,7 @@ int main(void)
         TEST(a_run_left_or_canceled_at_its_end_is_over),
         TEST(cancels_from_outside),
         TEST(each_service_is_claimed_once),
+        TEST(an_owner_leaves_a_run_that_goes_on),
         TEST(a_lost_service_is_taken_over_where_it_stopped),
         TEST(a_lost_run_is_ended_by_who_joins),
         TEST(gives_up_what_is_not_begun),

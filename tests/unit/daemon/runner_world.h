@@ -160,8 +160,12 @@ static inline int service_end(void *world, struct service_end_req *req)
     return end(world, &req->op, 0);
 }
 
+/* Knows how the run has ended, and nothing of its services. */
 static inline int run_end(void *world, struct run_end_req *req)
 {
+    req->services =
+        arena_calloc(req->arena, req->nservices, sizeof(*req->services));
+    req->ended = arena_calloc(req->arena, req->nservices, sizeof(bool));
     req->status = req->mode == RUN_END_LEAVE    ? RUN_INTERRUPTED
                   : req->mode == RUN_END_CANCEL ? RUN_CANCELED
                                                 : RUN_SUCCESS;
