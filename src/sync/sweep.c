@@ -48,7 +48,7 @@ static void finish(struct service *s)
     const struct sweep_req *req = &s->busy->sweep;
 
     log_sweep(s);
-    s->result->counts.deleted = req->deleted; /* no checkpoint counts them */
+    s->result->counts.deleted = req->deleted - req->deleted_before;
     s->result->counts.delete_refused = req->refused ? req->missing : 0;
     service_end(s);
 }

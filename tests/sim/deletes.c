@@ -196,6 +196,7 @@ static void delete_item(struct deletes *d, int service, const char *id)
     database_apply(&d->w.shared->db, service, &req);
     d->passes[service].deleted++;
     d->truth[service].deleted++;
+    d->w.shared->ledger.services[service].result.counts.deleted++;
 }
 
 static int delete_batch(struct deletes *d, int service)
@@ -312,7 +313,13 @@ static void end_run(struct deletes *d)
         }
 }
 
-/* One process of the run, to its end or crash. Did it crash? */
+/* A crash may have come just after that. */
+static bool has_ended(const struct sim_ledger *ledger)
+{
+    return ledger->nservices > 0 && !ledger->running && !ledger->interrupted;
+}
+
+/* One process of the run, to its end or crash. Is the run to go on? */
 static bool live(
     struct deletes *d, const struct schema_set *schemas, int crash_at)
 {
@@ -330,7 +337,7 @@ static bool live(
         check_counts(&req);
     check_rows(&d->w);
     run_req_clear(&req);
-    return d->w.crashed;
+    return d->w.crashed && !has_ended(&d->w.shared->ledger);
 }
 
 static void draw_round(
