@@ -365,8 +365,8 @@ test('a second signal ends at once', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '60' } });
   w.embedder.script(faults.hang());
   for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]]) {
-    const s = await serve(t, w, { env: { BATCH_SYNC_LEASE_SECONDS: '1' } });
     w.embedder.reset();
+    const s = await serve(t, w, { env: { BATCH_SYNC_LEASE_SECONDS: '1' } });
     // What the one before has left is gone on with by itself.
     const waiting = signal === 'SIGTERM' ? s.trigger() : Promise.reject();
     waiting.catch(() => {});
