@@ -115,8 +115,7 @@ static enum run_status status_named(struct str name)
     return RUN_INTERRUPTED;
 }
 
-static void take_error(
-    struct service_result *result, struct arena *a, yyjson_val *entry)
+static void take_error(struct service_result *result, yyjson_val *entry)
 {
     struct page_error *e = &result->errors[result->nerrors++];
     struct str text = json_str(json_member(entry, "error"));
@@ -143,7 +142,7 @@ static void take_errors(
     yyjson_arr_foreach(root, i, n, entry)
     {
         if (result->nerrors < RESULT_ERRORS)
-            take_error(result, a, entry);
+            take_error(result, entry);
     }
     result->errors_total = (uint32_t)n;
 }
