@@ -5,7 +5,9 @@
  *
  * Happy path: the index answers for itself, which is one look into the
  * catalogue as long as nothing is to be built; then one unit, with settings
- * that end with it: scans of the index go on until filters are satisfied.
+ * that end with it: scans of the index go on until filters are satisfied. Its
+ * last statement counts the queue, when that is asked for; where there has to
+ * be an index first, it is the only one.
  * Failures: of the index or of the unit, as they are. The unit is undone as a
  * whole, so its items are on the queue as before.
  * On cancel: the one of the two that is under way.
@@ -25,7 +27,8 @@ struct linking {
     struct index_req index;
     uint64_t begun_ms;
     struct op batch;
-    int at; /* the statement that links, in the batch */
+    int at;       /* the statement that links, in the batch; -1: none */
+    int count_at; /* the one that counts; -1: none */
 };
 
 void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
@@ -77,9 +80,9 @@ static void add_settings(struct call *c, const char *tenant)
         false);
 }
 
-static void batch_send(struct call *c)
+/* The statement that links; -1: no memory. */
+static int add_links(struct call *c, const struct link_req *req)
 {
-    struct linking *l = store_work(c)->req;
     struct str text = {NULL, 0};
     struct buf sql;
 
@@ -87,15 +90,31 @@ static void batch_send(struct call *c)
     if (graph_sql(&sql, store_work(c)->store->vector_schema) == 0)
         text = arena_dup(&c->arena, buf_view(&sql));
     buf_free(&sql);
-    if (text.p == NULL) {
-        store_fail(c, ERR_NOMEM, "linking");
-        return;
-    }
-    add_settings(c, l->req->tenant);
-    l->at = c->pg.nstmts;
+    if (text.p == NULL)
+        return -1;
+    add_settings(c, req->tenant);
     call_stmt(c, text.p, false);
-    call_add_text(c, l->req->tenant);
-    call_add_int(c, (int64_t)l->req->limit);
+    call_add_text(c, req->tenant);
+    call_add_int(c, (int64_t)req->limit);
+    return c->pg.nstmts - 1;
+}
+
+static void batch_send(struct call *c)
+{
+    struct linking *l = store_work(c)->req;
+
+    l->at = l->count_at = -1;
+    if (!l->req->later) {
+        l->at = add_links(c, l->req);
+        if (l->at < 0) {
+            store_fail(c, ERR_NOMEM, "linking");
+            return;
+        }
+    }
+    if (l->req->counts) {
+        l->count_at = c->pg.nstmts;
+        call_stmt(c, "SELECT count(*) FROM batch_sync_link_queue", false);
+    }
     call_send(c);
 }
 
@@ -103,7 +122,10 @@ static void batch_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
-    l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+    if (l->at >= 0)
+        l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+    if (l->count_at >= 0)
+        l->req->queued = (size_t)call_int(c->pg.results[l->count_at], 0, 0);
     call_end(c, NULL);
 }
 
@@ -123,7 +145,8 @@ static void on_index(struct op *op)
     index_watch_end(&l->graph->index.watch);
     l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
     l->req->later = l->index.later;
-    if (op->err.code != 0 || l->req->op.err.code != 0 || l->req->later) {
+    if (op->err.code != 0 || l->req->op.err.code != 0 ||
+        (l->req->later && !l->req->counts)) {
         finish(l, &op->err);
         return;
     }

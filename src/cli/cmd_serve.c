@@ -240,6 +240,8 @@ static void on_lag_tick(struct op *op)
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
+    if (s->app.linker.counted)
+        metrics_link_queue(s->metrics, s->app.linker.queued);
     lag_tick(s);
 }
 

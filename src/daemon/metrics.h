@@ -52,7 +52,8 @@ void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns);
 void metrics_http(struct metrics *m, const char *method, const char *route,
     int status, uint64_t duration_ms);
 
-/* Items that wait to be linked; shown from the first call on. */
+/* Items that wait to be linked, as the linker knows it; shown from the first
+ * call on. */
 void metrics_link_queue(struct metrics *m, uint64_t items);
 
 /*

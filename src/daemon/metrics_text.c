@@ -310,7 +310,8 @@ static void write_chunks(const struct metrics *m, struct buf *out)
         "Chunks that are being embedded or stored.", m->calls.in_flight);
     if (m->loop.queue_known)
         plain(out, "link_queue_length", "gauge",
-            "Items that wait to be linked in the graph.", m->loop.queue);
+            "Items that wait to be linked in the graph, as counted last.",
+            m->loop.queue);
 }
 
 static void write_index(const struct index_progress *p, struct buf *out)

@@ -150,6 +150,7 @@ static void end_turn(struct linker *l)
     l->find.microservice_id = l->find.content_id = NULL;
     retry_reset(&l->retry);
     l->batch = l->options.batch;
+    l->count_ms = 0;
     if (list_empty(&l->tenants))
         go_idle(l);
     else
@@ -223,6 +224,24 @@ static void submit_find(struct linker *l)
 
 /* --- batches --- */
 
+/* How many still wait, after a batch. What others queue and link meanwhile is
+ * seen with the next count, or when nothing was left. */
+static void count_queue(struct linker *l)
+{
+    const struct link_req *done = &l->link;
+    const struct ports *ports = l->p.ports;
+
+    if (done->counts) {
+        l->counted = true;
+        l->queued = done->queued;
+        l->count_ms = ports->now_ms(ports->world) + LINKER_COUNT_MS;
+    } else if (!done->later && done->taken < done->limit) {
+        l->queued = 0;
+    } else {
+        l->queued -= done->taken < l->queued ? done->taken : l->queued;
+    }
+}
+
 static void on_batch(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, link.op);
@@ -234,6 +253,7 @@ static void on_batch(struct op *op)
         return;
     }
     l->linked += l->link.taken;
+    count_queue(l);
     retry_reset(&l->retry);
     err_clear(&l->failure);
     if (l->p.aborting)
@@ -253,7 +273,8 @@ static void submit_batch(struct linker *l)
     linker_move(l, LINKER_BATCH);
     l->link = (struct link_req){.tenant = turn_of(l->tenants.next)->tenant,
         .limit = (size_t)l->batch,
-        .builds = !l->sharing};
+        .builds = !l->sharing,
+        .counts = ports->now_ms(ports->world) >= l->count_ms};
     op_init(&l->link.op, on_batch);
     pipeline_submit(&l->p, ports->link(ports->world, &l->link), &l->link.op);
 }

@@ -23,7 +23,11 @@
 
 enum linker_state { LINKER_IDLE, LINKER_FIND, LINKER_BATCH, LINKER_WAIT };
 
-enum { LINKER_SHARE_PERCENT = 25, LINKER_LATER_MS = 60 * 1000 };
+enum {
+    LINKER_SHARE_PERCENT = 25,
+    LINKER_LATER_MS = 60 * 1000,
+    LINKER_COUNT_MS = 10 * 1000, /* the queue is counted that often, at work */
+};
 
 struct linker_options {
     int batch; /* items, at most */
@@ -46,6 +50,9 @@ struct linker {
     struct linker_options options;
     int batch;          /* the next one; smaller after one that took too long */
     uint64_t linked;    /* items, since linker_init() */
+    bool counted;       /* the queue, at least once */
+    uint64_t queued;    /* its items when it was counted, less those linked */
+    uint64_t count_ms;  /* when it is counted again; 0: with the next batch */
     struct err failure; /* what was given up for last; code 0: it went well */
 };
 

@@ -303,9 +303,11 @@ struct link_req {
     const char *tenant;
     size_t limit; /* items, at most */
     bool builds;  /* the index may be built if there is none */
+    bool counts;  /* ask how long the queue is afterwards, all tenants' */
 
     /* Out. */
     size_t taken;      /* fewer than limit: the queue is empty */
+    size_t queued;     /* when asked for: items that still wait */
     bool later;        /* nothing was taken: there has to be an index first */
     uint64_t index_ms; /* of the time it took: for the index */
 };

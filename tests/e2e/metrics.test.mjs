@@ -168,6 +168,18 @@ test('what is counted in a run', async (t) => {
   await s.end();
 });
 
+test('the link queue is shown where there is a graph', async (t) => {
+  const length = (m) => m.get('batchsync_link_queue_length');
+  const off = await serve(t, await alpha(t, { env: { KG_ENABLED: 'false' } }));
+  await off.good();
+  assert.equal(length(await off.metrics()), undefined);
+  await off.end();
+  const on = await serve(t, await alpha(t, { env: { KG_ENABLED: 'true' } }));
+  await on.good();
+  await on.untilMetrics((m) => length(m) === 0);
+  await on.end();
+});
+
 test('histograms count as many requests as were made', async (t) => {
   const w = await alpha(t);
   const s = await serve(t, w);

@@ -373,6 +373,53 @@ static void takes_no_more_than_the_limit(void **state)
     assert_answer(w, EDGES, four_edges);
 }
 
+static void link_and_count(struct world *w, struct link_req *req)
+{
+    struct graph g;
+
+    req->tenant = "t1";
+    req->limit = 3;
+    req->counts = true;
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
+    op_init(&req->op, db_done);
+    graph_link(&g, req);
+    wait_op(w, &req->op);
+    if (req->op.err.code != 0)
+        fail_msg("%s", req->op.err.msg);
+}
+
+static void counts_what_still_waits(void **state)
+{
+    struct world *w = *state;
+    struct link_req req = {.limit = 0};
+
+    NEED_SERVER();
+    put_four(w);
+    link_and_count(w, &req);
+    assert_int_equal(req.taken, 3);
+    assert_int_equal(req.queued, 1);
+    sql(w, "INSERT INTO tenants (id, name, updated_at)"
+           " VALUES ('t2', 't2', now());"
+           "UPDATE batch_sync_link_queue SET tenant_id = 't2'");
+    link_and_count(w, &req);
+    assert_int_equal(req.taken, 0);
+    assert_int_equal(req.queued, 1); /* another tenant's */
+}
+
+static void counts_before_there_is_an_index(void **state)
+{
+    struct world *w = *state;
+    struct link_req req = {.builds = false};
+
+    NEED_SERVER();
+    put_many(w, INDEX_ROWS_FEW + 1, false);
+    put_four(w);
+    link_and_count(w, &req);
+    assert_true(req.later);
+    assert_int_equal(req.taken, 0);
+    assert_int_equal(req.queued, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +442,8 @@ int main(void)
         TEST(long_ids_do_not_break_a_batch),
         TEST(what_is_gone_leaves_the_queue),
         TEST(takes_no_more_than_the_limit),
+        TEST(counts_what_still_waits),
+        TEST(counts_before_there_is_an_index),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct world {
     int fail_code, fail_count; /* the next batches end like that */
     int refuse;                /* the next submits are refused */
     int events, retries;
+    int counts; /* batches that were to count the queue */
     struct linker linker;
     struct op idle;
     int idles;
@@ -57,6 +58,9 @@ static void end_batch(struct world *w)
         req->taken = *queued < req->limit ? *queued : req->limit;
         *queued -= req->taken;
     }
+    w->counts += req->counts;
+    if (err.code == 0 && req->counts)
+        req->queued = w->queued[0] + w->queued[1] + w->queued[2];
     op_finish(&req->op, &err);
 }
 
@@ -648,6 +652,85 @@ static void finding_is_tried_again_and_then_given_up(void **state)
     assert_int_equal(w->queued[0], 20);
 }
 
+/* The steps of a batch: its end, its callback, and the wait after it. */
+static void one_batch(struct world *w)
+{
+    int calls = w->ncalls;
+
+    while (w->ncalls == calls && step(w))
+        continue;
+}
+
+static void knows_how_many_wait(void **state)
+{
+    struct world *w = *state;
+    struct linker *l = &w->linker;
+
+    assert_false(l->counted);
+    w->queued[0] = 250;
+    linker_kick(l, "a");
+    one_batch(w);
+    assert_true(l->counted);
+    assert_int_equal(l->queued, 150);
+    w->queued[0] += 30; /* seen with the next count only */
+    one_batch(w);
+    assert_int_equal(l->queued, 50);
+    assert_int_equal(w->counts, 1);
+    run(w);
+    assert_int_equal(l->queued, 0);
+    w->queued[0] = w->queued[1] = 110;
+    linker_kick(l, "a");
+    linker_kick(l, "b");
+    one_batch(w);
+    assert_int_equal(l->queued, 120);
+    run(w);
+    assert_int_equal(l->queued, 0);
+    assert_int_equal(w->counts, 3); /* once a turn */
+}
+
+static void counts_again_while_it_is_at_work(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 650;
+    w->batch_ms = LINKER_COUNT_MS / 2;
+    linker_kick(&w->linker, "a");
+    run(w);
+    assert_string_equal(w->calls, "aaaaaaa");
+    assert_int_equal(w->counts, 3); /* the first, fourth and seventh */
+    assert_int_equal(w->linker.queued, 0);
+}
+
+static void what_was_given_up_still_waits(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 250;
+    linker_kick(&w->linker, "a");
+    one_batch(w);
+    w->fail_code = ERR_CONFIG;
+    w->fail_count = 1;
+    run(w);
+    assert_int_equal(w->queued[0], 150);
+    assert_int_equal(w->linker.queued, 150);
+}
+
+static void counts_while_there_has_to_be_an_index_first(void **state)
+{
+    struct world *w = *state;
+
+    w->queued[0] = 50;
+    w->indexed = false;
+    linker_share(&w->linker, true);
+    linker_kick(&w->linker, "a");
+    step(w);
+    step(w);
+    assert_int_equal(w->linker.queued, 50);
+    linker_share(&w->linker, false);
+    run(w);
+    assert_int_equal(w->linker.queued, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -679,6 +762,10 @@ int main(void)
         TEST(finding_keeps_to_the_share),
         TEST(finding_is_asked_for_while_another_is_at_work),
         TEST(finding_is_tried_again_and_then_given_up),
+        TEST(knows_how_many_wait),
+        TEST(counts_again_while_it_is_at_work),
+        TEST(what_was_given_up_still_waits),
+        TEST(counts_while_there_has_to_be_an_index_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
