@@ -4,7 +4,8 @@
  * Happy path: http_send() puts the call at the end of its host's line. While
  * fewer than max_connections calls of the host are running, the first in line
  * is started: it gets an easy handle in the multi handle, and its clock
- * begins. libcurl says which sockets to watch (on_socket) and when it wants
+ * begins; on a connection that is kept the request leaves within http_send().
+ * libcurl says which sockets to watch (on_socket) and when it wants
  * to be woken (on_timer_wanted); every event goes through drive(), which hands
  * it to libcurl and then settles all transfers that have finished.
  *
@@ -263,6 +264,7 @@ int http_send(struct http_client *c, struct http_req *req)
     }
     list_push(&call->host->waiting, &call->line);
     host_next(c, call->host);
+    drive(c, CURL_SOCKET_TIMEOUT, 0); /* on its way at once */
     return 0;
 }
 

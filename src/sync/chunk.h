@@ -4,8 +4,8 @@
  *
  *   EMBED <-> EMBED_WAIT      a request is under way / waits to be repeated
  *     |                       (these two hold an embedding slot)
- *   TURN                      has its vectors, the page before has not
- *     |                       committed yet
+ *   TURN                      has its vectors; the next chunk takes the slot
+ *     |                       first, and the page before has to have committed
  *   STORE <-> STORE_WAIT      the statement is under way / waits
  *     |
  *   DONE                      items say how they ended; chunk->err says
@@ -78,7 +78,7 @@ struct chunk {
 void chunk_start(
     struct page *page, struct page_item **members, size_t nmembers);
 
-/* The page before has committed: a chunk in TURN goes on. */
+/* A chunk in TURN goes on. */
 void chunk_turn(struct chunk *c);
 
 /*

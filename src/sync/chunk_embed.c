@@ -272,7 +272,6 @@ static void embed_done(struct chunk *c)
             c->members[i]->outcome = ITEM_FAILED;
     count_embedded(c);
     chunk_move(c, CHUNK_TURN);
-    chunk_step(c);
 }
 
 void chunk_step_embed(struct chunk *c)

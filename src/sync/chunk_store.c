@@ -65,8 +65,6 @@ static void on_stored(struct op *op)
 
 void chunk_step_turn(struct chunk *c)
 {
-    if (!c->page->has_turn)
-        return;
     if (ranges_init(&c->ranges, &c->arena, c->nmembers) < 0) {
         chunk_fail_no_memory(c);
         return;

@@ -102,7 +102,7 @@ struct page {
     size_t nwork, cursor;    /* work before cursor is in chunks */
     struct strmap ids;       /* content id -> index of its last item */
     struct list chunks;      /* of struct chunk.link: started, not done */
-    bool has_turn, failed, too_large;
+    bool failed, too_large;
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: sealed */
     size_t bytes;           /* of the answer */
@@ -127,8 +127,9 @@ void page_start_chunk(struct page *page);
 /* Would the next chunk need an embedding slot? */
 bool page_next_embeds(const struct page *page);
 
-/* The page before has committed, or there was none. */
-void page_give_turn(struct page *page);
+/* The page before has committed, or there was none: chunks that have their
+ * vectors are stored. */
+void page_store(struct page *page);
 
 /* In DRAIN: no chunk is left, and none will be started. */
 bool page_is_drained(const struct page *page);

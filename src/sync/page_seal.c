@@ -32,11 +32,10 @@ void page_start_chunk(struct page *page)
     chunk_start(page, members, n);
 }
 
-void page_give_turn(struct page *page)
+void page_store(struct page *page)
 {
     struct list *next;
 
-    page->has_turn = true;
     for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
         next = at->next;
         chunk_turn(container_of(at, struct chunk, link));

@@ -1,7 +1,9 @@
 /*
  * The decisions about pages. One step, in this order: settle what is done,
  * wind down when the run should end, ask whether there is more, fetch,
- * compare, start chunks, seal; and when nothing is left, end.
+ * compare, start chunks, seal, store; and when nothing is left, end. Requests
+ * to the embedder go out before rows to the database: whoever has the longer
+ * way is not kept waiting.
  */
 #include "sync/service_busy.h"
 
@@ -107,8 +109,6 @@ static void advance(struct service *s)
 {
     s->head = s->ahead;
     s->ahead = NULL;
-    if (s->head != NULL)
-        page_give_turn(s->head);
 }
 
 static void settle(struct service *s)
@@ -213,7 +213,6 @@ static void fetch(struct service *s)
     if (s->head == NULL) {
         s->more = false;
         s->head = page_start(&s->ctx, s->next_page, s->limit);
-        page_give_turn(s->head);
     } else if (may_read_ahead(s)) {
         s->more = false;
         s->ahead = page_start(&s->ctx, s->next_page, s->limit);
@@ -297,6 +296,8 @@ void service_step_pages(struct service *s)
     start_chunks(s);
     seal(s);
     settle(s);
+    if (s->head != NULL)
+        page_store(s->head);
     if (s->sealing != NULL || s->head != NULL || op_pending(&s->busy->kick.op))
         return;
     if (s->more && pipeline_open(s->p) && !s->busy->failed) {
