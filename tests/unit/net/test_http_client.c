@@ -133,6 +133,22 @@ static void keeps_connections(void **state)
     world_close(&w);
 }
 
+/* The loop may have other things to do first. */
+static void sends_at_once_on_a_kept_connection(void **state)
+{
+    struct world w;
+
+    world_open(&w, say_hello, 2);
+    assert_answered(fetch(&w, 0), 200, "hello");
+    assert_int_equal(http_send(w.client, &get_init(&w, 1)->req), 0);
+    for (int ms = 0; ms < 5000 && w.stub.nrequests < 2; ms++)
+        stub_sleep_ms(1); /* the loop stands still */
+    assert_int_equal(w.stub.nrequests, 2);
+    loop_run(&w.loop);
+    assert_answered(&w.gets[1].req, 200, "hello");
+    world_close(&w);
+}
+
 static bool say_hello_later(void *arg, struct stub_request *r)
 {
     stub_sleep_ms(20);
@@ -287,6 +303,7 @@ int main(void)
         cmocka_unit_test(stops_an_answer_that_grows_too_large),
         cmocka_unit_test(joins_chunks),
         cmocka_unit_test(keeps_connections),
+        cmocka_unit_test(sends_at_once_on_a_kept_connection),
         cmocka_unit_test(queues_100_over_4_connections),
         cmocka_unit_test(counts_no_time_spent_in_line),
         cmocka_unit_test(reads_both_forms_of_retry_after),
