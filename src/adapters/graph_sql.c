@@ -30,7 +30,8 @@
     " round(greatest(0, least(1, 1 - d.distance))::numeric, 2) AS weight"
 
 /* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
- * whatever the statistics say, a row by its key, not the table. */
+ * whatever the statistics say, a row by its key, not the table; and edges by
+ * their target, not all of the tenant's in the index that has it last. */
 static const char items_sql[] =
     "WITH taken AS ("
     " DELETE FROM batch_sync_link_queue WHERE ctid = ANY (ARRAY("
@@ -102,8 +103,8 @@ static const char inward_sql[] =
     " SELECT o.id, d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
     "  " EDGE " FROM items i CROSS JOIN LATERAL ("
     "  SELECT id, source_node_id FROM knowledge_graph_edges"
-    "  WHERE tenant_id = $1 AND target_node_id = i.node_id AND " OURS
-    "  OFFSET 0) o"
+    "  WHERE tenant_id = $1 AND target_node_id = i.node_id"
+    "   AND edge_type || '' IN ('related', 'strongly_related') OFFSET 0) o"
     " JOIN knowledge_graph_nodes s ON s.node_id = o.source_node_id"
     " JOIN microservices m ON m.tenant_id = $1 AND m.name = s.node_type"
     " CROSS JOIN LATERAL (SELECT embedding OPERATOR(%s.<=>) i.embedding"

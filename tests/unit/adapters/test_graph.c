@@ -176,6 +176,27 @@ static void a_change_is_measured_from_the_other_side(void **state)
         "c>b strongly_related 0.98");
 }
 
+/* What leads to an item is found by the index over targets: the unique one has
+ * the target last, and would be read from end to end for each item. The server
+ * counts the scans of a connection when that ends. */
+static void edges_are_found_by_their_target(void **state)
+{
+    static const char scanned[] =
+        "SELECT idx_scan > 0 FROM pg_stat_user_indexes"
+        " WHERE schemaname = current_schema()"
+        " AND indexrelname = 'idx_knowledge_graph_edges_tenant_id_target'";
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_four(w);
+    link_all(w, "t1");
+    db_close_pool(&w->db);
+    db_open_pool(&w->db, w->db.url, 1);
+    for (int i = 0; i < 100 && strcmp(ask(w, scanned), "t") != 0; i++)
+        db_sleep(&w->db, 50);
+    assert_answer(w, scanned, "t");
+}
+
 static void edges_of_others_stay(void **state)
 {
     struct world *w = *state;
@@ -431,6 +452,7 @@ int main(void)
         TEST(a_neighbour_gets_its_node),
         TEST(a_change_removes_what_no_longer_holds),
         TEST(a_change_is_measured_from_the_other_side),
+        TEST(edges_are_found_by_their_target),
         TEST(edges_of_others_stay),
         TEST(tenants_do_not_meet),
         TEST(services_of_a_tenant_do_meet),

@@ -241,6 +241,7 @@ static void progress_is_told(void **state)
     struct world *w = *state;
     struct index_req req = {.builds = true};
     struct vector_index index = {.store = &w->store};
+    int64_t most_blocks = 0; /* there are none while it waits for others */
     bool told = false;
 
     NEED_SERVER();
@@ -252,11 +253,13 @@ static void progress_is_told(void **state)
         uv_run(&w->db.loop.uv, UV_RUN_ONCE);
         op_cancel(&index.watch.pause.op); /* looks all the time */
         told |= strncmp(index.watch.progress.phase, "building index", 14) == 0;
+        if (index.watch.progress.blocks_total > most_blocks)
+            most_blocks = index.watch.progress.blocks_total;
     }
     assert_int_equal(req.op.err.code, 0);
     assert_true(told);
     assert_int_equal(index.watch.progress.rows_total, 20000);
-    assert_true(index.watch.progress.blocks_total > 0);
+    assert_true(most_blocks > 0);
     index_watch_end(&index.watch);
     index_watch_end(&index.watch);
     assert_false(index.watch.progress.building);
