@@ -61,6 +61,8 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
     }
     if (pg_detail_is_row(state))
         detail = NULL;
+    if (strcmp(state, PG_READ_ONLY) == 0)
+        slot->doomed = true;
     memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
     err_set(&slot->err, pg_error_code(state), "%s%s%s%s%s [SQLSTATE %s]",
         primary == NULL ? "error" : primary, detail == NULL ? "" : ": ",

@@ -123,11 +123,12 @@ int pg_error_code(const char *sqlstate)
         const char *prefix;
         int code;
     } table[] = {
-        {"08", ERR_UNAVAILABLE},    /* connection exceptions */
-        {"53", ERR_UNAVAILABLE},    /* out of connections, memory, disk */
-        {"57014", ERR_TIMEOUT},     /* statement_timeout */
-        {"55P03", ERR_TIMEOUT},     /* lock_timeout */
-        {"57P", ERR_UNAVAILABLE},   /* shutting down, starting up */
+        {"08", ERR_UNAVAILABLE},  /* connection exceptions */
+        {"53", ERR_UNAVAILABLE},  /* out of connections, memory, disk */
+        {"57014", ERR_TIMEOUT},   /* statement_timeout */
+        {"55P03", ERR_TIMEOUT},   /* lock_timeout */
+        {"57P", ERR_UNAVAILABLE}, /* shutting down, starting up */
+        {PG_READ_ONLY, ERR_UNAVAILABLE},
         {"40001", ERR_UNAVAILABLE}, /* serialization failure */
         {"40P01", ERR_UNAVAILABLE}, /* deadlock */
         {"28", ERR_AUTH},

@@ -130,6 +130,9 @@ bool pg_param_ok(const char *key, const char *value);
 /* ERR_CONFIG; libpq's message (may be NULL) only where it shows no secret. */
 int pg_url_error(const char *message, struct err *err);
 
+/* The SQLSTATE of who may only read: the connection is given up for it. */
+#define PG_READ_ONLY "25006"
+
 /* What to do about a SQLSTATE. */
 int pg_error_code(const char *sqlstate);
 

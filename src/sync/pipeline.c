@@ -98,12 +98,12 @@ static int count_try(
 
     if (code == ERR_BUSY)
         return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
-    ++r->tries;
     if (code != ERR_UNAVAILABLE || !may_be_away(call))
-        return r->tries < tries ? r->tries : 0;
-    if (r->away_ms == 0)
+        return ++r->tries < tries ? r->tries : 0;
+    if (r->away == 0)
         r->away_ms = now;
-    return now - r->away_ms < RETRY_PATIENCE_MS ? r->tries : 0;
+    ++r->away;
+    return now - r->away_ms < RETRY_PATIENCE_MS ? r->away : 0;
 }
 
 /* Takes one retry of the provider's budget, if the failure is one of those

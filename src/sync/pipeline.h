@@ -104,15 +104,15 @@ enum {
 struct retry {
     int tries;        /* failed ones so far */
     int busy;         /* answers that asked to slow down */
-    uint64_t away_ms; /* since when the database is away; 0: it is not */
+    int away;         /* tries that have found the database away */
+    uint64_t away_ms; /* since when, if there are any */
     struct timer_req timer;
 };
 
 /* The next request starts with fresh tries. */
 static inline void retry_reset(struct retry *r)
 {
-    r->tries = r->busy = 0;
-    r->away_ms = 0;
+    r->tries = r->busy = r->away = 0;
 }
 
 /*

@@ -218,6 +218,7 @@ static void maps_sql_errors(void **state)
         {"DO $$BEGIN RAISE SQLSTATE '53300'; END$$", ERR_UNAVAILABLE},
         {"DO $$BEGIN RAISE SQLSTATE '57P01'; END$$", ERR_UNAVAILABLE},
         {"DO $$BEGIN RAISE SQLSTATE '08006'; END$$", ERR_UNAVAILABLE},
+        {"DO $$BEGIN RAISE SQLSTATE '25006'; END$$", ERR_UNAVAILABLE},
         {"DO $$BEGIN RAISE SQLSTATE '28000'; END$$", ERR_AUTH},
         {"DO $$BEGIN RAISE SQLSTATE '55P03'; END$$", ERR_TIMEOUT},
     };
@@ -231,6 +232,22 @@ static void maps_sql_errors(void **state)
         submit(db.pool, &req, &stmt, 1);
         expect(&req, cases[i].code);
     }
+}
+
+/* After a failover the old server may still answer, but writes nothing. */
+static void leaves_a_server_that_only_reads(void **state)
+{
+    struct pg_stmt stmt = {.sql = "CREATE TABLE u (n int)"};
+    struct pg_req req;
+
+    NEED_SERVER();
+    db_close_pool(&db);
+    db_open_pool(&db, db.url, 1);
+    db_exec(&db, "SET default_transaction_read_only = on");
+    submit(db.pool, &req, &stmt, 1);
+    expect(&req, ERR_UNAVAILABLE);
+    assert_string_equal(
+        db_text(&db, "SHOW default_transaction_read_only"), "off");
 }
 
 static void says_detail_and_sqlstate(void **state)
@@ -586,6 +603,7 @@ int main(void)
         TEST(a_failed_script_leaves_no_transaction),
         TEST(refuses_copy),
         TEST(maps_sql_errors),
+        TEST(leaves_a_server_that_only_reads),
         TEST(says_detail_and_sqlstate),
         TEST(shows_no_row),
         TEST(ends_a_statement_that_takes_too_long),

@@ -116,6 +116,19 @@ static void a_database_that_is_away_is_waited_for(void **state)
     assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
 }
 
+/* When it is back, a statement of before may still hold the rows. */
+static void a_database_that_is_back_has_all_its_tries(void **state)
+{
+    struct retry r = {.tries = 0};
+
+    call = CALL_STORE;
+    for (int i = 0; i < 10; i++)
+        assert_true(try_again(&r, ERR_UNAVAILABLE, 0));
+    assert_true(try_again(&r, ERR_TIMEOUT, 0));
+    assert_true(try_again(&r, ERR_TIMEOUT, 0));
+    assert_false(try_again(&r, ERR_TIMEOUT, 0));
+}
+
 static void a_slow_database_is_not(void **state)
 {
     struct retry r = {.tries = 0};
@@ -278,6 +291,7 @@ int main(void)
         TEST(gives_up_after_the_last_try),
         TEST(being_asked_to_slow_down_is_no_failure),
         TEST(a_database_that_is_away_is_waited_for),
+        TEST(a_database_that_is_back_has_all_its_tries),
         TEST(a_slow_database_is_not),
         TEST(what_cannot_pass_is_not_tried_again),
         TEST(the_budget_bounds_what_all_calls_add),
