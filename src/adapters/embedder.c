@@ -127,15 +127,15 @@ static void write_body(struct embed_call *call)
 
 static void read_answer(struct embed_call *call, struct err *err)
 {
-    const struct http_req *http = &call->http;
+    struct http_req *http = &call->http;
     struct embed_req *req = call->req;
 
     *err = http->op.err;
     if (err->code != 0)
         return;
     if (http->status >= 200 && http->status < 300)
-        embedder_answer_read(buf_view(&http->answer), req->n, req->dimensions,
-            req->vectors, err);
+        embedder_answer_read(
+            &http->answer, req->n, req->dimensions, req->vectors, err);
     else
         embedder_refusal_read(
             &(struct embedder_refusal){.status = http->status,

@@ -15,7 +15,8 @@ enum {
 
 size_t embedder_answer_cap(size_t n, int dimensions)
 {
-    return ROOM_BYTES + n * (ENTRY_BYTES + (size_t)dimensions * NUMBER_BYTES);
+    return YYJSON_PADDING_SIZE + ROOM_BYTES +
+           n * (ENTRY_BYTES + (size_t)dimensions * NUMBER_BYTES);
 }
 
 static int read_numbers(yyjson_val *array, size_t index, int dimensions,
@@ -116,46 +117,172 @@ static int read_entry(struct placing *p, yyjson_val *entry, struct err *err)
     return rc < 0 ? rc : check_vector(row, index, p->dimensions, err);
 }
 
-/* n entries, none twice, each in range: so none is missing either. */
-static int read_entries(struct placing *p, yyjson_val *root, struct err *err)
-{
-    yyjson_val *data = yyjson_obj_get(root, "data");
-    yyjson_val *entry;
-    size_t i, count;
+/*
+ * The answer, a value at a time and in place, each as a document in the same
+ * memory: a document of all numbers would take twice the answer's megabyte,
+ * fresh from the system each time, which costs more than reading them does.
+ */
+struct reader {
+    char *at, *end; /* what is left; borrowed, and padded behind */
+    void *memory;   /* owned; hardly touched beyond what one value needs */
+    size_t memory_bytes;
+    yyjson_alc alc;
+};
 
-    if (!yyjson_is_arr(data))
-        return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
-    if (yyjson_arr_size(data) != p->n)
-        return err_set(err, ERR_PROTOCOL, "%zu vectors for %zu texts",
-            yyjson_arr_size(data), p->n);
-    yyjson_arr_foreach(data, i, count, entry)
-    {
-        if (read_entry(p, entry, err) < 0)
-            return err->code;
-    }
+static const yyjson_read_flag flags = YYJSON_READ_INSITU |
+                                      YYJSON_READ_STOP_WHEN_DONE |
+                                      YYJSON_READ_ALLOW_INF_AND_NAN;
+
+static int reader_init(struct reader *r, struct buf *body, struct err *err)
+{
+    static const char padding[YYJSON_PADDING_SIZE];
+    size_t len = body->len;
+
+    buf_add(body, padding, sizeof(padding));
+    *r = (struct reader){.at = body->data,
+        .end = body->data + len,
+        .memory_bytes = yyjson_read_max_memory_usage(len, flags)};
+    r->memory = body->error != 0 ? NULL : malloc(r->memory_bytes);
+    if (r->memory == NULL)
+        return err_set(
+            err, ERR_NOMEM, "no memory for an answer of %zu bytes", len);
     return 0;
 }
 
-int embedder_answer_read(
-    struct str body, size_t n, int dimensions, float *vectors, struct err *err)
+static void skip_space(struct reader *r)
 {
-    struct placing p = {.vectors = vectors, .n = n, .dimensions = dimensions};
-    yyjson_read_err fault;
-    yyjson_doc *doc;
+    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' ||
+                                 *r->at == '\r' || *r->at == '\t'))
+        r->at++;
+}
+
+/* Is this what comes next? Then it is behind us. */
+static bool take(struct reader *r, char c)
+{
+    skip_space(r);
+    if (r->at == r->end || *r->at != c)
+        return false;
+    r->at++;
+    return true;
+}
+
+static int not_json(const struct reader *r, const char *why, struct err *err)
+{
+    return err_set(err, ERR_PROTOCOL, "the answer is not JSON: %s",
+        r->at == r->end ? "it ends too soon" : why);
+}
+
+/* The next value, until the one after it is read; NULL: it is none. */
+static yyjson_val *next(struct reader *r, struct err *err)
+{
+    yyjson_read_err fault = {.msg = "it ends too soon"};
+    yyjson_doc *doc = NULL;
+
+    skip_space(r);
+    yyjson_alc_pool_init(&r->alc, r->memory, r->memory_bytes);
+    if (r->at < r->end)
+        doc = yyjson_read_opts(
+            r->at, (size_t)(r->end - r->at), flags, &r->alc, &fault);
+    if (doc == NULL) {
+        not_json(r, fault.msg, err);
+        return NULL;
+    }
+    r->at += yyjson_doc_get_read_size(doc);
+    return yyjson_doc_get_root(doc);
+}
+
+/* n entries, none twice, each in range: so none is missing either. What is
+ * wrong with one is told when their number is right. */
+static int read_entries(struct reader *r, struct placing *p, struct err *err)
+{
+    struct err fault = {.code = 0};
+    yyjson_val *entry;
+    size_t n = 0;
+
+    while (!take(r, ']')) {
+        if (n > 0 && !take(r, ','))
+            return not_json(r, "a list without commas", err);
+        entry = next(r, err);
+        if (entry == NULL)
+            return err->code;
+        if (++n <= p->n && fault.code == 0)
+            read_entry(p, entry, &fault);
+    }
+    if (n != p->n)
+        return err_set(err, ERR_PROTOCOL, "%zu vectors for %zu texts", n, p->n);
+    *err = fault;
+    return err->code;
+}
+
+/* The name of the next member, as far as it matters. */
+static bool is_data(struct reader *r, bool *is, struct err *err)
+{
+    yyjson_val *name = next(r, err);
+
+    if (name == NULL)
+        return false;
+    *is = yyjson_equals_str(name, "data");
+    if (yyjson_is_str(name) && take(r, ':'))
+        return true;
+    not_json(r, "an object without names", err);
+    return false;
+}
+
+/* All of it is read, so that an answer that was cut is none. */
+static int read_members(struct reader *r, struct placing *p, struct err *err)
+{
+    bool found = false, data, first = true;
+
+    for (; !take(r, '}'); first = false) {
+        if (!first && !take(r, ','))
+            return not_json(r, "an object without commas", err);
+        if (!is_data(r, &data, err))
+            return err->code;
+        if (data && !found && take(r, '[')) {
+            found = true;
+            if (read_entries(r, p, err) < 0)
+                return err->code;
+        } else if (next(r, err) == NULL) {
+            return err->code;
+        }
+    }
+    skip_space(r);
+    if (r->at < r->end)
+        return not_json(r, "more than one value", err);
+    if (!found)
+        return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
+    return 0;
+}
+
+static int read_root(struct reader *r, struct placing *p, struct err *err)
+{
+    if (take(r, '{'))
+        return read_members(r, p, err);
+    if (r->at == r->end)
+        return err_set(
+            err, ERR_PROTOCOL, "the answer is not JSON: it is empty");
+    if (next(r, err) == NULL)
+        return err->code;
+    return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
+}
+
+int embedder_answer_read(
+    struct buf *body, size_t n, int dimensions, float *vectors, struct err *err)
+{
+    struct placing p = {.vectors = vectors,
+        .filled = calloc(n, 1),
+        .n = n,
+        .dimensions = dimensions};
+    struct reader r;
     int rc;
 
     err_clear(err);
-    doc = yyjson_read_opts((char *)(uintptr_t)body.p, body.len,
-        YYJSON_READ_ALLOW_INF_AND_NAN, NULL, &fault);
-    if (doc == NULL)
-        return err_set(err, ERR_PROTOCOL, "the answer is not JSON: %s",
-            body.len == 0 ? "it is empty" : fault.msg);
-    p.filled = calloc(n, 1);
-    if (p.filled == NULL)
+    rc = reader_init(&r, body, err);
+    if (rc == 0 && p.filled == NULL)
         rc = err_set(err, ERR_NOMEM, "no memory for %zu vectors", n);
-    else
-        rc = read_entries(&p, yyjson_doc_get_root(doc), err);
+    if (rc == 0)
+        rc = read_root(&r, &p, err);
+    free(r.memory);
     free(p.filled);
-    yyjson_doc_free(doc);
     return rc;
 }

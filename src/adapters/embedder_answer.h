@@ -2,8 +2,8 @@
 #ifndef ADAPTERS_EMBEDDER_ANSWER_H
 #define ADAPTERS_EMBEDDER_ANSWER_H
 
+#include "base/buf.h"
 #include "base/err.h"
-#include "base/str.h"
 #include <stdint.h>
 
 /*
@@ -11,9 +11,10 @@
  * from the entry with index i; an embedding is an array of numbers or base64
  * of little-endian float32. Every row must come once, with all dimensions,
  * finite and not all zero; else ERR_PROTOCOL, and the rows are undefined.
+ * What stands in `body` is undefined afterwards.
  */
-int embedder_answer_read(
-    struct str body, size_t n, int dimensions, float *vectors, struct err *err);
+int embedder_answer_read(struct buf *body, size_t n, int dimensions,
+    float *vectors, struct err *err);
 
 /* An answer whose HTTP status is not 2xx. */
 struct embedder_refusal {

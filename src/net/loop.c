@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+enum { READY_NS = 1000 * 1000 }; /* what callbacks may take, begun in a turn */
+
 const uint64_t loop_bucket_us[LOOP_BUCKETS] = {
     100, 250, 500, 1000, 2000, 3000, 4000, 5000, 10000, 25000, 50000, 100000};
 
@@ -47,11 +49,13 @@ uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share)
     return most;
 }
 
+/* Several answers may be ready at once, each of which takes a while: whoever
+ * else waits for the loop has a turn between them. */
 static void on_idle(uv_idle_t *idle)
 {
     struct loop *l = container_of(idle, struct loop, idle);
 
-    op_queue_run(&l->ready);
+    op_queue_run(&l->ready, uv_hrtime, READY_NS);
     if (list_empty(&l->ready.ready))
         uv_idle_stop(idle);
 }

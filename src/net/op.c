@@ -27,8 +27,9 @@ bool op_queue_run_one(struct op_queue *q)
     return true;
 }
 
-size_t op_queue_run(struct op_queue *q)
+size_t op_queue_run(struct op_queue *q, uint64_t (*clock)(void), uint64_t time)
 {
+    uint64_t begun = clock == NULL ? 0 : clock();
     struct list now;
     struct list *node;
     size_t n = 0;
@@ -38,7 +39,11 @@ size_t op_queue_run(struct op_queue *q)
     while ((node = list_pop(&now)) != NULL) {
         call_back(node);
         n++;
+        if (clock != NULL && clock() - begun >= time)
+            break;
     }
+    list_splice(&now, &q->ready);
+    list_splice(&q->ready, &now);
     return n;
 }
 

@@ -46,9 +46,10 @@ void op_queue_init(struct op_queue *q, void (*wake)(struct op_queue *q));
 
 /*
  * Calls back what is ready now, not what becomes ready meanwhile (so that the
- * loop gets its turn). Returns how many.
+ * loop gets its turn), and no more of it once `time` has passed by that clock
+ * (NULL: all of it); the rest stays first in line. Returns how many.
  */
-size_t op_queue_run(struct op_queue *q);
+size_t op_queue_run(struct op_queue *q, uint64_t (*clock)(void), uint64_t time);
 
 /* Calls back the oldest ready request; false when there is none. */
 bool op_queue_run_one(struct op_queue *q);

@@ -79,8 +79,8 @@ static void calls_back_once_and_later(void **state)
     op_finish(&job.op, NULL);
     assert_int_equal(job.called, 0);
     assert_true(op_pending(&job.op));
-    assert_int_equal(op_queue_run(&w.queue), 1);
-    assert_int_equal(op_queue_run(&w.queue), 0);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 1);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 0);
     assert_int_equal(job.called, 1);
     assert_int_equal(job.op.err.code, 0);
 }
@@ -96,11 +96,41 @@ static void wakes_when_it_stops_being_empty(void **state)
     op_finish(&a.op, NULL);
     op_finish(&b.op, NULL);
     assert_int_equal(w.wakes, 1);
-    assert_int_equal(op_queue_run(&w.queue), 2);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 2);
     job_begin(&a, &w, NULL);
     op_finish(&a.op, NULL);
     assert_int_equal(w.wakes, 2);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
+}
+
+static uint64_t ticks;
+
+static uint64_t tick(void)
+{
+    return ticks++;
+}
+
+/* Each callback takes a tick here. */
+static void stops_when_its_time_is_over(void **state)
+{
+    struct world w;
+    struct job jobs[4];
+    int places = 0;
+
+    world_init(&w);
+    for (int i = 0; i < 4; i++) {
+        job_begin(&jobs[i], &w, NULL);
+        jobs[i].places = &places;
+        jobs[i].again = i == 0;
+        op_finish(&jobs[i].op, NULL);
+    }
+    assert_int_equal(op_queue_run(&w.queue, tick, 2), 2);
+    assert_int_equal(jobs[2].called, 0);
+    assert_int_equal(op_queue_run(&w.queue, tick, 100), 3);
+    assert_int_equal(jobs[2].place, 3); /* before what came meanwhile */
+    assert_int_equal(jobs[3].place, 4);
+    assert_int_equal(jobs[0].place, 5);
+    assert_int_equal(op_queue_run(&w.queue, tick, 100), 0);
 }
 
 static void calls_back_oldest_first(void **state)
@@ -119,7 +149,7 @@ static void calls_back_oldest_first(void **state)
     op_finish(&jobs[1].op, NULL);
     assert_true(op_queue_run_one(&w.queue));
     assert_int_equal(places, 1);
-    assert_int_equal(op_queue_run(&w.queue), 2);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 2);
     assert_false(op_queue_run_one(&w.queue));
     assert_int_equal(jobs[2].place, 1);
     assert_int_equal(jobs[0].place, 2);
@@ -135,10 +165,10 @@ static void what_becomes_ready_meanwhile_waits(void **state)
     job_begin(&job, &w, NULL);
     job.again = true;
     op_finish(&job.op, NULL);
-    assert_int_equal(op_queue_run(&w.queue), 1);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 1);
     assert_int_equal(job.called, 1);
     assert_int_equal(w.wakes, 2);
-    assert_int_equal(op_queue_run(&w.queue), 1);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 1);
     assert_int_equal(job.called, 2);
 }
 
@@ -154,7 +184,7 @@ static void cancel_is_idempotent(void **state)
     assert_int_equal(job.cancels, 1);
     assert_int_equal(job.called, 0);
     op_finish(&job.op, NULL);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.called, 1);
     assert_int_equal(job.op.err.code, ERR_CANCELED);
 }
@@ -169,7 +199,7 @@ static void cancel_may_finish_at_once(void **state)
     op_cancel(&job.op);
     assert_int_equal(job.called, 0);
     op_cancel(&job.op);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.cancels, 1);
     assert_int_equal(job.called, 1);
     assert_int_equal(job.op.err.code, ERR_CANCELED);
@@ -184,7 +214,7 @@ static void cancel_without_a_function_still_marks(void **state)
     job_begin(&job, &w, NULL);
     op_cancel(&job.op);
     op_finish(&job.op, NULL);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.op.err.code, ERR_CANCELED);
 }
 
@@ -200,7 +230,7 @@ static void cancel_of_an_idle_or_finished_one_does_nothing(void **state)
     job_begin(&job, &w, on_cancel);
     op_finish(&job.op, NULL);
     op_cancel(&job.op);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.cancels, 0);
     assert_int_equal(job.op.err.code, 0);
     op_cancel(&job.op);
@@ -218,12 +248,12 @@ static void the_first_error_stays(void **state)
     op_cancel(&job.op);
     err_set(&err, ERR_TIMEOUT, "late");
     op_finish(&job.op, &err);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.op.err.code, ERR_CANCELED);
 
     job_begin(&job, &w, NULL);
     op_finish(&job.op, &err);
-    op_queue_run(&w.queue);
+    op_queue_run(&w.queue, NULL, 0);
     assert_int_equal(job.op.err.code, ERR_TIMEOUT);
     assert_string_equal(job.op.err.msg, "late");
 }
@@ -246,7 +276,7 @@ static void the_callback_may_free_the_request(void **state)
         op_begin(&job->op, &w.queue, NULL);
         op_finish(&job->op, NULL);
     }
-    assert_int_equal(op_queue_run(&w.queue), 3);
+    assert_int_equal(op_queue_run(&w.queue, NULL, 0), 3);
 }
 
 int main(void)
@@ -254,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_back_once_and_later),
         cmocka_unit_test(wakes_when_it_stops_being_empty),
+        cmocka_unit_test(stops_when_its_time_is_over),
         cmocka_unit_test(calls_back_oldest_first),
         cmocka_unit_test(what_becomes_ready_meanwhile_waits),
         cmocka_unit_test(cancel_is_idempotent),

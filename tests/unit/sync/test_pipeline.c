@@ -62,7 +62,7 @@ static bool try_again(struct retry *r, int code, uint32_t retry_after_ms)
     struct err err = {.code = code, .retry_after_ms = retry_after_ms};
     bool again = retry_start(r, &pipeline, call, &err, on_waited);
 
-    op_queue_run(&queue);
+    op_queue_run(&queue, NULL, 0);
     return again;
 }
 
@@ -277,7 +277,7 @@ static void a_refused_submit_calls_back_later(void **state)
     refused_code = 0;
     pipeline_submit(&pipeline, ERR_INVALID, &op);
     assert_int_equal(refused_code, 0);
-    op_queue_run(&queue);
+    op_queue_run(&queue, NULL, 0);
     assert_int_equal(refused_code, ERR_INVALID);
 }
 
