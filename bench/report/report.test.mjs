@@ -54,6 +54,7 @@ test('targets of the first load', () => {
   assert.equal(verdict(at(1.7), limit), '**not met**');
   assert.equal(verdict(at(1.6), peers), 'met');
   assert.equal(verdict(at(1.7), peers), '**not met**');
+  assert.match(at(1.6), /5\.0x, where the limit is 8\.0x/);
   assert.equal(verdict(at(1), 'First load at 0 ms, 1,536'), 'not measured');
 });
 
@@ -82,8 +83,10 @@ test('changed items are embedded page by page', () => {
   assert.equal(neededRequests(1000, { page: 1000, chunk: 5 }), 2);
   const at = (seconds) => targetsTable({ changed: result('changed', 100000, 256,
     [['s', 'batchsync, unchanged', 1], ['s', 'batchsync', seconds]]) });
-  assert.equal(verdict(at(2.4), '1% changed: at most 125%'), 'met');
-  assert.equal(verdict(at(2.6), '1% changed: at most 125%'), '**not met**');
+  assert.equal(verdict(at(4.3), '1% changed: at most 125%'), 'met');
+  assert.equal(verdict(at(4.4), '1% changed: at most 125%'), '**not met**');
+  assert.equal(verdict(at(2.4), '1% changed: the same'), 'met');
+  assert.equal(verdict(at(2.6), '1% changed: the same'), '**not met**');
 });
 
 test('memory that grows misses', () => {

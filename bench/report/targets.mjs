@@ -5,7 +5,8 @@
 import { loopQuantile } from './loop.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
-import { BOUND, LIMIT, changedBound, neededRequests } from './terms.mjs';
+import { BOUND, LIMIT, PAGES_AT_HAND, changedBound, neededRequests }
+  from './terms.mjs';
 
 const PEERS = /^(design|LangChain|LlamaIndex)/;
 
@@ -33,18 +34,22 @@ const ofLimit = (dimensions, least) => ({ load }) =>
   cases(load, dimensions, (list) => ratios(list, 'batchsync', LIMIT),
     (name, value) => atLeast(name, value, least, percent));
 
-/** Beside whichever peer was the best in each round. */
-function overBestPeer(list) {
-  return of(list, 'batchsync').map((m) => rate(m) / Math.max(...list
+/** A subject beside whichever peer was the best in each round. */
+const overBestPeer = (list, subject) => of(list, subject)
+  .map((m) => rate(m) / Math.max(...list
     .filter((p) => p.round === m.round && PEERS.test(p.subject)).map(rate)))
-    .filter((r) => r > 0 && Number.isFinite(r));
-}
+  .filter((r) => r > 0 && Number.isFinite(r));
 
 const times = (value) => `${number(value, 1)}x`;
 
+/** With what the limit would come to: nobody can be asked for more. */
 const ofPeers = (dimensions, least) => ({ load }) =>
-  cases(load, dimensions, overBestPeer,
-    (name, value) => atLeast(name, value, least, times));
+  cases(load, dimensions, (list) => overBestPeer(list, 'batchsync'),
+    (name, value) => atLeast(name, value, least, (v) => {
+      const [, list] = scenarios(load).find(([scenario]) => scenario === name);
+      const most = median(overBestPeer(list, LIMIT));
+      return `${times(v)}, where the limit is ${times(most)}`;
+    }));
 
 const ofBound = (size, least) => ({ latency }) =>
   ['batchsync', 'batchsync, 20 ms jitter'].flatMap((subject) =>
@@ -75,11 +80,12 @@ const changedRequests = ({ changed }) => scenarios(changed)
     return { label: name, shown: `${most} of ${needed}`, met: most <= needed };
   });
 
-const changedTime = ({ changed }) => scenarios(changed)
+const changedTime = (atATime) => ({ changed }) => scenarios(changed)
   .filter(([, list]) => list[0].items === changed.settings.many)
   .map(([name, list]) => {
     const took = median(of(list, 'batchsync').map((m) => m.seconds));
-    const bound = changedBound(list, changed.settings);
+    const bound = changedBound(list, changed.settings,
+      atATime ?? changed.settings.workers);
     return atMost(name, took / bound, 1.25, (value) =>
       `${number(took, 2)} s, ${percent(value, 0)} of ${number(bound, 2)} s`);
   });
@@ -151,7 +157,10 @@ const TARGETS = [
   ['1% changed: no more requests than the changed items of each page need',
     changedRequests],
   ['1% changed: at most 125% of the unchanged sync\'s time and its ' +
-    'requests\' together', changedTime],
+    'requests\', two at a time, since one page at most is read ahead',
+  changedTime(PAGES_AT_HAND)],
+  ['1% changed: the same with all workers busy, as if five pages were read ' +
+    'ahead', changedTime()],
   ['CPU, 256 dimensions: at most 0.02 s per 1,000 items', cpu(256, 0.02)],
   ['CPU, 1,536 dimensions: at most 0.04 s per 1,000 items', cpu(1536, 0.04)],
   ['Peak memory, 256 dimensions: at most 48 MiB', peak(256, 48)],

@@ -15,9 +15,12 @@ export function neededRequests(items, { page, chunk }) {
   return full * requests(page) + requests(items % page);
 }
 
-/** Seconds: the unchanged sync's, and the requests' with all workers busy. */
-export function changedBound(list, settings) {
+/** One page at most is read ahead, so requests of two are under way. */
+export const PAGES_AT_HAND = 2;
+
+/** Seconds: the unchanged sync's, and the requests', so many at a time. */
+export function changedBound(list, settings, atATime) {
   const unchanged = list.filter((m) => m.subject === 'batchsync, unchanged');
   return median(unchanged.map((m) => m.seconds)) +
-    neededRequests(list[0].items, settings) * LATENCY_S / settings.workers;
+    neededRequests(list[0].items, settings) * LATENCY_S / atATime;
 }
