@@ -129,13 +129,23 @@ function underLoad(list) {
     ms(Math.max(...some.map((m) => longestTurn(m.metrics) ?? NaN)), 1)]));
 }
 
+function wrk(list) {
+  const asked = list.filter((m) => m.subject.startsWith('wrk, '));
+  return table(['wrk, 4 connections', 'requests/s', 'p50, ms', 'p99',
+    'items/s meanwhile', 'rounds'],
+  [...groupBy(asked, (m) => m.subject)].map(([subject, some]) => [
+    subject.replace('wrk, ', ''), number(med(some, (m) => m.per_second)),
+    ms(med(some, (m) => m.p50), 2), ms(med(some, (m) => m.p99), 2),
+    number(med(some, rate)), some.length]));
+}
+
 function idle(result) {
   const { measured } = result;
   const { items } = measured.find((m) => m.subject.startsWith('flat out'));
   return `\`batchsync serve\` with the database up.\n\n${service(measured)}\n` +
     `Under load: ${number(items)} items of 1,536 dimensions at 0 ms, pages ` +
     `of 1,000, answers of 50 vectors in that encoding.\n\n${
-      underLoad(measured)}`;
+      underLoad(measured)}\n${wrk(measured)}`;
 }
 
 function linkRow([, list]) {

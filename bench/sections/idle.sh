@@ -5,7 +5,7 @@ ABOUT='the service: ready, idle, and while it syncs' MINUTES=3
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
 
-PATHS=(/health /admin/batch-sync/runs)
+PATHS=(/health /admin/batch-sync/runs) WRK_SECONDS=3
 
 ready() {
   local took
@@ -60,14 +60,52 @@ flat_out() {
   record "flat out, $1, $3" "${fields[@]}"
 }
 
+# The same, as wrk sees it: four connections that ask one request after another
+# for three seconds of the run.
+under_wrk() {
+  local path wrk running=()
+  export EMBEDDING_ENCODING=base64
+  for path in "${PATHS[@]}"; do
+    template lean
+    fresh run "$TEMPLATE"
+    serve run
+    trigger >"$DIR/took" &
+    running=("$!")
+    sleep 0.3
+    wrk=$(wrk -t 1 -c 4 -d "${WRK_SECONDS}s" --latency \
+      "http://127.0.0.1:$PORT$path")
+    alive "${running[0]}" || die "the run was over before wrk was"
+    wait "${running[0]}"
+    reap "$SERVE"
+    check run "$N"
+    record "wrk, $path" "seconds=$(<"$DIR/took")" "$(wrk_field 50% p50)" \
+      "$(wrk_field 99% p99)" "$(wrk_field Requests/sec: per_second)"
+  done
+}
+
+# wrk_field WORD NAME: NAME=the number that stands behind WORD in what wrk has
+# said, in seconds if it is a time.
+wrk_field() {
+  awk -v word="$1" -v name="$2" '$1 == word {
+    value = $2 + 0
+    if ($2 ~ /us$/) value /= 1e6
+    else if ($2 ~ /ms$/) value /= 1e3
+    printf "%s=%.9f", name, value
+  }' <<<"$wrk"
+}
+
 flat_out_round() {
   flat_out base64 5 'a request every 5 ms'
   flat_out float 5 'a request every 5 ms'
   flat_out base64 0 'one request after another'
+  under_wrk
 }
 
 measure() {
   SCENARIO=service N=$MANY
+  if $QUICK; then # long enough for wrk
+    N=$((5 * MANY)) WRK_SECONDS=1
+  fi
   embedder 0
   coordinator "$N"
   DIMENSIONS=1536
