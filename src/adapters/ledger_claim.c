@@ -110,6 +110,7 @@ static void take_service(
     req->limit = (int)call_int(r, 0, 3);
     call_copy(r, 0, 4, req->since, sizeof(req->since));
     req->letters = (uint64_t)call_int(r, 0, read_base(&l->base, r));
+    req->received = l->base.received;
     memcpy(l->token, req->token, sizeof(l->token));
     memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);
     ledger_beat_start(l);

@@ -40,6 +40,7 @@ enum { TRIES = 5 };
 struct sweep_work {
     struct sweep_req *req;
     struct pg_array ids; /* of the batch */
+    struct str last;     /* of them; in the arena */
     int tries;           /* of REMOVE */
 };
 
@@ -119,7 +120,7 @@ static void complete(struct call *c)
         "  SET complete = p.number, complete_at = now() FROM f WHERE "
         "p.tenant_id = $2"
         "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
-        " SELECT count(*) FROM f",
+        " SELECT coalesce((counts->>'deleted')::int8, 0) FROM f",
         false);
     add_scope(c);
     call_send(c);
@@ -205,7 +206,6 @@ static int keep_ids(struct call *c, const struct pg_result *r)
 {
     struct sweep_work *w = work_of(c);
     size_t n = (size_t)pg_rows(r), bytes = 0;
-    struct str last = pg_value(r, pg_rows(r) - 1, 0);
 
     for (int i = 0; i < pg_rows(r); i++)
         bytes += pg_value(r, i, 0).len;
@@ -213,9 +213,8 @@ static int keep_ids(struct call *c, const struct pg_result *r)
         return ERR_NOMEM;
     for (int i = 0; i < pg_rows(r); i++)
         array_add(&w->ids, pg_value(r, i, 0));
-    buf_reset(&w->req->after);
-    buf_add(&w->req->after, last.p, last.len);
-    return w->req->after.error;
+    w->last = arena_dup(&c->arena, pg_value(r, pg_rows(r) - 1, 0));
+    return w->last.p == NULL ? ERR_NOMEM : 0;
 }
 
 /* $4: the ids; n: their nodes. Empty without the token. */
@@ -311,6 +310,7 @@ static void found(struct call *c)
     }
 }
 
+/* Only what is gone is left behind: a batch that failed is found again. */
 static void removed(struct call *c)
 {
     struct sweep_req *req = work_of(c)->req;
@@ -319,17 +319,24 @@ static void removed(struct call *c)
         fenced(c);
         return;
     }
+    buf_reset(&req->after);
+    buf_str(&req->after, work_of(c)->last);
     req->nodes_kept += (uint64_t)call_int(c->pg.results[REMOVE_NODES], 0, 0);
     req->deleted = (uint64_t)call_int(c->pg.results[REMOVE_ROWS], 0, 0);
     call_end(c, NULL);
 }
 
+/* The ledger knows of a batch, too, whose answer was lost. */
 static void completed(struct call *c)
 {
-    if (call_int(c->pg.results[0], 0, 0) == 0)
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) == 0) {
         fenced(c);
-    else
-        call_end(c, NULL);
+        return;
+    }
+    work_of(c)->req->deleted = (uint64_t)call_int(r, 0, 0);
+    call_end(c, NULL);
 }
 
 /* --- the request --- */

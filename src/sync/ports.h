@@ -208,6 +208,7 @@ struct service_begin_req {
     char token[ID_BYTES];
     int first_page;        /* 1, or where another owner stopped */
     int limit;             /* the page size that first_page is counted in */
+    uint64_t received;     /* items of the pages before it */
     char since[ISO_BYTES]; /* "": everything */
     uint64_t letters;      /* new ones, made before it was interrupted */
 };

@@ -280,7 +280,7 @@ static void begin(struct service *s)
                                           : NULL;
     s->next_page = claim->first_page;
     s->limit = claim->limit;
-    s->received = (uint64_t)(claim->first_page - 1) * (uint64_t)claim->limit;
+    s->received = claim->received;
     note_earlier_letters(s);
     open_submit(s);
 }

@@ -110,6 +110,26 @@ test('SIGTERM on a later page: its run goes on there', async (t) => {
     [3, 4]);
 });
 
+test('SIGTERM among pages that are not full: none is left out', async (t) => {
+  const total = 50;
+  const reply = ({ page }) => ({ envelope: { data: {
+    items: ITEMS.slice(4 * (page - 1), Math.min(4 * page, total)), total } } });
+  const w = await world(t, { services: { alpha: reply },
+    env: { ...ENV, BATCH_SYNC_LIMIT: '10' } });
+  // Of the sixth page.
+  w.embedder.script(({ inputs }) => inputs.some((text) =>
+    text.includes('item-00022')) ? faults.slow(800) : undefined);
+  const program = w.begin();
+  await program.until(() => w.embedder.embedded >= 20, 'the sixth page');
+  program.kill();
+  assert.equal((await program.exit(60_000)).code, 1);
+  w.coordinator.calls.length = 0;
+  w.embedder.script();
+  await w.good();
+  assert.ok(w.coordinator.calls[0].page >= 6, 'it goes on there');
+  await checkStored(w, 'alpha', ITEMS.slice(0, total));
+});
+
 test('the time to finish is over', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
   w.embedder.script(faults.hang());

@@ -165,6 +165,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
     req->position = (size_t)(s - ledger->services);
     req->first_page = s->next_page;
     req->limit = s->limit;
+    req->received = s->base.received;
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
     w->token = s->token;

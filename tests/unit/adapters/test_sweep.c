@@ -108,6 +108,41 @@ static void gone_when_two_complete_passes_have_missed_it(void **state)
         "1");
 }
 
+/* A batch that the database undid is found again, and one that it did without
+ * our hearing of it is counted. */
+static void a_batch_that_failed_is_not_left_behind(void **state)
+{
+    struct world *w = *state;
+    struct sweep_req req;
+
+    NEED_SERVER();
+    PUT(w, "a", "b", "c");
+    MARK(w, 2, "a", "b", "c");
+    assert_int_equal(sweep(w), 0);
+    for (int pass = 0; pass < 2; pass++) {
+        next_run(w, 0);
+        MARK(w, 2, "a");
+        if (pass == 0)
+            assert_int_equal(sweep(w), 0);
+    }
+    sql(w, "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS"
+           " $$BEGIN RAISE SQLSTATE '57P01'; END$$;"
+           "CREATE TRIGGER away BEFORE DELETE ON vector_embeddings"
+           " EXECUTE FUNCTION away()");
+    req = sweep_of(w, 30);
+    call_sweep(w, &req, 0);
+    call_sweep(w, &req, ERR_UNAVAILABLE);
+    assert_true(req.more);
+    sql(w, "DROP TRIGGER away ON vector_embeddings");
+    call_sweep(w, &req, 0);
+    assert_answer(w, IDS, "a");
+    req.deleted = 0; /* as if that had not been heard */
+    call_sweep(w, &req, 0);
+    assert_false(req.more);
+    assert_int_equal(req.deleted, 2);
+    buf_free(&req.after);
+}
+
 static void rows_without_a_mark_wait_for_two_passes_too(void **state)
 {
     struct world *w = *state;
@@ -537,6 +572,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(gone_when_two_complete_passes_have_missed_it),
+        TEST(a_batch_that_failed_is_not_left_behind),
         TEST(rows_without_a_mark_wait_for_two_passes_too),
         TEST(a_pass_that_is_not_complete_counts_only_as_seen),
         TEST(what_was_written_since_counts_as_seen),
