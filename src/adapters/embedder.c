@@ -7,7 +7,8 @@
  *
  * Failures: transport errors come as the HTTP client has them, answers other
  * than 2xx and answers that are not what was asked for get their codes in
- * embedder_refusal.c and embedder_answer.c. Nothing is repeated here.
+ * embedder_refusal.c and embedder_answer.c; one that is longer than any should
+ * be goes by its status. Nothing is repeated here.
  *
  * On cancel: the POST is canceled, its callback ends the request.
  *
@@ -125,24 +126,35 @@ static void write_body(struct embed_call *call)
         config->encoding == ENCODING_BASE64 ? "base64" : "float");
 }
 
+static void read_refusal(
+    const struct embed_call *call, struct str body, struct err *err)
+{
+    embedder_refusal_read(
+        &(struct embedder_refusal){.status = call->http.status,
+            .retry_after_ms = call->http.retry_after_ms,
+            .body = body,
+            .secret = str_of(call->embedder->config->api_key)},
+        err);
+}
+
+/* What an answer means its status says, however long it is: that it is too
+ * long is all there is to read of it then. */
 static void read_answer(struct embed_call *call, struct err *err)
 {
     struct http_req *http = &call->http;
-    struct embed_req *req = call->req;
+    const struct embed_req *req = call->req;
+    bool good = http->status >= 200 && http->status < 300;
 
     *err = http->op.err;
-    if (err->code != 0)
-        return;
-    if (http->status >= 200 && http->status < 300)
+    if (err->code == ERR_TOO_LARGE && good)
+        err->code = ERR_PROTOCOL;
+    else if (err->code == ERR_TOO_LARGE)
+        read_refusal(call, str_of(http->op.err.msg), err);
+    else if (err->code == 0 && good)
         embedder_answer_read(
             &http->answer, req->n, req->dimensions, req->vectors, err);
-    else
-        embedder_refusal_read(
-            &(struct embedder_refusal){.status = http->status,
-                .retry_after_ms = http->retry_after_ms,
-                .body = buf_view(&http->answer),
-                .secret = str_of(call->embedder->config->api_key)},
-            err);
+    else if (err->code == 0)
+        read_refusal(call, buf_view(&http->answer), err);
 }
 
 static void call_free(struct embed_call *call)

@@ -197,7 +197,6 @@ static bool embed_cut(struct chunk *c)
 static bool is_refusal(const struct chunk *c, const struct err *err)
 {
     return err->code == ERR_REFUSED || err->code == ERR_TOO_LONG ||
-           err->code == ERR_TOO_LARGE ||
            (err->code == ERR_PROTOCOL && c->range.suspect);
 }
 

@@ -222,7 +222,9 @@ static void times_out(void **state)
     world_close(&w);
 }
 
-static void bounds_an_answer(void **state)
+/* What comes of an answer with that status that is longer than any should be,
+ * and how the message goes on. */
+static void assert_bounded(int status, int code, const char *words)
 {
     struct world w;
     size_t size = embedder_answer_cap(TEXTS, DIMENSIONS) + 2;
@@ -231,10 +233,28 @@ static void bounds_an_answer(void **state)
     memset(huge, ' ', size);
     huge[size - 1] = '\0';
     world_open(&w);
+    w.status = status;
+    w.headers = "Retry-After: 2\r\n";
     w.answer = huge;
-    assert_err(embed(&w), ERR_TOO_LARGE, "longer than");
+    assert_err(embed(&w), code, words);
+    assert_err(&w.req.op.err, code, "the answer is longer than");
+    assert_int_equal(w.req.op.err.retry_after_ms, status >= 429 ? 2000 : 0);
     world_close(&w);
     free(huge);
+}
+
+static void bounds_an_answer(void **state)
+{
+    assert_bounded(200, ERR_PROTOCOL, "127.0.0.1");
+}
+
+static void goes_by_the_status_of_one_that_is_too_long(void **state)
+{
+    assert_bounded(429, ERR_BUSY, "HTTP 429: ");
+    assert_bounded(500, ERR_UNAVAILABLE, "HTTP 500: ");
+    assert_bounded(503, ERR_UNAVAILABLE, "HTTP 503: ");
+    assert_bounded(400, ERR_REFUSED, "HTTP 400: ");
+    assert_bounded(401, ERR_AUTH, "HTTP 401: ");
 }
 
 static void cancels(void **state)
@@ -295,6 +315,7 @@ int main(void)
         cmocka_unit_test(hands_on_transport_errors),
         cmocka_unit_test(times_out),
         cmocka_unit_test(bounds_an_answer),
+        cmocka_unit_test(goes_by_the_status_of_one_that_is_too_long),
         cmocka_unit_test(cancels),
         cmocka_unit_test(ends_when_the_http_client_closes),
         cmocka_unit_test(takes_nothing_when_the_http_client_is_closed),
