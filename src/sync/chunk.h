@@ -16,7 +16,8 @@
  * text that is too long for the model is cut in two. When nothing of the
  * chunk could be embedded and two items failed with the same words, the fault
  * is the request's and not the items': chunk->err is ERR_CONFIG and no item
- * is blamed. Items that failed before, as they are, say nothing of the request.
+ * is blamed, nor those of other chunks of the page (page_acquit()). Items that
+ * failed before, as they are, say nothing of the request.
  * Storing works through ranges of items in the same way.
  */
 #ifndef SYNC_CHUNK_H

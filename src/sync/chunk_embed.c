@@ -261,6 +261,7 @@ static void embed_done(struct chunk *c)
 
         for (size_t i = 0; i < c->nmembers; i++)
             c->members[i]->reason = NULL;
+        c->p->all_refused = true;
         err.code = ERR_CONFIG;
         err_wrap(&err, "every item of the chunk was refused alike");
         chunk_fail(c, &err);

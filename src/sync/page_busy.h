@@ -40,6 +40,9 @@ bool page_retry(
 void page_skip_known(struct page *page);
 int page_write_letters(struct page *page);
 
+/* Blames no item for what embedder or database refused; was there one? */
+bool page_acquit(struct page *page);
+
 /* Calls back in a later turn of the loop; uses the retry timer. */
 void page_later(struct page *page, op_cb done);
 

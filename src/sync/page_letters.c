@@ -73,6 +73,25 @@ uint64_t page_new_letters(const struct page *page)
     return page->busy->seal.nletters - page->busy->seal.known_letters;
 }
 
+/*
+ * Only what was tried: what has no id or text, or is known, needs no embedder
+ * or database to be seen for what it is.
+ */
+bool page_acquit(struct page *page)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < page->view.n; i++) {
+        struct page_item *it = &page->items[i];
+
+        if (it->reason == NULL || it->change == CHANGE_NONE)
+            continue;
+        it->reason = NULL;
+        any = true;
+    }
+    return any;
+}
+
 /* Writing */
 
 static bool is_healed(const struct page_item *it)

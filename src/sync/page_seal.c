@@ -191,9 +191,12 @@ void page_drop(struct page *page)
 
 void page_seal(struct page *page, const struct counts *total, int next_limit)
 {
+    const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
     struct err err;
 
+    if (p->all_refused && page_acquit(page))
+        page_fail(page, &p->fatal, false);
     busy->so_far = page->counts;
     count_items(page, &busy->so_far);
     counts_add(&busy->so_far, total);
@@ -207,7 +210,7 @@ void page_seal(struct page *page, const struct counts *total, int next_limit)
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
-    if (page->ctx->p->aborting || (page->failed && busy->seal.nletters == 0)) {
+    if (p->aborting || (page->failed && busy->seal.nletters == 0)) {
         busy->seal.nletters = 0;
         page_finish(page);
         return;

@@ -40,6 +40,7 @@ struct pipeline {
     bool canceled;    /* and nobody is to go on with it */
     bool aborting;    /* nothing in flight may go on either */
     struct err fatal; /* the fault is the run's: code != 0 */
+    bool all_refused; /* and is seen in items, none of which is to blame */
 };
 
 /* May anything new be started? */

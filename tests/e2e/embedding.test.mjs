@@ -348,6 +348,16 @@ test('the run stops: every text is refused alike', async (t) => {
     `${w.embedder.requests.length} requests`);
 });
 
+test('the run stops: the last text has a chunk of its own', async (t) => {
+  const w = await stopped(t, faults.badRequest(), { BATCH_SYNC_LIMIT: '51' });
+  assert.deepEqual(w.embedder.requests.filter(({ inputs }) =>
+    inputs[0].includes('first-00051')).map(({ inputs }) => inputs.length), [1]);
+  assert.match(errorsOf(w.result, 'first').join('|'), /refused alike/);
+  w.embedder.script();
+  assert.equal((await w.good()).totalItems, 130);
+  assert.equal((await w.db.vectors()).length, 130);
+});
+
 test('a key that is revoked in mid-run: what was stored stays', async (t) => {
   const w = await stopped(t, ({ inputs }) => inputs.some((text) =>
     text.includes('first-00061')) ? faults.unauthorized() : undefined);

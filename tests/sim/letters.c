@@ -54,6 +54,7 @@ static bool take_tried(struct letters *l, int service,
         letter->known_since = l->run;
     letter->poison =
         in->content_id.len > 0 && strstr(in->payload.p, "POISON ") != NULL;
+    letter->seq = atoi(strstr(in->payload.p, "\"seq\":") + 6);
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
     letter->last_seen = l->run;
@@ -148,6 +149,16 @@ int letters_retry(struct letters *l, uint64_t of, uint64_t random)
             poison += is_met(l, &l->letters[i]);
         }
     return poison;
+}
+
+int letters_refused(const struct letters *l, int service, int lo, int hi)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += l->letters[i].service == service && l->letters[i].refused &&
+             l->letters[i].seq >= lo && l->letters[i].seq < hi;
+    return n;
 }
 
 int letters_poison(const struct letters *l)

@@ -275,6 +275,45 @@ static bool check_all_stored(const struct world *w, const struct run_req *req)
     return repeats;
 }
 
+static int distinct_ids(const struct world *w, const struct open_page *page)
+{
+    struct sim_item a, b;
+    int n = 0;
+
+    for (int i = page->lo; i < page->hi; i++) {
+        bool last = true;
+
+        source_item(&w->source, page->service, i, &a);
+        for (int k = i + 1; k < page->hi; k++) {
+            source_item(&w->source, page->service, k, &b);
+            last = last && strcmp(a.id, b.id) != 0;
+        }
+        n += last && a.id[0] != '\0';
+    }
+    return n;
+}
+
+/*
+ * Who refuses everything is found out by any chunk of two items: then none of
+ * the page is to blame, not even one that had a chunk to itself. A page's only
+ * item cannot tell.
+ */
+static void check_nobody_blamed(const struct world *w)
+{
+    const struct faults *f = &w->faults;
+
+    if (w->options->chunk_size == 1 || f->fatal_embed > 0 ||
+        f->stop_at_step > 0 || f->cancel_at_step > 0)
+        return;
+    for (int i = 0; i < w->npages; i++) {
+        const struct open_page *page = &w->pages[i];
+
+        CHECK(letters_refused(&w->shared->letters, page->service, page->lo,
+                  page->hi) == 0 ||
+              distinct_ids(w, page) == 1);
+    }
+}
+
 /* What is known, good or bad, is left alone. */
 static void check_nothing_new(const struct world *w, const struct run_req *req)
 {
@@ -349,8 +388,10 @@ static void simulate(uint64_t seed)
     check_counts(&req);
     check_rows(w);
     run_req_clear(&req);
-    if (faults.bad_request) /* one item alone cannot tell whose fault it is */
+    if (faults.bad_request) {
+        check_nobody_blamed(w);
         letters_retry(&w->shared->letters, 1, 0);
+    }
 
     none.too_large = faults.too_large; /* no fault: smaller pages do */
     none.large_from = faults.large_from;
@@ -582,6 +623,38 @@ static void the_budgets_of_retries_are_apart(void)
     arena_free(&schemas.arena);
 }
 
+/* 51 items, the last of which has a chunk to itself, and two services. */
+static void nobody_is_blamed_for_what_befalls_all(void)
+{
+    struct source source = {.seed = 1, .services = 2, .items = 51};
+    struct faults faults = {
+        .latency_ms = 10, .bad_request = 1, .other_answers = -1};
+    struct run_options options;
+    struct schema_set schemas;
+    struct run_req req = {.run = NULL};
+    struct world *w = malloc(sizeof(*w));
+    uint64_t r = 1;
+
+    if (w == NULL)
+        abort();
+    draw_options(&r, &options);
+    options.limit = 1000;
+    options.chunk_size = 50;
+    options.workers = 2; /* both chunks at once */
+    source.id_space = 1000000;
+    make_schemas(&schemas, source.services);
+    world_init(w, &source, &faults, &options, 1);
+    run_once(w, &schemas, &req);
+    check_counts(&req);
+    CHECK(req.result.status == RUN_FAILED && w->npages == 1);
+    CHECK(req.result.services[0].counts.failed == 51);
+    CHECK(w->shared->letters.n == 0 && w->shared->db.n == 0);
+    run_req_clear(&req);
+    world_free(w);
+    free(w);
+    arena_free(&schemas.arena);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t from = 1, seeds = 200;
@@ -601,6 +674,7 @@ int main(int argc, char **argv)
     }
     a_free_slot_is_taken_at_once();
     the_budgets_of_retries_are_apart();
+    nobody_is_blamed_for_what_befalls_all();
     for (uint64_t i = 0; i < seeds; i++) {
         current_seed = from + i;
         if (verbose)

@@ -69,6 +69,7 @@ struct sim_letter {
     int service;
     char id[32]; /* "": none */
     uint8_t digest[SHA256_BYTES], recipe[SHA256_BYTES];
+    int seq;
     bool open, has_recipe, refused;
     bool poison;                /* for the embedder, not for the database */
     int known_since, last_seen; /* numbers of runs */
@@ -89,6 +90,8 @@ void letters_lookup(
 /* Asks to try one of `of` again, of those with an id; returns how many poisons
  * of the last run that are. */
 int letters_retry(struct letters *l, uint64_t of, uint64_t random);
+/* Of the items lo <= seq < hi, those that somebody refused. */
+int letters_refused(const struct letters *l, int service, int lo, int hi);
 /* The embedder's poisons that the last run met. */
 int letters_poison(const struct letters *l);
 void letters_free(struct letters *l);
