@@ -291,12 +291,23 @@ static int write_build(struct call *c, struct buf *sql)
     return sql->error;
 }
 
+/* The detail is about one row; what it is refused for is about all alike. */
+static bool write_failed(struct call *c)
+{
+    struct store_req *req = store_work(c)->req;
+
+    snprintf(
+        req->fault, sizeof(req->fault), "%s %s", c->pg.sqlstate, c->pg.primary);
+    return false;
+}
+
 static void write_send(struct call *c)
 {
     const struct store_req *req = store_work(c)->req;
     struct buf sql;
     struct str text = {NULL, 0};
 
+    c->on_error = write_failed;
     buf_init(&sql, SQL_BYTES);
     call_stmt(c, NULL, false);
     call_add_text(c, req->scope->token);
@@ -334,5 +345,6 @@ static void write_take(struct call *c)
 int store_write(struct store *s, struct store_req *req)
 {
     req->written = 0;
+    req->fault[0] = '\0';
     return store_start(s, &req->op, req, write_send, write_take);
 }

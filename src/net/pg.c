@@ -63,10 +63,12 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
         detail = NULL;
     if (strcmp(state, PG_READ_ONLY) == 0)
         slot->doomed = true;
+    if (primary == NULL)
+        primary = "error";
     memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
+    snprintf(slot->req->primary, sizeof(slot->req->primary), "%s", primary);
     err_set(&slot->err, pg_error_code(state), "%s%s%s%s%s [SQLSTATE %s]",
-        primary == NULL ? "error" : primary, detail == NULL ? "" : ": ",
-        detail == NULL ? "" : detail,
+        primary, detail == NULL ? "" : ": ", detail == NULL ? "" : detail,
         hint == NULL ? "" : "; hint: ", hint == NULL ? "" : hint, state);
 }
 

@@ -66,6 +66,7 @@ struct pg_req {
     /* Out. */
     struct pg_result *results[PG_UNIT_STMTS]; /* owned: pg_req_clear() */
     char sqlstate[6];                         /* "" when no SQL error */
+    char primary[ERR_MSG_BYTES - 8]; /* then: its message, without detail */
     int backend_pid; /* as told at connecting; a pooler makes one up */
 
     struct list link; /* the pool's */

@@ -190,7 +190,7 @@ int pg_send(struct pg_pool *pool, struct pg_req *req)
     assert(!pool->closing && req->nstmts <= PG_UNIT_STMTS);
     assert(req->script != NULL || req->nstmts > 0);
     memset(req->results, 0, sizeof(req->results));
-    req->sqlstate[0] = '\0';
+    req->sqlstate[0] = req->primary[0] = '\0';
     req->conn = NULL;
     op_begin(&req->op, &pool->loop->ready, req_cancel);
     list_push(&pool->waiting, &req->link);

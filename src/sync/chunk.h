@@ -13,12 +13,12 @@
  *
  * Embedding works through ranges of texts. A range the provider refuses is
  * halved until the bad text is alone; its item fails, the rest goes on. A
- * text that is too long for the model is cut in two. When nothing of the
- * chunk could be embedded and two items failed with the same words, the fault
- * is the request's and not the items': chunk->err is ERR_CONFIG and no item
- * is blamed, nor those of other chunks of the page (page_acquit()). Items that
- * failed before, as they are, say nothing of the request.
- * Storing works through ranges of items in the same way.
+ * text that is too long for the model is cut in two. Storing works through
+ * ranges of items in the same way. When nothing of the chunk could be embedded,
+ * or nothing of it stored, and two items failed with the same words, the fault
+ * is the request's or the table's and not the items': chunk->err is ERR_CONFIG
+ * and no item is blamed, nor those of other chunks of the page (page_acquit()).
+ * Items that failed before, as they are, say nothing of that.
  */
 #ifndef SYNC_CHUNK_H
 #define SYNC_CHUNK_H
@@ -42,11 +42,13 @@ struct chunk_text {
     float *vector;   /* in the arena; NULL until it came */
 };
 
-/* What was learned from refusals, to tell a bad item from a bad request. */
+/* What was learned from refusals, to tell a bad item from a bad request: first
+ * by the embedder, then by the database. */
 struct chunk_verdict {
-    size_t answered; /* texts that were embedded */
-    size_t refused;  /* texts refused alone, of items never refused before */
-    bool same_words; /* all of them with first.msg */
+    size_t passed;   /* texts that were embedded; items that were stored */
+    size_t refused;  /* what was refused alone, of items never refused before */
+    bool same_words; /* all of it with these: */
+    char words[ERR_MSG_BYTES];
     struct err first;
 };
 

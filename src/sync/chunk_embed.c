@@ -136,32 +136,8 @@ static void embed_accept(struct chunk *c)
 
     for (size_t i = 0; i < c->embed.n; i++)
         c->texts[c->range.lo + i].vector = c->vectors + i * dimensions;
-    c->verdict.answered += c->embed.n;
+    c->verdict.passed += c->embed.n;
     c->vectors = NULL;
-}
-
-/* One text alone was refused, of an item that has no record of that: is it the
- * item, or the request? */
-static void embed_suspect(struct chunk_verdict *v, const struct err *err)
-{
-    if (v->refused++ == 0) {
-        v->first = *err;
-        v->same_words = true;
-    } else if (strcmp(v->first.msg, err->msg) != 0) {
-        v->same_words = false;
-    }
-}
-
-/* One text alone was refused: its item is the culprit. */
-static void embed_blame(struct chunk *c, const struct err *err)
-{
-    struct page_item *m = c->members[c->texts[c->range.lo].member];
-    struct str reason = arena_dup(&c->page->arena, str_of(err->msg));
-
-    if (!m->failed_before)
-        embed_suspect(&c->verdict, err);
-    m->reason = reason.p == NULL ? "refused by the embedder" : reason.p;
-    m->refused = err->code != ERR_PROTOCOL; /* garbage may be a bad moment */
 }
 
 /* Where to cut a text in two: the code-point border nearest its middle. */
@@ -205,7 +181,7 @@ static void embed_narrow(struct chunk *c, const struct err *err)
     if (c->range.hi - c->range.lo > 1)
         ranges_halve(&c->ranges, c->range, err->code == ERR_PROTOCOL);
     else if (err->code != ERR_TOO_LONG || !embed_cut(c))
-        embed_blame(c, err);
+        chunk_blame(c, c->members[c->texts[c->range.lo].member], err, err->msg);
 }
 
 static void embed_failed(struct chunk *c, const struct err *err)
@@ -238,14 +214,6 @@ static void on_embedded(struct op *op)
     chunk_next_range(c);
 }
 
-/* Nothing could be embedded and all say the same: it is not the items. */
-static bool request_is_at_fault(const struct chunk *c)
-{
-    const struct chunk_verdict *v = &c->verdict;
-
-    return v->answered == 0 && v->refused >= 2 && v->same_words;
-}
-
 static void count_embedded(struct chunk *c)
 {
     for (size_t i = 0; i < c->nmembers; i++)
@@ -256,20 +224,8 @@ static void count_embedded(struct chunk *c)
 
 static void embed_done(struct chunk *c)
 {
-    if (request_is_at_fault(c)) {
-        struct err err = c->verdict.first;
-
-        for (size_t i = 0; i < c->nmembers; i++)
-            c->members[i]->reason = NULL;
-        c->p->all_refused = true;
-        err.code = ERR_CONFIG;
-        err_wrap(&err, "every item of the chunk was refused alike");
-        chunk_fail(c, &err);
+    if (!chunk_judge(c))
         return;
-    }
-    for (size_t i = 0; i < c->nmembers; i++)
-        if (c->members[i]->reason != NULL)
-            c->members[i]->outcome = ITEM_FAILED;
     count_embedded(c);
     chunk_move(c, CHUNK_TURN);
 }
@@ -280,7 +236,7 @@ void chunk_step_embed(struct chunk *c)
         embed_done(c);
         return;
     }
-    if (c->p->fatal.code != 0 && c->verdict.answered == 0) {
+    if (c->p->fatal.code != 0 && c->verdict.passed == 0) {
         chunk_fail(c, &c->p->fatal); /* no more than the others will get */
         return;
     }

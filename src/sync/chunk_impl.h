@@ -22,6 +22,15 @@ void chunk_end(struct chunk *c);
 void chunk_fail(struct chunk *c, const struct err *err);
 void chunk_fail_no_memory(struct chunk *c);
 
+/* An item was refused alone; `words`: what another one would be told, too, if
+ * the fault is not theirs (chunk_verdict.c). */
+void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
+    const char *words);
+
+/* Everything was tried: those blamed fail, or, when the fault is nobody's, the
+ * chunk does (false). */
+bool chunk_judge(struct chunk *c);
+
 /* Collects the texts to embed and plans the requests (chunk_embed.c). */
 int chunk_collect(struct chunk *c);
 

@@ -1,8 +1,8 @@
 /*
  * TURN and STORE: once the page has its turn, the members are stored in one
  * statement. Happy path: one statement, all items stored. Failures: what the
- * database refuses for its data is halved until the bad item is alone. Cancel
- * and close: chunk.c.
+ * database refuses for its data is halved until the bad item is alone; when all
+ * are, it is the table that is (chunk_verdict.c). Cancel and close: chunk.c.
  */
 #include "sync/chunk_impl.h"
 
@@ -10,31 +10,20 @@
 
 static void on_stored(struct op *op);
 
-static void store_settle(
-    struct chunk *c, enum outcome outcome, const char *reason)
+static void store_accept(struct chunk *c)
 {
-    for (size_t i = c->range.lo; i < c->range.hi; i++) {
-        struct page_item *m = c->members[i];
-
-        if (m->outcome != ITEM_OPEN)
-            continue;
-        m->outcome = outcome;
-        m->reason = reason;
-    }
+    for (size_t i = c->range.lo; i < c->range.hi; i++)
+        if (c->members[i]->outcome == ITEM_OPEN)
+            c->members[i]->outcome = ITEM_STORED;
+    c->verdict.passed += c->range.hi - c->range.lo;
 }
 
 static void store_narrow(struct chunk *c, const struct err *err)
 {
-    struct str reason;
-
-    if (c->range.hi - c->range.lo > 1) {
+    if (c->range.hi - c->range.lo > 1)
         ranges_halve(&c->ranges, c->range, false);
-        return;
-    }
-    reason = arena_dup(&c->page->arena, str_of(err->msg));
-    c->members[c->range.lo]->refused = true;
-    store_settle(c, ITEM_FAILED,
-        reason.p == NULL ? "refused by the database" : reason.p);
+    else
+        chunk_blame(c, c->members[c->range.lo], err, c->store.fault);
 }
 
 static void store_failed(struct chunk *c, const struct err *err)
@@ -59,7 +48,7 @@ static void on_stored(struct op *op)
         store_failed(c, &err);
         return;
     }
-    store_settle(c, ITEM_STORED, NULL);
+    store_accept(c);
     chunk_next_range(c);
 }
 
@@ -79,7 +68,8 @@ void chunk_step_store(struct chunk *c)
     const struct ports *ports = c->p->ports;
 
     if (c->range.lo == c->range.hi && !ranges_pop(&c->ranges, &c->range)) {
-        chunk_end(c);
+        if (chunk_judge(c))
+            chunk_end(c);
         return;
     }
     if (chunk_rows(c) < 0) {

@@ -125,6 +125,9 @@ struct store_req {
     int64_t stored_at_ms; /* becomes metadata._stored_at, ISO */
     /* Out. */
     uint64_t written; /* rows; fewer than nrows is an error already */
+    /* Of ERR_DATA: what went wrong, in words that are the same for all rows
+     * with which it does; the error's message may be about one of them. */
+    char fault[ERR_MSG_BYTES];
 };
 
 /* Makes sure that the tenant and the microservice have their rows. */

@@ -144,6 +144,57 @@ test('what the database refuses is known too', async (t) => {
   await known(w);
 });
 
+test('what the database refuses of every item is no fault of theirs',
+  async (t) => {
+    const w = await world(t, { services: { alpha: pagesOf(itemsOf(51)),
+      beta: pagesOf(itemsOf(3, 1, 'other')) } });
+    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.db.rows('ALTER TABLE vector_embeddings ADD must int NOT NULL');
+    const { code, result } = await w.sync();
+    assert.equal(code, 1);
+    assert.equal(result.failedServices, 2);
+    assert.match(errorsOf(result, 'alpha').join('|'),
+      /^1: every item .* refused alike: store: null value in column "must"/);
+    assert.match(errorsOf(result, 'beta').join('|'),
+      /^0: not begun: every item .*"must"/);
+    assert.equal(w.coordinator.callsTo('beta').length, 0);
+    assert.deepEqual(await letters(w), []);
+    await w.db.rows('ALTER TABLE vector_embeddings DROP must');
+    assert.equal((await w.good()).services[0].stored, 51);
+    await checkStored(w, 'alpha', itemsOf(51));
+  });
+
+test('one key that all rows have: the detail does not tell them apart',
+  async (t) => {
+    const served = { items: itemsOf(1) };
+    const w = await world(t,
+      { services: { alpha: pagesOf(() => served.items) } });
+    await w.good();
+    // Names the row in its detail, which is no other row's.
+    await w.db.rows(`CREATE UNIQUE INDEX wrong ON vector_embeddings
+      (tenant_id, (left(content_text, 3)), (chunk_index + length(content_id)))`);
+    served.items = itemsOf(5);
+    const { code, result } = await w.sync();
+    assert.equal(code, 1);
+    assert.match(errorsOf(result).join('|'), /refused alike: .*"wrong"/);
+    assert.deepEqual(await letters(w), []);
+    await w.db.rows('DROP INDEX wrong');
+    assert.equal((await w.good()).services[0].stored, 4);
+  });
+
+test('several that the database refuses among good ones: only those',
+  async (t) => {
+    const w = await world(t, { services: { alpha: pagesOf(ITEMS) } });
+    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.db.rows(`ALTER TABLE vector_embeddings
+      ADD CHECK (content_id NOT IN ('item-00003', 'item-00004', '${BAD}'))`);
+    const { code, result } = await w.sync();
+    assert.equal(code, 1);
+    assert.equal(result.services[0].stored, 17);
+    assert.deepEqual((await letters(w)).map((row) => row.content_id).sort(),
+      ['item-00003', 'item-00004', BAD].sort());
+  });
+
 test('an answer that is garbage may be a bad moment: tried again, but known',
   async (t) => {
     const w = await world(t, { services: { alpha: pagesOf(ITEMS) } });

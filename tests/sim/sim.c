@@ -104,6 +104,7 @@ static void draw_faults(uint64_t *r, struct faults *f)
         .latency_ms = PICK(r, 1, 10, 100),
         .fatal_embed = PICK(r, 0, 0, 0, 0, 0, 3),
         .bad_request = PICK(r, 0, 0, 0, 0, 0, 0, 0, 1),
+        .bad_table = PICK(r, 0, 0, 0, 0, 0, 0, 0, 1),
         .too_large = PICK(r, 0, 0, 0, 4, 9),
         .large_from = PICK(r, 0, 20, 50),
         .repeat_page = PICK(r, 0, 0, 0, 0, 2),
@@ -381,6 +382,8 @@ static void simulate(uint64_t seed)
     draw_source(&r, &source);
     draw_faults(&r, &faults);
     draw_options(&r, &options);
+    if (faults.bad_table)
+        source.poison = 0; /* what is left of a chunk may be one item */
     make_schemas(&schemas, source.services);
     world_init(w, &source, &faults, &options, seed);
 
@@ -388,7 +391,7 @@ static void simulate(uint64_t seed)
     check_counts(&req);
     check_rows(w);
     run_req_clear(&req);
-    if (faults.bad_request) {
+    if (faults.bad_request || faults.bad_table) {
         check_nobody_blamed(w);
         letters_retry(&w->shared->letters, 1, 0);
     }
@@ -624,11 +627,13 @@ static void the_budgets_of_retries_are_apart(void)
 }
 
 /* 51 items, the last of which has a chunk to itself, and two services. */
-static void nobody_is_blamed_for_what_befalls_all(void)
+static void nobody_is_blamed_for_what_befalls_all(bool table)
 {
     struct source source = {.seed = 1, .services = 2, .items = 51};
-    struct faults faults = {
-        .latency_ms = 10, .bad_request = 1, .other_answers = -1};
+    struct faults faults = {.latency_ms = 10,
+        .bad_request = !table,
+        .bad_table = table,
+        .other_answers = -1};
     struct run_options options;
     struct schema_set schemas;
     struct run_req req = {.run = NULL};
@@ -674,7 +679,8 @@ int main(int argc, char **argv)
     }
     a_free_slot_is_taken_at_once();
     the_budgets_of_retries_are_apart();
-    nobody_is_blamed_for_what_befalls_all();
+    nobody_is_blamed_for_what_befalls_all(false);
+    nobody_is_blamed_for_what_befalls_all(true);
     for (uint64_t i = 0; i < seeds; i++) {
         current_seed = from + i;
         if (verbose)

@@ -345,9 +345,32 @@ static void check_order(struct world *w, const struct store_req *req)
     }
 }
 
+/* The error goes on about the row; poisons have faults of their own, as the
+ * embedder's have. */
+static bool refuses_rows(
+    struct world *w, struct store_req *req, struct err *err)
+{
+    for (size_t i = 0; i < req->nrows; i++) {
+        const struct store_row *row = &req->rows[i];
+        bool bad = contains(row->content_text, "BADDATA");
+
+        if (!bad && !w->faults.bad_table)
+            continue;
+        err_set(err, ERR_DATA, "refused: %.*s", STR_ARG(row->content_id));
+        if (w->faults.bad_table)
+            strcpy(req->fault, "23502 must not be null");
+        else
+            snprintf(req->fault, sizeof(req->fault), "22021 invalid%.99s",
+                w->faults.alike ? "" : err->msg);
+        return true;
+    }
+    return false;
+}
+
 static void apply_store(struct world *w, struct op *op, struct err *err)
 {
     struct store_req *req = container_of(op, struct store_req, op);
+    struct err refusal;
     bool wrong;
 
     if (!ledger_has(w, req->scope)) {
@@ -359,16 +382,12 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     wrong = database_fails(w, w->faults.store, err);
 
     check_order(w, req);
-    for (size_t i = 0; i < req->nrows && !wrong; i++)
-        if (contains(req->rows[i].content_text, "BADDATA")) {
-            err_set(err, ERR_DATA, "22021: invalid byte sequence");
-            return;
-        }
+    if (!wrong && refuses_rows(w, req, err))
+        return;
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
         return;
-    for (size_t i = 0; wrong && i < req->nrows; i++)
-        if (contains(req->rows[i].content_text, "BADDATA"))
-            return;
+    if (wrong && refuses_rows(w, req, &refusal))
+        return;
     database_apply(&w->shared->db, w->current, req);
     req->written = req->nrows;
 }

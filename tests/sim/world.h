@@ -110,7 +110,8 @@ struct faults {
     int store_ms;      /* what a store takes; 0: as the others */
     int fatal_embed;   /* the n-th embedding request says 401; 0: none */
     int bad_request;   /* 1: the embedder refuses everything */
-    bool alike;        /* it has the same words for every poison */
+    int bad_table;     /* 1: the database refuses everything */
+    bool alike;        /* both have the same words for every poison */
     int too_large;     /* pages over that many items do not fit, 0: all do, */
     int large_from;    /* when they reach past that item */
     int repeat_page;   /* from that page on the source repeats itself; 0: no */

@@ -208,6 +208,40 @@ static void a_refused_value_undoes_the_chunk(void **state)
     assert_string_equal(ask(w, "SELECT count(*) FROM vector_embeddings"), "0");
 }
 
+static const char *fault_of(struct world *w, const struct piece *p)
+{
+    static char fault[ERR_MSG_BYTES];
+    struct store_row row;
+    struct store_req req = {
+        .scope = &w->scope, .rows = &row, .nrows = 1, .dimensions = DIMENSIONS};
+
+    fill_row(&row, p, 0);
+    op_init(&req.op, db_done);
+    store_write(&w->store, &req);
+    db_wait(&w->db, &req.op);
+    snprintf(fault, sizeof(fault), "%s", req.fault);
+    return fault;
+}
+
+/* Whichever row it is that shows it. */
+static void a_fault_of_the_table_has_the_same_words(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    db_exec(&w->db, "CREATE UNIQUE INDEX one_text ON vector_embeddings"
+                    " (tenant_id, content_text)");
+    store_all(w, three, 3, NULL, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        struct piece other = {"z", 0, three[i].text, 1};
+
+        assert_string_equal(fault_of(w, &other),
+            "23505 duplicate key value violates unique constraint "
+            "\"one_text\"");
+    }
+    assert_string_equal(fault_of(w, &three[0]), "");
+}
+
 static void stores_empty_metadata(void **state)
 {
     struct world *w = *state;
@@ -457,6 +491,7 @@ int main(void)
         TEST(writes_nothing_without_its_token),
         TEST(leaves_other_rows_alone),
         TEST(a_refused_value_undoes_the_chunk),
+        TEST(a_fault_of_the_table_has_the_same_words),
         TEST(stores_empty_metadata),
         TEST(cancels_a_write_that_waits),
         TEST(a_new_token_waits_for_the_chunk),

@@ -262,6 +262,8 @@ static void says_detail_and_sqlstate(void **state)
     assert_string_equal(req.op.err.msg,
         "duplicate key value violates unique constraint \"u_pkey\": "
         "Key (n)=(1) already exists. [SQLSTATE 23505]");
+    assert_string_equal(req.primary,
+        "duplicate key value violates unique constraint \"u_pkey\"");
     pg_req_clear(&req);
 }
 
