@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as batchsync from './rig/batchsync.mjs';
 import * as databases from './rig/database.mjs';
-import { deploy, digest, fullDigest, indexes }
+import { contentOf, deploy, digest, digestOf, fullDigest, indexes }
   from './support/deployment.mjs';
 import { checkVectors, countsOf, itemsOf, pagesOf, sleep, until, world }
   from './support/world.mjs';
@@ -152,6 +152,31 @@ test('what is ours becomes unique; what is others\' stays, bit for bit',
     const after = await fullDigest(w.db);
     assert.equal((await adopt(w)).stdout, 'nothing to do\n');
     assert.deepEqual(await fullDigest(w.db), after);
+  });
+
+test('dry run, adoption, sync: each changes what it said, and no one else\'s',
+  async (t) => {
+    const { w, mess, theirs } = await deployment(t);
+    const untouched = await fullDigest(w.db);
+    const content = await contentOf(w.db, 'tenant-8');
+    assert.match(content, /^2900 /);
+    const dry = await adopt(w, ['--dry-run']);
+    assert.deepEqual(await fullDigest(w.db), untouched);
+    const wet = await adopt(w, ['--assume-model', MODEL]);
+    assert.equal(numberIn(wet.lines, 'duplicates removed'), mess.doubles);
+    assert.equal(numberIn(wet.lines, 'marked as embedded'),
+      numberIn(dry.lines, '--assume-model would keep'));
+    await checkAdopted(w, mess);
+    assert.deepEqual(await digest(w.db), theirs);
+    const neighbours = await digestOf(w.db, 'tenant-8');
+    const result = await w.good({ env: { KG_ENABLED: 'true' } });
+    assert.equal(result.totalItems, ALPHA.length + BETA.length);
+    assert.equal(w.embedder.embedded, rows.filter((_, i) => i % 50 === 0)
+      .length, 'those without a vector alone');
+    assert.deepEqual(await digest(w.db), theirs);
+    assert.deepEqual(await digestOf(w.db, 'tenant-8'), neighbours);
+    assert.equal(await contentOf(w.db, 'tenant-8'), content);
+    await checkAdopted(w, mess);
   });
 
 test('with --assume-model only what has changed is embedded', async (t) => {

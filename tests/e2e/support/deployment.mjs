@@ -116,6 +116,21 @@ export async function digest(db, filters = FOREIGN) {
   return digests;
 }
 
+/** The rows of one tenant, whoever wrote them: what a sync of another one may
+ * not touch. */
+export const digestOf = (db, tenant) => digest(db, Object.fromEntries(
+  ['microservices', 'vector_embeddings', 'knowledge_graph_nodes',
+    'knowledge_graph_edges'].map((table) =>
+    [table, `tenant_id = '${tenant}'`])));
+
+/** What readers see of a tenant's items, the newest row of each: adoption only
+ * gives them their microservice. */
+export const contentOf = (db, tenant) => db.value(`SELECT count(*) || ' '
+  || md5(string_agg((to_jsonb(v) - 'microservice_id' - 'embed_hash'
+    - 'row_hash')::text, '|' ORDER BY id)) FROM vector_embeddings v
+  WHERE tenant_id = '${tenant}' AND content_type = 'microservice_data'
+    AND id NOT LIKE 'z-%' AND id NOT LIKE '0-%' AND id NOT LIKE 'lost-%'`);
+
 /** Everything: the rows of all tables, and the catalog. */
 export async function fullDigest(db) {
   const tables = await db.rows(`SELECT relname FROM pg_class
