@@ -8,7 +8,7 @@
  * outlives five of them. One that finds the run not running says so once and
  * stops: whoever canceled it or took it over has changed the tokens, so the
  * service at hand ends with ERR_FENCED. A lock that is not free within LOCK_MS
- * (55P03) belongs to an owner that stopped in the middle of a statement: its
+ * (55P03) belongs to an owner that stopped in the middle of a unit: its
  * connection is ended by the server, and the unit sent again.
  * On cancel: as adapters/call.h has it; ledger_stop() cancels the heartbeat.
  */
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { UNIT, EVICT };
+enum { BEAT_TIMEOUT, BEAT }; /* results of a heartbeat */
 enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 1024 };
 
 static void tick_done(struct op *op);
@@ -55,7 +56,7 @@ static void beat_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
-    if (call_int(c->pg.results[0], 0, 0) == 0 && l->run_id[0] != '\0') {
+    if (call_int(c->pg.results[BEAT], 0, 0) == 0 && l->run_id[0] != '\0') {
         log_warn(NULL, "run %s is not running any more", l->run_id);
         ledger_beat_stop(l);
     }
@@ -67,14 +68,19 @@ static void beat_send(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
+    ledger_add_lock_timeout(c);
     call_stmt(c,
         "WITH r AS (UPDATE batch_sync_runs"
         "  SET expires_at = now() + make_interval(secs => $3)"
-        "  WHERE id = $1 AND status = 'running' RETURNING 1),"
-        " s AS (UPDATE batch_sync_service_runs"
-        "  SET expires_at = now() + make_interval(secs => $3)"
-        "  WHERE token = $2 AND status = 'running')"
-        " SELECT count(*) FROM r",
+        "  WHERE id = $1 AND status = 'running'"
+        "  RETURNING " LEDGER_FENCE_LOCK(
+            "id") "),"
+                  " s AS (UPDATE batch_sync_service_runs"
+                  "  SET expires_at = now() + make_interval(secs => $3)"
+                  "  WHERE token = $2 AND status = 'running'"
+                  "  RETURNING " LEDGER_FENCE_LOCK(
+                      "token") ")"
+                               " SELECT count(*) FROM r",
         false);
     call_add_text(c, l->run_id);
     call_add_text(c, l->token);
@@ -143,27 +149,39 @@ void ledger_add_lock_timeout(struct call *c)
 }
 
 /*
- * Whoever holds the row of a service whose owner is lost for longer than a
- * statement may take: by LEDGER_FENCE_LOCK.
+ * Whoever holds, for longer than a statement may take, a row that is to be
+ * taken: of a run or a service whose owner is lost, or of a service that
+ * nobody has; by LEDGER_FENCE_LOCK. And who holds the lock that runs are begun
+ * under while his client says nothing: that lock is held through waits, too.
  */
+static const char evict_sql[] =
+    "WITH held AS MATERIALIZED ("
+    " SELECT hashtext(s.token)::int8 & x'ffffffff'::int8 AS name"
+    "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
+    "   ON r.id = s.run_id WHERE CASE WHEN s.status = 'running'"
+    "   THEN s.expires_at < now() OR r.expires_at < now()"
+    "    OR r.status <> 'running'"
+    "   ELSE s.status IN ('pending', 'interrupted')"
+    "    AND r.status = 'running' END"
+    " UNION ALL SELECT hashtext(id)::int8 & x'ffffffff'::int8"
+    "  FROM batch_sync_runs WHERE status IN ('running', 'interrupted')"
+    "  AND expires_at < now())"
+    " SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a"
+    " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
+    " AND a.xact_start < now() - make_interval(secs => $1 / 1000.0)"
+    " AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid"
+    "  AND l.locktype = 'advisory' AND l.database = a.datid AND l.granted"
+    "  AND CASE l.objsubid WHEN 2 THEN"
+    "    l.classid::int8 = hashtext('batch_sync_fence')::int8"
+    "     & x'ffffffff'::int8"
+    "    AND l.objid::int8 IN (SELECT name FROM held)"
+    "   ELSE (l.classid::int8 << 32 | l.objid::int8) = " LEDGER_BEGIN_LOCK
+    "    AND a.wait_event_type = 'Client' END)";
+
 static void evict(struct call *c)
 {
     c->state = EVICT;
-    call_stmt(c,
-        "SELECT pg_terminate_backend(l.pid) FROM batch_sync_service_runs s"
-        " JOIN batch_sync_runs r ON r.id = s.run_id"
-        " JOIN pg_locks l ON l.locktype = 'advisory' AND l.objsubid = 2"
-        "  AND l.classid::int8 = hashtext('batch_sync_fence')::int8"
-        "   & x'ffffffff'::int8"
-        "  AND l.objid::int8 = hashtext(s.token)::int8 & x'ffffffff'::int8"
-        "  AND l.database = (SELECT oid FROM pg_database"
-        "   WHERE datname = current_database())"
-        " JOIN pg_stat_activity a ON a.pid = l.pid"
-        " WHERE s.status = 'running' AND (s.expires_at < now()"
-        "  OR r.expires_at < now() OR r.status <> 'running')"
-        " AND l.pid <> pg_backend_pid()"
-        " AND a.xact_start < now() - make_interval(secs => $1 / 1000.0)",
-        false);
+    call_stmt(c, evict_sql, false);
     call_add_int(c, LOCK_MS);
     call_send(c);
 }

@@ -21,13 +21,14 @@
 enum { OWNER_BYTES = 128 };
 
 /*
- * SQL to be called with the row lock of a service's fence. Which transaction
- * holds a row is listed nowhere; this lock is, for whoever has to end an owner
- * that holds on to its fence.
+ * SQL to be called by every statement that locks the row of a service, with
+ * the row's token (of before, where it changes), or the row of a run, with its
+ * id. Which transaction holds a row is listed nowhere; this lock is, for
+ * whoever has to end an owner that holds on to its rows.
  */
-#define LEDGER_FENCE_LOCK(token)                                 \
+#define LEDGER_FENCE_LOCK(name)                                  \
     "pg_advisory_xact_lock_shared(hashtext('batch_sync_fence')," \
-    " hashtext(" token "))"
+    " hashtext(" name "))"
 
 struct ledger {
     struct pg_pool *pool; /* borrowed; not the one that stores */

@@ -5,8 +5,9 @@
  * and a new token; rows that others are just claiming are skipped. When there
  * is none, one whose lease has run out is taken over: its new token waits for
  * the statement that the lost owner may still have under way, and ends that
- * owner's connection when it holds on to it (ledger.c). Then the same unit
- * counts what is left, so that who got nothing knows whether to wait.
+ * owner's connection when it holds on to it (ledger.c). A row that was skipped
+ * is waited for in the same way: who was claiming it may have stopped. Then the
+ * same unit counts what is left, so that who got nothing knows whether to wait.
  * Failures: as ledger.c has them; a run that is not running any more is an
  * answer, not an error.
  *
@@ -23,18 +24,19 @@ static const char give_up_sql[] =
     "   jsonb_build_object('page', 0, 'error', 'not begun: ' || $2))"
     " FROM batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
-    " AND $2 IS NOT NULL";
+    " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
 
 static const char claim_sql[] =
     "WITH open AS (SELECT s.position, s.status, s.expires_at"
     "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
     "   ON r.id = s.run_id AND r.status = 'running' WHERE r.id = $1)"
-    ", free AS (SELECT s.position FROM batch_sync_service_runs s"
+    ", free AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
     "  AND EXISTS (SELECT 1 FROM open)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    ", lost AS (SELECT s.position FROM batch_sync_service_runs s"
-    "  WHERE s.run_id = $1 AND s.status = 'running' AND s.expires_at < now()"
+    ", lost AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
+    "  WHERE s.run_id = $1 AND (s.status IN ('pending', 'interrupted')"
+    "   OR s.status = 'running' AND s.expires_at < now())"
     "  AND EXISTS (SELECT 1 FROM open) AND NOT EXISTS (SELECT 1 FROM free)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE)"
     " UPDATE batch_sync_service_runs s SET status = 'running', owner = $2,"
@@ -50,7 +52,7 @@ static const char claim_sql[] =
     "   JOIN batch_sync_runs q ON q.id = p.run_id"
     "   WHERE p.tenant_id = s.tenant_id AND p.service = s.service"
     "   AND p.status = 'success' AND q.since IS NULL) END"
-    " FROM (SELECT position FROM free UNION ALL SELECT position FROM lost) n"
+    " FROM (SELECT * FROM free UNION ALL SELECT * FROM lost) n"
     " WHERE s.run_id = $1 AND s.position = n.position"
     " RETURNING s.position, s.token, s.next_page, s.page_limit,"
     "  coalesce(s.since, '')"
@@ -59,7 +61,8 @@ static const char claim_sql[] =
 #undef X
         ", (SELECT count(*) FROM batch_sync_dead_letters d"
         "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
-        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at)";
+        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
+        " " LEDGER_FENCE_LOCK("n.token");
 
 static void claim_send(struct call *c)
 {

@@ -14,7 +14,7 @@
 
 #include "base/json.h"
 
-enum { CLOSED, SETTLED };                   /* results of the first unit */
+enum { SETTLE_TIMEOUT, CLOSED, SETTLED };   /* results of the first unit */
 enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second */
 
 /* `r` is a run that has been selected by $1. */
@@ -34,7 +34,7 @@ static const char close_sql[] =
     "  FROM batch_sync_service_runs WHERE run_id = $1 HAVING count(*) FILTER"
     "   (WHERE status IN ('pending', 'running', 'interrupted')) = 0) s"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
-    " RETURNING 1";
+    " RETURNING 1, " LEDGER_FENCE_LOCK("r.id");
 
 static const char leave_sql[] =
     "UPDATE batch_sync_runs r SET owner = '',"
@@ -46,18 +46,22 @@ static const char leave_sql[] =
     "  WHERE run_id = $1 AND status = 'running' AND expires_at > now())"
     "  AS others) w"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
-    " RETURNING (r.status = 'interrupted')::int";
+    " RETURNING (r.status = 'interrupted')::int," LEDGER_FENCE_LOCK("r.id");
 
 static const char cancel_sql[] =
     "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
     "  status = 'canceled', totals = " TOTALS
-    " WHERE r.id = $1 AND r.status IN ('running', 'interrupted') RETURNING 1";
+    " WHERE r.id = $1 AND r.status IN ('running', 'interrupted')"
+    " RETURNING 1, " LEDGER_FENCE_LOCK("r.id");
 
 static const char fence_sql[] =
-    "UPDATE batch_sync_service_runs s SET status = 'interrupted',"
-    "  token = gen_random_uuid()::text"
-    " FROM batch_sync_runs r WHERE r.id = $1 AND s.run_id = r.id"
-    " AND r.status <> 'running' AND s.status = 'running'";
+    "WITH old AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
+    "  JOIN batch_sync_runs r ON r.id = s.run_id WHERE r.id = $1"
+    "  AND r.status <> 'running' AND s.status = 'running' FOR UPDATE OF s)"
+    " UPDATE batch_sync_service_runs s SET status = 'interrupted',"
+    "  token = gen_random_uuid()::text FROM old"
+    " WHERE s.run_id = $1 AND s.position = old.position"
+    " RETURNING " LEDGER_FENCE_LOCK("old.token");
 
 static const char services_sql[] =
     "SELECT position, status NOT IN ('pending', 'running', 'interrupted'),"
@@ -79,6 +83,7 @@ static void settle_send(struct call *c)
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_end_req *req = ledger_work(c)->req;
 
+    ledger_add_lock_timeout(c);
     add_run(c, close_sql, req->run_id);
     call_add_text(c, l->owner);
     if (req->mode == RUN_END_CANCEL) {
@@ -237,6 +242,7 @@ static void cancel_send(struct call *c)
 {
     const struct run_cancel_req *req = ledger_work(c)->req;
 
+    ledger_add_lock_timeout(c);
     add_run(c, cancel_sql, req->run_id);
     call_send(c);
 }
@@ -246,7 +252,7 @@ static void cancel_take(struct call *c)
     struct ledger_work *w = ledger_work(c);
     struct run_cancel_req *req = w->req;
 
-    req->canceled = pg_rows(c->pg.results[0]) > 0;
+    req->canceled = pg_rows(c->pg.results[CLOSED]) > 0;
     w->send = fence_send;
     w->take = fence_take;
     w->send(c);

@@ -21,13 +21,16 @@ static inline struct ledger_work *ledger_work(struct call *c)
     return c->data;
 }
 
-/* Before a statement that changes tokens: it waits for a row, not for ever. */
+/* First in a unit that may find a row locked: it waits, but not for ever. */
 void ledger_add_lock_timeout(struct call *c);
+
+/* The advisory lock under which runs are begun and joined. */
+#define LEDGER_BEGIN_LOCK "7089061848"
 
 void ledger_fail(struct call *c, int code, const char *why);
 
 /*
- * Three statements: the lock under which runs are begun, the lock timeout, and
+ * Three statements: the lock timeout, the lock under which runs are begun, and
  * what makes interrupted runs of those that nobody is at work on.
  */
 void ledger_add_lost(struct call *c);

@@ -12,7 +12,7 @@
  */
 #include "adapters/ledger_impl.h"
 
-enum { LOCK, TIMEOUT, LOST, RESUMED, SERVICES }; /* results of the joining */
+enum { TIMEOUT, LOCK, LOST, RESUMED, SERVICES }; /* results of the joining */
 
 /* An owner that is lost leaves the run to us, unless another is running. */
 static const char find_sql[] =

@@ -15,14 +15,14 @@
 #include <stdlib.h>
 
 /* Results. */
-enum { LOCK, TIMEOUT, LOST, RESUMED, ABANDONED, BEGUN, PENDING, RUNNING };
+enum { TIMEOUT, LOCK, LOST, RESUMED, ABANDONED, BEGUN, PENDING, RUNNING };
 
 /* A run of our own that is still running was begun by a try that failed
  * halfway: nobody works on it. */
 void ledger_add_lost(struct call *c)
 {
-    call_stmt(c, "SELECT pg_advisory_xact_lock(7089061848)", false);
     ledger_add_lock_timeout(c);
+    call_stmt(c, "SELECT pg_advisory_xact_lock(" LEDGER_BEGIN_LOCK ")", false);
     call_stmt(c,
         "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted'"
         "  WHERE status = 'running' AND (expires_at < now() OR owner = $1)"

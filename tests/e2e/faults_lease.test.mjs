@@ -135,13 +135,14 @@ test('SIGSTOP in mid-statement', async (t) => {
   account.end('its connection is ended by who takes over');
 });
 
-test('SIGSTOP between a statement and its commit', async (t) => {
+/** The owner stops when all of a unit with that word but its end is sent. */
+async function stopInUnit(t, fault, word, remark) {
   const b = await bench(t, { env: ENV });
   const relay = await relays.start(b.w.db.url);
   t.after(() => relay.close());
-  const account = new Account(t, 'SIGSTOP between statement and commit');
+  const account = new Account(t, fault);
   for (let i = 0; i < ROUNDS / 2; i++) {
-    const unfinished = relay.unfinished('FOR KEY SHARE');
+    const unfinished = relay.unfinished(word);
     const program = b.w.begin({ env: { DATABASE_URL: relay.url } });
     const ended = program.exit(120_000);
     ended.catch(() => {});
@@ -156,8 +157,16 @@ test('SIGSTOP between a statement and its commit', async (t) => {
     await account.add(b, { allowed: 2 * IN_FLIGHT });
     await b.next();
   }
-  account.end('what it had not committed is rolled back and stored again');
-});
+  account.end(remark);
+}
+
+test('SIGSTOP between a statement and its commit', (t) => stopInUnit(t,
+  'SIGSTOP between statement and commit', 'FOR KEY SHARE',
+  'what it had not committed is rolled back and stored again'));
+
+test('SIGSTOP between a checkpoint and its commit', (t) => stopInUnit(t,
+  'SIGSTOP between checkpoint and commit', 'next_page = CASE',
+  'its connection is ended; the page is compared once more'));
 
 test('the owner is cut off from the database', async (t) => {
   const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });

@@ -493,39 +493,6 @@ static void a_former_owner_cannot_go_on(void **state)
     db_sleep(&w->db, 10);
 }
 
-/*
- * A client that stopped in the middle of its chunk holds the service's row
- * for ever: the takeover ends its connection.
- */
-static void evicts_whoever_holds_on(void **state)
-{
-    struct world *w = *state;
-    struct ledger other;
-    struct pg_pool *pool;
-    struct pg_req hold = {
-        .script = "BEGIN; SELECT " LEDGER_FENCE_LOCK(
-            "token") " FROM batch_sync_service_runs WHERE status = 'running'"
-                     " FOR KEY SHARE; SELECT pg_sleep(100); COMMIT"};
-    struct err err;
-
-    NEED_SERVER();
-    assert_int_equal(
-        pg_pool_init(&pool, &w->db.loop, w->db.url, 1, 0, &err), 0);
-    op_init(&hold.op, db_done);
-    pg_send(pool, &hold);
-    db_sleep(&w->db, 500);
-    ledger_stop(&w->ledger); /* stopped as a whole */
-    lose_the_lease(w);
-    other_owner(w, &other, 30);
-    run_begin(w, &other, &test_params, 0);
-    expect_op(w, &hold.op, ERR_UNAVAILABLE);
-    pg_req_clear(&hold);
-    service_begin(w, &other, 0, 0);
-    ledger_stop(&other);
-    pg_pool_close(pool);
-    db_sleep(&w->db, 10);
-}
-
 static void since_is_the_start_of_the_last_success(void **state)
 {
     struct world *w = *state;
@@ -581,7 +548,6 @@ int main(void)
         TEST(other_parameters_abandon_it),
         TEST(begins_again_after_a_lost_answer),
         TEST(a_former_owner_cannot_go_on),
-        TEST(evicts_whoever_holds_on),
         TEST(since_is_the_start_of_the_last_success),
     };
 
