@@ -11,10 +11,16 @@
  * Failures: as ledger.c has them; a run that is not running any more is an
  * answer, not an error.
  *
+ * An incremental service asks for what has changed since its last success, if
+ * there was a whole pass with this run's model, and no other model since: what
+ * another one has embedded must be read, too.
+ *
  * A page number means something only with the page size it was counted in,
  * so both come out of the row.
  */
 #include "adapters/ledger_impl.h"
+
+#include "adapters/ledger_model.h"
 
 enum { TIMEOUT, GIVEN_UP, CLAIMED, LEFT }; /* results */
 
@@ -25,6 +31,19 @@ static const char give_up_sql[] =
     " FROM batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
     " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
+
+/* $5: seconds. All that has succeeded since a whole pass is of its model. */
+#define SINCE_LAST_SUCCESS                                                \
+    "(SELECT to_char((max(p.started_at) - make_interval(secs => $5))"     \
+    "  AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"          \
+    " FROM (SELECT s.tenant_id, s.service, r.provider, r.model,"          \
+    "  r.dimensions) me, LATERAL (" LEDGER_WHOLE_PASS ") whole"           \
+    " JOIN batch_sync_service_runs p ON p.started_at >= whole.started_at" \
+    "  AND p.status = 'success'"                                          \
+    " JOIN batch_sync_runs q ON q.id = p.run_id AND q.since IS NULL"      \
+    " WHERE p.tenant_id = me.tenant_id AND p.service = me.service"        \
+    " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                       \
+    "  AND o.started_at > whole.started_at))"
 
 static const char claim_sql[] =
     "WITH open AS (SELECT s.position, s.status, s.expires_at"
@@ -45,15 +64,10 @@ static const char claim_sql[] =
     "  started_at = CASE s.status WHEN 'pending' THEN now()"
     "   ELSE s.started_at END,"
     "  since = CASE WHEN s.status <> 'pending' THEN s.since"
-    "   WHEN $4 THEN (SELECT to_char((max(p.started_at)"
-    "    - make_interval(secs => $5)) AT TIME ZONE 'UTC',"
-    "    'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-    "   FROM batch_sync_service_runs p"
-    "   JOIN batch_sync_runs q ON q.id = p.run_id"
-    "   WHERE p.tenant_id = s.tenant_id AND p.service = s.service"
-    "   AND p.status = 'success' AND q.since IS NULL) END"
-    " FROM (SELECT * FROM free UNION ALL SELECT * FROM lost) n"
-    " WHERE s.run_id = $1 AND s.position = n.position"
+    "   WHEN $4 THEN " SINCE_LAST_SUCCESS " END"
+    " FROM (SELECT * FROM free UNION ALL SELECT * FROM lost) n,"
+    "  batch_sync_runs r"
+    " WHERE r.id = $1 AND s.run_id = r.id AND s.position = n.position"
     " RETURNING s.position, s.token, s.next_page, s.page_limit,"
     "  coalesce(s.since, '')"
 #define X(name) ", coalesce((s.counts->>'" #name "')::int8, 0)"

@@ -1,19 +1,37 @@
 #include "adapters/store_model.h"
 
-/* The items are counted only when there is something to say about them. */
+#include "adapters/ledger_model.h"
+
+#define MS "AT TIME ZONE 'UTC')::timestamp(3)"
+
+/*
+ * Counted, when there may be some, are the items that were written from the
+ * first run of another model to the last one, since the last whole pass with
+ * this one; without such a pass all of before, too. At most so many are
+ * another model's: a run of this one in between may have had some again.
+ */
 static const char model_sql[] =
-    "SELECT l.model || ' (' || l.provider || ', ' || l.dimensions || ')',"
-    " (SELECT count(*) FROM vector_embeddings v JOIN microservices m"
+    "WITH others AS (SELECT whole.at AS whole, min(o.at) AS first,"
+    "  max(o.at) AS last, (array_agg(o.model || ' (' || o.provider || ', '"
+    "   || o.dimensions || ')' ORDER BY o.at DESC))[1] AS model"
+    " FROM (SELECT $1 AS tenant_id, $3 AS service, $4 AS provider,"
+    "  $5 AS model, $6::int8 AS dimensions) me,"
+    " LATERAL (SELECT (" LEDGER_WHOLE_PASS ") AS at) whole,"
+    " LATERAL (SELECT o.started_at AS at, x.*" LEDGER_OTHER_MODELS
+    "  AND o.started_at > coalesce(whole.at, '-infinity')) o"
+    " GROUP BY whole.at),"
+    " span AS (SELECT model, CASE WHEN whole IS NULL THEN '-infinity'"
+    "   ELSE first END AS from_at, coalesce((SELECT min(s.started_at)"
+    "   FROM batch_sync_service_runs s WHERE s.tenant_id = $1"
+    "   AND s.service = $3 AND s.owner <> '' AND s.started_at > last),"
+    "   'infinity') AS to_at FROM others)"
+    " SELECT span.model, n FROM span CROSS JOIN LATERAL (SELECT count(*) AS n"
+    "  FROM vector_embeddings v JOIN microservices m"
     "   ON m.id = v.microservice_id WHERE m.tenant_id = $1 AND m.name = $2"
     "   AND v.tenant_id = $1 AND v.content_type = 'microservice_data'"
-    "   AND v.chunk_index = 0)"
-    " FROM (SELECT r.provider, r.model, r.dimensions"
-    "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
-    "   ON r.id = s.run_id WHERE s.tenant_id = $1 AND s.service = $3"
-    "   AND coalesce((s.counts->>'stored')::int8, 0)"
-    "    + coalesce((s.counts->>'unchanged')::int8, 0) > 0"
-    "  ORDER BY s.started_at DESC LIMIT 1) l"
-    " WHERE (l.provider, l.model, l.dimensions) <> ($4, $5, $6::int8)";
+    "   AND v.chunk_index = 0 AND v.updated_at >= (from_at " MS
+    "   AND v.updated_at < (to_at " MS ") c"
+    " WHERE n > 0";
 
 void store_add_model(struct call *c, const struct store_open_req *req)
 {

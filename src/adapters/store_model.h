@@ -1,6 +1,7 @@
 /*
- * Which model a service was embedded with before: a part of store_open()
- * (adapters/store.h). The ledger knows; rows of before it know nothing.
+ * Whether another model has embedded items of a service, and how many: a part
+ * of store_open() (adapters/store.h). The ledger knows (ledger_model.h); rows
+ * of before it know nothing.
  */
 #ifndef ADAPTERS_STORE_MODEL_H
 #define ADAPTERS_STORE_MODEL_H

@@ -142,9 +142,9 @@ struct store_open_req {
     const char *provider, *model;
     int dimensions;
     /* Out. */
-    char model_before[256]; /* the last run's over the service; "": the same,
-                               or there was none */
-    uint64_t items;         /* then: how many are stored */
+    char model_before[256]; /* another one, whose vectors are still there;
+                               "": none is known */
+    uint64_t items;         /* then: at most how many */
     char microservice_id[256];
     bool has_letters; /* open ones, of items with an id */
 };
@@ -202,7 +202,8 @@ struct service_begin_req {
     struct op op;
     const char *run_id;
     const char *tenant;
-    bool incremental; /* asks for `since` from the last success */
+    bool incremental; /* asks for `since` from the last success, if all that
+                         is stored is of the run's model */
     /* Claims nothing: what is not begun fails for this reason. Or NULL. */
     const char *give_up;
     /* Out; all but the first only with CLAIM_SERVICE. */

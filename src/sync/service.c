@@ -196,7 +196,7 @@ static void note_model(const struct service *s)
     if (open->model_before[0] == '\0')
         return;
     err_set(&note, 0,
-        "the model has changed from %s to %s (%s, %d): every item of %llu will "
+        "the model has changed from %s to %s (%s, %d): up to %llu items will "
         "be embedded again",
         open->model_before, open->model, open->provider, open->dimensions,
         (unsigned long long)open->items);

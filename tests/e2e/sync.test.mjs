@@ -186,7 +186,7 @@ test('another model: it is said first, then everything is embedded again',
     const first = await w.sync();
     assert.deepEqual(notes(first), []);
     const note = 'the model has changed from text-embedding-3-small (openai, '
-      + '1536) to other-model (openai, 1536): every item of 5 will be embedded '
+      + '1536) to other-model (openai, 1536): up to 5 items will be embedded '
       + 'again';
     // Before it costs anything: the embedder has not been asked yet.
     const asked = w.embedder.requests.length;
@@ -209,6 +209,23 @@ test('another model: it is said first, then everything is embedded again',
     assert.deepEqual(notes(second), []);
     assert.equal(second.result.services[0].unchanged, 5);
     assert.match(notes(await w.sync()).join(), /^the model .* to text-embed/);
+  });
+
+test('another model, incrementally: everything is read and embedded again',
+  async (t) => {
+    const w = await alpha(t, itemsOf(5));
+    const since = () => w.coordinator.calls.at(-1).metadata.since;
+    const args = ['sync', '--json', '--incremental'];
+    await w.good();
+    await w.run(args);
+    assert.match(since(), /^\d{4}-/);
+    const env = { EMBEDDING_MODEL: 'other-model' };
+    const { stderr } = await w.run(args, env);
+    assert.match(stderr, /up to 5 items will be embedded again/);
+    assert.equal(since(), undefined);
+    assert.equal([...w.embedder.seen.values()].every((n) => n === 2), true);
+    await w.run(args, env);
+    assert.match(since(), /^\d{4}-/);
   });
 
 test('another model, rows of another program: nothing to compare with',

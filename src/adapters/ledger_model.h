@@ -1,0 +1,31 @@
+/*
+ * What a service's items were embedded with, as far as the ledger knows: SQL
+ * for the statements of others, where `me` is the service: tenant_id, service,
+ * and the model that is in force: provider, model, dimensions.
+ *
+ * A whole pass is a run over a service that asked for everything and was a
+ * success: all that the source has is of its model then, and stays so until a
+ * run with another model begins on the service, however that one ends.
+ */
+#ifndef ADAPTERS_LEDGER_MODEL_H
+#define ADAPTERS_LEDGER_MODEL_H
+
+/* When the last whole pass with the model began: started_at. */
+#define LEDGER_WHOLE_PASS                                               \
+    "SELECT w.started_at FROM batch_sync_service_runs w"                \
+    " JOIN batch_sync_runs r ON r.id = w.run_id"                        \
+    " WHERE w.tenant_id = me.tenant_id AND w.service = me.service"      \
+    " AND w.status = 'success' AND w.since IS NULL AND r.since IS NULL" \
+    " AND (r.provider, r.model, r.dimensions)"                          \
+    "  = (me.provider, me.model, me.dimensions)"                        \
+    " ORDER BY w.started_at DESC LIMIT 1"
+
+/* FROM and WHERE of what others have begun: o, with its run x. */
+#define LEDGER_OTHER_MODELS                                        \
+    " FROM batch_sync_service_runs o"                              \
+    " JOIN batch_sync_runs x ON x.id = o.run_id"                   \
+    " WHERE o.tenant_id = me.tenant_id AND o.service = me.service" \
+    " AND o.owner <> '' AND (x.provider, x.model, x.dimensions)"   \
+    "  <> (me.provider, me.model, me.dimensions)"
+
+#endif
