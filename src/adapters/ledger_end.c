@@ -7,6 +7,8 @@
  * unless somebody is at work on it, and one that is canceled ends. Then new
  * tokens fence off who is still at work on a run that is not running, and the
  * second unit reads how the run stands and what became of each of its services.
+ * Who closed it owns it from then on, so that he hears so a second time, when
+ * the first answer was lost.
  * Failures: as ledger.c has them. A run that another process has closed, or
  * taken over, is no failure: the answer says how it stands.
  */
@@ -14,8 +16,8 @@
 
 #include "base/json.h"
 
-enum { SETTLE_TIMEOUT, CLOSED, SETTLED };   /* results of the first unit */
-enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second */
+enum { CANCEL_TIMEOUT, CANCELED };          /* results of canceling */
+enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second unit */
 
 /* `r` is a run that has been selected by $1. */
 #define TOTALS                                                        \
@@ -25,7 +27,7 @@ enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second */
 
 static const char close_sql[] =
     "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
-    "  status = s.status, error = s.error, totals = " TOTALS
+    "  owner = $2, status = s.status, error = s.error, totals = " TOTALS
     " FROM (SELECT CASE WHEN bool_and(status = 'success') THEN 'success'"
     "   WHEN bool_or(status = 'success') OR sum(pages) > 0 THEN 'partial'"
     "   ELSE 'failed' END AS status,"
@@ -34,10 +36,11 @@ static const char close_sql[] =
     "  FROM batch_sync_service_runs WHERE run_id = $1 HAVING count(*) FILTER"
     "   (WHERE status IN ('pending', 'running', 'interrupted')) = 0) s"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
-    " RETURNING 1, " LEDGER_FENCE_LOCK("r.id");
+    " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char leave_sql[] =
-    "UPDATE batch_sync_runs r SET owner = '',"
+    "UPDATE batch_sync_runs r SET"
+    "  owner = CASE WHEN w.others THEN '' ELSE $2 END,"
     "  status = CASE WHEN w.others THEN r.status ELSE 'interrupted' END,"
     "  expires_at = CASE WHEN w.others THEN r.expires_at ELSE now() END,"
     "  finished_at = CASE WHEN w.others THEN NULL ELSE now() END,"
@@ -46,13 +49,13 @@ static const char leave_sql[] =
     "  WHERE run_id = $1 AND status = 'running' AND expires_at > now())"
     "  AS others) w"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
-    " RETURNING (r.status = 'interrupted')::int," LEDGER_FENCE_LOCK("r.id");
+    " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char cancel_sql[] =
     "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
-    "  status = 'canceled', totals = " TOTALS
+    "  owner = $2, status = 'canceled', totals = " TOTALS
     " WHERE r.id = $1 AND r.status IN ('running', 'interrupted')"
-    " RETURNING 1, " LEDGER_FENCE_LOCK("r.id");
+    " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char fence_sql[] =
     "WITH old AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
@@ -78,20 +81,22 @@ static void add_run(struct call *c, const char *sql, const char *run_id)
     call_add_text(c, run_id);
 }
 
+static void add_owned(struct call *c, const char *sql, const char *run_id)
+{
+    add_run(c, sql, run_id);
+    call_add_text(c, ledger_work(c)->ledger->owner);
+}
+
 static void settle_send(struct call *c)
 {
-    const struct ledger *l = ledger_work(c)->ledger;
     const struct run_end_req *req = ledger_work(c)->req;
 
     ledger_add_lock_timeout(c);
-    add_run(c, close_sql, req->run_id);
-    call_add_text(c, l->owner);
-    if (req->mode == RUN_END_CANCEL) {
-        add_run(c, cancel_sql, req->run_id);
-    } else if (req->mode == RUN_END_LEAVE) {
-        add_run(c, leave_sql, req->run_id);
-        call_add_text(c, l->owner);
-    }
+    add_owned(c, close_sql, req->run_id);
+    if (req->mode == RUN_END_CANCEL)
+        add_owned(c, cancel_sql, req->run_id);
+    else if (req->mode == RUN_END_LEAVE)
+        add_owned(c, leave_sql, req->run_id);
     call_send(c);
 }
 
@@ -99,7 +104,10 @@ static void add_fence(struct call *c, const char *run_id)
 {
     ledger_add_lock_timeout(c);
     add_run(c, fence_sql, run_id);
-    add_run(c, "SELECT status FROM batch_sync_runs WHERE id = $1", run_id);
+    add_owned(c,
+        "SELECT status, (owner = $2 AND status <> 'running')::int"
+        " FROM batch_sync_runs WHERE id = $1",
+        run_id);
 }
 
 static void end_send(struct call *c)
@@ -180,6 +188,7 @@ static void end_take(struct call *c)
 
     req->status = pg_rows(status) > 0 ? status_named(pg_value(status, 0, 0))
                                       : RUN_INTERRUPTED;
+    req->closed = pg_rows(status) > 0 && call_int(status, 0, 1) == 1;
     req->services =
         arena_calloc(req->arena, req->nservices, sizeof(*req->services));
     req->ended = arena_calloc(req->arena, req->nservices, sizeof(bool));
@@ -192,19 +201,10 @@ static void end_take(struct call *c)
     call_end(c, NULL);
 }
 
-static bool is_settled(const struct pg_result *r)
-{
-    return pg_rows(r) > 0 && call_int(r, 0, 0) == 1;
-}
-
 static void settle_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
-    struct run_end_req *req = w->req;
 
-    req->closed =
-        is_settled(c->pg.results[CLOSED]) ||
-        (req->mode != RUN_END_DONE && is_settled(c->pg.results[SETTLED]));
     w->send = end_send;
     w->take = end_take;
     w->send(c);
@@ -243,7 +243,7 @@ static void cancel_send(struct call *c)
     const struct run_cancel_req *req = ledger_work(c)->req;
 
     ledger_add_lock_timeout(c);
-    add_run(c, cancel_sql, req->run_id);
+    add_owned(c, cancel_sql, req->run_id);
     call_send(c);
 }
 
@@ -252,7 +252,7 @@ static void cancel_take(struct call *c)
     struct ledger_work *w = ledger_work(c);
     struct run_cancel_req *req = w->req;
 
-    req->canceled = pg_rows(c->pg.results[CLOSED]) > 0;
+    req->canceled = pg_rows(c->pg.results[CANCELED]) > 0;
     w->send = fence_send;
     w->take = fence_take;
     w->send(c);

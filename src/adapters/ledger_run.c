@@ -24,7 +24,8 @@ void ledger_add_lost(struct call *c)
     ledger_add_lock_timeout(c);
     call_stmt(c, "SELECT pg_advisory_xact_lock(" LEDGER_BEGIN_LOCK ")", false);
     call_stmt(c,
-        "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted'"
+        "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted',"
+        "  owner = ''"
         "  WHERE status = 'running' AND (expires_at < now() OR owner = $1)"
         "  RETURNING id)"
         " UPDATE batch_sync_service_runs s"

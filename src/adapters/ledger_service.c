@@ -17,7 +17,10 @@ enum { ERRORS_BYTES = 256 * 1024 };
 
 /* --- checkpoint --- */
 
-/* A failed page ($2 is 0) leaves the checkpoint where it is. */
+/*
+ * A failed page ($2 is 0) leaves the checkpoint where it is. One whose answer
+ * was lost comes again: a page counts when it moves the checkpoint forward.
+ */
 static const char checkpoint_sql[] =
     "WITH known AS (SELECT u.digest FROM batch_sync_service_runs s,"
     "  unnest($8 || $14) u (digest)"
@@ -28,7 +31,7 @@ static const char checkpoint_sql[] =
     " f AS (UPDATE batch_sync_service_runs SET"
     "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"
     "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END,"
-    "  pages = pages + ($2 > 0)::int,"
+    "  pages = pages + ($2 > next_page)::int,"
     "  counts = CASE WHEN $2 > 0 THEN $4::jsonb || jsonb_build_object("
     "   'known_failures', ($4::jsonb->>'known_failures')::int8"
     "    + (SELECT count(*) FROM known)) ELSE counts END,"

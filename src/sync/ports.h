@@ -292,7 +292,7 @@ struct run_end_req {
     struct arena *arena; /* the answer's memory; the caller's */
     size_t nservices;    /* of the run */
     /* Out: what the ledger knows, whoever did it. */
-    bool closed; /* by this request */
+    bool closed; /* by this process */
     enum run_status status;
     struct service_result *services; /* nservices; by position */
     bool *ended;                     /* nservices: has it? */

@@ -32,13 +32,20 @@ static bool is_alive(const struct shared *shared, int token)
     return false;
 }
 
+/* Does somebody have it? He may never have heard so. */
+static bool is_held(const struct shared *shared, const struct sim_service *s)
+{
+    return s->state == TAKEN &&
+           (is_alive(shared, s->token) || shared->clock_ms < s->expires_ms);
+}
+
+/* Ended or not: whose end is recorded a second time has it all the same. */
 static struct sim_service *service_of(struct world *w, const char *token)
 {
     struct sim_ledger *ledger = &w->shared->ledger;
 
     for (int i = 0; i < ledger->nservices; i++)
-        if (ledger->services[i].state == TAKEN &&
-            ledger->services[i].token == atoi(token))
+        if (ledger->services[i].token == atoi(token))
             return &ledger->services[i];
     return NULL;
 }
@@ -51,6 +58,13 @@ bool ledger_has(const struct world *w, const struct scope *scope)
 static int fenced(struct err *err)
 {
     return err_set(err, ERR_FENCED, "another owner has taken over");
+}
+
+/* False: nothing came of it. True with *err: its answer alone is lost. */
+static bool takes_effect(struct world *w, struct err *err)
+{
+    return !database_fails(w, w->faults.ledger, err) ||
+           (int)(sim_random(&w->random) % 100) < w->faults.lost_ack;
 }
 
 /* Pages */
@@ -69,26 +83,28 @@ static void seal(struct world *w, struct op *op, struct err *err)
 {
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
     struct sim_service *s = service_of(w, req->scope->token);
-    bool wrong;
+    uint64_t known;
 
     if (s == NULL) {
         fenced(err);
         return;
     }
-    wrong = database_fails(w, w->faults.ledger, err);
-    if (wrong && (int)(sim_random(&w->random) % 100) >= w->faults.lost_ack)
+    if (!takes_effect(w, err))
         return;
     if (w->on_seal != NULL)
         w->on_seal(w, req);
-    req->known_letters = letters_take(&w->shared->letters, w->current, req);
-    if (wrong)
-        return; /* and when it comes again, they are no older for it */
-    if (req->next_page == 0)
-        return;
-    s->next_page = req->next_page;
-    s->limit = req->limit;
-    s->result.counts = s->base;
-    counts_add(&s->result.counts, req->counts);
+    known = letters_take(&w->shared->letters, w->current, req);
+    if (req->next_page > 0) {
+        s->result.pages += req->next_page > s->next_page;
+        s->next_page = req->next_page;
+        s->limit = req->limit;
+        s->result.counts = s->base;
+        counts_add(&s->result.counts, req->counts);
+        s->result.counts.known_failures += known;
+    }
+    if (err->code != 0)
+        return; /* and when it comes again, nothing is counted twice */
+    req->known_letters = known;
     if (op->err.code == 0 && passes(w, req))
         w->nsealed++;
 }
@@ -131,10 +147,28 @@ static struct sim_service *next_service(struct shared *shared, int *left)
         *left += s->state != ENDED;
         if (s->state == FREE)
             free = s;
-        else if (s->state == TAKEN && !is_alive(shared, s->token))
+        else if (s->state == TAKEN && !is_held(shared, s))
             lost = s;
     }
     return free != NULL ? free : lost;
+}
+
+/* It hears that the service is its own. */
+static void take_claim(
+    struct world *w, struct service_begin_req *req, const struct sim_service *s)
+{
+    req->claim = CLAIM_SERVICE;
+    req->position = (size_t)(s - w->shared->ledger.services);
+    req->first_page = s->next_page;
+    req->limit = s->limit;
+    req->received = s->base.received;
+    req->letters = s->base.failed - s->base.known_failures;
+    snprintf(req->token, sizeof(req->token), "%d", s->token);
+    w->token = s->token;
+    w->beats = true;
+    w->current = (int)req->position;
+    w->nsealed = w->npages;
+    w->fenced = 0;
 }
 
 static void claim(struct world *w, struct op *op, struct err *err)
@@ -145,7 +179,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
     struct sim_service *s;
     int left;
 
-    if (database_fails(w, w->faults.ledger, err))
+    if (!takes_effect(w, err))
         return;
     if (!ledger->running) {
         req->claim = CLAIM_GONE;
@@ -160,19 +194,10 @@ static void claim(struct world *w, struct op *op, struct err *err)
     }
     s->state = TAKEN;
     s->token = ++ledger->tokens;
+    s->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
     s->base = s->result.counts;
-    req->claim = CLAIM_SERVICE;
-    req->position = (size_t)(s - ledger->services);
-    req->first_page = s->next_page;
-    req->limit = s->limit;
-    req->received = s->base.received;
-    req->letters = s->base.failed - s->base.known_failures;
-    snprintf(req->token, sizeof(req->token), "%d", s->token);
-    w->token = s->token;
-    w->beats = true;
-    w->current = (int)req->position;
-    w->nsealed = w->npages;
-    w->fenced = 0;
+    if (err->code == 0)
+        take_claim(w, req, s);
 }
 
 static int port_service_begin(void *world, struct service_begin_req *req)
@@ -191,16 +216,17 @@ static void end_service(struct world *w, struct op *op, struct err *err)
         fenced(err);
         return;
     }
-    if (database_fails(w, w->faults.ledger, err))
+    if (!takes_effect(w, err))
         return;
     if (req->interrupted) {
         s->state = FREE; /* as the last checkpoint left it */
         return;
     }
-    s->result = *req->result;
-    s->result.errors = NULL;
-    s->result.nerrors = 0;
-    s->result.counts = s->base;
+    s->result = (struct service_result){.success = req->result->success,
+        .pages = s->result.pages,
+        .errors_total = req->result->errors_total,
+        .duration_ms = req->result->duration_ms,
+        .counts = s->base};
     counts_add(&s->result.counts, &req->result->counts);
     s->state = ENDED;
 }
@@ -216,8 +242,7 @@ static int port_service_end(void *world, struct service_end_req *req)
 static bool anybody_alive(const struct shared *shared)
 {
     for (int i = 0; i < shared->ledger.nservices; i++)
-        if (shared->ledger.services[i].state == TAKEN &&
-            is_alive(shared, shared->ledger.services[i].token))
+        if (is_held(shared, &shared->ledger.services[i]))
             return true;
     return false;
 }
@@ -245,9 +270,8 @@ static void resume(struct world *w)
     for (int i = 0; i < ledger->nservices; i++) {
         struct sim_service *s = &ledger->services[i];
 
-        if (s->state != TAKEN)
-            continue;
-        s->state = FREE;
+        if (s->state == TAKEN)
+            s->state = FREE;
         s->token = ++ledger->tokens;
     }
     ledger->running = true;
@@ -297,11 +321,13 @@ static void join(struct world *w, struct op *op, struct err *err)
         "service-3", "service-4", "service-5"};
 
     req->run_id[0] = '\0';
-    if (database_fails(w, w->faults.ledger, err))
+    if (!takes_effect(w, err))
         return;
     if (is_lost(w->shared))
         resume(w);
     else if (!ledger->running || !has_work(w->shared))
+        return;
+    if (err->code != 0)
         return;
     strcpy(req->run_id, "run");
     req->kind = "batch";
@@ -333,14 +359,15 @@ static void settle(struct world *w, struct run_end_req *req)
         return;
     if (owned && all_ended(ledger)) {
         ledger->running = false;
+        ledger->owner = w->process;
         ledger->closed++;
-        req->closed = true;
     } else if (req->mode == RUN_END_CANCEL) {
         ledger->running = false;
+        ledger->owner = w->process;
     } else if (req->mode == RUN_END_LEAVE && owned) {
-        ledger->owner = -1;
         ledger->interrupted = !anybody_alive(w->shared);
         ledger->running = !ledger->interrupted;
+        ledger->owner = ledger->running ? -1 : w->process;
     }
 }
 
@@ -367,10 +394,13 @@ static void end_run(struct world *w, struct op *op, struct err *err)
     struct sim_ledger *ledger = &w->shared->ledger;
 
     w->token = 0;
-    if (database_fails(w, w->faults.ledger, err))
+    if (!takes_effect(w, err))
         return;
     settle(w, req);
+    if (err->code != 0)
+        return;
     req->status = status_of(ledger);
+    req->closed = !ledger->running && ledger->owner == w->process;
     req->services =
         arena_calloc(req->arena, req->nservices, sizeof(*req->services));
     req->ended = arena_calloc(req->arena, req->nservices, sizeof(bool));

@@ -179,6 +179,7 @@ void simulate_replicas(uint64_t seed, const struct world *undisturbed,
     check_ledger(&r[0].w);
     check_rows(&r[0].w);
     check_same_rows(undisturbed, &r[0].w);
+    check_same_pages(undisturbed, &r[0].w, (uint32_t)n);
     slack = (uint64_t)(n * 2 * o->workers * o->chunk_size) * 8;
     if (undisturbed->source.poison == 0 && undisturbed->faults.embed == 0)
         CHECK(texts <= undisturbed->texts_embedded + slack);

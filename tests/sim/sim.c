@@ -443,6 +443,33 @@ void check_same_rows(const struct world *a, const struct world *b)
     }
 }
 
+void check_same_pages(
+    const struct world *a, const struct world *b, uint32_t more)
+{
+    const struct sim_ledger *one = &a->shared->ledger;
+    const struct sim_ledger *other = &b->shared->ledger;
+
+    CHECK(one->nservices == other->nservices);
+    for (int i = 0; i < one->nservices; i++) {
+        const struct service_result *s = &one->services[i].result;
+        const struct service_result *t = &other->services[i].result;
+
+        CHECK(t->pages >= s->pages && t->pages <= s->pages + more);
+        CHECK(s->counts.received == t->counts.received);
+    }
+}
+
+/* What the ledger has counted is what was read, however often it was told. */
+static void check_pages(const struct world *w)
+{
+    const struct sim_ledger *ledger = &w->shared->ledger;
+    int pages = 0;
+
+    for (int i = 0; i < ledger->nservices; i++)
+        pages += (int)ledger->services[i].result.pages;
+    CHECK(pages == w->nsealed);
+}
+
 /* Crashes, or is told to stop, at that step, and starts again. */
 static void crash_at(uint64_t seed, const struct source *source,
     const struct faults *faults, const struct run_options *options,
@@ -471,6 +498,7 @@ static void crash_at(uint64_t seed, const struct source *source,
     check_counts(&req);
     run_req_clear(&req);
     check_same_rows(undisturbed, w);
+    check_same_pages(undisturbed, w, 1);
     texts += w->texts_embedded;
     slack = (uint64_t)(2 * options->workers * options->chunk_size);
     if (source->long_text > 0 || source->bad_data > 0)
@@ -528,12 +556,14 @@ static void simulate_crash(uint64_t seed)
     options.tries = 12; /* what passes does pass */
     faults = (struct faults){.embed = PICK(&r, 0, 0, 50),
         .store = PICK(&r, 0, 50),
+        .ledger = PICK(&r, 0, 50),
         .lost_ack = 50,
         .latency_ms = PICK(&r, 1, 10, 100),
         .other_answers = -1};
     make_schemas(&schemas, source.services);
     world_init(w, &source, &faults, &options, seed);
     steps = run_until(w, &schemas, &req, 0);
+    check_pages(w);
     run_req_clear(&req);
     if (every_step)
         for (int step = 1; step <= steps; step++)

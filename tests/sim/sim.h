@@ -36,6 +36,10 @@ void check_rows(const struct world *w);
 void simulate_deletes(uint64_t seed);
 /* The rows of both are the same, byte for byte. */
 void check_same_rows(const struct world *a, const struct world *b);
+/* As many items of each service have been counted, and as many pages: who goes
+ * on behind a service's last page, as often as `more`, reads an empty one. */
+void check_same_pages(
+    const struct world *a, const struct world *b, uint32_t more);
 
 /*
  * Several processes share the run that `undisturbed` did alone, in about so

@@ -102,7 +102,7 @@ void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 /* Of 1,000 requests, those that go wrong; and how the world is shaped. */
 struct faults {
     int fetch, embed, store, ledger;
-    int lost_ack; /* of failing stores, percent that did take effect */
+    int lost_ack; /* of what fails there, percent that did take effect */
     int dead;     /* services below it: the coordinator never answers */
     int mute;     /* the first embedding requests that get no answer */
     uint64_t away_from_ms, away_to_ms; /* the database is away then */
@@ -134,7 +134,8 @@ enum sim_state { FREE, TAKEN, ENDED }; /* of a service */
 
 struct sim_service {
     enum sim_state state;
-    int token; /* of the owner */
+    int token;           /* of the owner */
+    uint64_t expires_ms; /* not lost before, whoever has heard of it */
     int next_page, limit;
     struct counts base; /* of the owners before this one */
     struct service_result result;

@@ -200,6 +200,24 @@ static void goes_on_with_the_page_size_it_had(void **state)
     assert_int_equal(w->service.limit, 5);
 }
 
+/* Its answer was lost. */
+static void a_checkpoint_that_comes_again_counts_once(void **state)
+{
+    struct world *w = *state;
+    struct counts more = {.received = 20, .stored = 20};
+
+    NEED_SERVER();
+    checkpoint(w, 2, 10, &some, 0);
+    checkpoint(w, 2, 10, &some, 0);
+    checkpoint(w, 6, 5, &more, 0); /* in smaller pages from here on */
+    checkpoint(w, 6, 5, &more, 0);
+    assert_string_equal(
+        ask(w, "SELECT concat_ws('|', next_page, page_limit, pages,"
+               " counts->>'received', counts->>'stored')"
+               " FROM batch_sync_service_runs WHERE position = 0"),
+        "6|5|2|20|20");
+}
+
 /* What is read again would be counted twice. */
 static void a_failed_page_leaves_the_checkpoint(void **state)
 {
@@ -264,6 +282,43 @@ static void a_run_left_or_canceled_at_its_end_is_over(void **state)
     service_end(w, true, false, &some, 0);
     assert_int_equal(run_end(w, &w->ledger, RUN_END_LEAVE), RUN_SUCCESS);
     assert_int_equal(run_end(w, &w->ledger, RUN_END_CANCEL), RUN_SUCCESS);
+}
+
+/* Who has closed it, and whose answer was lost, hears so again; nobody else
+ * does, whose end comes later. */
+static void end_of(
+    struct world *w, struct ledger *l, enum run_end_mode mode, bool closed)
+{
+    struct run_end_req end = {.run_id = w->run.run_id,
+        .mode = mode,
+        .arena = &w->arena,
+        .nservices = 2};
+
+    op_init(&end.op, db_done);
+    ledger_run_end(l, &end);
+    expect_op(w, &end.op, 0);
+    assert_int_equal(end.closed, closed);
+}
+
+static void an_end_that_comes_again_is_the_same(void **state)
+{
+    struct world *w = *state;
+    struct ledger other;
+
+    NEED_SERVER();
+    other_owner(w, &other, 30);
+    service_end(w, false, true, &some, 0);
+    end_of(w, &other, RUN_END_LEAVE, false);
+    end_of(w, &w->ledger, RUN_END_LEAVE, true); /* interrupted */
+    end_of(w, &w->ledger, RUN_END_LEAVE, true);
+    end_of(w, &other, RUN_END_LEAVE, false);
+    run_begin(w, &w->ledger, &test_params, 0);
+    claim(w, &other, 0);
+    end_of(w, &w->ledger, RUN_END_LEAVE, false); /* the other is at work */
+    db_exec(&w->db, "UPDATE batch_sync_service_runs SET status = 'success'");
+    end_of(w, &other, RUN_END_LEAVE, true);
+    end_of(w, &other, RUN_END_LEAVE, true);
+    end_of(w, &w->ledger, RUN_END_LEAVE, false);
 }
 
 /* From a process that does not carry it out. */
@@ -535,10 +590,12 @@ int main(void)
         TEST(heartbeats_keep_the_lease),
         TEST(a_lost_run_is_resumed_at_its_page),
         TEST(goes_on_with_the_page_size_it_had),
+        TEST(a_checkpoint_that_comes_again_counts_once),
         TEST(a_failed_page_leaves_the_checkpoint),
         TEST(an_interrupted_run_can_be_resumed),
         TEST(a_canceled_run_is_not_gone_on_with),
         TEST(a_run_left_or_canceled_at_its_end_is_over),
+        TEST(an_end_that_comes_again_is_the_same),
         TEST(cancels_from_outside),
         TEST(each_service_is_claimed_once),
         TEST(an_owner_leaves_a_run_that_goes_on),
