@@ -17,12 +17,13 @@
  * again, and are, once; then with another model, which tries all of them; and
  * over mended data, which resolves them.
  *
- * And once more in a world that crashes, or in a third of them is told to stop,
- * at a step drawn from the seed (with --every-step: at each of its steps in
- * turn) and is started again: the rows must be those of a world that was never
- * disturbed, and at most the chunks that were in flight may be embedded once
- * more. And in one whose database is away for minutes, from an instant drawn:
- * the run waits and goes on, and nothing is embedded once more.
+ * And once more in a world that crashes, and for a third of the seeds in one
+ * that is told to stop, at a step drawn from the seed (with --every-step: at
+ * each of its steps in turn) and is started again: the rows must be those of a
+ * world that was never disturbed, and at most the chunks that were in flight
+ * may be embedded once more. And in one whose database is away for minutes,
+ * from an instant drawn: the run waits and goes on, and nothing is embedded
+ * once more.
  *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c).
@@ -471,15 +472,16 @@ static void check_pages(const struct world *w)
 }
 
 /* Crashes, or is told to stop, at that step, and starts again. */
-static void crash_at(uint64_t seed, const struct source *source,
+static void end_at(uint64_t seed, const struct source *source,
     const struct faults *faults, const struct run_options *options,
-    const struct schema_set *schemas, const struct world *undisturbed, int step)
+    const struct schema_set *schemas, const struct world *undisturbed, int step,
+    bool stops)
 {
     struct run_req req = {.run = NULL};
     struct world *w = malloc(sizeof(*w));
     const struct sim_ledger *ledger;
     uint64_t texts, slack;
-    bool stops = seed % 3 == 0, goes_on;
+    bool goes_on;
 
     if (w == NULL)
         abort();
@@ -487,7 +489,8 @@ static void crash_at(uint64_t seed, const struct source *source,
     ledger = &w->shared->ledger;
     w->faults.stop_at_step = stops ? step : 0;
     run_until(w, schemas, &req, stops ? 0 : step);
-    w->resumes = w->crashed || stops;
+    CHECK(w->crashed == !stops);
+    w->resumes = true;
     w->faults.stop_at_step = 0;
     /* If not, the run had ended, and what comes next is another one. */
     goes_on = ledger->running || ledger->interrupted;
@@ -507,6 +510,15 @@ static void crash_at(uint64_t seed, const struct source *source,
         CHECK(texts <= undisturbed->texts_embedded + slack);
     world_free(w);
     free(w);
+}
+
+static void crash_at(uint64_t seed, const struct source *source,
+    const struct faults *faults, const struct run_options *options,
+    const struct schema_set *schemas, const struct world *undisturbed, int step)
+{
+    end_at(seed, source, faults, options, schemas, undisturbed, step, false);
+    if (seed % 3 == 0)
+        end_at(seed, source, faults, options, schemas, undisturbed, step, true);
 }
 
 /* The database is away for five minutes from that instant on. */
