@@ -53,14 +53,12 @@ uint64_t retry_delay_ms(
     int base_ms, int tries, uint32_t retry_after_ms, uint64_t random)
 {
     uint64_t span = (uint64_t)base_ms;
-    uint64_t delay;
 
     for (int i = 1; i < tries && span < RETRY_CAP_MS; i++)
         span *= 2;
     if (span > RETRY_CAP_MS)
         span = RETRY_CAP_MS;
-    delay = random % (span + 1);
-    return delay < retry_after_ms ? retry_after_ms : delay;
+    return retry_after_ms + random % (span + 1);
 }
 
 /*

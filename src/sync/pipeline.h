@@ -124,8 +124,8 @@ static inline void retry_reset(struct retry *r)
 bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     const struct err *err, op_cb done);
 
-/* The wait: full jitter below base * 2^tries and 30 s, and never sooner than
- * the other side asked for. */
+/* The wait: full jitter below base * 2^tries and 30 s, after what the other
+ * side asked for: those that it has told the same do not come back at once. */
 uint64_t retry_delay_ms(
     int base_ms, int tries, uint32_t retry_after_ms, uint64_t random);
 

@@ -75,10 +75,12 @@ static void waits_longer_each_time(void **state)
     assert_int_equal(retry_delay_ms(100, 60, 0, 30000), 30000);
 }
 
-static void never_sooner_than_asked(void **state)
+static void never_sooner_than_asked_and_not_all_at_once(void **state)
 {
-    assert_int_equal(retry_delay_ms(100, 1, 5000, 7), 5000);
-    assert_int_equal(retry_delay_ms(10000, 1, 50, 9000), 9000);
+    assert_int_equal(retry_delay_ms(100, 1, 5000, 0), 5000);
+    assert_int_equal(retry_delay_ms(100, 1, 5000, 7), 5007);
+    assert_int_equal(retry_delay_ms(100, 2, 5000, 200), 5200);
+    assert_int_equal(retry_delay_ms(10000, 1, 50, 9000), 9050);
 }
 
 static void gives_up_after_the_last_try(void **state)
@@ -287,7 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(waits_longer_each_time),
-        TEST(never_sooner_than_asked),
+        TEST(never_sooner_than_asked_and_not_all_at_once),
         TEST(gives_up_after_the_last_try),
         TEST(being_asked_to_slow_down_is_no_failure),
         TEST(a_database_that_is_away_is_waited_for),
