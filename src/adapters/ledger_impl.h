@@ -31,9 +31,11 @@ void ledger_fail(struct call *c, int code, const char *why);
 
 /*
  * Three statements: the lock timeout, the lock under which runs are begun, and
- * what makes interrupted runs of those that nobody is at work on.
+ * what makes interrupted runs of those that nobody is at work on. `owner`: who
+ * knows that it is at work on none, so that one of its own was begun by a try
+ * whose answer was lost; NULL: nobody knows that.
  */
-void ledger_add_lost(struct call *c);
+void ledger_add_lost(struct call *c, const char *owner);
 
 /* Starts and ends the heartbeats: of that run, no service yet; of what is set
  * in the ledger. */

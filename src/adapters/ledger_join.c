@@ -6,7 +6,9 @@
  * begun under, its owner is lost or alive for certain, and it is made ours
  * when nobody's. The services come with the same unit. Heartbeats begin with
  * the first claim, so that a run that is not gone on with after all is not
- * kept alive.
+ * kept alive. A run of our own that is alive stays as it is: a trigger may have
+ * begun it since we looked. When its answer was lost, it has services that
+ * nobody is at work on, and is joined as any other.
  * Failures: none of its own: when somebody was faster there is nothing to
  * join.
  */
@@ -46,7 +48,7 @@ static void join_send(struct call *c)
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_join_req *req = ledger_work(c)->req;
 
-    ledger_add_lost(c);
+    ledger_add_lost(c, NULL);
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"

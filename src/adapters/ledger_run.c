@@ -17,9 +17,7 @@
 /* Results. */
 enum { TIMEOUT, LOCK, LOST, RESUMED, ABANDONED, BEGUN, PENDING, RUNNING };
 
-/* A run of our own that is still running was begun by a try that failed
- * halfway: nobody works on it. */
-void ledger_add_lost(struct call *c)
+void ledger_add_lost(struct call *c, const char *owner)
 {
     ledger_add_lock_timeout(c);
     call_stmt(c, "SELECT pg_advisory_xact_lock(" LEDGER_BEGIN_LOCK ")", false);
@@ -34,7 +32,7 @@ void ledger_add_lost(struct call *c)
         "   ELSE s.status END"
         " FROM lost WHERE s.run_id = lost.id",
         false);
-    call_add_text(c, ledger_work(c)->ledger->owner);
+    call_add_text(c, owner);
 }
 
 static struct pg_param services_param(
@@ -136,7 +134,7 @@ static void begin_send(struct call *c)
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_begin_req *req = ledger_work(c)->req;
 
-    ledger_add_lost(c);
+    ledger_add_lost(c, l->owner);
     add_resume(c, l, req->params);
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'abandoned',"
