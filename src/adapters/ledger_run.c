@@ -6,7 +6,9 @@
  * become interrupted and their services get new tokens; the one that was asked
  * for the same is resumed; the others are abandoned; if none is running now, a
  * new one is. It has a row for each of its services. Then the heartbeats
- * begin.
+ * begin. A fire of the schedule that has been taken changes nothing, unless its
+ * own run is the one that is resumed: by whoever lost it, or by another replica
+ * at its time.
  * Failures: ERR_ALREADY_RUNNING says which run.
  */
 #include "adapters/ledger_impl.h"
@@ -52,7 +54,15 @@ static struct pg_param services_param(
 }
 
 /* A scheduled fire is taken once, by the first replica that comes. */
-#define OR_TAKEN(fire) " OR fire_at = to_timestamp(" fire "::int8 / 1000.0)"
+#define FIRE "to_timestamp($11::int8 / 1000.0)"
+
+static void add_fire(struct call *c, const struct run_params *p)
+{
+    if (p->fire_ms != 0)
+        call_add_int(c, p->fire_ms);
+    else
+        call_add_text(c, NULL);
+}
 
 /* $1 .. $11: the same for the statements that resume and begin. */
 static void add_params(
@@ -68,10 +78,7 @@ static void add_params(
     call_add_text(c, p->provider);
     call_add_text(c, p->model);
     call_add_int(c, p->dimensions);
-    if (p->fire_ms != 0)
-        call_add_int(c, p->fire_ms);
-    else
-        call_add_text(c, NULL);
+    add_fire(c, p);
 }
 
 static void add_resume(
@@ -81,18 +88,36 @@ static void add_resume(
         "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
         "  finished_at = NULL, resumed = resumed + 1,"
-        "  fire_at = coalesce(to_timestamp($11::int8 / 1000.0), fire_at)"
+        "  fire_at = coalesce(" FIRE ", fire_at)"
         " WHERE id = (SELECT id FROM batch_sync_runs"
         "  WHERE status = 'interrupted' AND tenant_id = $3"
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
         "  AND services = $5 AND since IS NOT DISTINCT FROM $6"
         "  AND page_limit = $7 AND provider = $8 AND model = $9"
         "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
-        " AND NOT EXISTS (SELECT 1 FROM batch_sync_runs"
-        "  WHERE status = 'running'" OR_TAKEN("$11") ")"
-                                                     " RETURNING id",
+        " AND NOT EXISTS (SELECT 1 FROM batch_sync_runs o"
+        "  WHERE o.status = 'running'"
+        "  OR o.fire_at = " FIRE " AND o.id <> batch_sync_runs.id)"
+        " RETURNING id",
         false);
     add_params(c, l, p);
+}
+
+/* Only by a run that begins or was resumed; the latter is ours by now. */
+static void add_abandon(
+    struct call *c, const struct ledger *l, const struct run_params *p)
+{
+    call_stmt(c,
+        "UPDATE batch_sync_runs SET status = 'abandoned',"
+        "  finished_at = coalesce(finished_at, now())"
+        " WHERE status = 'interrupted' AND NOT EXISTS ("
+        "  SELECT 1 FROM batch_sync_runs"
+        "  WHERE status = 'running' AND owner <> $1"
+        "  OR status <> 'running' AND fire_at = to_timestamp($2::int8 / "
+        "1000.0))",
+        false);
+    call_add_text(c, l->owner);
+    add_fire(c, p);
 }
 
 static void add_begin(
@@ -103,10 +128,10 @@ static void add_begin(
         "  services, since, page_limit, provider, model, dimensions, fire_at,"
         "  trigger, source)"
         " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
-        "  $8, $9, $10, to_timestamp($11::int8 / 1000.0), $12, $13"
+        "  $8, $9, $10, " FIRE ", $12, $13"
         " WHERE NOT EXISTS (SELECT 1 FROM batch_sync_runs"
-        "  WHERE status = 'running'" OR_TAKEN("$11") ")"
-                                                     " RETURNING id",
+        "  WHERE status = 'running' OR fire_at = " FIRE ")"
+        " RETURNING id",
         false);
     add_params(c, l, p);
     call_add_text(c, p->trigger);
@@ -136,14 +161,7 @@ static void begin_send(struct call *c)
 
     ledger_add_lost(c, l->owner);
     add_resume(c, l, req->params);
-    call_stmt(c,
-        "UPDATE batch_sync_runs SET status = 'abandoned',"
-        "  finished_at = coalesce(finished_at, now())"
-        " WHERE status = 'interrupted' AND NOT EXISTS ("
-        "  SELECT 1 FROM batch_sync_runs"
-        "  WHERE status = 'running' AND owner <> $1)",
-        false);
-    call_add_text(c, l->owner);
+    add_abandon(c, l, req->params);
     add_begin(c, l, req->params);
     add_pending(c, l);
     call_stmt(c,

@@ -79,6 +79,87 @@ static void joins_its_own_run_after_a_lost_answer(void **state)
     run_succeeds(w, &w->ledger);
 }
 
+static const int64_t fire_ms = 1795448318000;
+
+static struct run_params of_fire(int64_t ms)
+{
+    struct run_params params = test_params;
+
+    params.trigger = "schedule";
+    params.fire_ms = ms;
+    return params;
+}
+
+static void other_owner(struct world *w, struct ledger *l)
+{
+    ledger_init(l, w->db.pool, &w->db.loop, 30, 300);
+}
+
+static const char statuses[] =
+    "SELECT string_agg(concat_ws(' ', status, resumed, (extract(epoch"
+    " FROM fire_at) * 1000)::int8 - 1795448318000), ', ' ORDER BY started_at)"
+    " FROM batch_sync_runs";
+
+/* The one that took it was lost, and nobody has looked for its run yet. */
+static void a_late_fire_resumes_the_run_of_that_fire(void **state)
+{
+    struct world *w = *state;
+    struct run_params params = of_fire(fire_ms);
+    struct ledger other;
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    run_succeeds(w, &w->ledger);
+    run_begin(w, &w->ledger, &params, 0);
+    memcpy(id, w->run.run_id, sizeof(id));
+    lose_the_lease(w);
+    other_owner(w, &other);
+    run_begin(w, &other, &params, 0);
+    assert_string_equal(w->run.run_id, id);
+    assert_string_equal(ask(w, statuses), "success 0, running 1 0");
+    run_succeeds(w, &other);
+    run_begin(w, &other, &params, ERR_ALREADY_RUNNING);
+    db_sleep(&w->db, 10);
+}
+
+/* Its own, which asked for something else, or any other. */
+static void a_fire_that_was_taken_abandons_nothing(void **state)
+{
+    struct world *w = *state;
+    struct run_params params = of_fire(fire_ms), next = of_fire(fire_ms + 1);
+
+    NEED_SERVER();
+    run_succeeds(w, &w->ledger);
+    run_begin(w, &w->ledger, &params, 0);
+    lose_the_lease(w);
+    params.model = next.model = "another";
+    run_begin(w, &w->ledger, &params, ERR_ALREADY_RUNNING);
+    assert_string_equal(ask(w, statuses), "success 0, interrupted 0 0");
+    run_begin(w, &w->ledger, &next, 0);
+    assert_string_equal(
+        ask(w, statuses), "success 0, abandoned 0 0, running 0 1");
+    lose_the_lease(w);
+    run_begin(w, &w->ledger, &params, ERR_ALREADY_RUNNING);
+    assert_string_equal(
+        ask(w, statuses), "success 0, abandoned 0 0, interrupted 0 1");
+}
+
+/* The answer of the try before was lost. */
+static void a_fire_begins_once_whose_answer_was_lost(void **state)
+{
+    struct world *w = *state;
+    struct run_params params = of_fire(fire_ms);
+    char id[ID_BYTES];
+
+    NEED_SERVER();
+    run_succeeds(w, &w->ledger);
+    run_begin(w, &w->ledger, &params, 0);
+    memcpy(id, w->run.run_id, sizeof(id));
+    run_begin(w, &w->ledger, &params, 0);
+    assert_string_equal(w->run.run_id, id);
+    run_succeeds(w, &w->ledger);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
@@ -87,6 +168,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(joining_leaves_what_was_just_begun),
         TEST(joins_its_own_run_after_a_lost_answer),
+        TEST(a_late_fire_resumes_the_run_of_that_fire),
+        TEST(a_fire_that_was_taken_abandons_nothing),
+        TEST(a_fire_begins_once_whose_answer_was_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
