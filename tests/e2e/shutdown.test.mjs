@@ -248,17 +248,19 @@ test('SIGTERM while the database is locked', async (t) => {
   const w = await alpha(t);
   await w.good({ args: ['--service', 'beta'] });
   const holder = await w.db.connect();
-  await holder.query('BEGIN');
-  await holder.query('LOCK TABLE vector_embeddings IN ACCESS EXCLUSIVE MODE');
-  const program = w.begin({ env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
-  await program.until(async () => (await w.connections())
-    .some(({ query }) => /vector_embeddings/.test(query)), 'a query');
-  program.kill();
-  const outcome = await program.exit(20_000);
-  assert.equal(outcome.code, 1);
-  assert.equal(outcome.result.success, false);
-  await holder.query('ROLLBACK');
-  holder.release();
+  try {
+    await holder.query('BEGIN');
+    await holder.query('LOCK TABLE vector_embeddings IN ACCESS EXCLUSIVE MODE');
+    const program = w.begin({ env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
+    await program.until(async () => (await w.connections())
+      .some(({ waits }) => waits === 'Lock'), 'a query that waits');
+    program.kill();
+    const outcome = await program.exit(20_000);
+    assert.equal(outcome.code, 1);
+    assert.equal(outcome.result.success, false);
+  } finally {
+    holder.release(true);
+  }
   await checkGone(w);
   await checkCompletes(t, w);
 });

@@ -153,7 +153,7 @@ class World {
   /** Who is connected besides the test, and what they have open. */
   connections() {
     return this.db.rows(`
-      SELECT pid, state, query FROM pg_stat_activity
+      SELECT pid, state, query, wait_event_type AS waits FROM pg_stat_activity
        WHERE datname = current_database() AND pid <> pg_backend_pid()
          AND application_name = 'batchsync'`);
   }
