@@ -113,8 +113,8 @@ static void add_abandon(
         " WHERE status = 'interrupted' AND NOT EXISTS ("
         "  SELECT 1 FROM batch_sync_runs"
         "  WHERE status = 'running' AND owner <> $1"
-        "  OR status <> 'running' AND fire_at = to_timestamp($2::int8 / "
-        "1000.0))",
+        "  OR status <> 'running'"
+        "   AND fire_at = to_timestamp($2::int8 / 1000.0))",
         false);
     call_add_text(c, l->owner);
     add_fire(c, p);
