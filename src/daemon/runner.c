@@ -20,6 +20,7 @@ struct runner {
     struct run_req run;
     struct arena arena; /* what the trigger said, for the run */
     const char *trigger;
+    bool quiet;              /* as the trigger has it */
     struct trigger_req *req; /* borrowed; of the run under way, or NULL */
     struct op told; /* pending while an ended run's result is still wanted */
     struct last_run last;
@@ -106,7 +107,8 @@ static void remember_end(struct runner *r)
     const struct run_result *result = &r->run.result;
 
     if (result->err.code != 0) {
-        log_warn(NULL, "no run: %s", result->err.msg);
+        if (!r->quiet)
+            log_warn(NULL, "no run: %s", result->err.msg);
         return;
     }
     r->last.status = result->status;
@@ -200,6 +202,7 @@ static int start(struct runner *r, const struct trigger *trigger,
     r->run = (struct run_req){.options = options};
     op_init(&r->run.op, on_run);
     r->trigger = trigger->name;
+    r->quiet = trigger->quiet;
     if (run_submit(r->options.ports, r->options.schemas, &r->run) < 0) {
         *err = r->run.op.err;
         return err->code;

@@ -30,6 +30,7 @@ struct trigger {
     int64_t fire_ms;    /* a scheduled fire's nominal instant; 0: none */
     const char **services; /* nservices; 0: the list of services */
     size_t nservices;
+    bool quiet; /* who triggers says itself why nothing ran */
 };
 
 struct trigger_req {

@@ -3,7 +3,11 @@
  * triggered; schedule_look() again after as long as it said.
  *
  * Failures: a fire that meets a running run is dropped, logged and counted.
- * Cancel: scheduler_stop() cancels the wait; a run it triggered goes on and is
+ * One that nothing could run for, for a reason that passes (the database is
+ * away), is tried again under the same instant, for FIRE_PATIENCE_MS or until
+ * the next fire takes its place; that is said once, and counted when it has
+ * come to an end.
+ * Cancel: scheduler_stop() cancels the waits; a run it triggered goes on and is
  * waited for. Close: scheduler_free(), when idle.
  */
 #include "daemon/scheduler.h"
@@ -15,13 +19,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STARTUP_DELAY_MS = 5000 };
+enum {
+    STARTUP_DELAY_MS = 5000,
+    FIRE_AGAIN_MS = 500, /* the first wait; each is twice the one before */
+    FIRE_AGAIN_MAX_MS = 8000,
+    FIRE_PATIENCE_MS = 10 * 60 * 1000
+};
 
 /* A run that this scheduler has asked for: one by time, one at start-up. */
 struct firing {
     struct scheduler *scheduler; /* borrowed; the owner */
     struct trigger_req req;
-    const char *name; /* static */
+    const char *name;       /* static */
+    int64_t nominal_ms;     /* 0: no fire of the schedule's */
+    uint64_t since_ms;      /* when it was tried first, on the loop's clock */
+    uint64_t wait_ms;       /* before the last try; 0: it was the first */
+    struct timer_req again; /* before the next one */
 };
 
 struct scheduler {
@@ -41,29 +54,90 @@ struct scheduler {
 
 /* Firing */
 
+static void try_to_run(struct firing *f);
+
+static void on_again(struct op *op)
+{
+    struct firing *f = container_of(op, struct firing, again.op);
+
+    if (op->err.code == 0 && !f->scheduler->stopped)
+        try_to_run(f);
+}
+
+static bool may_try_again(const struct firing *f, const struct err *err)
+{
+    const struct scheduler *s = f->scheduler;
+
+    return !s->stopped && err_is_transient(err->code) &&
+           loop_now_ms(s->loop) - f->since_ms < FIRE_PATIENCE_MS;
+}
+
+static void wait_to_try(struct firing *f, const struct err *err)
+{
+    if (f->wait_ms == 0)
+        log_warn(NULL, "%s: no run yet: %s; trying again", f->name, err->msg);
+    f->wait_ms = f->wait_ms == 0 ? FIRE_AGAIN_MS : 2 * f->wait_ms;
+    if (f->wait_ms > FIRE_AGAIN_MAX_MS)
+        f->wait_ms = FIRE_AGAIN_MAX_MS;
+    op_init(&f->again.op, on_again);
+    loop_timer(f->scheduler->loop, &f->again, f->wait_ms);
+}
+
 static void on_run_ended(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, req.op);
 
+    if (may_try_again(f, &op->err)) {
+        wait_to_try(f, &op->err);
+        return;
+    }
+    f->wait_ms = 0;
     metrics_trigger(f->scheduler->metrics, f->name, trigger_outcome(&op->err));
     if (op->err.code != 0)
         log_warn(NULL, "%s: no run: %s", f->name, op->err.msg);
 }
 
+static void on_begun(struct trigger_req *req)
+{
+    container_of(req, struct firing, req)->wait_ms = 0;
+}
+
+static void try_to_run(struct firing *f)
+{
+    struct trigger trigger = {.name = f->name,
+        .kind = "daily",
+        .fire_ms = f->nominal_ms,
+        .quiet = true};
+
+    op_init(&f->req.op, on_run_ended);
+    f->req.begun = on_begun;
+    runner_trigger(f->scheduler->runner, &trigger, &f->req);
+}
+
+/* The try that is awaited, or its next one, stands for this fire from now on.
+ */
+static void supersede(struct firing *f)
+{
+    metrics_trigger(f->scheduler->metrics, f->name, "failed");
+    log_warn(NULL, "%s: no run until the next fire", f->name);
+}
+
 static void fire(struct firing *f, int64_t nominal_ms)
 {
     struct scheduler *s = f->scheduler;
-    struct trigger trigger = {
-        .name = f->name, .kind = "daily", .fire_ms = nominal_ms};
 
-    if (op_pending(&f->req.op)) { /* its last run is still going on */
+    if (op_pending(&f->req.op) && f->wait_ms == 0) { /* a run is going on */
         metrics_trigger(s->metrics, f->name, "already_running");
         log_warn(
             NULL, "%s: dropped, the run before is still going on", f->name);
         return;
     }
-    op_init(&f->req.op, on_run_ended);
-    runner_trigger(s->runner, &trigger, &f->req);
+    if (f->wait_ms != 0)
+        supersede(f);
+    f->nominal_ms = nominal_ms;
+    f->since_ms = loop_now_ms(s->loop);
+    if (f->wait_ms == 0)
+        try_to_run(f);
 }
 
 static void on_startup(struct op *op)
@@ -213,7 +287,9 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
     op_init(&s->wake.op, on_wake);
     op_init(&s->startup.op, on_startup);
     op_init(&s->by_time.req.op, on_run_ended);
+    op_init(&s->by_time.again.op, on_again);
     op_init(&s->at_startup.req.op, on_run_ended);
+    op_init(&s->at_startup.again.op, on_again);
     *out = s;
     return read_schedule(s, err);
 }
@@ -224,13 +300,20 @@ void scheduler_stop(struct scheduler *s)
     op_cancel(&s->last.op);
     op_cancel(&s->wake.op);
     op_cancel(&s->startup.op);
+    op_cancel(&s->by_time.again.op);
+    op_cancel(&s->at_startup.again.op);
+}
+
+static bool is_at_work(const struct firing *f)
+{
+    return op_pending(&f->req.op) || op_pending(&f->again.op);
 }
 
 bool scheduler_is_idle(const struct scheduler *s)
 {
     return !op_pending(&s->last.op) && !op_pending(&s->wake.op) &&
-           !op_pending(&s->startup.op) && !op_pending(&s->by_time.req.op) &&
-           !op_pending(&s->at_startup.req.op);
+           !op_pending(&s->startup.op) && !is_at_work(&s->by_time) &&
+           !is_at_work(&s->at_startup);
 }
 
 void scheduler_free(struct scheduler *s)
