@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 enum {
+    ASK_AGAIN_MS = 1000,
     STARTUP_DELAY_MS = 5000,
     FIRE_AGAIN_MS = 500, /* the first wait; each is twice the one before */
     FIRE_AGAIN_MAX_MS = 8000,
@@ -49,6 +50,8 @@ struct scheduler {
     struct last_fire_req last;
     struct timer_req wake, startup;
     struct firing by_time, at_startup;
+    int64_t wall_ms, mono_ms; /* when it was started */
+    bool asked_again;         /* for the last fire; that was said */
     bool started, stopped;
 };
 
@@ -210,11 +213,33 @@ static void begin(struct scheduler *s, int64_t last_ms)
     };
 
     s->started = true;
-    schedule_init(&s->schedule, &options, last_ms, loop_wall_ms(),
-        (int64_t)(uv_hrtime() / 1000000));
+    schedule_init(&s->schedule, &options, last_ms, s->wall_ms, s->mono_ms);
     look(s);
     if (s->config->schedule.on_startup)
         loop_timer(s->loop, &s->startup, STARTUP_DELAY_MS);
+}
+
+static void ask(struct scheduler *s);
+
+static void on_ask_again(struct op *op)
+{
+    struct scheduler *s = container_of(op, struct scheduler, wake.op);
+
+    if (op->err.code == 0 && !s->stopped)
+        ask(s);
+}
+
+/* Nothing could run before the database is there, so nothing is late. */
+static void wait_to_ask(struct scheduler *s, const struct err *err)
+{
+    if (!s->asked_again)
+        log_warn(NULL,
+            "schedule: the last fire is not known yet: %s; trying "
+            "again",
+            err->msg);
+    s->asked_again = true;
+    op_init(&s->wake.op, on_ask_again);
+    loop_timer(s->loop, &s->wake, ASK_AGAIN_MS);
 }
 
 static void on_last_fire(struct op *op)
@@ -222,20 +247,32 @@ static void on_last_fire(struct op *op)
     struct scheduler *s = container_of(op, struct scheduler, last.op);
     bool known = op->err.code == 0 && s->last.fire_ms != 0;
 
+    if (s->stopped)
+        return;
+    if (err_is_transient(op->err.code)) {
+        wait_to_ask(s, &op->err);
+        return;
+    }
     if (op->err.code != 0)
         log_warn(NULL, "schedule: the last fire is not known: %s", op->err.msg);
-    if (!s->stopped)
-        begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
+    begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
+}
+
+static void ask(struct scheduler *s)
+{
+    op_init(&s->last.op, on_last_fire);
+    if (ledger_last_fire(s->ledger, &s->last) < 0)
+        begin(s, SCHEDULE_NONE);
 }
 
 void scheduler_start(struct scheduler *s)
 {
     if (s->started || s->stopped || op_pending(&s->last.op) ||
-        runner_disabled(s->config) != NULL)
+        op_pending(&s->wake.op) || runner_disabled(s->config) != NULL)
         return;
-    op_init(&s->last.op, on_last_fire);
-    if (ledger_last_fire(s->ledger, &s->last) < 0)
-        begin(s, SCHEDULE_NONE);
+    s->wall_ms = loop_wall_ms();
+    s->mono_ms = (int64_t)(uv_hrtime() / 1000000);
+    ask(s);
 }
 
 /* Life */

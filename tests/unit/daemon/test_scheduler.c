@@ -37,10 +37,10 @@ static int begin_fire(void *world, struct run_begin_req *req)
     return run_begin(world, req);
 }
 
-/* A day's job that fires two seconds from now. */
+/* A day's job that fires three seconds from now. */
 static int64_t soon(void)
 {
-    time_t at = (time_t)(loop_wall_ms() / 1000 + 2);
+    time_t at = (time_t)(loop_wall_ms() / 1000 + 3);
     struct tm tm;
 
     gmtime_r(&at, &tm);
@@ -172,6 +172,38 @@ static void stopping_ends_the_tries(void **state)
     assert_int_equal(w->begun_runs, 2);
 }
 
+/* As if the database went away just as it was asked for the last fire. */
+static const char away[] =
+    "DROP TABLE batch_sync_runs; CREATE FUNCTION away() RETURNS timestamptz"
+    " LANGUAGE plpgsql AS $$BEGIN RAISE 'away' USING ERRCODE = '57P01'; END$$;"
+    "CREATE VIEW batch_sync_runs AS SELECT away() AS fire_at";
+
+static const char back[] =
+    "DROP VIEW batch_sync_runs; CREATE TABLE batch_sync_runs AS"
+    " SELECT now() - interval '3 days' AS fire_at";
+
+static void the_last_fire_is_asked_for_until_it_is_known(void **state)
+{
+    struct world *w = *state;
+    struct scheduler_status status;
+    struct timer_req t;
+
+    NEED_SERVER();
+    db_exec(&it.db, away);
+    soon();
+    w->config.schedule.catch_up = true;
+    open_scheduler(w);
+    op_init(&t.op, on_late);
+    loop_timer(&w->loop, &t, 500);
+    while (op_pending(&t.op))
+        uv_run(&w->loop.uv, UV_RUN_ONCE);
+    scheduler_status(it.scheduler, &status);
+    assert_false(status.scheduled);
+    db_exec(&it.db, back);
+    turn_until(w, 2); /* yesterday's, which was missed, and today's */
+    assert_int_equal(it.fires[0] + 24 * 3600 * 1000, it.fires[1]);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, scheduler_setup, scheduler_teardown)
 
@@ -182,6 +214,7 @@ int main(void)
         TEST(the_startup_outlives_one_too),
         TEST(the_next_fire_takes_the_place),
         TEST(stopping_ends_the_tries),
+        TEST(the_last_fire_is_asked_for_until_it_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
