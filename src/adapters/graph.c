@@ -14,6 +14,7 @@
  */
 #include "adapters/graph.h"
 
+#include "adapters/link_turn.h"
 #include "adapters/store_impl.h"
 #include <stdlib.h>
 
@@ -51,8 +52,9 @@ static void finish(struct linking *l, const struct err *err)
 /*
  * All of it ends with the unit. Settings of the index's, both kinds: one that
  * is not known is ignored. Then the tenant, alone: two batches that change
- * edges between their items would each decide by what the other one undoes.
- * Whoever else locks the tables does not hold us up for long.
+ * edges between their items would each decide by what the other one undoes. A
+ * turn is waited for as long as a large batch may take; whoever else locks the
+ * tables does not hold us up for as long, hence the second time-out.
  *
  * The planner does not count what it costs to fetch vectors from their own
  * storage, so that the table looks small and sorting it cheap: 31 ms an item
@@ -67,11 +69,7 @@ static void add_settings(struct call *c, const char *tenant)
             "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
             " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
             false);
-    call_stmt(c,
-        "SELECT pg_advisory_xact_lock("
-        "hashtext('batch_sync_link_queue'), hashtext($1))",
-        false);
-    call_add_text(c, tenant);
+    link_turn_add(c, tenant, "30s");
     call_stmt(c,
         "SELECT set_config('lock_timeout', '5s', true),"
         " set_config('enable_seqscan', 'off', true),"

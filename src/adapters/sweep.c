@@ -22,19 +22,23 @@
  * Failures: by the token nothing is written when the lease was lost
  * (ERR_FENCED). REMOVE is sent again when another writer was in the way: a
  * lock (55P03), a deadlock (40P01), an edge that has just been made (23503).
- * Without an INDEX it is slower, which is a warning.
+ * A lock that stays there, such as the linker's with a long batch, is no error
+ * of the service: the rest is left, with a warning, and the pass is not
+ * complete, so that the next one has it deleted. Without an INDEX it is slower,
+ * which is a warning, too.
  * On cancel: the unit at hand; what had committed stays deleted and counted.
  */
 #include "adapters/sweep.h"
 
 #include "adapters/call.h"
 #include "adapters/ledger.h"
+#include "adapters/link_turn.h"
 #include "adapters/sweep_index.h"
 #include "base/log.h"
 #include <stdlib.h>
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
-enum { REMOVE_EDGES = 2, REMOVE_NODES, REMOVE_ROWS }; /* results */
+enum { REMOVE_EDGES = LINK_TURN_STMTS + 1, REMOVE_NODES, REMOVE_ROWS };
 enum { TRIES = 5 };
 
 struct sweep_work {
@@ -279,15 +283,8 @@ static void add_part(struct call *c, const char *sql)
 static void remove_batch(struct call *c)
 {
     c->state = REMOVE;
-    call_stmt(c,
-        "SELECT pg_advisory_xact_lock("
-        "hashtext('batch_sync_link_queue'), hashtext($1))",
-        false);
-    call_add_text(c, work_of(c)->req->scope->tenant);
-    call_stmt(c,
-        "SELECT set_config('lock_timeout', '5s', true),"
-        " set_config('jit', 'off', true)",
-        false);
+    link_turn_add(c, work_of(c)->req->scope->tenant, "5s");
+    call_stmt(c, "SELECT set_config('jit', 'off', true)", false);
     add_part(c, edges_sql);
     add_part(c, nodes_sql);
     add_part(c, rows_sql);
@@ -364,10 +361,25 @@ static void sweep_step(struct call *c)
     }
 }
 
+static bool is_locked(const char *sqlstate)
+{
+    return strcmp(sqlstate, "55P03") == 0;
+}
+
 static bool in_the_way(const char *sqlstate)
 {
-    return strcmp(sqlstate, "55P03") == 0 || strcmp(sqlstate, "40P01") == 0 ||
+    return is_locked(sqlstate) || strcmp(sqlstate, "40P01") == 0 ||
            strcmp(sqlstate, "23503") == 0;
+}
+
+static void leave_the_rest(struct call *c)
+{
+    log_warn(NULL,
+        "items that are gone from the source are left to the next run: what "
+        "they are to be deleted from is locked: %s",
+        c->pg.op.err.msg);
+    work_of(c)->req->more = false;
+    call_end(c, NULL);
 }
 
 static bool sweep_failed(struct call *c)
@@ -380,10 +392,14 @@ static bool sweep_failed(struct call *c)
         call_end(c, NULL);
         return true;
     }
-    if (c->state != REMOVE || !in_the_way(c->pg.sqlstate) ||
-        ++work_of(c)->tries == TRIES)
+    if (c->state != REMOVE || !in_the_way(c->pg.sqlstate))
         return false;
-    remove_batch(c);
+    if (++work_of(c)->tries < TRIES)
+        remove_batch(c);
+    else if (is_locked(c->pg.sqlstate))
+        leave_the_rest(c);
+    else
+        return false;
     return true;
 }
 

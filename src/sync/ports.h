@@ -254,7 +254,8 @@ struct checkpoint_req {
  * Deletes the items that two complete passes in a row have not seen, with
  * their nodes and edges, a batch a call; the first call only judges. What is
  * handed in is zeroed (and `after` initialised) before the first call, and
- * comes again as it is while there is more. The last call completes the pass.
+ * comes again as it is while there is more. The last call completes the pass,
+ * unless the rest had to be left to the next one.
  */
 struct sweep_req {
     struct op op; /* ERR_FENCED */

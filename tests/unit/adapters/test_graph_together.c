@@ -1,6 +1,8 @@
 /* Linking beside others: stores, linkers, locks; and what serves its query. */
 #include "unit/adapters/graph_world.h"
 
+#include <libpq-fe.h>
+
 static void store_one(struct world *w, const char *id, int piece,
     const char *text, struct store_req *req, struct store_row *row)
 {
@@ -215,6 +217,25 @@ static void two_linkers_make_one_graph(void **state)
     assert_answer(w, GRAPH, together);
 }
 
+/* Another process that stopped in the middle of a batch. */
+static void a_turn_that_nobody_takes_is_ended(void **state)
+{
+    struct world *w = *state;
+    PGconn *stopped;
+
+    NEED_SERVER();
+    put(w, "a", "[1, 0, 0]");
+    stopped = PQconnectdb(w->db.url);
+    PQclear(PQexec(stopped, "BEGIN"));
+    PQclear(PQexec(stopped, "SELECT pg_advisory_xact_lock("
+                            "hashtext('batch_sync_link_queue'),"
+                            " hashtext('t1'))"));
+    assert_int_equal(PQtransactionStatus(stopped), PQTRANS_INTRANS);
+    db_sleep(&w->db, 5500);
+    assert_int_equal(link_all(w, "t1"), 1);
+    PQfinish(stopped);
+}
+
 static void a_failed_batch_takes_nothing_off(void **state)
 {
     struct world *w = *state;
@@ -345,6 +366,7 @@ int main(void)
         TEST(an_item_that_is_being_stored_waits),
         TEST(an_item_stored_since_the_snapshot_stays),
         TEST(two_linkers_make_one_graph),
+        TEST(a_turn_that_nobody_takes_is_ended),
         TEST(a_failed_batch_takes_nothing_off),
         TEST(a_canceled_batch_takes_nothing_off),
         TEST(a_lock_is_not_waited_for_long),

@@ -2,6 +2,7 @@
 #include "unit/adapters/graph_world.h"
 
 #include "adapters/sweep.h"
+#include <libpq-fe.h>
 #include <stdio.h>
 
 /* Seals page `next_page` - 1 of the service at hand with these ids. */
@@ -515,6 +516,10 @@ static void an_edge_that_comes_meanwhile_is_kept(void **state)
     assert_answer(w, IDS, "a c");
 }
 
+#define TURN                 \
+    "pg_advisory_xact_lock(" \
+    "hashtext('batch_sync_link_queue'), hashtext('t1'))"
+
 static void waits_for_the_linker_of_its_tenant(void **state)
 {
     struct world *w = *state;
@@ -524,11 +529,56 @@ static void waits_for_the_linker_of_its_tenant(void **state)
     NEED_SERVER();
     PUT(w, "a", "b", "c");
     sweep_b_out_of(w, &req);
-    begin_script(w, &linker,
-        "BEGIN; SELECT pg_advisory_xact_lock("
-        "hashtext('batch_sync_link_queue'), hashtext('t1'));"
-        "SELECT pg_sleep(1); COMMIT");
+    begin_script(
+        w, &linker, "BEGIN; SELECT " TURN "; SELECT pg_sleep(1); COMMIT");
     sweep_after(w, &linker, &req);
+    assert_answer(w, IDS, "a c");
+}
+
+/* In the middle of a batch: its backend waits for it, and nothing else. */
+static void a_linker_that_stopped_is_ended(void **state)
+{
+    struct world *w = *state;
+    struct sweep_req req;
+    PGconn *stopped;
+
+    NEED_SERVER();
+    PUT(w, "a", "b", "c");
+    sweep_b_out_of(w, &req);
+    stopped = PQconnectdb(w->db.url);
+    PQclear(PQexec(stopped, "BEGIN"));
+    PQclear(PQexec(stopped, "SELECT " TURN));
+    assert_int_equal(PQtransactionStatus(stopped), PQTRANS_INTRANS);
+    call_sweep(w, &req, 0);
+    assert_int_equal(req.deleted, 1);
+    PQfinish(stopped);
+    buf_free(&req.after);
+}
+
+/* As of a linker with a long batch. The next run has what is left: the pass was
+ * not a complete one. */
+static void a_lock_that_stays_does_not_fail_it(void **state)
+{
+    struct world *w = *state;
+    struct sweep_req req;
+    struct pg_req linker;
+
+    NEED_SERVER();
+    PUT(w, "a", "b", "c");
+    sweep_b_out_of(w, &req);
+    begin_script(w, &linker,
+        "BEGIN; LOCK TABLE knowledge_graph_edges; SELECT pg_sleep(27); COMMIT");
+    call_sweep(w, &req, 0);
+    assert_true(op_pending(&linker.op));
+    assert_false(req.more);
+    assert_int_equal(req.deleted, 0);
+    buf_free(&req.after);
+    expect_op(w, &linker.op, 0);
+    pg_req_clear(&linker);
+    assert_answer(w, IDS, "a b c");
+    next_run(w, 0);
+    MARK(w, 2, "a", "c");
+    assert_int_equal(sweep(w), 1);
     assert_answer(w, IDS, "a c");
 }
 
@@ -589,6 +639,8 @@ int main(void)
         TEST(a_node_that_others_hold_stays),
         TEST(an_edge_that_comes_meanwhile_is_kept),
         TEST(waits_for_the_linker_of_its_tenant),
+        TEST(a_linker_that_stopped_is_ended),
+        TEST(a_lock_that_stays_does_not_fail_it),
         TEST(indexes_for_deleting_nodes_among_many_edges),
     };
 

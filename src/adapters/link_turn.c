@@ -1,0 +1,30 @@
+#include "adapters/link_turn.h"
+
+#define TURN "hashtext('batch_sync_link_queue'), hashtext($1)"
+
+/*
+ * Only when the turn is another's: he has it for seconds, and his backend does
+ * nothing but wait for him. One that is at work is left alone, for a batch may
+ * take its time.
+ */
+static const char evict_sql[] =
+    "SELECT set_config('lock_timeout', $2, true),"
+    " CASE WHEN NOT pg_try_advisory_xact_lock(" TURN ") THEN ("
+    "  SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l"
+    "  JOIN pg_stat_activity a ON a.pid = l.pid AND a.datid = l.database"
+    "  WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted"
+    "  AND a.datname = current_database()"
+    "  AND l.classid::int8 = hashtext('batch_sync_link_queue')::int8"
+    "   & x'ffffffff'::int8"
+    "  AND l.objid::int8 = hashtext($1)::int8 & x'ffffffff'::int8"
+    "  AND a.wait_event_type = 'Client'"
+    "  AND a.xact_start < now() - interval '5 s') END";
+
+void link_turn_add(struct call *c, const char *tenant, const char *timeout)
+{
+    call_stmt(c, evict_sql, false);
+    call_add_text(c, tenant);
+    call_add_text(c, timeout);
+    call_stmt(c, "SELECT pg_advisory_xact_lock(" TURN ")", false);
+    call_add_text(c, tenant);
+}
