@@ -24,6 +24,9 @@ enum { UNIT, EVICT };
 enum { BEAT_TIMEOUT, BEAT }; /* results of a heartbeat */
 enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 1024 };
 
+#define RUN_LOCK LEDGER_FENCE_LOCK("id")
+#define TOKEN_LOCK LEDGER_FENCE_LOCK("token")
+
 static void tick_done(struct op *op);
 
 void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
@@ -72,15 +75,11 @@ static void beat_send(struct call *c)
     call_stmt(c,
         "WITH r AS (UPDATE batch_sync_runs"
         "  SET expires_at = now() + make_interval(secs => $3)"
-        "  WHERE id = $1 AND status = 'running'"
-        "  RETURNING " LEDGER_FENCE_LOCK(
-            "id") "),"
-                  " s AS (UPDATE batch_sync_service_runs"
-                  "  SET expires_at = now() + make_interval(secs => $3)"
-                  "  WHERE token = $2 AND status = 'running'"
-                  "  RETURNING " LEDGER_FENCE_LOCK(
-                      "token") ")"
-                               " SELECT count(*) FROM r",
+        "  WHERE id = $1 AND status = 'running' RETURNING " RUN_LOCK "),"
+        " s AS (UPDATE batch_sync_service_runs"
+        "  SET expires_at = now() + make_interval(secs => $3)"
+        "  WHERE token = $2 AND status = 'running' RETURNING " TOKEN_LOCK ")"
+        " SELECT count(*) FROM r",
         false);
     call_add_text(c, l->run_id);
     call_add_text(c, l->token);

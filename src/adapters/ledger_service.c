@@ -15,6 +15,8 @@
 
 enum { ERRORS_BYTES = 256 * 1024 };
 
+#define TOKEN_LOCK LEDGER_FENCE_LOCK("token")
+
 /* --- checkpoint --- */
 
 /*
@@ -36,35 +38,26 @@ static const char checkpoint_sql[] =
     "   'known_failures', ($4::jsonb->>'known_failures')::int8"
     "    + (SELECT count(*) FROM known)) ELSE counts END,"
     "  expires_at = now() + make_interval(secs => $5)"
-    "  WHERE token = $1 RETURNING run_id, service,"
-    "   " LEDGER_FENCE_LOCK(
-        "token") "),"
-                 " letters AS (INSERT INTO batch_sync_dead_letters AS d "
-                 "(tenant_id,"
-                 "  service, digest, content_id, reason, payload, model, "
-                 "registered,"
-                 "  refused, recipe, known_since)"
-                 "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
-                 "   nullif(u.content_id, ''), u.reason, u.payload, r.model, "
-                 "f.service,"
-                 "   u.refused = 1, $13, now()"
-                 "  FROM f JOIN batch_sync_runs r ON r.id = f.run_id,"
-                 "   unnest($8, $9, $10, $11, $12)"
-                 "    u (digest, content_id, reason, payload, refused)"
-                 "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
-                 "   content_id = excluded.content_id, reason = "
-                 "excluded.reason,"
-                 "   payload = excluded.payload, model = excluded.model,"
-                 "   registered = excluded.registered, refused = "
-                 "excluded.refused,"
-                 "   recipe = excluded.recipe,"
-                 "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
-                 "     WHERE k.digest = d.digest) THEN d.known_since"
-                 "    ELSE excluded.known_since END,"
-                 "   last_seen = now(), times = d.times + 1, resolved_at = "
-                 "NULL)"
-                 " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM "
-                 "known)";
+    "  WHERE token = $1 RETURNING run_id, service, " TOKEN_LOCK "),"
+    " letters AS (INSERT INTO batch_sync_dead_letters AS d (tenant_id,"
+    "  service, digest, content_id, reason, payload, model, registered,"
+    "  refused, recipe, known_since)"
+    "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
+    "   nullif(u.content_id, ''), u.reason, u.payload, r.model, f.service,"
+    "   u.refused = 1, $13, now()"
+    "  FROM f JOIN batch_sync_runs r ON r.id = f.run_id,"
+    "   unnest($8, $9, $10, $11, $12)"
+    "    u (digest, content_id, reason, payload, refused)"
+    "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
+    "   content_id = excluded.content_id, reason = excluded.reason,"
+    "   payload = excluded.payload, model = excluded.model,"
+    "   registered = excluded.registered, refused = excluded.refused,"
+    "   recipe = excluded.recipe,"
+    "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
+    "     WHERE k.digest = d.digest) THEN d.known_since"
+    "    ELSE excluded.known_since END,"
+    "   last_seen = now(), times = d.times + 1, resolved_at = NULL)"
+    " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";
 
 static void checkpoint_send(struct call *c)
 {
@@ -153,7 +146,7 @@ static void end_send(struct call *c)
         "  counts = CASE $2 WHEN 'interrupted' THEN counts"
         "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now(),"
         "  expires_at = now() WHERE token = $1"
-        " RETURNING " LEDGER_FENCE_LOCK("token"),
+        " RETURNING " TOKEN_LOCK,
         false);
     call_add_text(c, req->token);
     call_add_text(c, status_of(req));
