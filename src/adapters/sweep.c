@@ -39,7 +39,7 @@
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
 enum { REMOVE_EDGES = LINK_TURN_STMTS + 1, REMOVE_NODES, REMOVE_ROWS };
-enum { TRIES = 5 };
+enum { TRIES = 5, LOCKED_TRIES = 3 };
 
 struct sweep_work {
     struct sweep_req *req;
@@ -394,7 +394,8 @@ static bool sweep_failed(struct call *c)
     }
     if (c->state != REMOVE || !in_the_way(c->pg.sqlstate))
         return false;
-    if (++work_of(c)->tries < TRIES)
+    if (++work_of(c)->tries <
+        (is_locked(c->pg.sqlstate) ? LOCKED_TRIES : TRIES))
         remove_batch(c);
     else if (is_locked(c->pg.sqlstate))
         leave_the_rest(c);

@@ -567,7 +567,7 @@ static void a_lock_that_stays_does_not_fail_it(void **state)
     PUT(w, "a", "b", "c");
     sweep_b_out_of(w, &req);
     begin_script(w, &linker,
-        "BEGIN; LOCK TABLE knowledge_graph_edges; SELECT pg_sleep(27); COMMIT");
+        "BEGIN; LOCK TABLE knowledge_graph_edges; SELECT pg_sleep(17); COMMIT");
     call_sweep(w, &req, 0);
     assert_true(op_pending(&linker.op));
     assert_false(req.more);
