@@ -104,15 +104,19 @@ int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
 
 /* --- end --- */
 
-static const char *status_of(const struct service_end_req *req)
+/* `base`: what the service had counted before it was gone on with. */
+static const char *status_of(
+    const struct counts *base, const struct service_end_req *req)
 {
-    const struct service_result *r = req->result;
+    const struct counts *c = &req->result->counts;
 
     if (req->interrupted)
         return "interrupted";
-    if (r->success)
+    if (req->result->success)
         return "success";
-    return r->counts.stored + r->counts.unchanged > 0 ? "partial" : "failed";
+    return base->stored + base->unchanged + c->stored + c->unchanged > 0
+               ? "partial"
+               : "failed";
 }
 
 static const char *errors_json(struct call *c, const struct service_result *r)
@@ -149,7 +153,7 @@ static void end_send(struct call *c)
         " RETURNING " TOKEN_LOCK,
         false);
     call_add_text(c, req->token);
-    call_add_text(c, status_of(req));
+    call_add_text(c, status_of(&l->base, req));
     call_add_text(
         c, ledger_counts_json(&c->arena, &l->base, &req->result->counts));
     call_add_text(c, errors_json(c, req->result));

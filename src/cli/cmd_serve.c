@@ -65,7 +65,7 @@ static bool is_idle(const struct serve *s)
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
            joiner_is_idle(s->joiner) && admin_is_idle(s->admin) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
-           !op_pending(&s->boot.op);
+           !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
 
 static void on_drain_tick(struct op *op)
@@ -77,7 +77,6 @@ static void on_drain_tick(struct op *op)
         return;
     }
     op_cancel(&s->grace.op);
-    op_cancel(&s->lag.op);
     op_finish(&s->ended, NULL);
 }
 
@@ -103,6 +102,7 @@ static void drain(struct serve *s)
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
     op_cancel(&s->migrate.op);
+    op_cancel(&s->lag.op);
     op_init(&s->grace.op, on_grace_over);
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000 + 1);
     drain_tick(s);
@@ -234,7 +234,7 @@ static void on_lag_tick(struct op *op)
     struct serve *s = container_of(op, struct serve, lag.op);
     uint64_t now_ms = uv_hrtime() / 1000000;
 
-    if (op->err.code != 0)
+    if (s->draining) /* in time or canceled: no cancel undoes an end */
         return;
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
@@ -322,7 +322,6 @@ static int serve_work(struct serve *s)
     migrate(s);
     lag_tick(s);
     app_wait(app, 0, &s->ended);
-    app_wait(app, 0, &s->lag.op);
     app_wait(app, 0, &s->grace.op);
     if (s->err.code != 0)
         return cli_fail(s->cli, &s->err);

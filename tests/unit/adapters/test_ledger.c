@@ -200,6 +200,24 @@ static void goes_on_with_the_page_size_it_had(void **state)
     assert_int_equal(w->service.limit, 5);
 }
 
+/* What was stored before counts, however it ends. */
+static void one_that_fails_at_once_was_done_in_part(void **state)
+{
+    static const struct counts none;
+    struct world *w = *state;
+
+    NEED_SERVER();
+    checkpoint(w, 7, 5, &some, 0);
+    service_end(w, false, true, &some, 0);
+    assert_int_equal(run_end(w, &w->ledger, RUN_END_LEAVE), RUN_INTERRUPTED);
+    run_begin(w, &w->ledger, &test_params, 0);
+    service_begin(w, &w->ledger, 0, 0);
+    service_end(w, false, false, &none, 0);
+    assert_string_equal(ask(w, "SELECT status FROM batch_sync_service_runs"
+                               " WHERE position = 0"),
+        "partial");
+}
+
 /* Its answer was lost. */
 static void a_checkpoint_that_comes_again_counts_once(void **state)
 {
@@ -590,6 +608,7 @@ int main(void)
         TEST(heartbeats_keep_the_lease),
         TEST(a_lost_run_is_resumed_at_its_page),
         TEST(goes_on_with_the_page_size_it_had),
+        TEST(one_that_fails_at_once_was_done_in_part),
         TEST(a_checkpoint_that_comes_again_counts_once),
         TEST(a_failed_page_leaves_the_checkpoint),
         TEST(an_interrupted_run_can_be_resumed),
