@@ -121,6 +121,11 @@ class Program {
     return this.exit(timeoutMs);
   }
 
+  /** Resolves as soon as it says something more, on 'stdout' or 'stderr'. */
+  said(name) {
+    return new Promise((done) => this.#child[name].once('data', done));
+  }
+
   #collect(name) {
     this.#child[name].setEncoding('utf8').on('data', (text) => {
       this[name] += text;
