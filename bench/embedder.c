@@ -201,7 +201,8 @@ static void *serve(void *arg)
 
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     prctl(PR_SET_TIMERSLACK, 1UL); /* the latency as told, not 50 us more */
-    c->in = must(calloc(1, HEAD_BYTES + BODY_BYTES + 1));
+    c->in = must(malloc(HEAD_BYTES + BODY_BYTES + 1)); /* touched as needed */
+    c->in[0] = '\0';
     c->out = must(malloc(c->out_size = 4096));
     while (one_request(c))
         ;
