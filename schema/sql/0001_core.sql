@@ -47,7 +47,9 @@ CREATE TABLE IF NOT EXISTS vector_embeddings (
     row_hash         bytea,
     created_at       timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'),
     updated_at       timestamp(3) NOT NULL
-);
+) WITH (toast_tuple_target = 4080);
+-- A row of less than half a page stays in one piece, neither compressed nor
+-- with its vector elsewhere: some 600 dimensions and the usual text.
 
 CREATE TABLE IF NOT EXISTS knowledge_graph_nodes (
     id          text PRIMARY KEY,

@@ -89,6 +89,26 @@ static void keeps_the_indexes_lean(void **state)
         "vector_embeddings_item_key vector_embeddings_pkey");
 }
 
+/* A vector of 600 dimensions and the usual text. */
+static void small_rows_stay_in_one_piece(void **state)
+{
+    NEED_SERVER();
+    expect_migrate(MIGRATE_APPLY, 600, 0, all("applied"));
+    db_exec(&db, "INSERT INTO tenants (id, name, updated_at)"
+                 " VALUES ('t1', 't1', now());"
+                 " INSERT INTO vector_embeddings (id, tenant_id, content_id,"
+                 " content_type, content_text, embedding, updated_at)"
+                 " SELECT 'a', 't1', 'a', 'x', repeat('text ', 200),"
+                 " array_agg(random())::public.vector, now()"
+                 " FROM generate_series(1, 600)");
+    assert_string_equal(
+        db_text(&db, "SELECT pg_column_size(content_text) || ' '"
+                     " || pg_relation_size(reltoastrelid)"
+                     " FROM vector_embeddings, pg_class"
+                     " WHERE pg_class.oid = 'vector_embeddings'::regclass"),
+        "1004 0");
+}
+
 static void a_second_time_is_nothing(void **state)
 {
     NEED_SERVER();
@@ -265,6 +285,7 @@ int main(void)
         TEST(makes_the_tables),
         TEST(every_table_says_what_it_is),
         TEST(keeps_the_indexes_lean),
+        TEST(small_rows_stay_in_one_piece),
         TEST(a_second_time_is_nothing),
         TEST(checks_and_dry_runs_change_nothing),
         TEST(applies_only_what_is_missing),
