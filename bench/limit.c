@@ -24,9 +24,10 @@ static const char insert_sql[] =
     "WITH rows AS (INSERT INTO vector_embeddings (id, tenant_id,"
     " microservice_id, content_type, content_id, chunk_index, metadata,"
     " embed_hash, row_hash, content_text, embedding, created_at, updated_at)"
-    " SELECT gen_random_uuid()::text, $1, $2, 'microservice_data', r.*,"
-    " now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
-    " FROM unnest($3, $4, $5, $6, $7, $8, $9) AS r"
+    " SELECT '01234567-89ab-7' || substr(gen_random_uuid()::text, 16), $1,"
+    " $2, 'microservice_data', r.*, fence.now, fence.now FROM (SELECT now()"
+    " AT TIME ZONE 'UTC' AS now OFFSET 0) AS fence,"
+    " unnest($3, $4, $5, $6, $7, $8, $9) AS r"
     " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
     " WHERE content_type = 'microservice_data' DO UPDATE SET"
     " metadata = excluded.metadata, embed_hash = excluded.embed_hash,"
@@ -179,9 +180,8 @@ static char *put_copy_row(char *at, int row)
     char id[37];
 
     memcpy(at, &fields, 2);
-    snprintf(id, sizeof(id), "%08x-%04x-4%03x-a%03x-%08x%04x", rand(),
-        rand() & 0xffff, rand() & 0xfff, rand() & 0xfff, rand(),
-        rand() & 0xffff);
+    snprintf(id, sizeof(id), "01234567-89ab-7%03x-a%03x-%08x%04x",
+        rand() & 0xfff, rand() & 0xfff, rand(), rand() & 0xffff);
     at = put_bytes(at + 2, id, 36);
     at = put_bytes(at, tenant, strlen(tenant));
     at = put_bytes(at, service, strlen(service));

@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SQL_BYTES = 4096, STORED_AT_BYTES = 64 };
+enum { SQL_BYTES = 4096, STORED_AT_BYTES = 64, ID_TIME_BYTES = 16 };
 
 static int compare_rows(const void *a, const void *b)
 {
@@ -161,6 +161,24 @@ static int add_vectors(struct call *c, const struct part *p, int dimensions)
     return 0;
 }
 
+/*
+ * How the ids of new rows begin: a UUID of version 7 up to its random bits, so
+ * that they are added where the newest are in their index, not all over it.
+ */
+static int add_id_time(struct call *c, int64_t ms)
+{
+    char text[ID_TIME_BYTES];
+    struct str copy;
+
+    snprintf(text, sizeof(text), "%08x-%04x-7", (unsigned)(ms >> 16),
+        (unsigned)(ms & 0xffff));
+    copy = arena_dup(&c->arena, str_of(text));
+    if (copy.p == NULL)
+        return ERR_NOMEM;
+    call_add_text(c, copy.p);
+    return 0;
+}
+
 static int add_trims(struct call *c, const struct store_req *req)
 {
     struct pg_array ids, from;
@@ -189,8 +207,8 @@ static void sql_rows(struct buf *sql, int n)
         " microservice_id, content_type, content_id, chunk_index, metadata,"
         " embed_hash, row_hash, content_text, embedding, created_at,"
         " updated_at)"
-        " SELECT gen_random_uuid()::text, $2, $3, 'microservice_data', r.*,"
-        " now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
+        " SELECT $%d || substr(gen_random_uuid()::text, 16), $2, $3,"
+        " 'microservice_data', r.*, fence.now, fence.now"
         " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d) AS r"
         " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
         " WHERE content_type = 'microservice_data' DO UPDATE SET"
@@ -198,7 +216,7 @@ static void sql_rows(struct buf *sql, int n)
         " row_hash = excluded.row_hash, content_text = excluded.content_text,"
         " embedding = excluded.embedding, updated_at = excluded.updated_at"
         " RETURNING 1)",
-        n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
+        n + 7, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
 }
 
 /*
@@ -233,8 +251,7 @@ static void sql_meta(struct buf *sql, int n)
     buf_printf(sql,
         ", meta AS (UPDATE vector_embeddings v SET metadata = u.metadata,"
         " embed_hash = u.embed_hash, row_hash = u.row_hash,"
-        " content_text = u.content_text,"
-        " updated_at = now() AT TIME ZONE 'UTC'"
+        " content_text = u.content_text, updated_at = fence.now"
         " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d) AS u (content_id,"
         " chunk_index, metadata, embed_hash, row_hash, content_text)" EXISTING
         "= u.chunk_index OFFSET 0) e WHERE v.id = e.id RETURNING 1)",
@@ -261,7 +278,8 @@ static int write_build(struct call *c, struct buf *sql)
         part_init(&meta, &c->arena, req, false) < 0)
         return ERR_NOMEM;
     buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT " LEDGER_FENCE_LOCK(
-                      "$1") " FROM batch_sync_service_runs WHERE token = $1"
+                      "$1") ", now() AT TIME ZONE 'UTC' AS now"
+                            " FROM batch_sync_service_runs WHERE token = $1"
                             " FOR KEY SHARE)");
     if (rows.n > 0) {
         sql_rows(sql, *n + 1);
@@ -270,7 +288,8 @@ static int write_build(struct call *c, struct buf *sql)
         if (add_ids(c, &rows) < 0 ||
             add_meta(c, &rows, req->stored_at_ms) < 0 ||
             add_texts(c, &rows) < 0 ||
-            add_vectors(c, &rows, req->dimensions) < 0)
+            add_vectors(c, &rows, req->dimensions) < 0 ||
+            add_id_time(c, req->stored_at_ms) < 0)
             return ERR_NOMEM;
     }
     if (meta.n > 0) {

@@ -77,10 +77,26 @@ static void stores_rows(void **state)
         "\"_stored_at\": \"2025-12-23T00:00:00.123Z\"}");
     assert_string_equal(
         ask(w, "SELECT count(*) FROM vector_embeddings WHERE tenant_id = 't1'"
-               " AND content_type = 'microservice_data' AND length(id) = 36"
+               " AND content_type = 'microservice_data'"
                " AND created_at = updated_at AND updated_at BETWEEN"
                "  (now() AT TIME ZONE 'UTC') - interval '1 minute' AND"
                "  (now() AT TIME ZONE 'UTC') + interval '1 s'"),
+        "3");
+}
+
+/* UUIDs of version 7: new rows are neighbours in the index of their ids. */
+static void ids_begin_with_their_time(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    store_all(w, three, 3, NULL, 0, 0);
+    assert_string_equal(
+        ask(w,
+            "SELECT count(DISTINCT id) FROM vector_embeddings WHERE"
+            " id::uuid::text = id AND ('x' || replace(left(id, 13), '-', ''))"
+            "::bit(48)::bigint = 1766448000123"
+            " AND substr(id, 14) ~ '^-7...-[89ab]...-.{12}$'"),
         "3");
 }
 
@@ -483,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(stores_rows),
+        TEST(ids_begin_with_their_time),
         TEST(storing_twice_gives_the_same_rows),
         TEST(a_changed_text_replaces_all),
         TEST(metadata_alone_keeps_the_vector),
