@@ -45,21 +45,39 @@ void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day)
     *year = y + era * 400 + (*month <= 2);
 }
 
+static char *put_number(char *at, int64_t value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + digits;
+}
+
+static char *put_after(char *at, char mark, int64_t value, int digits)
+{
+    *at = mark;
+    return put_number(at + 1, value, digits);
+}
+
 void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES])
 {
     int64_t ms = (epoch_ms % MS_A_DAY + MS_A_DAY) % MS_A_DAY;
     int64_t year;
-    int month, day, at;
+    int month, day;
+    char *at;
 
     civil_from_ms(epoch_ms, &year, &month, &day);
     if (year >= 0 && year <= 9999)
-        at = snprintf(out, ISO_BYTES, "%04d", (int)year);
+        at = put_number(out, year, 4);
     else
-        at = snprintf(out, ISO_BYTES, "%c%06lld", year < 0 ? '-' : '+',
-            (long long)(year < 0 ? -year : year));
-    snprintf(out + at, (size_t)(ISO_BYTES - at),
-        "-%02d-%02dT%02d:%02d:%02d.%03dZ", month, day, (int)(ms / 3600000),
-        (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000));
+        at = out + snprintf(out, ISO_BYTES, "%c%06lld", year < 0 ? '-' : '+',
+                       (long long)(year < 0 ? -year : year));
+    at = put_after(at, '-', month, 2);
+    at = put_after(at, '-', day, 2);
+    at = put_after(at, 'T', ms / 3600000, 2);
+    at = put_after(at, ':', ms / 60000 % 60, 2);
+    at = put_after(at, ':', ms / 1000 % 60, 2);
+    at = put_after(at, '.', ms % 1000, 3);
+    memcpy(at, "Z", 2);
 }
 
 /* What is left to read. */
