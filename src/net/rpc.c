@@ -36,7 +36,8 @@ enum {
     /* Pings go out during calls only, and two at most without data between:
      * few enough for servers that count them. */
     KEEPALIVE_TIME_MS = 60000,
-    KEEPALIVE_TIMEOUT_MS = 20000
+    KEEPALIVE_TIMEOUT_MS = 20000,
+    READ_BYTES = 256 * 1024 /* at once: a page has some hundred KiB */
 };
 
 struct rpc_channel {
@@ -220,6 +221,7 @@ static int channel_open(
         int_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS),
         int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
         int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+        int_arg(GRPC_ARG_TCP_READ_CHUNK_SIZE, READ_BYTES),
     };
     grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
     grpc_channel_credentials *credentials = NULL;
