@@ -3,7 +3,9 @@
  *
  * Happy path: embedder_send() writes the request's JSON and hands one POST to
  * the HTTP client, where it may wait in line for a connection. Its callback
- * reads the vectors into the caller's array and finishes the request.
+ * tells the caller that the provider has answered; a turn later, when the next
+ * request is on its way, the vectors are read into the caller's array and the
+ * request ends.
  *
  * Failures: transport errors come as the HTTP client has them, answers other
  * than 2xx and answers that are not what was asked for get their codes in
@@ -42,6 +44,7 @@ struct embed_call {
     struct list anchor;        /* of req->op.link, for its cancel */
     struct buf body;           /* owned */
     struct http_req http;
+    struct timer_req reading; /* a turn of the loop */
 };
 
 static void *must(void *p)
@@ -137,13 +140,18 @@ static void read_refusal(
         err);
 }
 
+static bool is_good(const struct http_req *http)
+{
+    return http->status >= 200 && http->status < 300;
+}
+
 /* What an answer means its status says, however long it is: that it is too
  * long is all there is to read of it then. */
 static void read_answer(struct embed_call *call, struct err *err)
 {
     struct http_req *http = &call->http;
     const struct embed_req *req = call->req;
-    bool good = http->status >= 200 && http->status < 300;
+    bool good = is_good(http);
 
     *err = http->op.err;
     if (err->code == ERR_TOO_LARGE && good)
@@ -176,9 +184,23 @@ static void call_end(struct embed_call *call)
     op_finish(&req->op, &err);
 }
 
+static void on_reading(struct op *op)
+{
+    call_end(container_of(op, struct embed_call, reading.op));
+}
+
 static void on_answer(struct op *op)
 {
-    call_end(container_of(op, struct embed_call, http.op));
+    struct embed_call *call = container_of(op, struct embed_call, http.op);
+
+    if (op->err.code != 0 || !is_good(&call->http)) {
+        call_end(call);
+        return;
+    }
+    if (call->req->answered != NULL)
+        call->req->answered(call->req);
+    op_init(&call->reading.op, on_reading);
+    loop_timer(call->embedder->loop, &call->reading, 0);
 }
 
 static void embed_cancel(struct op *op)

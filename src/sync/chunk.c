@@ -34,11 +34,27 @@ static bool holds_slot(enum chunk_state state)
     return state == CHUNK_EMBED || state == CHUNK_EMBED_WAIT;
 }
 
+void chunk_take_slot(struct chunk *c)
+{
+    if (c->has_slot)
+        return;
+    c->has_slot = true;
+    c->p->embedding++;
+}
+
+void chunk_free_slot(struct chunk *c)
+{
+    if (!c->has_slot)
+        return;
+    c->has_slot = false;
+    c->p->embedding--;
+}
+
 void chunk_move(struct chunk *c, enum chunk_state to)
 {
     assert(chunk_moves[c->state] & 1u << to);
     if (holds_slot(c->state) && !holds_slot(to)) {
-        c->p->embedding--; /* the next chunk may have it at once */
+        chunk_free_slot(c);
         c->page->ctx->kick(c->page->ctx->arg);
     }
     c->state = to;
@@ -151,7 +167,7 @@ void chunk_start(struct page *page, struct page_item **members, size_t nmembers)
     c->nmembers = nmembers;
     c->state = CHUNK_EMBED;
     c->p->in_flight++;
-    c->p->embedding++;
+    chunk_take_slot(c);
     arena_init(&c->arena, CHUNK_ARENA_BYTES);
     list_push(&page->chunks, &c->link);
     if (chunk_collect(c) < 0) {

@@ -3,9 +3,11 @@
  * stored in one statement.
  *
  *   EMBED <-> EMBED_WAIT      a request is under way / waits to be repeated
- *     |                       (these two hold an embedding slot)
- *   TURN                      has its vectors; the next chunk takes the slot
- *     |                       first, and the page before has to have committed
+ *     |                       (these two hold an embedding slot, until the
+ *     |                       last request is answered: the next one is on
+ *     |                       its way before the answer is read)
+ *   TURN                      has its vectors; the page before has to have
+ *     |                       committed
  *   STORE <-> STORE_WAIT      the statement is under way / waits
  *     |
  *   DONE                      items say how they ended; chunk->err says
@@ -58,6 +60,7 @@ struct chunk {
     struct pipeline *p; /* borrowed */
     struct arena arena; /* texts, vectors, rows */
     enum chunk_state state;
+    bool has_slot; /* counts in p->embedding */
     bool canceled;
     struct page_item **members; /* nmembers, borrowed from the page */
     size_t nmembers;

@@ -1,7 +1,8 @@
 /*
  * EMBED: the texts of changed items, in as few requests as the provider's
- * limits allow. Happy path: one request, all vectors. Failures: chunk.h says
- * how a refusal narrows down to the culprit. Cancel and close: chunk.c.
+ * limits allow. Happy path: one request, all vectors; its answer, still to be
+ * read, frees the slot. Failures: chunk.h says how a refusal narrows down to
+ * the culprit. Cancel and close: chunk.c.
  */
 #include "sync/chunk_impl.h"
 
@@ -121,11 +122,23 @@ static int embed_prepare(struct chunk *c)
     return 0;
 }
 
+/* The next chunk's request need not wait until this answer has been read. */
+static void on_answered(struct embed_req *req)
+{
+    struct chunk *c = container_of(req, struct chunk, embed);
+
+    if (c->ranges.n > 0)
+        return;
+    chunk_free_slot(c);
+    c->page->ctx->kick(c->page->ctx->arg);
+}
+
 static void embed_submit(struct chunk *c)
 {
     const struct ports *ports = c->p->ports;
 
     op_init(&c->embed.op, on_embedded);
+    c->embed.answered = on_answered;
     pipeline_submit(c->p, ports->embed(ports->world, &c->embed), &c->embed.op);
 }
 
@@ -206,6 +219,7 @@ static void on_embedded(struct op *op)
     pipeline_measure(c->p, CALL_EMBED, op);
     pipeline_pace(c->p, op);
     if (err.code != 0) {
+        chunk_take_slot(c); /* an answer that was none, after all */
         err_wrap(&err, "embed");
         embed_failed(c, &err);
         return;

@@ -90,6 +90,9 @@ struct lookup_req {
 /* Vectors for texts, in one request to the provider. */
 struct embed_req {
     struct op op;
+    /* NULL, or called at most once, on the loop and before the callback: the
+     * provider is through with it, only reading the answer is left. */
+    void (*answered)(struct embed_req *req);
     const struct str *texts; /* n >= 1, none empty */
     size_t n;
     int dimensions;

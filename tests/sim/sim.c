@@ -593,8 +593,9 @@ static void simulate_crash(uint64_t seed)
 }
 
 /*
- * A slot is free as soon as the vectors are there: with a database that takes
- * its time, as many chunks again are embedded meanwhile, and no more.
+ * A slot is free as soon as the provider has answered, before that is read:
+ * with a database that takes its time, as many chunks again are embedded
+ * meanwhile, and no more.
  */
 static void a_free_slot_is_taken_at_once(void)
 {
@@ -625,6 +626,7 @@ static void a_free_slot_is_taken_at_once(void)
         if (w->shared->clock_ms < 50000)
             embedded = w->embed_requests;
     CHECK(embedded == 2 * options.workers);
+    CHECK(w->early_requests > 0);
     run_req_clear(&req);
     world_free(w);
     free(w);

@@ -178,6 +178,7 @@ struct world {
     int embed_requests;      /* in all */
     int fetch_requests;      /* in all */
     uint64_t texts_embedded;
+    int early_requests;  /* while an answer was still to be read */
     int poison_requests; /* of them, with a poison among their texts */
     int refused_alone;   /* poisons that were a request's only text */
     int current;         /* the service between begin and end; -1 */

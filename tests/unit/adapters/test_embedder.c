@@ -28,7 +28,8 @@ struct world {
     char head[2048];
     struct embed_req req;
     float vectors[TEXTS * DIMENSIONS];
-    int called;
+    int called, answered;
+    bool cancel_answered;
 };
 
 static bool answer_as_told(void *arg, struct stub_request *r)
@@ -81,13 +82,27 @@ static void on_embedded(struct op *op)
     container_of(op, struct world, req.op)->called++;
 }
 
+/* Nothing has been read, and the caller may submit and cancel. */
+static void on_answered(struct embed_req *req)
+{
+    struct world *w = container_of(req, struct world, req);
+
+    w->answered++;
+    assert_int_equal(w->called, 0);
+    for (int i = 0; i < TEXTS * DIMENSIONS; i++)
+        assert_true(w->vectors[i] == 0);
+    if (w->cancel_answered)
+        op_cancel(&req->op);
+}
+
 static const struct str texts[TEXTS] = {
     {"  one \n", 7}, {"t\"w\\o\x01", 6}, {"שלוש", 8}};
 
 static int submit(struct world *w)
 {
     op_init(&w->req.op, on_embedded);
-    w->called = 0;
+    w->called = w->answered = 0;
+    w->req.answered = on_answered;
     w->req.texts = texts;
     w->req.n = TEXTS;
     w->req.dimensions = DIMENSIONS;
@@ -183,6 +198,38 @@ static void reports_a_bad_answer(void **state)
     world_open(&w);
     w.answer = "<html>welcome</html>";
     assert_err(embed(&w), ERR_PROTOCOL, "not JSON");
+    world_close(&w);
+}
+
+/* Whatever comes of reading it. */
+static void tells_of_an_answer_before_reading_it(void **state)
+{
+    struct world w;
+
+    world_open(&w);
+    w.answer = in_floats;
+    embed(&w);
+    assert_placed(&w);
+    assert_int_equal(w.answered, 1);
+    memset(w.vectors, 0, sizeof(w.vectors));
+    w.answer = "{}";
+    assert_err(embed(&w), ERR_PROTOCOL, "no list");
+    assert_int_equal(w.answered, 1);
+    w.status = 500;
+    assert_err(embed(&w), ERR_UNAVAILABLE, "HTTP 500");
+    assert_int_equal(w.answered, 0);
+    world_close(&w);
+}
+
+static void cancels_what_is_still_to_be_read(void **state)
+{
+    struct world w;
+
+    world_open(&w);
+    w.answer = in_floats;
+    w.cancel_answered = true;
+    assert_err(embed(&w), ERR_CANCELED, "");
+    assert_int_equal(w.answered, 1);
     world_close(&w);
 }
 
@@ -311,6 +358,8 @@ int main(void)
         cmocka_unit_test(leaves_out_what_is_not_configured),
         cmocka_unit_test(places_floats_by_index_although_base64_was_asked),
         cmocka_unit_test(reports_a_bad_answer),
+        cmocka_unit_test(tells_of_an_answer_before_reading_it),
+        cmocka_unit_test(cancels_what_is_still_to_be_read),
         cmocka_unit_test(hands_on_what_the_wire_says),
         cmocka_unit_test(hands_on_transport_errors),
         cmocka_unit_test(times_out),
