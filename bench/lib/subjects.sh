@@ -5,6 +5,7 @@
 
 LIMIT='limit: unnest from memory, 2 connections'
 BOUND='limit: workers x 50 / latency'
+REQUESTS='the requests alone, answers unread'
 PULL='the pull alone'
 PEERS=('design, in Node' 'LangChain addDocuments' 'LangChain index()'
   'LlamaIndex IngestionPipeline')
@@ -170,6 +171,15 @@ limit() {
     "$SERVER/run") || die "bench_limit failed"
   check run "$N"
   record "$1" "seconds=$took"
+}
+
+# requests NAME: what is to be embedded, asked for by a driver that looks at no
+# answer and does nothing else.
+requests() {
+  local rate
+  rate=$(timeout "$MOST" "$BIN/bench_load" "$EMBEDDER_PORT" "$DIMENSIONS" \
+    "$WORKERS" $((N / CHUNK))) || die "bench_load failed"
+  record "$1" "seconds=$(calc "$N / $rate")"
 }
 
 # pull NAME STEP: all pages, as far as STEP.

@@ -46,7 +46,8 @@ function latency(result) {
   const { workers, chunk } = result.settings;
   return `The embedder is what limits: ${workers} requests of ${chunk} at a ` +
     'time, each of which takes 50 ms, is 100%. With jitter each takes 30 to ' +
-    `70 ms.\n\n${tables(result, BOUND)}`;
+    '70 ms. A driver that asks for the same vectors and does nothing else ' +
+    `shows how near to that this machine comes.\n\n${tables(result, BOUND)}`;
 }
 
 function unchanged(result) {

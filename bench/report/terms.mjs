@@ -4,6 +4,7 @@ import { median } from './stats.mjs';
 
 export const LIMIT = 'limit: unnest from memory, 2 connections';
 export const BOUND = 'limit: workers x 50 / latency';
+export const REQUESTS = 'the requests alone, answers unread';
 export const PULL = 'the pull alone';
 
 const CHANGED_EACH = 100, LATENCY_S = 0.05;

@@ -6,6 +6,7 @@ latency_round() {
   coordinator "$N"
   record "$BOUND" "seconds=$(calc "$N * 0.05 / $WORKERS / $CHUNK")"
   embedder 50
+  requests "$REQUESTS"
   first batchsync
   embedder 50 20
   first 'batchsync, 20 ms jitter'
