@@ -86,7 +86,7 @@ function dimensionsCurve(results) {
     series: [{ name: 'batchsync', points: p }],
     text: `A vector is 4 bytes a dimension to decode, send and write: ` +
       `${number(first(p)[1])} items a second at ${first(p)[0]}, ${
-        number(last(p)[1])} at ${last(p)[0]}. Beyond about 2,000 bytes a row ` +
+        number(last(p)[1])} at ${last(p)[0]}. Beyond half a page a row ` +
       'PostgreSQL moves the vector out of the row, into its TOAST table.',
   };
 }

@@ -27,7 +27,8 @@ struct pipeline {
      * The window: at most `workers` chunks hold an embedding slot, and at
      * most as many again wait for the database. While the embedder asks to
      * slow down, fewer hold a slot: halved by each such answer, one more for
-     * every `slots` good ones.
+     * every `slots` good ones. A slot is free once the embedder has answered:
+     * a chunk whose answer then makes no sense is one too many for a while.
      */
     int embedding;      /* chunks that hold a slot */
     int in_flight;      /* chunks started and not done */
