@@ -8,7 +8,8 @@
  * and leaves its items without an outcome.
  *
  * Cancel: the request or wait under way is canceled; its callback ends the
- * chunk. A chunk in TURN waits for nothing and ends at once. */
+ * chunk. A chunk in TURN, or one without a slot, waits for nothing and ends at
+ * once. */
 #include "sync/chunk_impl.h"
 
 #include <assert.h>
@@ -34,20 +35,33 @@ static bool holds_slot(enum chunk_state state)
     return state == CHUNK_EMBED || state == CHUNK_EMBED_WAIT;
 }
 
+static void set_slot(struct chunk *c, bool has, bool wants)
+{
+    c->p->embedding += has - c->has_slot;
+    c->p->owed += wants - c->wants_slot;
+    c->has_slot = has;
+    c->wants_slot = wants;
+}
+
 void chunk_take_slot(struct chunk *c)
 {
-    if (c->has_slot)
-        return;
-    c->has_slot = true;
-    c->p->embedding++;
+    set_slot(c, true, false);
+}
+
+void chunk_want_slot(struct chunk *c)
+{
+    set_slot(c, c->has_slot, !c->has_slot);
 }
 
 void chunk_free_slot(struct chunk *c)
 {
-    if (!c->has_slot)
-        return;
-    c->has_slot = false;
-    c->p->embedding--;
+    set_slot(c, false, false);
+}
+
+/* Nothing is under way then. */
+static bool waits_for_slot(const struct chunk *c)
+{
+    return c->state == CHUNK_EMBED && c->wants_slot;
 }
 
 void chunk_move(struct chunk *c, enum chunk_state to)
@@ -177,6 +191,14 @@ void chunk_start(struct page *page, struct page_item **members, size_t nmembers)
     chunk_step(c);
 }
 
+bool chunk_resume(struct chunk *c)
+{
+    if (!waits_for_slot(c) || !pipeline_has_slot(c->p))
+        return false;
+    chunk_step(c);
+    return true;
+}
+
 void chunk_turn(struct chunk *c)
 {
     if (c->state == CHUNK_TURN)
@@ -188,7 +210,7 @@ void chunk_cancel(struct chunk *c)
     if (c->canceled)
         return;
     c->canceled = true;
-    if (c->state == CHUNK_TURN) {
+    if (c->state == CHUNK_TURN || waits_for_slot(c)) {
         chunk_step(c);
         return;
     }

@@ -60,7 +60,8 @@ struct chunk {
     struct pipeline *p; /* borrowed */
     struct arena arena; /* texts, vectors, rows */
     enum chunk_state state;
-    bool has_slot; /* counts in p->embedding */
+    bool has_slot;   /* counts in p->embedding */
+    bool wants_slot; /* again, having given it away; counts in p->owed */
     bool canceled;
     struct page_item **members; /* nmembers, borrowed from the page */
     size_t nmembers;
@@ -83,6 +84,10 @@ struct chunk {
  */
 void chunk_start(
     struct page *page, struct page_item **members, size_t nmembers);
+
+/* A chunk in EMBED that waits for a slot goes on, if one is free; true: it
+ * has, and may be gone. */
+bool chunk_resume(struct chunk *c);
 
 /* A chunk in TURN goes on. */
 void chunk_turn(struct chunk *c);

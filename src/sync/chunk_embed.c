@@ -219,7 +219,7 @@ static void on_embedded(struct op *op)
     pipeline_measure(c->p, CALL_EMBED, op);
     pipeline_pace(c->p, op);
     if (err.code != 0) {
-        chunk_take_slot(c); /* an answer that was none, after all */
+        chunk_want_slot(c); /* an answer that was none, after all */
         err_wrap(&err, "embed");
         embed_failed(c, &err);
         return;
@@ -254,6 +254,9 @@ void chunk_step_embed(struct chunk *c)
         chunk_fail(c, &c->p->fatal); /* no more than the others will get */
         return;
     }
+    if (c->wants_slot && !pipeline_has_slot(c->p))
+        return; /* until chunk_resume() */
+    chunk_take_slot(c);
     if (embed_prepare(c) < 0) {
         chunk_fail_no_memory(c);
         return;

@@ -7,9 +7,10 @@
 /* Moves, asserted against the header's drawing; frees the slot. */
 void chunk_move(struct chunk *c, enum chunk_state to);
 
-/* The embedding slot, each without effect when that is so already. One taken
- * again may be one too many, until the others end. */
+/* The embedding slot, each without effect when that is so already. Who has
+ * none and wants one gets it before new chunks do. */
 void chunk_take_slot(struct chunk *c);
+void chunk_want_slot(struct chunk *c);
 void chunk_free_slot(struct chunk *c);
 
 /* Goes on from where it is; called when what it waited for has come. */

@@ -127,6 +127,9 @@ void page_start_chunk(struct page *page);
 /* Would the next chunk need an embedding slot? */
 bool page_next_embeds(const struct page *page);
 
+/* Chunks that wait for an embedding slot take those that are free. */
+void page_resume(struct page *page);
+
 /* The page before has committed, or there was none: chunks that have their
  * vectors are stored. */
 void page_store(struct page *page);

@@ -32,6 +32,21 @@ void page_start_chunk(struct page *page)
     chunk_start(page, members, n);
 }
 
+static bool resume_one(struct page *page)
+{
+    list_for_each (at, &page->chunks)
+        if (chunk_resume(container_of(at, struct chunk, link)))
+            return true;
+    return false;
+}
+
+/* From the first one anew: a chunk that goes on may take others along. */
+void page_resume(struct page *page)
+{
+    while (resume_one(page))
+        ;
+}
+
 void page_store(struct page *page)
 {
     struct list *next;

@@ -28,9 +28,10 @@ struct pipeline {
      * most as many again wait for the database. While the embedder asks to
      * slow down, fewer hold a slot: halved by each such answer, one more for
      * every `slots` good ones. A slot is free once the embedder has answered:
-     * a chunk whose answer then makes no sense is one too many for a while.
+     * a chunk whose answer then makes no sense gets the next one.
      */
     int embedding;      /* chunks that hold a slot */
+    int owed;           /* chunks that need one again */
     int in_flight;      /* chunks started and not done */
     double slots;       /* 1 .. workers */
     uint64_t slowed_ms; /* when it was last halved */
@@ -50,11 +51,16 @@ static inline bool pipeline_open(const struct pipeline *p)
     return !p->stopping && p->fatal.code == 0;
 }
 
+static inline bool pipeline_has_slot(const struct pipeline *p)
+{
+    return p->embedding < (int)p->slots;
+}
+
 /* May another chunk start now? `embeds`: it needs a slot. */
 static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
 {
     return p->in_flight < 2 * p->options->workers &&
-           (!embeds || p->embedding < (int)p->slots);
+           (!embeds || p->embedding + p->owed < (int)p->slots);
 }
 
 /* An embedding call has ended: opens or narrows the window. */

@@ -243,6 +243,10 @@ static void start_chunks(struct service *s)
 {
     struct page *page;
 
+    if (s->head != NULL)
+        page_resume(s->head);
+    if (s->ahead != NULL)
+        page_resume(s->ahead);
     while (pipeline_open(s->p) && (page = page_with_work(s)) != NULL &&
            pipeline_has_room(s->p, page_next_embeds(page)))
         page_start_chunk(page);

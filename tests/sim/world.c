@@ -291,13 +291,6 @@ static void answer_embed(struct world *w, struct op *op, struct err *err)
     w->texts_embedded += req->n;
 }
 
-/* A chunk whose answer makes no sense has given its slot away already: until
- * the others end it is one too many. */
-static int most_requests(const struct world *w)
-{
-    return w->options->workers * (w->faults.embed > 0 ? 2 : 1);
-}
-
 /* A provider is through with a request before its answer has been read, which
  * may turn out not to make sense. */
 static bool is_to_be_read(struct event *e)
@@ -337,7 +330,7 @@ static int port_embed(void *world, struct embed_req *req)
     struct world *w = world;
 
     w->early_requests += answer_is_unread(w);
-    CHECK(w->embedding < most_requests(w));
+    CHECK(w->embedding < w->options->workers);
     CHECK(req->n > 0 && req->dimensions == SIM_DIMENSIONS);
     for (size_t i = 0; i < req->n; i++)
         CHECK(text_trim(req->texts[i]).len > 0);
@@ -608,7 +601,7 @@ bool world_step(struct world *w)
     for (int i = 0; i < shared->n; i++) {
         struct world *process = shared->processes[i];
 
-        CHECK(process->embedding <= most_requests(process));
+        CHECK(process->embedding <= w->options->workers);
         if (op_queue_run_one(&process->ready))
             return true;
     }

@@ -263,6 +263,16 @@ static void at_most_twice_as_many_are_in_flight(void **state)
     assert_false(pipeline_has_room(&pipeline, false));
 }
 
+/* Who needs a slot again gets it before new chunks do. */
+static void a_slot_that_is_owed_is_kept_free(void **state)
+{
+    pipeline.embedding = 7;
+    pipeline.owed = 1;
+    assert_false(pipeline_has_room(&pipeline, true));
+    assert_true(pipeline_has_slot(&pipeline));
+    assert_true(pipeline_has_room(&pipeline, false));
+}
+
 static int refused_code;
 
 static void on_refused(struct op *op)
@@ -303,6 +313,7 @@ int main(void)
         TEST(the_window_halves_and_opens_again),
         TEST(the_window_never_closes),
         TEST(at_most_twice_as_many_are_in_flight),
+        TEST(a_slot_that_is_owed_is_kept_free),
         TEST(a_refused_submit_calls_back_later),
     };
 
