@@ -11,8 +11,8 @@
 #include "coordinator.pb-c.h"
 #include "corpus.h"
 #include "route.h"
-#include "sync/envelope.h"
-#include "sync/item.h"
+#include "record/envelope.h"
+#include "record/item.h"
 #include "util.h"
 #include <string.h>
 

@@ -7,7 +7,7 @@ enum { LARGE_BYTES = 1024 * 1024 };
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.in = stdin, .out = stdout, .err = stderr, .log = stderr};
+    struct cli cli = {.console = {stdin, stdout, stderr, stderr}};
 
     /*
      * Blocks of the size of large pages and answers go back to the system when

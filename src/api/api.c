@@ -7,7 +7,7 @@
  * Close: admin_drain() answers who waits for a run; admin_close() when
  * nothing is pending.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
 #include "base/crypto.h"
 #include "base/log.h"

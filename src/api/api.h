@@ -3,16 +3,16 @@
  * token is asked for, before the path is looked at; without a configured one
  * only loopback clients are answered there.
  */
-#ifndef ADMIN_ADMIN_H
-#define ADMIN_ADMIN_H
+#ifndef API_API_H
+#define API_API_H
 
-#include "adapters/ledger.h"
-#include "daemon/metrics.h"
 #include "daemon/probe.h"
 #include "daemon/runner.h"
 #include "daemon/scheduler.h"
-#include "net/http_server.h"
-#include "net/pg.h"
+#include "db/ledger/ledger.h"
+#include "metrics/metrics.h"
+#include "net/http/http_server.h"
+#include "net/pg/pg.h"
 
 struct admin;
 

@@ -1,5 +1,5 @@
 /* Reading the JSON body of a request; every fault says what is allowed. */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
 #include <stdlib.h>
 

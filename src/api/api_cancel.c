@@ -6,7 +6,7 @@
  * Failures: 404 for a run that is not there, 409 for one that has ended, 503
  * when the database is down. Cancel: none; the statements are short.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
 #include <stdlib.h>
 

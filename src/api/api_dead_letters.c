@@ -8,9 +8,9 @@
  * the next one that reads those services tries the letters.
  * Cancel: a client that goes away stops nothing.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
-#include "adapters/dead_letters.h"
+#include "db/read/dead_letters.h"
 #include <stdlib.h>
 
 struct retry_call {

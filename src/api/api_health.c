@@ -1,5 +1,5 @@
 /* Health, readiness, metrics: answered from what is known, asking nobody. */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* What the files of the admin side share among themselves. */
-#ifndef ADMIN_ADMIN_IMPL_H
-#define ADMIN_ADMIN_IMPL_H
+#ifndef API_API_IMPL_H
+#define API_API_IMPL_H
 
-#include "admin/admin.h"
+#include "api/api.h"
 #include "base/json.h"
 
 struct admin {

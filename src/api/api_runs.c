@@ -4,9 +4,9 @@
  * is not there, 503 when the database is down. Cancel: none; the query is
  * short and bounded.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
-#include "adapters/history.h"
+#include "db/read/history.h"
 #include <stdlib.h>
 
 enum { VALUE_BYTES = 256 };

@@ -3,9 +3,9 @@
  * Happy path and failures are the port's: it falls back by itself, so that
  * there is an answer without a coordinator too.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
-#include "adapters/result_json.h"
+#include "ops/result_json.h"
 
 #include <stdlib.h>
 

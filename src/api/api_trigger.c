@@ -7,9 +7,9 @@
  * answered as 200 with its reason, or when asynchronous as 409 or 503.
  * Cancel: a client that goes away does not stop the run.
  */
-#include "admin/admin_impl.h"
+#include "api/api_impl.h"
 
-#include "adapters/result_json.h"
+#include "ops/result_json.h"
 #include <stdlib.h>
 #include <strings.h>
 

@@ -1,6 +1,7 @@
-#include "cli/app.h"
+#include "app/app.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static int start_schemas(struct app *app, struct err *err)
     app_schema_dir(app, dir);
     buf_init(&problems, PROBLEMS_BYTES);
     if (schema_set_load(&app->schemas, dir, &problems) < 0) {
-        cli_problems(app->cli, "schema", buf_view(&problems));
+        console_problems(app->console, "schema", buf_view(&problems));
         err_set(err, ERR_CONFIG, "the schemas in %s cannot be used", dir);
         schema_set_free(&app->schemas);
     }
@@ -250,7 +251,7 @@ static void log_warnings(struct str lines)
 {
     struct str line;
 
-    while (cli_next_line(&lines, &line))
+    while (text_next_line(&lines, &line))
         log_warn(NULL, "configuration: %.*s", STR_ARG(line));
 }
 
@@ -263,32 +264,34 @@ static int read_config(struct app *app, unsigned needs)
     buf_init(&warnings, PROBLEMS_BYTES);
     rc = config_from_environment(&app->config, needs, &problems, &warnings);
     if (rc == 0) {
-        log_init(app->cli->log, (enum log_level)app->config.log_level);
+        log_init(app->console->log, (enum log_level)app->config.log_level);
         log_warnings(buf_view(&warnings));
     }
-    cli_problems(app->cli, "configuration", buf_view(&problems));
+    console_problems(app->console, "configuration", buf_view(&problems));
     buf_free(&warnings);
     buf_free(&problems);
     return rc;
 }
 
-int app_open(struct app *app, struct cli *cli, unsigned needs, unsigned parts)
+int app_open(
+    struct app *app, struct console *console, unsigned needs, unsigned parts)
 {
     struct err err = {0};
 
-    *app = (struct app){.cli = cli};
+    *app = (struct app){.console = console};
+    hub_init(&app->events);
     /* A connection that the other side has closed is an error, no signal. */
     signal(SIGPIPE, SIG_IGN);
     if (loop_init(&app->loop, &err) < 0) {
-        cli_fail(cli, &err);
+        console_fail(console, &err);
         abort();
     }
     if (read_config(app, needs) < 0)
-        return CLI_CONFIGURATION;
+        return EXIT_CONFIGURATION;
     app_wire(app);
     if (app_start(app, parts, &err) < 0)
-        return cli_fail(cli, &err);
-    return CLI_DONE;
+        return console_fail(console, &err);
+    return EXIT_DONE;
 }
 
 static void log_turns(const struct loop_turns *turns)
@@ -308,7 +311,7 @@ int app_close(struct app *app, int code)
     loop_run(&app->loop);
     log_turns(&app->loop.turns);
     if (loop_close(&app->loop, &err) < 0)
-        code = cli_fail(app->cli, &err);
+        code = console_fail(app->console, &err);
     config_free(&app->config);
     log_init(NULL, LOG_INFO);
     signal(SIGPIPE, SIG_DFL);
@@ -323,7 +326,7 @@ int app_wait(struct app *app, int submitted, struct op *op)
         err_set(&op->err, submitted, "%s", err_name(submitted));
     while (op_pending(op)) {
         if (uv_run(&app->loop.uv, UV_RUN_ONCE) == 0 && op_pending(op)) {
-            fputs("batchsync: a request was lost\n", app->cli->err);
+            fputs("batchsync: a request was lost\n", app->console->err);
             abort();
         }
     }
@@ -371,7 +374,7 @@ int app_check_tables(struct app *app, const char *command)
     app_migrate(app, MIGRATE_CHECK, &report, &err);
     buf_free(&report);
     if (err.code == 0)
-        return CLI_DONE;
+        return EXIT_DONE;
     err_wrap(&err, "%s", command);
-    return cli_fail(app->cli, &err);
+    return console_fail(app->console, &err);
 }

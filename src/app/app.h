@@ -2,31 +2,31 @@
  * What a subcommand stands on: the configuration, the loop, and those of the
  * program's parts that it asks for, wired to the ports of the pipeline.
  *
- *   code = app_open(&app, cli, NEED_DATABASE, APP_DATABASE);
- *   if (code == CLI_DONE)
+ *   code = app_open(&app, &cli->console, NEED_DATABASE, APP_DATABASE);
+ *   if (code == EXIT_DONE)
  *       code = work(&app);          submit, app_wait(), look at the answer
  *   return app_close(&app, code);
  *
  * A subcommand runs on main's stack and waits for one request after another;
  * all else (a run and what it has in flight) goes on meanwhile in the loop.
  */
-#ifndef CLI_APP_H
-#define CLI_APP_H
+#ifndef APP_APP_H
+#define APP_APP_H
 
-#include "adapters/coordinator.h"
-#include "adapters/embedder.h"
-#include "adapters/embedder_builtin.h"
-#include "adapters/graph.h"
-#include "adapters/ledger.h"
-#include "adapters/migrate.h"
-#include "adapters/service_list.h"
-#include "adapters/store.h"
-#include "base/config.h"
-#include "cli/cli.h"
-#include "cli/progress.h"
-#include "sync/item.h"
+#include "app/console.h"
+#include "config/config.h"
+#include "db/graph/graph.h"
+#include "db/ledger/ledger.h"
+#include "db/migrate/migrate.h"
+#include "db/store/store.h"
+#include "embed/embedder.h"
+#include "embed/embedder_builtin.h"
+#include "events/hub.h"
+#include "record/item.h"
+#include "record/schema.h"
+#include "source/coordinator.h"
+#include "source/service_list.h"
 #include "sync/linker.h"
-#include "sync/schema.h"
 
 /* Parts; each brings along those that it stands on. */
 enum app_part {
@@ -47,7 +47,7 @@ struct app_pools {
 };
 
 struct app {
-    struct cli *cli; /* borrowed */
+    struct console *console; /* borrowed */
     struct config config;
     struct loop loop;
     struct schema_set schemas;
@@ -61,27 +61,25 @@ struct app {
     struct coordinator *coordinator;
     struct embedder *embedder; /* NULL: the builtin one */
     struct embedder_builtin *builtin;
-    struct ports ports;        /* of the parts that were started */
-    struct progress *progress; /* borrowed; NULL: nobody watches */
-    /* Also sees every event; NULL: nobody. */
-    void (*watch)(void *arg, const struct run_event *event);
-    void *watch_arg;  /* borrowed */
-    unsigned started; /* parts, APP_ bits */
+    struct ports ports; /* of the parts that were started */
+    struct hub events;  /* the pipeline's */
+    unsigned started;   /* parts, APP_ bits */
 };
 
 /*
  * Reads the configuration (`needs`: NEED_ bits), begins to log, starts the
- * parts. Returns CLI_DONE, or the exit code after telling cli->err all that is
- * wrong. app_close() in every case.
+ * parts. Returns EXIT_DONE, or the exit code after telling console->err all
+ * that is wrong. app_close() in every case.
  */
-int app_open(struct app *app, struct cli *cli, unsigned needs, unsigned parts);
+int app_open(
+    struct app *app, struct console *console, unsigned needs, unsigned parts);
 
 /* Starts further parts; < 0: *err says why, and the part is as not started. */
 int app_start(struct app *app, unsigned parts, struct err *err);
 
 /*
  * Stops the parts, runs the loop until nothing is left of them and closes it.
- * Returns `code`, or CLI_INTERNAL with a message when something is left.
+ * Returns `code`, or EXIT_INTERNAL with a message when something is left.
  */
 int app_close(struct app *app, int code);
 
@@ -98,7 +96,7 @@ void app_ignore(struct op *op);
 int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     struct err *err);
 
-/* Are the tables as they should be? CLI_DONE, or the exit code after telling
+/* Are the tables as they should be? EXIT_DONE, or the exit code after telling
  * what is wrong, as a sync would. */
 int app_check_tables(struct app *app, const char *command);
 

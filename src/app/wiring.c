@@ -1,7 +1,7 @@
 /* The ports of the pipeline, wired to the adapters. `world` is the app. */
-#include "cli/app.h"
+#include "app/app.h"
 
-#include "adapters/sweep.h"
+#include "db/store/sweep.h"
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -36,11 +36,7 @@ static int lookup(void *world, struct lookup_req *req)
 
 static int write_store(void *world, struct store_req *req)
 {
-    struct app *app = world;
-
-    if (app->progress != NULL)
-        progress_rows(app->progress, req->nrows);
-    return store_write(&app->store, req);
+    return store_write(&((struct app *)world)->store, req);
 }
 
 static int run_begin(void *world, struct run_begin_req *req)
@@ -116,12 +112,7 @@ static uint64_t random_number(void *world)
 
 static void event(void *world, const struct run_event *event)
 {
-    struct app *app = world;
-
-    if (app->progress != NULL)
-        progress_event(app->progress, event, loop_now_ms(&app->loop));
-    if (app->watch != NULL)
-        app->watch(app->watch_arg, event);
+    hub_emit(&((struct app *)world)->events, event);
 }
 
 void app_wire(struct app *app)

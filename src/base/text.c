@@ -187,3 +187,18 @@ size_t edit_distance(struct str a, struct str b)
     }
     return row[b.len];
 }
+
+bool text_next_line(struct str *lines, struct str *line)
+{
+    const char *newline;
+    size_t taken;
+
+    if (lines->len == 0)
+        return false;
+    newline = memchr(lines->p, '\n', lines->len);
+    line->p = lines->p;
+    line->len = newline != NULL ? (size_t)(newline - lines->p) : lines->len;
+    taken = line->len + (newline != NULL);
+    *lines = (struct str){lines->p + taken, lines->len - taken};
+    return true;
+}

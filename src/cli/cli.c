@@ -7,8 +7,8 @@ static const struct arg_option no_options[] = {{NULL, NULL, NULL}};
 
 static int run_version(struct cli *cli)
 {
-    fprintf(cli->out, "batchsync %s\n", BATCHSYNC_VERSION);
-    return CLI_DONE;
+    fprintf(cli->console.out, "batchsync %s\n", BATCHSYNC_VERSION);
+    return EXIT_DONE;
 }
 
 static const struct command cmd_version = {
@@ -33,57 +33,6 @@ static const struct command *const commands[] = {
 };
 
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
-
-int cli_exit_code(int err_code)
-{
-    switch (err_code) {
-    case ERR_NONE:
-        return CLI_DONE;
-    case ERR_USAGE:
-        return CLI_USAGE;
-    case ERR_CONFIG:
-    case ERR_AUTH:
-        return CLI_CONFIGURATION;
-    case ERR_UNAVAILABLE:
-    case ERR_TIMEOUT:
-    case ERR_BUSY:
-    case ERR_ALREADY_RUNNING:
-        return CLI_TRY_LATER;
-    case ERR_INTERNAL:
-        return CLI_INTERNAL;
-    default:
-        return CLI_FAILED;
-    }
-}
-
-int cli_fail(struct cli *cli, const struct err *err)
-{
-    fprintf(cli->err, "batchsync: %s\n", err->msg);
-    return cli_exit_code(err->code);
-}
-
-bool cli_next_line(struct str *lines, struct str *line)
-{
-    const char *newline;
-    size_t taken;
-
-    if (lines->len == 0)
-        return false;
-    newline = memchr(lines->p, '\n', lines->len);
-    line->p = lines->p;
-    line->len = newline != NULL ? (size_t)(newline - lines->p) : lines->len;
-    taken = line->len + (newline != NULL);
-    *lines = (struct str){lines->p + taken, lines->len - taken};
-    return true;
-}
-
-void cli_problems(struct cli *cli, const char *what, struct str lines)
-{
-    struct str line;
-
-    while (cli_next_line(&lines, &line))
-        fprintf(cli->err, "batchsync: %s: %.*s\n", what, STR_ARG(line));
-}
 
 static void print_help(FILE *out)
 {
@@ -134,14 +83,14 @@ static int unknown_command(struct cli *cli, const char *word)
     for (size_t i = 0; i < NCOMMANDS; i++)
         names[i] = commands[i]->name;
     near = args_nearest(word, names, NCOMMANDS);
-    fprintf(cli->err, "batchsync: unknown command \"%s\"", word);
+    fprintf(cli->console.err, "batchsync: unknown command \"%s\"", word);
     if (near != NULL)
-        fprintf(cli->err, "; did you mean \"%s\"?", near);
-    fputs("\nThe commands are:", cli->err);
+        fprintf(cli->console.err, "; did you mean \"%s\"?", near);
+    fputs("\nThe commands are:", cli->console.err);
     for (size_t i = 0; i < NCOMMANDS; i++)
-        fprintf(cli->err, "%s %s", i == 0 ? "" : ",", names[i]);
-    fputs(". See batchsync --help.\n", cli->err);
-    return CLI_USAGE;
+        fprintf(cli->console.err, "%s %s", i == 0 ? "" : ",", names[i]);
+    fputs(". See batchsync --help.\n", cli->console.err);
+    return EXIT_USAGE;
 }
 
 /* A word too many or too few. */
@@ -166,16 +115,17 @@ static int run_command(
 
     if (args_parse(&cli->args, command->options, argc, argv, &err) == 0 &&
         args_has(&cli->args, "help")) {
-        print_command_help(cli->out, command);
-        code = CLI_DONE;
+        print_command_help(cli->console.out, command);
+        code = EXIT_DONE;
     } else if (err.code == 0 && check_words(&cli->args, command, &err) == 0) {
         code = command->run(cli);
     } else {
         err_wrap(&err, "%s", command->name);
-        code = cli_fail(cli, &err);
+        code = console_fail(&cli->console, &err);
     }
-    if (code == CLI_USAGE)
-        fprintf(cli->err, "Usage: batchsync %s%s%s\nSee batchsync %s --help.\n",
+    if (code == EXIT_USAGE)
+        fprintf(cli->console.err,
+            "Usage: batchsync %s%s%s\nSee batchsync %s --help.\n",
             command->name, command->usage[0] != '\0' ? " " : "", command->usage,
             command->name);
     args_free(&cli->args);
@@ -187,13 +137,13 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : NULL;
 
     if (word == NULL) {
-        print_help(cli->err);
-        return CLI_USAGE;
+        print_help(cli->console.err);
+        return EXIT_USAGE;
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
         strcmp(word, "help") == 0) {
-        print_help(cli->out);
-        return CLI_DONE;
+        print_help(cli->console.out);
+        return EXIT_DONE;
     }
     if (strcmp(word, "--version") == 0)
         return run_version(cli);
@@ -209,9 +159,11 @@ int cli_main(struct cli *cli, int argc, char **argv)
     int code = dispatch(cli, argc, argv);
 
     /* A result nobody could read is none: a full disk, a closed pipe. */
-    if ((fflush(cli->out) != 0 || ferror(cli->out)) && code == CLI_DONE) {
-        fputs("batchsync: standard output could not be written\n", cli->err);
-        return CLI_FAILED;
+    if ((fflush(cli->console.out) != 0 || ferror(cli->console.out)) &&
+        code == EXIT_DONE) {
+        fputs("batchsync: standard output could not be written\n",
+            cli->console.err);
+        return EXIT_FAILED;
     }
     return code;
 }

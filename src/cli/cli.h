@@ -5,25 +5,12 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "base/str.h"
+#include "app/console.h"
 #include "cli/args.h"
-#include <stdio.h>
 
-/* The process's exit codes. */
-enum cli_exit {
-    CLI_DONE = 0,
-    CLI_FAILED = 1,         /* failed, or done in part */
-    CLI_USAGE = 64,         /* the command line is wrong */
-    CLI_INTERNAL = 70,      /* a fault of the program */
-    CLI_TRY_LATER = 75,     /* already running, a dependency is down */
-    CLI_CONFIGURATION = 78, /* a person must change something */
-};
-
-/* What a subcommand gets. Streams are borrowed; results go to `out`, all
- * else to `err`, and logs to `log`, which is `err` unless the subcommand says
- * otherwise before it opens its app. */
+/* What a subcommand gets. */
 struct cli {
-    FILE *in, *out, *err, *log;
+    struct console console;
     struct args args;
 };
 
@@ -43,17 +30,5 @@ extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
 
 /* The whole program behind main(). */
 int cli_main(struct cli *cli, int argc, char **argv);
-
-/* What an error of base/err.h that ends a command means to the caller. */
-int cli_exit_code(int err_code);
-
-/* Takes the first line off *lines, without its newline; false: none is left. */
-bool cli_next_line(struct str *lines, struct str *line);
-
-/* Prints each line of `lines` to cli->err as "batchsync: WHAT: LINE". */
-void cli_problems(struct cli *cli, const char *what, struct str lines);
-
-/* Prints "batchsync: MESSAGE" to cli->err; returns cli_exit_code(). */
-int cli_fail(struct cli *cli, const struct err *err);
 
 #endif

@@ -2,9 +2,10 @@
  * Configuration and connections, one after another; a line each says ok, warn
  * or FAIL and what to do. Nothing is changed anywhere.
  */
-#include "cli/app.h"
+#include "app/app.h"
+#include "cli/cli.h"
 #include "daemon/scheduler.h"
-#include "net/rpc.h"
+#include "net/rpc/rpc.h"
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -28,22 +29,22 @@ static void say(
 {
     va_list args;
 
-    fprintf(c->cli->out, "%-5s %-15s", state, what);
+    fprintf(c->cli->console.out, "%-5s %-15s", state, what);
     va_start(args, fmt);
-    vfprintf(c->cli->out, fmt, args);
+    vfprintf(c->cli->console.out, fmt, args);
     va_end(args);
-    fputc('\n', c->cli->out);
-    fflush(c->cli->out);
+    fputc('\n', c->cli->console.out);
+    fflush(c->cli->console.out);
 }
 
 /* A fault that a person has to mend outweighs one that may pass. */
 static void fail(struct check *c, const char *what, const struct err *err,
     const char *advice)
 {
-    bool passing = cli_exit_code(err->code) == CLI_TRY_LATER;
+    bool passing = console_exit_code(err->code) == EXIT_TRY_LATER;
 
-    if (c->code != CLI_CONFIGURATION)
-        c->code = passing ? CLI_TRY_LATER : CLI_CONFIGURATION;
+    if (c->code != EXIT_CONFIGURATION)
+        c->code = passing ? EXIT_TRY_LATER : EXIT_CONFIGURATION;
     say(c, "FAIL", what, "%s%s%s", err->msg, advice != NULL ? " -> " : "",
         advice != NULL ? advice : "");
 }
@@ -331,9 +332,9 @@ static int run(struct cli *cli)
     if (c == NULL)
         abort();
     c->cli = cli;
-    code = app_open(
-        &c->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
-    if (code == CLI_DONE) {
+    code = app_open(&c->app, &cli->console,
+        NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
+    if (code == EXIT_DONE) {
         check_configuration(c);
         check_schedule(c);
         check_database(c);

@@ -62,7 +62,7 @@ static void print_reading(struct cli *cli, const struct preview *p)
 
     buf_init(&sentence, SENTENCE_BYTES);
     cron_describe(&p->cron, &sentence);
-    fprintf(cli->out, "%.*s, %s\n", STR_ARG(buf_view(&sentence)),
+    fprintf(cli->console.out, "%.*s, %s\n", STR_ARG(buf_view(&sentence)),
         zone_name(p->zone));
     buf_free(&sentence);
 }
@@ -77,15 +77,15 @@ static void print_local(struct cli *cli, const struct cron_fire *fire)
     char iso[ISO_BYTES];
 
     iso_from_ms(fire->wall_ms, iso);
-    fprintf(cli->out, "  %.3s %.10s %.8s %c%02d:%02d",
+    fprintf(cli->console.out, "  %.3s %.10s %.8s %c%02d:%02d",
         weekdays + (size_t)3 * (size_t)calendar_weekday(day), iso, iso + 11,
         offset_s < 0 ? '-' : '+', size_s / 3600, size_s / 60 % 60);
     if (size_s % 60 != 0)
-        fprintf(cli->out, ":%02d", size_s % 60);
+        fprintf(cli->console.out, ":%02d", size_s % 60);
     if (fire->in_gap)
-        fputs("  (gap)", cli->out);
+        fputs("  (gap)", cli->console.out);
     if (fire->repeats)
-        fputs("  (second occurrence skipped)", cli->out);
+        fputs("  (second occurrence skipped)", cli->console.out);
 }
 
 /* Returns how many there were. */
@@ -101,10 +101,10 @@ static int print_fires(struct cli *cli, const struct preview *p, bool verbose)
         if (!cron_next(&p->cron, p->zone, after_ms, &fire))
             break;
         iso_from_ms(fire.at_ms, iso);
-        fputs(iso, cli->out);
+        fputs(iso, cli->console.out);
         if (verbose)
             print_local(cli, &fire);
-        fputc('\n', cli->out);
+        fputc('\n', cli->console.out);
         after_ms = fire.at_ms;
     }
     return n;
@@ -116,14 +116,14 @@ static int preview(struct cli *cli, const struct preview *p)
     bool verbose = args_has(&cli->args, "verbose");
 
     if (warning != NULL)
-        fprintf(cli->err, "batchsync: cron: %s\n", warning);
+        fprintf(cli->console.err, "batchsync: cron: %s\n", warning);
     if (verbose)
         print_reading(cli, p);
     if (print_fires(cli, p, verbose) == p->count)
-        return CLI_DONE;
-    fprintf(cli->err, "batchsync: cron: no more within %d years\n",
+        return EXIT_DONE;
+    fprintf(cli->console.err, "batchsync: cron: no more within %d years\n",
         CRON_HORIZON_YEARS);
-    return CLI_FAILED;
+    return EXIT_FAILED;
 }
 
 static int run(struct cli *cli)
@@ -134,7 +134,7 @@ static int run(struct cli *cli)
 
     if (read_arguments(&p, &cli->args, &err) < 0) {
         err_wrap(&err, "cron");
-        code = cli_fail(cli, &err);
+        code = console_fail(&cli->console, &err);
     } else {
         code = preview(cli, &p);
     }

@@ -2,11 +2,12 @@
  * What could not be stored: the list, and trying it again. A retry marks the
  * letters in the database and then is a sync of their services.
  */
-#include "adapters/dead_letters.h"
-#include "adapters/history.h"
-#include "adapters/result_json.h"
-#include "cli/app.h"
+#include "app/app.h"
+#include "cli/cli.h"
 #include "cli/cmd_sync.h"
+#include "db/read/dead_letters.h"
+#include "db/read/history.h"
+#include "ops/result_json.h"
 #include <stdlib.h>
 
 enum { COLUMNS_MAX = 40 };
@@ -80,7 +81,7 @@ static void print_table(struct cli *cli, json_t *letters)
     size_t i;
 
     if (json_array_size(letters) == 0) {
-        fputs("no dead letters\n", cli->err);
+        fputs("no dead letters\n", cli->console.err);
         return;
     }
     for (int k = 0; k < NCOLUMNS; k++) {
@@ -91,10 +92,10 @@ static void print_table(struct cli *cli, json_t *letters)
             widths[k] = len > widths[k] ? len : widths[k];
         }
     }
-    print_line(cli->out, NULL, widths);
+    print_line(cli->console.out, NULL, widths);
     json_array_foreach(letters, i, letter)
     {
-        print_line(cli->out, letter, widths);
+        print_line(cli->console.out, letter, widths);
     }
 }
 
@@ -103,15 +104,15 @@ static int print_list(struct cli *cli, struct str text)
     json_t *answer;
 
     if (args_has(&cli->args, "json")) {
-        fprintf(cli->out, "%.*s\n", STR_ARG(text));
-        return CLI_DONE;
+        fprintf(cli->console.out, "%.*s\n", STR_ARG(text));
+        return EXIT_DONE;
     }
     answer = json_loadb(text.p, text.len, 0, NULL);
     if (answer == NULL)
-        return CLI_INTERNAL;
+        return EXIT_INTERNAL;
     print_table(cli, json_object_get(answer, "deadLetters"));
     json_decref(answer);
-    return CLI_DONE;
+    return EXIT_DONE;
 }
 
 static int list(struct app *app, struct cli *cli, struct history_req *req)
@@ -123,7 +124,7 @@ static int list(struct app *app, struct cli *cli, struct history_req *req)
     if (app_wait(app, history_dead_letters(app->pools.store, &app->loop, req),
             &req->op) < 0) {
         err_wrap(&req->op.err, "dead-letters");
-        code = cli_fail(cli, &req->op.err);
+        code = console_fail(&cli->console, &req->op.err);
     } else {
         code = print_list(cli, buf_view(&req->json));
     }
@@ -147,9 +148,9 @@ static int mark(struct app *app, struct cli *cli, struct marking *r)
     op_init(&req->op, app_ignore);
     if (app_wait(app, dead_letters_retry(app->pools.store, &app->loop, req),
             &req->op) == 0)
-        return CLI_DONE;
+        return EXIT_DONE;
     err_wrap(&req->op.err, "dead-letters retry");
-    return cli_fail(cli, &req->op.err);
+    return console_fail(&cli->console, &req->op.err);
 }
 
 /* Nothing to do is no failure. */
@@ -158,14 +159,14 @@ static int tell_none(struct cli *cli)
     struct run_result none = {.status = RUN_SUCCESS, .source = "request"};
     json_t *result;
 
-    fputs("no open dead letter matches: nothing to retry\n", cli->err);
+    fputs("no open dead letter matches: nothing to retry\n", cli->console.err);
     if (!args_has(&cli->args, "json"))
-        return CLI_DONE;
+        return EXIT_DONE;
     result = result_json(&none);
-    json_dumpf(result, cli->out, JSON_COMPACT);
-    fputc('\n', cli->out);
+    json_dumpf(result, cli->console.out, JSON_COMPACT);
+    fputc('\n', cli->console.out);
     json_decref(result);
-    return CLI_DONE;
+    return EXIT_DONE;
 }
 
 /* The database is closed meanwhile: the sync opens all that it needs. */
@@ -175,7 +176,7 @@ static int sync_marked(struct cli *cli, const struct marking *r)
 
     if (req->nnames == 0)
         return tell_none(cli);
-    fprintf(cli->err,
+    fprintf(cli->console.err,
         "%llu dead letter%s of %zu service%s: tried again by this run, or "
         "should it not come about, by the next\n",
         (unsigned long long)req->letters, req->letters == 1 ? "" : "s",
@@ -187,9 +188,9 @@ static int sync_marked(struct cli *cli, const struct marking *r)
 
 static int open_database(struct app *app, struct cli *cli)
 {
-    int code = app_open(app, cli, NEED_DATABASE, APP_DATABASE);
+    int code = app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE);
 
-    return code == CLI_DONE ? app_check_tables(app, "dead-letters") : code;
+    return code == EXIT_DONE ? app_check_tables(app, "dead-letters") : code;
 }
 
 static int run_list(struct cli *cli, struct history_req *req)
@@ -197,7 +198,7 @@ static int run_list(struct cli *cli, struct history_req *req)
     struct app app;
     int code = open_database(&app, cli);
 
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = list(&app, cli, req);
     return app_close(&app, code);
 }
@@ -216,10 +217,10 @@ static int run_retry(struct cli *cli)
     r.req.nids = args_values(&cli->args, "id", names + room);
     arena_init(&r.arena, 0);
     code = open_database(&app, cli);
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = mark(&app, cli, &r);
     code = app_close(&app, code);
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = sync_marked(cli, &r);
     arena_free(&r.arena);
     free(names);
@@ -274,7 +275,7 @@ static int run(struct cli *cli)
         args_int(a, "limit", 1, HISTORY_MOST, &req.limit, &err);
     if (err.code != 0) {
         err_wrap(&err, "dead-letters");
-        return cli_fail(cli, &err);
+        return console_fail(&cli->console, &err);
     }
     return retry ? run_retry(cli) : run_list(cli, &req);
 }

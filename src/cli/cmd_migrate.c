@@ -1,5 +1,6 @@
-#include "adapters/assume.h"
-#include "cli/app.h"
+#include "app/app.h"
+#include "cli/cli.h"
+#include "db/migrate/backfill_hashes.h"
 
 #include <inttypes.h>
 
@@ -13,7 +14,6 @@ static const struct arg_option options[] = {
 /* Reports what was or would be done; *ready: the tables are there. */
 static int migrate(struct app *app, bool dry_run, bool *ready)
 {
-    struct cli *cli = app->cli;
     struct migrate_req req = {
         .mode = dry_run ? MIGRATE_DRY_RUN : MIGRATE_APPLY,
         .dimensions = app->config.embedding.dimensions,
@@ -22,19 +22,19 @@ static int migrate(struct app *app, bool dry_run, bool *ready)
 
     op_init(&req.op, app_ignore);
     app_wait(app, migrate_run(app->pools.store, &app->loop, &req), &req.op);
-    fprintf(cli->out, "%.*s", STR_ARG(buf_view(&req.report)));
-    fflush(cli->out);
+    fprintf(app->console->out, "%.*s", STR_ARG(buf_view(&req.report)));
+    fflush(app->console->out);
     buf_free(&req.report);
     *ready = req.ready;
     if (req.op.err.code == 0)
-        return CLI_DONE;
+        return EXIT_DONE;
     err_wrap(&req.op.err, "migrate");
-    return cli_fail(cli, &req.op.err);
+    return console_fail(app->console, &req.op.err);
 }
 
 static void report_assumed(struct app *app, const struct assume_req *req)
 {
-    FILE *out = app->cli->out;
+    FILE *out = app->console->out;
     const char *model = app_embedding_id(app).model;
 
     if (strcmp(model, req->id->model) != 0)
@@ -62,11 +62,11 @@ static int assume(struct app *app, const char *model, bool dry_run)
     app_wait(app, assume_run(app->pools.store, &app->loop, &req), &req.op);
     if (req.op.err.code == 0) {
         report_assumed(app, &req);
-        return CLI_DONE;
+        return EXIT_DONE;
     }
     err_wrap(&req.op.err, "migrate: --assume-model, after %" PRIu64 " rows",
         req.hashed);
-    return cli_fail(app->cli, &req.op.err);
+    return console_fail(app->console, &req.op.err);
 }
 
 static int run(struct cli *cli)
@@ -74,13 +74,13 @@ static int run(struct cli *cli)
     const char *model = args_value(&cli->args, "assume-model");
     bool dry_run = args_has(&cli->args, "dry-run"), ready = false;
     struct app app;
-    int code = app_open(&app, cli, NEED_DATABASE, APP_DATABASE);
+    int code = app_open(&app, &cli->console, NEED_DATABASE, APP_DATABASE);
 
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = migrate(&app, dry_run, &ready);
     /* A dry run that is to take tables over has told how many rows these are.
      */
-    if (code == CLI_DONE && model != NULL && ready)
+    if (code == EXIT_DONE && model != NULL && ready)
         code = assume(&app, model, dry_run);
     return app_close(&app, code);
 }

@@ -4,8 +4,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "sync/item.h"
-#include "sync/schema.h"
+#include "record/item.h"
+#include "record/schema.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -177,7 +177,7 @@ static int load_schema(struct render *r, struct cli *cli)
         rc = ERR_CONFIG;
         buf_printf(&problems, "%s: its _status is pending\n", path);
     }
-    cli_problems(cli, "schema", buf_view(&problems));
+    console_problems(&cli->console, "schema", buf_view(&problems));
     buf_free(&problems);
     return rc;
 }
@@ -187,12 +187,12 @@ static int render_all(struct render *r, struct cli *cli)
     struct err err = {0};
 
     if (load_schema(r, cli) < 0)
-        return CLI_CONFIGURATION;
+        return EXIT_CONFIGURATION;
     if (peek(&r->reader) == '[') {
         if (render_array(r, &err) < 0) {
             err_wrap(&err, "render");
-            cli_fail(cli, &err);
-            return CLI_FAILED;
+            console_fail(&cli->console, &err);
+            return EXIT_FAILED;
         }
     } else {
         while (read_line(&r->reader, &r->text))
@@ -200,13 +200,14 @@ static int render_all(struct render *r, struct cli *cli)
         if (r->nbroken > 1 && r->nbroken == r->nerrors)
             fputs("batchsync: render: each line must be a whole object; "
                   "`jq -c .` makes lines of a file\n",
-                cli->err);
+                cli->console.err);
     }
     if (ferror(r->reader.in)) {
-        fputs("batchsync: render: standard input cannot be read\n", cli->err);
-        return CLI_FAILED;
+        fputs("batchsync: render: standard input cannot be read\n",
+            cli->console.err);
+        return EXIT_FAILED;
     }
-    return r->nerrors > 0 ? CLI_FAILED : CLI_DONE;
+    return r->nerrors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static struct render *render_new(struct cli *cli)
@@ -215,8 +216,8 @@ static struct render *render_new(struct cli *cli)
 
     if (r == NULL)
         abort();
-    r->out = cli->out;
-    r->reader.in = cli->in;
+    r->out = cli->console.out;
+    r->reader.in = cli->console.in;
     arena_init(&r->schema_arena, 0);
     arena_init(&r->arena, 0);
     buf_init(&r->scratch, ITEM_BYTES);
@@ -241,8 +242,8 @@ static int run(struct cli *cli)
     int code;
 
     if (!args_has(&cli->args, "schema")) {
-        fputs("batchsync: render: --schema is missing\n", cli->err);
-        return CLI_USAGE;
+        fputs("batchsync: render: --schema is missing\n", cli->console.err);
+        return EXIT_USAGE;
     }
     r = render_new(cli);
     code = render_all(r, cli);

@@ -1,5 +1,6 @@
-#include "adapters/result_json.h"
-#include "cli/app.h"
+#include "app/app.h"
+#include "cli/cli.h"
+#include "ops/result_json.h"
 #include <stdlib.h>
 
 enum { LIMIT = 10, LIMIT_MAX = 1000, COLUMNS_MAX = 40, TITLE_CHARS = 72 };
@@ -26,7 +27,7 @@ static float *embed(struct app *app, struct cli *cli, int *code)
     if (app_wait(app, app->ports.embed(app, &req), &req.op) == 0)
         return vector;
     err_wrap(&req.op.err, "search: embed");
-    *code = cli_fail(cli, &req.op.err);
+    *code = console_fail(&cli->console, &req.op.err);
     free(vector);
     return NULL;
 }
@@ -112,15 +113,15 @@ static int ask(struct app *app, struct cli *cli, struct search_req *req)
     op_init(&req->op, app_ignore);
     if (app_wait(app, store_search(&app->store, req), &req->op) < 0) {
         err_wrap(&req->op.err, "search");
-        return cli_fail(cli, &req->op.err);
+        return console_fail(&cli->console, &req->op.err);
     }
     if (args_has(&cli->args, "json"))
-        print_json(cli->out, req);
+        print_json(cli->console.out, req);
     else if (req->nhits > 0)
-        print_lines(cli->out, req);
+        print_lines(cli->console.out, req);
     else
-        fputs("nothing found\n", cli->err);
-    return CLI_DONE;
+        fputs("nothing found\n", cli->console.err);
+    return EXIT_DONE;
 }
 
 static int search(struct app *app, struct cli *cli, int limit)
@@ -132,7 +133,7 @@ static int search(struct app *app, struct cli *cli, int limit)
         .dimensions = app->config.embedding.dimensions,
         .limit = limit,
     };
-    int code = CLI_DONE;
+    int code = EXIT_DONE;
     float *vector = embed(app, cli, &code);
 
     if (vector == NULL)
@@ -160,14 +161,14 @@ static int run(struct cli *cli)
         args_int(&cli->args, "limit", 1, LIMIT_MAX, &limit, &err);
     if (err.code != 0) {
         err_wrap(&err, "search");
-        return cli_fail(cli, &err);
+        return console_fail(&cli->console, &err);
     }
     if (args_has(&cli->args, "service"))
         parts |= APP_SCHEMAS;
-    code = app_open(&app, cli, NEED_DATABASE | NEED_EMBEDDER, parts);
-    if (code == CLI_DONE)
+    code = app_open(&app, &cli->console, NEED_DATABASE | NEED_EMBEDDER, parts);
+    if (code == EXIT_DONE)
         code = app_check_tables(&app, "search");
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = search(&app, cli, limit);
     return app_close(&app, code);
 }

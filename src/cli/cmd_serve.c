@@ -13,10 +13,11 @@
  * /metrics is served until the end; then everything closes. A second signal
  * ends at once.
  */
-#include "admin/admin.h"
+#include "api/api.h"
+#include "app/app.h"
 #include "base/log.h"
-#include "cli/app.h"
-#include "daemon/joiner.h"
+#include "cli/cli.h"
+#include "daemon/run_poller.h"
 #include "version.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static const struct arg_option options[] = {
 
 struct serve {
     struct app app;
-    struct cli *cli; /* borrowed */
+    struct cli *cli;        /* borrowed */
+    struct listener events; /* of the pipeline */
     struct metrics *metrics;
     struct probe *probe;
     struct runner *runner;
@@ -179,7 +181,7 @@ static void on_migrated(struct op *op)
     struct serve *s = container_of(op, struct serve, migrate.op);
     struct str lines = buf_view(&s->migrate.report), line;
 
-    while (cli_next_line(&lines, &line))
+    while (text_next_line(&lines, &line))
         if (!str_eq(line, STR("nothing to do")))
             log_info(NULL, "migrate: %.*s", STR_ARG(line));
     buf_free(&s->migrate.report);
@@ -285,7 +287,7 @@ static int open_admin(struct serve *s, struct err *err)
 
 static void close_parts(struct serve *s)
 {
-    s->app.watch = NULL;
+    hub_leave(&s->events);
     if (s->admin != NULL)
         admin_close(s->admin);
     scheduler_free(s->scheduler);
@@ -311,11 +313,11 @@ static int serve_work(struct serve *s)
     struct err err = {.code = 0};
 
     init_ops(s);
-    app->watch = on_event;
-    app->watch_arg = s;
+    s->events = (struct listener){.on_event = on_event, .arg = s};
+    hub_join(&app->events, &s->events);
     if (open_parts(s, &err) < 0 || open_admin(s, &err) < 0 ||
         loop_watch_signals(&app->loop, on_signal, s, &err) < 0)
-        return cli_fail(s->cli, &err);
+        return console_fail(&s->cli->console, &err);
     log_info(NULL, "listening on %s port %d", app->config.http.host,
         admin_port(s->admin));
     op_begin(&s->ended, &app->loop.ready, NULL);
@@ -324,9 +326,9 @@ static int serve_work(struct serve *s)
     app_wait(app, 0, &s->ended);
     app_wait(app, 0, &s->grace.op);
     if (s->err.code != 0)
-        return cli_fail(s->cli, &s->err);
+        return console_fail(&s->cli->console, &s->err);
     log_info(NULL, "ended");
-    return CLI_DONE;
+    return EXIT_DONE;
 }
 
 static int run(struct cli *cli)
@@ -337,12 +339,12 @@ static int run(struct cli *cli)
     if (s == NULL)
         abort();
     s->cli = cli;
-    cli->log = cli->out;
-    code =
-        app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
-            APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
-                APP_LEDGER | APP_LINKER);
-    if (code == CLI_DONE) {
+    cli->console.log = cli->console.out;
+    code = app_open(&s->app, &cli->console,
+        NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
+        APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
+            APP_LEDGER | APP_LINKER);
+    if (code == EXIT_DONE) {
         code = serve_work(s);
         close_parts(s);
     }

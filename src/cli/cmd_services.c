@@ -1,5 +1,6 @@
-#include "adapters/result_json.h"
-#include "cli/app.h"
+#include "app/app.h"
+#include "cli/cli.h"
+#include "ops/result_json.h"
 
 static const struct arg_option options[] = {
     {"json", NULL, "print one JSON object: services, count, source"},
@@ -23,9 +24,9 @@ static void print_json(FILE *out, const struct services_req *req)
 static void print_lines(struct cli *cli, const struct services_req *req)
 {
     for (size_t i = 0; i < req->n; i++)
-        fprintf(cli->out, "%s\n", req->names[i]);
-    fflush(cli->out);
-    fprintf(cli->err, "%zu %s, source: %s\n", req->n,
+        fprintf(cli->console.out, "%s\n", req->names[i]);
+    fflush(cli->console.out);
+    fprintf(cli->console.err, "%zu %s, source: %s\n", req->n,
         req->n == 1 ? "service" : "services", req->source);
 }
 
@@ -33,16 +34,16 @@ static int list(struct app *app, struct cli *cli)
 {
     struct services_req req = {.n = 0};
     struct arena arena;
-    int code = CLI_DONE;
+    int code = EXIT_DONE;
 
     arena_init(&arena, 0);
     req.arena = &arena;
     op_init(&req.op, app_ignore);
     if (app_wait(app, app->ports.list_services(app, &req), &req.op) < 0) {
         err_wrap(&req.op.err, "services");
-        code = cli_fail(cli, &req.op.err);
+        code = console_fail(&cli->console, &req.op.err);
     } else if (args_has(&cli->args, "json")) {
-        print_json(cli->out, &req);
+        print_json(cli->console.out, &req);
     } else {
         print_lines(cli, &req);
     }
@@ -53,9 +54,9 @@ static int list(struct app *app, struct cli *cli)
 static int run(struct cli *cli)
 {
     struct app app;
-    int code = app_open(&app, cli, NEED_COORDINATOR, APP_SERVICES);
+    int code = app_open(&app, &cli->console, NEED_COORDINATOR, APP_SERVICES);
 
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = list(&app, cli);
     return app_close(&app, code);
 }

@@ -4,10 +4,12 @@
  * is.
  */
 #include "cli/cmd_sync.h"
-#include "adapters/result_json.h"
+#include "app/app.h"
 #include "base/log.h"
-#include "cli/app.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/report.h"
+#include "ops/result_json.h"
 #include "sync/run.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -30,7 +32,8 @@ struct sync {
     size_t nservices;
     char since[ISO_BYTES]; /* "": everything */
     struct run_req run;
-    struct op linked; /* the queue is empty */
+    struct op linked;       /* the queue is empty */
+    struct listener events; /* of the pipeline */
     struct progress progress;
     struct timer_req tick;  /* while a progress line is drawn */
     struct timer_req grace; /* after the first signal */
@@ -116,26 +119,27 @@ static void set_options(struct sync *s, struct run_options *o)
     };
 }
 
-/* What is to be known before it costs anything. */
+/* Notes are to be known before anything is paid for. */
 static void on_event(void *arg, const struct run_event *event)
 {
     struct sync *s = arg;
 
-    if (event->kind != EVENT_NOTE)
+    if (s->watching)
+        progress_event(&s->progress, event, loop_now_ms(&s->app.loop));
+    if (event->kind != EVENT_NOTE || args_has(&s->cli->args, "json"))
         return;
     progress_clear(&s->progress);
-    fprintf(s->cli->out, "%s: %s\n", event->service, event->note);
-    fflush(s->cli->out);
+    fprintf(s->cli->console.out, "%s: %s\n", event->service, event->note);
+    fflush(s->cli->console.out);
 }
 
 static void watch_progress(struct sync *s)
 {
-    progress_init(&s->progress, s->cli->err);
+    progress_init(&s->progress, s->cli->console.err);
     if (progress_log(&s->progress) == NULL)
         return;
     log_init(
         progress_log(&s->progress), (enum log_level)s->app.config.log_level);
-    s->app.progress = &s->progress;
     s->watching = true;
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
 }
@@ -145,8 +149,7 @@ static void unwatch_progress(struct sync *s)
     s->watching = false;
     op_cancel(&s->tick.op);
     app_wait(&s->app, 0, &s->tick.op);
-    log_init(s->cli->err, (enum log_level)s->app.config.log_level);
-    s->app.progress = NULL;
+    log_init(s->cli->console.err, (enum log_level)s->app.config.log_level);
     progress_end(&s->progress);
 }
 
@@ -176,14 +179,13 @@ static int carry_out(struct sync *s, struct err *err)
     if (loop_watch_signals(&app->loop, on_signal, s, err) < 0)
         return err->code;
     watch_progress(s);
-    if (!args_has(&s->cli->args, "json")) {
-        app->watch = on_event;
-        app->watch_arg = s;
-    }
+    s->events = (struct listener){.on_event = on_event, .arg = s};
+    hub_join(&app->events, &s->events);
     app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
     app_wait(app, 0, &s->grace.op);
     if (s->run.op.err.code == 0)
         link_items(s);
+    hub_leave(&s->events);
     unwatch_progress(s);
     *err = s->run.run == NULL ? s->run.op.err : s->run.result.err;
     return err->code;
@@ -200,7 +202,7 @@ static int prepare_database(struct sync *s, struct err *err)
     buf_init(&report, APP_REPORT_BYTES);
     app_migrate(&s->app, apply ? MIGRATE_APPLY : MIGRATE_CHECK, &report, err);
     lines = buf_view(&report);
-    while (cli_next_line(&lines, &line)) {
+    while (text_next_line(&lines, &line)) {
         if (!str_eq(line, STR("nothing to do")))
             log_info(NULL, "migrate: %.*s", STR_ARG(line));
     }
@@ -210,8 +212,8 @@ static int prepare_database(struct sync *s, struct err *err)
 
 static void print_json(struct cli *cli, json_t *value)
 {
-    json_dumpf(value, cli->out, JSON_COMPACT);
-    fputc('\n', cli->out);
+    json_dumpf(value, cli->console.out, JSON_COMPACT);
+    fputc('\n', cli->console.out);
     json_decref(value);
 }
 
@@ -220,8 +222,8 @@ static int refuse(struct cli *cli, const struct err *err)
     if (args_has(&cli->args, "json"))
         print_json(cli, result_json_refused(err));
     else
-        report_refused(cli->err, err);
-    return cli_exit_code(err->code);
+        report_refused(cli->console.err, err);
+    return console_exit_code(err->code);
 }
 
 static int sync_work(struct sync *s)
@@ -235,8 +237,8 @@ static int sync_work(struct sync *s)
         if (args_has(&s->cli->args, "json"))
             print_json(s->cli, result_json(&s->run.result));
         else
-            report_print(s->cli->out, &s->run.result);
-        code = s->run.result.status == RUN_SUCCESS ? CLI_DONE : CLI_FAILED;
+            report_print(s->cli->console.out, &s->run.result);
+        code = s->run.result.status == RUN_SUCCESS ? EXIT_DONE : EXIT_FAILED;
     }
     run_req_clear(&s->run);
     return code;
@@ -311,11 +313,11 @@ static int run_sync(struct sync *s)
 
     if (is_disabled(&err))
         return refuse(cli, &err);
-    code =
-        app_open(&s->app, cli, NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
-            APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
-                APP_LEDGER | APP_LINKER);
-    if (code == CLI_DONE)
+    code = app_open(&s->app, &cli->console,
+        NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
+        APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
+            APP_LEDGER | APP_LINKER);
+    if (code == EXIT_DONE)
         code = sync_work(s);
     return app_close(&s->app, code);
 }
@@ -326,9 +328,9 @@ static int read_options(struct sync *s)
 
     s->nservices = args_values(&s->cli->args, "service", s->services);
     if (check_names(s, &err) == 0 && read_since(s, &err) == 0)
-        return CLI_DONE;
+        return EXIT_DONE;
     err_wrap(&err, "sync");
-    return cli_fail(s->cli, &err);
+    return console_fail(&s->cli->console, &err);
 }
 
 static struct sync *new_sync(struct cli *cli)
@@ -362,7 +364,7 @@ static int run(struct cli *cli)
     if (s->services == NULL)
         abort();
     code = read_options(s);
-    if (code == CLI_DONE)
+    if (code == EXIT_DONE)
         code = run_sync(s);
     free(s->services);
     free(s);

@@ -49,6 +49,8 @@ void progress_event(
 {
     if (event->kind == EVENT_RUN_BEGIN)
         p->nservices = event->nservices;
+    if (event->kind == EVENT_STORED)
+        p->rows += event->rows;
     if (event->service == NULL)
         return;
     if (event->kind == EVENT_SERVICE_BEGIN) {
@@ -72,11 +74,6 @@ void progress_clear(struct progress *p)
         return;
     erase(p);
     fflush(p->terminal);
-}
-
-void progress_rows(struct progress *p, size_t rows)
-{
-    p->rows += rows;
 }
 
 void progress_linking(struct progress *p, uint64_t linked)

@@ -17,7 +17,7 @@ struct progress {
     char service[64];
     int page;
     uint64_t items; /* of the service: of the pages that are done */
-    uint64_t rows;  /* handed to the store since the last of them */
+    uint64_t rows;  /* stored since the last of them */
     uint64_t service_began_ms;
     bool linking;    /* the run is over */
     uint64_t linked; /* items */
@@ -36,9 +36,6 @@ void progress_event(
 
 /* Takes the line away until it is drawn again. */
 void progress_clear(struct progress *p);
-
-/* Rows of the service at work are being stored: a page may take long. */
-void progress_rows(struct progress *p, size_t rows);
 
 /* The run is over and its items are being linked; so many have been. */
 void progress_linking(struct progress *p, uint64_t linked);

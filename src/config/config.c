@@ -1,4 +1,4 @@
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include "base/text.h"
 #include <errno.h>

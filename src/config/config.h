@@ -2,8 +2,8 @@
  * Configuration from the environment: one table row a key (config.c). Reading
  * it never stops at the first fault: every wrong value is reported.
  */
-#ifndef BASE_CONFIG_H
-#define BASE_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
 /* What of the configuration comes from more than one variable. */
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include "base/crypto.h"
 #include <stdlib.h>

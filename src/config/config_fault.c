@@ -1,5 +1,5 @@
 /* How a fault of the configuration is told. */
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include "base/text.h"
 #include <stdarg.h>

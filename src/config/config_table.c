@@ -1,5 +1,5 @@
 /* Every variable of the environment, a row each. */
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include <limits.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* What the files of config share; for them alone. */
-#ifndef BASE_CONFIG_TABLE_H
-#define BASE_CONFIG_TABLE_H
+#ifndef CONFIG_CONFIG_TABLE_H
+#define CONFIG_CONFIG_TABLE_H
 
-#include "base/config.h"
+#include "config/config.h"
 
 /*
  * What the table's rows fill: the configuration itself, and what it is

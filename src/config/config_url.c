@@ -1,6 +1,6 @@
 /* URLs in the configuration: their hosts, and what to hide of them. */
 #define _GNU_SOURCE /* strcasestr */
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include <ctype.h>
 #include <stdio.h>

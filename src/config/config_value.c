@@ -1,5 +1,5 @@
 /* One value: read as its row of the table wants it. */
-#include "base/config_table.h"
+#include "config/config_table.h"
 
 #include <stdlib.h>
 #include <strings.h>

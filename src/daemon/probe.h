@@ -9,7 +9,7 @@
 #ifndef DAEMON_PROBE_H
 #define DAEMON_PROBE_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include "sync/ports.h"
 
 struct probe;

@@ -8,7 +8,7 @@
  *
  * Stop: the timer and the look are canceled. Close: joiner_free(), when idle.
  */
-#include "daemon/joiner.h"
+#include "daemon/run_poller.h"
 
 #include "base/log.h"
 #include <assert.h>

@@ -3,8 +3,8 @@
  * services wait for somebody, and takes part in it. So the replicas on one
  * database share a run, and what one of them leaves behind is gone on with.
  */
-#ifndef DAEMON_JOINER_H
-#define DAEMON_JOINER_H
+#ifndef DAEMON_RUN_POLLER_H
+#define DAEMON_RUN_POLLER_H
 
 #include "daemon/runner.h"
 

@@ -5,7 +5,7 @@
 #ifndef DAEMON_RUNNER_H
 #define DAEMON_RUNNER_H
 
-#include "base/config.h"
+#include "config/config.h"
 #include "net/loop.h"
 #include "sync/run.h"
 

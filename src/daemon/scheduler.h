@@ -6,11 +6,11 @@
 #ifndef DAEMON_SCHEDULER_H
 #define DAEMON_SCHEDULER_H
 
-#include "adapters/ledger.h"
-#include "base/config.h"
 #include "clock/cron.h"
-#include "daemon/metrics.h"
+#include "config/config.h"
 #include "daemon/runner.h"
+#include "db/ledger/ledger.h"
+#include "metrics/metrics.h"
 
 struct scheduler;
 

@@ -1,4 +1,4 @@
-#include "adapters/call.h"
+#include "db/call.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

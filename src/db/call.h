@@ -9,11 +9,11 @@
  * wants to deal with it.
  * On cancel: the unit at hand is canceled, no further one is sent.
  */
-#ifndef ADAPTERS_CALL_H
-#define ADAPTERS_CALL_H
+#ifndef DB_CALL_H
+#define DB_CALL_H
 
 #include "base/arena.h"
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include <stdint.h>
 
 enum { CALL_PARAMS = 24 };

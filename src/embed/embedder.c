@@ -17,9 +17,9 @@
  * On close: nothing to do; whoever stops the program cancels its requests or
  * closes the HTTP client, and frees the embedder after the last callback.
  */
-#include "adapters/embedder.h"
+#include "embed/embedder.h"
 
-#include "adapters/embedder_answer.h"
+#include "embed/embedder_answer.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,11 +3,11 @@
  * <api_url>/embeddings for each request. Nothing is tried again here; the
  * error's code says what may be.
  */
-#ifndef ADAPTERS_EMBEDDER_H
-#define ADAPTERS_EMBEDDER_H
+#ifndef EMBED_EMBEDDER_H
+#define EMBED_EMBEDDER_H
 
-#include "base/config.h"
-#include "net/http_client.h"
+#include "config/config.h"
+#include "net/http/http_client.h"
 #include "sync/ports.h"
 
 struct embedder;

@@ -1,6 +1,6 @@
 /* What an OpenAI-compatible provider answers, understood; pure. */
-#ifndef ADAPTERS_EMBEDDER_ANSWER_H
-#define ADAPTERS_EMBEDDER_ANSWER_H
+#ifndef EMBED_EMBEDDER_ANSWER_H
+#define EMBED_EMBEDDER_ANSWER_H
 
 #include "base/buf.h"
 #include "base/err.h"

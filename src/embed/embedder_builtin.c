@@ -12,9 +12,9 @@
  * On close: nothing to do; whoever stops the program cancels its requests and
  * frees the embedder after the last callback.
  */
-#include "adapters/embedder_builtin.h"
+#include "embed/embedder_builtin.h"
 
-#include "adapters/text_features.h"
+#include "embed/text_features.h"
 #include <assert.h>
 #include <stdlib.h>
 

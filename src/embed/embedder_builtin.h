@@ -4,8 +4,8 @@
  * places without a network. They find texts by their words and parts of
  * words, not by their meaning.
  */
-#ifndef ADAPTERS_EMBEDDER_BUILTIN_H
-#define ADAPTERS_EMBEDDER_BUILTIN_H
+#ifndef EMBED_EMBEDDER_BUILTIN_H
+#define EMBED_EMBEDDER_BUILTIN_H
 
 #include "net/loop.h"
 #include "sync/ports.h"

@@ -1,6 +1,6 @@
 /* What a provider says when it says no, and what follows from it. */
 #define _GNU_SOURCE /* strcasestr */
-#include "adapters/embedder_answer.h"
+#include "embed/embedder_answer.h"
 
 #include "base/json.h"
 #include "base/text.h"

@@ -2,8 +2,8 @@
  * A text as a vector: its words and their parts, hashed to signed places and
  * summed; pure, integers throughout, so the same on every machine.
  */
-#ifndef ADAPTERS_TEXT_FEATURES_H
-#define ADAPTERS_TEXT_FEATURES_H
+#ifndef EMBED_TEXT_FEATURES_H
+#define EMBED_TEXT_FEATURES_H
 
 #include "base/str.h"
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "adapters/text_fold.h"
+#include "embed/text_fold.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Letters and words for matching, without a table of all of Unicode. */
-#ifndef ADAPTERS_TEXT_FOLD_H
-#define ADAPTERS_TEXT_FOLD_H
+#ifndef EMBED_TEXT_FOLD_H
+#define EMBED_TEXT_FOLD_H
 
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
  * A service's counts come as sums of the run so far: what was seen of them
  * before is subtracted, so that the counters grow by what is new.
  */
-#include "daemon/metrics_impl.h"
+#include "metrics/metrics_impl.h"
 
 #include "base/text.h"
 #include "net/loop.h"
@@ -336,6 +336,7 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         count_call(m, event);
         return;
     case EVENT_NOTE:
+    case EVENT_STORED:
         return;
     case EVENT_RETRY:
         m->calls.retries[event->call]++;

@@ -6,11 +6,11 @@
  * Memory is bounded: label values that come from outside (services, routes)
  * have a cap, and what is over it is counted under the label "other".
  */
-#ifndef DAEMON_METRICS_H
-#define DAEMON_METRICS_H
+#ifndef METRICS_METRICS_H
+#define METRICS_METRICS_H
 
-#include "adapters/index_watch.h"
 #include "base/buf.h"
+#include "db/graph/index_watch.h"
 #include "net/loop.h"
 #include "sync/ports.h"
 

@@ -8,11 +8,11 @@
  * Times are whole milliseconds inside, turns of the loop microseconds, and
  * seconds in the text.
  */
-#ifndef DAEMON_METRICS_IMPL_H
-#define DAEMON_METRICS_IMPL_H
+#ifndef METRICS_METRICS_IMPL_H
+#define METRICS_METRICS_IMPL_H
 
 #include "base/strmap.h"
-#include "daemon/metrics.h"
+#include "metrics/metrics.h"
 
 enum { BUCKETS_MOST = 16, RUN_OUTCOMES = 5 };
 

@@ -2,7 +2,7 @@
  * The process as the kernel sees it. Read anew for every scrape: four small
  * reads that never block, /proc being no disk.
  */
-#include "daemon/metrics_impl.h"
+#include "metrics/metrics_impl.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * for each label set. Integers and milliseconds are written digit by digit, so
  * no locale and no rounding gets in between.
  */
-#include "daemon/metrics_impl.h"
+#include "metrics/metrics_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "adapters/result_json.h"
+#include "ops/result_json.h"
 
 #include "base/text.h"
 #include <stdlib.h>

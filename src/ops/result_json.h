@@ -9,8 +9,8 @@
  * "knownFailures"}, or {"success":false,"reason","error"} when nothing ran;
  * of these "error" is there only when the reason does not say it all.
  */
-#ifndef ADAPTERS_RESULT_JSON_H
-#define ADAPTERS_RESULT_JSON_H
+#ifndef OPS_RESULT_JSON_H
+#define OPS_RESULT_JSON_H
 
 #include "base/json.h"
 #include "sync/result.h"

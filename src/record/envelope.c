@@ -1,4 +1,4 @@
-#include "sync/envelope.h"
+#include "record/envelope.h"
 
 #include "base/err.h"
 #include "base/text.h"
@@ -11,7 +11,8 @@ enum {
 
 /* An answer that is being understood. */
 struct reader {
-    const struct page_req *req;
+    const struct envelope *envelope;
+    const char *service;
     const struct schema *schema;
     yyjson_val *root;
     yyjson_val *result; /* successfulResult; may be NULL or null */
@@ -44,11 +45,11 @@ static struct str error_text(yyjson_val *v)
     return yyjson_is_str(v) ? first_line(json_str(v)) : (struct str){NULL, 0};
 }
 
-static struct str normalized(const struct page_req *req, const char *name)
+static struct str normalized(const struct envelope *e, const char *name)
 {
-    for (size_t i = 0; i < req->nnormalized; i++) {
-        if (str_eq(req->normalized[i].name, str_of(name)))
-            return text_trim(req->normalized[i].value);
+    for (size_t i = 0; i < e->nfields; i++) {
+        if (str_eq(e->fields[i].name, str_of(name)))
+            return text_trim(e->fields[i].value);
     }
     return (struct str){NULL, 0};
 }
@@ -70,13 +71,13 @@ static struct str shown(const struct reader *r, struct str text)
 
 static bool is_target(const struct reader *r, struct str name)
 {
-    return str_eq(name, str_of(r->req->service)) ||
+    return str_eq(name, str_of(r->service)) ||
            (r->schema != NULL && schema_is_named(r->schema, name));
 }
 
 static int parse(struct reader *r)
 {
-    struct str text = r->req->envelope_json;
+    struct str text = r->envelope->json;
     struct err bad = {.code = 0};
 
     if (text.len == 0)
@@ -169,8 +170,8 @@ static bool target_is_empty(const struct reader *r)
 
 static int check_answerer(const struct reader *r)
 {
-    struct str names[] = {
-        normalized(r->req, "successful_service"), attempt_service(r->result)};
+    struct str names[] = {normalized(r->envelope, "successful_service"),
+        attempt_service(r->result)};
 
     for (size_t i = 0; i < 2; i++) {
         if (names[i].len == 0 || str_eq(names[i], STR("none")) ||
@@ -207,7 +208,7 @@ static bool cascade_cause(
     *service = attempt_service(best);
     *cause = attempt_cause(best);
     if (cause->len == 0)
-        *cause = shown(r, normalized(r->req, "stopped_reason"));
+        *cause = shown(r, normalized(r->envelope, "stopped_reason"));
     return true;
 }
 
@@ -218,7 +219,7 @@ static int set_cascade_error(const struct reader *r)
     if (!cascade_cause(r, &service, &cause))
         return 0;
     if (service.len == 0)
-        service = str_of(r->req->service);
+        service = str_of(r->service);
     if (cause.len == 0)
         cause = STR("failed without a cause");
     return err_set(r->err, ERR_SOURCE, "%.*s: %.*s",
@@ -353,7 +354,7 @@ static int64_t find_number(const struct reader *r, yyjson_val *const *places,
         if (json_int(json_member(places[i], name), &value) && value >= least)
             return value;
     }
-    if (text_int(normalized(r->req, name), &value) && value >= least)
+    if (text_int(normalized(r->envelope, name), &value) && value >= least)
         return value;
     return -1;
 }
@@ -376,7 +377,7 @@ static void find_paging(const struct reader *r)
             json_bool(json_member(places[i], "has_more"), &view->has_more);
     if (!view->has_more_known)
         view->has_more_known =
-            text_bool(normalized(r->req, "has_more"), &view->has_more);
+            text_bool(normalized(r->envelope, "has_more"), &view->has_more);
     view->total = find_number(r, places, n, "total", 0);
     view->limit = find_number(r, places, n, "limit", 1);
 }
@@ -408,11 +409,16 @@ static int understand(struct reader *r)
     return rc;
 }
 
-int envelope_read(const struct page_req *req, const struct schema *schema,
-    struct arena *a, struct page_view *view, struct err *err)
+int envelope_read(const struct envelope *e, const char *service,
+    const struct schema *schema, struct arena *a, struct page_view *view,
+    struct err *err)
 {
-    struct reader r = {
-        .req = req, .schema = schema, .a = a, .view = view, .err = err};
+    struct reader r = {.envelope = e,
+        .service = service,
+        .schema = schema,
+        .a = a,
+        .view = view,
+        .err = err};
     int rc;
 
     *view = (struct page_view){.total = -1, .limit = -1};

@@ -2,13 +2,24 @@
  * What the coordinator answered: where the items are, whether there is more,
  * and the failures that hide behind status OK. Pure.
  */
-#ifndef SYNC_ENVELOPE_H
-#define SYNC_ENVELOPE_H
+#ifndef RECORD_ENVELOPE_H
+#define RECORD_ENVELOPE_H
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "sync/ports.h"
-#include "sync/schema.h"
+#include "record/schema.h"
+
+/* One of the answer's normalized_fields. Both borrowed. */
+struct envelope_field {
+    struct str name, value;
+};
+
+/* The coordinator's answer as it came. All borrowed. */
+struct envelope {
+    struct str json; /* envelope_json */
+    struct envelope_field *fields;
+    size_t nfields;
+};
 
 struct page_view {
     yyjson_val *items; /* an array, or the one object; NULL: no items */
@@ -23,13 +34,14 @@ struct page_view {
 };
 
 /*
- * Understands req's answer; items live in the arena `a`. `schema` gives the
- * names that count as the target besides req->service. Errors: ERR_SOURCE
- * (tried again: success false, unparsable, empty, a failing service, no items
- * found: lists the keys there are), ERR_ANSWERED_BY (not tried again).
+ * Understands the answer about `service`; items live in the arena `a`. `schema`
+ * gives the names that count as the target besides `service`. Errors:
+ * ERR_SOURCE (tried again: success false, unparsable, empty, a failing service,
+ * no items found: lists the keys there are), ERR_ANSWERED_BY (not tried again).
  */
-int envelope_read(const struct page_req *req, const struct schema *schema,
-    struct arena *a, struct page_view *view, struct err *err);
+int envelope_read(const struct envelope *e, const char *service,
+    const struct schema *schema, struct arena *a, struct page_view *view,
+    struct err *err);
 
 /*
  * Is there another page? `received` counts the service's items so far, this

@@ -1,8 +1,8 @@
-#include "sync/item.h"
+#include "record/item.h"
 
 #include "base/err.h"
 #include "base/text.h"
-#include "sync/render.h"
+#include "record/render.h"
 #include <inttypes.h>
 
 /* An item on its way: its values in the schema's order. */

@@ -2,12 +2,12 @@
  * An item as the schema sees it: its id, its text, its metadata, its hashes.
  * Pure; the text is byte for byte what readers of the store compare with.
  */
-#ifndef SYNC_ITEM_H
-#define SYNC_ITEM_H
+#ifndef RECORD_ITEM_H
+#define RECORD_ITEM_H
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "sync/schema.h"
+#include "record/schema.h"
 
 struct item {
     struct str content_id;   /* 1 .. 1000 bytes */

@@ -4,7 +4,7 @@
  * a code point. That stays linear: a piece that was cut back far leaves no
  * such border behind it, so that the next ones reach further.
  */
-#include "sync/item.h"
+#include "record/item.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "sync/render.h"
+#include "record/render.h"
 
 #include "base/err.h"
 #include "base/text.h"

@@ -3,11 +3,11 @@
  * coercion makes of its fields, since readers compare. NUL characters are
  * left out, for the database refuses them.
  */
-#ifndef SYNC_RENDER_H
-#define SYNC_RENDER_H
+#ifndef RECORD_RENDER_H
+#define RECORD_RENDER_H
 
 #include "base/json.h"
-#include "sync/schema.h"
+#include "record/schema.h"
 
 /*
  * Appends the text to `out`; values[i] belongs to schema->fields[i], NULL is

@@ -3,12 +3,12 @@
  * file's faults are reported at once. Keys that are not known are left alone,
  * since a schema may carry what others read of it.
  */
-#include "sync/schema.h"
+#include "record/schema.h"
 
 #include "base/err.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "sync/schema_file.h"
+#include "record/schema_file.h"
 
 enum { NAME_BYTES = 256 }; /* longest service name or alias */
 

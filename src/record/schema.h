@@ -3,8 +3,8 @@
  * which order, and how they are labelled. Loaded once at start-up; every
  * fault names file, line and key, and all faults are reported at once.
  */
-#ifndef SYNC_SCHEMA_H
-#define SYNC_SCHEMA_H
+#ifndef RECORD_SCHEMA_H
+#define RECORD_SCHEMA_H
 
 #include "base/arena.h"
 #include "base/buf.h"

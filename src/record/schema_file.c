@@ -1,4 +1,4 @@
-#include "sync/schema_file.h"
+#include "record/schema_file.h"
 
 #include "base/err.h"
 #include <stdarg.h>

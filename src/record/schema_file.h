@@ -2,8 +2,8 @@
  * A JSON file whose faults know their line: the text is parsed in place in a
  * copy, so that a pointer into the document is an offset in the file.
  */
-#ifndef SYNC_SCHEMA_FILE_H
-#define SYNC_SCHEMA_FILE_H
+#ifndef RECORD_SCHEMA_FILE_H
+#define RECORD_SCHEMA_FILE_H
 
 #include "base/json.h"
 

@@ -1,5 +1,5 @@
 /* The directory of schemas, and which of them a service goes by. */
-#include "sync/schema.h"
+#include "record/schema.h"
 
 #include "base/err.h"
 #include <dirent.h>

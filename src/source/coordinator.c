@@ -13,11 +13,11 @@
  * Close: closes the channel, which cancels every call. The coordinator itself
  * goes with the last of them, since their requests are linked to it.
  */
-#include "adapters/coordinator.h"
+#include "source/coordinator.h"
 
-#include "adapters/coordinator_request.h"
 #include "coordinator.pb-c.h"
-#include "net/rpc.h"
+#include "net/rpc/rpc.h"
+#include "source/coordinator_request.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -72,18 +72,20 @@ static void source_free(void *data, void *p)
 static int copy_fields(
     const Rag__V1__RouteResponse *answer, struct page_req *req)
 {
+    struct envelope_field *fields;
     size_t n = answer->n_normalized_fields;
 
     if (n == 0)
         return 0;
-    req->normalized = arena_calloc(req->arena, n, sizeof(*req->normalized));
-    if (req->normalized == NULL)
+    fields = arena_calloc(req->arena, n, sizeof(*fields));
+    if (fields == NULL)
         return ERR_TOO_LARGE;
     for (size_t i = 0; i < n; i++) {
-        req->normalized[i].name = str_of(answer->normalized_fields[i]->key);
-        req->normalized[i].value = str_of(answer->normalized_fields[i]->value);
+        fields[i].name = str_of(answer->normalized_fields[i]->key);
+        fields[i].value = str_of(answer->normalized_fields[i]->value);
     }
-    req->nnormalized = n;
+    req->envelope.fields = fields;
+    req->envelope.nfields = n;
     return 0;
 }
 
@@ -100,7 +102,7 @@ static int unpack(struct str bytes, struct page_req *req, struct err *err)
     if (answer == NULL || copy_fields(answer, req) < 0)
         return err_set(err, ERR_TOO_LARGE,
             "an answer of %zu bytes does not fit the page's memory", bytes.len);
-    req->envelope_json = str_of(answer->envelope_json);
+    req->envelope.json = str_of(answer->envelope_json);
     return 0;
 }
 
@@ -228,9 +230,7 @@ int coordinator_fetch(struct coordinator *c, struct page_req *req)
     f->req = req;
     buf_init(&f->signature, SIGNATURE_BYTES);
     op_init(&f->rpc.op, on_answer);
-    req->envelope_json = (struct str){NULL, 0};
-    req->normalized = NULL;
-    req->nnormalized = 0;
+    req->envelope = (struct envelope){.nfields = 0};
     rc = fetch_build(f, &req->op.err);
     if (rc == 0)
         rc = fetch_send(f, &req->op.err);

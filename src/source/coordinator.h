@@ -2,10 +2,10 @@
  * Pages from the coordinator over gRPC: the real side of the fetch_page port.
  * What comes back is handed on as it is; sync/envelope understands it.
  */
-#ifndef ADAPTERS_COORDINATOR_H
-#define ADAPTERS_COORDINATOR_H
+#ifndef SOURCE_COORDINATOR_H
+#define SOURCE_COORDINATOR_H
 
-#include "base/config.h"
+#include "config/config.h"
 #include "net/loop.h"
 #include "sync/ports.h"
 

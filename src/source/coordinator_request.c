@@ -1,4 +1,4 @@
-#include "adapters/coordinator_request.h"
+#include "source/coordinator_request.h"
 
 #include "coordinator.pb-c.h"
 

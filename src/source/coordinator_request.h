@@ -1,6 +1,6 @@
 /* The question for one page, as the coordinator wants it. Pure. */
-#ifndef ADAPTERS_COORDINATOR_REQUEST_H
-#define ADAPTERS_COORDINATOR_REQUEST_H
+#ifndef SOURCE_COORDINATOR_REQUEST_H
+#define SOURCE_COORDINATOR_REQUEST_H
 
 #include "base/buf.h"
 #include "base/crypto.h"

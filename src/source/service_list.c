@@ -12,7 +12,7 @@
  *
  * Close: there is nothing to close; the HTTP client's close is a cancel.
  */
-#include "adapters/service_list.h"
+#include "source/service_list.h"
 
 #include "base/json.h"
 #include "base/log.h"

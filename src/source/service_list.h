@@ -3,10 +3,10 @@
  * trigger that names services does not ask; else the first source that names
  * any wins: the environment, the coordinator over HTTP, the fallback.
  */
-#ifndef ADAPTERS_SERVICE_LIST_H
-#define ADAPTERS_SERVICE_LIST_H
+#ifndef SOURCE_SERVICE_LIST_H
+#define SOURCE_SERVICE_LIST_H
 
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include "sync/ports.h"
 
 /* What it stands on. All borrowed, for as long as requests are pending. */

@@ -48,6 +48,8 @@ static void on_stored(struct op *op)
         store_failed(c, &err);
         return;
     }
+    pipeline_event(c->p,
+        &(struct run_event){.kind = EVENT_STORED, .rows = c->store.nrows});
     store_accept(c);
     chunk_next_range(c);
 }

@@ -10,7 +10,7 @@
  * ends the page. Close: the service frees it in DONE, when nothing of it is
  * pending.
  */
-#include "sync/page_busy.h"
+#include "sync/page_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -138,15 +138,15 @@ static int check_progress(struct page *page, struct err *err)
 static int understand(struct page *page, struct err *err)
 {
     struct page_work *busy = page->busy;
-    int rc = envelope_read(
-        &busy->fetch, page->ctx->schema, &page->arena, &page->view, err);
+    int rc = envelope_read(&busy->fetch.envelope, busy->fetch.service,
+        page->ctx->schema, &page->arena, &page->view, err);
 
     if (rc < 0)
         return rc;
     rc = check_progress(page, err);
     if (rc < 0)
         return rc;
-    page->bytes = busy->fetch.envelope_json.len;
+    page->bytes = busy->fetch.envelope.json.len;
     page->counts.replaced += page->view.replaced;
     page->items =
         arena_calloc(&page->arena, page->view.n, sizeof(*page->items));

@@ -23,7 +23,7 @@
 #define SYNC_PAGE_H
 
 #include "base/strmap.h"
-#include "sync/envelope.h"
+#include "record/envelope.h"
 #include "sync/pipeline.h"
 
 struct chunk;

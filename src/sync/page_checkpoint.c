@@ -3,7 +3,7 @@
  * the page is checkpointed, its dead letters in the same transaction, and
  * every item is counted out.
  */
-#include "sync/page_busy.h"
+#include "sync/page_impl.h"
 
 #include "sync/chunk.h"
 #include <assert.h>

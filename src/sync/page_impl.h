@@ -1,6 +1,6 @@
 /* What the files of the page share among themselves. */
-#ifndef SYNC_PAGE_BUSY_H
-#define SYNC_PAGE_BUSY_H
+#ifndef SYNC_PAGE_IMPL_H
+#define SYNC_PAGE_IMPL_H
 
 #include "sync/page.h"
 

@@ -15,6 +15,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "net/op.h"
+#include "record/envelope.h"
 #include "sync/result.h"
 
 enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
@@ -38,10 +39,6 @@ struct services_req {
     const char *source; /* "env", "coordinator", "fallback"; static */
 };
 
-struct field {
-    struct str name, value;
-};
-
 /* One page from the coordinator, not yet understood. */
 struct page_req {
     struct op op;
@@ -52,9 +49,7 @@ struct page_req {
     int page;          /* from 1 */
     int limit;         /* items */
     /* Out. */
-    struct str envelope_json;
-    struct field *normalized; /* the answer's normalized_fields */
-    size_t nnormalized;
+    struct envelope envelope;
 };
 
 /* The hashes of what is stored under the given content ids. */
@@ -356,6 +351,7 @@ enum run_event_kind {
     EVENT_SERVICE_BEGIN,
     EVENT_NOTE, /* of a service, before its first page: note */
     EVENT_PAGE_READ,
+    EVENT_STORED, /* rows, committed */
     EVENT_CHUNK_DONE,
     EVENT_PAGE_DONE,
     EVENT_CALL, /* a call has ended: call, duration_ms, err */
@@ -377,6 +373,7 @@ struct run_event {
     uint64_t duration_ms;        /* EVENT_CALL and .._END */
     size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_DONE: chunks */
     const char *outcome;         /* .._END: "success", "partial", ... */
+    size_t rows;                 /* EVENT_STORED */
     const char *note;            /* EVENT_NOTE: a sentence */
     bool joined; /* RUN_..: begun, and to be ended, by another process */
 };

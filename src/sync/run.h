@@ -13,10 +13,10 @@
 #ifndef SYNC_RUN_H
 #define SYNC_RUN_H
 
-#include "sync/item.h"
+#include "record/item.h"
+#include "record/schema.h"
 #include "sync/ports.h"
 #include "sync/result.h"
-#include "sync/schema.h"
 
 /* All borrowed until the callback. */
 struct run_options {

@@ -9,7 +9,7 @@
  * Cancel: the pipeline says `stopping` or `aborting`, and a kick follows.
  * Close: the run frees it after `done`.
  */
-#include "sync/service_busy.h"
+#include "sync/service_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>

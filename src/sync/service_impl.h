@@ -1,6 +1,6 @@
 /* What the files of the service share among themselves. */
-#ifndef SYNC_SERVICE_BUSY_H
-#define SYNC_SERVICE_BUSY_H
+#ifndef SYNC_SERVICE_IMPL_H
+#define SYNC_SERVICE_IMPL_H
 
 #include "sync/service.h"
 

@@ -5,7 +5,7 @@
  * to the embedder go out before rows to the database: whoever has the longer
  * way is not kept waiting.
  */
-#include "sync/service_busy.h"
+#include "sync/service_impl.h"
 
 #include <assert.h>
 

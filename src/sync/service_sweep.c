@@ -10,7 +10,7 @@
  * Cancel: stopping lets the batch at hand finish; the run that is resumed
  * goes on with the rest.
  */
-#include "sync/service_busy.h"
+#include "sync/service_impl.h"
 
 enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
 

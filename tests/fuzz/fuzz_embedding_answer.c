@@ -3,7 +3,7 @@
  * byte chooses how many vectors of how many dimensions were asked for, or a
  * refusal.
  */
-#include "adapters/embedder_answer.h"
+#include "embed/embedder_answer.h"
 
 #include <math.h>
 #include <stdlib.h>

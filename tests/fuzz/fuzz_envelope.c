@@ -2,7 +2,7 @@
  * The value of successful_service, has_more, total and limit on a line each,
  * then the envelope: a page with all its items, or an error that says why.
  */
-#include "sync/envelope.h"
+#include "record/envelope.h"
 
 #include "base/text.h"
 #include <stdlib.h>
@@ -61,9 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf problems;
     struct schema *schema;
     struct str rest = {(const char *)data, size};
-    struct field fields[NAMES];
-    struct page_req req = {
-        .service = "target", .normalized = fields, .nnormalized = NAMES};
+    struct envelope_field fields[NAMES];
+    struct envelope req = {.fields = fields, .nfields = NAMES};
     struct page_view view;
     struct err err = {.code = 0};
     int rc;
@@ -73,9 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(schema_parse(&a, "target-service.json", STR(schema_text), &schema,
                 &problems) == 0);
     for (size_t i = 0; i < NAMES; i++)
-        fields[i] = (struct field){str_of(names[i]), take_line(&rest)};
-    req.envelope_json = rest;
-    rc = envelope_read(&req, schema, &a, &view, &err);
+        fields[i] = (struct envelope_field){str_of(names[i]), take_line(&rest)};
+    req.json = rest;
+    rc = envelope_read(&req, "target", schema, &a, &view, &err);
     if (rc == 0)
         check_view(&view);
     else

@@ -6,7 +6,7 @@
  * would make them too many.)
  */
 #include "base/text.h"
-#include "net/http_server_parse.h"
+#include "net/http/http_server_parse.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * A schema and an item, apart by a byte 0xFF that JSON cannot have: what is
  * rendered can be stored, and its pieces are the text.
  */
-#include "sync/item.h"
+#include "record/item.h"
 
 #include "base/text.h"
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Any bytes as a schema file: a schema that keeps its promises, or faults. */
-#include "sync/schema.h"
+#include "record/schema.h"
 
 #include "base/text.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Between the files of the simulation: drawing worlds, running, checking. */
-#ifndef SIM_SIM_H
-#define SIM_SIM_H
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
 
 #include "world.h"
 

@@ -183,14 +183,14 @@ static void hand_out(struct world *w, const struct page_req *req, int n)
 static void repeat_or_misdirect(
     struct world *w, struct page_req *req, int *page)
 {
-    static struct field other = {
+    static struct envelope_field other = {
         {"successful_service", 18}, {"service-99", 10}};
 
     if (w->faults.repeat_page > 0 && *page > w->faults.repeat_page)
         *page = w->faults.repeat_page;
     if (w->faults.other_answers == w->current) {
-        req->normalized = &other;
-        req->nnormalized = 1;
+        req->envelope.fields = &other;
+        req->envelope.nfields = 1;
     }
 }
 
@@ -221,9 +221,9 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
     } else {
         n = source_page(&w->source, w->current, page, req->limit, &text);
     }
-    req->envelope_json = arena_dup(req->arena, buf_view(&text));
+    req->envelope.json = arena_dup(req->arena, buf_view(&text));
     buf_free(&text);
-    if (n >= 0 && req->nnormalized == 0 && page == req->page &&
+    if (n >= 0 && req->envelope.nfields == 0 && page == req->page &&
         op->err.code == 0)
         hand_out(w, req, n);
 }

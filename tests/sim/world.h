@@ -8,8 +8,8 @@
  * checks the promises that can be checked while things happen; sim.c those
  * about the end.
  */
-#ifndef SIM_WORLD_H
-#define SIM_WORLD_H
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
 
 #include "sync/run.h"
 

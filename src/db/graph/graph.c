@@ -12,10 +12,10 @@
  * whole, so its items are on the queue as before.
  * On cancel: the one of the two that is under way.
  */
-#include "adapters/graph.h"
+#include "db/graph/graph.h"
 
-#include "adapters/link_turn.h"
-#include "adapters/store_impl.h"
+#include "db/graph/link_lock.h"
+#include "db/store/store_impl.h"
 #include <stdlib.h>
 
 enum { SQL_BYTES = 16 * 1024 };

@@ -11,10 +11,10 @@
  *          when their cosine similarity is above 0.70 (related) or above 0.85
  *          (strongly_related). Edges of other types are not looked at.
  */
-#ifndef ADAPTERS_GRAPH_H
-#define ADAPTERS_GRAPH_H
+#ifndef DB_GRAPH_GRAPH_H
+#define DB_GRAPH_GRAPH_H
 
-#include "adapters/vector_index.h"
+#include "db/graph/vector_index.h"
 
 enum { GRAPH_NEIGHBOURS = 10 };
 

@@ -8,8 +8,8 @@
  * one it was.
  * On cancel: the statement is undone.
  */
-#include "adapters/graph.h"
-#include "adapters/store_impl.h"
+#include "db/graph/graph.h"
+#include "db/store/store_impl.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -18,7 +18,7 @@
  * are met by its iterative scan, and the threshold stays outside the LIMIT. A
  * NaN, the distance from a zero vector, is greater than any number.
  */
-#include "adapters/graph.h"
+#include "db/graph/graph.h"
 
 #define UTC "now() AT TIME ZONE 'UTC'"
 #define OURS "edge_type IN ('related', 'strongly_related')"

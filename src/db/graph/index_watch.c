@@ -5,10 +5,10 @@
  * requests it is, its callback finds that nobody builds, and stops. A building
  * that begins before it has come takes it over.
  */
-#include "adapters/index_watch.h"
+#include "db/graph/index_watch.h"
 
-#include "adapters/call.h"
 #include "base/log.h"
+#include "db/call.h"
 #include <stdio.h>
 
 enum { LOOK_TIMEOUT_MS = 2000 };

@@ -4,10 +4,10 @@
  * process builds. What it finds is a plain value for whoever wants to show it,
  * and a line of the log now and then.
  */
-#ifndef ADAPTERS_INDEX_WATCH_H
-#define ADAPTERS_INDEX_WATCH_H
+#ifndef DB_GRAPH_INDEX_WATCH_H
+#define DB_GRAPH_INDEX_WATCH_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include <stdint.h>
 
 #define VECTOR_INDEX_NAME "idx_vector_embeddings_embedding_hnsw"

@@ -1,4 +1,4 @@
-#include "adapters/link_turn.h"
+#include "db/graph/link_lock.h"
 
 #define TURN "hashtext('batch_sync_link_queue'), hashtext($1)"
 

@@ -3,10 +3,10 @@
  * linked, come one after the other, in whichever process. A part of the units
  * of others (adapters/call.h); the turn ends with the unit.
  */
-#ifndef ADAPTERS_LINK_TURN_H
-#define ADAPTERS_LINK_TURN_H
+#ifndef DB_GRAPH_LINK_LOCK_H
+#define DB_GRAPH_LINK_LOCK_H
 
-#include "adapters/call.h"
+#include "db/call.h"
 
 enum { LINK_TURN_STMTS = 2 };
 

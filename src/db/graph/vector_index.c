@@ -19,7 +19,7 @@
  * takes the lock that every builder holds, so what is still invalid then has
  * been left for good, and drops it. Nothing else is ever dropped.
  */
-#include "adapters/vector_index_impl.h"
+#include "db/graph/vector_index_impl.h"
 
 #include "base/log.h"
 #include <stdio.h>

@@ -3,11 +3,11 @@
  * without it, so no migration makes it: it is built when somebody is about to
  * ask, which is before the first items are linked.
  */
-#ifndef ADAPTERS_VECTOR_INDEX_H
-#define ADAPTERS_VECTOR_INDEX_H
+#ifndef DB_GRAPH_VECTOR_INDEX_H
+#define DB_GRAPH_VECTOR_INDEX_H
 
-#include "adapters/index_watch.h"
-#include "adapters/store.h"
+#include "db/graph/index_watch.h"
+#include "db/store/store.h"
 
 /* A plain value; nothing to free. It stays where it is. */
 struct vector_index {

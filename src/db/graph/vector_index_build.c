@@ -16,7 +16,7 @@
  * doing, and is there exactly as long: whoever finds both afterwards takes
  * both back.
  */
-#include "adapters/vector_index_impl.h"
+#include "db/graph/vector_index_impl.h"
 
 #include "base/log.h"
 #include <stdio.h>

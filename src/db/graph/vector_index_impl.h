@@ -1,10 +1,10 @@
 /* Between the files of the vector index: vector_index.c decides what is to be
  * done, vector_index_build.c does what building takes. */
-#ifndef ADAPTERS_VECTOR_INDEX_IMPL_H
-#define ADAPTERS_VECTOR_INDEX_IMPL_H
+#ifndef DB_GRAPH_VECTOR_INDEX_IMPL_H
+#define DB_GRAPH_VECTOR_INDEX_IMPL_H
 
-#include "adapters/store_impl.h"
-#include "adapters/vector_index.h"
+#include "db/graph/vector_index.h"
+#include "db/store/store_impl.h"
 
 enum index_stage {
     INDEX_LOOK,

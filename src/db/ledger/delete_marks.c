@@ -1,4 +1,4 @@
-#include "adapters/seen.h"
+#include "db/ledger/delete_marks.h"
 
 /*
  * The first page of a run ($5) begins its pass. A run that was not marked

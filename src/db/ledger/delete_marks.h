@@ -8,10 +8,10 @@
  * its mark is older than the complete pass before the one that has just come
  * to its end, whatever has happened in between.
  */
-#ifndef ADAPTERS_SEEN_H
-#define ADAPTERS_SEEN_H
+#ifndef DB_LEDGER_DELETE_MARKS_H
+#define DB_LEDGER_DELETE_MARKS_H
 
-#include "adapters/call.h"
+#include "db/call.h"
 #include "sync/ports.h"
 
 /* Marks the ids of a page; writes nothing without the token. ERR_NOMEM. */

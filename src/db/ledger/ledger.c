@@ -12,7 +12,7 @@
  * connection is ended by the server, and the unit sent again.
  * On cancel: as adapters/call.h has it; ledger_stop() cancels the heartbeat.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
 #include "base/log.h"
 #include <stdio.h>

@@ -12,10 +12,10 @@
  * first, which waits for the statement that a lost owner may still have under
  * way, and ends that owner's connection when it holds on to it.
  */
-#ifndef ADAPTERS_LEDGER_H
-#define ADAPTERS_LEDGER_H
+#ifndef DB_LEDGER_LEDGER_H
+#define DB_LEDGER_LEDGER_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include "sync/ports.h"
 
 enum { OWNER_BYTES = 128 };

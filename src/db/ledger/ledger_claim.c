@@ -18,9 +18,9 @@
  * A page number means something only with the page size it was counted in,
  * so both come out of the row.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
-#include "adapters/ledger_model.h"
+#include "db/ledger/ledger_model.h"
 
 enum { TIMEOUT, GIVEN_UP, CLAIMED, LEFT }; /* results */
 

@@ -12,7 +12,7 @@
  * Failures: as ledger.c has them. A run that another process has closed, or
  * taken over, is no failure: the answer says how it stands.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
 #include "base/json.h"
 

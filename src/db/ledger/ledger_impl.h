@@ -1,9 +1,9 @@
 /* Between the files of the ledger. */
-#ifndef ADAPTERS_LEDGER_IMPL_H
-#define ADAPTERS_LEDGER_IMPL_H
+#ifndef DB_LEDGER_LEDGER_IMPL_H
+#define DB_LEDGER_LEDGER_IMPL_H
 
-#include "adapters/call.h"
-#include "adapters/ledger.h"
+#include "db/call.h"
+#include "db/ledger/ledger.h"
 
 struct ledger_work {
     struct ledger *ledger;

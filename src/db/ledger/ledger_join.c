@@ -12,7 +12,7 @@
  * Failures: none of its own: when somebody was faster there is nothing to
  * join.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
 enum { TIMEOUT, LOCK, LOST, RESUMED, SERVICES }; /* results of the joining */
 

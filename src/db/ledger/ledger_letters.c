@@ -9,7 +9,7 @@
  * recipe. An answer that was lost may bring the same letters a second time,
  * which must not make them known: hence the time, not just the row.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
 enum { PAYLOAD_BYTES = 64 * 1024 };
 

@@ -7,8 +7,8 @@
  * success: all that the source has is of its model then, and stays so until a
  * run with another model begins on the service, however that one ends.
  */
-#ifndef ADAPTERS_LEDGER_MODEL_H
-#define ADAPTERS_LEDGER_MODEL_H
+#ifndef DB_LEDGER_LEDGER_MODEL_H
+#define DB_LEDGER_LEDGER_MODEL_H
 
 /* When the last whole pass with the model began: started_at. */
 #define LEDGER_WHOLE_PASS                                               \

@@ -11,7 +11,7 @@
  * at its time.
  * Failures: ERR_ALREADY_RUNNING says which run.
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
  * Failures: every statement goes by the token: when that is no longer ours
  * nothing is written (ERR_FENCED).
  */
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 
-#include "adapters/seen.h"
+#include "db/ledger/delete_marks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "adapters/adopt.h"
+#include "db/migrate/adopt.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -11,11 +11,11 @@
  * Happy path: shape (is this what we can work with?), then either the plan,
  * which only reads, or the steps as part of the migration's script.
  */
-#ifndef ADAPTERS_ADOPT_H
-#define ADAPTERS_ADOPT_H
+#ifndef DB_MIGRATE_ADOPT_H
+#define DB_MIGRATE_ADOPT_H
 
-#include "adapters/call.h"
 #include "base/buf.h"
+#include "db/call.h"
 
 /* The most that any of it may take. */
 enum { ADOPT_MS = 24 * 60 * 60 * 1000 };

@@ -2,7 +2,7 @@
  * What must hold of another program's tables before they are taken over, as
  * one query: a row for each thing that stands in the way, saying what to do.
  */
-#include "adapters/adopt.h"
+#include "db/migrate/adopt.h"
 
 #include <stdlib.h>
 

@@ -9,10 +9,10 @@
  *
  *   ANALYZE --> READ --> WRITE --> READ ... --> done
  */
-#include "adapters/assume.h"
+#include "db/migrate/backfill_hashes.h"
 
-#include "adapters/call.h"
 #include "base/text.h"
+#include "db/call.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,11 +4,11 @@
  * embed_hash follows from what is stored; row_hash stays unknown, so that the
  * first sync writes the metadata of such rows once, without embedding.
  */
-#ifndef ADAPTERS_ASSUME_H
-#define ADAPTERS_ASSUME_H
+#ifndef DB_MIGRATE_BACKFILL_HASHES_H
+#define DB_MIGRATE_BACKFILL_HASHES_H
 
-#include "net/pg.h"
-#include "sync/item.h"
+#include "net/pg/pg.h"
+#include "record/item.h"
 
 struct assume_req {
     /* err: what the database answered. What was done until then stays, and

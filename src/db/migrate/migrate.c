@@ -12,10 +12,10 @@
  *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> done
  *     \--> SHAPE (another program's tables) --> PLAN, or APPLY
  */
-#include "adapters/migrate.h"
+#include "db/migrate/migrate.h"
 
-#include "adapters/adopt.h"
-#include "adapters/call.h"
+#include "db/call.h"
+#include "db/migrate/adopt.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,11 +4,11 @@
  * in batch_sync_migrations. Tables that another program has made are taken over
  * in the same transaction (adapters/adopt.h), when that is asked for.
  */
-#ifndef ADAPTERS_MIGRATE_H
-#define ADAPTERS_MIGRATE_H
+#ifndef DB_MIGRATE_MIGRATE_H
+#define DB_MIGRATE_MIGRATE_H
 
 #include "base/buf.h"
-#include "net/pg.h"
+#include "net/pg/pg.h"
 
 struct migration {
     const char *name; /* "0001_core"; NULL ends the list */

@@ -4,7 +4,7 @@
  * Failures: the unit's.
  * On cancel: as adapters/call.h has it.
  */
-#include "adapters/dead_letters.h"
+#include "db/read/dead_letters.h"
 
 #include <stdlib.h>
 

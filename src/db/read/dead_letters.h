@@ -2,10 +2,10 @@
  * Dead letters outside of a checkpoint: what a look-up wants to know of them,
  * and making them be tried again.
  */
-#ifndef ADAPTERS_DEAD_LETTERS_H
-#define ADAPTERS_DEAD_LETTERS_H
+#ifndef DB_READ_DEAD_LETTERS_H
+#define DB_READ_DEAD_LETTERS_H
 
-#include "adapters/call.h"
+#include "db/call.h"
 #include "sync/ports.h"
 
 /* Adds the statement that finds the open letters of `ids`, a text array. */

@@ -6,10 +6,10 @@
  * JSON_BYTES is ERR_TOO_LARGE.
  * On cancel and close: as adapters/call.h has it.
  */
-#include "adapters/history.h"
+#include "db/read/history.h"
 
-#include "adapters/call.h"
-#include "adapters/index_watch.h"
+#include "db/call.h"
+#include "db/graph/index_watch.h"
 
 enum { JSON_BYTES = 32 * 1024 * 1024 };
 

@@ -3,11 +3,11 @@
  * dead letters. PostgreSQL writes the JSON, in the shape the HTTP API has, so
  * that it is only passed on. Times are ISO-8601 in UTC with milliseconds.
  */
-#ifndef ADAPTERS_HISTORY_H
-#define ADAPTERS_HISTORY_H
+#ifndef DB_READ_HISTORY_H
+#define DB_READ_HISTORY_H
 
 #include "base/buf.h"
-#include "net/pg.h"
+#include "net/pg/pg.h"
 
 enum { HISTORY_USUAL = 50, HISTORY_MOST = 500 }; /* entries an answer */
 

@@ -9,11 +9,11 @@
  * met, because the loser then sees neither row of its own nor the winner's.
  * On cancel: as adapters/call.h has it.
  */
-#include "adapters/store_impl.h"
+#include "db/store/store_impl.h"
 
-#include "adapters/dead_letters.h"
-#include "adapters/seen.h"
-#include "adapters/store_model.h"
+#include "db/ledger/delete_marks.h"
+#include "db/read/dead_letters.h"
+#include "db/store/store_model.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -3,10 +3,10 @@
  * ports store_open, lookup and store (sync/ports.h), and the search over what
  * was stored.
  */
-#ifndef ADAPTERS_STORE_H
-#define ADAPTERS_STORE_H
+#ifndef DB_STORE_STORE_H
+#define DB_STORE_STORE_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include "sync/ports.h"
 
 /* A plain value; nothing to free. Both pointers are borrowed. */

@@ -1,9 +1,9 @@
 /* Between the files of the store. */
-#ifndef ADAPTERS_STORE_IMPL_H
-#define ADAPTERS_STORE_IMPL_H
+#ifndef DB_STORE_STORE_IMPL_H
+#define DB_STORE_STORE_IMPL_H
 
-#include "adapters/call.h"
-#include "adapters/store.h"
+#include "db/call.h"
+#include "db/store/store.h"
 
 /* A request on the store: the types are asked for first, if need be. */
 struct store_work {

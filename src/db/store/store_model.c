@@ -1,6 +1,6 @@
-#include "adapters/store_model.h"
+#include "db/store/store_model.h"
 
-#include "adapters/ledger_model.h"
+#include "db/ledger/ledger_model.h"
 
 #define MS "AT TIME ZONE 'UTC')::timestamp(3)"
 

@@ -3,10 +3,10 @@
  * of store_open() (adapters/store.h). The ledger knows (ledger_model.h); rows
  * of before it know nothing.
  */
-#ifndef ADAPTERS_STORE_MODEL_H
-#define ADAPTERS_STORE_MODEL_H
+#ifndef DB_STORE_STORE_MODEL_H
+#define DB_STORE_STORE_MODEL_H
 
-#include "adapters/call.h"
+#include "db/call.h"
 #include "sync/ports.h"
 
 /* Adds a statement, and takes its result into *req. */

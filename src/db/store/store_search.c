@@ -6,7 +6,7 @@
  * serve, with the rest around it.
  * Failures and cancel: as adapters/call.h has it.
  */
-#include "adapters/store_impl.h"
+#include "db/store/store_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,8 +14,8 @@
  * (ERR_FENCED); a value that the database refuses undoes all of them.
  * On cancel: the server undoes the statement, unless it was through already.
  */
-#include "adapters/ledger.h"
-#include "adapters/store_impl.h"
+#include "db/ledger/ledger.h"
+#include "db/store/store_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -28,13 +28,13 @@
  * which is a warning, too.
  * On cancel: the unit at hand; what had committed stays deleted and counted.
  */
-#include "adapters/sweep.h"
+#include "db/store/sweep.h"
 
-#include "adapters/call.h"
-#include "adapters/ledger.h"
-#include "adapters/link_turn.h"
-#include "adapters/sweep_index.h"
 #include "base/log.h"
+#include "db/call.h"
+#include "db/graph/link_lock.h"
+#include "db/ledger/ledger.h"
+#include "db/store/sweep_index.h"
 #include <stdlib.h>
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };

@@ -2,10 +2,10 @@
  * Deleting what is gone from its source: the real side of the port sweep
  * (sync/ports.h); adapters/seen.h has how that is known.
  */
-#ifndef ADAPTERS_SWEEP_H
-#define ADAPTERS_SWEEP_H
+#ifndef DB_STORE_SWEEP_H
+#define DB_STORE_SWEEP_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include "sync/ports.h"
 
 enum { SWEEP_ITEMS = 100 }; /* a batch */

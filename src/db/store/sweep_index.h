@@ -7,10 +7,10 @@
  *
  * Statements for the units of the sweep (adapters/sweep.h).
  */
-#ifndef ADAPTERS_SWEEP_INDEX_H
-#define ADAPTERS_SWEEP_INDEX_H
+#ifndef DB_STORE_SWEEP_INDEX_H
+#define DB_STORE_SWEEP_INDEX_H
 
-#include "adapters/call.h"
+#include "db/call.h"
 
 enum { SWEEP_INDEX_MS = 10 * 60 * 1000 }; /* that building may take */
 

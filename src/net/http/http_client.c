@@ -20,7 +20,7 @@
  * On close: all calls end as canceled, libcurl lets go of its sockets, then
  * the uv handles close; the last close callback frees the client.
  */
-#include "net/http_impl.h"
+#include "net/http/http_client_impl.h"
 
 #include <assert.h>
 #include <signal.h>

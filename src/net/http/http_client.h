@@ -2,8 +2,8 @@
  * HTTP requests over libcurl's multi interface, driven by the loop. All of it
  * runs on the loop's thread.
  */
-#ifndef NET_HTTP_CLIENT_H
-#define NET_HTTP_CLIENT_H
+#ifndef NET_HTTP_HTTP_CLIENT_H
+#define NET_HTTP_HTTP_CLIENT_H
 
 #include "base/buf.h"
 #include "net/loop.h"

@@ -1,5 +1,5 @@
 /* One HTTP call: what libcurl is told, and what its results mean. */
-#include "net/http_impl.h"
+#include "net/http/http_client_impl.h"
 
 #include <stdio.h>
 

@@ -2,10 +2,10 @@
  * Between http_client.c (lines, sockets, the life of calls) and http_call.c
  * (one call and its easy handle); nobody else includes this.
  */
-#ifndef NET_HTTP_IMPL_H
-#define NET_HTTP_IMPL_H
+#ifndef NET_HTTP_HTTP_CLIENT_IMPL_H
+#define NET_HTTP_HTTP_CLIENT_IMPL_H
 
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 #include <curl/curl.h>
 #include <stdlib.h>
 

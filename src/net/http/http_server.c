@@ -15,7 +15,7 @@
  * On close: listener, timer and connections close; the last close callback
  * frees the server.
  */
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 #include "base/log.h"
 #include <assert.h>

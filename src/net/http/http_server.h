@@ -14,8 +14,8 @@
  * Date, Content-Length or Transfer-Encoding, Connection where it says
  * something, and X-Content-Type-Options: nosniff.
  */
-#ifndef NET_HTTP_SERVER_H
-#define NET_HTTP_SERVER_H
+#ifndef NET_HTTP_HTTP_SERVER_H
+#define NET_HTTP_HTTP_SERVER_H
 
 #include "base/buf.h"
 #include "net/loop.h"

@@ -12,7 +12,7 @@
  *
  * On close: a write under way ends as canceled and is not looked at.
  */
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 #include <assert.h>
 

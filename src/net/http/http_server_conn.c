@@ -15,7 +15,7 @@
  * On close: the socket is closed at once; in its close callback the exchange
  * loses its connection, hears on_gone, and is the handler's alone.
  */
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 #include <assert.h>
 #include <netinet/in.h>

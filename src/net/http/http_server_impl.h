@@ -20,11 +20,11 @@
  *                                                                 |
  *     CLOSED (from anywhere, for good) <--------------------------+
  */
-#ifndef NET_HTTP_SERVER_IMPL_H
-#define NET_HTTP_SERVER_IMPL_H
+#ifndef NET_HTTP_HTTP_SERVER_IMPL_H
+#define NET_HTTP_HTTP_SERVER_IMPL_H
 
-#include "net/http_server.h"
-#include "net/http_server_parse.h"
+#include "net/http/http_server.h"
+#include "net/http/http_server_parse.h"
 
 enum {
     READ_BYTES = 16 * 1024,        /* one read */

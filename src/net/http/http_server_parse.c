@@ -11,7 +11,7 @@
  * own objections become 400 with its reason. Bytes that no limit counts
  * (blanks, chunk extensions) are counted as they came over the wire.
  */
-#include "net/http_server_parse.h"
+#include "net/http/http_server_parse.h"
 
 #include <llhttp.h>
 #include <stdlib.h>

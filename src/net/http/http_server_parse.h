@@ -7,10 +7,10 @@
  * but "chunked", a coding in HTTP/1.0, not one Host, lines ended or folded in
  * other ways than CR LF.
  */
-#ifndef NET_HTTP_SERVER_PARSE_H
-#define NET_HTTP_SERVER_PARSE_H
+#ifndef NET_HTTP_HTTP_SERVER_PARSE_H
+#define NET_HTTP_HTTP_SERVER_PARSE_H
 
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 
 struct http_parse;
 

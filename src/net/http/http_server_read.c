@@ -13,7 +13,7 @@
  *
  * On close: nothing is read any more.
  */
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The server's pure parts: names, escapes, the shape of an error. */
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 #include "base/text.h"
 #include <stdio.h>

@@ -26,7 +26,7 @@
  * On close: pg_slot_drop() in any state, at once. A thread that is still
  * asking holds nothing of ours.
  */
-#include "net/pg_impl.h"
+#include "net/pg/pg_impl.h"
 
 #include "base/log.h"
 #include <assert.h>

@@ -5,8 +5,8 @@
  * nothing prepared by name and no session state, so that a transaction-mode
  * pooler may stand in between. All of it runs on the loop's thread.
  */
-#ifndef NET_PG_H
-#define NET_PG_H
+#ifndef NET_PG_PG_H
+#define NET_PG_PG_H
 
 #include "base/str.h"
 #include "net/loop.h"

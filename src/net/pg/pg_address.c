@@ -8,7 +8,7 @@
  * Cancel and close: pg_lookup_forget() unties the look-up from its slot; its
  * callback still comes and frees it. The pool counts it until then.
  */
-#include "net/pg_impl.h"
+#include "net/pg/pg_impl.h"
 
 #include "base/buf.h"
 #include "base/log.h"

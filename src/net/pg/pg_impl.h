@@ -11,10 +11,10 @@
  *    ^          |              |           |         |
  *    +----------+--------------+-----------+---------+   dropped
  */
-#ifndef NET_PG_IMPL_H
-#define NET_PG_IMPL_H
+#ifndef NET_PG_PG_IMPL_H
+#define NET_PG_PG_IMPL_H
 
-#include "net/pg.h"
+#include "net/pg/pg.h"
 
 enum { PG_CONNECT_MS = 10000, PG_CANCEL_MS = 5000, PG_GRACE_MS = 5000 };
 enum { PG_STMT_PARAMS = 32 }; /* most that a statement may have */

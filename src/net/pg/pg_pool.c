@@ -13,7 +13,7 @@
  * On close: all units end with ERR_CANCELED, all connections are closed; the
  * memory goes with the last callback of libuv.
  */
-#include "net/pg_impl.h"
+#include "net/pg/pg_impl.h"
 
 #include <assert.h>
 #include <pthread.h>

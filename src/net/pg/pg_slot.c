@@ -10,7 +10,7 @@
  * On close: pg_watch_close() unties the watch from the slot; the watch frees
  * itself in its close callback, and the pool counts it until then.
  */
-#include "net/pg_impl.h"
+#include "net/pg/pg_impl.h"
 
 #include <stdlib.h>
 

@@ -20,7 +20,7 @@
  * wake-up makes the loop join it (at once, it has nothing left to do) and
  * close the async handle, in whose close callback the channel is freed.
  */
-#include "net/rpc_impl.h"
+#include "net/rpc/rpc_impl.h"
 
 #include <assert.h>
 #include <grpc/grpc_security.h>

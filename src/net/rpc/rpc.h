@@ -3,8 +3,8 @@
  * grpc_completion_queue_next() and wakes the loop; everything else, every
  * callback included, runs on the loop's thread.
  */
-#ifndef NET_RPC_H
-#define NET_RPC_H
+#ifndef NET_RPC_RPC_H
+#define NET_RPC_RPC_H
 
 #include "base/buf.h"
 #include "net/loop.h"

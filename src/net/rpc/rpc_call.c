@@ -5,9 +5,9 @@
  * Failures, cancel and close: see rpc.c; a call that has been started is only
  * ever freed after its completion.
  */
-#include "net/rpc_impl.h"
+#include "net/rpc/rpc_impl.h"
 
-#include "net/rpc_status.h"
+#include "net/rpc/rpc_status.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>

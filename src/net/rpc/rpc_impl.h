@@ -2,10 +2,10 @@
  * Between rpc.c (the channel, its bridge, the life of calls) and rpc_call.c
  * (one call and what the library needs for it); nobody else includes this.
  */
-#ifndef NET_RPC_IMPL_H
-#define NET_RPC_IMPL_H
+#ifndef NET_RPC_RPC_IMPL_H
+#define NET_RPC_RPC_IMPL_H
 
-#include "net/rpc.h"
+#include "net/rpc/rpc.h"
 #include <grpc/grpc.h>
 
 /* A request from rpc_call() to op_finish(). */

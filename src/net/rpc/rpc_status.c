@@ -1,4 +1,4 @@
-#include "net/rpc_status.h"
+#include "net/rpc/rpc_status.h"
 
 #include "base/buf.h"
 #include "base/text.h"

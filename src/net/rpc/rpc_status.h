@@ -1,6 +1,6 @@
 /* What a gRPC status means here. Pure; the numbers are the protocol's. */
-#ifndef NET_RPC_STATUS_H
-#define NET_RPC_STATUS_H
+#ifndef NET_RPC_RPC_STATUS_H
+#define NET_RPC_RPC_STATUS_H
 
 #include "base/err.h"
 #include "base/str.h"

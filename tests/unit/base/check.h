@@ -1,6 +1,6 @@
 /* What the tests of base share: cmocka with what it needs, and strings. */
-#ifndef UNIT_BASE_CHECK_H
-#define UNIT_BASE_CHECK_H
+#ifndef TESTS_BASE_CHECK_H
+#define TESTS_BASE_CHECK_H
 
 #include "base/str.h"
 

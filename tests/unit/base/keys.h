@@ -1,6 +1,6 @@
 /* Keys made for one test: as PEM in either form, or its base64. */
-#ifndef UNIT_BASE_KEYS_H
-#define UNIT_BASE_KEYS_H
+#ifndef TESTS_BASE_KEYS_H
+#define TESTS_BASE_KEYS_H
 
 #include "base/crypto.h"
 

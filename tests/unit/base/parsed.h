@@ -1,10 +1,10 @@
 /* What the tests of JSON share: a document's arena for each test. */
-#ifndef UNIT_BASE_PARSED_H
-#define UNIT_BASE_PARSED_H
+#ifndef TESTS_BASE_PARSED_H
+#define TESTS_BASE_PARSED_H
 
 #include "base/json.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 #define REPL "\xEF\xBF\xBD" /* U+FFFD */
 

@@ -1,7 +1,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 static void pieces_are_aligned_and_apart(void **state)
 {

@@ -1,7 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 static void appends_follow_each_other(void **state)
 {

@@ -1,7 +1,7 @@
 #include "base/crypto.h"
 
-#include "check.h"
-#include "keys.h"
+#include "unit/base/check.h"
+#include "unit/base/keys.h"
 #include <stdio.h>
 
 static void assert_sha256(struct str data, const char *expected)

@@ -1,6 +1,6 @@
 #include "base/err.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 static void messages_grow_from_the_inside_out(void **state)
 {

@@ -1,4 +1,4 @@
-#include "parsed.h"
+#include "unit/base/parsed.h"
 
 static void syntax_errors_say_where_and_what(void **state)
 {

@@ -1,4 +1,4 @@
-#include "parsed.h"
+#include "unit/base/parsed.h"
 
 #include <math.h>
 #include <stdlib.h>

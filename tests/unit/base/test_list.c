@@ -1,6 +1,6 @@
 #include "base/list.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 struct entry {
     int value;

@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 #include <jansson.h>
 #include <stdlib.h>
 

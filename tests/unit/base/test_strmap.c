@@ -1,7 +1,7 @@
 #include "base/err.h"
 #include "base/strmap.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 #include <stdio.h>
 
 static void a_key_keeps_its_value(void **state)

@@ -1,6 +1,6 @@
 #include "base/text.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 #include <stdio.h>
 
 #define REPL "\xEF\xBF\xBD"

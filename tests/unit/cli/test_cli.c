@@ -96,16 +96,16 @@ static void wrong_options_and_arguments_are_named(void **state)
 
 static void exit_codes_follow_the_error(void **state)
 {
-    assert_int_equal(cli_exit_code(0), 0);
-    assert_int_equal(cli_exit_code(ERR_INVALID), 1);
-    assert_int_equal(cli_exit_code(ERR_DISABLED), 1);
-    assert_int_equal(cli_exit_code(ERR_USAGE), 64);
-    assert_int_equal(cli_exit_code(ERR_INTERNAL), 70);
-    assert_int_equal(cli_exit_code(ERR_UNAVAILABLE), 75);
-    assert_int_equal(cli_exit_code(ERR_TIMEOUT), 75);
-    assert_int_equal(cli_exit_code(ERR_ALREADY_RUNNING), 75);
-    assert_int_equal(cli_exit_code(ERR_CONFIG), 78);
-    assert_int_equal(cli_exit_code(ERR_AUTH), 78);
+    assert_int_equal(console_exit_code(0), 0);
+    assert_int_equal(console_exit_code(ERR_INVALID), 1);
+    assert_int_equal(console_exit_code(ERR_DISABLED), 1);
+    assert_int_equal(console_exit_code(ERR_USAGE), 64);
+    assert_int_equal(console_exit_code(ERR_INTERNAL), 70);
+    assert_int_equal(console_exit_code(ERR_UNAVAILABLE), 75);
+    assert_int_equal(console_exit_code(ERR_TIMEOUT), 75);
+    assert_int_equal(console_exit_code(ERR_ALREADY_RUNNING), 75);
+    assert_int_equal(console_exit_code(ERR_CONFIG), 78);
+    assert_int_equal(console_exit_code(ERR_AUTH), 78);
 }
 
 static void a_disabled_program_says_so_without_any_configuration(void **state)

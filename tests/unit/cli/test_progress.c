@@ -22,6 +22,9 @@ static const struct run_event read_page = {.kind = EVENT_PAGE_READ,
     .page = 4,
     .counts = &some};
 
+static const struct run_event stored_50 = {.kind = EVENT_STORED, .rows = 50};
+static const struct run_event stored_30 = {.kind = EVENT_STORED, .rows = 30};
+
 static void the_line_says_where_the_run_is(void **state)
 {
     struct progress p = {.terminal = NULL};
@@ -45,8 +48,8 @@ static void stored_rows_count_until_their_page_is_done(void **state)
 
     progress_event(&p, &run_begin, 0);
     progress_event(&p, &begin, 0);
-    progress_rows(&p, 50);
-    progress_rows(&p, 30);
+    progress_event(&p, &stored_50, 300);
+    progress_event(&p, &stored_30, 600);
     progress_text(&p, 1000, 200, line, sizeof(line));
     assert_string_equal(
         line, "service 2/5 assessment-service  80 items  80 items/s");

@@ -1,5 +1,5 @@
-#include "adapters/result_json.h"
 #include "cli/report.h"
+#include "ops/result_json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,17 +19,17 @@ static void call(struct call *c, char *const *words)
 {
     char *argv[16] = {"batchsync", "cron"};
     size_t out_len, err_len;
-    struct cli cli = {.in = stdin,
-        .out = open_memstream(&c->out, &out_len),
-        .err = open_memstream(&c->err, &err_len)};
+    struct cli cli = {.console = {.in = stdin,
+                          .out = open_memstream(&c->out, &out_len),
+                          .err = open_memstream(&c->err, &err_len)}};
     int argc = 2;
 
-    cli.log = cli.err;
+    cli.console.log = cli.console.err;
     for (; *words != NULL; words++)
         argv[argc++] = *words;
     c->code = cli_main(&cli, argc, argv);
-    fclose(cli.out);
-    fclose(cli.err);
+    fclose(cli.console.out);
+    fclose(cli.console.err);
 }
 
 #define CALL(c, ...) call((c), (char *const[]){__VA_ARGS__, NULL})
@@ -94,26 +94,26 @@ static void faults_are_told_as_wrong_usage(void **state)
     struct call c;
 
     CALL(&c, "0 0 30 2 *");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     assert_string_equal(c.out, "");
     assert_memory_equal(c.err, "batchsync: cron: \"0 0 30 2 *\" can never", 39);
     call_free(&c);
     CALL(&c, "* * * * *", "--tz", "Europe/Berln");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     assert_non_null(strstr(c.err, "did you mean Europe/Berlin?"));
     call_free(&c);
     CALL(&c, "* * * * *", "--from", "tomorrow");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     assert_non_null(strstr(c.err, "--from tomorrow: an instant is needed"));
     call_free(&c);
     CALL(&c, "* * * * *", "--count", "0");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     call_free(&c);
     CALL(&c, "--verbose");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     call_free(&c);
     CALL(&c, "*", "*", "*", "*", "*");
-    assert_int_equal(c.code, CLI_USAGE);
+    assert_int_equal(c.code, EXIT_USAGE);
     call_free(&c);
 }
 
@@ -135,7 +135,7 @@ static void no_fire_at_all_fails(void **state)
     CALL(&c, "30 2/24 29 3 */7", "--tz=Europe/Berlin", "--from=2026-01-01");
     assert_string_equal(c.out, "");
     assert_non_null(strstr(c.err, "no more within 100 years"));
-    assert_int_equal(c.code, CLI_FAILED);
+    assert_int_equal(c.code, EXIT_FAILED);
     call_free(&c);
 }
 

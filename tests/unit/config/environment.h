@@ -1,10 +1,10 @@
 /* What the tests of the configuration share. */
-#ifndef UNIT_BASE_ENVIRONMENT_H
-#define UNIT_BASE_ENVIRONMENT_H
+#ifndef TESTS_CONFIG_ENVIRONMENT_H
+#define TESTS_CONFIG_ENVIRONMENT_H
 
-#include "base/config.h"
+#include "config/config.h"
 
-#include "check.h"
+#include "unit/base/check.h"
 
 /* An environment of "NAME=value" strings, and what comes of reading it. */
 struct fixture {

@@ -1,7 +1,7 @@
 /* Secrets, from variables and from files. */
-#include "environment.h"
+#include "unit/config/environment.h"
 
-#include "keys.h"
+#include "unit/base/keys.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "environment.h"
+#include "unit/config/environment.h"
 
 #include <stdio.h>
 

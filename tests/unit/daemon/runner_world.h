@@ -3,8 +3,8 @@
  * one empty page. Fetches can be held, a run's begin made to fail. Clients
  * trigger runs and remember what they were told.
  */
-#ifndef TESTS_RUNNER_WORLD_H
-#define TESTS_RUNNER_WORLD_H
+#ifndef TESTS_DAEMON_RUNNER_WORLD_H
+#define TESTS_DAEMON_RUNNER_WORLD_H
 
 #include "daemon/runner.h"
 
@@ -69,7 +69,7 @@ static inline int list_services(void *world, struct services_req *req)
 
 static inline void answer(struct page_req *req, const struct err *err)
 {
-    req->envelope_json = STR("{\"data\":{\"items\":[]}}");
+    req->envelope.json = STR("{\"data\":{\"items\":[]}}");
     op_finish(&req->op, err);
 }
 

@@ -2,7 +2,7 @@
  * The probe against a database that is there, stops, hangs and comes back,
  * and what it makes of the pipeline's events.
  */
-#include "unit/net/pg_proxy.h"
+#include "unit/net/pg/pg_proxy.h"
 
 #include "base/json.h"
 #include "base/text.h"

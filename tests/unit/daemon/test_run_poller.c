@@ -1,5 +1,5 @@
 /* Looking for runs to take part in, over the ports of runner_world.h. */
-#include "daemon/joiner.h"
+#include "daemon/run_poller.h"
 #include "unit/daemon/runner_world.h"
 
 #include <string.h>

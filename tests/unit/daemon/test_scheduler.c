@@ -4,7 +4,7 @@
  */
 #include "daemon/scheduler.h"
 #include "unit/daemon/runner_world.h"
-#include "unit/net/pg_support.h"
+#include "unit/net/pg/pg_support.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,12 +1,12 @@
 /* A migrated schema with a store and a ledger, for tests of the adapters. */
-#ifndef TESTS_PG_WORLD_H
-#define TESTS_PG_WORLD_H
+#ifndef TESTS_DB_PG_WORLD_H
+#define TESTS_DB_PG_WORLD_H
 
-#include "unit/net/pg_support.h"
+#include "unit/net/pg/pg_support.h"
 
-#include "adapters/ledger.h"
-#include "adapters/migrate.h"
-#include "adapters/store.h"
+#include "db/ledger/ledger.h"
+#include "db/migrate/migrate.h"
+#include "db/store/store.h"
 
 enum { DIMENSIONS = 3 };
 

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
-#include "adapters/embedder.h"
+#include "embed/embedder.h"
 
-#include "adapters/embedder_answer.h"
-#include "unit/net/http_stub.h"
+#include "embed/embedder_answer.h"
+#include "unit/net/http/http_stub.h"
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
-#include "adapters/embedder_builtin.h"
+#include "embed/embedder_builtin.h"
 
-#include "adapters/text_features.h"
-#include "adapters/text_fold.h"
 #include "base/crypto.h"
+#include "embed/text_features.h"
+#include "embed/text_fold.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

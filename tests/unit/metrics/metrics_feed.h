@@ -1,8 +1,8 @@
 /* Metrics that are fed with events like the pipeline's, and their text. */
-#ifndef TESTS_METRICS_FEED_H
-#define TESTS_METRICS_FEED_H
+#ifndef TESTS_METRICS_METRICS_FEED_H
+#define TESTS_METRICS_METRICS_FEED_H
 
-#include "daemon/metrics.h"
+#include "metrics/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

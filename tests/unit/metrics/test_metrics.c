@@ -1,5 +1,5 @@
 /* The text that Prometheus gets. */
-#include "unit/daemon/metrics_feed.h"
+#include "unit/metrics/metrics_feed.h"
 
 static void a_fresh_process_says_what_it_is(void **state)
 {

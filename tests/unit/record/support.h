@@ -1,6 +1,6 @@
 /* What the tests of items and envelopes share: files, cases, schemas. */
-#ifndef TESTS_SYNC_SUPPORT_H
-#define TESTS_SYNC_SUPPORT_H
+#ifndef TESTS_RECORD_SUPPORT_H
+#define TESTS_RECORD_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "sync/schema.h"
+#include "record/schema.h"
 
 /* A file of tests/data as JSON; fails the test when there is none. */
 static inline yyjson_val *load_json(struct arena *a, const char *name)

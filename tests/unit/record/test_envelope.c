@@ -1,7 +1,7 @@
 /* What answers mean: the cases of tests/data/envelope, and recorded ones. */
-#include "support.h"
+#include "unit/record/support.h"
 
-#include "sync/envelope.h"
+#include "record/envelope.h"
 
 static const char schema_text[] =
     "{\"service_name\":\"assessment-backend\",\"aliases\":[\"assessments\"],"
@@ -10,7 +10,7 @@ static const char schema_text[] =
 /* An answer to a page of assessment-service, understood. */
 struct bench {
     struct arena a;
-    struct page_req req;
+    struct envelope req;
     struct page_view view;
     struct err err;
     int rc;
@@ -21,11 +21,11 @@ static void set_normalized(struct bench *b, yyjson_val *fields)
     size_t i, n;
     yyjson_val *key, *value;
 
-    b->req.normalized =
-        arena_calloc(&b->a, yyjson_obj_size(fields), sizeof(struct field));
+    b->req.fields = arena_calloc(
+        &b->a, yyjson_obj_size(fields), sizeof(struct envelope_field));
     yyjson_obj_foreach(fields, i, n, key, value)
-        b->req.normalized[b->req.nnormalized++] =
-        (struct field){json_str(key), json_str(value)};
+        b->req.fields[b->req.nfields++] =
+        (struct envelope_field){json_str(key), json_str(value)};
 }
 
 static void read_answer(
@@ -39,11 +39,11 @@ static void read_answer(
                          STR(schema_text), &schema, &problems),
         0);
     buf_free(&problems);
-    b->req = (struct page_req){
-        .service = "assessment-service", .envelope_json = envelope};
+    b->req = (struct envelope){.json = envelope};
     set_normalized(b, normalized);
     err_clear(&b->err);
-    b->rc = envelope_read(&b->req, schema, &b->a, &b->view, &b->err);
+    b->rc = envelope_read(
+        &b->req, "assessment-service", schema, &b->a, &b->view, &b->err);
 }
 
 static int open_bench(void **state)
@@ -281,27 +281,26 @@ static void test_no_memory(void **state)
 {
     struct bench *b = *state;
 
-    b->req = (struct page_req){
-        .service = "s", .envelope_json = STR("{\"data\":[1,2,3]}")};
+    b->req = (struct envelope){.json = STR("{\"data\":[1,2,3]}")};
     arena_free(&b->a);
     arena_init(&b->a, 64);
     assert_int_equal(
-        envelope_read(&b->req, NULL, &b->a, &b->view, &b->err), ERR_NOMEM);
+        envelope_read(&b->req, "s", NULL, &b->a, &b->view, &b->err), ERR_NOMEM);
 }
 
 /* Without a schema only the registered name is the target. */
 static void test_without_schema(void **state)
 {
     struct bench *b = *state;
-    struct field by = {STR("successful_service"), STR("s")};
+    struct envelope_field by = {STR("successful_service"), STR("s")};
 
-    b->req = (struct page_req){.service = "s",
-        .envelope_json = STR("[{}]"),
-        .normalized = &by,
-        .nnormalized = 1};
-    assert_int_equal(envelope_read(&b->req, NULL, &b->a, &b->view, &b->err), 0);
+    b->req =
+        (struct envelope){.json = STR("[{}]"), .fields = &by, .nfields = 1};
+    assert_int_equal(
+        envelope_read(&b->req, "s", NULL, &b->a, &b->view, &b->err), 0);
     by.value = STR("t");
-    assert_int_equal(envelope_read(&b->req, NULL, &b->a, &b->view, &b->err),
+    assert_int_equal(
+        envelope_read(&b->req, "s", NULL, &b->a, &b->view, &b->err),
         ERR_ANSWERED_BY);
 }
 

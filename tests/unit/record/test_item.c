@@ -1,7 +1,7 @@
 /* The hashes that say whether an item changed, and what a piece more means. */
-#include "support.h"
+#include "unit/record/support.h"
 
-#include "sync/item.h"
+#include "record/item.h"
 
 static const char schema_text[] =
     "{\"service_name\":\"s\",\"version\":\"1.0.0\","

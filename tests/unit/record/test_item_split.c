@@ -1,7 +1,7 @@
-#include "support.h"
+#include "unit/record/support.h"
 
 #include "base/text.h"
-#include "sync/item.h"
+#include "record/item.h"
 
 static void test_tokens(void **state)
 {

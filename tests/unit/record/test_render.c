@@ -1,8 +1,8 @@
 /* Content text, id and metadata: the cases of tests/data/render. */
-#include "support.h"
+#include "unit/record/support.h"
 
-#include "sync/item.h"
-#include "sync/render.h"
+#include "record/item.h"
+#include "record/render.h"
 
 /* What every case of a file shares. */
 struct bench {

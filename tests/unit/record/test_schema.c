@@ -1,6 +1,6 @@
-#include "support.h"
+#include "unit/record/support.h"
 
-#include "sync/schema.h"
+#include "record/schema.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
  * A coordinator that keeps what it is asked and says what the test wants, and
  * the adapter in front of it. Included by one test program each.
  */
-#ifndef TEST_COORDINATOR_WORLD_H
-#define TEST_COORDINATOR_WORLD_H
+#ifndef TESTS_SOURCE_COORDINATOR_WORLD_H
+#define TESTS_SOURCE_COORDINATOR_WORLD_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "adapters/coordinator.h"
 #include "coordinator.pb-c.h"
+#include "source/coordinator.h"
 #include "unit/base/keys.h"
-#include "unit/net/rpc_server.h"
+#include "unit/net/rpc/rpc_server.h"
 
 #include <inttypes.h>
 

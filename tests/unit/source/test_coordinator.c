@@ -1,5 +1,5 @@
 /* Pages over the wire: what the coordinator gets, what comes of its answer. */
-#include "unit/adapters/coordinator_world.h"
+#include "unit/source/coordinator_world.h"
 
 #include "base/json.h"
 
@@ -240,12 +240,14 @@ static void an_answer_is_handed_on_as_it_is(void **state)
     says_fields(w, "{ \"data\":\n[1, 2] }", fields, 3);
     fetch(w, (struct page_req){.page = 1});
     assert_int_equal(w->page.op.err.code, 0);
-    assert_true(str_eq(w->page.envelope_json, STR("{ \"data\":\n[1, 2] }")));
-    assert_int_equal(w->page.nnormalized, 3);
-    assert_true(str_eq(w->page.normalized[0].name, STR("successful_service")));
-    assert_true(str_eq(w->page.normalized[0].value, STR("assessment-service")));
-    assert_true(str_eq(w->page.normalized[1].value, STR("true")));
-    assert_int_equal(w->page.normalized[2].value.len, 0);
+    assert_true(str_eq(w->page.envelope.json, STR("{ \"data\":\n[1, 2] }")));
+    assert_int_equal(w->page.envelope.nfields, 3);
+    assert_true(
+        str_eq(w->page.envelope.fields[0].name, STR("successful_service")));
+    assert_true(
+        str_eq(w->page.envelope.fields[0].value, STR("assessment-service")));
+    assert_true(str_eq(w->page.envelope.fields[1].value, STR("true")));
+    assert_int_equal(w->page.envelope.fields[2].value.len, 0);
 }
 
 static void an_empty_answer_has_no_envelope(void **state)
@@ -254,8 +256,8 @@ static void an_empty_answer_has_no_envelope(void **state)
 
     fetch(w, (struct page_req){.page = 1});
     assert_int_equal(w->page.op.err.code, 0);
-    assert_int_equal(w->page.envelope_json.len, 0);
-    assert_int_equal(w->page.nnormalized, 0);
+    assert_int_equal(w->page.envelope.json.len, 0);
+    assert_int_equal(w->page.envelope.nfields, 0);
 }
 
 static void nonsense_is_no_route_response(void **state)

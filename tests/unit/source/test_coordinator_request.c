@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "adapters/coordinator_request.h"
+#include "source/coordinator_request.h"
 
 static const struct route_params params = {
     .tenant = "t",

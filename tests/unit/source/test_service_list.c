@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "adapters/service_list.h"
 #include "base/log.h"
-#include "unit/net/http_stub.h"
+#include "source/service_list.h"
+#include "unit/net/http/http_stub.h"
 
 struct answer {
     int status;       /* 0: hangs up without one */

@@ -1,4 +1,4 @@
-#include "support.h"
+#include "unit/record/support.h"
 
 #include "sync/run_result.h"
 

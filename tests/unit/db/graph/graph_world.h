@@ -1,9 +1,9 @@
 /* Items with vectors put straight into the tables, for tests of linking. */
-#ifndef TESTS_GRAPH_WORLD_H
-#define TESTS_GRAPH_WORLD_H
+#ifndef TESTS_DB_GRAPH_GRAPH_WORLD_H
+#define TESTS_DB_GRAPH_GRAPH_WORLD_H
 
-#include "adapters/graph.h"
-#include "unit/adapters/pg_world.h"
+#include "db/graph/graph.h"
+#include "unit/db/pg_world.h"
 
 /* Runs SQL made by printf. */
 static inline void sql(struct world *w, const char *fmt, ...)

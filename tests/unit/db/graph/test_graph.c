@@ -1,4 +1,4 @@
-#include "unit/adapters/graph_world.h"
+#include "unit/db/graph/graph_world.h"
 
 /* cos(a, b) = 0.9, cos(a, c) = 0.8, cos(b, c) = 0.98; d is far from all. */
 static const char a_vector[] = "[1, 0, 0]";

@@ -1,5 +1,5 @@
 /* Linking beside others: stores, linkers, locks; and what serves its query. */
-#include "unit/adapters/graph_world.h"
+#include "unit/db/graph/graph_world.h"
 
 #include <libpq-fe.h>
 

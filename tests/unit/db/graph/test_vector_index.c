@@ -1,4 +1,4 @@
-#include "unit/adapters/graph_world.h"
+#include "unit/db/graph/graph_world.h"
 
 #define INDEX "idx_vector_embeddings_embedding_hnsw"
 

@@ -1,4 +1,4 @@
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 static const char *ask(struct world *w, const char *sql)
 {

@@ -2,9 +2,9 @@
  * Clients that stop in the middle of a unit and hold what they have locked for
  * ever: whoever needs it has the server end their connections.
  */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
-#include "adapters/ledger_impl.h"
+#include "db/ledger/ledger_impl.h"
 #include <libpq-fe.h>
 
 static const struct counts some = {.received = 10, .stored = 7, .failed = 3};

@@ -1,5 +1,5 @@
 /* Beginning and joining runs, where several come at once. */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 static const char *ask(struct world *w, const char *sql)
 {

@@ -1,8 +1,8 @@
 /* Tables as another program makes them, and taking them over. */
-#ifndef TESTS_ADOPT_WORLD_H
-#define TESTS_ADOPT_WORLD_H
+#ifndef TESTS_DB_MIGRATE_ADOPT_WORLD_H
+#define TESTS_DB_MIGRATE_ADOPT_WORLD_H
 
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 static const char legacy_tables[] =
     "CREATE TABLE tenants (id text PRIMARY KEY, name text, domain text UNIQUE,"

@@ -1,4 +1,4 @@
-#include "unit/adapters/adopt_world.h"
+#include "unit/db/migrate/adopt_world.h"
 
 #define IDS                                                             \
     "SELECT coalesce(string_agg(id || ':' || coalesce("                 \

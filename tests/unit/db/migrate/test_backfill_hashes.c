@@ -1,6 +1,6 @@
-#include "unit/adapters/adopt_world.h"
+#include "unit/db/migrate/adopt_world.h"
 
-#include "adapters/assume.h"
+#include "db/migrate/backfill_hashes.h"
 
 static const struct embedding_id id = {"openai", "m", DIMENSIONS};
 

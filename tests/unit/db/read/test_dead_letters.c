@@ -1,7 +1,7 @@
 /* Dead letters: the checkpoint's, what a look-up finds, what a retry does. */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
-#include "adapters/dead_letters.h"
+#include "db/read/dead_letters.h"
 
 static const char *ask(struct world *w, const char *sql)
 {

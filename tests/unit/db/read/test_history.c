@@ -1,8 +1,8 @@
 /* Runs and dead letters as PostgreSQL tells them, against a real one. */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
-#include "adapters/history.h"
 #include "base/json.h"
+#include "db/read/history.h"
 
 typedef int (*ask_fn)(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);

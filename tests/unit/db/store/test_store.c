@@ -1,4 +1,4 @@
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 /* A row whose texts follow its name; hashes are one byte repeated. */
 struct piece {

@@ -2,7 +2,7 @@
  * Models that follow one another over a service: what is said about it, and
  * what an incremental run may leave unread.
  */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 #define UTC "(clock_timestamp() AT TIME ZONE 'UTC')"
 

@@ -3,7 +3,7 @@
  * many, with statistics that are fresh, stale, and none: judged by what the
  * database has read, not by time.
  */
-#include "unit/adapters/pg_world.h"
+#include "unit/db/pg_world.h"
 
 enum { STORED = 20000, ASKED = 500, READ_MOST = 20 * ASKED };
 

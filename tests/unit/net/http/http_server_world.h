@@ -3,8 +3,8 @@
  * thread: turn() lets the server work for a moment and reads what the clients
  * got. Included by one test program each.
  */
-#ifndef TEST_HTTP_SERVER_WORLD_H
-#define TEST_HTTP_SERVER_WORLD_H
+#ifndef TESTS_NET_HTTP_HTTP_SERVER_WORLD_H
+#define TESTS_NET_HTTP_HTTP_SERVER_WORLD_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/http_server.h"
+#include "net/http/http_server.h"
 
 enum { CLIENTS = 420, HELD = 16, PATIENCE_MS = 10000, IN_BYTES = 8 << 20 };
 

@@ -3,8 +3,8 @@
  * connection, a function of the test answers each request. Whatever the test
  * wants of the wire it writes itself.
  */
-#ifndef TESTS_HTTP_STUB_H
-#define TESTS_HTTP_STUB_H
+#ifndef TESTS_NET_HTTP_HTTP_STUB_H
+#define TESTS_NET_HTTP_HTTP_STUB_H
 
 #include <arpa/inet.h>
 #include <pthread.h>

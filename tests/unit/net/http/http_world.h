@@ -1,10 +1,10 @@
 /* What the tests of the HTTP client stand on. */
-#ifndef TESTS_HTTP_WORLD_H
-#define TESTS_HTTP_WORLD_H
+#ifndef TESTS_NET_HTTP_HTTP_WORLD_H
+#define TESTS_NET_HTTP_HTTP_WORLD_H
 
-#include "net/http_client.h"
+#include "net/http/http_client.h"
 
-#include "unit/net/http_stub.h"
+#include "unit/net/http/http_stub.h"
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* strcasestr */
-#include "unit/net/http_world.h"
+#include "unit/net/http/http_world.h"
 
 static void answers_200(void **state)
 {

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* strcasestr */
-#include "unit/net/http_world.h"
+#include "unit/net/http/http_world.h"
 
 static bool say_nothing(void *arg, struct stub_request *r)
 {

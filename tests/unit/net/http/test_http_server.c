@@ -1,5 +1,5 @@
 /* What a well-behaved client sees. */
-#include "unit/net/http_server_world.h"
+#include "unit/net/http/http_server_world.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 

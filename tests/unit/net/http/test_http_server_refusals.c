@@ -1,5 +1,5 @@
 /* What the server answers by itself, and what it must not understand. */
-#include "unit/net/http_server_world.h"
+#include "unit/net/http/http_server_world.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 #define POST "POST /p HTTP/1.1\r\nHost: h\r\n"

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "net/http_server_impl.h"
+#include "net/http/http_server_impl.h"
 
 static const struct http_limits limits = {
     .url_bytes = 100, .header_bytes = 200, .headers = 4, .body_bytes = 50};

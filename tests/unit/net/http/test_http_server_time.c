@@ -1,5 +1,5 @@
 /* Clients that take their time or go away; streams; drain and close. */
-#include "unit/net/http_server_world.h"
+#include "unit/net/http/http_server_world.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 #define HEAD_LINES " / HTTP/1.1\r\nHost: h\r\n\r\n"

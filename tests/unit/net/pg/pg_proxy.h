@@ -3,10 +3,10 @@
  * real one, on the loop of the test. It also watches that the client never
  * has more than one Sync outstanding.
  */
-#ifndef TESTS_PG_PROXY_H
-#define TESTS_PG_PROXY_H
+#ifndef TESTS_NET_PG_PG_PROXY_H
+#define TESTS_NET_PG_PG_PROXY_H
 
-#include "unit/net/pg_support.h"
+#include "unit/net/pg/pg_support.h"
 
 enum { PROXY_LINKS = 64 };
 

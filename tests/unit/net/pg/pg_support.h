@@ -3,8 +3,8 @@
  * make their own schemas in it and drop them). Everything here waits: it turns
  * the loop until the request at hand has called back.
  */
-#ifndef TESTS_PG_SUPPORT_H
-#define TESTS_PG_SUPPORT_H
+#ifndef TESTS_NET_PG_PG_SUPPORT_H
+#define TESTS_NET_PG_PG_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
-#include "net/pg.h"
+#include "net/pg/pg.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "unit/net/pg_proxy.h"
+#include "unit/net/pg/pg_proxy.h"
 
 enum { UNITS = 1000, BIG_BYTES = 4 * 1024 * 1024 };
 

@@ -3,8 +3,8 @@
  * service is answered by one function of the test's. Included by one test
  * program each, hence the static functions.
  */
-#ifndef TEST_RPC_SERVER_H
-#define TEST_RPC_SERVER_H
+#ifndef TESTS_NET_RPC_RPC_SERVER_H
+#define TESTS_NET_RPC_RPC_SERVER_H
 
 #include "base/str.h"
 #include <grpc/byte_buffer.h>

@@ -2,8 +2,8 @@
  * A loop, a server and a channel between them, for one test. Included by one
  * test program each.
  */
-#ifndef TEST_RPC_WORLD_H
-#define TEST_RPC_WORLD_H
+#ifndef TESTS_NET_RPC_RPC_WORLD_H
+#define TESTS_NET_RPC_RPC_WORLD_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "net/rpc.h"
-#include "unit/net/rpc_server.h"
+#include "net/rpc/rpc.h"
+#include "unit/net/rpc/rpc_server.h"
 
 enum { MESSAGE_BYTES = 1 << 16 };
 

@@ -1,5 +1,5 @@
 /* Calls that are answered. */
-#include "unit/net/rpc_world.h"
+#include "unit/net/rpc/rpc_world.h"
 
 enum { MANY = 200 };
 

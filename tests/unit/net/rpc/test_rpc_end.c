@@ -1,5 +1,5 @@
 /* Calls that end otherwise: deadlines, lost peers, cancel, close. */
-#include "unit/net/rpc_world.h"
+#include "unit/net/rpc/rpc_world.h"
 
 #include <signal.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "net/rpc_status.h"
+#include "net/rpc/rpc_status.h"
 
 struct status_case {
     int status;

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "net/rpc.h"
-#include "unit/net/rpc_server.h"
+#include "net/rpc/rpc.h"
+#include "unit/net/rpc/rpc_server.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
