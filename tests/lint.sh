@@ -82,6 +82,23 @@ while read -r lines file; do
 done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs wc -l |
   grep -v ' total$')
 
+# shellcheck disable=SC2016  # the dollars below are awk's
+# Functions are named module_verb, static ones too: no two files share a name.
+while read -r name files; do
+  fault "$name() is a function of several files: $files"
+done < <(git ls-files -co --exclude-standard 'src/*.c' | xargs awk '
+  /^[a-z].*\(/ { head = $0; sub(/\(.*/, "", head); sub(/.*[ *]/, "", head) }
+  /^{/ && head != "" { print head, FILENAME; head = "" }
+  /^}/ { head = "" }' | sort -u |
+  awk '{ n[$1]++; files[$1] = files[$1] " " $2 }
+    END { for (i in n) if (n[i] > 1) print i files[i] }')
+
+# A folder that one can take in at a glance.
+while read -r count dir; do
+  [ "$count" -le 22 ] || fault "$dir/ has $count files; 22 is the most"
+done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs -n1 dirname |
+  sort | uniq -c)
+
 while IFS= read -r line; do
   fault "$line: left over"
 done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src scripts bench |

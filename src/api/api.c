@@ -206,7 +206,7 @@ void answer_json(struct http_exchange *x, int status, json_t *body)
     free(text);
 }
 
-int status_of(int code)
+int api_status_of(int code)
 {
     switch (code) {
     case ERR_NOT_FOUND:

@@ -16,12 +16,12 @@ struct cancel_call {
     char run_id[ID_BYTES];
 };
 
-static void free_call(struct admin_call *call)
+static void cancel_free_call(struct admin_call *call)
 {
     free(container_of(call, struct cancel_call, call));
 }
 
-static json_t *answer_of(const char *run_id, const char *message)
+static json_t *cancel_answer_of(const char *run_id, const char *message)
 {
     json_t *body = json_pack(
         "{s:b, s:s, s:s}", "success", 1, "message", message, "runId", run_id);
@@ -30,13 +30,13 @@ static json_t *answer_of(const char *run_id, const char *message)
     return body;
 }
 
-static void on_done(struct op *op)
+static void on_cancel_done(struct op *op)
 {
     struct cancel_call *c = container_of(op, struct cancel_call, req.op);
     char message[ERR_MSG_BYTES];
 
     if (op->err.code != 0) {
-        admin_call_error(&c->call, status_of(op->err.code), op->err.msg);
+        admin_call_error(&c->call, api_status_of(op->err.code), op->err.msg);
     } else if (!c->req.found) {
         admin_call_error(&c->call, 404, "no such run");
     } else if (!c->req.canceled) {
@@ -45,8 +45,9 @@ static void on_done(struct op *op)
         admin_call_error(&c->call, 409, message);
     } else {
         admin_call_answer(&c->call, 202,
-            answer_of(c->run_id, "The run is canceled; who is at work on it "
-                                 "stores nothing more"));
+            cancel_answer_of(c->run_id,
+                "The run is canceled; who is at work on it "
+                "stores nothing more"));
     }
     admin_call_end(&c->call);
 }
@@ -65,13 +66,13 @@ void handle_cancel(struct admin *a, struct http_exchange *x, struct str id)
     snprintf(c->run_id, sizeof(c->run_id), "%.*s", STR_ARG(id));
     if (runner_cancel_run(a->options.runner, c->run_id)) {
         answer_json(x, 202,
-            answer_of(
+            cancel_answer_of(
                 c->run_id, "The run finishes what is in flight and ends"));
         free(c);
         return;
     }
     c->req.run_id = c->run_id;
-    op_init(&c->req.op, on_done);
-    admin_call_begin(&c->call, a, x, free_call);
+    op_init(&c->req.op, on_cancel_done);
+    admin_call_begin(&c->call, a, x, cancel_free_call);
     ledger_run_cancel(a->options.ledger, &c->req);
 }

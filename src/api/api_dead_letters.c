@@ -22,7 +22,7 @@ struct retry_call {
     bool respond_async;
 };
 
-static void free_call(struct admin_call *call)
+static void letters_api_free_call(struct admin_call *call)
 {
     struct retry_call *r = container_of(call, struct retry_call, call);
 
@@ -61,7 +61,8 @@ static int check_list(
         "\"%s\" is empty; leave it out to mean all of them", key);
 }
 
-static int read_body(struct retry_call *r, struct str text, struct err *err)
+static int letters_api_read_body(
+    struct retry_call *r, struct str text, struct err *err)
 {
     if (body_parse(text, &r->body, err) < 0 || check_keys(r->body, err) < 0 ||
         body_names(r->body, "services", "the name of a service", &r->services,
@@ -110,12 +111,12 @@ static void run_services(struct retry_call *r)
     trigger_run(r->call.admin, x, r->respond_async, &trigger, more);
 }
 
-static void on_marked(struct op *op)
+static void on_letters_api_marked(struct op *op)
 {
     struct retry_call *r = container_of(op, struct retry_call, req.op);
 
     if (op->err.code != 0)
-        admin_call_error(&r->call, status_of(op->err.code), op->err.msg);
+        admin_call_error(&r->call, api_status_of(op->err.code), op->err.msg);
     else if (r->req.nnames == 0)
         answer_none(r);
     else
@@ -123,7 +124,7 @@ static void on_marked(struct op *op)
     admin_call_end(&r->call);
 }
 
-static void submit(struct retry_call *r)
+static void letters_api_submit(struct retry_call *r)
 {
     const struct admin_options *o = &r->call.admin->options;
 
@@ -134,7 +135,7 @@ static void submit(struct retry_call *r)
     r->req.nservices = r->services.n;
     r->req.ids = r->ids.names;
     r->req.nids = r->ids.n;
-    op_init(&r->req.op, on_marked);
+    op_init(&r->req.op, on_letters_api_marked);
     dead_letters_retry(o->history, o->loop, &r->req);
 }
 
@@ -147,11 +148,11 @@ void handle_retry(struct admin *a, struct http_exchange *x, struct str id)
         abort();
     arena_init(&r->arena, 0);
     r->respond_async = prefers_async(x);
-    admin_call_begin(&r->call, a, x, free_call);
-    if (read_body(r, x->body, &err) < 0) {
+    admin_call_begin(&r->call, a, x, letters_api_free_call);
+    if (letters_api_read_body(r, x->body, &err) < 0) {
         admin_call_error(&r->call, 400, err.msg);
         admin_call_end(&r->call);
         return;
     }
-    submit(r);
+    letters_api_submit(r);
 }

@@ -112,12 +112,12 @@ static json_t *scheduler_json(const struct admin *a)
     return s;
 }
 
-static void set_bool(json_t *object, const char *key, bool value)
+static void health_set_bool(json_t *object, const char *key, bool value)
 {
     json_object_set_new(object, key, json_string(value ? "true" : "false"));
 }
 
-static void set_text(json_t *object, const char *key, const char *value)
+static void health_set_text(json_t *object, const char *key, const char *value)
 {
     json_object_set_new(
         object, key, value == NULL ? json_null() : json_string(value));
@@ -130,7 +130,7 @@ static void set_url(json_t *object, const char *key, const char *url)
     buf_init(&masked, 64 * 1024);
     if (url != NULL)
         config_mask_url(&masked, url);
-    set_text(object, key, url == NULL ? NULL : masked.data);
+    health_set_text(object, key, url == NULL ? NULL : masked.data);
     buf_free(&masked);
 }
 
@@ -139,13 +139,13 @@ static json_t *environment_json(const struct config *c)
 {
     json_t *e = json_object();
 
-    set_bool(e, "BATCH_SYNC_ENABLED", c->sync.enabled);
-    set_text(e, "BATCH_SYNC_SCHEDULE", c->schedule.cron);
-    set_bool(e, "BATCH_SYNC_ON_STARTUP", c->schedule.on_startup);
-    set_text(e, "BATCH_SYNC_TIMEZONE", c->schedule.timezone);
-    set_bool(e, "COORDINATOR_ENABLED", c->coordinator.enabled);
-    set_text(e, "COORDINATOR_GRPC_ENDPOINT", c->coordinator.grpc_target);
-    set_text(e, "COORDINATOR_GRPC_URL", c->coordinator.grpc_target);
+    health_set_bool(e, "BATCH_SYNC_ENABLED", c->sync.enabled);
+    health_set_text(e, "BATCH_SYNC_SCHEDULE", c->schedule.cron);
+    health_set_bool(e, "BATCH_SYNC_ON_STARTUP", c->schedule.on_startup);
+    health_set_text(e, "BATCH_SYNC_TIMEZONE", c->schedule.timezone);
+    health_set_bool(e, "COORDINATOR_ENABLED", c->coordinator.enabled);
+    health_set_text(e, "COORDINATOR_GRPC_ENDPOINT", c->coordinator.grpc_target);
+    health_set_text(e, "COORDINATOR_GRPC_URL", c->coordinator.grpc_target);
     set_url(e, "COORDINATOR_URL", c->coordinator.http_url);
     return e;
 }

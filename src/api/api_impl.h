@@ -68,7 +68,7 @@ void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
     const struct trigger *trigger, json_t *more);
 
 /* The status that speaks of an error of ours. */
-int status_of(int code);
+int api_status_of(int code);
 
 /* "timestamp": now, ISO-8601. */
 void json_set_now(json_t *object);

@@ -17,7 +17,7 @@ struct history_call {
     struct buf id, before, status, tenant, service, limit; /* decoded */
 };
 
-static void free_call(struct admin_call *call)
+static void runs_free_call(struct admin_call *call)
 {
     struct history_call *h = container_of(call, struct history_call, call);
 
@@ -31,13 +31,13 @@ static void free_call(struct admin_call *call)
     free(h);
 }
 
-static void on_done(struct op *op)
+static void on_runs_done(struct op *op)
 {
     struct history_call *h = container_of(op, struct history_call, req.op);
     struct http_exchange *x = h->call.x;
 
     if (op->err.code != 0) {
-        admin_call_error(&h->call, status_of(op->err.code), op->err.msg);
+        admin_call_error(&h->call, api_status_of(op->err.code), op->err.msg);
     } else if (x != NULL) {
         h->call.x = NULL;
         answer_text(x, 200, "application/json", buf_view(&h->req.json));
@@ -57,13 +57,13 @@ static struct history_call *new_call(struct admin *a, struct http_exchange *x)
     buf_init(&h->tenant, VALUE_BYTES);
     buf_init(&h->service, VALUE_BYTES);
     buf_init(&h->limit, VALUE_BYTES);
-    op_init(&h->req.op, on_done);
-    admin_call_begin(&h->call, a, x, free_call);
+    op_init(&h->req.op, on_runs_done);
+    admin_call_begin(&h->call, a, x, runs_free_call);
     return h;
 }
 
 /* Starts the query, or ends the call with what it refused. */
-static void submit(
+static void runs_submit(
     struct history_call *h, int (*query)(struct pg_pool *pool,
                                 struct loop *loop, struct history_req *req))
 {
@@ -71,12 +71,12 @@ static void submit(
 
     if (query(o->history, o->loop, &h->req) < 0) {
         admin_call_error(
-            &h->call, status_of(h->req.op.err.code), h->req.op.err.msg);
+            &h->call, api_status_of(h->req.op.err.code), h->req.op.err.msg);
         admin_call_end(&h->call);
     }
 }
 
-static void refuse(struct history_call *h, const char *message)
+static void runs_refuse(struct history_call *h, const char *message)
 {
     admin_call_error(&h->call, 400, message);
     admin_call_end(&h->call);
@@ -113,14 +113,14 @@ static bool read_limit(struct history_call *h)
 
 /* Index of the status among the allowed ones, 0 when there is none; -1: it is
  * another word, and has been refused. */
-static int read_status(
+static int runs_read_status(
     struct history_call *h, const char *const *allowed, size_t n)
 {
     char message[256];
     size_t len;
 
     if (!parameter(h, "status", &h->status, &h->req.status)) {
-        refuse(h, "a parameter of the query cannot be read");
+        runs_refuse(h, "a parameter of the query cannot be read");
         return -1;
     }
     if (h->req.status == NULL)
@@ -135,7 +135,7 @@ static int read_status(
             : i + 1 == n ? " or "
                          : ", ",
             allowed[i]);
-    refuse(h, message);
+    runs_refuse(h, message);
     return -1;
 }
 
@@ -145,15 +145,15 @@ void handle_runs(struct admin *a, struct http_exchange *x, struct str id)
         "failed", "canceled", "interrupted", "abandoned"};
     struct history_call *h = new_call(a, x);
 
-    if (read_status(h, allowed, sizeof(allowed) / sizeof(*allowed)) < 0)
+    if (runs_read_status(h, allowed, sizeof(allowed) / sizeof(*allowed)) < 0)
         return;
     if (!read_limit(h))
-        refuse(h, "\"limit\" must be a whole number from 1 to 500");
+        runs_refuse(h, "\"limit\" must be a whole number from 1 to 500");
     else if (!parameter(h, "before", &h->before, &h->req.before) ||
              !parameter(h, "tenant_id", &h->tenant, &h->req.tenant))
-        refuse(h, "a parameter of the query cannot be read");
+        runs_refuse(h, "a parameter of the query cannot be read");
     else
-        submit(h, history_runs);
+        runs_submit(h, history_runs);
 }
 
 void handle_run(struct admin *a, struct http_exchange *x, struct str id)
@@ -162,11 +162,11 @@ void handle_run(struct admin *a, struct http_exchange *x, struct str id)
 
     if (http_decode(id, &h->id) < 0 || h->id.error != 0 ||
         !utf8_valid(buf_view(&h->id))) {
-        refuse(h, "the id of the run cannot be read");
+        runs_refuse(h, "the id of the run cannot be read");
         return;
     }
     h->req.id = h->id.data;
-    submit(h, history_run);
+    runs_submit(h, history_run);
 }
 
 void handle_dead_letters(
@@ -176,16 +176,17 @@ void handle_dead_letters(
     static const enum history_letters letters[] = {
         LETTERS_OPEN, LETTERS_RESOLVED, LETTERS_ALL};
     struct history_call *h = new_call(a, x);
-    int status = read_status(h, allowed, sizeof(allowed) / sizeof(*allowed));
+    int status =
+        runs_read_status(h, allowed, sizeof(allowed) / sizeof(*allowed));
 
     if (status < 0)
         return;
     h->req.letters = letters[status];
     if (!read_limit(h))
-        refuse(h, "\"limit\" must be a whole number from 1 to 500");
+        runs_refuse(h, "\"limit\" must be a whole number from 1 to 500");
     else if (!parameter(h, "service", &h->service, &h->req.service) ||
              !parameter(h, "tenant_id", &h->tenant, &h->req.tenant))
-        refuse(h, "a parameter of the query cannot be read");
+        runs_refuse(h, "a parameter of the query cannot be read");
     else
-        submit(h, history_dead_letters);
+        runs_submit(h, history_dead_letters);
 }

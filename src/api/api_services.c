@@ -15,7 +15,7 @@ struct services_call {
     struct arena arena;
 };
 
-static void free_call(struct admin_call *call)
+static void services_api_free_call(struct admin_call *call)
 {
     struct services_call *s = container_of(call, struct services_call, call);
 
@@ -47,12 +47,12 @@ static json_t *services_json(const struct services_req *req)
     return body;
 }
 
-static void on_listed(struct op *op)
+static void on_services_api_listed(struct op *op)
 {
     struct services_call *s = container_of(op, struct services_call, req.op);
 
     if (op->err.code != 0)
-        admin_call_error(&s->call, status_of(op->err.code), op->err.msg);
+        admin_call_error(&s->call, api_status_of(op->err.code), op->err.msg);
     else
         admin_call_answer(&s->call, 200, services_json(&s->req));
     admin_call_end(&s->call);
@@ -67,11 +67,11 @@ void handle_services(struct admin *a, struct http_exchange *x, struct str id)
         abort();
     arena_init(&s->arena, 0);
     s->req.arena = &s->arena;
-    admin_call_begin(&s->call, a, x, free_call);
-    op_init(&s->req.op, on_listed);
+    admin_call_begin(&s->call, a, x, services_api_free_call);
+    op_init(&s->req.op, on_services_api_listed);
     if (ports->list_services(ports->world, &s->req) < 0) {
         admin_call_error(
-            &s->call, status_of(s->req.op.err.code), s->req.op.err.msg);
+            &s->call, api_status_of(s->req.op.err.code), s->req.op.err.msg);
         admin_call_end(&s->call);
     }
 }

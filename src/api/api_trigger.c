@@ -30,7 +30,7 @@ struct trigger_body {
 
 /* Reading the body */
 
-static int read_since(struct trigger_body *b, struct err *err)
+static int trigger_read_since(struct trigger_body *b, struct err *err)
 {
     json_t *since = json_object_get(b->body, "since");
     int64_t ms;
@@ -65,7 +65,8 @@ static int read_kind(struct trigger_body *b, struct err *err)
         "\"sync_type\" must be \"batch\", \"daily\" or \"incremental\"");
 }
 
-static int read_body(struct trigger_body *b, struct str text, struct err *err)
+static int trigger_read_body(
+    struct trigger_body *b, struct str text, struct err *err)
 {
     struct trigger *t = &b->trigger;
 
@@ -73,7 +74,7 @@ static int read_body(struct trigger_body *b, struct str text, struct err *err)
     if (body_parse(text, &b->body, err) < 0 ||
         body_names(b->body, "services", "the name of a service", &b->services,
             err) < 0 ||
-        read_since(b, err) < 0 || read_kind(b, err) < 0 ||
+        trigger_read_since(b, err) < 0 || read_kind(b, err) < 0 ||
         body_tenant(b->body, &t->tenant, err) < 0)
         return err->code;
     t->services = b->services.names;
@@ -89,7 +90,7 @@ static void free_body(struct trigger_body *b)
 
 /* Answering */
 
-static json_t *answer_of(const struct trigger_call *t, bool success,
+static json_t *trigger_answer_of(const struct trigger_call *t, bool success,
     const char *message, json_t *result)
 {
     json_t *body = json_object();
@@ -114,10 +115,10 @@ static void answer_refused(struct trigger_call *t, const struct err *err)
 {
     if (err->code == ERR_ALREADY_RUNNING || err->code == ERR_DISABLED)
         admin_call_answer(&t->call, refused_status(t, err->code),
-            answer_of(
+            trigger_answer_of(
                 t, false, "Batch sync did not run", result_json_refused(err)));
     else
-        admin_call_error(&t->call, status_of(err->code), err->msg);
+        admin_call_error(&t->call, api_status_of(err->code), err->msg);
 }
 
 static void answer_result(
@@ -128,11 +129,11 @@ static void answer_result(
             "shutting down: the run was ended early; what it stored stays");
     else
         admin_call_answer(&t->call, 200,
-            answer_of(t, result->status == RUN_SUCCESS, "Batch sync completed",
-                result_json(result)));
+            trigger_answer_of(t, result->status == RUN_SUCCESS,
+                "Batch sync completed", result_json(result)));
 }
 
-static void on_ended(struct op *op)
+static void on_trigger_ended(struct op *op)
 {
     struct trigger_call *t = container_of(op, struct trigger_call, req.op);
 
@@ -146,7 +147,7 @@ static void on_ended(struct op *op)
 }
 
 /* With `Prefer: respond-async`: the run has its id. */
-static void on_begun(struct trigger_req *req)
+static void on_trigger_begun(struct trigger_req *req)
 {
     struct trigger_call *t = container_of(req, struct trigger_call, req);
     struct http_exchange *x = t->call.x;
@@ -202,7 +203,7 @@ bool prefers_async(const struct http_exchange *x)
     return false;
 }
 
-static void free_call(struct admin_call *call)
+static void trigger_free_call(struct admin_call *call)
 {
     struct trigger_call *t = container_of(call, struct trigger_call, call);
 
@@ -219,9 +220,9 @@ void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
         abort();
     t->respond_async = respond_async;
     t->more = more;
-    t->req.begun = on_begun;
-    admin_call_begin(&t->call, a, x, free_call);
-    op_init(&t->req.op, on_ended);
+    t->req.begun = on_trigger_begun;
+    admin_call_begin(&t->call, a, x, trigger_free_call);
+    op_init(&t->req.op, on_trigger_ended);
     runner_trigger(a->options.runner, trigger, &t->req);
 }
 
@@ -230,7 +231,7 @@ void handle_trigger(struct admin *a, struct http_exchange *x, struct str id)
     struct trigger_body body;
     struct err err;
 
-    if (read_body(&body, x->body, &err) < 0)
+    if (trigger_read_body(&body, x->body, &err) < 0)
         http_answer_error(x, 400, NULL, 0, err.msg);
     else
         trigger_run(a, x, prefers_async(x), &body.trigger, NULL);

@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static int list_services(void *world, struct services_req *req)
+static int port_list_services(void *world, struct services_req *req)
 {
     return service_list_submit(&((struct app *)world)->services, req);
 }
 
-static int fetch_page(void *world, struct page_req *req)
+static int port_fetch_page(void *world, struct page_req *req)
 {
     return coordinator_fetch(((struct app *)world)->coordinator, req);
 }
 
-static int embed(void *world, struct embed_req *req)
+static int port_embed(void *world, struct embed_req *req)
 {
     struct app *app = world;
 
@@ -24,84 +24,84 @@ static int embed(void *world, struct embed_req *req)
     return embedder_builtin_send(app->builtin, req);
 }
 
-static int open_store(void *world, struct store_open_req *req)
+static int port_open_store(void *world, struct store_open_req *req)
 {
     return store_open(&((struct app *)world)->store, req);
 }
 
-static int lookup(void *world, struct lookup_req *req)
+static int port_lookup(void *world, struct lookup_req *req)
 {
     return store_lookup(&((struct app *)world)->store, req);
 }
 
-static int write_store(void *world, struct store_req *req)
+static int port_write_store(void *world, struct store_req *req)
 {
     return store_write(&((struct app *)world)->store, req);
 }
 
-static int run_begin(void *world, struct run_begin_req *req)
+static int port_run_begin(void *world, struct run_begin_req *req)
 {
     return ledger_run_begin(&((struct app *)world)->ledger, req);
 }
 
-static int run_join(void *world, struct run_join_req *req)
+static int port_run_join(void *world, struct run_join_req *req)
 {
     return ledger_run_join(&((struct app *)world)->ledger, req);
 }
 
-static int service_begin(void *world, struct service_begin_req *req)
+static int port_service_begin(void *world, struct service_begin_req *req)
 {
     return ledger_service_begin(&((struct app *)world)->ledger, req);
 }
 
-static int checkpoint(void *world, struct checkpoint_req *req)
+static int port_checkpoint(void *world, struct checkpoint_req *req)
 {
     return ledger_checkpoint(&((struct app *)world)->ledger, req);
 }
 
-static int sweep(void *world, struct sweep_req *req)
+static int port_sweep(void *world, struct sweep_req *req)
 {
     struct app *app = world;
 
     return sweep_run(app->pools.store, &app->loop, req);
 }
 
-static int service_end(void *world, struct service_end_req *req)
+static int port_service_end(void *world, struct service_end_req *req)
 {
     return ledger_service_end(&((struct app *)world)->ledger, req);
 }
 
-static int run_end(void *world, struct run_end_req *req)
+static int port_run_end(void *world, struct run_end_req *req)
 {
     return ledger_run_end(&((struct app *)world)->ledger, req);
 }
 
-static int link_items(void *world, struct link_req *req)
+static int port_link_items(void *world, struct link_req *req)
 {
     return graph_link(&((struct app *)world)->graph, req);
 }
 
-static int find_items(void *world, struct find_req *req)
+static int port_find_items(void *world, struct find_req *req)
 {
     return graph_find(&((struct app *)world)->graph, req);
 }
 
-static int timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static int port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     return loop_timer(&((struct app *)world)->loop, req, delay_ms);
 }
 
-static uint64_t now_ms(void *world)
+static uint64_t port_now_ms(void *world)
 {
     return loop_now_ms(&((struct app *)world)->loop);
 }
 
-static int64_t wall_ms(void *world)
+static int64_t port_wall_ms(void *world)
 {
     return loop_wall_ms();
 }
 
-static uint64_t random_number(void *world)
+static uint64_t port_random_number(void *world)
 {
     uint64_t number;
 
@@ -110,7 +110,7 @@ static uint64_t random_number(void *world)
     return number;
 }
 
-static void event(void *world, const struct run_event *event)
+static void port_event(void *world, const struct run_event *event)
 {
     hub_emit(&((struct app *)world)->events, event);
 }
@@ -120,25 +120,25 @@ void app_wire(struct app *app)
     app->ports = (struct ports){
         .world = app,
         .queue = &app->loop.ready,
-        .list_services = list_services,
-        .fetch_page = fetch_page,
-        .embed = embed,
-        .store_open = open_store,
-        .lookup = lookup,
-        .store = write_store,
-        .run_begin = run_begin,
-        .run_join = run_join,
-        .service_begin = service_begin,
-        .checkpoint = checkpoint,
-        .sweep = sweep,
-        .service_end = service_end,
-        .run_end = run_end,
-        .link = app->config.graph.enabled ? link_items : NULL,
-        .find = find_items,
-        .timer = timer,
-        .now_ms = now_ms,
-        .wall_ms = wall_ms,
-        .random = random_number,
-        .event = event,
+        .list_services = port_list_services,
+        .fetch_page = port_fetch_page,
+        .embed = port_embed,
+        .store_open = port_open_store,
+        .lookup = port_lookup,
+        .store = port_write_store,
+        .run_begin = port_run_begin,
+        .run_join = port_run_join,
+        .service_begin = port_service_begin,
+        .checkpoint = port_checkpoint,
+        .sweep = port_sweep,
+        .service_end = port_service_end,
+        .run_end = port_run_end,
+        .link = app->config.graph.enabled ? port_link_items : NULL,
+        .find = port_find_items,
+        .timer = port_timer,
+        .now_ms = port_now_ms,
+        .wall_ms = port_wall_ms,
+        .random = port_random_number,
+        .event = port_event,
     };
 }

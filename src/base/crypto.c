@@ -13,20 +13,20 @@ _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256),
 _Static_assert(_Alignof(SHA256_CTX) <= _Alignof(struct sha256),
     "struct sha256 is aligned for OpenSSL's state");
 
-static SHA256_CTX *state_of(struct sha256 *s)
+static SHA256_CTX *crypto_state_of(struct sha256 *s)
 {
     return (SHA256_CTX *)(void *)s;
 }
 
 void sha256_init(struct sha256 *s)
 {
-    SHA256_Init(state_of(s));
+    SHA256_Init(crypto_state_of(s));
 }
 
 void sha256_add(struct sha256 *s, const void *p, size_t len)
 {
     if (len > 0)
-        SHA256_Update(state_of(s), p, len);
+        SHA256_Update(crypto_state_of(s), p, len);
 }
 
 /* The length least byte first on every machine, as digests are stored. */
@@ -42,7 +42,7 @@ void sha256_add_field(struct sha256 *s, struct str field)
 
 void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES])
 {
-    SHA256_Final(out, state_of(s));
+    SHA256_Final(out, crypto_state_of(s));
 }
 
 void sha256_of(struct str data, uint8_t out[SHA256_BYTES])

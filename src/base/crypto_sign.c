@@ -93,7 +93,7 @@ static int check_curve(EVP_PKEY *pkey, struct err *err)
     return 0;
 }
 
-static int read_key(EVP_PKEY **pkey, const char *pem, struct err *err)
+static int sign_read_key(EVP_PKEY **pkey, const char *pem, struct err *err)
 {
     *pkey = read_pem(pem);
     if (*pkey != NULL)
@@ -113,7 +113,7 @@ int sign_key_load(struct sign_key **key, struct str pem, struct err *err)
 
     *key = NULL;
     if (status == 0)
-        status = read_key(&pkey, text, err);
+        status = sign_read_key(&pkey, text, err);
     OPENSSL_cleanse(text, sizeof(text));
     if (status == 0 && (*key = malloc(sizeof(**key))) == NULL)
         status = err_set(err, ERR_NOMEM, "no memory for the key");

@@ -36,7 +36,7 @@ static void add_time(struct buf *line)
 }
 
 /* ,"name":"value", whatever bytes the value has */
-static void add_text(struct buf *line, const char *name, struct str value)
+static void log_add_text(struct buf *line, const char *name, struct str value)
 {
     struct buf valid;
 
@@ -75,9 +75,9 @@ static struct str name_of(const char *z)
 static void add_ctx(struct buf *line, const struct log_ctx *ctx)
 {
     if (ctx->run != NULL)
-        add_text(line, "run", name_of(ctx->run));
+        log_add_text(line, "run", name_of(ctx->run));
     if (ctx->service != NULL)
-        add_text(line, "service", name_of(ctx->service));
+        log_add_text(line, "service", name_of(ctx->service));
     if (ctx->page != 0)
         buf_printf(line, ",\"page\":%d", ctx->page);
 }
@@ -95,9 +95,9 @@ void log_write(
         return;
     buf_init(&line, LINE_BYTES);
     add_time(&line);
-    add_text(&line, "level", str_of(level_name(level)));
+    log_add_text(&line, "level", str_of(level_name(level)));
     va_start(args, fmt);
-    add_text(&line, "message", format(message, fmt, args));
+    log_add_text(&line, "message", format(message, fmt, args));
     va_end(args);
     if (ctx != NULL)
         add_ctx(&line, ctx);

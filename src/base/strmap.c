@@ -11,7 +11,7 @@ struct strmap_slot {
 
 enum { FEWEST_SLOTS = 8 };
 
-static uint64_t mix(uint64_t a, uint64_t b)
+static uint64_t strmap_mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;
 
@@ -22,7 +22,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
  * Keys come from outside, so the seed is the map's own address: nobody can
  * prepare keys that all fall into one place.
  */
-static uint64_t hash_of(const struct strmap *m, struct str key)
+static uint64_t strmap_hash_of(const struct strmap *m, struct str key)
 {
     uint64_t h = (uint64_t)(uintptr_t)m->slots ^ 0x9E3779B97F4A7C15u;
     uint64_t word;
@@ -30,12 +30,12 @@ static uint64_t hash_of(const struct strmap *m, struct str key)
 
     for (i = 0; i + 8 <= key.len; i += 8) {
         memcpy(&word, key.p + i, 8);
-        h = mix(h ^ word, 0xD6E8FEB86659FD93u);
+        h = strmap_mix(h ^ word, 0xD6E8FEB86659FD93u);
     }
     word = 0;
     if (i < key.len)
         memcpy(&word, key.p + i, key.len - i);
-    return mix(h ^ word, 0xA0761D6478BD642Fu ^ key.len);
+    return strmap_mix(h ^ word, 0xA0761D6478BD642Fu ^ key.len);
 }
 
 /* Half of the slots stay free, so that a search always ends, and soon. */
@@ -72,7 +72,7 @@ static struct strmap_slot *slot_of(
 
 size_t *strmap_put(struct strmap *m, struct str key, bool *found)
 {
-    uint64_t hash = hash_of(m, key);
+    uint64_t hash = strmap_hash_of(m, key);
     struct strmap_slot *slot = slot_of(m, key, hash);
 
     *found = slot->key.p != NULL;
@@ -93,6 +93,6 @@ const size_t *strmap_get(const struct strmap *m, struct str key)
 
     if (m->slots == NULL)
         return NULL;
-    slot = slot_of(m, key, hash_of(m, key));
+    slot = slot_of(m, key, strmap_hash_of(m, key));
     return slot->key.p == NULL ? NULL : &slot->value;
 }

@@ -85,7 +85,7 @@ struct reader {
     const char *p, *end;
 };
 
-static bool take(struct reader *r, char c)
+static bool iso_take(struct reader *r, char c)
 {
     if (r->p == r->end || *r->p != c)
         return false;
@@ -93,18 +93,18 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
-static bool is_digit(const struct reader *r)
+static bool iso_is_digit(const struct reader *r)
 {
     return r->p < r->end && *r->p >= '0' && *r->p <= '9';
 }
 
 /* Exactly `digits` digits, of a value between least and most. */
-static bool number(
+static bool iso_number(
     struct reader *r, int digits, int least, int most, int *value)
 {
     *value = 0;
     for (; digits > 0; digits--) {
-        if (!is_digit(r))
+        if (!iso_is_digit(r))
             return false;
         *value = *value * 10 + (*r->p++ - '0');
     }
@@ -114,13 +114,13 @@ static bool number(
 /* YYYY or +-YYYYYY, of which -000000 is none. */
 static bool read_year(struct reader *r, int64_t *year)
 {
-    bool minus = take(r, '-');
+    bool minus = iso_take(r, '-');
     int value;
 
-    if (!minus && !take(r, '+')) {
-        if (!number(r, 4, 0, 9999, &value))
+    if (!minus && !iso_take(r, '+')) {
+        if (!iso_number(r, 4, 0, 9999, &value))
             return false;
-    } else if (!number(r, 6, minus ? 1 : 0, 999999, &value)) {
+    } else if (!iso_number(r, 6, minus ? 1 : 0, 999999, &value)) {
         return false;
     }
     *year = minus ? -value : value;
@@ -136,11 +136,11 @@ static bool read_date(struct reader *r, int64_t *days, bool *full)
     *full = false;
     if (!read_year(r, &year))
         return false;
-    if (take(r, '-')) {
-        if (!number(r, 2, 1, 12, &month))
+    if (iso_take(r, '-')) {
+        if (!iso_number(r, 2, 1, 12, &month))
             return false;
-        *full = take(r, '-');
-        if (*full && !number(r, 2, 1, 31, &day))
+        *full = iso_take(r, '-');
+        if (*full && !iso_number(r, 2, 1, 31, &day))
             return false;
     }
     *days = days_from_civil(year, month, day);
@@ -153,9 +153,9 @@ static bool read_fraction(struct reader *r, int *ms)
     int scale = 100;
 
     *ms = 0;
-    if (!is_digit(r))
+    if (!iso_is_digit(r))
         return false;
-    for (; is_digit(r); r->p++, scale /= 10)
+    for (; iso_is_digit(r); r->p++, scale /= 10)
         *ms += (*r->p - '0') * scale;
     return true;
 }
@@ -165,13 +165,13 @@ static bool read_clock(struct reader *r, int64_t *clock_ms)
 {
     int hour, minute, second = 0, ms = 0;
 
-    if (!number(r, 2, 0, 24, &hour) || !take(r, ':') ||
-        !number(r, 2, 0, 59, &minute))
+    if (!iso_number(r, 2, 0, 24, &hour) || !iso_take(r, ':') ||
+        !iso_number(r, 2, 0, 59, &minute))
         return false;
-    if (take(r, ':')) {
-        if (!number(r, 2, 0, 59, &second))
+    if (iso_take(r, ':')) {
+        if (!iso_number(r, 2, 0, 59, &second))
             return false;
-        if (take(r, '.') && !read_fraction(r, &ms))
+        if (iso_take(r, '.') && !read_fraction(r, &ms))
             return false;
     }
     *clock_ms = ((hour * 60 + minute) * INT64_C(60) + second) * 1000 + ms;
@@ -187,15 +187,15 @@ static bool read_offset(struct reader *r, bool spaced, int64_t *offset_ms)
     int hours, minutes = 0, sign;
 
     *offset_ms = 0;
-    if (r->p == r->end || take(r, 'Z') || take(r, 'z'))
+    if (r->p == r->end || iso_take(r, 'Z') || iso_take(r, 'z'))
         return true;
-    sign = take(r, '-') ? -1 : 1;
-    if (sign > 0 && !take(r, '+'))
+    sign = iso_take(r, '-') ? -1 : 1;
+    if (sign > 0 && !iso_take(r, '+'))
         return false;
-    if (!number(r, 2, 0, 23, &hours))
+    if (!iso_number(r, 2, 0, 23, &hours))
         return false;
-    if (take(r, ':') || is_digit(r) || !spaced)
-        if (!number(r, 2, 0, 59, &minutes))
+    if (iso_take(r, ':') || iso_is_digit(r) || !spaced)
+        if (!iso_number(r, 2, 0, 59, &minutes))
             return false;
     *offset_ms = sign * (hours * INT64_C(60) + minutes) * 60000;
     return true;
@@ -210,8 +210,8 @@ bool iso_to_ms(struct str s, int64_t *epoch_ms)
     if (s.len == 0 || !read_date(&r, &days, &full))
         return false;
     if (r.p != r.end) {
-        spaced = full && take(&r, ' ');
-        if (!spaced && !take(&r, 'T') && !take(&r, 't'))
+        spaced = full && iso_take(&r, ' ');
+        if (!spaced && !iso_take(&r, 'T') && !iso_take(&r, 't'))
             return false;
         if (!read_clock(&r, &clock_ms) || !read_offset(&r, spaced, &offset_ms))
             return false;

@@ -38,7 +38,7 @@ static void say(
 }
 
 /* A fault that a person has to mend outweighs one that may pass. */
-static void fail(struct check *c, const char *what, const struct err *err,
+static void check_fail(struct check *c, const char *what, const struct err *err,
     const char *advice)
 {
     bool passing = console_exit_code(err->code) == EXIT_TRY_LATER;
@@ -61,7 +61,7 @@ static void check_schedule(struct check *c)
     char iso[ISO_BYTES] = "never";
 
     if (scheduler_read(config, &cron, &zone, &err) < 0) {
-        fail(c, "schedule", &err, NULL);
+        check_fail(c, "schedule", &err, NULL);
         return;
     }
     if (cron_next(&cron, zone, loop_wall_ms(), &next))
@@ -106,7 +106,7 @@ static int check_server(struct check *c)
     op_init(&req.op, app_ignore);
     rc = app_wait(&c->app, pg_send(c->app.pools.store, &req), &req.op);
     if (rc < 0)
-        fail(c, "database", &req.op.err,
+        check_fail(c, "database", &req.op.err,
             "check DATABASE_URL, and that the server runs");
     else
         say_server(c, req.results[0]);
@@ -130,7 +130,7 @@ static void check_tables(struct check *c)
             "not up to date: the next sync, or `batchsync migrate`, sees to "
             "it");
     else
-        fail(c, "tables", dry.code != 0 ? &dry : &err, NULL);
+        check_fail(c, "tables", dry.code != 0 ? &dry : &err, NULL);
     buf_free(&report);
 }
 
@@ -139,7 +139,7 @@ static void check_database(struct check *c)
     struct err err = {0};
 
     if (app_start(&c->app, APP_DATABASE, &err) < 0)
-        fail(c, "database", &err, NULL);
+        check_fail(c, "database", &err, NULL);
     else if (check_server(c) == 0)
         check_tables(c);
 }
@@ -182,12 +182,12 @@ static void check_coordinator(struct check *c)
     int status = 0;
 
     if (app_start(&c->app, APP_COORDINATOR, &err) < 0) {
-        fail(c, "coordinator", &err, NULL);
+        check_fail(c, "coordinator", &err, NULL);
         return;
     }
     ping(c, &status, &err);
     if (err.code == ERR_UNAVAILABLE || err.code == ERR_TIMEOUT)
-        fail(c, "coordinator", &err,
+        check_fail(c, "coordinator", &err,
             "check COORDINATOR_GRPC_ENDPOINT and GRPC_USE_SSL, and that it "
             "runs");
     else if (err.code == 0 || status == UNIMPLEMENTED || err.code == ERR_AUTH)
@@ -214,7 +214,7 @@ static void check_schema(
     if (schema == NULL) {
         app_schema_dir(&c->app, dir);
         err_set(&err, ERR_CONFIG, "%s has none in %s", service, dir);
-        fail(c, "schema", &err,
+        check_fail(c, "schema", &err,
             "add one, or its name to the aliases of one that fits");
         return;
     }
@@ -243,14 +243,14 @@ static void check_services(struct check *c)
     req.arena = &arena;
     op_init(&req.op, app_ignore);
     if (app_start(&c->app, APP_SERVICES, &err) < 0)
-        fail(c, "services", &err, NULL);
+        check_fail(c, "services", &err, NULL);
     else if (app_wait(&c->app, c->app.ports.list_services(&c->app, &req),
                  &req.op) < 0)
-        fail(c, "services", &req.op.err, NULL);
+        check_fail(c, "services", &req.op.err, NULL);
     else
         say_services(c, &req);
     if (app_start(&c->app, APP_SCHEMAS, &err) < 0)
-        fail(c, "schema", &err, NULL);
+        check_fail(c, "schema", &err, NULL);
     for (size_t i = 0; err.code == 0 && i < req.n; i++)
         check_schema(c, &arena, req.names[i]);
     arena_free(&arena);
@@ -290,7 +290,8 @@ static void embed_something(struct check *c)
         abort();
     op_init(&req.op, app_ignore);
     if (app_wait(&c->app, c->app.ports.embed(&c->app, &req), &req.op) < 0)
-        fail(c, "embedder", &req.op.err, embedder_advice(req.op.err.code));
+        check_fail(
+            c, "embedder", &req.op.err, embedder_advice(req.op.err.code));
     else
         say(c, "ok", "embedder", "%s, %s: %d dimensions in %llu ms",
             id.provider, id.model, id.dimensions,
@@ -303,7 +304,7 @@ static void check_embedder(struct check *c)
     struct err err = {0};
 
     if (app_start(&c->app, APP_EMBEDDER, &err) < 0)
-        fail(c, "embedder", &err, NULL);
+        check_fail(c, "embedder", &err, NULL);
     else
         embed_something(c);
 }
@@ -324,7 +325,7 @@ static void check_configuration(struct check *c)
         say(c, "ok", "configuration", "tenant %s", config->sync.tenant);
 }
 
-static int run(struct cli *cli)
+static int check_run(struct cli *cli)
 {
     struct check *c = calloc(1, sizeof(*c));
     int code;
@@ -360,5 +361,5 @@ const struct command cmd_check = {
         "Exits with 0 when a sync can run, with 75 when something is down, and "
         "with 78\nwhen something must be corrected.\n",
     .options = options,
-    .run = run,
+    .run = check_run,
 };

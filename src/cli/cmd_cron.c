@@ -126,7 +126,7 @@ static int preview(struct cli *cli, const struct preview *p)
     return EXIT_FAILED;
 }
 
-static int run(struct cli *cli)
+static int cron_run(struct cli *cli)
 {
     struct err err = {0};
     struct preview p;
@@ -152,5 +152,5 @@ const struct command cmd_cron = {
         "instant a line. Needs no\nconfiguration and no network.\n",
     .options = options,
     .words = 1,
-    .run = run,
+    .run = cron_run,
 };

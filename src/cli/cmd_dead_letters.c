@@ -28,14 +28,14 @@ enum { SERVICE, ID, TIMES, FIRST, LAST, STATE, REASON, NCOLUMNS };
 static const char *const heads[NCOLUMNS] = {
     "SERVICE", "ID", "TIMES", "FIRST SEEN", "LAST SEEN", "STATE", "REASON"};
 
-static const char *text_of(json_t *letter, const char *key)
+static const char *dead_letters_text_of(json_t *letter, const char *key)
 {
     const char *text = json_string_value(json_object_get(letter, key));
 
     return text == NULL ? "" : text;
 }
 
-static const char *state_of(json_t *letter)
+static const char *dead_letters_state_of(json_t *letter)
 {
     if (!json_is_null(json_object_get(letter, "resolvedAt")))
         return "resolved";
@@ -52,9 +52,9 @@ static const char *cell(json_t *letter, int column, char *out, size_t size)
     if (column == TIMES)
         snprintf(out, size, "%lld", (long long)times);
     else if (column == STATE)
-        snprintf(out, size, "%s", state_of(letter));
+        snprintf(out, size, "%s", dead_letters_state_of(letter));
     else
-        snprintf(out, size, "%s", text_of(letter, keys[column]));
+        snprintf(out, size, "%s", dead_letters_text_of(letter, keys[column]));
     out[utf8_prefix(
         str_of(out), column == REASON ? size : (size_t)COLUMNS_MAX)] = '\0';
     for (char *c = out; *c != '\0'; c++)
@@ -73,7 +73,7 @@ static void print_line(FILE *out, json_t *letter, const int *widths)
             i + 1 < NCOLUMNS ? "  " : "\n");
 }
 
-static void print_table(struct cli *cli, json_t *letters)
+static void dead_letters_print_table(struct cli *cli, json_t *letters)
 {
     int widths[NCOLUMNS], len;
     char text[ERR_MSG_BYTES];
@@ -110,12 +110,13 @@ static int print_list(struct cli *cli, struct str text)
     answer = json_loadb(text.p, text.len, 0, NULL);
     if (answer == NULL)
         return EXIT_INTERNAL;
-    print_table(cli, json_object_get(answer, "deadLetters"));
+    dead_letters_print_table(cli, json_object_get(answer, "deadLetters"));
     json_decref(answer);
     return EXIT_DONE;
 }
 
-static int list(struct app *app, struct cli *cli, struct history_req *req)
+static int dead_letters_list(
+    struct app *app, struct cli *cli, struct history_req *req)
 {
     int code;
 
@@ -193,17 +194,17 @@ static int open_database(struct app *app, struct cli *cli)
     return code == EXIT_DONE ? app_check_tables(app, "dead-letters") : code;
 }
 
-static int run_list(struct cli *cli, struct history_req *req)
+static int dead_letters_show(struct cli *cli, struct history_req *req)
 {
     struct app app;
     int code = open_database(&app, cli);
 
     if (code == EXIT_DONE)
-        code = list(&app, cli, req);
+        code = dead_letters_list(&app, cli, req);
     return app_close(&app, code);
 }
 
-static int run_retry(struct cli *cli)
+static int dead_letters_retry_command(struct cli *cli)
 {
     size_t room = cli->args.ngiven + 1;
     const char **names = calloc(2 * room, sizeof(*names));
@@ -240,7 +241,7 @@ static int check_options(const struct args *a, bool retry, struct err *err)
     return 0;
 }
 
-static int read_status(
+static int dead_letters_read_status(
     const struct args *a, struct history_req *req, struct err *err)
 {
     static const char *const names[] = {"open", "resolved", "all"};
@@ -260,7 +261,7 @@ static int read_status(
         err, ERR_USAGE, "--status %s: open, resolved or all is needed", status);
 }
 
-static int run(struct cli *cli)
+static int dead_letters_run(struct cli *cli)
 {
     const struct args *a = &cli->args;
     const char *word = a->nwords > 0 ? a->words[0] : "list";
@@ -271,13 +272,14 @@ static int run(struct cli *cli)
     if (!retry && strcmp(word, "list") != 0)
         err_set(&err, ERR_USAGE, "\"%s\" is neither list nor retry", word);
     else if (check_options(a, retry, &err) == 0 &&
-             read_status(a, &req, &err) == 0)
+             dead_letters_read_status(a, &req, &err) == 0)
         args_int(a, "limit", 1, HISTORY_MOST, &req.limit, &err);
     if (err.code != 0) {
         err_wrap(&err, "dead-letters");
         return console_fail(&cli->console, &err);
     }
-    return retry ? run_retry(cli) : run_list(cli, &req);
+    return retry ? dead_letters_retry_command(cli)
+                 : dead_letters_show(cli, &req);
 }
 
 const struct command cmd_dead_letters = {
@@ -296,5 +298,5 @@ const struct command cmd_dead_letters = {
         "tries them.\n",
     .options = options,
     .more_words = 1,
-    .run = run,
+    .run = dead_letters_run,
 };

@@ -12,7 +12,7 @@ static const struct arg_option options[] = {
 };
 
 /* Reports what was or would be done; *ready: the tables are there. */
-static int migrate(struct app *app, bool dry_run, bool *ready)
+static int migrate_tables(struct app *app, bool dry_run, bool *ready)
 {
     struct migrate_req req = {
         .mode = dry_run ? MIGRATE_DRY_RUN : MIGRATE_APPLY,
@@ -32,7 +32,8 @@ static int migrate(struct app *app, bool dry_run, bool *ready)
     return console_fail(app->console, &req.op.err);
 }
 
-static void report_assumed(struct app *app, const struct assume_req *req)
+static void report_assumed(
+    struct app *app, const struct backfill_hashes_req *req)
 {
     FILE *out = app->console->out;
     const char *model = app_embedding_id(app).model;
@@ -55,11 +56,12 @@ static void report_assumed(struct app *app, const struct assume_req *req)
 static int assume(struct app *app, const char *model, bool dry_run)
 {
     struct embedding_id id = app_embedding_id(app);
-    struct assume_req req = {.id = &id, .dry_run = dry_run};
+    struct backfill_hashes_req req = {.id = &id, .dry_run = dry_run};
 
     id.model = model;
     op_init(&req.op, app_ignore);
-    app_wait(app, assume_run(app->pools.store, &app->loop, &req), &req.op);
+    app_wait(
+        app, backfill_hashes_run(app->pools.store, &app->loop, &req), &req.op);
     if (req.op.err.code == 0) {
         report_assumed(app, &req);
         return EXIT_DONE;
@@ -69,7 +71,7 @@ static int assume(struct app *app, const char *model, bool dry_run)
     return console_fail(app->console, &req.op.err);
 }
 
-static int run(struct cli *cli)
+static int migrate_run_command(struct cli *cli)
 {
     const char *model = args_value(&cli->args, "assume-model");
     bool dry_run = args_has(&cli->args, "dry-run"), ready = false;
@@ -77,7 +79,7 @@ static int run(struct cli *cli)
     int code = app_open(&app, &cli->console, NEED_DATABASE, APP_DATABASE);
 
     if (code == EXIT_DONE)
-        code = migrate(&app, dry_run, &ready);
+        code = migrate_tables(&app, dry_run, &ready);
     /* A dry run that is to take tables over has told how many rows these are.
      */
     if (code == EXIT_DONE && model != NULL && ready)
@@ -98,5 +100,5 @@ const struct command cmd_migrate = {
         "change. With --assume-model the first sync embeds only\nwhat has "
         "changed since NAME made the stored vectors. Needs DATABASE_URL.\n",
     .options = options,
-    .run = run,
+    .run = migrate_run_command,
 };

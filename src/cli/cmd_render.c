@@ -82,7 +82,7 @@ static bool read_line(struct reader *r, struct buf *line)
     return true;
 }
 
-static void write_error(struct render *r, const char *message)
+static void render_write_error(struct render *r, const char *message)
 {
     r->nerrors++;
     buf_reset(&r->line);
@@ -99,7 +99,7 @@ static void write_item(struct render *r, yyjson_val *value)
 
     if (item_render(r->schema, value, &r->arena, &r->scratch, &item, &err) <
         0) {
-        write_error(r, err.msg);
+        render_write_error(r, err.msg);
         return;
     }
     buf_reset(&r->line);
@@ -109,7 +109,7 @@ static void write_item(struct render *r, yyjson_val *value)
     buf_json_str(&r->line, item.content_text);
     buf_puts(&r->line, "}\n");
     if (r->line.error != 0)
-        write_error(r, "too large");
+        render_write_error(r, "too large");
     else
         fwrite(r->line.data, 1, r->line.len, r->out);
 }
@@ -131,7 +131,7 @@ static void render_line(struct render *r)
     } else {
         r->nbroken++;
         err_wrap(&err, "line %" PRIu64, r->nlines);
-        write_error(r, err.msg);
+        render_write_error(r, err.msg);
     }
     arena_free(&r->arena);
 }
@@ -236,7 +236,7 @@ static void render_free(struct render *r)
     free(r);
 }
 
-static int run(struct cli *cli)
+static int render_run(struct cli *cli)
 {
     struct render *r;
     int code;
@@ -262,5 +262,5 @@ const struct command cmd_render = {
         "would become a dead letter. Needs no configuration\nand no network. "
         "Exits with 1 when any item had an error.\n",
     .options = options,
-    .run = run,
+    .run = render_run,
 };

@@ -13,7 +13,7 @@ static const struct arg_option options[] = {
 };
 
 /* The vector of the text; NULL after telling why. Free it. */
-static float *embed(struct app *app, struct cli *cli, int *code)
+static float *search_embed(struct app *app, struct cli *cli, int *code)
 {
     int dimensions = app->config.embedding.dimensions;
     float *vector = calloc((size_t)dimensions, sizeof(*vector));
@@ -37,7 +37,7 @@ static json_t *text_json(struct str s)
     return json_stringn(s.p != NULL ? s.p : "", s.len);
 }
 
-static void print_json(FILE *out, const struct search_req *req)
+static void search_print_json(FILE *out, const struct search_req *req)
 {
     json_t *array = json_array();
 
@@ -76,7 +76,7 @@ static int widest(int widest, struct str s)
     return len > widest ? len : widest;
 }
 
-static void print_lines(FILE *out, const struct search_req *req)
+static void search_print_lines(FILE *out, const struct search_req *req)
 {
     int service = 0, id = 0;
 
@@ -108,7 +108,7 @@ static const char *stored_name(
     return schema != NULL ? schema->service_name : service;
 }
 
-static int ask(struct app *app, struct cli *cli, struct search_req *req)
+static int search_ask(struct app *app, struct cli *cli, struct search_req *req)
 {
     op_init(&req->op, app_ignore);
     if (app_wait(app, store_search(&app->store, req), &req->op) < 0) {
@@ -116,9 +116,9 @@ static int ask(struct app *app, struct cli *cli, struct search_req *req)
         return console_fail(&cli->console, &req->op.err);
     }
     if (args_has(&cli->args, "json"))
-        print_json(cli->console.out, req);
+        search_print_json(cli->console.out, req);
     else if (req->nhits > 0)
-        print_lines(cli->console.out, req);
+        search_print_lines(cli->console.out, req);
     else
         fputs("nothing found\n", cli->console.err);
     return EXIT_DONE;
@@ -134,20 +134,20 @@ static int search(struct app *app, struct cli *cli, int limit)
         .limit = limit,
     };
     int code = EXIT_DONE;
-    float *vector = embed(app, cli, &code);
+    float *vector = search_embed(app, cli, &code);
 
     if (vector == NULL)
         return code;
     arena_init(&arena, 0);
     req.vector = vector;
     req.service = stored_name(app, &arena, args_value(&cli->args, "service"));
-    code = ask(app, cli, &req);
+    code = search_ask(app, cli, &req);
     arena_free(&arena);
     free(vector);
     return code;
 }
 
-static int run(struct cli *cli)
+static int search_run(struct cli *cli)
 {
     unsigned parts = APP_DATABASE | APP_EMBEDDER;
     int limit = LIMIT;
@@ -183,5 +183,5 @@ const struct command cmd_search = {
         "title or the\nbeginning of the text.\n",
     .options = options,
     .words = 1,
-    .run = run,
+    .run = search_run,
 };

@@ -37,7 +37,7 @@ struct serve {
     struct probe *probe;
     struct runner *runner;
     struct runner_options runner_options;
-    struct joiner *joiner;
+    struct run_poller *run_poller;
     struct scheduler *scheduler;
     struct admin *admin;
     struct migrate_req migrate;
@@ -65,7 +65,7 @@ static void drain_tick(struct serve *s)
 static bool is_idle(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
-           joiner_is_idle(s->joiner) && admin_is_idle(s->admin) &&
+           run_poller_is_idle(s->run_poller) && admin_is_idle(s->admin) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -82,7 +82,7 @@ static void on_drain_tick(struct op *op)
     op_finish(&s->ended, NULL);
 }
 
-static void on_grace_over(struct op *op)
+static void on_serve_grace_over(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, grace.op);
 
@@ -99,18 +99,18 @@ static void drain(struct serve *s)
     s->draining = true;
     admin_drain(s->admin);
     scheduler_stop(s->scheduler);
-    joiner_stop(s->joiner);
+    run_poller_stop(s->run_poller);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
     op_cancel(&s->migrate.op);
     op_cancel(&s->lag.op);
-    op_init(&s->grace.op, on_grace_over);
+    op_init(&s->grace.op, on_serve_grace_over);
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000 + 1);
     drain_tick(s);
 }
 
-static void on_signal(void *arg, int signum)
+static void on_serve_signal(void *arg, int signum)
 {
     struct serve *s = arg;
 
@@ -125,18 +125,18 @@ static void on_signal(void *arg, int signum)
 
 /* Booting */
 
-static void migrate(struct serve *s);
+static void serve_migrate(struct serve *s);
 
 static void on_boot_wait(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, boot.op);
 
     if (op->err.code == 0)
-        migrate(s);
+        serve_migrate(s);
 }
 
 /* The first time, items that were stored without a graph are linked, too. */
-static void link_items(struct serve *s, const char *tenant)
+static void serve_link_items(struct serve *s, const char *tenant)
 {
     if (s->found || strcmp(tenant, s->app.config.sync.tenant) != 0) {
         linker_kick(&s->app.linker, tenant);
@@ -155,9 +155,9 @@ static void ready(struct serve *s)
     log_info(NULL, "ready");
     admin_set_ready(s->admin, NULL);
     if (!config->sync.enabled || !config->schedule.on_startup)
-        link_items(s, config->sync.tenant);
+        serve_link_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
-    joiner_start(s->joiner);
+    run_poller_start(s->run_poller);
 }
 
 static void boot_failed(struct serve *s, const struct err *err)
@@ -193,7 +193,7 @@ static void on_migrated(struct op *op)
         ready(s);
 }
 
-static void migrate(struct serve *s)
+static void serve_migrate(struct serve *s)
 {
     bool apply = s->app.config.database.migrate_on_start;
 
@@ -207,7 +207,7 @@ static void migrate(struct serve *s)
 
 /* While it runs */
 
-static void on_event(void *arg, const struct run_event *event)
+static void on_serve_event(void *arg, const struct run_event *event)
 {
     struct serve *s = arg;
 
@@ -218,7 +218,7 @@ static void on_event(void *arg, const struct run_event *event)
         linker_share(&s->app.linker, true);
     if (event->kind == EVENT_RUN_END) {
         linker_share(&s->app.linker, false);
-        link_items(s, event->tenant);
+        serve_link_items(s, event->tenant);
     }
 }
 
@@ -262,7 +262,7 @@ static int open_parts(struct serve *s, struct err *err)
         .embedding = app_embedding_id(app)};
     if (metrics_init(&s->metrics, BATCHSYNC_VERSION) < 0 ||
         runner_init(&s->runner, &s->runner_options) < 0 ||
-        joiner_init(&s->joiner, &s->runner_options, s->runner) < 0 ||
+        run_poller_init(&s->run_poller, &s->runner_options, s->runner) < 0 ||
         probe_start(&s->probe, &probe) < 0)
         return err_set(err, ERR_NOMEM, "no memory to start with");
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
@@ -291,7 +291,7 @@ static void close_parts(struct serve *s)
     if (s->admin != NULL)
         admin_close(s->admin);
     scheduler_free(s->scheduler);
-    joiner_free(s->joiner);
+    run_poller_free(s->run_poller);
     probe_stop(s->probe);
     runner_free(s->runner);
     metrics_free(s->metrics);
@@ -303,7 +303,7 @@ static void init_ops(struct serve *s)
     op_init(&s->migrate.op, on_migrated);
     op_init(&s->boot.op, on_boot_wait);
     op_init(&s->lag.op, on_lag_tick);
-    op_init(&s->grace.op, on_grace_over);
+    op_init(&s->grace.op, on_serve_grace_over);
     op_init(&s->drain.op, on_drain_tick);
 }
 
@@ -313,15 +313,15 @@ static int serve_work(struct serve *s)
     struct err err = {.code = 0};
 
     init_ops(s);
-    s->events = (struct listener){.on_event = on_event, .arg = s};
+    s->events = (struct listener){.on_event = on_serve_event, .arg = s};
     hub_join(&app->events, &s->events);
     if (open_parts(s, &err) < 0 || open_admin(s, &err) < 0 ||
-        loop_watch_signals(&app->loop, on_signal, s, &err) < 0)
+        loop_watch_signals(&app->loop, on_serve_signal, s, &err) < 0)
         return console_fail(&s->cli->console, &err);
     log_info(NULL, "listening on %s port %d", app->config.http.host,
         admin_port(s->admin));
     op_begin(&s->ended, &app->loop.ready, NULL);
-    migrate(s);
+    serve_migrate(s);
     lag_tick(s);
     app_wait(app, 0, &s->ended);
     app_wait(app, 0, &s->grace.op);
@@ -331,7 +331,7 @@ static int serve_work(struct serve *s)
     return EXIT_DONE;
 }
 
-static int run(struct cli *cli)
+static int serve_run(struct cli *cli)
 {
     struct serve *s = calloc(1, sizeof(*s));
     int code;
@@ -368,5 +368,5 @@ const struct command cmd_serve = {
         "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n"
         "POST /admin/batch-sync/dead-letters/retry\n",
     .options = options,
-    .run = run,
+    .run = serve_run,
 };

@@ -7,7 +7,7 @@ static const struct arg_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static void print_json(FILE *out, const struct services_req *req)
+static void services_print_json(FILE *out, const struct services_req *req)
 {
     json_t *names = json_array();
     json_t *answer;
@@ -21,7 +21,8 @@ static void print_json(FILE *out, const struct services_req *req)
     json_decref(answer);
 }
 
-static void print_lines(struct cli *cli, const struct services_req *req)
+static void services_print_lines(
+    struct cli *cli, const struct services_req *req)
 {
     for (size_t i = 0; i < req->n; i++)
         fprintf(cli->console.out, "%s\n", req->names[i]);
@@ -30,7 +31,7 @@ static void print_lines(struct cli *cli, const struct services_req *req)
         req->n == 1 ? "service" : "services", req->source);
 }
 
-static int list(struct app *app, struct cli *cli)
+static int services_list(struct app *app, struct cli *cli)
 {
     struct services_req req = {.n = 0};
     struct arena arena;
@@ -43,21 +44,21 @@ static int list(struct app *app, struct cli *cli)
         err_wrap(&req.op.err, "services");
         code = console_fail(&cli->console, &req.op.err);
     } else if (args_has(&cli->args, "json")) {
-        print_json(cli->console.out, &req);
+        services_print_json(cli->console.out, &req);
     } else {
-        print_lines(cli, &req);
+        services_print_lines(cli, &req);
     }
     arena_free(&arena);
     return code;
 }
 
-static int run(struct cli *cli)
+static int services_run(struct cli *cli)
 {
     struct app app;
     int code = app_open(&app, &cli->console, NEED_COORDINATOR, APP_SERVICES);
 
     if (code == EXIT_DONE)
-        code = list(&app, cli);
+        code = services_list(&app, cli);
     return app_close(&app, code);
 }
 
@@ -70,5 +71,5 @@ const struct command cmd_services = {
         "from on\nstandard error: env (BATCH_SYNC_SERVICES), coordinator, or "
         "fallback\n(BATCH_SYNC_FALLBACK_SERVICES).\n",
     .options = options,
-    .run = run,
+    .run = services_run,
 };

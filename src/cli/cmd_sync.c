@@ -43,7 +43,7 @@ struct sync {
 
 /* --- while it runs ----------------------------------------------------- */
 
-static void on_tick(struct op *op)
+static void on_sync_tick(struct op *op)
 {
     struct sync *s = container_of(op, struct sync, tick.op);
 
@@ -52,11 +52,11 @@ static void on_tick(struct op *op)
     if (op_pending(&s->linked))
         progress_linking(&s->progress, s->app.linker.linked);
     progress_draw(&s->progress, loop_now_ms(&s->app.loop));
-    op_init(&s->tick.op, on_tick);
+    op_init(&s->tick.op, on_sync_tick);
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
 }
 
-static void on_grace_over(struct op *op)
+static void on_sync_grace_over(struct op *op)
 {
     struct sync *s = container_of(op, struct sync, grace.op);
 
@@ -67,7 +67,7 @@ static void on_grace_over(struct op *op)
 }
 
 /* The second one ends at once. */
-static void on_signal(void *arg, int signum)
+static void on_sync_signal(void *arg, int signum)
 {
     struct sync *s = arg;
     int grace_s = s->app.config.sync.grace_s;
@@ -94,7 +94,7 @@ static void on_run_done(struct op *op)
     op_cancel(&container_of(op, struct sync, run.op)->grace.op);
 }
 
-static void set_options(struct sync *s, struct run_options *o)
+static void sync_set_options(struct sync *s, struct run_options *o)
 {
     const struct config_sync *config = &s->app.config.sync;
     bool incremental =
@@ -120,7 +120,7 @@ static void set_options(struct sync *s, struct run_options *o)
 }
 
 /* Notes are to be known before anything is paid for. */
-static void on_event(void *arg, const struct run_event *event)
+static void on_sync_event(void *arg, const struct run_event *event)
 {
     struct sync *s = arg;
 
@@ -158,7 +158,7 @@ static void unwatch_progress(struct sync *s)
  * stored while there was no graph. It can be
  * stopped like the run, and says itself what goes wrong.
  */
-static void link_items(struct sync *s)
+static void sync_link_items(struct sync *s)
 {
     op_init(&s->linked, app_ignore);
     linker_find(&s->app.linker, s->app.config.sync.tenant);
@@ -173,18 +173,18 @@ static int carry_out(struct sync *s, struct err *err)
 
     op_init(&s->run.op, on_run_done);
     op_init(&s->linked, app_ignore);
-    op_init(&s->tick.op, on_tick);
-    op_init(&s->grace.op, on_grace_over);
-    set_options(s, &s->run.options);
-    if (loop_watch_signals(&app->loop, on_signal, s, err) < 0)
+    op_init(&s->tick.op, on_sync_tick);
+    op_init(&s->grace.op, on_sync_grace_over);
+    sync_set_options(s, &s->run.options);
+    if (loop_watch_signals(&app->loop, on_sync_signal, s, err) < 0)
         return err->code;
     watch_progress(s);
-    s->events = (struct listener){.on_event = on_event, .arg = s};
+    s->events = (struct listener){.on_event = on_sync_event, .arg = s};
     hub_join(&app->events, &s->events);
     app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
     app_wait(app, 0, &s->grace.op);
     if (s->run.op.err.code == 0)
-        link_items(s);
+        sync_link_items(s);
     hub_leave(&s->events);
     unwatch_progress(s);
     *err = s->run.run == NULL ? s->run.op.err : s->run.result.err;
@@ -210,17 +210,17 @@ static int prepare_database(struct sync *s, struct err *err)
     return err->code;
 }
 
-static void print_json(struct cli *cli, json_t *value)
+static void sync_print_json(struct cli *cli, json_t *value)
 {
     json_dumpf(value, cli->console.out, JSON_COMPACT);
     fputc('\n', cli->console.out);
     json_decref(value);
 }
 
-static int refuse(struct cli *cli, const struct err *err)
+static int sync_refuse(struct cli *cli, const struct err *err)
 {
     if (args_has(&cli->args, "json"))
-        print_json(cli, result_json_refused(err));
+        sync_print_json(cli, result_json_refused(err));
     else
         report_refused(cli->console.err, err);
     return console_exit_code(err->code);
@@ -232,10 +232,10 @@ static int sync_work(struct sync *s)
     int code;
 
     if (prepare_database(s, &err) < 0 || carry_out(s, &err) < 0) {
-        code = refuse(s->cli, &err);
+        code = sync_refuse(s->cli, &err);
     } else {
         if (args_has(&s->cli->args, "json"))
-            print_json(s->cli, result_json(&s->run.result));
+            sync_print_json(s->cli, result_json(&s->run.result));
         else
             report_print(s->cli->console.out, &s->run.result);
         code = s->run.result.status == RUN_SUCCESS ? EXIT_DONE : EXIT_FAILED;
@@ -245,7 +245,7 @@ static int sync_work(struct sync *s)
 }
 
 /* A name goes into requests, rows and logs. */
-static int check_names(const struct sync *s, struct err *err)
+static int sync_check_names(const struct sync *s, struct err *err)
 {
     for (size_t i = 0; i < s->nservices; i++) {
         const char *name = s->services[i];
@@ -266,7 +266,7 @@ static int check_names(const struct sync *s, struct err *err)
     return 0;
 }
 
-static int read_since(struct sync *s, struct err *err)
+static int sync_read_since(struct sync *s, struct err *err)
 {
     const char *text = args_value(&s->cli->args, "since");
     int64_t ms;
@@ -312,7 +312,7 @@ static int run_sync(struct sync *s)
     int code;
 
     if (is_disabled(&err))
-        return refuse(cli, &err);
+        return sync_refuse(cli, &err);
     code = app_open(&s->app, &cli->console,
         NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
         APP_SCHEMAS | APP_SERVICES | APP_COORDINATOR | APP_EMBEDDER |
@@ -327,7 +327,7 @@ static int read_options(struct sync *s)
     struct err err = {0};
 
     s->nservices = args_values(&s->cli->args, "service", s->services);
-    if (check_names(s, &err) == 0 && read_since(s, &err) == 0)
+    if (sync_check_names(s, &err) == 0 && sync_read_since(s, &err) == 0)
         return EXIT_DONE;
     err_wrap(&err, "sync");
     return console_fail(&s->cli->console, &err);
@@ -355,7 +355,7 @@ int sync_services(struct cli *cli, const char **services, size_t n)
     return code;
 }
 
-static int run(struct cli *cli)
+static int sync_run(struct cli *cli)
 {
     struct sync *s = new_sync(cli);
     int code;
@@ -388,5 +388,5 @@ const struct command cmd_sync = {
         "Exits with 0 only when everything succeeded, with 1 when a service or "
         "an item\nfailed.\n",
     .options = options,
-    .run = run,
+    .run = sync_run,
 };

@@ -112,7 +112,7 @@ static const char *service_state(const struct service_result *s)
     return s->counts.stored + s->counts.unchanged > 0 ? "partial" : "FAILED";
 }
 
-static void print_table(FILE *out, const struct run_result *result)
+static void report_print_table(FILE *out, const struct run_result *result)
 {
     int columns = name_columns(result);
 
@@ -242,7 +242,7 @@ void report_print(FILE *out, const struct run_result *result)
         result->nservices, result->nservices == 1 ? "service" : "services",
         source_text(result->source));
     if (result->nservices > 0)
-        print_table(out, result);
+        report_print_table(out, result);
     print_errors(out, result);
     print_notes(out, &result->counts);
 }

@@ -41,7 +41,7 @@ bool cron_take(struct cron_reader *r, char c)
     return true;
 }
 
-static bool is_digit(const struct cron_reader *r)
+static bool cron_field_is_digit(const struct cron_reader *r)
 {
     return r->at < r->end && isdigit((unsigned char)r->text[r->at]);
 }
@@ -51,9 +51,9 @@ int cron_read_number(struct cron_reader *r, int least, int most)
     size_t from = r->at;
     int value = 0;
 
-    if (!is_digit(r))
+    if (!cron_field_is_digit(r))
         return misplaced(r);
-    for (; is_digit(r); r->at++)
+    for (; cron_field_is_digit(r); r->at++)
         value = value > most ? value : value * 10 + (r->text[r->at] - '0');
     if (value < least || value > most)
         return cron_unreadable(r, from, "%.*s is not within %d-%d",
@@ -80,7 +80,7 @@ int cron_read_value(struct cron_reader *r)
     const char *names = r->field->names;
 
     if (len == 0 || names == NULL)
-        return is_digit(r) || len == 0
+        return cron_field_is_digit(r) || len == 0
                    ? cron_read_number(r, r->field->least, r->field->accepted)
                    : misplaced(r);
     for (int value = r->field->least; *names != '\0'; value++) {
@@ -132,7 +132,7 @@ static int read_common(struct cron_reader *r, struct cron_item *item)
 }
 
 /* A weekday's 7 goes round to 0 as all that runs past the end does. */
-static void add(
+static void cron_field_add(
     const struct cron_field *field, const struct cron_item *item, uint64_t *set)
 {
     int size = field->most - field->least + 1;
@@ -153,7 +153,7 @@ static int read_item(
     if (own == 0) {
         if (read_common(r, &item) < 0)
             return r->err->code;
-        add(r->field, &item, set);
+        cron_field_add(r->field, &item, set);
         *follows = *follows || item.star || item.stepped;
     }
     return r->at == r->end || r->text[r->at] == ',' ? 0 : misplaced(r);
@@ -167,7 +167,7 @@ static int read_question(struct cron_reader *r, uint64_t *set)
 
     if (!r->field->question)
         return misplaced(r);
-    add(r->field, &all, set);
+    cron_field_add(r->field, &all, set);
     r->at++;
     return r->at == r->end ? 0 : misplaced(r);
 }

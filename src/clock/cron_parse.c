@@ -96,7 +96,8 @@ static const char *long_form(struct str name, struct err *err)
 }
 
 /* Where the fields begin and end; returns how many there are. */
-static size_t split(const char *text, struct cron_reader parts[FIELDS_MAX])
+static size_t cron_parse_split(
+    const char *text, struct cron_reader parts[FIELDS_MAX])
 {
     size_t n = 0, at = strspn(text, blanks), len;
 
@@ -110,7 +111,7 @@ static size_t split(const char *text, struct cron_reader parts[FIELDS_MAX])
     return n;
 }
 
-static int read_fields(
+static int cron_parse_read_fields(
     struct cron_reader *parts, size_t n, struct cron *cron, struct err *err)
 {
     uint64_t sets[FIELDS_MAX] = {1}; /* without a seconds field: second 0 */
@@ -155,13 +156,13 @@ int cron_parse(const char *text, struct cron *out, struct err *err)
         if (text == NULL)
             return err->code;
     }
-    n = split(text, parts);
+    n = cron_parse_split(text, parts);
     if (n != FIELDS_MAX && n != FIELDS_MAX - 1)
         return err_set(err, ERR_INVALID,
             "%zu field%s; allowed are 5 (minute, hour, day of month, month, "
             "day of week), 6 with seconds first, or a name such as @daily",
             n, n == 1 ? "" : "s");
-    if (read_fields(parts, n, out, err) < 0)
+    if (cron_parse_read_fields(parts, n, out, err) < 0)
         return err->code;
     if (!cron_can_fire(out))
         return err_set(err, ERR_INVALID,

@@ -1,7 +1,7 @@
 #include "clock/schedule.h"
 
 /* Evenly spread bits of two words. */
-static uint64_t mix(uint64_t seed, uint64_t value)
+static uint64_t schedule_mix(uint64_t seed, uint64_t value)
 {
     uint64_t z = seed ^ (value + UINT64_C(0x9E3779B97F4A7C15));
 
@@ -31,8 +31,9 @@ static int64_t due(const struct schedule *s, int64_t nominal_ms)
     next_ms = next_nominal(s, nominal_ms);
     if (next_ms != SCHEDULE_NONE && next_ms - nominal_ms <= window_ms)
         window_ms = next_ms - nominal_ms - 1;
-    return nominal_ms + (int64_t)(mix(s->options.seed, (uint64_t)nominal_ms) %
-                                  (uint64_t)(window_ms + 1));
+    return nominal_ms +
+           (int64_t)(schedule_mix(s->options.seed, (uint64_t)nominal_ms) %
+                     (uint64_t)(window_ms + 1));
 }
 
 /* Where the stretch that holds the instant ends; the instant: none does. */
@@ -138,7 +139,7 @@ static uint64_t take_due(struct schedule *s, int64_t wall_ms, int64_t *last_ms,
     return n;
 }
 
-static void decide(
+static void schedule_decide(
     struct schedule *s, int64_t wall_ms, struct schedule_step *step)
 {
     int64_t last_ms, late_ms;
@@ -184,7 +185,7 @@ void schedule_look(struct schedule *s, int64_t wall_ms, int64_t mono_ms,
     s->wall_ms = wall_ms;
     s->mono_ms = mono_ms;
     if (s->due_ms <= wall_ms)
-        decide(s, wall_ms, step);
+        schedule_decide(s, wall_ms, step);
     if (s->due_ms < wall_ms + SCHEDULE_WAKE_MS)
         step->wake_ms = s->due_ms - wall_ms;
 }

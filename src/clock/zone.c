@@ -23,7 +23,7 @@ struct zone {
     size_t size; /* allocated */
 };
 
-static void *must(void *p)
+static void *zone_must(void *p)
 {
     if (p == NULL)
         abort();
@@ -31,16 +31,16 @@ static void *must(void *p)
 }
 
 /* Stretches that differ in name only are one. */
-static void append(struct zone *zone, int64_t from_s, int32_t offset_s)
+static void zone_append(struct zone *zone, int64_t from_s, int32_t offset_s)
 {
     if (zone->n > 0 && zone->offset_s[zone->n - 1] == offset_s)
         return;
     if (zone->n == zone->size) {
         zone->size = zone->size == 0 ? 64 : zone->size * 2;
-        zone->from_s =
-            must(realloc(zone->from_s, zone->size * sizeof(*zone->from_s)));
-        zone->offset_s =
-            must(realloc(zone->offset_s, zone->size * sizeof(*zone->offset_s)));
+        zone->from_s = zone_must(
+            realloc(zone->from_s, zone->size * sizeof(*zone->from_s)));
+        zone->offset_s = zone_must(
+            realloc(zone->offset_s, zone->size * sizeof(*zone->offset_s)));
     }
     zone->from_s[zone->n] = zone->n == 0 ? ZONE_NEVER_S : from_s;
     zone->offset_s[zone->n++] = offset_s;
@@ -48,9 +48,9 @@ static void append(struct zone *zone, int64_t from_s, int32_t offset_s)
 
 static struct zone *zone_empty(const char *name)
 {
-    struct zone *zone = must(calloc(1, sizeof(*zone)));
+    struct zone *zone = zone_must(calloc(1, sizeof(*zone)));
 
-    zone->name = must(strdup(name));
+    zone->name = zone_must(strdup(name));
     return zone;
 }
 
@@ -85,7 +85,7 @@ static int64_t stretch_end(GTimeZone *tz, int64_t from_s)
 static void read_stretches(struct zone *zone, GTimeZone *tz)
 {
     for (int64_t at = FIRST_S; at < UNTIL_S; at = stretch_end(tz, at))
-        append(zone, at, g_time_zone_get_offset(tz, stretch_at(tz, at)));
+        zone_append(zone, at, g_time_zone_get_offset(tz, stretch_at(tz, at)));
 }
 
 static bool offsets_fit(const struct zone *zone)
@@ -127,7 +127,7 @@ struct zone *zone_new(
     struct zone *zone = zone_empty(name);
 
     for (size_t i = 0; i < n; i++)
-        append(zone, from_s[i], offset_s[i]);
+        zone_append(zone, from_s[i], offset_s[i]);
     if (offsets_fit(zone))
         return zone;
     zone_close(zone);

@@ -21,7 +21,7 @@ static const char *data_directory(void)
 }
 
 /* Path segments that begin with a letter: no "..", no "/etc", no offset. */
-static bool is_name(const char *name)
+static bool zone_names_is_name(const char *name)
 {
     static const char others[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-";
@@ -106,7 +106,8 @@ static void visit_directory(
     while ((entry = readdir(dir)) != NULL) {
         int n = snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
 
-        if (n > 0 && (size_t)n < sizeof(below) && is_name(below + walk->skip) &&
+        if (n > 0 && (size_t)n < sizeof(below) &&
+            zone_names_is_name(below + walk->skip) &&
             !is_no_zone(below + walk->skip))
             visit(walk, below, depth);
     }
@@ -177,7 +178,7 @@ static bool is_before(const char *a, const char *b)
     return a_len != b_len ? a_len < b_len : strcmp(a, b) < 0;
 }
 
-static void compare(void *arg, const char *name)
+static void zone_names_compare(void *arg, const char *name)
 {
     struct nearest *nearest = arg;
     size_t distance = distance_to(nearest, name);
@@ -196,7 +197,7 @@ static int suggest(const char *name, int code, struct err *err)
 
     to_lower(nearest.wanted, name);
     nearest.distance = strlen(name) / 3 + 1;
-    if (zone_names_each(compare, &nearest) < 0)
+    if (zone_names_each(zone_names_compare, &nearest) < 0)
         return err_set(err, code,
             "unknown time zone \"%s\": there is no zone data in %s, install "
             "the system's package of it (tzdata)",
@@ -229,7 +230,7 @@ int zone_name_check(const char *name, struct err *err)
         return err_set(err, ERR_INVALID,
             "a time zone's name is missing, too long or unreadable; allowed "
             "are IANA names such as Europe/Berlin or UTC");
-    if (!is_name(name))
+    if (!zone_names_is_name(name))
         return suggest(name, ERR_INVALID, err);
     return has_data(name) ? 0 : suggest(name, ERR_NOT_FOUND, err);
 }

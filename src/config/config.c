@@ -103,7 +103,8 @@ static char *secret_of_file(
     return out;
 }
 
-static void read_key(struct config_reading *r, const struct config_key *key)
+static void config_read_key(
+    struct config_reading *r, const struct config_key *key)
 {
     char file_name[64];
     struct str value = value_of(r, key->name);
@@ -187,7 +188,7 @@ int config_read(struct config *c, unsigned needs, config_getenv get, void *arg,
     const struct config_key *keys = config_keys(&n);
 
     for (size_t i = 0; i < n; i++)
-        read_key(&r, &keys[i]);
+        config_read_key(&r, &keys[i]);
     config_derive(&r, needs);
     if (names != NULL)
         warn_unknown(names, warnings);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Hands over the string: the one it came from is NULL then. */
-static char *take(char **from)
+static char *derive_take(char **from)
 {
     char *z = *from;
 
@@ -46,7 +46,7 @@ static void derive_http_url(struct config_raw *raw)
                   : raw->url != NULL    ? &raw->url
                                         : &raw->service_url;
 
-    raw->c.coordinator.http_url = take(from);
+    raw->c.coordinator.http_url = derive_take(from);
 }
 
 /* The certificates' PEM, given as such or in base64. */
@@ -61,7 +61,7 @@ static void derive_root(struct config_reading *r)
     if (raw->root_cert == NULL)
         return;
     if (strstr(raw->root_cert, mark) != NULL) {
-        raw->c.coordinator.root_pem = take(&raw->root_cert);
+        raw->c.coordinator.root_pem = derive_take(&raw->root_cert);
         return;
     }
     pem = config_copy(text);
@@ -121,6 +121,6 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_http_url(raw);
     derive_root(r);
     if (raw->sign)
-        raw->c.coordinator.private_key = take(&raw->key);
+        raw->c.coordinator.private_key = derive_take(&raw->key);
     check_needs(r, needs);
 }

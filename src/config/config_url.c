@@ -47,7 +47,7 @@ static struct str authority(struct str url)
 }
 
 /* A port's number; 0 for what is none. */
-static int port_of(struct str s)
+static int config_url_port_of(struct str s)
 {
     int port = 0;
 
@@ -85,7 +85,7 @@ static bool is_ipv6(struct str s)
 
 /* [::1]:80, [::1], ::1, host:80 or host; *host is without brackets, *port 0
  * where none is named. */
-static bool split(struct str s, struct str *host, int *port)
+static bool config_url_split(struct str s, struct str *host, int *port)
 {
     const char *last = NULL;
     struct str number;
@@ -102,7 +102,7 @@ static bool split(struct str s, struct str *host, int *port)
     if (last != NULL) {
         number = skip(s, (size_t)(last - s.p) + 1);
         host->len = (size_t)(last - s.p);
-        *port = port_of(number);
+        *port = config_url_port_of(number);
         if (*port == 0)
             return false;
     }
@@ -124,10 +124,10 @@ bool config_is_http_url(struct str url)
     for (size_t i = 0; i < url.len; i++)
         if ((unsigned char)url.p[i] <= ' ' || url.p[i] == 0x7F)
             return false;
-    return split(authority(url), &host, &port);
+    return config_url_split(authority(url), &host, &port);
 }
 
-static char *join(struct str host, int port)
+static char *config_url_join(struct str host, int port)
 {
     bool ipv6 = memchr(host.p, ':', host.len) != NULL;
     size_t size = host.len + sizeof("[]:65535");
@@ -161,9 +161,9 @@ char *config_target(struct str text, int port)
         port = 443;
     if (has_scheme(text, "dns:"))
         text = after_dns(text);
-    if (!split(authority(text), &host, &own_port))
+    if (!config_url_split(authority(text), &host, &own_port))
         return NULL;
-    return join(host, own_port != 0 ? own_port : port);
+    return config_url_join(host, own_port != 0 ? own_port : port);
 }
 
 char *config_target_at(struct str http_url, int port)
@@ -171,9 +171,9 @@ char *config_target_at(struct str http_url, int port)
     struct str host;
     int own_port;
 
-    if (!split(authority(http_url), &host, &own_port))
+    if (!config_url_split(authority(http_url), &host, &own_port))
         return NULL;
-    return join(host, port);
+    return config_url_join(host, port);
 }
 
 /* The end of a parameter's value: at & in a URL, at a space in keywords,

@@ -35,7 +35,7 @@ static int choice_of(struct str s, const char *choices)
     }
 }
 
-static int set_bool(bool *to, struct str s)
+static int value_set_bool(bool *to, struct str s)
 {
     /* Those that mean true stand at even places. */
     int place = choice_of(s, "true|false|1|0|yes|no|on|off");
@@ -113,7 +113,7 @@ static bool text_fits(const struct config_key *key, struct str s)
     }
 }
 
-static int set_text(char **to, const struct config_key *key, struct str s)
+static int value_set_text(char **to, const struct config_key *key, struct str s)
 {
     if (!text_fits(key, s))
         return ERR_INVALID;
@@ -133,13 +133,13 @@ int config_set(
 
     switch (key->kind) {
     case CONFIG_BOOL:
-        return set_bool(member, value);
+        return value_set_bool(member, value);
     case CONFIG_INT:
         return set_int(member, value, key->least, key->most);
     case CONFIG_CHOICE:
         return set_choice(member, value, key->choices);
     default:
-        return set_text(member, key, value);
+        return value_set_text(member, key, value);
     }
 }
 

@@ -97,7 +97,7 @@ void probe_event(struct probe *p, const struct run_event *event)
 
 static void step(struct probe *p);
 
-static void on_answer(struct op *op)
+static void on_probe_answer(struct op *op)
 {
     struct probe *p = container_of(op, struct probe, req.op);
 
@@ -107,7 +107,7 @@ static void on_answer(struct op *op)
     step(p);
 }
 
-static void give_up(struct probe *p)
+static void probe_give_up(struct probe *p)
 {
     struct err err;
 
@@ -117,24 +117,24 @@ static void give_up(struct probe *p)
     op_cancel(&p->req.op);
 }
 
-static void on_timer(struct op *op)
+static void on_probe_timer(struct op *op)
 {
     struct probe *p = container_of(op, struct probe, timer.op);
 
     if (op_pending(&p->req.op) && op->err.code == 0)
-        give_up(p);
+        probe_give_up(p);
     step(p);
 }
 
 static void arm(struct probe *p, uint64_t delay_ms)
 {
-    op_init(&p->timer.op, on_timer);
+    op_init(&p->timer.op, on_probe_timer);
     loop_timer(p->options.loop, &p->timer, delay_ms);
 }
 
-static void ask(struct probe *p)
+static void probe_ask(struct probe *p)
 {
-    op_init(&p->req.op, on_answer);
+    op_init(&p->req.op, on_probe_answer);
     pg_req_clear(&p->req);
     arm(p, WAIT_MS);
     pg_send(p->options.pool, &p->req);
@@ -151,7 +151,7 @@ static void step(struct probe *p)
     }
     p->asked = !p->asked;
     if (p->asked)
-        ask(p);
+        probe_ask(p);
     else
         arm(p, PAUSE_MS);
 }
@@ -202,7 +202,7 @@ static void write_time(struct buf *out, const char *name, int64_t ms)
 }
 
 /* Messages may quote bytes of the other side's. */
-static void write_error(struct buf *out, const char *error)
+static void probe_write_error(struct buf *out, const char *error)
 {
     struct buf clean;
 
@@ -213,7 +213,7 @@ static void write_error(struct buf *out, const char *error)
     buf_free(&clean);
 }
 
-static void write_known(struct buf *out, const struct known *k)
+static void probe_write_known(struct buf *out, const struct known *k)
 {
     static const char *const names[] = {
         [PROBE_UNKNOWN] = "unknown", [PROBE_OK] = "ok", [PROBE_DOWN] = "down"};
@@ -224,17 +224,17 @@ static void write_known(struct buf *out, const struct known *k)
         write_time(out, "checkedAt", k->checked_ms);
     }
     if (k->status == PROBE_DOWN)
-        write_error(out, k->error);
+        probe_write_error(out, k->error);
     buf_char(out, '}');
 }
 
 void probe_write_dependencies(const struct probe *p, struct buf *out)
 {
     buf_char(out, '{');
-    write_known(out, &p->database);
+    probe_write_known(out, &p->database);
     buf_char(out, ',');
-    write_known(out, &p->coordinator);
+    probe_write_known(out, &p->coordinator);
     buf_char(out, ',');
-    write_known(out, &p->embedder);
+    probe_write_known(out, &p->embedder);
     buf_char(out, '}');
 }

@@ -6,7 +6,8 @@
  * Failures: a look that fails is repeated in its time. It is said once, until
  * one succeeds: the probe tells about a database that is away.
  *
- * Stop: the timer and the look are canceled. Close: joiner_free(), when idle.
+ * Stop: the timer and the look are canceled. Close: run_poller_free(), when
+ * idle.
  */
 #include "daemon/run_poller.h"
 
@@ -14,7 +15,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct joiner {
+struct run_poller {
     const struct runner_options *options; /* borrowed */
     struct runner *runner;                /* borrowed */
     struct timer_req timer;
@@ -25,23 +26,23 @@ struct joiner {
     bool failing; /* the last look failed, and that was said */
 };
 
-static void wait(struct joiner *j);
-static void look(struct joiner *j);
+static void poller_wait(struct run_poller *j);
+static void poller_look(struct run_poller *j);
 
-static void on_timer(struct op *op)
+static void on_poller_timer(struct op *op)
 {
-    struct joiner *j = container_of(op, struct joiner, timer.op);
+    struct run_poller *j = container_of(op, struct run_poller, timer.op);
 
     if (!j->stopped)
-        look(j);
+        poller_look(j);
 }
 
-static void on_run_ended(struct op *op)
+static void on_poller_run_ended(struct op *op)
 {
-    wait(container_of(op, struct joiner, run.op));
+    poller_wait(container_of(op, struct run_poller, run.op));
 }
 
-static void take_part(struct joiner *j)
+static void take_part(struct run_poller *j)
 {
     const struct run_join_req *found = &j->join;
     struct trigger trigger = {.name = "replica",
@@ -51,13 +52,13 @@ static void take_part(struct joiner *j)
         .services = found->services,
         .nservices = found->nservices};
 
-    op_init(&j->run.op, on_run_ended);
+    op_init(&j->run.op, on_poller_run_ended);
     runner_trigger(j->runner, &trigger, &j->run);
 }
 
-static void on_looked(struct op *op)
+static void on_poller_looked(struct op *op)
 {
-    struct joiner *j = container_of(op, struct joiner, join.op);
+    struct run_poller *j = container_of(op, struct run_poller, join.op);
 
     if (op->err.code != 0 && !j->failing && !j->stopped)
         log_warn(NULL, "looking for runs to take part in: %s", op->err.msg);
@@ -65,16 +66,16 @@ static void on_looked(struct op *op)
     if (op->err.code == 0 && j->join.run_id[0] != '\0' && !j->stopped)
         take_part(j);
     else
-        wait(j);
+        poller_wait(j);
 }
 
-static void look(struct joiner *j)
+static void poller_look(struct run_poller *j)
 {
     const struct config *config = j->options->config;
     const struct ports *ports = j->options->ports;
 
     if (runner_is_running(j->runner) || runner_disabled(config) != NULL) {
-        wait(j);
+        poller_wait(j);
         return;
     }
     arena_free(&j->arena);
@@ -84,59 +85,59 @@ static void look(struct joiner *j)
         .model = j->options->embedding.model,
         .dimensions = j->options->embedding.dimensions,
         .limit = config->sync.limit};
-    op_init(&j->join.op, on_looked);
+    op_init(&j->join.op, on_poller_looked);
     ports->run_join(ports->world, &j->join);
 }
 
-static void wait(struct joiner *j)
+static void poller_wait(struct run_poller *j)
 {
     const struct ports *ports = j->options->ports;
 
     if (j->stopped)
         return;
-    op_init(&j->timer.op, on_timer);
+    op_init(&j->timer.op, on_poller_timer);
     ports->timer(ports->world, &j->timer, JOINER_POLL_MS);
 }
 
-int joiner_init(struct joiner **out, const struct runner_options *options,
-    struct runner *runner)
+int run_poller_init(struct run_poller **out,
+    const struct runner_options *options, struct runner *runner)
 {
-    struct joiner *j = calloc(1, sizeof(*j));
+    struct run_poller *j = calloc(1, sizeof(*j));
 
     if (j == NULL)
         return ERR_NOMEM;
     j->options = options;
     j->runner = runner;
     arena_init(&j->arena, 0);
-    op_init(&j->timer.op, on_timer);
-    op_init(&j->join.op, on_looked);
-    op_init(&j->run.op, on_run_ended);
+    op_init(&j->timer.op, on_poller_timer);
+    op_init(&j->join.op, on_poller_looked);
+    op_init(&j->run.op, on_poller_run_ended);
     *out = j;
     return 0;
 }
 
-void joiner_free(struct joiner *j)
+void run_poller_free(struct run_poller *j)
 {
     if (j == NULL)
         return;
-    assert(joiner_is_idle(j));
+    assert(run_poller_is_idle(j));
     arena_free(&j->arena);
     free(j);
 }
 
-void joiner_start(struct joiner *j)
+void run_poller_start(struct run_poller *j)
 {
-    look(j);
+    poller_look(j);
 }
 
-void joiner_stop(struct joiner *j)
+void run_poller_stop(struct run_poller *j)
 {
     j->stopped = true;
     op_cancel(&j->timer.op);
     op_cancel(&j->join.op);
 }
 
-bool joiner_is_idle(const struct joiner *j)
+bool run_poller_is_idle(const struct run_poller *j)
 {
     return !op_pending(&j->timer.op) && !op_pending(&j->join.op) &&
            !op_pending(&j->run.op);

@@ -8,21 +8,21 @@
 
 #include "daemon/runner.h"
 
-struct joiner;
+struct run_poller;
 
-/* `options` are the runner's; both are borrowed for the joiner's life. */
-int joiner_init(struct joiner **j, const struct runner_options *options,
+/* `options` are the runner's; both are borrowed for the run_poller's life. */
+int run_poller_init(struct run_poller **j, const struct runner_options *options,
     struct runner *runner);
 
 /* Only when idle. */
-void joiner_free(struct joiner *j);
+void run_poller_free(struct run_poller *j);
 
 /* Looks now, and every JOINER_POLL_MS from then on. */
 enum { JOINER_POLL_MS = 2000 };
-void joiner_start(struct joiner *j);
+void run_poller_start(struct run_poller *j);
 
 /* Looks no more; what it takes part in is the runner's to end. */
-void joiner_stop(struct joiner *j);
-bool joiner_is_idle(const struct joiner *j);
+void run_poller_stop(struct run_poller *j);
+bool run_poller_is_idle(const struct run_poller *j);
 
 #endif

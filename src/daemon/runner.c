@@ -1,9 +1,9 @@
 /*
- * Happy path: a trigger becomes a run_req; its id is told as soon as the
+ * Happy path: a trigger becomes a run_req; its id is completing as soon as the
  * ledger gave one; when the run ends the trigger's callback gets the result.
  *
- * Failures: refused triggers end at once, in a later turn of the loop, without
- * touching the run under way.
+ * Failures: refused triggers end at once, in a later iteration of the loop,
+ * without touching the run under way.
  *
  * Cancel: op_cancel() on a trigger does nothing: a run belongs to nobody, and
  * a client that goes away does not stop it. Close: runner_free(), when idle.
@@ -22,11 +22,12 @@ struct runner {
     const char *trigger;
     bool quiet;              /* as the trigger has it */
     struct trigger_req *req; /* borrowed; of the run under way, or NULL */
-    struct op told; /* pending while an ended run's result is still wanted */
+    struct op
+        completing; /* pending while an ended run's result is still wanted */
     struct last_run last;
 };
 
-static void on_told(struct op *op)
+static void on_completed(struct op *op)
 {
 }
 
@@ -38,7 +39,7 @@ int runner_init(struct runner **out, const struct runner_options *options)
         return ERR_NOMEM;
     r->options = *options;
     arena_init(&r->arena, 0);
-    op_init(&r->told, on_told);
+    op_init(&r->completing, on_completed);
     *out = r;
     return 0;
 }
@@ -55,7 +56,7 @@ void runner_free(struct runner *r)
 
 bool runner_is_running(const struct runner *r)
 {
-    return r->req != NULL || op_pending(&r->told);
+    return r->req != NULL || op_pending(&r->completing);
 }
 
 const struct last_run *runner_last(const struct runner *r)
@@ -90,14 +91,15 @@ const char *trigger_outcome(const struct err *err)
 /* Ending */
 
 /*
- * The callback comes in a later turn of the loop. A trigger that comes sooner
- * is refused, for another run would take the result away: so told is put into
- * the queue just before it.
+ * The callback comes in a later iteration of the loop. A trigger that comes
+ * sooner is refused, for another run would take the result away: so completing
+ * is put into the queue just before it.
  */
-static void tell(struct runner *r, struct trigger_req *req, struct err *err)
+static void runner_log_refusal(
+    struct runner *r, struct trigger_req *req, struct err *err)
 {
-    op_begin(&r->told, r->options.ports->queue, NULL);
-    op_finish(&r->told, NULL);
+    op_begin(&r->completing, r->options.ports->queue, NULL);
+    op_finish(&r->completing, NULL);
     op_finish(&req->op, err);
 }
 
@@ -124,7 +126,7 @@ static void on_run(struct op *op)
     remember_end(r);
     r->req = NULL;
     req->result = result->err.code == 0 ? result : NULL;
-    tell(r, req, &result->err);
+    runner_log_refusal(r, req, &result->err);
 }
 
 void runner_event(struct runner *r, const struct run_event *event)
@@ -142,7 +144,7 @@ void runner_event(struct runner *r, const struct run_event *event)
 
 /* Starting */
 
-static const char *keep(struct runner *r, const char *text)
+static const char *runner_keep(struct runner *r, const char *text)
 {
     return text == NULL ? NULL : arena_dup(&r->arena, str_of(text)).p;
 }
@@ -156,16 +158,16 @@ static int keep_trigger(
     if (names == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < t->nservices; i++) {
-        names[i] = keep(r, t->services[i]);
+        names[i] = runner_keep(r, t->services[i]);
         if (names[i] == NULL)
             return ERR_NOMEM;
     }
     o->trigger = t->name;
     o->kind = t->kind;
-    o->tenant =
-        t->tenant == NULL ? r->options.config->sync.tenant : keep(r, t->tenant);
-    o->since = keep(r, t->since);
-    o->run_id = keep(r, t->run_id);
+    o->tenant = t->tenant == NULL ? r->options.config->sync.tenant
+                                  : runner_keep(r, t->tenant);
+    o->since = runner_keep(r, t->since);
+    o->run_id = runner_keep(r, t->run_id);
     o->fire_ms = t->fire_ms;
     o->services = names;
     o->nservices = t->nservices;
@@ -189,7 +191,7 @@ static void set_limits(const struct runner *r, struct run_options *o)
     o->retry_base_ms = config->retry_base_ms;
 }
 
-static int start(struct runner *r, const struct trigger *trigger,
+static int runner_start(struct runner *r, const struct trigger *trigger,
     struct trigger_req *req, struct err *err)
 {
     struct run_options options = {.trigger = NULL};
@@ -211,7 +213,7 @@ static int start(struct runner *r, const struct trigger *trigger,
     return 0;
 }
 
-static int refuse(const struct runner *r, struct err *err)
+static int runner_refuse(const struct runner *r, struct err *err)
 {
     const char *disabled = runner_disabled(r->options.config);
 
@@ -232,7 +234,7 @@ int runner_trigger(
     req->run_id[0] = '\0';
     req->result = NULL;
     op_begin(&req->op, r->options.ports->queue, NULL);
-    if (refuse(r, &err) < 0 || start(r, trigger, req, &err) < 0)
+    if (runner_refuse(r, &err) < 0 || runner_start(r, trigger, req, &err) < 0)
         op_finish(&req->op, &err);
     return 0;
 }

@@ -86,7 +86,7 @@ static void wait_to_try(struct firing *f, const struct err *err)
     loop_timer(f->scheduler->loop, &f->again, f->wait_ms);
 }
 
-static void on_run_ended(struct op *op)
+static void on_scheduler_run_ended(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, req.op);
 
@@ -100,7 +100,7 @@ static void on_run_ended(struct op *op)
         log_warn(NULL, "%s: no run: %s", f->name, op->err.msg);
 }
 
-static void on_begun(struct trigger_req *req)
+static void on_scheduler_begun(struct trigger_req *req)
 {
     container_of(req, struct firing, req)->wait_ms = 0;
 }
@@ -112,8 +112,8 @@ static void try_to_run(struct firing *f)
         .fire_ms = f->nominal_ms,
         .quiet = true};
 
-    op_init(&f->req.op, on_run_ended);
-    f->req.begun = on_begun;
+    op_init(&f->req.op, on_scheduler_run_ended);
+    f->req.begun = on_scheduler_begun;
     runner_trigger(f->scheduler->runner, &trigger, &f->req);
 }
 
@@ -153,7 +153,7 @@ static void on_startup(struct op *op)
 
 /* Waiting */
 
-static void on_wake(struct op *op);
+static void on_scheduler_wake(struct op *op);
 
 static void report(const struct schedule_step *step)
 {
@@ -166,7 +166,7 @@ static void report(const struct schedule_step *step)
             step->missed_more ? " or more were" : " was");
 }
 
-static void look(struct scheduler *s)
+static void scheduler_look(struct scheduler *s)
 {
     struct schedule_step step;
 
@@ -177,16 +177,16 @@ static void look(struct scheduler *s)
         metrics_trigger(s->metrics, "schedule", "missed");
     if (step.fire)
         fire(&s->by_time, step.nominal_ms);
-    op_init(&s->wake.op, on_wake);
+    op_init(&s->wake.op, on_scheduler_wake);
     loop_timer(s->loop, &s->wake, (uint64_t)step.wake_ms);
 }
 
-static void on_wake(struct op *op)
+static void on_scheduler_wake(struct op *op)
 {
     struct scheduler *s = container_of(op, struct scheduler, wake.op);
 
     if (op->err.code == 0 && !s->stopped)
-        look(s);
+        scheduler_look(s);
 }
 
 /* The same at every start, and another one on another machine. */
@@ -202,7 +202,7 @@ static uint64_t jitter_seed(void)
     return seed;
 }
 
-static void begin(struct scheduler *s, int64_t last_ms)
+static void scheduler_begin(struct scheduler *s, int64_t last_ms)
 {
     struct schedule_options options = {
         .cron = &s->cron,
@@ -214,19 +214,19 @@ static void begin(struct scheduler *s, int64_t last_ms)
 
     s->started = true;
     schedule_init(&s->schedule, &options, last_ms, s->wall_ms, s->mono_ms);
-    look(s);
+    scheduler_look(s);
     if (s->config->schedule.on_startup)
         loop_timer(s->loop, &s->startup, STARTUP_DELAY_MS);
 }
 
-static void ask(struct scheduler *s);
+static void scheduler_ask(struct scheduler *s);
 
 static void on_ask_again(struct op *op)
 {
     struct scheduler *s = container_of(op, struct scheduler, wake.op);
 
     if (op->err.code == 0 && !s->stopped)
-        ask(s);
+        scheduler_ask(s);
 }
 
 /* Nothing could run before the database is there, so nothing is late. */
@@ -255,14 +255,14 @@ static void on_last_fire(struct op *op)
     }
     if (op->err.code != 0)
         log_warn(NULL, "schedule: the last fire is not known: %s", op->err.msg);
-    begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
+    scheduler_begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
 }
 
-static void ask(struct scheduler *s)
+static void scheduler_ask(struct scheduler *s)
 {
     op_init(&s->last.op, on_last_fire);
     if (ledger_last_fire(s->ledger, &s->last) < 0)
-        begin(s, SCHEDULE_NONE);
+        scheduler_begin(s, SCHEDULE_NONE);
 }
 
 void scheduler_start(struct scheduler *s)
@@ -272,7 +272,7 @@ void scheduler_start(struct scheduler *s)
         return;
     s->wall_ms = loop_wall_ms();
     s->mono_ms = (int64_t)(uv_hrtime() / 1000000);
-    ask(s);
+    scheduler_ask(s);
 }
 
 /* Life */
@@ -321,11 +321,11 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
         .by_time = {.scheduler = s, .name = "schedule"},
         .at_startup = {.scheduler = s, .name = "startup"}};
     op_init(&s->last.op, on_last_fire);
-    op_init(&s->wake.op, on_wake);
+    op_init(&s->wake.op, on_scheduler_wake);
     op_init(&s->startup.op, on_startup);
-    op_init(&s->by_time.req.op, on_run_ended);
+    op_init(&s->by_time.req.op, on_scheduler_run_ended);
     op_init(&s->by_time.again.op, on_again);
-    op_init(&s->at_startup.req.op, on_run_ended);
+    op_init(&s->at_startup.req.op, on_scheduler_run_ended);
     op_init(&s->at_startup.again.op, on_again);
     *out = s;
     return read_schedule(s, err);

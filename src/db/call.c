@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void on_cancel(struct op *op)
+static void on_call_cancel(struct op *op)
 {
     struct call *c = container_of(op->link.next, struct call, ops);
 
@@ -26,7 +26,7 @@ struct call *call_new(struct pg_pool *pool, struct loop *loop, struct op *op,
     c->data = arena_calloc(&c->arena, 1, data_bytes);
     if (c->data == NULL)
         abort();
-    op_begin(op, &loop->ready, on_cancel);
+    op_begin(op, &loop->ready, on_call_cancel);
     list_init(&c->ops);
     list_push(&c->ops, &op->link);
     return c;
@@ -70,7 +70,7 @@ void call_add_bool(struct call *c, bool value)
         (struct pg_param){.type = PG_BOOL, .data = value ? "true" : "false"});
 }
 
-static void on_unit(struct op *op)
+static void on_call_transaction(struct op *op)
 {
     struct call *c = container_of(op, struct call, pg.op);
     bool failed = op->err.code != 0 || c->op->err.code != 0;
@@ -82,9 +82,9 @@ static void on_unit(struct op *op)
         call_end(c, &op->err);
 }
 
-static void send_unit(struct call *c)
+static void call_send_transaction(struct call *c)
 {
-    op_init(&c->pg.op, on_unit);
+    op_init(&c->pg.op, on_call_transaction);
     pg_req_clear(&c->pg);
     pg_send(c->pool, &c->pg);
 }
@@ -93,14 +93,14 @@ void call_send(struct call *c)
 {
     c->pg.stmts = c->stmts;
     c->pg.script = NULL;
-    send_unit(c);
+    call_send_transaction(c);
 }
 
 void call_send_script(struct call *c, const char *script)
 {
     c->pg.nstmts = 0;
     c->pg.script = script;
-    send_unit(c);
+    call_send_transaction(c);
 }
 
 void call_end(struct call *c, const struct err *err)

@@ -1,13 +1,13 @@
 /*
  * What the adapters of the database have in common: a request of the
- * pipeline, served by one unit of statements or by several in a row, and the
- * binary forms of their parameters.
+ * pipeline, served by one transaction of statements or by several in a row, and
+ * the binary forms of their parameters.
  *
- * Happy path: call_new() takes the request on, call_send() sends a unit, its
- * end comes to step(), which sends the next one or calls call_end().
- * Failures: a unit that fails ends the call with its error, unless on_error()
- * wants to deal with it.
- * On cancel: the unit at hand is canceled, no further one is sent.
+ * Happy path: call_new() takes the request on, call_send() sends a transaction,
+ * its end comes to step(), which sends the next one or calls call_end().
+ * Failures: a transaction that fails ends the call with its error, unless
+ * on_error() wants to deal with it. On cancel: the transaction at hand is
+ * canceled, no further one is sent.
  */
 #ifndef DB_CALL_H
 #define DB_CALL_H
@@ -36,7 +36,8 @@ struct call {
 struct call *call_new(struct pg_pool *pool, struct loop *loop, struct op *op,
     void (*step)(struct call *call), size_t data_bytes);
 
-/* Adds a statement to the next unit; further ones to come by call_add_*(). */
+/* Adds a statement to the next transaction; further ones to come by
+ * call_add_*(). */
 void call_stmt(struct call *c, const char *sql, bool binary_result);
 
 /* The parameters of the newest statement, in order. All borrowed. */
@@ -45,7 +46,8 @@ void call_add_text(struct call *c, const char *z); /* NULL: SQL NULL */
 void call_add_int(struct call *c, int64_t value);
 void call_add_bool(struct call *c, bool value);
 
-/* Sends the statements, or the script, as one unit; forgets the last one. */
+/* Sends the statements, or the script, as one transaction; forgets the last
+ * one. */
 void call_send(struct call *c);
 void call_send_script(struct call *c, const char *script);
 

@@ -44,26 +44,27 @@ struct embed_call {
     struct list anchor;        /* of req->op.link, for its cancel */
     struct buf body;           /* owned */
     struct http_req http;
-    struct timer_req reading; /* a turn of the loop */
+    struct timer_req reading; /* a iteration of the loop */
 };
 
-static void *must(void *p)
+static void *embedder_must(void *p)
 {
     if (p == NULL)
         abort();
     return p;
 }
 
-static char *join(const char *a, const char *b)
+static char *embedder_join(const char *a, const char *b)
 {
     size_t size = strlen(a) + strlen(b) + 1;
-    char *z = must(malloc(size));
+    char *z = embedder_must(malloc(size));
 
     snprintf(z, size, "%s%s", a, b);
     return z;
 }
 
-static void add_header(struct embedder *e, const char *name, const char *value)
+static void embedder_add_header(
+    struct embedder *e, const char *name, const char *value)
 {
     assert(e->nheaders < HEADERS);
     e->headers[e->nheaders++] = (struct http_header){name, value};
@@ -72,18 +73,18 @@ static void add_header(struct embedder *e, const char *name, const char *value)
 struct embedder *embedder_new(struct loop *loop, struct http_client *http,
     const struct config_embedding *config)
 {
-    struct embedder *e = must(calloc(1, sizeof(*e)));
+    struct embedder *e = embedder_must(calloc(1, sizeof(*e)));
 
     e->loop = loop;
     e->http = http;
     e->config = config;
-    e->url = join(config->api_url, "/embeddings");
-    add_header(e, "Content-Type", "application/json");
-    add_header(e, "Accept", "application/json");
-    add_header(e, "User-Agent", "batchsync");
+    e->url = embedder_join(config->api_url, "/embeddings");
+    embedder_add_header(e, "Content-Type", "application/json");
+    embedder_add_header(e, "Accept", "application/json");
+    embedder_add_header(e, "User-Agent", "batchsync");
     if (config->api_key != NULL) {
-        e->authorization = join("Bearer ", config->api_key);
-        add_header(e, "Authorization", e->authorization);
+        e->authorization = embedder_join("Bearer ", config->api_key);
+        embedder_add_header(e, "Authorization", e->authorization);
     }
     return e;
 }
@@ -147,7 +148,7 @@ static bool is_good(const struct http_req *http)
 
 /* What an answer means its status says, however long it is: that it is too
  * long is all there is to read of it then. */
-static void read_answer(struct embed_call *call, struct err *err)
+static void embedder_read_answer(struct embed_call *call, struct err *err)
 {
     struct http_req *http = &call->http;
     const struct embed_req *req = call->req;
@@ -172,12 +173,12 @@ static void call_free(struct embed_call *call)
     free(call);
 }
 
-static void call_end(struct embed_call *call)
+static void embedder_call_end(struct embed_call *call)
 {
     struct embed_req *req = call->req;
     struct err err;
 
-    read_answer(call, &err);
+    embedder_read_answer(call, &err);
     call->embedder->pending--;
     list_remove(&req->op.link);
     call_free(call);
@@ -186,15 +187,15 @@ static void call_end(struct embed_call *call)
 
 static void on_reading(struct op *op)
 {
-    call_end(container_of(op, struct embed_call, reading.op));
+    embedder_call_end(container_of(op, struct embed_call, reading.op));
 }
 
-static void on_answer(struct op *op)
+static void on_embedder_answer(struct op *op)
 {
     struct embed_call *call = container_of(op, struct embed_call, http.op);
 
     if (op->err.code != 0 || !is_good(&call->http)) {
-        call_end(call);
+        embedder_call_end(call);
         return;
     }
     if (call->req->answered != NULL)
@@ -217,7 +218,7 @@ static void set_http(struct embed_call *call)
     const struct embed_req *req = call->req;
     struct http_req *http = &call->http;
 
-    op_init(&http->op, on_answer);
+    op_init(&http->op, on_embedder_answer);
     http->method = "POST";
     http->url = e->url;
     http->headers = e->headers;
@@ -228,7 +229,7 @@ static void set_http(struct embed_call *call)
 }
 
 /* Cannot go on: the callback never comes. */
-static int fail(struct embed_call *call, int code, const char *what)
+static int embedder_fail(struct embed_call *call, int code, const char *what)
 {
     struct embed_req *req = call->req;
 
@@ -238,17 +239,17 @@ static int fail(struct embed_call *call, int code, const char *what)
 
 int embedder_send(struct embedder *e, struct embed_req *req)
 {
-    struct embed_call *call = must(calloc(1, sizeof(*call)));
+    struct embed_call *call = embedder_must(calloc(1, sizeof(*call)));
 
     call->embedder = e;
     call->req = req;
     list_init(&call->anchor);
     write_body(call);
     if (call->body.error != 0)
-        return fail(call, call->body.error, "no memory for the texts");
+        return embedder_fail(call, call->body.error, "no memory for the texts");
     set_http(call);
     if (http_send(e->http, &call->http) < 0)
-        return fail(call, ERR_CANCELED, "the HTTP client is closed");
+        return embedder_fail(call, ERR_CANCELED, "the HTTP client is closed");
     op_begin(&req->op, &e->loop->ready, embed_cancel);
     list_push(&call->anchor, &req->op.link);
     e->pending++;

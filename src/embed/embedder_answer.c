@@ -157,7 +157,7 @@ static void skip_space(struct reader *r)
 }
 
 /* Is this what comes next? Then it is behind us. */
-static bool take(struct reader *r, char c)
+static bool vectors_take(struct reader *r, char c)
 {
     skip_space(r);
     if (r->at == r->end || *r->at != c)
@@ -166,7 +166,8 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
-static int not_json(const struct reader *r, const char *why, struct err *err)
+static int vectors_not_json(
+    const struct reader *r, const char *why, struct err *err)
 {
     return err_set(err, ERR_PROTOCOL, "the answer is not JSON: %s",
         r->at == r->end ? "it ends too soon" : why);
@@ -184,7 +185,7 @@ static yyjson_val *next(struct reader *r, struct err *err)
         doc = yyjson_read_opts(
             r->at, (size_t)(r->end - r->at), flags, &r->alc, &fault);
     if (doc == NULL) {
-        not_json(r, fault.msg, err);
+        vectors_not_json(r, fault.msg, err);
         return NULL;
     }
     r->at += yyjson_doc_get_read_size(doc);
@@ -193,15 +194,16 @@ static yyjson_val *next(struct reader *r, struct err *err)
 
 /* n entries, none twice, each in range: so none is missing either. What is
  * wrong with one is told when their number is right. */
-static int read_entries(struct reader *r, struct placing *p, struct err *err)
+static int vectors_read_entries(
+    struct reader *r, struct placing *p, struct err *err)
 {
     struct err fault = {.code = 0};
     yyjson_val *entry;
     size_t n = 0;
 
-    while (!take(r, ']')) {
-        if (n > 0 && !take(r, ','))
-            return not_json(r, "a list without commas", err);
+    while (!vectors_take(r, ']')) {
+        if (n > 0 && !vectors_take(r, ','))
+            return vectors_not_json(r, "a list without commas", err);
         entry = next(r, err);
         if (entry == NULL)
             return err->code;
@@ -222,9 +224,9 @@ static bool is_data(struct reader *r, bool *is, struct err *err)
     if (name == NULL)
         return false;
     *is = yyjson_equals_str(name, "data");
-    if (yyjson_is_str(name) && take(r, ':'))
+    if (yyjson_is_str(name) && vectors_take(r, ':'))
         return true;
-    not_json(r, "an object without names", err);
+    vectors_not_json(r, "an object without names", err);
     return false;
 }
 
@@ -233,14 +235,14 @@ static int read_members(struct reader *r, struct placing *p, struct err *err)
 {
     bool found = false, data, first = true;
 
-    for (; !take(r, '}'); first = false) {
-        if (!first && !take(r, ','))
-            return not_json(r, "an object without commas", err);
+    for (; !vectors_take(r, '}'); first = false) {
+        if (!first && !vectors_take(r, ','))
+            return vectors_not_json(r, "an object without commas", err);
         if (!is_data(r, &data, err))
             return err->code;
-        if (data && !found && take(r, '[')) {
+        if (data && !found && vectors_take(r, '[')) {
             found = true;
-            if (read_entries(r, p, err) < 0)
+            if (vectors_read_entries(r, p, err) < 0)
                 return err->code;
         } else if (next(r, err) == NULL) {
             return err->code;
@@ -248,7 +250,7 @@ static int read_members(struct reader *r, struct placing *p, struct err *err)
     }
     skip_space(r);
     if (r->at < r->end)
-        return not_json(r, "more than one value", err);
+        return vectors_not_json(r, "more than one value", err);
     if (!found)
         return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
     return 0;
@@ -256,7 +258,7 @@ static int read_members(struct reader *r, struct placing *p, struct err *err)
 
 static int read_root(struct reader *r, struct placing *p, struct err *err)
 {
-    if (take(r, '{'))
+    if (vectors_take(r, '{'))
         return read_members(r, p, err);
     if (r->at == r->end)
         return err_set(

@@ -2,12 +2,13 @@
  * The embedder without a provider.
  *
  * Happy path: embedder_builtin_send() takes the request on and waits for the
- * next turn of the loop. Each turn embeds texts until SLICE_BYTES of them are
- * done, then lets the loop have its own; the last one ends the request.
+ * next iteration of the loop. Each iteration embeds texts until SLICE_BYTES of
+ * them are done, then lets the loop have its own; the last one ends the
+ * request.
  *
  * Failures: out of memory ends the request.
  *
- * On cancel: nothing to stop; the turn that is due ends the request.
+ * On cancel: nothing to stop; the iteration that is due ends the request.
  *
  * On close: nothing to do; whoever stops the program cancels its requests and
  * frees the embedder after the last callback.
@@ -30,11 +31,11 @@ struct embedder_builtin {
 struct builtin_call {
     struct embedder_builtin *embedder; /* borrowed */
     struct embed_req *req;             /* borrowed */
-    struct timer_req turn;
+    struct timer_req iteration;
     size_t next; /* text */
 };
 
-static void *must(void *p)
+static void *builtin_must(void *p)
 {
     if (p == NULL)
         abort();
@@ -43,7 +44,7 @@ static void *must(void *p)
 
 struct embedder_builtin *embedder_builtin_new(struct loop *loop)
 {
-    struct embedder_builtin *e = must(calloc(1, sizeof(*e)));
+    struct embedder_builtin *e = builtin_must(calloc(1, sizeof(*e)));
 
     e->loop = loop;
     return e;
@@ -58,7 +59,7 @@ void embedder_builtin_free(struct embedder_builtin *e)
     free(e);
 }
 
-static void call_end(struct builtin_call *call, const struct err *err)
+static void builtin_call_end(struct builtin_call *call, const struct err *err)
 {
     struct embed_req *req = call->req;
 
@@ -85,7 +86,7 @@ static int embed_slice(struct builtin_call *call)
     return 0;
 }
 
-static void on_turn(struct op *op);
+static void on_iteration(struct op *op);
 
 static void call_step(struct builtin_call *call)
 {
@@ -97,27 +98,27 @@ static void call_step(struct builtin_call *call)
             call->req->texts[call->next].len);
     if (call->req->op.err.code != 0 || err.code != 0 ||
         call->next == call->req->n) {
-        call_end(call, &err);
+        builtin_call_end(call, &err);
         return;
     }
-    op_init(&call->turn.op, on_turn);
-    loop_timer(call->embedder->loop, &call->turn, 0);
+    op_init(&call->iteration.op, on_iteration);
+    loop_timer(call->embedder->loop, &call->iteration, 0);
 }
 
-static void on_turn(struct op *op)
+static void on_iteration(struct op *op)
 {
-    call_step(container_of(op, struct builtin_call, turn.op));
+    call_step(container_of(op, struct builtin_call, iteration.op));
 }
 
 int embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req)
 {
-    struct builtin_call *call = must(calloc(1, sizeof(*call)));
+    struct builtin_call *call = builtin_must(calloc(1, sizeof(*call)));
 
     call->embedder = e;
     call->req = req;
     op_begin(&req->op, &e->loop->ready, NULL);
     e->pending++;
-    op_init(&call->turn.op, on_turn);
-    loop_timer(e->loop, &call->turn, 0);
+    op_init(&call->iteration.op, on_iteration);
+    loop_timer(e->loop, &call->iteration, 0);
     return 0;
 }

@@ -25,7 +25,7 @@ struct embedder_builtin *embedder_builtin_new(struct loop *loop);
 void embedder_builtin_free(struct embedder_builtin *e);
 
 /*
- * ports.embed. Works in slices of a few milliseconds, a turn of the loop
+ * ports.embed. Works in slices of a few milliseconds, a iteration of the loop
  * each. ERR_NOMEM is the only error.
  */
 int embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req);

@@ -69,7 +69,8 @@ static void read_words(yyjson_val *root, struct str secret, struct words *w)
 }
 
 /* A body that is no JSON is shown when it is plain text, not a page. */
-static void read_body(struct str body, struct str secret, struct words *w)
+static void refusal_read_body(
+    struct str body, struct str secret, struct words *w)
 {
     yyjson_doc *doc = yyjson_read(body.p, body.len, 0);
     struct str plain = text_trim(body);
@@ -133,7 +134,7 @@ static int judge_input(const struct words *w)
     return is_about_length(w) ? ERR_TOO_LONG : ERR_REFUSED;
 }
 
-static int judge(int status, const struct words *w)
+static int refusal_code(int status, const struct words *w)
 {
     switch (status) {
     case 400:
@@ -162,8 +163,8 @@ int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
     const char *hint = "", *message = w.message;
     int code;
 
-    read_body(r->body, r->secret, &w);
-    code = judge(r->status, &w);
+    refusal_read_body(r->body, r->secret, &w);
+    code = refusal_code(r->status, &w);
     if (code == ERR_CONFIG)
         hint = " (wrong OPENAI_API_URL or EMBEDDING_MODEL?)";
     if (message[0] == '\0')

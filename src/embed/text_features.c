@@ -38,7 +38,7 @@ struct text_word {
 enum feature { FEATURE_WORD = 1, FEATURE_GRAM = 2, FEATURE_NOTHING = 3 };
 
 /* Mixes 64 bits so that each depends on all. */
-static uint64_t mix(uint64_t x)
+static uint64_t features_mix(uint64_t x)
 {
     x ^= x >> 32;
     x *= 0xD6E8FEB86659FD93u;
@@ -58,11 +58,12 @@ static uint64_t hash_points(const int32_t *p, size_t n, enum feature kind)
 
     for (size_t i = 0; i < n; i++)
         h = hash_step(h, p[i]);
-    return mix(h);
+    return features_mix(h);
 }
 
 /* The array with room for `need` > 0 elements; NULL: no memory, it stays. */
-static void *grown(void *array, size_t *size, size_t need, size_t element)
+static void *features_grown(
+    void *array, size_t *size, size_t need, size_t element)
 {
     size_t more = *size < 64 ? 64 : *size;
     void *p;
@@ -106,7 +107,7 @@ static int grow_slots(struct text_features *f)
 static int add_new_word(struct text_features *f, struct text_word word)
 {
     struct text_word *words =
-        grown(f->words, &f->words_size, f->nwords + 1, sizeof(*words));
+        features_grown(f->words, &f->words_size, f->nwords + 1, sizeof(*words));
 
     if (words == NULL)
         return ERR_NOMEM;
@@ -217,7 +218,7 @@ static void add_grams_from(struct text_features *f, int dimensions,
     for (size_t i = start; i < size && i < start + GRAM_MAX; i++) {
         h = hash_step(h, i == 0 || i == size - 1 ? EDGE : p[i - 1]);
         if (i - start + 1 >= GRAM_MIN && i - start + 1 < size)
-            add_feature(f, dimensions, mix(h), weight);
+            add_feature(f, dimensions, features_mix(h), weight);
     }
 }
 
@@ -240,7 +241,7 @@ static void set_anyhow(struct str text, int dimensions, float *vector)
 
     for (size_t i = 0; i < text.len; i++)
         h = hash_step(h, (unsigned char)text.p[i]);
-    h = mix(h);
+    h = features_mix(h);
     memset(vector, 0, (size_t)dimensions * sizeof(*vector));
     vector[(h >> 32) * (uint64_t)dimensions >> 32] = h & 1 ? 1 : -1;
 }
@@ -268,13 +269,13 @@ static bool set_vector(
 static int make_room(struct text_features *f, size_t bytes, size_t dimensions)
 {
     int32_t *points =
-        grown(f->points, &f->points_size, bytes + 1, sizeof(*points));
+        features_grown(f->points, &f->points_size, bytes + 1, sizeof(*points));
     int64_t *sums;
 
     if (points == NULL)
         return ERR_NOMEM;
     f->points = points;
-    sums = grown(f->sums, &f->sums_size, dimensions, sizeof(*sums));
+    sums = features_grown(f->sums, &f->sums_size, dimensions, sizeof(*sums));
     if (sums == NULL)
         return ERR_NOMEM;
     f->sums = sums;

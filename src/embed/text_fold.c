@@ -46,7 +46,7 @@ static const struct span spans[] = {
     {0x0E4F, 0x0E4F, TEXT_BREAK},
     {0x1680, 0x1680, TEXT_BREAK},
     {0x2000, 0x200A, TEXT_BREAK},
-    {0x200B, 0x200F, TEXT_SILENT}, /* zero-width joiners, directions */
+    {0x200B, 0x200F, TEXT_SILENT}, /* zero-width pollers, directions */
     {0x2010, 0x2029, TEXT_BREAK},
     {0x202A, 0x202E, TEXT_SILENT},
     {0x202F, 0x205F, TEXT_BREAK},

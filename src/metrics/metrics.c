@@ -239,12 +239,12 @@ static void count_chunk(struct metrics *m, const struct run_event *event)
     m->calls.in_flight = event->in_flight;
 }
 
-static uint64_t grown(uint64_t now, uint64_t before)
+static uint64_t metrics_grown(uint64_t now, uint64_t before)
 {
     return now > before ? now - before : 0;
 }
 
-static void count_items(
+static void metrics_count_items(
     struct service_numbers *s, const struct run_event *event)
 {
     const struct counts *now = event->counts;
@@ -252,13 +252,14 @@ static void count_items(
 
     if (now == NULL)
         return;
-    s->items[0] += grown(now->stored, seen->stored);
-    s->items[1] += grown(now->unchanged, seen->unchanged);
-    s->items[2] += grown(now->deleted, seen->deleted);
-    s->items[3] += grown(now->failed, seen->failed);
-    s->items[4] += grown(now->collisions, seen->collisions);
-    s->known_failures += grown(now->known_failures, seen->known_failures);
-    s->embedded += grown(now->embedded, seen->embedded);
+    s->items[0] += metrics_grown(now->stored, seen->stored);
+    s->items[1] += metrics_grown(now->unchanged, seen->unchanged);
+    s->items[2] += metrics_grown(now->deleted, seen->deleted);
+    s->items[3] += metrics_grown(now->failed, seen->failed);
+    s->items[4] += metrics_grown(now->collisions, seen->collisions);
+    s->known_failures +=
+        metrics_grown(now->known_failures, seen->known_failures);
+    s->embedded += metrics_grown(now->embedded, seen->embedded);
     s->seen = *now;
 }
 
@@ -266,7 +267,7 @@ static void end_service(struct metrics *m, const struct run_event *event)
 {
     struct service_numbers *s = service_of(m, event);
 
-    count_items(s, event);
+    metrics_count_items(s, event);
     s->seen = (struct counts){0};
     if (strcmp(event->outcome, "success") == 0)
         s->successes++;
@@ -274,7 +275,7 @@ static void end_service(struct metrics *m, const struct run_event *event)
         s->failures++;
 }
 
-static enum run_status status_of(const struct run_event *event)
+static enum run_status metrics_status_of(const struct run_event *event)
 {
     if (event->err != NULL && event->err->code == ERR_CANCELED)
         return RUN_CANCELED;
@@ -288,10 +289,10 @@ static enum run_status status_of(const struct run_event *event)
  * One that another process's run kept from beginning was none, and one that
  * another process begins and ends counts there.
  */
-static void end_run(struct metrics *m, const struct run_event *event)
+static void metrics_end_run(struct metrics *m, const struct run_event *event)
 {
     struct run_numbers *run = &m->run;
-    enum run_status status = status_of(event);
+    enum run_status status = metrics_status_of(event);
 
     if (event->err != NULL && event->err->code == ERR_ALREADY_RUNNING)
         return;
@@ -324,7 +325,7 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         return;
     case EVENT_PAGE_DONE:
         service_of(m, event)->pages++;
-        count_items(service_of(m, event), event);
+        metrics_count_items(service_of(m, event), event);
         return;
     case EVENT_SERVICE_END:
         end_service(m, event);
@@ -342,7 +343,7 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         m->calls.retries[event->call]++;
         return;
     case EVENT_RUN_END:
-        end_run(m, event);
+        metrics_end_run(m, event);
         return;
     }
 }

@@ -32,7 +32,7 @@ static void sample(
     buf_printf(out, "%s%s ", more, some ? "}" : "");
 }
 
-static void number(struct buf *out, uint64_t value)
+static void exposition_number(struct buf *out, uint64_t value)
 {
     buf_printf(out, "%" PRIu64 "\n", value);
 }
@@ -64,7 +64,7 @@ static void plain(struct buf *out, const char *name, const char *type,
 {
     family(out, name, type, help);
     sample(out, name, STR(""), "");
-    number(out, value);
+    exposition_number(out, value);
 }
 
 static void plain_seconds(struct buf *out, const char *name, const char *type,
@@ -105,7 +105,7 @@ static void histogram(struct buf *out, const char *name, struct str labels,
     buf_char(out, '\n');
     snprintf(full, sizeof(full), "%s_count", name);
     sample(out, full, labels, "");
-    number(out, total);
+    exposition_number(out, total);
 }
 
 static void plain_histogram(struct buf *out, const char *name, const char *help,
@@ -130,13 +130,13 @@ static void each(struct buf *out, const struct series *s,
 static void write_trigger(struct buf *out, struct str labels, const void *value)
 {
     sample(out, "triggers_total", labels, "");
-    number(out, *(const uint64_t *)value);
+    exposition_number(out, *(const uint64_t *)value);
 }
 
 static void write_request(struct buf *out, struct str labels, const void *value)
 {
     sample(out, "http_requests_total", labels, "");
-    number(out, *(const uint64_t *)value);
+    exposition_number(out, *(const uint64_t *)value);
 }
 
 static void write_route(struct buf *out, struct str labels, const void *value)
@@ -149,21 +149,21 @@ static void write_ends(struct buf *out, struct str labels, const void *value)
     const struct service_numbers *s = value;
 
     sample(out, "services_total", labels, "outcome=\"success\"");
-    number(out, s->successes);
+    exposition_number(out, s->successes);
     sample(out, "services_total", labels, "outcome=\"failed\"");
-    number(out, s->failures);
+    exposition_number(out, s->failures);
 }
 
 static void write_read(struct buf *out, struct str labels, const void *value)
 {
     sample(out, "pages_read_total", labels, "");
-    number(out, ((const struct service_numbers *)value)->pages_read);
+    exposition_number(out, ((const struct service_numbers *)value)->pages_read);
 }
 
 static void write_pages(struct buf *out, struct str labels, const void *value)
 {
     sample(out, "pages_total", labels, "");
-    number(out, ((const struct service_numbers *)value)->pages);
+    exposition_number(out, ((const struct service_numbers *)value)->pages);
 }
 
 static void write_items(struct buf *out, struct str labels, const void *value)
@@ -174,21 +174,23 @@ static void write_items(struct buf *out, struct str labels, const void *value)
     for (int i = 0; i < ITEM_OUTCOMES; i++) {
         snprintf(more, sizeof(more), "outcome=\"%s\"", item_outcomes[i]);
         sample(out, "items_total", labels, more);
-        number(out, s->items[i]);
+        exposition_number(out, s->items[i]);
     }
 }
 
-static void write_known(struct buf *out, struct str labels, const void *value)
+static void exposition_write_known(
+    struct buf *out, struct str labels, const void *value)
 {
     sample(out, "items_known_failures_total", labels, "");
-    number(out, ((const struct service_numbers *)value)->known_failures);
+    exposition_number(
+        out, ((const struct service_numbers *)value)->known_failures);
 }
 
 static void write_embedded(
     struct buf *out, struct str labels, const void *value)
 {
     sample(out, "items_embedded_total", labels, "");
-    number(out, ((const struct service_numbers *)value)->embedded);
+    exposition_number(out, ((const struct service_numbers *)value)->embedded);
 }
 
 /* What is written, in order */
@@ -206,7 +208,7 @@ static void write_runs(const struct metrics *m, struct buf *out)
         snprintf(more, sizeof(more), "outcome=\"%s\"",
             run_status_name((enum run_status)i));
         sample(out, "runs_total", STR(""), more);
-        number(out, run->outcomes[i]);
+        exposition_number(out, run->outcomes[i]);
     }
     plain_histogram(out, "run_duration_seconds",
         "How long runs took that had begun.", &run->duration);
@@ -243,7 +245,7 @@ static void write_services(const struct metrics *m, struct buf *out)
     each(out, &m->services, write_items);
     family(out, "items_known_failures_total", "counter",
         "Of the failed items, those known before as dead letters.");
-    each(out, &m->services, write_known);
+    each(out, &m->services, exposition_write_known);
     family(out, "items_embedded_total", "counter",
         "Items that were sent to the embedder and answered.");
     each(out, &m->services, write_embedded);
@@ -281,7 +283,7 @@ static void write_errors(const struct metrics *m, struct buf *out)
             snprintf(labels, sizeof(labels), "call=\"%s\",error=\"%s\"",
                 metrics_call_name((enum call_kind)i), err_name(-e - 1));
             sample(out, "request_errors_total", str_of(labels), "");
-            number(out, m->calls.errors[i][e]);
+            exposition_number(out, m->calls.errors[i][e]);
         }
 }
 
@@ -295,7 +297,7 @@ static void write_retries(const struct metrics *m, struct buf *out)
         snprintf(labels, sizeof(labels), "call=\"%s\"",
             metrics_call_name((enum call_kind)i));
         sample(out, "retries_total", str_of(labels), "");
-        number(out, m->calls.retries[i]);
+        exposition_number(out, m->calls.retries[i]);
     }
 }
 
@@ -303,9 +305,9 @@ static void write_chunks(const struct metrics *m, struct buf *out)
 {
     family(out, "chunks_total", "counter", "Chunks of items, by outcome.");
     sample(out, "chunks_total", STR("outcome=\"success\""), "");
-    number(out, m->calls.chunks);
+    exposition_number(out, m->calls.chunks);
     sample(out, "chunks_total", STR("outcome=\"failed\""), "");
-    number(out, m->calls.failed_chunks);
+    exposition_number(out, m->calls.failed_chunks);
     plain(out, "chunks_in_flight", "gauge",
         "Chunks that are being embedded or stored.", m->calls.in_flight);
     if (m->loop.queue_known)
@@ -326,7 +328,7 @@ static void write_index(const struct index_progress *p, struct buf *out)
     family(out, "vector_index_build_phase", "gauge",
         "Always 1; the label is the phase of PostgreSQL's.");
     sample(out, "vector_index_build_phase", str_of(label), "");
-    number(out, 1);
+    exposition_number(out, 1);
     plain(out, "vector_index_build_blocks_done", "gauge",
         "Blocks of the table that have been read.", (uint64_t)p->blocks_done);
     plain(out, "vector_index_build_blocks", "gauge", "Blocks of the table.",
@@ -403,7 +405,7 @@ void metrics_write(struct metrics *m, struct buf *out)
 {
     family(out, "build_info", "gauge", "Always 1; the labels say what runs.");
     sample(out, "build_info", m->version, "");
-    number(out, 1);
+    exposition_number(out, 1);
     write_runs(m, out);
     write_last_run(m, out);
     write_services(m, out);

@@ -70,7 +70,7 @@ static void wake(struct op_queue *q)
 
 static void arm_timer(struct loop *l);
 
-static void on_timer(uv_timer_t *timer)
+static void on_loop_timer(uv_timer_t *timer)
 {
     struct loop *l = container_of(timer, struct loop, timer);
     uint64_t now = uv_now(&l->uv);
@@ -97,8 +97,8 @@ static void arm_timer(struct loop *l)
         return;
     }
     first = container_of(l->timers.next, struct timer_req, link);
-    uv_timer_start(
-        &l->timer, on_timer, first->due_ms > now ? first->due_ms - now : 0, 0);
+    uv_timer_start(&l->timer, on_loop_timer,
+        first->due_ms > now ? first->due_ms - now : 0, 0);
 }
 
 int loop_init(struct loop *l, struct err *err)
@@ -188,7 +188,7 @@ int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
     return 0;
 }
 
-static void on_signal(uv_signal_t *handle, int signum)
+static void on_loop_signal(uv_signal_t *handle, int signum)
 {
     struct loop *l = handle->data;
 
@@ -207,7 +207,7 @@ int loop_watch_signals(
 
         uv_signal_init(&l->uv, &l->signals[i]);
         l->signals[i].data = l;
-        rc = uv_signal_start(&l->signals[i], on_signal, signums[i]);
+        rc = uv_signal_start(&l->signals[i], on_loop_signal, signums[i]);
         if (rc < 0)
             return err_set(err, ERR_INTERNAL, "watching signal %d: %s",
                 signums[i], uv_strerror(rc));

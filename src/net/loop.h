@@ -14,8 +14,8 @@
 typedef void (*loop_signal_cb)(void *arg, int signum);
 
 /*
- * What turns of the loop have cost: the processor time of this thread from one
- * wait for events to the next, which no callback in between can exceed.
+ * What iterations of the loop have cost: the processor time of this thread from
+ * one wait for events to the next, which no callback in between can exceed.
  */
 enum { LOOP_BUCKETS = 12 };
 
@@ -57,7 +57,7 @@ int loop_close(struct loop *l, struct err *err);
  * most_us when that is less. 0: there were no turns. */
 uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share);
 
-/* Milliseconds of the monotonic clock, as of this turn of the loop. */
+/* Milliseconds of the monotonic clock, as of this iteration of the loop. */
 uint64_t loop_now_ms(const struct loop *l);
 
 /* Milliseconds since 1970 by the wall clock, now. */

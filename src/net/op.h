@@ -76,7 +76,7 @@ void op_begin(
  */
 void op_finish(struct op *op, const struct err *err);
 
-/* A timer, or with a delay of 0 a later turn of the loop. */
+/* A timer, or with a delay of 0 a later iteration of the loop. */
 struct timer_req {
     struct op op;
     uint64_t due_ms;  /* the runner's */

@@ -40,7 +40,7 @@ static void set_extras(json_t *object, const struct counts *counts)
     set_count(object, "knownFailures", counts->known_failures);
 }
 
-static json_t *errors_json(const struct service_result *service)
+static json_t *result_errors_json(const struct service_result *service)
 {
     json_t *errors = json_array();
 
@@ -63,7 +63,7 @@ static json_t *service_json(const struct service_result *service)
     set(object, "success", json_boolean(service->success));
     set_count(object, "totalItems", counts->received);
     set_count(object, "totalPages", service->pages);
-    set(object, "errors", errors_json(service));
+    set(object, "errors", result_errors_json(service));
     set_count(object, "duration_ms", service->duration_ms);
     set_count(object, "embedded", counts->embedded);
     set_count(object, "unchanged", counts->unchanged);

@@ -22,7 +22,7 @@ struct reader {
 };
 
 /* The first line of what a source says, bounded, for a message. */
-static struct str first_line(struct str text)
+static struct str envelope_first_line(struct str text)
 {
     size_t len = 0;
 
@@ -42,7 +42,8 @@ static struct str error_text(yyjson_val *v)
 
         v = message != NULL ? message : json_member(v, "error");
     }
-    return yyjson_is_str(v) ? first_line(json_str(v)) : (struct str){NULL, 0};
+    return yyjson_is_str(v) ? envelope_first_line(json_str(v))
+                            : (struct str){NULL, 0};
 }
 
 static struct str normalized(const struct envelope *e, const char *name)
@@ -58,7 +59,7 @@ static struct str normalized(const struct envelope *e, const char *name)
 static struct str shown(const struct reader *r, struct str text)
 {
     struct buf repaired;
-    struct str line = first_line(text);
+    struct str line = envelope_first_line(text);
 
     if (utf8_valid(line))
         return line;
@@ -223,7 +224,7 @@ static int set_cascade_error(const struct reader *r)
     if (cause.len == 0)
         cause = STR("failed without a cause");
     return err_set(r->err, ERR_SOURCE, "%.*s: %.*s",
-        STR_ARG(first_line(service)), STR_ARG(cause));
+        STR_ARG(envelope_first_line(service)), STR_ARG(cause));
 }
 
 /* A service behind the coordinator failed: the status was OK all the same. */
@@ -308,7 +309,7 @@ static int list_items(const struct reader *r)
     return 0;
 }
 
-static int find_items(const struct reader *r)
+static int envelope_find_items(const struct reader *r)
 {
     struct page_view *view = r->view;
     int rc;
@@ -393,7 +394,7 @@ static void digest_items(struct page_view *view)
 }
 
 /* The checks in the order the answers of the deployments call for. */
-static int understand(struct reader *r)
+static int envelope_understand(struct reader *r)
 {
     int rc = check_success(r);
 
@@ -403,7 +404,7 @@ static int understand(struct reader *r)
     if (rc == 0)
         rc = check_cascade(r);
     if (rc == 0)
-        rc = find_items(r);
+        rc = envelope_find_items(r);
     if (rc == 0)
         find_paging(r);
     return rc;
@@ -426,7 +427,7 @@ int envelope_read(const struct envelope *e, const char *service,
     if (rc < 0)
         return rc;
     r.result = json_member(r.root, "successfulResult");
-    rc = understand(&r);
+    rc = envelope_understand(&r);
     if (rc == 0)
         digest_items(view);
     return rc;

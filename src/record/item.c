@@ -75,7 +75,7 @@ static int parse_nested(struct extract *x)
 }
 
 /* Moves what is in the scratch buffer to the arena. */
-static int keep(struct extract *x, struct str *to)
+static int item_keep(struct extract *x, struct str *to)
 {
     const struct buf *b = x->scratch;
 
@@ -135,7 +135,7 @@ static int write_id(struct extract *x)
         x->scratch->error == ERR_TOO_LARGE)
         return err_set(x->err, ERR_INVALID, "content id longer than %d bytes",
             CONTENT_ID_BYTES);
-    return keep(x, &x->out->content_id);
+    return item_keep(x, &x->out->content_id);
 }
 
 static int write_text(struct extract *x)
@@ -145,7 +145,7 @@ static int write_text(struct extract *x)
         return err_set(x->err, ERR_NOMEM, "no memory for an item");
     if (x->scratch->len == 0 && x->scratch->error == 0)
         return err_set(x->err, ERR_INVALID, "empty text");
-    return keep(x, &x->out->content_text);
+    return item_keep(x, &x->out->content_text);
 }
 
 /* A field's value as metadata has it: datetimes in ISO form, or null. */
@@ -212,7 +212,7 @@ static int write_metadata(struct extract *x)
     buf_puts(out, ",\"_source_service\":");
     buf_json_str(out, str_of(schema->service_name));
     buf_char(out, '}');
-    return keep(x, &x->out->metadata);
+    return item_keep(x, &x->out->metadata);
 }
 
 int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
@@ -279,8 +279,8 @@ static void hash_field_of(struct sha256 *s, const struct schema_field *field)
     hash_number(s, (uint64_t)field->type);
 }
 
-void item_recipe(const struct schema *schema, const struct embedding_id *id,
-    uint8_t out[SHA256_BYTES])
+void item_fingerprint(const struct schema *schema,
+    const struct embedding_id *id, uint8_t out[SHA256_BYTES])
 {
     struct sha256 s;
 

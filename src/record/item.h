@@ -53,8 +53,8 @@ void item_hash(const struct item *item, const struct schema *schema,
  * The digest of all that decides, beside the item itself, how it ends: what
  * the schema makes of an item, provider, model, dimensions.
  */
-void item_recipe(const struct schema *schema, const struct embedding_id *id,
-    uint8_t out[SHA256_BYTES]);
+void item_fingerprint(const struct schema *schema,
+    const struct embedding_id *id, uint8_t out[SHA256_BYTES]);
 
 /* The embed_hash alone; it follows from what is stored. */
 void item_embed_hash(struct str content_text, const struct embedding_id *id,

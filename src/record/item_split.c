@@ -71,7 +71,7 @@ static size_t fit(struct str text, size_t max_tokens)
     return at;
 }
 
-static bool is_blank(char c)
+static bool split_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
@@ -87,7 +87,7 @@ static size_t paragraph_border(struct str text)
             continue;
         }
         line = at - 1;
-        while (line > 0 && is_blank(text.p[line - 1]))
+        while (line > 0 && split_is_blank(text.p[line - 1]))
             line--;
         if (line > 0 && text.p[line - 1] == '\n')
             return at;
@@ -137,7 +137,7 @@ static size_t sentence_border(struct str text)
         if (text.p[at - 1] == '\n' || ends_sentence(text, at))
             return at;
         end = at;
-        while (end > 0 && is_blank(text.p[end - 1]))
+        while (end > 0 && split_is_blank(text.p[end - 1]))
             end--;
         if (end < at && is_stop(text, end))
             return at;

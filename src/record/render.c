@@ -182,7 +182,7 @@ static void render_members(
 }
 
 /* JavaScript's falsy values; of a datetime only null is skipped. */
-static bool is_skipped(enum field_type type, yyjson_val *v)
+static bool is_suppressed(enum field_type type, yyjson_val *v)
 {
     if (v == NULL || yyjson_is_null(v))
         return true;
@@ -221,7 +221,7 @@ int render_text(const struct schema *schema, yyjson_val *const *values,
     for (size_t i = 0; i < schema->nfields; i++) {
         const struct schema_field *f = &schema->fields[i];
 
-        if (is_skipped(f->type, values[i]))
+        if (is_suppressed(f->type, values[i]))
             continue;
         if (!first)
             buf_puts(out, "\n\n");

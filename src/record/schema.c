@@ -26,7 +26,7 @@ struct loader {
 };
 
 /* A name of the service: bounded, for it becomes part of keys. */
-static bool is_name(
+static bool schema_is_name(
     struct loader *l, const struct schema_member *m, yyjson_val *v)
 {
     struct str key = str_of(m->name);
@@ -52,7 +52,7 @@ static void read_service_name(struct loader *l)
         schema_fault(&l->file, m.at, str_of(m.name), "missing");
         return;
     }
-    if (!is_name(l, &m, m.value))
+    if (!schema_is_name(l, &m, m.value))
         return;
     s->service_name = yyjson_get_str(m.value);
     s->place.name_line = schema_file_line(&l->file, m.at);
@@ -91,7 +91,7 @@ static void add_field(struct loader *l, const struct json_entry *entry)
     s->nfields++;
 }
 
-static void read_fields(struct loader *l)
+static void schema_read_fields(struct loader *l)
 {
     struct schema *s = l->schema;
     struct schema_member m;
@@ -278,7 +278,7 @@ static void read_aliases(struct loader *l)
     }
     yyjson_arr_foreach(m.value, i, n, v)
     {
-        if (is_name(l, &m, v))
+        if (schema_is_name(l, &m, v))
             s->aliases[s->naliases++] = yyjson_get_str(v);
     }
 }
@@ -293,7 +293,7 @@ static int read_schema(struct loader *l)
     s->version = version != NULL ? version : "1.0.0";
     read_aliases(l);
     schema_read_bool(&l->file, "delete_missing", &s->delete_missing);
-    read_fields(l);
+    schema_read_fields(l);
     read_labels(l);
     if (s->nfields > 0) {
         read_id_fields(l);

@@ -47,7 +47,8 @@ void schema_fault(
     buf_char(f->problems, '\n');
 }
 
-static int not_json(struct schema_file *f, const yyjson_read_err *why)
+static int schema_file_not_json(
+    struct schema_file *f, const yyjson_read_err *why)
 {
     if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return ERR_NOMEM;
@@ -70,7 +71,7 @@ int schema_file_open(struct schema_file *f, struct arena *a, const char *path,
     memset(copy + text.len, 0, YYJSON_PADDING_SIZE);
     f->doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU, NULL, &why);
     if (f->doc == NULL)
-        return not_json(f, &why);
+        return schema_file_not_json(f, &why);
     f->root = yyjson_doc_get_root(f->doc);
     if (yyjson_is_obj(f->root))
         return 0;

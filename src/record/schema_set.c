@@ -112,7 +112,7 @@ static int load_entries(struct schema_set *set, const char *dir,
 }
 
 /* Takes a name for schemas[i]; another schema that has it is a fault. */
-static int claim(struct schema_set *set, struct strmap *names, size_t i,
+static int schemas_claim(struct schema_set *set, struct strmap *names, size_t i,
     const char *name, size_t line, struct buf *problems)
 {
     const struct schema *s = set->schemas[i];
@@ -134,18 +134,18 @@ static int claim_all(struct schema_set *set, struct strmap *names, size_t i,
     struct buf *problems)
 {
     const struct schema *s = set->schemas[i];
-    int rc =
-        claim(set, names, i, s->service_name, s->place.name_line, problems);
+    int rc = schemas_claim(
+        set, names, i, s->service_name, s->place.name_line, problems);
 
     for (size_t k = 0; k < s->naliases; k++) {
-        if (claim(set, names, i, s->aliases[k], s->place.aliases_line,
+        if (schemas_claim(set, names, i, s->aliases[k], s->place.aliases_line,
                 problems) < 0)
             rc = ERR_CONFIG;
     }
     return rc;
 }
 
-static int check_names(struct schema_set *set, struct buf *problems)
+static int schemas_check_names(struct schema_set *set, struct buf *problems)
 {
     struct strmap names;
     size_t n = 0;
@@ -181,7 +181,7 @@ int schema_set_load(
         return rc;
     if (rc == 0 && set->n == 0 && set->fallback == NULL)
         return problem(problems, dir, "no schema files (*.json)");
-    names = check_names(set, problems);
+    names = schemas_check_names(set, problems);
     return rc < 0 ? rc : names;
 }
 

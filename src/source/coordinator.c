@@ -114,7 +114,7 @@ static void fetch_free(struct fetch *f)
     free(f);
 }
 
-static void settle(struct coordinator *c)
+static void coordinator_free_when_closed(struct coordinator *c)
 {
     if (!c->closing || c->nfetches > 0)
         return;
@@ -138,10 +138,10 @@ static void fetch_end(struct fetch *f, struct err *err)
     fetch_free(f);
     op_finish(&req->op, err);
     c->nfetches--;
-    settle(c);
+    coordinator_free_when_closed(c);
 }
 
-static void on_answer(struct op *op)
+static void on_coordinator_answer(struct op *op)
 {
     struct fetch *f = container_of(op, struct fetch, rpc.op);
     struct err err = op->err;
@@ -229,7 +229,7 @@ int coordinator_fetch(struct coordinator *c, struct page_req *req)
     f->coordinator = c;
     f->req = req;
     buf_init(&f->signature, SIGNATURE_BYTES);
-    op_init(&f->rpc.op, on_answer);
+    op_init(&f->rpc.op, on_coordinator_answer);
     req->envelope = (struct envelope){.nfields = 0};
     rc = fetch_build(f, &req->op.err);
     if (rc == 0)
@@ -309,5 +309,5 @@ void coordinator_close(struct coordinator *c)
 {
     c->closing = true;
     rpc_channel_close(c->channel);
-    settle(c);
+    coordinator_free_when_closed(c);
 }

@@ -14,7 +14,7 @@ enum { ROUTE_TEXT_BYTES = 64 << 10, ROUTE_BYTES = 256 << 10 };
 /* What services test for, whatever kind of run asks. */
 #define ROUTE_SYNC_TYPE "batch"
 
-static void add(struct route *r, const char *name, const char *value)
+static void request_add(struct route *r, const char *name, const char *value)
 {
     r->entries[r->n++] = (struct route_entry){name, value};
 }
@@ -25,15 +25,15 @@ static void add_entries(struct route *r, const struct route_params *p)
     snprintf(r->page, sizeof(r->page), "%d", p->page);
     snprintf(r->limit, sizeof(r->limit), "%d", p->limit);
     iso_from_ms(p->now_ms, r->timestamp);
-    add(r, "target_service", p->service);
-    add(r, "sync_type", ROUTE_SYNC_TYPE);
-    add(r, "page", r->page);
-    add(r, "limit", r->limit);
-    add(r, "requester_service", ROUTE_SELF);
-    add(r, "source", "rag-batch-sync");
-    add(r, "timestamp", r->timestamp);
+    request_add(r, "target_service", p->service);
+    request_add(r, "sync_type", ROUTE_SYNC_TYPE);
+    request_add(r, "page", r->page);
+    request_add(r, "limit", r->limit);
+    request_add(r, "requester_service", ROUTE_SELF);
+    request_add(r, "source", "rag-batch-sync");
+    request_add(r, "timestamp", r->timestamp);
     if (p->since != NULL)
-        add(r, "since", p->since);
+        request_add(r, "since", p->since);
 }
 
 /* `,"name":"value"`, without the comma after an opening brace. */
@@ -116,7 +116,7 @@ static int check_text(const char *what, const char *text, struct err *err)
     return err_set(err, ERR_INVALID, "the %s is not UTF-8", what);
 }
 
-static int check(const struct route_params *p, struct err *err)
+static int request_check(const struct route_params *p, struct err *err)
 {
     int rc = check_text("tenant", p->tenant, err);
 
@@ -129,7 +129,7 @@ static int check(const struct route_params *p, struct err *err)
 
 int route_build(struct route *r, const struct route_params *p, struct err *err)
 {
-    int rc = check(p, err);
+    int rc = request_check(p, err);
 
     *r = (struct route){.n = 0};
     buf_init(&r->query_text, ROUTE_TEXT_BYTES);
@@ -143,7 +143,7 @@ int route_build(struct route *r, const struct route_params *p, struct err *err)
     write_envelope(r, p);
     if (r->query_text.error != 0 || r->envelope_json.error != 0)
         return err_set(err, ERR_TOO_LARGE, "the request is too long");
-    add(r, "envelope_json", r->envelope_json.data);
+    request_add(r, "envelope_json", r->envelope_json.data);
     pack(r, p->tenant);
     if (r->packed.error != 0)
         return err_set(err, r->packed.error, "the request is too long");

@@ -34,7 +34,7 @@ struct asking {
 
 /* --- names ------------------------------------------------------------- */
 
-static bool is_name(struct str s)
+static bool service_list_is_name(struct str s)
 {
     if (s.len > SERVICE_NAME_BYTES || !utf8_valid(s))
         return false;
@@ -64,7 +64,7 @@ int service_names_add(
     name = text_trim(name);
     if (name.len == 0 || is_there(list, name))
         return 0;
-    if (!is_name(name)) {
+    if (!service_list_is_name(name)) {
         log_warn(NULL,
             "service list: left out a name of %zu bytes that is no"
             " service's name",
@@ -116,7 +116,7 @@ static struct str entry_name(yyjson_val *entry)
     return yyjson_is_str(entry) ? json_str(entry) : (struct str){NULL, 0};
 }
 
-static int read_entries(
+static int service_list_read_entries(
     yyjson_val *services, struct service_names *list, struct err *err)
 {
     yyjson_arr_iter it;
@@ -135,7 +135,7 @@ static int read_entries(
     return 0;
 }
 
-static int read_answer(
+static int service_list_read_answer(
     struct str text, struct service_names *list, struct err *err)
 {
     yyjson_val *root, *services;
@@ -150,13 +150,13 @@ static int read_answer(
     services = json_member(root, "services");
     if (!yyjson_is_arr(services))
         return err_set(err, ERR_PROTOCOL, "the answer has no services");
-    return read_entries(services, list, err);
+    return service_list_read_entries(services, list, err);
 }
 
 /* --- sources ----------------------------------------------------------- */
 
-static void answer(struct services_req *req, const struct service_names *list,
-    const char *source)
+static void service_list_answer(struct services_req *req,
+    const struct service_names *list, const char *source)
 {
     req->names = list->names;
     req->n = list->n;
@@ -172,7 +172,7 @@ static int use_text(struct services_req *req, const char *text,
     if (rc == 0 && list.n == 0)
         rc = err_set(err, ERR_NOT_FOUND, "no services in %s", source);
     if (rc == 0)
-        answer(req, &list, source);
+        service_list_answer(req, &list, source);
     return rc;
 }
 
@@ -187,7 +187,7 @@ static void fall_back(const struct service_list *l, struct services_req *req,
 
 /* --- asking ------------------------------------------------------------ */
 
-static void on_answer(struct op *op);
+static void on_service_list_answer(struct op *op);
 
 static void asking_free(struct asking *a)
 {
@@ -201,7 +201,7 @@ static const char *asked_path(const struct asking *a)
     return a->objects ? "/services" : "/services/list";
 }
 
-static int ask(struct asking *a)
+static int service_list_ask(struct asking *a)
 {
     struct str base = str_of(a->list->http_url);
 
@@ -211,7 +211,7 @@ static int ask(struct asking *a)
     buf_reset(&a->url);
     buf_str(&a->url, base);
     buf_puts(&a->url, asked_path(a));
-    op_init(&a->http.op, on_answer);
+    op_init(&a->http.op, on_service_list_answer);
     if (a->url.error != 0)
         return err_set(&a->http.op.err, ERR_CONFIG, "the URL is too long");
     a->http.method = "GET";
@@ -229,10 +229,10 @@ static int asking_read(struct asking *a, struct err *err)
     if (err->code == 0 && a->http.status != 200)
         err_set(err, ERR_UNAVAILABLE, "HTTP %d", a->http.status);
     if (err->code == 0)
-        read_answer(buf_view(&a->http.answer), &list, err);
+        service_list_read_answer(buf_view(&a->http.answer), &list, err);
     if (err->code != 0)
         return err_wrap(err, "coordinator: GET %s", asked_path(a));
-    answer(a->req, &list, "coordinator");
+    service_list_answer(a->req, &list, "coordinator");
     return 0;
 }
 
@@ -243,7 +243,7 @@ static bool asks_again(struct asking *a)
         a->req->op.err.code != 0)
         return false;
     a->objects = true;
-    return ask(a) == 0;
+    return service_list_ask(a) == 0;
 }
 
 static void asking_step(struct asking *a)
@@ -265,7 +265,7 @@ static void asking_step(struct asking *a)
     op_finish(&req->op, &err);
 }
 
-static void on_answer(struct op *op)
+static void on_service_list_answer(struct op *op)
 {
     struct asking *a = container_of(op, struct asking, http.op);
 
@@ -293,7 +293,7 @@ static int asking_start(
     a->req = req;
     list_init(&a->anchor);
     buf_init(&a->url, URL_BYTES);
-    rc = ask(a);
+    rc = service_list_ask(a);
     if (rc < 0) {
         *err = a->http.op.err;
         asking_free(a);

@@ -8,7 +8,7 @@
  * and leaves its items without an outcome.
  *
  * Cancel: the request or wait under way is canceled; its callback ends the
- * chunk. A chunk in TURN, or one without a slot, waits for nothing and ends at
+ * chunk. A chunk in READY, or one without a slot, waits for nothing and ends at
  * once. */
 #include "sync/chunk_impl.h"
 
@@ -21,9 +21,9 @@ enum { CHUNK_ARENA_BYTES = 256 * 1024 * 1024 };
 /* The moves the header draws. */
 static const unsigned chunk_moves[] = {
     [CHUNK_EMBED] = 1u << CHUNK_EMBED | 1u << CHUNK_EMBED_WAIT |
-                    1u << CHUNK_TURN | 1u << CHUNK_DONE,
+                    1u << CHUNK_READY | 1u << CHUNK_DONE,
     [CHUNK_EMBED_WAIT] = 1u << CHUNK_EMBED | 1u << CHUNK_DONE,
-    [CHUNK_TURN] = 1u << CHUNK_STORE | 1u << CHUNK_DONE,
+    [CHUNK_READY] = 1u << CHUNK_STORE | 1u << CHUNK_DONE,
     [CHUNK_STORE] =
         1u << CHUNK_STORE | 1u << CHUNK_STORE_WAIT | 1u << CHUNK_DONE,
     [CHUNK_STORE_WAIT] = 1u << CHUNK_STORE | 1u << CHUNK_DONE,
@@ -111,7 +111,7 @@ void chunk_next_range(struct chunk *c)
     chunk_step(c);
 }
 
-static void on_waited(struct op *op)
+static void on_chunk_waited(struct op *op)
 {
     struct chunk *c = container_of(op, struct chunk, retry.timer.op);
 
@@ -122,7 +122,8 @@ static void on_waited(struct op *op)
 bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
     enum chunk_state wait)
 {
-    if (c->canceled || !retry_start(&c->retry, c->p, call, err, on_waited))
+    if (c->canceled ||
+        !retry_start(&c->retry, c->p, call, err, on_chunk_waited))
         return false;
     page_note_retry(c->page, call, err);
     chunk_move(c, wait);
@@ -152,8 +153,8 @@ void chunk_step(struct chunk *c)
     case CHUNK_EMBED:
         chunk_step_embed(c);
         break;
-    case CHUNK_TURN:
-        chunk_step_turn(c);
+    case CHUNK_READY:
+        chunk_step_ready(c);
         break;
     case CHUNK_STORE_WAIT:
         chunk_move(c, CHUNK_STORE);
@@ -199,9 +200,9 @@ bool chunk_resume(struct chunk *c)
     return true;
 }
 
-void chunk_turn(struct chunk *c)
+void chunk_store_now(struct chunk *c)
 {
-    if (c->state == CHUNK_TURN)
+    if (c->state == CHUNK_READY)
         chunk_step(c);
 }
 
@@ -210,7 +211,7 @@ void chunk_cancel(struct chunk *c)
     if (c->canceled)
         return;
     c->canceled = true;
-    if (c->state == CHUNK_TURN || waits_for_slot(c)) {
+    if (c->state == CHUNK_READY || waits_for_slot(c)) {
         chunk_step(c);
         return;
     }

@@ -6,7 +6,7 @@
  *     |                       (these two hold an embedding slot, until the
  *     |                       last request is answered: the next one is on
  *     |                       its way before the answer is read)
- *   TURN                      has its vectors; the page before has to have
+ *   READY                     has its vectors; the page before has to have
  *     |                       committed
  *   STORE <-> STORE_WAIT      the statement is under way / waits
  *     |
@@ -19,8 +19,9 @@
  * ranges of items in the same way. When nothing of the chunk could be embedded,
  * or nothing of it stored, and two items failed with the same words, the fault
  * is the request's or the table's and not the items': chunk->err is ERR_CONFIG
- * and no item is blamed, nor those of other chunks of the page (page_acquit()).
- * Items that failed before, as they are, say nothing of that.
+ * and no item is blamed, nor those of other chunks of the page
+ * (page_clear_blame()). Items that failed before, as they are, say nothing of
+ * that.
  */
 #ifndef SYNC_CHUNK_H
 #define SYNC_CHUNK_H
@@ -31,7 +32,7 @@
 enum chunk_state {
     CHUNK_EMBED,
     CHUNK_EMBED_WAIT,
-    CHUNK_TURN,
+    CHUNK_READY,
     CHUNK_STORE,
     CHUNK_STORE_WAIT,
     CHUNK_DONE
@@ -89,12 +90,12 @@ void chunk_start(
  * has, and may be gone. */
 bool chunk_resume(struct chunk *c);
 
-/* A chunk in TURN goes on. */
-void chunk_turn(struct chunk *c);
+/* A chunk in READY goes on. */
+void chunk_store_now(struct chunk *c);
 
 /*
  * Ends what is under way, whatever it is; page_chunk_done() still comes, and
- * for a chunk in TURN at once.
+ * for a chunk in READY at once.
  */
 void chunk_cancel(struct chunk *c);
 

@@ -11,7 +11,8 @@ enum { REQUEST_TEXTS = 2048, REQUEST_TOKENS = 300000 };
 
 /* Collecting the texts */
 
-static int add_text(struct chunk *c, size_t at, struct str text, size_t member)
+static int chunk_embed_add_text(
+    struct chunk *c, size_t at, struct str text, size_t member)
 {
     if (c->ntexts == c->texts_size) {
         size_t size = c->texts_size * 2 + 64;
@@ -47,7 +48,7 @@ static int collect_texts(struct chunk *c)
         if (n < 0)
             return (int)n;
         for (long k = 0; k < n; k++)
-            if (add_text(c, c->ntexts, pieces[k], i) < 0)
+            if (chunk_embed_add_text(c, c->ntexts, pieces[k], i) < 0)
                 return ERR_NOMEM;
     }
     return 0;
@@ -174,7 +175,7 @@ static bool embed_cut(struct chunk *c)
 
     if (text_trim(left).len == 0 || text_trim(right).len == 0)
         return false;
-    if (add_text(c, at + 1, right, c->texts[at].member) < 0)
+    if (chunk_embed_add_text(c, at + 1, right, c->texts[at].member) < 0)
         return false;
     c->texts[at].text = left;
     ranges_shift(&c->ranges);
@@ -241,7 +242,7 @@ static void embed_done(struct chunk *c)
     if (!chunk_judge(c))
         return;
     count_embedded(c);
-    chunk_move(c, CHUNK_TURN);
+    chunk_move(c, CHUNK_READY);
 }
 
 void chunk_step_embed(struct chunk *c)

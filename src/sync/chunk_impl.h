@@ -42,7 +42,7 @@ int chunk_collect(struct chunk *c);
 
 /* EMBED and TURN, STORE: does what is next (chunk_embed.c, chunk_store.c). */
 void chunk_step_embed(struct chunk *c);
-void chunk_step_turn(struct chunk *c);
+void chunk_step_ready(struct chunk *c);
 void chunk_step_store(struct chunk *c);
 
 /* Fills c->store with the rows of the members of c->range that are still

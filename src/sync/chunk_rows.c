@@ -34,7 +34,7 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
     return row;
 }
 
-static void hash_of(const struct chunk *c, const struct page_item *m,
+static void rows_hash_of(const struct chunk *c, const struct page_item *m,
     size_t pieces, struct item_hashes *out)
 {
     item_hash(
@@ -53,7 +53,7 @@ static int add_changed_row(
     if (n < 0)
         return (int)n;
     assert((size_t)n == m->stored_pieces);
-    hash_of(c, m, m->stored_pieces, &hashes);
+    rows_hash_of(c, m, m->stored_pieces, &hashes);
     for (size_t k = 0; k < m->stored_pieces; k++) {
         struct store_row *row = add_row(r, m, &hashes, k);
 
@@ -63,12 +63,12 @@ static int add_changed_row(
 }
 
 /* New rows, and the end of those that a longer text once had. */
-static void add_texts(const struct chunk *c, const struct page_item *m,
+static void rows_add_texts(const struct chunk *c, const struct page_item *m,
     size_t from, size_t end, struct rows *r)
 {
     struct item_hashes hashes;
 
-    hash_of(c, m, end - from, &hashes);
+    rows_hash_of(c, m, end - from, &hashes);
     for (size_t i = from; i < end; i++) {
         struct store_row *row = add_row(r, m, &hashes, i - from);
 
@@ -106,7 +106,7 @@ int chunk_rows(struct chunk *c)
         if (m->outcome != ITEM_OPEN)
             continue;
         if (m->change == CHANGE_TEXT)
-            add_texts(c, m, at, end, &r);
+            rows_add_texts(c, m, at, end, &r);
         else if (add_changed_row(c, m, &r) < 0)
             return ERR_NOMEM;
     }

@@ -1,5 +1,5 @@
 /*
- * TURN and STORE: once the page has its turn, the members are stored in one
+ * READY and STORE: once the page has its turn, the members are stored in one
  * statement. Happy path: one statement, all items stored. Failures: what the
  * database refuses for its data is halved until the bad item is alone; when all
  * are, it is the table that is (chunk_verdict.c). Cancel and close: chunk.c.
@@ -54,7 +54,7 @@ static void on_stored(struct op *op)
     chunk_next_range(c);
 }
 
-void chunk_step_turn(struct chunk *c)
+void chunk_step_ready(struct chunk *c)
 {
     if (ranges_init(&c->ranges, &c->arena, c->nmembers) < 0) {
         chunk_fail_no_memory(c);

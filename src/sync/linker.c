@@ -1,9 +1,9 @@
 /*
  * Happy path: a kick puts the tenant in line; batches follow one another, each
- * from a turn of the loop of its own, until one was not full; then it is the
- * next tenant's turn. Whoever waits hears of it when the line is empty.
+ * from a iteration of the loop of its own, until one was not full; then it is
+ * the next tenant's job. Whoever waits hears of it when the line is empty.
  *
- * A turn that is to find what has no node does that first, to the end: linking
+ * A job that is to find what has no node does that first, to the end: linking
  * an item makes nodes of those near to it, too, which would hide them.
  *
  * A kick for the tenant at work puts it in line once more: the batch under way
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 
 /* A tenant in line. */
-struct turn {
+struct link_job {
     struct list link;
     bool find;    /* what has no node, before anything is linked */
     size_t found; /* so far */
@@ -58,9 +58,9 @@ void linker_init(struct linker *l, const struct ports *ports,
     op_init(&l->retry.timer.op, NULL);
 }
 
-static struct turn *turn_of(struct list *node)
+static struct link_job *link_job_of(struct list *node)
 {
-    return container_of(node, struct turn, link);
+    return container_of(node, struct link_job, link);
 }
 
 /* --- idleness --- */
@@ -93,35 +93,35 @@ static void go_idle(struct linker *l)
 
 static void submit_find(struct linker *l);
 static void submit_batch(struct linker *l);
-static void end_turn(struct linker *l);
+static void end_job(struct linker *l);
 
 static void go_on(struct linker *l)
 {
-    if (turn_of(l->tenants.next)->find)
+    if (link_job_of(l->tenants.next)->find)
         submit_find(l);
     else
         submit_batch(l);
 }
 
-static void on_waited(struct op *op)
+static void on_linker_waited(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, retry.timer.op);
 
     l->resting = false;
     if (l->p.aborting)
-        end_turn(l);
+        end_job(l);
     else
         go_on(l);
 }
 
-static void wait(struct linker *l, uint64_t delay_ms)
+static void linker_wait(struct linker *l, uint64_t delay_ms)
 {
     const struct ports *ports = l->p.ports;
     struct timer_req *timer = &l->retry.timer;
 
     linker_move(l, LINKER_WAIT);
     l->resting = delay_ms > 0;
-    op_init(&timer->op, on_waited);
+    op_init(&timer->op, on_linker_waited);
     pipeline_submit(
         &l->p, ports->timer(ports->world, timer, delay_ms), &timer->op);
 }
@@ -133,7 +133,8 @@ static void rest(struct linker *l, uint64_t busy_ms)
     uint64_t others = 100 - LINKER_SHARE_PERCENT;
 
     /* The clock may say 0 for what took almost 1. */
-    wait(l, l->sharing ? (busy_ms + 1) * others / LINKER_SHARE_PERCENT : 0);
+    linker_wait(
+        l, l->sharing ? (busy_ms + 1) * others / LINKER_SHARE_PERCENT : 0);
 }
 
 static uint64_t since_ms(const struct linker *l, const struct op *op)
@@ -142,9 +143,9 @@ static uint64_t since_ms(const struct linker *l, const struct op *op)
 }
 
 /* The tenant at work is done with; what comes next? */
-static void end_turn(struct linker *l)
+static void end_job(struct linker *l)
 {
-    free(turn_of(list_pop(&l->tenants)));
+    free(link_job_of(list_pop(&l->tenants)));
     free(l->find.microservice_id);
     free(l->find.content_id);
     l->find.microservice_id = l->find.content_id = NULL;
@@ -154,30 +155,30 @@ static void end_turn(struct linker *l)
     if (list_empty(&l->tenants))
         go_idle(l);
     else
-        wait(l, 0);
+        linker_wait(l, 0);
 }
 
 /* A fault that lasts is told once, not with every kick. */
-static void give_up(struct linker *l, const struct err *err)
+static void linker_give_up(struct linker *l, const struct err *err)
 {
     bool known = strcmp(l->failure.msg, err->msg) == 0;
 
     l->failure = *err;
     log_write(known ? LOG_DEBUG : LOG_WARN, NULL,
         "linking: %s; what is queued waits for the next run", err->msg);
-    end_turn(l);
+    end_job(l);
 }
 
-static void failed(struct linker *l, const struct err *err)
+static void linker_failed(struct linker *l, const struct err *err)
 {
     if (l->p.aborting) {
-        end_turn(l);
+        end_job(l);
         return;
     }
     if (l->state == LINKER_BATCH && err->code == ERR_TIMEOUT && l->batch > 1)
         l->batch /= 2;
-    if (!retry_start(&l->retry, &l->p, CALL_LINK, err, on_waited)) {
-        give_up(l, err);
+    if (!retry_start(&l->retry, &l->p, CALL_LINK, err, on_linker_waited)) {
+        linker_give_up(l, err);
         return;
     }
     linker_move(l, LINKER_WAIT);
@@ -191,21 +192,21 @@ static void failed(struct linker *l, const struct err *err)
 static void on_found(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, find.op);
-    struct turn *turn = turn_of(l->tenants.next);
+    struct link_job *job = link_job_of(l->tenants.next);
 
     pipeline_measure(&l->p, CALL_LINK, op);
     if (op->err.code != 0) {
-        failed(l, &op->err);
+        linker_failed(l, &op->err);
         return;
     }
     retry_reset(&l->retry);
-    turn->found += l->find.queued;
-    turn->find = l->find.seen == l->find.limit;
-    if (!turn->find && turn->found > 0)
+    job->found += l->find.queued;
+    job->find = l->find.seen == l->find.limit;
+    if (!job->find && job->found > 0)
         log_info(NULL, "%zu stored items have no node yet: linking them, too",
-            turn->found);
+            job->found);
     if (l->p.aborting)
-        end_turn(l);
+        end_job(l);
     else
         rest(l, since_ms(l, op));
 }
@@ -215,7 +216,7 @@ static void submit_find(struct linker *l)
     const struct ports *ports = l->p.ports;
 
     linker_move(l, LINKER_FIND);
-    l->find.tenant = turn_of(l->tenants.next)->tenant;
+    l->find.tenant = link_job_of(l->tenants.next)->tenant;
     l->find.limit = (size_t)l->options.find;
     l->find.seen = l->find.queued = 0;
     op_init(&l->find.op, on_found);
@@ -242,14 +243,14 @@ static void count_queue(struct linker *l)
     }
 }
 
-static void on_batch(struct op *op)
+static void on_linker_batch(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, link.op);
     uint64_t took_ms = since_ms(l, op);
 
     pipeline_measure(&l->p, CALL_LINK, op);
     if (op->err.code != 0) {
-        failed(l, &op->err);
+        linker_failed(l, &op->err);
         return;
     }
     l->linked += l->link.taken;
@@ -257,11 +258,11 @@ static void on_batch(struct op *op)
     retry_reset(&l->retry);
     err_clear(&l->failure);
     if (l->p.aborting)
-        end_turn(l);
+        end_job(l);
     else if (l->link.later)
-        wait(l, l->sharing ? LINKER_LATER_MS : 0);
+        linker_wait(l, l->sharing ? LINKER_LATER_MS : 0);
     else if (l->link.taken < l->link.limit)
-        end_turn(l);
+        end_job(l);
     else
         rest(l, took_ms - l->link.index_ms);
 }
@@ -271,51 +272,51 @@ static void submit_batch(struct linker *l)
     const struct ports *ports = l->p.ports;
 
     linker_move(l, LINKER_BATCH);
-    l->link = (struct link_req){.tenant = turn_of(l->tenants.next)->tenant,
+    l->link = (struct link_req){.tenant = link_job_of(l->tenants.next)->tenant,
         .limit = (size_t)l->batch,
         .builds = !l->sharing,
         .counts = ports->now_ms(ports->world) >= l->count_ms};
-    op_init(&l->link.op, on_batch);
+    op_init(&l->link.op, on_linker_batch);
     pipeline_submit(&l->p, ports->link(ports->world, &l->link), &l->link.op);
 }
 
 /* --- from outside --- */
 
-/* The turn in line, apart from the one at work. */
-static struct turn *waiting_turn(struct linker *l, const char *tenant)
+/* The job in line, apart from the one at work. */
+static struct link_job *waiting_job(struct linker *l, const char *tenant)
 {
     list_for_each (node, &l->tenants) {
         if (node != l->tenants.next &&
-            strcmp(turn_of(node)->tenant, tenant) == 0)
-            return turn_of(node);
+            strcmp(link_job_of(node)->tenant, tenant) == 0)
+            return link_job_of(node);
     }
     return NULL;
 }
 
-static struct turn *new_turn(struct linker *l, const char *tenant)
+static struct link_job *new_link_job(struct linker *l, const char *tenant)
 {
     size_t bytes = strlen(tenant) + 1;
-    struct turn *turn = malloc(sizeof(*turn) + bytes);
+    struct link_job *job = malloc(sizeof(*job) + bytes);
 
-    if (turn == NULL)
+    if (job == NULL)
         abort();
-    turn->find = false;
-    turn->found = 0;
-    memcpy(turn->tenant, tenant, bytes);
-    list_push(&l->tenants, &turn->link);
-    return turn;
+    job->find = false;
+    job->found = 0;
+    memcpy(job->tenant, tenant, bytes);
+    list_push(&l->tenants, &job->link);
+    return job;
 }
 
 static void put_in_line(struct linker *l, const char *tenant, bool find)
 {
-    struct turn *turn;
+    struct link_job *job;
 
     if (l->p.ports->link == NULL || l->p.stopping)
         return;
-    turn = waiting_turn(l, tenant);
-    if (turn == NULL)
-        turn = new_turn(l, tenant);
-    turn->find |= find;
+    job = waiting_job(l, tenant);
+    if (job == NULL)
+        job = new_link_job(l, tenant);
+    job->find |= find;
     if (l->state != LINKER_IDLE)
         return;
     l->batch = l->options.batch;
@@ -349,7 +350,7 @@ void linker_stop(struct linker *l)
         struct list *last = l->tenants.prev;
 
         list_remove(last);
-        free(turn_of(last));
+        free(link_job_of(last));
     }
     op_cancel(&l->link.op);
     op_cancel(&l->find.op);

@@ -1,7 +1,7 @@
 /*
- * Happy path: fetch -> render -> compare -> drain -> seal; the header draws
- * it. Fetching, understanding and rendering are here, the comparison is in
- * page_compare.c, the end in page_seal.c.
+ * Happy path: fetch -> render -> compare -> drain -> checkpoint; the header
+ * draws it. Fetching, understanding and rendering are here, the comparison is
+ * in page_compare.c, the end in page_checkpoint.c.
  *
  * Failures: transient ones of fetch, lookup and checkpoint are tried again in
  * place; what is left goes to page->err, and the page ends.
@@ -18,7 +18,7 @@
 enum {
     PAGE_ARENA_BYTES = 512 * 1024 * 1024,
     TEXT_BYTES = 64 * 1024 * 1024, /* most that one item may render to */
-    SLICE_ITEMS = 128              /* rendered in one turn of the loop */
+    SLICE_ITEMS = 128              /* rendered in one iteration of the loop */
 };
 
 #define TO(state) (1u << (state))
@@ -31,9 +31,9 @@ static const unsigned page_moves[] = {
     [PAGE_READY] = TO(PAGE_LOOKUP) | TO(PAGE_DRAIN),
     [PAGE_LOOKUP] = TO(PAGE_LOOKUP_WAIT) | TO(PAGE_DRAIN),
     [PAGE_LOOKUP_WAIT] = TO(PAGE_LOOKUP),
-    [PAGE_DRAIN] = TO(PAGE_SEAL),
-    [PAGE_SEAL] = TO(PAGE_SEAL_WAIT),
-    [PAGE_SEAL_WAIT] = TO(PAGE_SEAL),
+    [PAGE_DRAIN] = TO(PAGE_CHECKPOINT),
+    [PAGE_CHECKPOINT] = TO(PAGE_CHECKPOINT_WAIT),
+    [PAGE_CHECKPOINT_WAIT] = TO(PAGE_CHECKPOINT),
 };
 
 void page_move(struct page *page, enum page_state to)
@@ -65,7 +65,7 @@ bool page_retry(
     static const enum call_kind calls[] = {
         [PAGE_FETCH_WAIT] = CALL_FETCH,
         [PAGE_LOOKUP_WAIT] = CALL_LOOKUP,
-        [PAGE_SEAL_WAIT] = CALL_CHECKPOINT,
+        [PAGE_CHECKPOINT_WAIT] = CALL_CHECKPOINT,
     };
 
     if (page->failed ||
@@ -135,7 +135,7 @@ static int check_progress(struct page *page, struct err *err)
     return 0;
 }
 
-static int understand(struct page *page, struct err *err)
+static int page_understand(struct page *page, struct err *err)
 {
     struct page_work *busy = page->busy;
     int rc = envelope_read(&busy->fetch.envelope, busy->fetch.service,
@@ -169,7 +169,7 @@ static void on_fetched(struct op *op)
     if (err.code == 0 && page->failed)
         err = page->err;
     if (err.code == 0)
-        understand(page, &err);
+        page_understand(page, &err);
     if (err.code != 0) {
         fetch_failed(page, &err);
         return;

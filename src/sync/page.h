@@ -4,7 +4,7 @@
  *
  *   FETCH <-> FETCH_WAIT    one coordinator call at a time
  *     |
- *   RENDER                  item by item, a slice a turn of the loop
+ *   RENDER                  item by item, a slice a iteration of the loop
  *     |
  *   READY                   waits for page_compare(): the page before must
  *     |                     know first which ids it writes
@@ -37,8 +37,8 @@ enum page_state {
     PAGE_LOOKUP,
     PAGE_LOOKUP_WAIT,
     PAGE_DRAIN,
-    PAGE_SEAL,
-    PAGE_SEAL_WAIT,
+    PAGE_CHECKPOINT,
+    PAGE_CHECKPOINT_WAIT,
     PAGE_DONE
 };
 
@@ -64,7 +64,7 @@ struct page_item {
     bool has_letter;      /* an open dead letter has its id */
     bool failed_before;   /* and is of this very item */
     bool refused;         /* as it is, by the embedder or the database */
-    bool skipped;         /* a known poison, not tried again */
+    bool suppressed;      /* a known poison, not tried again */
     const char *reason;   /* of a dead letter; NULL: none */
 };
 
@@ -85,8 +85,8 @@ struct page_context {
     const char *since;     /* NULL: everything */
     bool has_letters;      /* the service has open dead letters */
     struct page_mark last; /* kept by the pages */
-    /* A page has moved on. Only notes it down for a later turn of the loop,
-     * so that pages and chunks may call it anywhere. */
+    /* A page has moved on. Only notes it down for a later iteration of the
+     * loop, so that pages and chunks may call it anywhere. */
     void (*kick)(void *arg);
     void *arg;
 };
@@ -104,7 +104,7 @@ struct page {
     struct list chunks;      /* of struct chunk.link: started, not done */
     bool failed, too_large;
     struct counts counts;   /* complete in DONE */
-    struct err err;         /* code 0: sealed */
+    struct err err;         /* code 0: checkpointed */
     size_t bytes;           /* of the answer */
     struct page_work *busy; /* requests and their memory */
 };
@@ -142,7 +142,8 @@ bool page_is_drained(const struct page *page);
  * letters, or when the page has failed the letters alone. `total` is the
  * service's count up to the page before, `next_limit` the limit in force.
  */
-void page_seal(struct page *page, const struct counts *total, int next_limit);
+void page_checkpoint(
+    struct page *page, const struct counts *total, int next_limit);
 
 /* The same, but a page before this one has failed: a run that is resumed
  * begins there, so nothing is written of this one. */
@@ -161,7 +162,7 @@ void page_chunk_done(struct page *page, struct chunk *chunk);
 void page_note_retry(
     const struct page *page, enum call_kind call, const struct err *err);
 
-/* New dead letters of a sealed page: those not known before. */
+/* New dead letters of a checkpointed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);
 
 /* The first item of the page that failed, one that was tried if there is one;

@@ -53,7 +53,7 @@ void page_store(struct page *page)
 
     for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
         next = at->next;
-        chunk_turn(container_of(at, struct chunk, link));
+        chunk_store_now(container_of(at, struct chunk, link));
     }
 }
 
@@ -87,7 +87,7 @@ static void cancel_all(struct page *page)
 
     op_cancel(&busy->fetch.op);
     op_cancel(&busy->lookup.op);
-    op_cancel(&busy->seal.op);
+    op_cancel(&busy->checkpoint.op);
     op_cancel(&busy->retry.timer.op);
     for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
         next = at->next;
@@ -112,7 +112,8 @@ void page_fail(struct page *page, const struct err *err, bool cancel)
 
 /* Counting out */
 
-static void count_items(const struct page *page, struct counts *counts)
+static void checkpoint_count_items(
+    const struct page *page, struct counts *counts)
 {
     counts->received += page->view.n;
     for (size_t i = 0; i < page->view.n; i++) {
@@ -136,8 +137,8 @@ static void count_items(const struct page *page, struct counts *counts)
 
 void page_finish(struct page *page)
 {
-    count_items(page, &page->counts);
-    page->counts.known_failures = page->busy->seal.known_letters;
+    checkpoint_count_items(page, &page->counts);
+    page->counts.known_failures = page->busy->checkpoint.known_letters;
     page_move(page, PAGE_DONE);
 }
 
@@ -146,7 +147,7 @@ void page_finish(struct page *page)
 /* Whatever became of them: what a source still has is not deleted. */
 static int note_seen(struct page *page)
 {
-    struct checkpoint_req *req = &page->busy->seal;
+    struct checkpoint_req *req = &page->busy->checkpoint;
     struct str *seen = arena_calloc(&page->arena, page->view.n, sizeof(*seen));
 
     if (seen == NULL)
@@ -159,19 +160,19 @@ static int note_seen(struct page *page)
     return 0;
 }
 
-static void on_sealed(struct op *op);
+static void on_checkpointed(struct op *op);
 
-static void seal_submit(struct page *page)
+static void checkpoint_submit(struct page *page)
 {
     const struct ports *ports = page->ctx->p->ports;
-    struct checkpoint_req *req = &page->busy->seal;
+    struct checkpoint_req *req = &page->busy->checkpoint;
 
-    op_init(&req->op, on_sealed);
+    op_init(&req->op, on_checkpointed);
     pipeline_submit(
         page->ctx->p, ports->checkpoint(ports->world, req), &req->op);
 }
 
-static void on_seal_waited(struct op *op)
+static void on_checkpoint_waited(struct op *op)
 {
     struct page *page = page_of_timer(op);
 
@@ -179,19 +180,19 @@ static void on_seal_waited(struct op *op)
         page_finish(page);
         return;
     }
-    page_move(page, PAGE_SEAL);
-    seal_submit(page);
+    page_move(page, PAGE_CHECKPOINT);
+    checkpoint_submit(page);
 }
 
-static void on_sealed(struct op *op)
+static void on_checkpointed(struct op *op)
 {
-    struct page *page = container_of(op, struct page_work, seal.op)->page;
+    struct page *page = container_of(op, struct page_work, checkpoint.op)->page;
     struct err err = op->err;
 
     pipeline_measure(page->ctx->p, CALL_CHECKPOINT, op);
     if (err.code != 0) {
         err_wrap(&err, "checkpoint");
-        if (page_retry(page, &err, PAGE_SEAL_WAIT, on_seal_waited))
+        if (page_retry(page, &err, PAGE_CHECKPOINT_WAIT, on_checkpoint_waited))
             return;
         page_fail(page, &err, false);
     }
@@ -204,18 +205,19 @@ void page_drop(struct page *page)
     page_finish(page);
 }
 
-void page_seal(struct page *page, const struct counts *total, int next_limit)
+void page_checkpoint(
+    struct page *page, const struct counts *total, int next_limit)
 {
     const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
     struct err err;
 
-    if (p->all_refused && page_acquit(page))
+    if (p->all_refused && page_clear_blame(page))
         page_fail(page, &p->fatal, false);
     busy->so_far = page->counts;
-    count_items(page, &busy->so_far);
+    checkpoint_count_items(page, &busy->so_far);
     counts_add(&busy->so_far, total);
-    busy->seal = (struct checkpoint_req){.scope = page->ctx->scope,
+    busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
         .next_page = page->failed ? 0 : page->number + 1,
         .limit = next_limit,
         .counts = &busy->so_far};
@@ -225,11 +227,11 @@ void page_seal(struct page *page, const struct counts *total, int next_limit)
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
-    if (p->aborting || (page->failed && busy->seal.nletters == 0)) {
-        busy->seal.nletters = 0;
+    if (p->aborting || (page->failed && busy->checkpoint.nletters == 0)) {
+        busy->checkpoint.nletters = 0;
         page_finish(page);
         return;
     }
-    page_move(page, PAGE_SEAL);
-    seal_submit(page);
+    page_move(page, PAGE_CHECKPOINT);
+    checkpoint_submit(page);
 }

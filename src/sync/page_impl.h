@@ -10,7 +10,7 @@ struct page_work {
     struct arena answer; /* of the fetch; freed once understood */
     struct page_req fetch;
     struct lookup_req lookup;
-    struct checkpoint_req seal;
+    struct checkpoint_req checkpoint;
     struct retry retry;
     struct buf scratch;      /* for rendering */
     size_t rendered;         /* items rendered so far */
@@ -35,15 +35,16 @@ bool page_retry(
 
 /*
  * Dead letters (page_letters.c). Fails what a look-up with letters knows to be
- * poison; fills in the letters and healed ids of busy->seal (ERR_NOMEM).
+ * poison; fills in the letters and resolved ids of busy->checkpoint
+ * (ERR_NOMEM).
  */
 void page_skip_known(struct page *page);
 int page_write_letters(struct page *page);
 
 /* Blames no item for what embedder or database refused; was there one? */
-bool page_acquit(struct page *page);
+bool page_clear_blame(struct page *page);
 
-/* Calls back in a later turn of the loop; uses the retry timer. */
+/* Calls back in a later iteration of the loop; uses the retry timer. */
 void page_later(struct page *page, op_cb done);
 
 #endif

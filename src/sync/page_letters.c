@@ -41,7 +41,7 @@ void page_skip_known(struct page *page)
         if (!letter->known || it->outcome != ITEM_OPEN)
             continue;
         it->outcome = ITEM_FAILED;
-        it->skipped = true;
+        it->suppressed = true;
         it->reason = "failed before and has not changed";
         it->change = CHANGE_NONE;
     }
@@ -55,29 +55,30 @@ void page_skip_known(struct page *page)
  */
 const struct page_item *page_first_failure(const struct page *page)
 {
-    const struct page_item *skipped = NULL;
+    const struct page_item *suppressed = NULL;
 
     for (size_t i = 0; i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
-        if (it->reason != NULL && !it->skipped)
+        if (it->reason != NULL && !it->suppressed)
             return it;
-        if (it->reason != NULL && skipped == NULL)
-            skipped = it;
+        if (it->reason != NULL && suppressed == NULL)
+            suppressed = it;
     }
-    return skipped;
+    return suppressed;
 }
 
 uint64_t page_new_letters(const struct page *page)
 {
-    return page->busy->seal.nletters - page->busy->seal.known_letters;
+    return page->busy->checkpoint.nletters -
+           page->busy->checkpoint.known_letters;
 }
 
 /*
  * Only what was tried: what has no id or text, or is known, needs no embedder
  * or database to be seen for what it is.
  */
-bool page_acquit(struct page *page)
+bool page_clear_blame(struct page *page)
 {
     bool any = false;
 
@@ -94,7 +95,7 @@ bool page_acquit(struct page *page)
 
 /* Writing */
 
-static bool is_healed(const struct page_item *it)
+static bool is_resolved(const struct page_item *it)
 {
     return it->has_letter &&
            (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
@@ -108,10 +109,10 @@ static int write_letter(
     *letter = (struct dead_letter){.content_id = it->item.content_id,
         .reason = it->reason,
         .refused = it->refused,
-        .skipped = it->skipped,
+        .suppressed = it->suppressed,
         .payload = STR("")};
     item_digest(it, letter->digest);
-    if (it->skipped)
+    if (it->suppressed)
         return 0;
     buf_reset(scratch);
     json_write(scratch, it->value, NULL);
@@ -121,26 +122,26 @@ static int write_letter(
 
 int page_write_letters(struct page *page)
 {
-    struct checkpoint_req *req = &page->busy->seal;
+    struct checkpoint_req *req = &page->busy->checkpoint;
     struct dead_letter *letters;
-    struct str *healed;
-    size_t nletters = 0, nhealed = 0;
+    struct str *resolved;
+    size_t nletters = 0, nresolved = 0;
 
     for (size_t i = 0; i < page->view.n; i++) {
         nletters += page->items[i].reason != NULL;
-        nhealed += is_healed(&page->items[i]);
+        nresolved += is_resolved(&page->items[i]);
     }
     letters = arena_calloc(&page->arena, nletters, sizeof(*letters));
-    healed = arena_calloc(&page->arena, nhealed, sizeof(*healed));
-    if (letters == NULL || healed == NULL)
+    resolved = arena_calloc(&page->arena, nresolved, sizeof(*resolved));
+    if (letters == NULL || resolved == NULL)
         return ERR_NOMEM;
     req->letters = letters;
-    req->healed = healed;
+    req->resolved = resolved;
     for (size_t i = 0; i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
-        if (is_healed(it))
-            healed[req->nhealed++] = it->item.content_id;
+        if (is_resolved(it))
+            resolved[req->nresolved++] = it->item.content_id;
         if (it->reason != NULL &&
             write_letter(page, it, &letters[req->nletters++]) < 0)
             return ERR_NOMEM;

@@ -5,7 +5,7 @@
  *   run -> service -> page -> chunk
  *
  * Each is a state machine that owns its children. A child tells its parent
- * through one callback, as the last thing it does in a turn of the loop;
+ * through one callback, as the last thing it does in a iteration of the loop;
  * parents call their children's functions directly. Nothing is ever called
  * back from inside a start function: pipeline_submit() makes sure.
  */

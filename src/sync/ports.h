@@ -23,10 +23,10 @@ enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
 /* Whose rows are meant: fixed while a service is synced. All borrowed. */
 struct scope {
     const char *tenant;
-    const char *service;          /* the schema's service_name */
-    const char *microservice_id;  /* from store_open */
-    const char *token;            /* the fence, from service_begin */
-    uint8_t recipe[SHA256_BYTES]; /* item_recipe() */
+    const char *service;               /* the schema's service_name */
+    const char *microservice_id;       /* from store_open */
+    const char *token;                 /* the fence, from service_begin */
+    uint8_t fingerprint[SHA256_BYTES]; /* item_fingerprint() */
 };
 
 /* Which services there are, when the trigger named none. */
@@ -64,7 +64,8 @@ struct stored_row {
 /* An unresolved dead letter of one of the given content ids. */
 struct open_letter {
     uint32_t item; /* index into ids */
-    bool known;    /* refused, by the scope's recipe; no retry was asked for */
+    bool
+        known; /* refused, by the scope's fingerprint; no retry was asked for */
     uint8_t digest[SHA256_BYTES]; /* of the item that failed */
 };
 
@@ -222,7 +223,7 @@ struct dead_letter {
     const char *reason;
     struct str payload; /* JSON; the ledger keeps at most 64 KiB */
     bool refused;       /* for what it is: it will not do better next time */
-    bool skipped;       /* known, and so not tried: reason, payload stay */
+    bool suppressed;    /* known, and so not tried: reason, payload stay */
 };
 
 /*
@@ -241,10 +242,10 @@ struct checkpoint_req {
     bool marks;             /* the pass is one of those that decide deletes */
     const struct str *seen; /* then: the ids on the page; may repeat */
     size_t nseen;
-    const struct str *healed; /* ids that are stored now: resolves letters */
-    size_t nhealed;
+    const struct str *resolved; /* ids that are stored now: resolves letters */
+    size_t nresolved;
     /* Out: of the letters, those that were known before this service began:
-     * open, and of the scope's recipe. */
+     * open, and of the scope's fingerprint. */
     uint64_t known_letters;
 };
 

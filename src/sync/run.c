@@ -42,19 +42,19 @@ struct run {
 };
 
 /* Does it take part in a run that another process has begun? */
-static bool is_guest(const struct run *r)
+static bool is_helper(const struct run *r)
 {
     return r->p.options->run_id != NULL;
 }
 
 /* The end */
 
-static void log_end(const struct run *r)
+static void run_log_end(const struct run *r)
 {
     const struct run_result *result = &r->req->result;
     const struct counts *c = &result->counts;
 
-    if (is_guest(r) && !r->end.closed) {
+    if (is_helper(r) && !r->end.closed) {
         log_info(&(struct log_ctx){.run = r->p.run_id},
             "no service of the run is left to take part in");
         return;
@@ -67,7 +67,7 @@ static void log_end(const struct run *r)
         (unsigned long long)c->failed, (unsigned long long)result->duration_ms);
 }
 
-static void finish(struct run *r, const struct err *err)
+static void run_finish(struct run *r, const struct err *err)
 {
     struct run_req *req = r->req;
     const struct ports *ports = r->p.ports;
@@ -76,13 +76,13 @@ static void finish(struct run *r, const struct err *err)
     if (err != NULL)
         req->result.err = *err;
     else
-        log_end(r);
+        run_log_end(r);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_END,
                               .nservices = req->result.nservices,
                               .counts = &req->result.counts,
                               .duration_ms = req->result.duration_ms,
                               .outcome = run_status_name(req->result.status),
-                              .joined = is_guest(r) && !r->end.closed,
+                              .joined = is_helper(r) && !r->end.closed,
                               .err = err});
     op_finish(&req->op, err);
 }
@@ -99,7 +99,7 @@ static struct err why_missing(const struct run *r)
     return err;
 }
 
-static enum run_status status_of(const struct run *r)
+static enum run_status run_status_of(const struct run *r)
 {
     const struct run_result *result = &r->req->result;
     size_t successes = 0;
@@ -126,17 +126,17 @@ static void add_up(struct run *r, bool known)
 
     run_result_complete(
         result, &r->arena, r->ours, known ? &r->end : NULL, &why);
-    result->status = known ? r->end.status : status_of(r);
+    result->status = known ? r->end.status : run_status_of(r);
 }
 
-static void end_submit(struct run *r);
+static void run_end_submit(struct run *r);
 
-static void on_end_waited(struct op *op)
+static void on_run_end_waited(struct op *op)
 {
-    end_submit(container_of(op, struct run, retry.timer.op));
+    run_end_submit(container_of(op, struct run, retry.timer.op));
 }
 
-static void on_ended(struct op *op)
+static void on_run_ended(struct op *op)
 {
     struct run *r = container_of(op, struct run, end.op);
     struct log_ctx ctx = {.run = r->p.run_id};
@@ -144,12 +144,13 @@ static void on_ended(struct op *op)
 
     if (err.code != 0) {
         err_wrap(&err, "record the end of the run");
-        if (retry_start(&r->retry, &r->p, CALL_CHECKPOINT, &err, on_end_waited))
+        if (retry_start(
+                &r->retry, &r->p, CALL_CHECKPOINT, &err, on_run_end_waited))
             return;
         log_error(&ctx, "%s", err.msg);
     }
     add_up(r, err.code == 0);
-    finish(r, NULL);
+    run_finish(r, NULL);
 }
 
 /* Who only takes part may own the run, for having resumed it. */
@@ -157,11 +158,11 @@ static enum run_end_mode end_mode(const struct run *r)
 {
     if (r->p.canceled)
         return RUN_END_CANCEL;
-    return r->p.stopping || r->lost.code != 0 || is_guest(r) ? RUN_END_LEAVE
-                                                             : RUN_END_DONE;
+    return r->p.stopping || r->lost.code != 0 || is_helper(r) ? RUN_END_LEAVE
+                                                              : RUN_END_DONE;
 }
 
-static void end_submit(struct run *r)
+static void run_end_submit(struct run *r)
 {
     const struct ports *ports = r->p.ports;
 
@@ -169,19 +170,19 @@ static void end_submit(struct run *r)
         .mode = end_mode(r),
         .arena = &r->arena,
         .nservices = r->req->result.nservices};
-    op_init(&r->end.op, on_ended);
+    op_init(&r->end.op, on_run_ended);
     pipeline_submit(&r->p, ports->run_end(ports->world, &r->end), &r->end.op);
 }
 
-static void end_run(struct run *r)
+static void run_end_run(struct run *r)
 {
     retry_reset(&r->retry);
-    end_submit(r);
+    run_end_submit(r);
 }
 
 /* Services */
 
-static void claim(struct run *r);
+static void run_claim(struct run *r);
 
 static bool was_fenced(const struct service_result *result)
 {
@@ -198,7 +199,7 @@ static void on_service_done(struct service *s, void *arg)
     r->ours[r->claim.position] = !was_fenced(s->result);
     service_free(s);
     r->service = NULL;
-    claim(r);
+    run_claim(r);
 }
 
 static void start_service(struct run *r)
@@ -214,12 +215,12 @@ static void start_service(struct run *r)
 
 static void on_claim_waited(struct op *op)
 {
-    claim(container_of(op, struct run, retry.timer.op));
+    run_claim(container_of(op, struct run, retry.timer.op));
 }
 
 static void on_polled(struct op *op)
 {
-    claim(container_of(op, struct run, poll.op));
+    run_claim(container_of(op, struct run, poll.op));
 }
 
 static void wait_for_others(struct run *r)
@@ -243,25 +244,25 @@ static void on_claimed(struct op *op)
             return;
         log_error(&(struct log_ctx){.run = r->p.run_id}, "%s", err.msg);
         r->lost = err;
-        end_run(r);
+        run_end_run(r);
         return;
     }
     retry_reset(&r->retry);
     if (r->claim.claim == CLAIM_SERVICE)
         start_service(r);
-    else if (r->claim.claim == CLAIM_WAIT && !is_guest(r))
+    else if (r->claim.claim == CLAIM_WAIT && !is_helper(r))
         wait_for_others(r);
     else
-        end_run(r);
+        run_end_run(r);
 }
 
-static void claim(struct run *r)
+static void run_claim(struct run *r)
 {
     const struct ports *ports = r->p.ports;
     const struct run_options *o = r->p.options;
 
     if (r->p.stopping) {
-        end_run(r);
+        run_end_run(r);
         return;
     }
     r->claim = (struct service_begin_req){.run_id = r->p.run_id,
@@ -280,7 +281,7 @@ static void work(struct run *r, const char *run_id)
     const struct run_result *result = &r->req->result;
 
     r->p.run_id = run_id;
-    if (is_guest(r))
+    if (is_helper(r))
         log_info(&(struct log_ctx){.run = run_id},
             "taking part in the run: %zu services", result->nservices);
     else
@@ -289,8 +290,8 @@ static void work(struct run *r, const char *run_id)
             result->nservices, result->source, r->p.options->trigger);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
                               .nservices = result->nservices,
-                              .joined = is_guest(r)});
-    claim(r);
+                              .joined = is_helper(r)});
+    run_claim(r);
 }
 
 /* Later, as everything that is begun. */
@@ -301,13 +302,13 @@ static void on_joined(struct op *op)
     work(r, r->p.options->run_id);
 }
 
-static void on_begun(struct op *op)
+static void on_run_begun(struct op *op)
 {
     struct run *r = container_of(op, struct run, begin.op);
 
     if (op->err.code != 0) {
         r->req->result.nservices = 0; /* nothing ran */
-        finish(r, &op->err);
+        run_finish(r, &op->err);
         return;
     }
     work(r, r->begin.run_id);
@@ -334,7 +335,7 @@ static int prepare_results(
     return 0;
 }
 
-static void begin(
+static void run_begin(
     struct run *r, const char **names, size_t n, const char *source)
 {
     const struct ports *ports = r->p.ports;
@@ -343,10 +344,10 @@ static void begin(
 
     if (prepare_results(r, names, n, source) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for a run of %zu services", n);
-        finish(r, &err);
+        run_finish(r, &err);
         return;
     }
-    if (is_guest(r)) {
+    if (is_helper(r)) {
         op_init(&r->poll.op, on_joined);
         pipeline_submit(
             &r->p, ports->timer(ports->world, &r->poll, 0), &r->poll.op);
@@ -365,34 +366,34 @@ static void begin(
         .model = o->embedding.model,
         .dimensions = o->embedding.dimensions};
     r->begin.params = &r->params;
-    op_init(&r->begin.op, on_begun);
+    op_init(&r->begin.op, on_run_begun);
     pipeline_submit(
         &r->p, ports->run_begin(ports->world, &r->begin), &r->begin.op);
 }
 
-static void on_listed(struct op *op)
+static void on_run_listed(struct op *op)
 {
     struct run *r = container_of(op, struct run, list.op);
 
     if (op->err.code != 0)
-        finish(r, &op->err);
+        run_finish(r, &op->err);
     else
-        begin(r, r->list.names, r->list.n, r->list.source);
+        run_begin(r, r->list.names, r->list.n, r->list.source);
 }
 
-static void list(struct run *r)
+static void run_list(struct run *r)
 {
     const struct ports *ports = r->p.ports;
 
     r->list.arena = &r->arena;
-    op_init(&r->list.op, on_listed);
+    op_init(&r->list.op, on_run_listed);
     pipeline_submit(
         &r->p, ports->list_services(ports->world, &r->list), &r->list.op);
 }
 
 /* Stopping */
 
-static void kick(struct run *r)
+static void run_kick(struct run *r)
 {
     op_cancel(&r->poll.op);
     if (r->service != NULL)
@@ -406,7 +407,7 @@ void run_stop(struct run_req *req)
     if (r == NULL || r->p.stopping)
         return;
     r->p.stopping = true;
-    kick(r);
+    run_kick(r);
 }
 
 void run_cancel(struct run_req *req)
@@ -426,7 +427,7 @@ static void run_abort(struct op *op)
     op_cancel(&r->list.op);
     op_cancel(&r->begin.op);
     op_cancel(&r->retry.timer.op);
-    kick(r);
+    run_kick(r);
 }
 
 int run_submit(const struct ports *ports, const struct schema_set *schemas,
@@ -448,9 +449,9 @@ int run_submit(const struct ports *ports, const struct schema_set *schemas,
     req->result = (struct run_result){.status = RUN_FAILED};
     op_begin(&req->op, ports->queue, run_abort);
     if (req->options.nservices > 0)
-        begin(r, req->options.services, req->options.nservices, "request");
+        run_begin(r, req->options.services, req->options.nservices, "request");
     else
-        list(r);
+        run_list(r);
     return 0;
 }
 

@@ -54,7 +54,7 @@ void service_error(struct service *s, int page, const struct err *err)
     log_error(&ctx, "%s", err->msg);
 }
 
-/* Kicks: the next turn of the loop takes all decisions at once. */
+/* Kicks: the next iteration of the loop takes all decisions at once. */
 
 static void on_kick(struct op *op)
 {
@@ -63,7 +63,7 @@ static void on_kick(struct op *op)
     service_step_pages(busy->service);
 }
 
-static void kick(void *arg)
+static void service_kick_later(void *arg)
 {
     struct service *s = arg;
     struct timer_req *timer = &s->busy->kick;
@@ -82,12 +82,12 @@ void service_kick(struct service *s)
         op_cancel(&s->busy->sweep.op);
         op_cancel(&s->busy->retry.timer.op);
     }
-    kick(s);
+    service_kick_later(s);
 }
 
 /* The end */
 
-static void log_end(const struct service *s)
+static void service_log_end(const struct service *s)
 {
     const struct counts *c = &s->result->counts;
 
@@ -101,7 +101,7 @@ static void log_end(const struct service *s)
         (unsigned long long)s->result->duration_ms);
 }
 
-static void finish(struct service *s)
+static void service_finish(struct service *s)
 {
     const struct ports *ports = s->p->ports;
     struct service_result *result = s->result;
@@ -109,7 +109,7 @@ static void finish(struct service *s)
     service_move(s, SERVICE_DONE);
     result->success = result->errors_total == 0;
     result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
-    log_end(s);
+    service_log_end(s);
     pipeline_event(
         s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
                   .service = result->service,
@@ -120,29 +120,30 @@ static void finish(struct service *s)
     s->done(s, s->arg);
 }
 
-static void end_submit(struct service *s);
+static void service_end_submit(struct service *s);
 
-static void on_end_waited(struct op *op)
+static void on_service_end_waited(struct op *op)
 {
-    end_submit(container_of(op, struct service_busy, retry.timer.op)->service);
+    service_end_submit(
+        container_of(op, struct service_busy, retry.timer.op)->service);
 }
 
-static void on_ended(struct op *op)
+static void on_service_ended(struct op *op)
 {
     struct service *s = container_of(op, struct service_busy, end.op)->service;
     struct err err = op->err;
 
     if (err.code != 0) {
         err_wrap(&err, "record the end of the service");
-        if (retry_start(
-                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_end_waited))
+        if (retry_start(&s->busy->retry, s->p, CALL_CHECKPOINT, &err,
+                on_service_end_waited))
             return;
         service_error(s, 0, &err);
     }
-    finish(s);
+    service_finish(s);
 }
 
-static void end_submit(struct service *s)
+static void service_end_submit(struct service *s)
 {
     const struct ports *ports = s->p->ports;
     struct service_end_req *req = &s->busy->end;
@@ -150,7 +151,7 @@ static void end_submit(struct service *s)
     *req = (struct service_end_req){.token = s->busy->claim->token,
         .result = s->result,
         .interrupted = s->p->stopping};
-    op_init(&req->op, on_ended);
+    op_init(&req->op, on_service_ended);
     pipeline_submit(s->p, ports->service_end(ports->world, req), &req->op);
 }
 
@@ -162,10 +163,10 @@ void service_end(struct service *s)
     s->result->success = s->result->errors_total == 0;
     s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
     service_move(s, SERVICE_END);
-    end_submit(s);
+    service_end_submit(s);
 }
 
-static void fail(struct service *s, const struct err *err)
+static void service_fail(struct service *s, const struct err *err)
 {
     service_error(s, 0, err);
     service_end(s);
@@ -181,7 +182,7 @@ static void on_open_waited(struct op *op)
         container_of(op, struct service_busy, retry.timer.op)->service;
 
     if (op->err.code != 0)
-        fail(s, &op->err);
+        service_fail(s, &op->err);
     else
         open_submit(s);
 }
@@ -215,14 +216,14 @@ static void on_opened(struct op *op)
         err_wrap(&err, "open the store");
         if (!retry_start(
                 &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_open_waited))
-            fail(s, &err);
+            service_fail(s, &err);
         return;
     }
     s->scope.microservice_id = s->busy->open.microservice_id;
     s->ctx.has_letters = s->busy->open.has_letters;
     note_model(s);
     service_move(s, SERVICE_PAGES);
-    kick(s);
+    service_kick_later(s);
 }
 
 static void open_submit(struct service *s)
@@ -260,7 +261,7 @@ static void note_earlier_letters(struct service *s)
     service_error(s, 0, &err);
 }
 
-static void begin(struct service *s)
+static void service_begin(struct service *s)
 {
     const struct service_begin_req *claim = s->busy->claim;
     const char *given = s->p->options->since;
@@ -269,12 +270,13 @@ static void begin(struct service *s)
     if (s->schema == NULL) {
         err_set(
             &err, ERR_INVALID, "no schema for service %s", s->result->service);
-        fail(s, &err);
+        service_fail(s, &err);
         return;
     }
     s->scope.token = claim->token;
     s->scope.service = s->schema->service_name;
-    item_recipe(s->schema, &s->p->options->embedding, s->scope.recipe);
+    item_fingerprint(
+        s->schema, &s->p->options->embedding, s->scope.fingerprint);
     s->ctx.since = given != NULL          ? given
                    : claim->since[0] != 0 ? claim->since
                                           : NULL;
@@ -309,7 +311,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .schema = s->schema,
         .scope = &s->scope,
         .service = result->service,
-        .kick = kick,
+        .kick = service_kick_later,
         .arg = s};
     busy->service = s;
     busy->claim = claim;
@@ -317,14 +319,14 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
     pipeline_event(p, &(struct run_event){.kind = EVENT_SERVICE_BEGIN,
                           .service = result->service,
                           .position = claim->position});
-    begin(s);
+    service_begin(s);
     return s;
 }
 
 void service_free(struct service *s)
 {
-    assert(s->state == SERVICE_DONE && s->sealing == NULL && s->head == NULL &&
-           s->ahead == NULL);
+    assert(s->state == SERVICE_DONE && s->checkpointing == NULL &&
+           s->head == NULL && s->ahead == NULL);
     buf_free(&s->busy->sweep.after);
     free(s->busy);
     free(s);

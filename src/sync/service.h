@@ -5,7 +5,7 @@
  *   OPEN    the tenant and the microservice have their rows
  *     |
  *   PAGES   `head` is the page that may store, `ahead` the one behind it,
- *     |     `sealing` the one before, whose checkpoint is being written
+ *     |     `checkpointing` the one before, whose checkpoint is being written
  *     |
  *   SWEEP   what is gone from the source is deleted; most have no such state
  *     |
@@ -38,9 +38,9 @@ struct service {
     enum service_state state;
     struct scope scope;
     struct page_context ctx;
-    struct page *sealing, *head, *ahead; /* owned; in the pages' order */
-    int next_page, limit;                /* of the next fetch */
-    bool more;                           /* there is a page to fetch */
+    struct page *checkpointing, *head, *ahead; /* owned; in the pages' order */
+    int next_page, limit;                      /* of the next fetch */
+    bool more;                                 /* there is a page to fetch */
     int judged;        /* number of the last page asked about more */
     uint64_t received; /* items of the pages judged */
     struct service_result *result; /* borrowed; filled in */

@@ -1,9 +1,9 @@
 /*
  * The decisions about pages. One step, in this order: settle what is done,
  * wind down when the run should end, ask whether there is more, fetch,
- * compare, start chunks, seal, store; and when nothing is left, end. Requests
- * to the embedder go out before rows to the database: whoever has the longer
- * way is not kept waiting.
+ * compare, start chunks, checkpoint, store; and when nothing is left, end.
+ * Requests to the embedder go out before rows to the database: whoever has the
+ * longer way is not kept waiting.
  */
 #include "sync/service_impl.h"
 
@@ -111,17 +111,17 @@ static void advance(struct service *s)
     s->ahead = NULL;
 }
 
-static void settle(struct service *s)
+static void pages_settle(struct service *s)
 {
     struct page *page;
 
     for (;;) {
-        page = s->sealing != NULL ? s->sealing : s->head;
+        page = s->checkpointing != NULL ? s->checkpointing : s->head;
         if (page == NULL || page->state != PAGE_DONE)
             return;
         settle_page(s, page);
-        if (page == s->sealing)
-            s->sealing = NULL;
+        if (page == s->checkpointing)
+            s->checkpointing = NULL;
         else
             advance(s);
         page_free(page);
@@ -133,8 +133,8 @@ static void settle(struct service *s)
 /* Can the page still be completed although nothing new may start? */
 static bool page_can_end(const struct page *page)
 {
-    return page->state == PAGE_SEAL || page->state == PAGE_SEAL_WAIT ||
-           page->state == PAGE_DONE ||
+    return page->state == PAGE_CHECKPOINT ||
+           page->state == PAGE_CHECKPOINT_WAIT || page->state == PAGE_DONE ||
            (page->state == PAGE_DRAIN && !page_has_work(page));
 }
 
@@ -156,7 +156,7 @@ static void wind_down_page(struct service *s, struct page *page)
 
 static void wind_down(struct service *s)
 {
-    struct page *pages[] = {s->sealing, s->head, s->ahead};
+    struct page *pages[] = {s->checkpointing, s->head, s->ahead};
 
     for (int i = 0; i < 3; i++)
         if (pages[i] != NULL)
@@ -165,7 +165,7 @@ static void wind_down(struct service *s)
 
 /* Going on */
 
-static void judge(struct service *s, struct page *page)
+static void pages_decide_more(struct service *s, struct page *page)
 {
     if (page == NULL || page->number <= s->judged || page->state < PAGE_READY ||
         page->state == PAGE_DONE)
@@ -208,7 +208,7 @@ static bool may_read_ahead(const struct service *s)
 
 static void fetch(struct service *s)
 {
-    if (!s->more || !is_small(s->sealing) || over_max_pages(s))
+    if (!s->more || !is_small(s->checkpointing) || over_max_pages(s))
         return;
     if (s->head == NULL) {
         s->more = false;
@@ -219,7 +219,7 @@ static void fetch(struct service *s)
     }
 }
 
-static void compare(struct service *s)
+static void pages_compare_heads(struct service *s)
 {
     if (s->head != NULL && s->head->state == PAGE_READY)
         page_compare(s->head, NULL);
@@ -256,21 +256,21 @@ static void start_chunks(struct service *s)
  * Checkpoints come one after the other. A page that is as it should be gives
  * way to the next one meanwhile: all of it has committed.
  */
-static void seal(struct service *s)
+static void checkpoint(struct service *s)
 {
     struct page *page = s->head;
 
-    if (s->sealing != NULL || page == NULL || page->state != PAGE_DRAIN ||
+    if (s->checkpointing != NULL || page == NULL || page->state != PAGE_DRAIN ||
         !page_is_drained(page))
         return;
     if (s->busy->failed) {
         page_drop(page);
         return;
     }
-    page_seal(page, &s->result->counts, s->limit);
-    if (page->state != PAGE_SEAL || page->failed)
+    page_checkpoint(page, &s->result->counts, s->limit);
+    if (page->state != PAGE_CHECKPOINT || page->failed)
         return;
-    s->sealing = page;
+    s->checkpointing = page;
     advance(s);
 }
 
@@ -289,20 +289,21 @@ static void note_rest(struct service *s)
 void service_step_pages(struct service *s)
 {
     assert(s->state == SERVICE_PAGES);
-    settle(s);
-    judge(s, s->head);
-    judge(s, s->ahead);
+    pages_settle(s);
+    pages_decide_more(s, s->head);
+    pages_decide_more(s, s->ahead);
     if (!pipeline_open(s->p))
         wind_down(s);
     else if (!s->busy->failed)
         fetch(s);
-    compare(s);
+    pages_compare_heads(s);
     start_chunks(s);
-    seal(s);
-    settle(s);
+    checkpoint(s);
+    pages_settle(s);
     if (s->head != NULL)
         page_store(s->head);
-    if (s->sealing != NULL || s->head != NULL || op_pending(&s->busy->kick.op))
+    if (s->checkpointing != NULL || s->head != NULL ||
+        op_pending(&s->busy->kick.op))
         return;
     if (s->more && pipeline_open(s->p) && !s->busy->failed) {
         service_kick(s);

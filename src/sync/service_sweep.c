@@ -43,7 +43,7 @@ static void log_sweep(const struct service *s)
             (unsigned long long)req->nodes_kept);
 }
 
-static void finish(struct service *s)
+static void service_sweep_finish(struct service *s)
 {
     const struct sweep_req *req = &s->busy->sweep;
 
@@ -53,24 +53,24 @@ static void finish(struct service *s)
     service_end(s);
 }
 
-static void submit(struct service *s);
+static void service_sweep_submit(struct service *s);
 
-static void fail(struct service *s, struct err *err)
+static void service_sweep_fail(struct service *s, struct err *err)
 {
     err_wrap(err, "delete what is gone from the source");
     service_error(s, 0, err);
-    finish(s);
+    service_sweep_finish(s);
 }
 
-static void on_waited(struct op *op)
+static void on_service_sweep_waited(struct op *op)
 {
     struct service *s =
         container_of(op, struct service_busy, retry.timer.op)->service;
 
     if (op->err.code != 0)
-        fail(s, &op->err);
+        service_sweep_fail(s, &op->err);
     else
-        submit(s);
+        service_sweep_submit(s);
 }
 
 static void on_swept(struct op *op)
@@ -80,22 +80,23 @@ static void on_swept(struct op *op)
     struct err err = op->err;
 
     if (err.code != 0) {
-        if (!retry_start(&busy->retry, s->p, CALL_CHECKPOINT, &err, on_waited))
-            fail(s, &err);
+        if (!retry_start(&busy->retry, s->p, CALL_CHECKPOINT, &err,
+                on_service_sweep_waited))
+            service_sweep_fail(s, &err);
         return;
     }
     retry_reset(&busy->retry);
     if (!busy->sweep.more) {
-        finish(s);
+        service_sweep_finish(s);
     } else if (pipeline_open(s->p)) {
-        submit(s);
+        service_sweep_submit(s);
     } else {
         err_set(&err, ERR_CANCELED, "stopped before all of it was deleted");
-        fail(s, &err);
+        service_sweep_fail(s, &err);
     }
 }
 
-static void submit(struct service *s)
+static void service_sweep_submit(struct service *s)
 {
     const struct ports *ports = s->p->ports;
     struct sweep_req *req = &s->busy->sweep;
@@ -117,5 +118,5 @@ void service_sweep(struct service *s)
         .scope = &s->scope, .max_percent = s->p->options->max_delete_percent};
     buf_init(&req->after, LONGEST_ID);
     retry_reset(&s->busy->retry);
-    submit(s);
+    service_sweep_submit(s);
 }

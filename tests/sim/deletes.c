@@ -3,9 +3,9 @@
  * delete what is gone, and runs fail, are stopped, or crash and go on.
  *
  * The port of the sweep keeps marks by the rules of the real one. Beside it
- * stands what has really happened: which ids the pages showed that were sealed
- * in which run, and from which source the last complete pass came. Each delete
- * is held against that.
+ * stands what has really happened: which ids the pages showed that were
+ * checkpointed in which run, and from which source the last complete pass came.
+ * Each delete is held against that.
  */
 #include "sim.h"
 
@@ -24,7 +24,7 @@ struct passes {
 /* What has really happened to a service. */
 struct truth {
     int *last_seen;       /* owned; by the id's number: the run */
-    bool *sealed;         /* owned; by seq: in the run at hand */
+    bool *checkpointed;   /* owned; by seq: in the run at hand */
     int complete_run;     /* the last complete pass; 0: none */
     struct source source; /* of that */
     uint64_t items;       /* before the run at hand deleted any */
@@ -74,26 +74,27 @@ static bool has_seen(const struct checkpoint_req *req, const char *id)
     return false;
 }
 
-/* The page that this checkpoint seals has all its ids in the request. */
+/* The page that this checkpoint checkpoints has all its ids in the request. */
 static void note_page(struct deletes *d, const struct checkpoint_req *req)
 {
     const struct world *w = &d->w;
-    const struct open_page *page = &w->pages[w->nsealed];
+    const struct open_page *page = &w->pages[w->ncheckpointed];
     struct truth *t = &d->truth[w->current];
 
-    if (w->nsealed == w->npages || (req->next_page - 1) * req->limit < page->hi)
+    if (w->ncheckpointed == w->npages ||
+        (req->next_page - 1) * req->limit < page->hi)
         return;
     for (int seq = page->lo; seq < page->hi; seq++) {
         struct sim_item item;
 
-        t->sealed[seq] = true;
+        t->checkpointed[seq] = true;
         source_item(&w->source, w->current, seq, &item);
         if (item.id[0] != '\0')
             CHECK(!t->deletes || has_seen(req, item.id));
     }
 }
 
-static void on_seal(struct world *w, const struct checkpoint_req *req)
+static void on_checkpoint(struct world *w, const struct checkpoint_req *req)
 {
     struct deletes *d = deletes_of(w);
     struct passes *p = &d->passes[w->current];
@@ -152,7 +153,7 @@ static void complete(struct deletes *d, int service)
     struct truth *t = &d->truth[service];
 
     for (int seq = 0; seq < d->w.source.items; seq++)
-        CHECK(t->sealed[seq]);
+        CHECK(t->checkpointed[seq]);
     CHECK(strcmp(d->w.options->kind, "incremental") != 0);
     CHECK(p->run == d->run);
     p->complete = p->number;
@@ -239,7 +240,8 @@ static void apply_sweep(struct world *w, struct op *op, struct err *err)
     struct sweep_req lost = *req; /* the answer that does not arrive */
     bool wrong = database_fails(w, w->faults.store, err);
 
-    CHECK(w->nsealed == w->npages && w->embedding == 0 && w->fetching == 0);
+    CHECK(
+        w->ncheckpointed == w->npages && w->embedding == 0 && w->fetching == 0);
     if (wrong && (int)draw(&w->random, 100) >= w->faults.lost_ack)
         return;
     if (wrong && !req->judged && draw(&w->random, 2) == 0)
@@ -271,7 +273,7 @@ static void begin_run(struct deletes *d)
         d->passes[i].deleted = 0;
         d->truth[i].deleted = d->truth[i].items = 0;
         d->truth[i].whole = d->truth[i].refused = false;
-        memset(d->truth[i].sealed, 0, (size_t)d->ids);
+        memset(d->truth[i].checkpointed, 0, (size_t)d->ids);
     }
 }
 
@@ -383,11 +385,11 @@ static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
 {
     d->ids = d->w.source.id_space * (1 + MOST_RENAMED) + 1;
     d->w.ports.sweep = port_sweep;
-    d->w.on_seal = on_seal;
+    d->w.on_checkpoint = on_checkpoint;
     for (int i = 0; i < SERVICES; i++) {
         d->passes[i].marks = zeroes(d->ids, sizeof(int));
         d->truth[i].last_seen = zeroes(d->ids, sizeof(int));
-        d->truth[i].sealed = zeroes(d->ids, sizeof(bool));
+        d->truth[i].checkpointed = zeroes(d->ids, sizeof(bool));
         d->truth[i].deletes =
             i < d->w.source.services && (i == 0 || draw(r, 2) == 0);
         if (d->truth[i].deletes)
@@ -400,7 +402,7 @@ static void tear_down(struct deletes *d)
     for (int i = 0; i < SERVICES; i++) {
         free(d->passes[i].marks);
         free(d->truth[i].last_seen);
-        free(d->truth[i].sealed);
+        free(d->truth[i].checkpointed);
     }
     world_free(&d->w);
     free(d);

@@ -69,17 +69,17 @@ static bool takes_effect(struct world *w, struct err *err)
 
 /* Pages */
 
-/* Does it go past the first page that is not sealed? */
+/* Does it go past the first page that is not checkpointed? */
 static bool passes(const struct world *w, const struct checkpoint_req *req)
 {
-    const struct open_page *page = &w->pages[w->nsealed];
+    const struct open_page *page = &w->pages[w->ncheckpointed];
 
-    return req->next_page > 0 && w->nsealed < w->npages &&
+    return req->next_page > 0 && w->ncheckpointed < w->npages &&
            (page->hi == page->lo ||
                (req->next_page - 1) * req->limit >= page->hi);
 }
 
-static void seal(struct world *w, struct op *op, struct err *err)
+static void checkpoint(struct world *w, struct op *op, struct err *err)
 {
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
     struct sim_service *s = service_of(w, req->scope->token);
@@ -91,8 +91,8 @@ static void seal(struct world *w, struct op *op, struct err *err)
     }
     if (!takes_effect(w, err))
         return;
-    if (w->on_seal != NULL)
-        w->on_seal(w, req);
+    if (w->on_checkpoint != NULL)
+        w->on_checkpoint(w, req);
     known = letters_take(&w->shared->letters, w->current, req);
     if (req->next_page > 0) {
         s->result.pages += req->next_page > s->next_page;
@@ -106,7 +106,7 @@ static void seal(struct world *w, struct op *op, struct err *err)
         return; /* and when it comes again, nothing is counted twice */
     req->known_letters = known;
     if (op->err.code == 0 && passes(w, req))
-        w->nsealed++;
+        w->ncheckpointed++;
 }
 
 static int port_checkpoint(void *world, struct checkpoint_req *req)
@@ -116,10 +116,10 @@ static int port_checkpoint(void *world, struct checkpoint_req *req)
 
     CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
     if (passes(w, req)) {
-        CHECK(w->pages[w->nsealed].storing == 0);
-        w->pages[w->nsealed].committed = true;
+        CHECK(w->pages[w->ncheckpointed].storing == 0);
+        w->pages[w->ncheckpointed].committed = true;
     }
-    world_schedule(w, &req->op, draw_latency(w), seal);
+    world_schedule(w, &req->op, draw_latency(w), checkpoint);
     return 0;
 }
 
@@ -167,7 +167,7 @@ static void take_claim(
     w->token = s->token;
     w->beats = true;
     w->current = (int)req->position;
-    w->nsealed = w->npages;
+    w->ncheckpointed = w->npages;
     w->fenced = 0;
 }
 

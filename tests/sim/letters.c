@@ -37,7 +37,7 @@ static bool has_recipe(
     const struct sim_letter *letter, const struct scope *scope)
 {
     return letter->has_recipe &&
-           memcmp(letter->recipe, scope->recipe, SHA256_BYTES) == 0;
+           memcmp(letter->fingerprint, scope->fingerprint, SHA256_BYTES) == 0;
 }
 
 /* One that was tried and failed. Was it known? */
@@ -58,7 +58,7 @@ static bool take_tried(struct letters *l, int service,
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
     letter->last_seen = l->run;
-    memcpy(letter->recipe, scope->recipe, SHA256_BYTES);
+    memcpy(letter->fingerprint, scope->fingerprint, SHA256_BYTES);
     return known;
 }
 
@@ -92,12 +92,12 @@ uint64_t letters_take(
     for (size_t i = 0; i < req->nletters; i++) {
         const struct dead_letter *in = &req->letters[i];
 
-        CHECK(in->reason != NULL && (in->skipped || in->payload.len > 0));
-        known += in->skipped ? take_skipped(l, service, in)
-                             : take_tried(l, service, req->scope, in);
+        CHECK(in->reason != NULL && (in->suppressed || in->payload.len > 0));
+        known += in->suppressed ? take_skipped(l, service, in)
+                                : take_tried(l, service, req->scope, in);
     }
-    for (size_t i = 0; i < req->nhealed; i++)
-        heal(l, service, req->healed[i]);
+    for (size_t i = 0; i < req->nresolved; i++)
+        heal(l, service, req->resolved[i]);
     return known;
 }
 

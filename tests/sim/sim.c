@@ -468,7 +468,7 @@ static void check_pages(const struct world *w)
 
     for (int i = 0; i < ledger->nservices; i++)
         pages += (int)ledger->services[i].result.pages;
-    CHECK(pages == w->nsealed);
+    CHECK(pages == w->ncheckpointed);
 }
 
 /* Crashes, or is told to stop, at that step, and starts again. */

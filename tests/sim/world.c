@@ -165,8 +165,8 @@ static int service_index(const char *name)
 /* The first page of which not everything has committed. */
 static int at_hand(const struct world *w)
 {
-    return w->nsealed +
-           (w->nsealed < w->npages && w->pages[w->nsealed].committed);
+    return w->ncheckpointed + (w->ncheckpointed < w->npages &&
+                                  w->pages[w->ncheckpointed].committed);
 }
 
 static void hand_out(struct world *w, const struct page_req *req, int n)
@@ -349,7 +349,7 @@ static int seq_of(const struct store_row *row)
 static struct open_page *page_of(struct world *w, const struct store_req *req)
 {
     int seq = seq_of(&req->rows[0]);
-    struct open_page *page = &w->pages[w->nsealed];
+    struct open_page *page = &w->pages[w->ncheckpointed];
 
     if (seq >= page->hi)
         page++;
@@ -565,7 +565,7 @@ void world_add(struct world *w, struct world *first, uint64_t seed)
 void world_join_run(struct world *w)
 {
     CHECK(list_empty(&w->ready.ready));
-    w->npages = w->nsealed = 0;
+    w->npages = w->ncheckpointed = 0;
     w->crashed = false;
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;

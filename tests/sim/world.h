@@ -68,7 +68,7 @@ void database_free(struct database *db);
 struct sim_letter {
     int service;
     char id[32]; /* "": none */
-    uint8_t digest[SHA256_BYTES], recipe[SHA256_BYTES];
+    uint8_t digest[SHA256_BYTES], fingerprint[SHA256_BYTES];
     int seq;
     bool open, has_recipe, refused;
     bool poison;                /* for the embedder, not for the database */
@@ -120,7 +120,7 @@ struct faults {
     int cancel_at_step;
 };
 
-/* A page that was handed out and not sealed yet. */
+/* A page that was handed out and not checkpointed yet. */
 struct open_page {
     int service, lo, hi; /* its items' seq: [lo, hi) */
     int storing;         /* its stores under way */
@@ -186,9 +186,9 @@ struct world {
     bool beats;          /* keeps the run alive */
     int fenced;          /* stores that came too late, of this token */
     struct open_page pages[8192];
-    int npages, nsealed;
+    int npages, ncheckpointed;
     /* A checkpoint takes effect; NULL: nobody wants to know. */
-    void (*on_seal)(struct world *w, const struct checkpoint_req *req);
+    void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     uint64_t crashed_ms;

@@ -4,13 +4,13 @@
  *   INDEX --> BATCH --> done
  *
  * Happy path: the index answers for itself, which is one look into the
- * catalogue as long as nothing is to be built; then one unit, with settings
- * that end with it: scans of the index go on until filters are satisfied. Its
- * last statement counts the queue, when that is asked for; where there has to
- * be an index first, it is the only one.
- * Failures: of the index or of the unit, as they are. The unit is undone as a
- * whole, so its items are on the queue as before.
- * On cancel: the one of the two that is under way.
+ * catalogue as long as nothing is to be built; then one transaction, with
+ * settings that end with it: scans of the index go on until filters are
+ * satisfied. Its last statement counts the queue, when that is asked for; where
+ * there has to be an index first, it is the only one. Failures: of the index or
+ * of the transaction, as they are. The transaction is undone as a whole, so its
+ * items are on the queue as before. On cancel: the one of the two that is under
+ * way.
  */
 #include "db/graph/graph.h"
 
@@ -40,7 +40,7 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
     index_watch_init(&g->index.watch, watch, loop);
 }
 
-static void finish(struct linking *l, const struct err *err)
+static void graph_finish(struct linking *l, const struct err *err)
 {
     list_remove(&l->req->op.link);
     op_finish(&l->req->op, err);
@@ -50,8 +50,8 @@ static void finish(struct linking *l, const struct err *err)
 /* --- the batch --- */
 
 /*
- * All of it ends with the unit. Settings of the index's, both kinds: one that
- * is not known is ignored. Then the tenant, alone: two batches that change
+ * All of it ends with the transaction. Settings of the index's, both kinds: one
+ * that is not known is ignored. Then the tenant, alone: two batches that change
  * edges between their items would each decide by what the other one undoes. A
  * turn is waited for as long as a large batch may take; whoever else locks the
  * tables does not hold us up for as long, hence the second time-out.
@@ -69,7 +69,7 @@ static void add_settings(struct call *c, const char *tenant)
             "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
             " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
             false);
-    link_turn_add(c, tenant, "30s");
+    link_lock_add(c, tenant, "30s");
     call_stmt(c,
         "SELECT set_config('lock_timeout', '5s', true),"
         " set_config('enable_seqscan', 'off', true),"
@@ -127,11 +127,11 @@ static void batch_take(struct call *c)
     call_end(c, NULL);
 }
 
-static void on_batch(struct op *op)
+static void on_graph_batch(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, batch);
 
-    finish(l, &op->err);
+    graph_finish(l, &op->err);
 }
 
 /* --- the request --- */
@@ -145,14 +145,14 @@ static void on_index(struct op *op)
     l->req->later = l->index.later;
     if (op->err.code != 0 || l->req->op.err.code != 0 ||
         (l->req->later && !l->req->counts)) {
-        finish(l, &op->err);
+        graph_finish(l, &op->err);
         return;
     }
-    op_init(&l->batch, on_batch);
+    op_init(&l->batch, on_graph_batch);
     store_start(&l->graph->store, &l->batch, l, batch_send, batch_take);
 }
 
-static void on_cancel(struct op *op)
+static void on_graph_cancel(struct op *op)
 {
     struct linking *l = container_of(op->link.next, struct linking, ops);
 
@@ -170,12 +170,12 @@ int graph_link(struct graph *g, struct link_req *req)
     l->req = req;
     l->begun_ms = loop_now_ms(g->store.loop);
     req->taken = 0;
-    op_begin(&req->op, &g->store.loop->ready, on_cancel);
+    op_begin(&req->op, &g->store.loop->ready, on_graph_cancel);
     list_init(&l->ops);
     list_push(&l->ops, &req->op.link);
     l->index.builds = req->builds;
     op_init(&l->index.op, on_index);
-    op_init(&l->batch, on_batch);
+    op_init(&l->batch, on_graph_batch);
     vector_index_ensure(&g->index, &l->index);
     return 0;
 }

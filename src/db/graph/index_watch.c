@@ -13,18 +13,18 @@
 
 enum { LOOK_TIMEOUT_MS = 2000 };
 
-static void on_looked(struct op *op);
+static void on_watch_looked(struct op *op);
 static void on_paused(struct op *op);
 
 void index_watch_init(
     struct index_watch *w, struct pg_pool *pool, struct loop *loop)
 {
     *w = (struct index_watch){.pool = pool, .loop = loop};
-    op_init(&w->look, on_looked);
+    op_init(&w->look, on_watch_looked);
     op_init(&w->pause.op, on_paused);
 }
 
-static void tell(struct index_watch *w)
+static void watch_tell(struct index_watch *w)
 {
     const struct index_progress *p = &w->progress;
     uint64_t now_ms = loop_now_ms(w->loop);
@@ -40,7 +40,7 @@ static void tell(struct index_watch *w)
         (long long)p->rows_total, (long long)(p->elapsed_ms / 1000));
 }
 
-static void take(struct call *c)
+static void watch_take(struct call *c)
 {
     struct index_watch *w = container_of(c->op, struct index_watch, look);
     const struct pg_result *r = c->pg.results[0];
@@ -57,12 +57,12 @@ static void take(struct call *c)
     call_end(c, NULL);
 }
 
-static void look(struct index_watch *w)
+static void watch_look(struct index_watch *w)
 {
     struct call *c;
 
-    op_init(&w->look, on_looked);
-    c = call_new(w->pool, w->loop, &w->look, take, 1);
+    op_init(&w->look, on_watch_looked);
+    c = call_new(w->pool, w->loop, &w->look, watch_take, 1);
     c->pg.timeout_ms = LOOK_TIMEOUT_MS;
     call_stmt(c,
         "SELECT phase, blocks_done, blocks_total, tuples_done, tuples_total"
@@ -71,14 +71,14 @@ static void look(struct index_watch *w)
     call_send(c);
 }
 
-static void on_looked(struct op *op)
+static void on_watch_looked(struct op *op)
 {
     struct index_watch *w = container_of(op, struct index_watch, look);
 
     if (!w->progress.building)
         return;
     w->progress.elapsed_ms = (int64_t)(loop_now_ms(w->loop) - w->begun_ms);
-    tell(w);
+    watch_tell(w);
     op_init(&w->pause.op, on_paused);
     loop_timer(w->loop, &w->pause, INDEX_WATCH_MS);
 }
@@ -88,7 +88,7 @@ static void on_paused(struct op *op)
     struct index_watch *w = container_of(op, struct index_watch, pause.op);
 
     if (w->progress.building)
-        look(w);
+        watch_look(w);
 }
 
 void index_watch_begin(struct index_watch *w, int64_t rows)
@@ -98,7 +98,7 @@ void index_watch_begin(struct index_watch *w, int64_t rows)
     w->progress = (struct index_progress){.building = true, .rows_total = rows};
     w->begun_ms = w->logged_ms = loop_now_ms(w->loop);
     if (!op_pending(&w->look) && !op_pending(&w->pause.op))
-        look(w);
+        watch_look(w);
 }
 
 void index_watch_end(struct index_watch *w)

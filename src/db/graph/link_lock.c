@@ -1,6 +1,6 @@
 #include "db/graph/link_lock.h"
 
-#define TURN "hashtext('batch_sync_link_queue'), hashtext($1)"
+#define LINK_LOCK "hashtext('batch_sync_link_queue'), hashtext($1)"
 
 /*
  * Only when the turn is another's: he has it for seconds, and his backend does
@@ -9,7 +9,7 @@
  */
 static const char evict_sql[] =
     "SELECT set_config('lock_timeout', $2, true),"
-    " CASE WHEN NOT pg_try_advisory_xact_lock(" TURN ") THEN ("
+    " CASE WHEN NOT pg_try_advisory_xact_lock(" LINK_LOCK ") THEN ("
     "  SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l"
     "  JOIN pg_stat_activity a ON a.pid = l.pid AND a.datid = l.database"
     "  WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted"
@@ -20,11 +20,11 @@ static const char evict_sql[] =
     "  AND a.wait_event_type = 'Client'"
     "  AND a.xact_start < now() - interval '5 s') END";
 
-void link_turn_add(struct call *c, const char *tenant, const char *timeout)
+void link_lock_add(struct call *c, const char *tenant, const char *timeout)
 {
     call_stmt(c, evict_sql, false);
     call_add_text(c, tenant);
     call_add_text(c, timeout);
-    call_stmt(c, "SELECT pg_advisory_xact_lock(" TURN ")", false);
+    call_stmt(c, "SELECT pg_advisory_xact_lock(" LINK_LOCK ")", false);
     call_add_text(c, tenant);
 }

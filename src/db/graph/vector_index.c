@@ -28,7 +28,7 @@ enum { LOOKS = 10, HNSW_DIMENSIONS = 2000 };
 
 /* --- looking --- */
 
-static void look(struct call *c)
+static void index_look(struct call *c)
 {
     index_req_of(c)->stage = INDEX_LOOK;
     call_stmt(c,
@@ -65,7 +65,7 @@ static bool is_true(const struct pg_result *r, int column)
     return pg_value(r, 0, column).p[0] == 't';
 }
 
-static void read_facts(struct call *c)
+static void index_read_facts(struct call *c)
 {
     struct index_facts *f = &index_req_of(c)->facts;
     const struct pg_result *r = c->pg.results[0];
@@ -126,7 +126,7 @@ static const char settle_script[] =
     " THEN DROP INDEX " VECTOR_INDEX_NAME "; END IF; END $$;"
     " COMMIT; SELECT pg_sleep(random())";
 
-static void settle(struct call *c)
+static void index_settle(struct call *c)
 {
     index_req_of(c)->stage = INDEX_SETTLE;
     log_info(NULL, "another process builds the vector index, or was stopped "
@@ -155,7 +155,7 @@ static void put_off(struct call *c)
     call_end(c, NULL);
 }
 
-static void decide(struct call *c)
+static void index_decide(struct call *c)
 {
     struct index_req *req = index_req_of(c);
     const struct index_facts *f = &req->facts;
@@ -177,7 +177,7 @@ static void decide(struct call *c)
         store_fail(
             c, ERR_DATABASE, "the vector index does not come into being");
     else if (f->named)
-        settle(c);
+        index_settle(c);
     else
         vector_index_size(c);
 }
@@ -189,20 +189,20 @@ static void tidied(struct call *c)
     if (req->err.code != 0 || req->leftover)
         call_end(c, &req->err);
     else
-        look(c);
+        index_look(c);
 }
 
-static void take(struct call *c)
+static void index_take(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
     switch (req->stage) {
     case INDEX_LOOK:
-        read_facts(c);
-        decide(c);
+        index_read_facts(c);
+        index_decide(c);
         break;
     case INDEX_SETTLE:
-        look(c);
+        index_look(c);
         break;
     case INDEX_SIZE:
         vector_index_tune(c);
@@ -242,7 +242,7 @@ static bool was_crowded(struct call *c)
     return true;
 }
 
-static bool failed(struct call *c)
+static bool index_failed(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -265,10 +265,10 @@ static bool failed(struct call *c)
     return false;
 }
 
-static void begin(struct call *c)
+static void index_begin(struct call *c)
 {
-    c->on_error = failed;
-    look(c);
+    c->on_error = index_failed;
+    index_look(c);
 }
 
 int vector_index_ensure(struct vector_index *index, struct index_req *req)
@@ -279,5 +279,5 @@ int vector_index_ensure(struct vector_index *index, struct index_req *req)
     req->thrift = INDEX_ROOMY;
     req->tries = 0;
     err_clear(&req->err);
-    return store_start(index->store, &req->op, req, begin, take);
+    return store_start(index->store, &req->op, req, index_begin, index_take);
 }

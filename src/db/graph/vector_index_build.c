@@ -132,7 +132,7 @@ struct means {
     bool pooled;
 };
 
-static void tell(const struct index_req *req, const struct means *m)
+static void index_build_tell(const struct index_req *req, const struct means *m)
 {
     char workers[40] = "the table's own parallel_workers";
 
@@ -174,7 +174,7 @@ void vector_index_tune(struct call *c)
     struct means m;
 
     read_means(c, &m);
-    tell(req, &m);
+    index_build_tell(req, &m);
     req->stage = INDEX_TUNE;
     c->pg.timeout_ms = 0;
     if (m.workers > 0 || (m.workers == 0 && req->thrift != INDEX_ROOMY))

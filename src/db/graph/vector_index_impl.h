@@ -23,7 +23,7 @@ static inline struct index_req *index_req_of(struct call *c)
 /* The statement that makes it; in the call's arena. */
 const char *vector_index_sql(struct call *c);
 
-/* Each sends the unit of its stage. */
+/* Each sends the transaction of its stage. */
 void vector_index_size(struct call *c);
 void vector_index_tune(struct call *c); /* takes the size's answer */
 void vector_index_build(struct call *c);

@@ -25,7 +25,7 @@ static const char marks_sql[] =
     " ON CONFLICT (tenant_id, microservice_id, content_id) DO UPDATE SET"
     "  pass = excluded.pass WHERE s.pass <> excluded.pass";
 
-static int add_ids(struct call *c, const struct checkpoint_req *req)
+static int marks_add_ids(struct call *c, const struct checkpoint_req *req)
 {
     struct pg_array ids;
     size_t bytes = 0;
@@ -46,7 +46,7 @@ int seen_add_marks(struct call *c, const struct checkpoint_req *req)
     call_add_text(c, req->scope->token);
     call_add_text(c, req->scope->tenant);
     call_add_text(c, req->scope->microservice_id);
-    if (add_ids(c, req) < 0)
+    if (marks_add_ids(c, req) < 0)
         return ERR_NOMEM;
     call_add_bool(c, req->next_page <= 2);
     return 0;

@@ -1,12 +1,12 @@
 /*
  * What the sources still have, for services whose missing items are deleted:
- * statements for the units of others (adapters/call.h).
+ * statements for the transactions of others (db/call.h).
  *
  * Passes over a service, that is the runs that read it, are numbered; a page
- * marks its ids with the number of its pass when it is sealed, in the same
- * transaction. So an id has been missed by two complete passes in a row when
- * its mark is older than the complete pass before the one that has just come
- * to its end, whatever has happened in between.
+ * marks its ids with the number of its pass when it is checkpointed, in the
+ * same transaction. So an id has been missed by two complete passes in a row
+ * when its mark is older than the complete pass before the one that has just
+ * come to its end, whatever has happened in between.
  */
 #ifndef DB_LEDGER_DELETE_MARKS_H
 #define DB_LEDGER_DELETE_MARKS_H

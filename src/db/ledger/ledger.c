@@ -1,16 +1,16 @@
 /*
  * The ledger's common part: heartbeats, and locks that a lost owner holds.
  *
- * Happy path: a request is one unit, sent by send() and read by take(). The
- * heartbeat is a timer that sends a unit of its own and starts anew, whether
- * or not the unit before has come back.
- * Failures: a heartbeat that fails is not repeated before its time; the lease
- * outlives five of them. One that finds the run not running says so once and
- * stops: whoever canceled it or took it over has changed the tokens, so the
- * service at hand ends with ERR_FENCED. A lock that is not free within LOCK_MS
- * (55P03) belongs to an owner that stopped in the middle of a unit: its
- * connection is ended by the server, and the unit sent again.
- * On cancel: as adapters/call.h has it; ledger_stop() cancels the heartbeat.
+ * Happy path: a request is one transaction, sent by send() and read by take().
+ * The heartbeat is a timer that sends a transaction of its own and starts anew,
+ * whether or not the transaction before has come back. Failures: a heartbeat
+ * that fails is not repeated before its time; the lease outlives five of them.
+ * One that finds the run not running says so once and stops: whoever canceled
+ * it or took it over has changed the tokens, so the service at hand ends with
+ * ERR_FENCED. A lock that is not free within LOCK_MS (55P03) belongs to an
+ * owner that stopped in the middle of a transaction: its connection is ended by
+ * the server, and the transaction sent again. On cancel: as db/call.h has it;
+ * ledger_stop() cancels the heartbeat.
  */
 #include "db/ledger/ledger_impl.h"
 

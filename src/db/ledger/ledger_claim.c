@@ -1,15 +1,15 @@
 /*
  * Claiming the next service of a run, by whichever process comes.
  *
- * Happy path: one unit. The first row that nobody is at work on gets our name
- * and a new token; rows that others are just claiming are skipped. When there
- * is none, one whose lease has run out is taken over: its new token waits for
- * the statement that the lost owner may still have under way, and ends that
+ * Happy path: one transaction. The first row that nobody is at work on gets our
+ * name and a new token; rows that others are just claiming are skipped. When
+ * there is none, one whose lease has run out is taken over: its new token waits
+ * for the statement that the lost owner may still have under way, and ends that
  * owner's connection when it holds on to it (ledger.c). A row that was skipped
  * is waited for in the same way: who was claiming it may have stopped. Then the
- * same unit counts what is left, so that who got nothing knows whether to wait.
- * Failures: as ledger.c has them; a run that is not running any more is an
- * answer, not an error.
+ * same transaction counts what is left, so that who got nothing knows whether
+ * to wait. Failures: as ledger.c has them; a run that is not running any more
+ * is an answer, not an error.
  *
  * An incremental service asks for what has changed since its last success, if
  * there was a whole pass with this run's model, and no other model since: what
@@ -117,7 +117,7 @@ static int read_base(struct counts *base, const struct pg_result *r)
     return column;
 }
 
-static void take_service(
+static void claim_take_service(
     struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
     req->claim = CLAIM_SERVICE;
@@ -139,7 +139,7 @@ static void claim_take(struct call *c)
     const struct pg_result *left = c->pg.results[LEFT];
 
     if (pg_rows(c->pg.results[CLAIMED]) > 0)
-        take_service(ledger_work(c)->ledger, req, c->pg.results[CLAIMED]);
+        claim_take_service(ledger_work(c)->ledger, req, c->pg.results[CLAIMED]);
     else if (pg_rows(left) == 0)
         req->claim = CLAIM_GONE;
     else

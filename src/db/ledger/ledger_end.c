@@ -1,23 +1,23 @@
 /*
  * Ending a run, leaving it, canceling it.
  *
- * Happy path: two units. First, when every service has ended, whoever owns the
- * run closes it, with the outcome that the services' rows give, and so does
- * anybody when its owner has left; else a run that is left becomes interrupted
- * unless somebody is at work on it, and one that is canceled ends. Then new
- * tokens fence off who is still at work on a run that is not running, and the
- * second unit reads how the run stands and what became of each of its services.
- * Who closed it owns it from then on, so that he hears so a second time, when
- * the first answer was lost.
- * Failures: as ledger.c has them. A run that another process has closed, or
- * taken over, is no failure: the answer says how it stands.
+ * Happy path: two transactions. First, when every service has ended, whoever
+ * owns the run closes it, with the outcome that the services' rows give, and so
+ * does anybody when its owner has left; else a run that is left becomes
+ * interrupted unless somebody is at work on it, and one that is canceled ends.
+ * Then new tokens fence off who is still at work on a run that is not running,
+ * and the second transaction reads how the run stands and what became of each
+ * of its services. Who closed it owns it from then on, so that he hears so a
+ * second time, when the first answer was lost. Failures: as ledger.c has them.
+ * A run that another process has closed, or taken over, is no failure: the
+ * answer says how it stands.
  */
 #include "db/ledger/ledger_impl.h"
 
 #include "base/json.h"
 
 enum { CANCEL_TIMEOUT, CANCELED };          /* results of canceling */
-enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second unit */
+enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second transaction */
 
 /* `r` is a run that has been selected by $1. */
 #define TOTALS                                                        \
@@ -110,7 +110,7 @@ static void add_fence(struct call *c, const char *run_id)
         run_id);
 }
 
-static void end_send(struct call *c)
+static void run_end_send(struct call *c)
 {
     const struct run_end_req *req = ledger_work(c)->req;
 
@@ -160,7 +160,7 @@ static void take_errors(
     result->errors_total = (uint32_t)n;
 }
 
-static void take_service(
+static void run_end_take_service(
     struct run_end_req *req, const struct pg_result *r, int row)
 {
     size_t position = (size_t)call_int(r, row, 0);
@@ -180,7 +180,7 @@ static void take_service(
 #undef X
 }
 
-static void end_take(struct call *c)
+static void run_end_take(struct call *c)
 {
     struct run_end_req *req = ledger_work(c)->req;
     const struct pg_result *services = c->pg.results[SERVICES];
@@ -197,7 +197,7 @@ static void end_take(struct call *c)
         return;
     }
     for (int row = 0; row < pg_rows(services); row++)
-        take_service(req, services, row);
+        run_end_take_service(req, services, row);
     call_end(c, NULL);
 }
 
@@ -205,8 +205,8 @@ static void settle_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
 
-    w->send = end_send;
-    w->take = end_take;
+    w->send = run_end_send;
+    w->take = run_end_take;
     w->send(c);
 }
 

@@ -8,7 +8,7 @@
 struct ledger_work {
     struct ledger *ledger;
     void *req;                       /* the request, borrowed */
-    void (*send)(struct call *call); /* sends the unit */
+    void (*send)(struct call *call); /* sends the transaction */
     void (*take)(struct call *call); /* takes its results and ends */
     int tries;                       /* times that a lock was in the way */
 };
@@ -21,7 +21,8 @@ static inline struct ledger_work *ledger_work(struct call *c)
     return c->data;
 }
 
-/* First in a unit that may find a row locked: it waits, but not for ever. */
+/* First in a transaction that may find a row locked: it waits, but not for
+ * ever. */
 void ledger_add_lock_timeout(struct call *c);
 
 /* The advisory lock under which runs are begun and joined. */
@@ -66,7 +67,7 @@ const char *ledger_counts_json(
 /*
  * Dead letters (ledger_letters.c). Adds to the checkpoint's statement the
  * parameters from $8 on, of the letters that were tried, and further
- * statements to the unit where there is something for them. ERR_NOMEM.
+ * statements to the transaction where there is something for them. ERR_NOMEM.
  */
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req);
 

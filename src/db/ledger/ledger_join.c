@@ -4,8 +4,8 @@
  * Happy path: one cheap query finds a run of the same configuration with
  * services that nobody is at work on; then, under the lock that runs are
  * begun under, its owner is lost or alive for certain, and it is made ours
- * when nobody's. The services come with the same unit. Heartbeats begin with
- * the first claim, so that a run that is not gone on with after all is not
+ * when nobody's. The services come with the same transaction. Heartbeats begin
+ * with the first claim, so that a run that is not gone on with after all is not
  * kept alive. A run of our own that is alive stays as it is: a trigger may have
  * begun it since we looked. When its answer was lost, it has services that
  * nobody is at work on, and is joined as any other.
@@ -30,7 +30,7 @@ static const char find_sql[] =
     "   AND o.status = 'running' AND o.expires_at >= now()) END"
     " ORDER BY r.started_at DESC LIMIT 1";
 
-static void find_send(struct call *c)
+static void join_find_send(struct call *c)
 {
     const struct run_join_req *req = ledger_work(c)->req;
 
@@ -68,7 +68,7 @@ static void join_send(struct call *c)
     call_send(c);
 }
 
-static const char *text_of(
+static const char *join_text_of(
     struct arena *a, const struct pg_result *r, int row, int column)
 {
     if (pg_is_null(r, row, column))
@@ -87,11 +87,11 @@ static void take_run(struct call *c, const struct pg_result *r)
         ledger_fail(c, ERR_NOMEM, "joining a run");
         return;
     }
-    req->kind = text_of(req->arena, r, 0, 0);
-    req->source = text_of(req->arena, r, 0, 1);
-    req->since = text_of(req->arena, r, 0, 2);
+    req->kind = join_text_of(req->arena, r, 0, 0);
+    req->source = join_text_of(req->arena, r, 0, 1);
+    req->since = join_text_of(req->arena, r, 0, 2);
     for (size_t i = 0; i < req->nservices; i++)
-        req->services[i] = text_of(req->arena, r, (int)i, 3);
+        req->services[i] = join_text_of(req->arena, r, (int)i, 3);
     call_end(c, NULL);
 }
 
@@ -108,7 +108,7 @@ static void join_take(struct call *c)
     call_end(c, NULL);
 }
 
-static void find_take(struct call *c)
+static void join_find_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
     struct run_join_req *req = w->req;
@@ -127,5 +127,5 @@ static void find_take(struct call *c)
 int ledger_run_join(struct ledger *l, struct run_join_req *req)
 {
     req->run_id[0] = '\0';
-    return ledger_start(l, &req->op, req, find_send, find_take);
+    return ledger_start(l, &req->op, req, join_find_send, join_find_take);
 }

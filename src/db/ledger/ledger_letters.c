@@ -1,7 +1,7 @@
 /*
  * The dead letters of a checkpoint. Those of items that were tried go into its
  * statement. Two more follow it in the same transaction where they have
- * something to do: the letters of items that were skipped are touched, and
+ * something to do: the letters of items that were suppressed are touched, and
  * those whose id is stored now are resolved, unless this run has met them:
  * then one id stands for a good item and a bad one.
  *
@@ -25,33 +25,33 @@ static struct str cut_payload(struct str payload)
     return payload;
 }
 
-static size_t count(const struct checkpoint_req *req, bool skipped)
+static size_t letters_count(const struct checkpoint_req *req, bool suppressed)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < req->nletters; i++)
-        n += req->letters[i].skipped == skipped;
+        n += req->letters[i].suppressed == suppressed;
     return n;
 }
 
 static int add_digests(
-    struct call *c, const struct checkpoint_req *req, bool skipped)
+    struct call *c, const struct checkpoint_req *req, bool suppressed)
 {
-    size_t n = count(req, skipped);
+    size_t n = letters_count(req, suppressed);
     struct pg_array digests;
 
     if (array_init(
             &digests, &c->arena, PG_BYTEA_ARRAY, 0, n, n * SHA256_BYTES) < 0)
         return ERR_NOMEM;
     for (size_t i = 0; i < req->nletters; i++)
-        if (req->letters[i].skipped == skipped)
+        if (req->letters[i].suppressed == suppressed)
             memcpy(array_grow(&digests, SHA256_BYTES), req->letters[i].digest,
                 SHA256_BYTES);
     call_add(c, array_param(&digests));
     return 0;
 }
 
-static int add_texts(struct call *c, const struct str *texts, size_t n)
+static int letters_add_texts(struct call *c, const struct str *texts, size_t n)
 {
     struct pg_array a;
     size_t bytes = 0;
@@ -84,35 +84,35 @@ static int add_letter_texts(
     if (texts == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < req->nletters; i++)
-        if (!req->letters[i].skipped)
+        if (!req->letters[i].suppressed)
             texts[n++] =
                 ledger_clean(&c->arena, letter_text(&req->letters[i], column));
-    return add_texts(c, texts, n);
+    return letters_add_texts(c, texts, n);
 }
 
 /* As 0 and 1. */
 static int add_refused(struct call *c, const struct checkpoint_req *req)
 {
-    size_t n = count(req, false);
+    size_t n = letters_count(req, false);
     struct pg_array a;
 
     if (array_init(&a, &c->arena, PG_INT4_ARRAY, 0, n, n * 4) < 0)
         return ERR_NOMEM;
     for (size_t i = 0; i < req->nletters; i++)
-        if (!req->letters[i].skipped)
+        if (!req->letters[i].suppressed)
             array_add_int4(&a, req->letters[i].refused);
     call_add(c, array_param(&a));
     return 0;
 }
 
-static void add_scope(struct call *c, const struct scope *scope)
+static void letters_add_scope(struct call *c, const struct scope *scope)
 {
     call_add_text(c, scope->token);
     call_add_text(c, scope->tenant);
     call_add_text(c, scope->service);
 }
 
-static int add_skipped(struct call *c, const struct checkpoint_req *req)
+static int add_suppressed(struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
         "UPDATE batch_sync_dead_letters d SET last_seen = now(),"
@@ -120,11 +120,11 @@ static int add_skipped(struct call *c, const struct checkpoint_req *req)
         " FROM batch_sync_service_runs s WHERE s.token = $1"
         " AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)",
         false);
-    add_scope(c, req->scope);
+    letters_add_scope(c, req->scope);
     return add_digests(c, req, true);
 }
 
-static int add_healed(struct call *c, const struct checkpoint_req *req)
+static int add_resolved(struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
         "UPDATE batch_sync_dead_letters d SET resolved_at = now()"
@@ -132,8 +132,8 @@ static int add_healed(struct call *c, const struct checkpoint_req *req)
         " AND d.tenant_id = $2 AND d.service = $3 AND d.content_id = ANY ($4)"
         " AND d.resolved_at IS NULL AND d.last_seen < s.started_at",
         false);
-    add_scope(c, req->scope);
-    return add_texts(c, req->healed, req->nhealed);
+    letters_add_scope(c, req->scope);
+    return letters_add_texts(c, req->resolved, req->nresolved);
 }
 
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
@@ -146,12 +146,12 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
     if (add_refused(c, req) < 0)
         return ERR_NOMEM;
     call_add(c, (struct pg_param){.type = PG_BYTEA,
-                    .data = req->scope->recipe,
+                    .data = req->scope->fingerprint,
                     .len = SHA256_BYTES,
                     .binary = true});
     if (add_digests(c, req, true) < 0)
         return ERR_NOMEM;
-    if (count(req, true) > 0 && add_skipped(c, req) < 0)
+    if (letters_count(req, true) > 0 && add_suppressed(c, req) < 0)
         return ERR_NOMEM;
-    return req->nhealed > 0 ? add_healed(c, req) : 0;
+    return req->nresolved > 0 ? add_resolved(c, req) : 0;
 }

@@ -105,7 +105,7 @@ int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
 /* --- end --- */
 
 /* `base`: what the service had counted before it was gone on with. */
-static const char *status_of(
+static const char *service_row_status_of(
     const struct counts *base, const struct service_end_req *req)
 {
     const struct counts *c = &req->result->counts;
@@ -119,7 +119,8 @@ static const char *status_of(
                : "failed";
 }
 
-static const char *errors_json(struct call *c, const struct service_result *r)
+static const char *service_row_errors_json(
+    struct call *c, const struct service_result *r)
 {
     struct buf out;
     struct str copy;
@@ -140,7 +141,7 @@ static const char *errors_json(struct call *c, const struct service_result *r)
 
 /* What is interrupted is gone on with from its last checkpoint, whose counts
  * stay: a page that was cut short will be counted when it is read again. */
-static void end_send(struct call *c)
+static void service_end_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
     const struct service_end_req *req = ledger_work(c)->req;
@@ -153,14 +154,14 @@ static void end_send(struct call *c)
         " RETURNING " TOKEN_LOCK,
         false);
     call_add_text(c, req->token);
-    call_add_text(c, status_of(&l->base, req));
+    call_add_text(c, service_row_status_of(&l->base, req));
     call_add_text(
         c, ledger_counts_json(&c->arena, &l->base, &req->result->counts));
-    call_add_text(c, errors_json(c, req->result));
+    call_add_text(c, service_row_errors_json(c, req->result));
     call_send(c);
 }
 
-static void end_take(struct call *c)
+static void service_end_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
@@ -173,5 +174,5 @@ static void end_take(struct call *c)
 
 int ledger_service_end(struct ledger *l, struct service_end_req *req)
 {
-    return ledger_start(l, &req->op, req, end_send, end_take);
+    return ledger_start(l, &req->op, req, service_end_send, service_end_take);
 }

@@ -316,7 +316,7 @@ static const char unplaced_sql[] =
     "  FROM vector_embeddings WHERE content_type = 'microservice_data'"
     "  AND (microservice_id IS NULL OR content_id IS NULL)), true);";
 
-static void add_vectors(struct buf *script)
+static void adopt_add_vectors(struct buf *script)
 {
     buf_puts(script, "LOCK TABLE microservices, vector_embeddings"
                      " IN SHARE ROW EXCLUSIVE MODE;"
@@ -351,7 +351,7 @@ void adopt_write_steps(struct buf *script, struct adopt_tables tables)
     buf_puts(script, "SET LOCAL lock_timeout = '60s';"
                      "SET CONSTRAINTS ALL IMMEDIATE;\n");
     if (tables.vectors)
-        add_vectors(script);
+        adopt_add_vectors(script);
     if (tables.edges)
         add_edges(script);
 }

@@ -1,6 +1,7 @@
 /*
  * Taking over the tables of another program, in place: parts of a migration
- * (adapters/migrate.h), which has the connection, the lock and the transaction.
+ * (db/migrate/migrate.h), which has the connection, the lock and the
+ * transaction.
  *
  * A row of ours is one of content_type microservice_data. What is needed for
  * the unique key of items comes first: services that rows name are created,
@@ -24,7 +25,8 @@ enum { ADOPT_MS = 24 * 60 * 60 * 1000 };
 void adopt_ask_shape(struct call *c);
 
 /* ERR_CONFIG when there is any; each is a line of the report. */
-int adopt_judge(const struct pg_result *r, struct buf *report, struct err *err);
+int adopt_check_result(
+    const struct pg_result *r, struct buf *report, struct err *err);
 
 /* `tables`: the names of those that are there. */
 struct adopt_tables {

@@ -127,7 +127,8 @@ void adopt_ask_shape(struct call *c)
     call_send(c);
 }
 
-int adopt_judge(const struct pg_result *r, struct buf *report, struct err *err)
+int adopt_check_result(
+    const struct pg_result *r, struct buf *report, struct err *err)
 {
     int n = pg_rows(r);
 

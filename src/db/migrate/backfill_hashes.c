@@ -2,10 +2,10 @@
  * Happy path: statistics are made, so that a batch is read from the index of
  * items in its order; then batch after batch is read and its hashes written,
  * until one is empty.
- * Failures: the unit's; rows that have their hash are not looked at again.
- * A row that somebody changes between reading and writing has another xmin
- * and is left as it is.
- * On cancel: the batch at hand is undone, those before it stay.
+ * Failures: the transaction's; rows that have their hash are not looked at
+ * again. A row that somebody changes between reading and writing has another
+ * xmin and is left as it is. On cancel: the batch at hand is undone, those
+ * before it stay.
  *
  *   ANALYZE --> READ --> WRITE --> READ ... --> done
  */
@@ -27,23 +27,23 @@ struct hashed {
     uint8_t hash[SHA256_BYTES];
 };
 
-struct assume_work {
-    struct assume_req *req;    /* borrowed */
-    struct buf key[KEYS];      /* owned; of the last item looked at */
-    char limit[16], bytes[16]; /* the batch's, as parameters */
-    struct arena batch;        /* of the batch at hand */
-    struct hashed *rows;       /* in it */
-    size_t n;                  /* rows that get a hash */
+struct backfill_work {
+    struct backfill_hashes_req *req; /* borrowed */
+    struct buf key[KEYS];            /* owned; of the last item looked at */
+    char limit[16], bytes[16];       /* the batch's, as parameters */
+    struct arena batch;              /* of the batch at hand */
+    struct hashed *rows;             /* in it */
+    size_t n;                        /* rows that get a hash */
 };
 
-static struct assume_work *work_of(struct call *c)
+static struct backfill_work *backfill_work_of(struct call *c)
 {
     return c->data;
 }
 
 static void free_work(void *ptr)
 {
-    struct assume_work *w = ptr;
+    struct backfill_work *w = ptr;
 
     for (int i = 0; i < KEYS; i++)
         buf_free(&w->key[i]);
@@ -69,7 +69,7 @@ static const char read_sql[] =
 
 static void read_batch(struct call *c)
 {
-    struct assume_work *w = work_of(c);
+    struct backfill_work *w = backfill_work_of(c);
 
     arena_free(&w->batch);
     arena_init(&w->batch, 0);
@@ -117,7 +117,7 @@ static size_t text_bytes(const struct pg_result *r, int from, int end)
 
 /* The text of which the rows are the pieces; .p NULL: no memory. */
 static struct str whole_text(
-    struct assume_work *w, const struct pg_result *r, int from, int end)
+    struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
     struct str text = pg_value(r, from, TEXT), piece;
     char *at;
@@ -135,7 +135,7 @@ static struct str whole_text(
 }
 
 static int add_item(
-    struct assume_work *w, const struct pg_result *r, int from, int end)
+    struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
     struct str text = whole_text(w, r, from, end);
     uint8_t hash[SHA256_BYTES];
@@ -153,7 +153,8 @@ static int add_item(
     return 0;
 }
 
-static void keep_key(struct assume_work *w, const struct pg_result *r, int row)
+static void keep_key(
+    struct backfill_work *w, const struct pg_result *r, int row)
 {
     for (int i = 0; i < KEYS; i++) {
         buf_reset(&w->key[i]);
@@ -163,7 +164,7 @@ static void keep_key(struct assume_work *w, const struct pg_result *r, int row)
 
 /* An item at the end of a batch that is full may have more pieces: it begins
  * the next batch, unless it fills this one alone. */
-static int hash_batch(struct assume_work *w, const struct pg_result *r)
+static int hash_batch(struct backfill_work *w, const struct pg_result *r)
 {
     int n = pg_rows(r), end;
     bool full = n == ASSUME_ROWS || text_bytes(r, 0, n) >= ASSUME_BYTES;
@@ -192,7 +193,7 @@ static int hash_batch(struct assume_work *w, const struct pg_result *r)
 
 static int add_rows(struct call *c)
 {
-    struct assume_work *w = work_of(c);
+    struct backfill_work *w = backfill_work_of(c);
     struct pg_array ids, versions, hashes;
     size_t id_bytes = 0, version_bytes = 0;
 
@@ -228,7 +229,7 @@ static void fail_memory(struct call *c)
 
 static void write_batch(struct call *c)
 {
-    struct assume_work *w = work_of(c);
+    struct backfill_work *w = backfill_work_of(c);
 
     if (pg_rows(c->pg.results[0]) == 0) {
         call_end(c, NULL);
@@ -252,7 +253,7 @@ static void write_batch(struct call *c)
 
 static void count_written(struct call *c)
 {
-    struct assume_work *w = work_of(c);
+    struct backfill_work *w = backfill_work_of(c);
     uint64_t written = (uint64_t)pg_affected(c->pg.results[0]);
 
     w->req->hashed += written;
@@ -261,7 +262,7 @@ static void count_written(struct call *c)
 
 /* --- counting only --- */
 
-static void count(struct call *c)
+static void backfill_count(struct call *c)
 {
     c->state = COUNT;
     c->pg.timeout_ms = UNIT_MS;
@@ -280,14 +281,14 @@ static void count(struct call *c)
 
 static void take_count(struct call *c)
 {
-    struct assume_req *req = work_of(c)->req;
+    struct backfill_hashes_req *req = backfill_work_of(c)->req;
 
     req->hashed = (uint64_t)call_int(c->pg.results[0], 0, 0);
     req->without = (uint64_t)call_int(c->pg.results[0], 0, 1);
     call_end(c, NULL);
 }
 
-static void assume_step(struct call *c)
+static void backfill_step(struct call *c)
 {
     switch (c->state) {
     case COUNT:
@@ -306,18 +307,19 @@ static void assume_step(struct call *c)
     }
 }
 
-static void start(struct call *c)
+static void backfill_start(struct call *c)
 {
     c->state = ANALYZE;
     c->pg.timeout_ms = UNIT_MS;
     call_send_script(c, "ANALYZE vector_embeddings");
 }
 
-int assume_run(struct pg_pool *pool, struct loop *loop, struct assume_req *req)
+int backfill_hashes_run(
+    struct pg_pool *pool, struct loop *loop, struct backfill_hashes_req *req)
 {
-    struct call *c =
-        call_new(pool, loop, &req->op, assume_step, sizeof(struct assume_work));
-    struct assume_work *w = work_of(c);
+    struct call *c = call_new(
+        pool, loop, &req->op, backfill_step, sizeof(struct backfill_work));
+    struct backfill_work *w = backfill_work_of(c);
 
     w->req = req;
     req->work = w;
@@ -330,8 +332,8 @@ int assume_run(struct pg_pool *pool, struct loop *loop, struct assume_req *req)
     if (arena_defer(&c->arena, free_work, w) < 0)
         abort();
     if (req->dry_run)
-        count(c);
+        backfill_count(c);
     else
-        start(c);
+        backfill_start(c);
     return 0;
 }

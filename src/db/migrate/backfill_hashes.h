@@ -10,7 +10,7 @@
 #include "net/pg/pg.h"
 #include "record/item.h"
 
-struct assume_req {
+struct backfill_hashes_req {
     /* err: what the database answered. What was done until then stays, and
      * doing it again goes on from there. */
     struct op op;
@@ -24,7 +24,7 @@ struct assume_req {
     uint64_t without; /* rows that cannot: no vector, no text, pieces missing,
                          or changed just now */
 
-    struct assume_work *work; /* its own */
+    struct backfill_work *work; /* its own */
 };
 
 /*
@@ -32,6 +32,7 @@ struct assume_req {
  * at most ASSUME_BYTES of texts and one more row in memory. Needs our columns.
  */
 enum { ASSUME_ROWS = 1000, ASSUME_BYTES = 8 * 1024 * 1024 };
-int assume_run(struct pg_pool *pool, struct loop *loop, struct assume_req *req);
+int backfill_hashes_run(
+    struct pg_pool *pool, struct loop *loop, struct backfill_hashes_req *req);
 
 #endif

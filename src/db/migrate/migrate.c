@@ -42,7 +42,7 @@ struct migrate_work {
     struct buf script; /* owned */
 };
 
-static struct migrate_work *work_of(struct call *c)
+static struct migrate_work *migrate_work_of(struct call *c)
 {
     return c->data;
 }
@@ -57,9 +57,9 @@ static void line(struct migrate_work *w, const char *name, const char *text)
     buf_printf(&w->req->report, "%s: %s\n", name, text);
 }
 
-static void read_facts(struct call *c)
+static void migrate_read_facts(struct call *c)
 {
-    struct facts *f = &work_of(c)->facts;
+    struct facts *f = &migrate_work_of(c)->facts;
     const struct pg_result *r = c->pg.results[0];
 
     *f = (struct facts){.recorded = pg_value(r, 0, 0).p[0] == 't'};
@@ -71,7 +71,7 @@ static void read_facts(struct call *c)
     call_copy(r, 0, 6, f->schema, sizeof(f->schema));
     call_copy(r, 0, 7, f->role, sizeof(f->role));
     f->superuser = pg_value(r, 0, 8).p[0] == 't';
-    work_of(c)->req->ready = f->recorded;
+    migrate_work_of(c)->req->ready = f->recorded;
 }
 
 static void ask_facts(struct call *c)
@@ -120,18 +120,18 @@ static bool is_old(const char *version)
 }
 
 /* Tables that another program has made, not taken over yet? */
-static bool is_foreign(const struct facts *f)
+static bool migrate_is_foreign(const struct facts *f)
 {
     return !f->recorded && f->foreign[0] != '\0';
 }
 
 /* What stands in the way whatever the mode. */
-static int judge(const struct migrate_work *w, struct err *err)
+static int migrate_refuse(const struct migrate_work *w, struct err *err)
 {
     const struct facts *f = &w->facts;
     int wanted = w->req->dimensions;
 
-    if (is_foreign(f) && !w->req->adopt)
+    if (migrate_is_foreign(f) && !w->req->adopt)
         return err_set(err, ERR_CONFIG,
             "database %s has tables that another program made (%s): see what "
             "`batchsync migrate --dry-run` says, then run `batchsync "
@@ -225,7 +225,7 @@ static void write_script(struct migrate_work *w)
         "  applied_at timestamptz NOT NULL DEFAULT now());"
         " COMMENT ON TABLE batch_sync_migrations IS"
         "  'Which of its numbered scripts batchsync has applied here.';\n");
-    if (is_foreign(&w->facts))
+    if (migrate_is_foreign(&w->facts))
         adopt_write_steps(out, adopt_tables(w->facts.foreign));
     for (int i = 0; migrations[i].name != NULL; i++)
         if (!w->done[i])
@@ -236,7 +236,7 @@ static void write_script(struct migrate_work *w)
 
 static void apply(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     struct err err;
 
     write_script(w);
@@ -246,20 +246,20 @@ static void apply(struct call *c)
         return;
     }
     c->state = APPLY;
-    c->pg.timeout_ms = is_foreign(&w->facts) ? ADOPT_MS : APPLY_MS;
+    c->pg.timeout_ms = migrate_is_foreign(&w->facts) ? ADOPT_MS : APPLY_MS;
     call_send_script(c, w->script.data);
 }
 
 static void report_applied(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     const struct pg_result *r = c->pg.results[0];
 
     if (w->facts.version[0] == '\0' && pg_rows(r) > 0)
         line(w, "extension vector", "created");
     if (pg_rows(r) == 0)
         buf_puts(&w->req->report, "applied by another one just now\n");
-    if (is_foreign(&w->facts))
+    if (migrate_is_foreign(&w->facts))
         adopt_report(r, 1, &w->req->report);
     for (int i = 0; i < pg_rows(r); i++)
         line(w, pg_value(r, i, 0).p, "applied");
@@ -281,7 +281,7 @@ static void report_plan(struct migrate_work *w)
             w->done[i] ? "already applied" : "would be applied");
 }
 
-static void check(struct call *c, int pending)
+static void migrate_check(struct call *c, int pending)
 {
     struct err err;
 
@@ -294,23 +294,23 @@ static void check(struct call *c, int pending)
 }
 
 /* All is known: what now? */
-static void decide(struct call *c)
+static void migrate_decide(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     int pending = count_pending(w);
     struct err err;
 
-    if (judge(w, &err) < 0) {
+    if (migrate_refuse(w, &err) < 0) {
         call_end(c, &err);
         return;
     }
     if (!w->applied)
         warn(w);
-    if (is_foreign(&w->facts)) {
+    if (migrate_is_foreign(&w->facts)) {
         c->state = SHAPE;
         adopt_ask_shape(c);
     } else if (w->req->mode == MIGRATE_CHECK) {
-        check(c, pending);
+        migrate_check(c, pending);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
         report_plan(w);
         call_end(c, NULL);
@@ -326,10 +326,10 @@ static void decide(struct call *c)
 /* The tables can be taken over, or the report says why not. */
 static void decide_adoption(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     struct err err;
 
-    if (adopt_judge(c->pg.results[0], &w->req->report, &err) < 0) {
+    if (adopt_check_result(c->pg.results[0], &w->req->report, &err) < 0) {
         call_end(c, &err);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
         c->state = PLAN;
@@ -341,7 +341,7 @@ static void decide_adoption(struct call *c)
 
 static void report_adoption(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     struct err err;
 
     err_clear(&err);
@@ -353,7 +353,7 @@ static void report_adoption(struct call *c)
 
 static void read_names(struct call *c)
 {
-    struct migrate_work *w = work_of(c);
+    struct migrate_work *w = migrate_work_of(c);
     const struct pg_result *r = c->pg.results[0];
 
     memset(w->done, 0, sizeof(w->done));
@@ -371,15 +371,15 @@ static void migrate_step(struct call *c)
 {
     switch (c->state) {
     case FACTS:
-        read_facts(c);
-        if (work_of(c)->facts.recorded)
+        migrate_read_facts(c);
+        if (migrate_work_of(c)->facts.recorded)
             ask_names(c);
         else
-            decide(c);
+            migrate_decide(c);
         break;
     case NAMES:
         read_names(c);
-        decide(c);
+        migrate_decide(c);
         break;
     case SHAPE:
         decide_adoption(c);
@@ -416,7 +416,7 @@ static bool migrate_failed(struct call *c)
     struct err err = c->pg.op.err;
 
     if (strcmp(c->pg.sqlstate, "42501") == 0)
-        explain_refusal(&work_of(c)->facts, &err);
+        explain_refusal(&migrate_work_of(c)->facts, &err);
     else if (strcmp(c->pg.sqlstate, "55P03") == 0)
         err_wrap(&err, "another program holds a lock on the tables; nothing "
                        "was changed: try again while it is quiet");

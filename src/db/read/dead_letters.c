@@ -1,8 +1,8 @@
 /*
- * Happy path: the look-up's statement rides in the look-up's unit. A retry is
- * one statement: it takes the recipe away, by which a letter is known.
- * Failures: the unit's.
- * On cancel: as adapters/call.h has it.
+ * Happy path: the look-up's statement rides in the look-up's transaction. A
+ * retry is one statement: it takes the recipe away, by which a letter is known.
+ * Failures: the transaction's.
+ * On cancel: as db/call.h has it.
  */
 #include "db/read/dead_letters.h"
 
@@ -27,7 +27,7 @@ void dead_letters_add(
     call_add_text(c, scope->service);
     call_add(c, ids);
     call_add(c, (struct pg_param){.type = PG_BYTEA,
-                    .data = scope->recipe,
+                    .data = scope->fingerprint,
                     .len = SHA256_BYTES,
                     .binary = true});
 }
@@ -77,7 +77,7 @@ static struct pg_param names_param(struct call *c, const char **names, size_t n)
     return array_param(&a);
 }
 
-static void on_marked(struct call *c)
+static void on_dead_letters_marked(struct call *c)
 {
     struct retry_letters_req *req =
         container_of(c->op, struct retry_letters_req, op);
@@ -98,7 +98,7 @@ static void on_marked(struct call *c)
 int dead_letters_retry(
     struct pg_pool *pool, struct loop *loop, struct retry_letters_req *req)
 {
-    struct call *c = call_new(pool, loop, &req->op, on_marked, 1);
+    struct call *c = call_new(pool, loop, &req->op, on_dead_letters_marked, 1);
 
     req->letters = req->nnames = 0;
     call_stmt(c, retry_sql, false);

@@ -1,10 +1,10 @@
 /*
  * Each request is one query that answers with the finished document.
  *
- * Happy path: call_new(), one unit, the text is copied to req->json.
+ * Happy path: call_new(), one transaction, the text is copied to req->json.
  * Failures: a run that is not there is ERR_NOT_FOUND; a document over
  * JSON_BYTES is ERR_TOO_LARGE.
- * On cancel and close: as adapters/call.h has it.
+ * On cancel and close: as db/call.h has it.
  */
 #include "db/read/history.h"
 
@@ -145,7 +145,7 @@ static void on_result(struct call *c)
     call_end(c, &err);
 }
 
-static struct call *begin(struct pg_pool *pool, struct loop *loop,
+static struct call *history_begin(struct pg_pool *pool, struct loop *loop,
     struct history_req *req, const char *sql)
 {
     struct call *c = call_new(pool, loop, &req->op, on_result, 1);
@@ -165,7 +165,7 @@ static void add_limit(struct call *c, const struct history_req *req)
 int history_runs(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
-    struct call *c = begin(pool, loop, req, runs_sql);
+    struct call *c = history_begin(pool, loop, req, runs_sql);
 
     call_add_text(c, req->tenant);
     call_add_text(c, req->status);
@@ -178,7 +178,7 @@ int history_runs(
 int history_run(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
-    struct call *c = begin(pool, loop, req, run_sql);
+    struct call *c = history_begin(pool, loop, req, run_sql);
 
     call_add_text(c, req->id);
     call_send(c);
@@ -188,7 +188,7 @@ int history_run(
 int history_dead_letters(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
-    struct call *c = begin(pool, loop, req, letters_sql);
+    struct call *c = history_begin(pool, loop, req, letters_sql);
 
     call_add_text(c, req->tenant);
     call_add_text(c, req->service);

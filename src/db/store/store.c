@@ -2,12 +2,11 @@
  * The store: what it needs to know of the database, the rows that other rows
  * hang on, and the look-up of hashes.
  *
- * Happy path: a unit each; the first one of a process is preceded by another
- * that asks what this database calls the type `vector`, which may live in any
- * schema.
- * Failures: the unit's. store_open() repeats its statement when two of them
- * met, because the loser then sees neither row of its own nor the winner's.
- * On cancel: as adapters/call.h has it.
+ * Happy path: a transaction each; the first one of a process is preceded by
+ * another that asks what this database calls the type `vector`, which may live
+ * in any schema. Failures: the transaction's. store_open() repeats its
+ * statement when two of them met, because the loser then sees neither row of
+ * its own nor the winner's. On cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 

@@ -9,7 +9,7 @@
 struct store_work {
     struct store *store;
     void *req;                       /* the request, borrowed */
-    void (*send)(struct call *call); /* sends the unit */
+    void (*send)(struct call *call); /* sends the transaction */
     void (*take)(struct call *call); /* takes its results and ends */
 };
 

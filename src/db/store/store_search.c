@@ -1,10 +1,9 @@
 /*
  * The nearest stored pieces to a vector.
  *
- * Happy path: one unit: iterative scans on, so that a filter finds its rows
- * beyond the index's first answers, then the bare ORDER BY that the index can
- * serve, with the rest around it.
- * Failures and cancel: as adapters/call.h has it.
+ * Happy path: one transaction: iterative scans on, so that a filter finds its
+ * rows beyond the index's first answers, then the bare ORDER BY that the index
+ * can serve, with the rest around it. Failures and cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 

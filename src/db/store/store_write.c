@@ -67,7 +67,7 @@ static int part_init(struct part *p, struct arena *a,
     return 0;
 }
 
-static int add_ids(struct call *c, const struct part *p)
+static int write_add_ids(struct call *c, const struct part *p)
 {
     struct pg_array ids, at;
 
@@ -133,7 +133,7 @@ static int add_meta(struct call *c, const struct part *p, int64_t stored_at_ms)
     return 0;
 }
 
-static int add_texts(struct call *c, const struct part *p)
+static int write_add_texts(struct call *c, const struct part *p)
 {
     struct pg_array texts;
 
@@ -146,7 +146,8 @@ static int add_texts(struct call *c, const struct part *p)
     return 0;
 }
 
-static int add_vectors(struct call *c, const struct part *p, int dimensions)
+static int write_add_vectors(
+    struct call *c, const struct part *p, int dimensions)
 {
     const struct store *s = store_work(c)->store;
     size_t bytes = vector_bytes(dimensions);
@@ -285,18 +286,18 @@ static int write_build(struct call *c, struct buf *sql)
         sql_rows(sql, *n + 1);
         if (store_work(c)->store->queues_links)
             sql_links(sql, *n + 1);
-        if (add_ids(c, &rows) < 0 ||
+        if (write_add_ids(c, &rows) < 0 ||
             add_meta(c, &rows, req->stored_at_ms) < 0 ||
-            add_texts(c, &rows) < 0 ||
-            add_vectors(c, &rows, req->dimensions) < 0 ||
+            write_add_texts(c, &rows) < 0 ||
+            write_add_vectors(c, &rows, req->dimensions) < 0 ||
             add_id_time(c, req->stored_at_ms) < 0)
             return ERR_NOMEM;
     }
     if (meta.n > 0) {
         sql_meta(sql, *n + 1);
-        if (add_ids(c, &meta) < 0 ||
+        if (write_add_ids(c, &meta) < 0 ||
             add_meta(c, &meta, req->stored_at_ms) < 0 ||
-            add_texts(c, &meta) < 0)
+            write_add_texts(c, &meta) < 0)
             return ERR_NOMEM;
     }
     if (req->ntrims > 0) {

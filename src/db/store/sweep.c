@@ -26,7 +26,8 @@
  * of the service: the rest is left, with a warning, and the pass is not
  * complete, so that the next one has it deleted. Without an INDEX it is slower,
  * which is a warning, too.
- * On cancel: the unit at hand; what had committed stays deleted and counted.
+ * On cancel: the transaction at hand; what had committed stays deleted and
+ * counted.
  */
 #include "db/store/sweep.h"
 
@@ -38,7 +39,7 @@
 #include <stdlib.h>
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
-enum { REMOVE_EDGES = LINK_TURN_STMTS + 1, REMOVE_NODES, REMOVE_ROWS };
+enum { REMOVE_EDGES = LINK_LOCK_STMTS + 1, REMOVE_NODES, REMOVE_ROWS };
 enum { TRIES = 5, LOCKED_TRIES = 3 };
 
 struct sweep_work {
@@ -48,15 +49,15 @@ struct sweep_work {
     int tries;           /* of REMOVE */
 };
 
-static struct sweep_work *work_of(struct call *c)
+static struct sweep_work *sweep_work_of(struct call *c)
 {
     return c->data;
 }
 
 /* $1 .. $3 of every statement. */
-static void add_scope(struct call *c)
+static void sweep_add_scope(struct call *c)
 {
-    const struct scope *scope = work_of(c)->req->scope;
+    const struct scope *scope = sweep_work_of(c)->req->scope;
 
     call_add_text(c, scope->token);
     call_add_text(c, scope->tenant);
@@ -84,8 +85,8 @@ static void add_scope(struct call *c)
 
 /*
  * Of those without a mark: what has been written since the last complete pass
- * was on a page that could not be sealed, and a dead letter counts as seen.
- * OFFSET 0: asked for each of the few, not joined with all.
+ * was on a page that could not be checkpointed, and a dead letter counts as
+ * seen. OFFSET 0: asked for each of the few, not joined with all.
  */
 #define NOT_SEEN_OTHERWISE                                              \
     "NOT EXISTS (SELECT 1 FROM " ITEMS " AND content_id = v.content_id" \
@@ -107,11 +108,11 @@ static const char judge_sql[] =
     "  WHERE tenant_id = $2 AND microservice_id = $3"
     "  AND content_id = v.content_id OFFSET 0) s ON true";
 
-static void judge(struct call *c)
+static void sweep_check_share(struct call *c)
 {
     c->state = JUDGE;
     call_stmt(c, judge_sql, false);
-    add_scope(c);
+    sweep_add_scope(c);
     call_send(c);
 }
 
@@ -126,7 +127,7 @@ static void complete(struct call *c)
         "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
         " SELECT coalesce((counts->>'deleted')::int8, 0) FROM f",
         false);
-    add_scope(c);
+    sweep_add_scope(c);
     call_send(c);
 }
 
@@ -142,7 +143,7 @@ enum { ALWAYS_ALLOWED = 10 }; /* items, whatever part of a service they are */
 
 static void judged(struct call *c)
 {
-    struct sweep_req *req = work_of(c)->req;
+    struct sweep_req *req = sweep_work_of(c)->req;
     const struct pg_result *r = c->pg.results[0];
 
     if (call_int(r, 0, 0) == 0) {
@@ -190,14 +191,14 @@ static const char find_sql[] =
     "AND " NOT_SEEN_OTHERWISE
     " ORDER BY v.content_id LIMIT $5) v ORDER BY v.content_id";
 
-static void find(struct call *c)
+static void sweep_find(struct call *c)
 {
-    struct sweep_req *req = work_of(c)->req;
+    struct sweep_req *req = sweep_work_of(c)->req;
     struct str after = buf_view(&req->after);
 
     c->state = FIND;
     call_stmt(c, find_sql, false);
-    add_scope(c);
+    sweep_add_scope(c);
     call_add(c, (struct pg_param){.type = PG_TEXT,
                     .data = after.len > 0 ? after.p : "",
                     .len = (int)after.len,
@@ -208,7 +209,7 @@ static void find(struct call *c)
 
 static int keep_ids(struct call *c, const struct pg_result *r)
 {
-    struct sweep_work *w = work_of(c);
+    struct sweep_work *w = sweep_work_of(c);
     size_t n = (size_t)pg_rows(r), bytes = 0;
 
     for (int i = 0; i < pg_rows(r); i++)
@@ -276,14 +277,14 @@ static const char rows_sql[] =
 static void add_part(struct call *c, const char *sql)
 {
     call_stmt(c, sql, false);
-    add_scope(c);
-    call_add(c, array_param(&work_of(c)->ids));
+    sweep_add_scope(c);
+    call_add(c, array_param(&sweep_work_of(c)->ids));
 }
 
 static void remove_batch(struct call *c)
 {
     c->state = REMOVE;
-    link_turn_add(c, work_of(c)->req->scope->tenant, "5s");
+    link_lock_add(c, sweep_work_of(c)->req->scope->tenant, "5s");
     call_stmt(c, "SELECT set_config('jit', 'off', true)", false);
     add_part(c, edges_sql);
     add_part(c, nodes_sql);
@@ -297,7 +298,7 @@ static void found(struct call *c)
     struct err err;
 
     if (pg_rows(r) == 0) {
-        work_of(c)->req->more = false;
+        sweep_work_of(c)->req->more = false;
         complete(c);
     } else if (keep_ids(c, r) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for a batch of ids");
@@ -310,14 +311,14 @@ static void found(struct call *c)
 /* Only what is gone is left behind: a batch that failed is found again. */
 static void removed(struct call *c)
 {
-    struct sweep_req *req = work_of(c)->req;
+    struct sweep_req *req = sweep_work_of(c)->req;
 
     if (pg_rows(c->pg.results[REMOVE_ROWS]) == 0) {
         fenced(c);
         return;
     }
     buf_reset(&req->after);
-    buf_str(&req->after, work_of(c)->last);
+    buf_str(&req->after, sweep_work_of(c)->last);
     req->nodes_kept += (uint64_t)call_int(c->pg.results[REMOVE_NODES], 0, 0);
     req->deleted = (uint64_t)call_int(c->pg.results[REMOVE_ROWS], 0, 0);
     call_end(c, NULL);
@@ -332,7 +333,7 @@ static void completed(struct call *c)
         fenced(c);
         return;
     }
-    work_of(c)->req->deleted = (uint64_t)call_int(r, 0, 0);
+    sweep_work_of(c)->req->deleted = (uint64_t)call_int(r, 0, 0);
     call_end(c, NULL);
 }
 
@@ -378,7 +379,7 @@ static void leave_the_rest(struct call *c)
         "items that are gone from the source are left to the next run: what "
         "they are to be deleted from is locked: %s",
         c->pg.op.err.msg);
-    work_of(c)->req->more = false;
+    sweep_work_of(c)->req->more = false;
     call_end(c, NULL);
 }
 
@@ -394,7 +395,7 @@ static bool sweep_failed(struct call *c)
     }
     if (c->state != REMOVE || !in_the_way(c->pg.sqlstate))
         return false;
-    if (++work_of(c)->tries <
+    if (++sweep_work_of(c)->tries <
         (is_locked(c->pg.sqlstate) ? LOCKED_TRIES : TRIES))
         remove_batch(c);
     else if (is_locked(c->pg.sqlstate))
@@ -409,12 +410,12 @@ int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
     struct call *c =
         call_new(pool, loop, &req->op, sweep_step, sizeof(struct sweep_work));
 
-    work_of(c)->req = req;
+    sweep_work_of(c)->req = req;
     c->on_error = sweep_failed;
     if (!req->judged)
-        judge(c);
+        sweep_check_share(c);
     else if (req->more)
-        find(c);
+        sweep_find(c);
     else
         complete(c); /* the call that did so before has failed */
     return 0;

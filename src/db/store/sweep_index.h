@@ -5,7 +5,7 @@
  * every edge that is written, so they are built when there is something to
  * delete, and only where the edges are many.
  *
- * Statements for the units of the sweep (adapters/sweep.h).
+ * Statements for the transactions of the sweep (db/store/sweep.h).
  */
 #ifndef DB_STORE_SWEEP_INDEX_H
 #define DB_STORE_SWEEP_INDEX_H
@@ -19,7 +19,7 @@ void sweep_index_look(struct call *c);
 bool sweep_index_wanted(const struct pg_result *r);
 
 /*
- * Adds their making, which locks writers of edges out until the unit has
+ * Adds their making, which locks writers of edges out until the transaction has
  * ended, and leaves nothing behind when it fails.
  */
 void sweep_index_build(struct call *c);

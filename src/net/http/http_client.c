@@ -70,7 +70,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     drive(w->client, w->fd, flags);
 }
 
-static void on_watch_closed(uv_handle_t *handle)
+static void on_http_client_watch_closed(uv_handle_t *handle)
 {
     struct http_watch *w = container_of(handle, struct http_watch, poll);
     struct http_client *c = w->client;
@@ -83,10 +83,11 @@ static void watch_close(struct http_watch *w)
 {
     list_remove(&w->link);
     uv_poll_stop(&w->poll);
-    uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+    uv_close((uv_handle_t *)&w->poll, on_http_client_watch_closed);
 }
 
-static struct http_watch *watch_open(struct http_client *c, curl_socket_t fd)
+static struct http_watch *http_client_watch_open(
+    struct http_client *c, curl_socket_t fd)
 {
     struct http_watch *w = http_must(calloc(1, sizeof(*w)));
 
@@ -114,7 +115,7 @@ static int on_socket(
         return 0;
     }
     if (w == NULL)
-        w = watch_open(arg, fd);
+        w = http_client_watch_open(arg, fd);
     if (w == NULL)
         return -1;
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
@@ -124,14 +125,15 @@ static int on_socket(
     return uv_poll_start(&w->poll, events, on_poll) < 0 ? -1 : 0;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_http_client_timer(uv_timer_t *timer)
 {
     struct http_client *c = container_of(timer, struct http_client, timer);
 
     drive(c, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* Never calls libcurl from here: a delay of 0 is a turn of the loop away. */
+/* Never calls libcurl from here: a delay of 0 is a iteration of the loop away.
+ */
 static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
 {
     struct http_client *c = arg;
@@ -139,7 +141,7 @@ static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
     if (delay_ms < 0)
         uv_timer_stop(&c->timer);
     else
-        uv_timer_start(&c->timer, on_timer, (uint64_t)delay_ms, 0);
+        uv_timer_start(&c->timer, on_http_client_timer, (uint64_t)delay_ms, 0);
     return 0;
 }
 
@@ -183,7 +185,7 @@ static void host_next(struct http_client *c, struct http_host *host)
     free(host);
 }
 
-static void call_end(struct http_call *call, const struct err *err)
+static void http_client_call_end(struct http_call *call, const struct err *err)
 {
     struct http_client *c = call->client;
     struct http_host *host = call->host;
@@ -201,9 +203,9 @@ static void call_end(struct http_call *call, const struct err *err)
     host_next(c, host);
 }
 
-static void call_cancel(struct op *op)
+static void http_client_call_cancel(struct op *op)
 {
-    call_end(container_of(op, struct http_req, op)->call, NULL);
+    http_client_call_end(container_of(op, struct http_req, op)->call, NULL);
 }
 
 static void call_settle(struct http_call *call, CURLcode result)
@@ -217,7 +219,7 @@ static void call_settle(struct http_call *call, CURLcode result)
         return;
     }
     http_call_outcome(call, result, &err);
-    call_end(call, &err);
+    http_client_call_end(call, &err);
 }
 
 /* Hands an event to libcurl, then settles everything that has finished. */
@@ -254,12 +256,12 @@ int http_send(struct http_client *c, struct http_req *req)
     call->req = req;
     list_init(&call->line);
     list_push(&c->calls, &call->link);
-    op_begin(&req->op, &c->loop->ready, call_cancel);
+    op_begin(&req->op, &c->loop->ready, http_client_call_cancel);
     err_clear(&err);
     http_call_read(call, place, &err);
     call->host = find_host(c, place);
     if (err.code != 0) {
-        call_end(call, &err);
+        http_client_call_end(call, &err);
         return 0;
     }
     list_push(&call->host->waiting, &call->line);
@@ -307,7 +309,7 @@ int http_client_init(struct http_client **out, struct loop *loop,
     return 0;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_http_client_timer_closed(uv_handle_t *handle)
 {
     handle_closed(container_of(handle, struct http_client, timer));
 }
@@ -320,10 +322,10 @@ void http_client_close(struct http_client *c)
     c->closing = true;
     err_set(&canceled, ERR_CANCELED, "canceled");
     while (!list_empty(&c->calls))
-        call_end(
+        http_client_call_end(
             container_of(c->calls.next, struct http_call, link), &canceled);
     curl_multi_cleanup(c->multi);
     while (!list_empty(&c->watches))
         watch_close(container_of(c->watches.next, struct http_watch, link));
-    uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&c->timer, on_http_client_timer_closed);
 }

@@ -29,7 +29,7 @@ static int read_place(const char *url, char *place, struct err *err)
     return rc;
 }
 
-static struct curl_slist *add_header(
+static struct curl_slist *client_call_add_header(
     struct curl_slist *list, const char *name, const char *value)
 {
     size_t size = strlen(name) + strlen(value) + 3;
@@ -52,9 +52,10 @@ static int read_headers(struct http_call *call, struct err *err)
             strpbrk(h->value, "\r\n") != NULL)
             return err_set(err, ERR_INVALID,
                 "the header %.40s holds a line break", h->name);
-        call->headers = add_header(call->headers, h->name, h->value);
+        call->headers =
+            client_call_add_header(call->headers, h->name, h->value);
     }
-    call->headers = add_header(call->headers, "Expect", "");
+    call->headers = client_call_add_header(call->headers, "Expect", "");
     return 0;
 }
 
@@ -76,7 +77,8 @@ static void reserve_answer(struct http_call *call)
         buf_reserve(answer, (size_t)len);
 }
 
-static size_t on_answer(char *data, size_t size, size_t n, void *arg)
+static size_t on_client_call_answer(
+    char *data, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
     struct http_req *req = call->req;
@@ -142,7 +144,7 @@ void http_call_open(struct http_call *call, uint64_t now_ms)
     set_request(easy, call->req);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_client_call_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)call);
 }

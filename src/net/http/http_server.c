@@ -55,7 +55,7 @@ void http_server_left(struct http_server *s)
     http_server_unref(s);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_http_server_tick(uv_timer_t *timer)
 {
     struct http_server *s = container_of(timer, struct http_server, tick);
 
@@ -97,8 +97,8 @@ static void on_connection(uv_stream_t *listener, int status)
     }
     http_conn_open(s);
     if (!uv_is_active((uv_handle_t *)&s->tick))
-        uv_timer_start(
-            &s->tick, on_tick, tick_ms(&s->options), tick_ms(&s->options));
+        uv_timer_start(&s->tick, on_http_server_tick, tick_ms(&s->options),
+            tick_ms(&s->options));
 }
 
 /* Starting. */
@@ -115,7 +115,7 @@ static void set_default_ms(int *value, int otherwise)
         *value = otherwise;
 }
 
-static void set_options(
+static void http_server_set_options(
     struct http_server *s, const struct http_server_options *options)
 {
     struct http_server_options *o = &s->options;
@@ -155,7 +155,7 @@ static int resolve(struct loop *loop, const char *host, int port,
     return 0;
 }
 
-static int port_of(const uv_tcp_t *tcp)
+static int http_server_port_of(const uv_tcp_t *tcp)
 {
     struct sockaddr_storage name;
     const struct sockaddr_in *v4 = (void *)&name;
@@ -181,7 +181,7 @@ static int listen_on(
     if (rc == 0)
         rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
     if (rc == 0) {
-        s->port = port_of(&s->listener);
+        s->port = http_server_port_of(&s->listener);
         return 0;
     }
     snprintf(place, sizeof(place), format, host, port);
@@ -197,7 +197,7 @@ int http_server_start(struct http_server **out, struct loop *loop,
     signal(SIGPIPE, SIG_IGN);
     s->loop = loop;
     list_init(&s->conns);
-    set_options(s, options);
+    http_server_set_options(s, options);
     uv_tcp_init(&loop->uv, &s->listener);
     uv_timer_init(&loop->uv, &s->tick);
     s->handles = 2;

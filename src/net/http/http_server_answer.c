@@ -165,7 +165,7 @@ static void tell_answered(const struct http_conn *c, int status)
             loop_now_ms(s->loop) - c->x->begun_ms);
 }
 
-static void answer(struct http_conn *c, struct head *h, struct str body)
+static void answer_send(struct http_conn *c, struct head *h, struct str body)
 {
     const struct http_parse_info *info = http_parse_info(c->x->parse);
 
@@ -189,7 +189,7 @@ static void answer_error(
     h->type = "application/json";
     buf_init(&body, HEAD_BYTES);
     http_put_error(&body, h->status, message, c->x->path);
-    answer(c, h, buf_view(&body));
+    answer_send(c, h, buf_view(&body));
     buf_free(&body);
 }
 
@@ -216,7 +216,7 @@ void http_answer(struct http_exchange *x, int status,
     if (body.len > BODY_BYTES)
         http_answer_error(x, 500, NULL, 0, "the answer is too long");
     else
-        answer(c, &h, body);
+        answer_send(c, &h, body);
 }
 
 /* There is no exchange yet, or it is not the handler's. */

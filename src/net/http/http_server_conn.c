@@ -158,7 +158,7 @@ void http_conn_drain(struct http_conn *c)
 
 /* Its beginning and its end. */
 
-static void on_closed(uv_handle_t *handle)
+static void on_conn_closed(uv_handle_t *handle)
 {
     struct http_conn *c = container_of(handle, struct http_conn, tcp);
     struct http_server *s = c->server;
@@ -186,7 +186,7 @@ void http_conn_close(struct http_conn *c)
     if (c->state == CONN_CLOSED)
         return;
     http_conn_set(c, CONN_CLOSED);
-    uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
 }
 
 static bool peer_is_loopback(const uv_tcp_t *tcp)

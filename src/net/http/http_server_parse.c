@@ -41,7 +41,7 @@ struct http_parse {
     struct http_field fields[]; /* limits->headers of them */
 };
 
-static int refuse(struct http_parse *p, int status, const char *message)
+static int parse_refuse(struct http_parse *p, int status, const char *message)
 {
     if (p->info.status == 0) {
         p->info.status = status;
@@ -57,7 +57,7 @@ static int on_url(llhttp_t *l, const char *at, size_t len)
     struct http_parse *p = l->data;
 
     if (len > p->limits->url_bytes - p->target.len)
-        return refuse(p, 414, "the URL is too long");
+        return parse_refuse(p, 414, "the URL is too long");
     memcpy(p->text + p->text_bytes, at, len);
     p->text_bytes += len;
     p->target = (struct str){p->text, p->target.len + len};
@@ -67,12 +67,12 @@ static int on_url(llhttp_t *l, const char *at, size_t len)
 static int take_header_bytes(struct http_parse *p, size_t len)
 {
     if (len > p->limits->header_bytes - p->header_bytes)
-        return refuse(p, 431, "the headers are too long");
+        return parse_refuse(p, 431, "the headers are too long");
     p->header_bytes += len;
     return 0;
 }
 
-static int append(
+static int parse_append(
     struct http_parse *p, struct str *to, const char *at, size_t len)
 {
     if (take_header_bytes(p, len) < 0)
@@ -88,7 +88,7 @@ static int begin_field(struct http_parse *p)
     struct str none = {p->text + p->text_bytes, 0};
 
     if (p->nfields == p->limits->headers)
-        return refuse(p, 431, "there are too many headers");
+        return parse_refuse(p, 431, "there are too many headers");
     p->fields[p->nfields++] = (struct http_field){none, none};
     return 0;
 }
@@ -106,7 +106,7 @@ static int on_name(llhttp_t *l, const char *at, size_t len)
         return take_header_bytes(p, len);
     if (begins && begin_field(p) < 0)
         return -1;
-    return append(p, &p->fields[p->nfields - 1].name, at, len);
+    return parse_append(p, &p->fields[p->nfields - 1].name, at, len);
 }
 
 static int on_name_end(llhttp_t *l)
@@ -125,10 +125,10 @@ static int on_value(llhttp_t *l, const char *at, size_t len)
 
     if (p->settled)
         return take_header_bytes(p, len);
-    return append(p, &p->fields[p->nfields - 1].value, at, len);
+    return parse_append(p, &p->fields[p->nfields - 1].value, at, len);
 }
 
-static bool is_blank(char c)
+static bool parse_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -141,9 +141,9 @@ static int on_value_end(llhttp_t *l)
     if (p->settled)
         return 0;
     v = &p->fields[p->nfields - 1].value;
-    while (v->len > 0 && is_blank(v->p[v->len - 1]))
+    while (v->len > 0 && parse_is_blank(v->p[v->len - 1]))
         v->len--;
-    while (v->len > 0 && is_blank(v->p[0])) {
+    while (v->len > 0 && parse_is_blank(v->p[0])) {
         v->p++;
         v->len--;
     }
@@ -158,7 +158,8 @@ static bool is(struct str s, const char *text)
 }
 
 /* The first field of that name; *n: how many there are. */
-static struct str find(const struct http_parse *p, const char *name, int *n)
+static struct str parse_find(
+    const struct http_parse *p, const char *name, int *n)
 {
     struct str found = {NULL, 0};
 
@@ -180,29 +181,29 @@ static bool is_number(struct str s)
 static int settle_framing(struct http_parse *p)
 {
     int lengths, codings;
-    struct str length = find(p, "content-length", &lengths);
-    struct str coding = find(p, "transfer-encoding", &codings);
+    struct str length = parse_find(p, "content-length", &lengths);
+    struct str coding = parse_find(p, "transfer-encoding", &codings);
 
     if (lengths + codings > 1)
-        return refuse(p, 400, "the body is framed in more than one way");
+        return parse_refuse(p, 400, "the body is framed in more than one way");
     if (codings > 0 && (p->info.http10 || !is(coding, "chunked")))
-        return refuse(p, 400, "the transfer coding is not \"chunked\"");
+        return parse_refuse(p, 400, "the transfer coding is not \"chunked\"");
     if (lengths > 0 && !is_number(length))
-        return refuse(p, 400, "Content-Length is no number");
+        return parse_refuse(p, 400, "Content-Length is no number");
     if (lengths > 0 && p->llhttp.content_length > p->limits->body_bytes)
-        return refuse(p, 413, "the body is too long");
+        return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
 
 static int settle_expectation(struct http_parse *p)
 {
     int n;
-    struct str expect = find(p, "expect", &n);
+    struct str expect = parse_find(p, "expect", &n);
 
     if (n == 0 || p->info.http10)
         return 0;
     if (n > 1 || !is(expect, "100-continue"))
-        return refuse(p, 417, "only \"Expect: 100-continue\" is known");
+        return parse_refuse(p, 417, "only \"Expect: 100-continue\" is known");
     p->expects_continue = true;
     return 0;
 }
@@ -240,9 +241,9 @@ static int settle_target(struct http_parse *p)
     bool absolute = rest.p != p->target.p;
 
     if (p->llhttp.method == HTTP_CONNECT)
-        return refuse(p, 400, "this is no proxy");
+        return parse_refuse(p, 400, "this is no proxy");
     if (memchr(p->target.p, '#', p->target.len) != NULL)
-        return refuse(p, 400, "the URL has a fragment");
+        return parse_refuse(p, 400, "the URL has a fragment");
     p->path = cut_query(rest, &p->query);
     if (absolute && p->path.len == 0)
         p->path = STR("/");
@@ -250,20 +251,20 @@ static int settle_target(struct http_parse *p)
         return 0;
     if (p->llhttp.method == HTTP_OPTIONS && str_eq(p->target, STR("*")))
         return 0;
-    return refuse(p, 400, "the URL is no path");
+    return parse_refuse(p, 400, "the URL is no path");
 }
 
-static int settle(struct http_parse *p)
+static int parse_settle(struct http_parse *p)
 {
     int hosts;
 
     p->info.head = p->llhttp.method == HTTP_HEAD;
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
-        return refuse(p, 505, ONLY_VERSIONS);
+        return parse_refuse(p, 505, ONLY_VERSIONS);
     p->info.http10 = p->llhttp.http_minor == 0;
-    find(p, "host", &hosts);
+    parse_find(p, "host", &hosts);
     if (hosts > 1 || (hosts == 0 && !p->info.http10))
-        return refuse(p, 400, "there must be one Host");
+        return parse_refuse(p, 400, "there must be one Host");
     if (settle_target(p) < 0 || settle_framing(p) < 0)
         return -1;
     return settle_expectation(p);
@@ -277,7 +278,7 @@ static int on_headers(llhttp_t *l)
     l->upgrade = 0;
     p->settled = true;
     p->wire_bytes = 0;
-    return settle(p);
+    return parse_settle(p);
 }
 
 /* The body. */
@@ -287,7 +288,7 @@ static int on_chunk(llhttp_t *l)
     struct http_parse *p = l->data;
 
     if (l->content_length > p->limits->body_bytes - p->body.len)
-        return refuse(p, 413, "the body is too long");
+        return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
 
@@ -300,8 +301,8 @@ static int on_body(llhttp_t *l, const char *at, size_t len)
     if (p->body.error == 0)
         return 0;
     return p->body.error == ERR_TOO_LARGE
-               ? refuse(p, 413, "the body is too long")
-               : refuse(p, 503, "out of memory");
+               ? parse_refuse(p, 413, "the body is too long")
+               : parse_refuse(p, 503, "out of memory");
 }
 
 static int on_end(llhttp_t *l)
@@ -358,10 +359,10 @@ static int check_wire(struct http_parse *p, size_t len)
 
     p->wire_bytes += len;
     if (!p->settled && p->wire_bytes > header)
-        return refuse(p, 431, "the headers are too long");
+        return parse_refuse(p, 431, "the headers are too long");
     if (p->settled &&
         p->wire_bytes > m->body_bytes * WIRE_BYTES_A_BYTE + header)
-        return refuse(p, 413, "the body is too long");
+        return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
 
@@ -378,8 +379,9 @@ static enum http_parse_result bad(struct http_parse *p, llhttp_errno_t code)
     const char *reason = llhttp_get_error_reason(&p->llhttp);
 
     if (is_other_version(&p->llhttp, code))
-        refuse(p, 505, ONLY_VERSIONS);
-    refuse(p, 400, reason != NULL && *reason != '\0' ? reason : "malformed");
+        parse_refuse(p, 505, ONLY_VERSIONS);
+    parse_refuse(
+        p, 400, reason != NULL && *reason != '\0' ? reason : "malformed");
     return HTTP_PARSE_BAD;
 }
 

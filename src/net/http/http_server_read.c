@@ -31,7 +31,7 @@ static void begin_request(struct http_conn *c)
         http_conn_due_in(c, c->server->options.request_ms);
 }
 
-static void hand_over(struct http_conn *c)
+static void conn_read_hand_over(struct http_conn *c)
 {
     struct http_server *s = c->server;
 
@@ -134,7 +134,7 @@ static void act(struct http_conn *c, enum http_parse_result result)
         break;
     case HTTP_PARSE_DONE:
         http_conn_hold(c, http_parse_body_bytes(c->x->parse));
-        hand_over(c);
+        conn_read_hand_over(c);
         break;
     case HTTP_PARSE_BAD:
         http_conn_refuse(c, info->status, info->message);

@@ -3,26 +3,26 @@
  *
  * Happy path: pg_slot_open() resolves the host, then PQconnectStartParams()
  * and PQconnectPoll() as the socket allows; pg_slot_begin() queues the whole
- * unit (the timeout's set_config first, then the statements, one Sync) and
- * flushes; every event of the socket flushes what is left and reads what has
- * come, until the Sync is answered. A script goes by the simple protocol, out
- * of pipeline mode, without the set_config: only our clock keeps its time.
+ * transaction (the timeout's set_config first, then the statements, one Sync)
+ * and flushes; every event of the socket flushes what is left and reads what
+ * has come, until the Sync is answered. A script goes by the simple protocol,
+ * out of pipeline mode, without the set_config: only our clock keeps its time.
  *
  * PQconnectPoll() may close its socket and open another one with the same
  * number, so the watch is closed before each call and made anew after it.
  * Idle connections stay watched for reading, so that one that dies is dropped
  * when it dies, not when it is needed.
  *
- * Failures: the unit's first SQL error is its error, and reading goes on to
- * the Sync. A connection that breaks ends its unit (ERR_UNAVAILABLE, or what
- * the server said in going). A connection that does not come up in time, or a
- * unit that is overdue by PG_GRACE_MS on this side's clock, is dropped. COPY
- * has no business in a pipeline and is dropped too.
+ * Failures: the transaction's first SQL error is its error, and reading goes on
+ * to the Sync. A connection that breaks ends its transaction (ERR_UNAVAILABLE,
+ * or what the server said in going). A connection that does not come up in
+ * time, or a transaction that is overdue by PG_GRACE_MS on this side's clock,
+ * is dropped. COPY has no business in a pipeline and is dropped too.
  *
  * On cancel: this libpq can ask the server only with the blocking PQcancel(),
  * which a thread of its own does with a copy of the key; nobody waits for the
  * thread. The connection is never used again, so a request that comes late
- * cannot hit the next unit.
+ * cannot hit the next transaction.
  * On close: pg_slot_drop() in any state, at once. A thread that is still
  * asking holds nothing of ours.
  */
@@ -184,7 +184,7 @@ void pg_slot_drop(struct pg_slot *slot, const struct err *err)
     if (slot->req != NULL) {
         if (slot->err.code == 0 && err != NULL)
             slot->err = *err;
-        pg_slot_end_unit(slot);
+        pg_slot_end_transaction(slot);
     }
     uv_timer_stop(&slot->timer);
     pg_watch_close(slot);
@@ -196,7 +196,7 @@ void pg_slot_drop(struct pg_slot *slot, const struct err *err)
     slot->state = PG_OFF;
 }
 
-static void *run_cancel(void *arg)
+static void *pg_run_cancel(void *arg)
 {
     PGcancel *cancel = arg;
     char text[256];
@@ -211,12 +211,12 @@ void pg_slot_cancel(struct pg_slot *slot)
     PGcancel *cancel = PQgetCancel(slot->conn);
 
     slot->doomed = true;
-    if (cancel != NULL && !pg_start_thread(run_cancel, cancel))
+    if (cancel != NULL && !pg_start_thread(pg_run_cancel, cancel))
         PQfreeCancel(cancel);
     pg_slot_arm(slot, PG_CANCEL_MS);
 }
 
-/* --- units --- */
+/* --- transactions --- */
 
 static bool send_stmt(PGconn *conn, const struct pg_stmt *stmt)
 {
@@ -266,7 +266,7 @@ static bool send_pipeline(struct pg_slot *slot, int timeout_ms)
     return PQpipelineSync(slot->conn) == 1;
 }
 
-static bool send_unit(struct pg_slot *slot)
+static bool pg_send_transaction(struct pg_slot *slot)
 {
     const struct pg_req *req = slot->req;
     int timeout_ms = req->timeout_ms;
@@ -322,7 +322,7 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     req->conn = slot;
     req->backend_pid = PQbackendPID(slot->conn);
     err_clear(&slot->err);
-    if (!send_unit(slot) || !flush_and_watch(slot))
+    if (!pg_send_transaction(slot) || !flush_and_watch(slot))
         slot_broken(slot);
     return true;
 }
@@ -343,7 +343,7 @@ static void keep_result(struct pg_slot *slot, PGresult *r)
     req->results[slot->at] = r;
 }
 
-/* Takes one result; true when it was the unit's last. */
+/* Takes one result; true when it was the transaction's last. */
 static bool take_result(struct pg_slot *slot, PGresult *r)
 {
     switch (PQresultStatus(r)) {
@@ -382,10 +382,10 @@ static bool lost_count(struct pg_slot *slot)
 }
 
 /*
- * Reads what has come of the unit. NULL ends a statement; a second one in a
- * row means that nothing more is to come.
+ * Reads what has come of the transaction. NULL ends a statement; a second one
+ * in a row means that nothing more is to come.
  */
-static bool read_unit(struct pg_slot *slot)
+static bool pg_read_transaction(struct pg_slot *slot)
 {
     while (!PQisBusy(slot->conn)) {
         PGresult *r = PQgetResult(slot->conn);
@@ -409,13 +409,13 @@ static bool read_unit(struct pg_slot *slot)
 static void slot_read(struct pg_slot *slot)
 {
     bool ok = PQconsumeInput(slot->conn) == 1;
-    bool done = read_unit(slot);
+    bool done = pg_read_transaction(slot);
 
     ok = ok && PQstatus(slot->conn) == CONNECTION_OK;
     if (done && PQtransactionStatus(slot->conn) != PQTRANS_IDLE)
         slot->doomed = true;
     if (done)
-        pg_slot_end_unit(slot);
+        pg_slot_end_transaction(slot);
     if (!ok)
         slot_broken(slot);
     else if (slot->doomed && done)

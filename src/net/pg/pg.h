@@ -1,9 +1,10 @@
 /*
- * PostgreSQL over non-blocking libpq: a pool of connections, and units of
- * statements. A unit is sent as one pipeline up to one Sync, which makes it
- * one transaction, and a connection never has more than one unit outstanding,
- * nothing prepared by name and no session state, so that a transaction-mode
- * pooler may stand in between. All of it runs on the loop's thread.
+ * PostgreSQL over non-blocking libpq: a pool of connections, and transactions
+ * of statements. A transaction is sent as one pipeline up to one Sync, which
+ * makes it one transaction, and a connection never has more than one
+ * transaction outstanding, nothing prepared by name and no session state, so
+ * that a transaction-mode pooler may stand in between. All of it runs on the
+ * loop's thread.
  */
 #ifndef NET_PG_PG_H
 #define NET_PG_PG_H
@@ -46,8 +47,8 @@ enum { PG_UNIT_STMTS = 8 };
 
 struct pg_req {
     /*
-     * err: ERR_UNAVAILABLE (no connection, or it broke: the unit may or may
-     * not have been applied), ERR_TIMEOUT, ERR_DATA (class 22 or 23),
+     * err: ERR_UNAVAILABLE (no connection, or it broke: the transaction may or
+     * may not have been applied), ERR_TIMEOUT, ERR_DATA (class 22 or 23),
      * ERR_AUTH, ERR_DATABASE (any other SQL error). The message carries the
      * server's primary message, detail, hint and SQLSTATE.
      */
@@ -61,7 +62,7 @@ struct pg_req {
      * BEGIN and COMMIT; result 0 is that of the last statement with rows.
      */
     const char *script;
-    int timeout_ms; /* statement_timeout of the unit; 0: the pool's */
+    int timeout_ms; /* statement_timeout of the transaction; 0: the pool's */
 
     /* Out. */
     struct pg_result *results[PG_UNIT_STMTS]; /* owned: pg_req_clear() */
@@ -76,10 +77,11 @@ struct pg_req {
 /*
  * Opens connections on demand, up to `size`; an idle connection that breaks
  * is replaced. Units wait in line when all are busy. A failed connect fails
- * the units that wait (ERR_UNAVAILABLE, ERR_AUTH), and the next unit tries
- * again. *url is a libpq URL or key=value string; the query parameters that
- * only other clients know (pgbouncer, connection_limit, pool_timeout,
- * schema=public) are dropped with a warning; another `schema` is ERR_CONFIG.
+ * the transactions that wait (ERR_UNAVAILABLE, ERR_AUTH), and the next
+ * transaction tries again. *url is a libpq URL or key=value string; the query
+ * parameters that only other clients know (pgbouncer, connection_limit,
+ * pool_timeout, schema=public) are dropped with a warning; another `schema` is
+ * ERR_CONFIG.
  */
 int pg_pool_init(struct pg_pool **pool, struct loop *loop, const char *url,
     int size, int timeout_ms, struct err *err);

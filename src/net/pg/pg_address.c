@@ -25,7 +25,7 @@ struct pg_lookup {
 enum { ADDRESSES_MAX = 8 };
 enum { ADDRESSES_BYTES = ADDRESSES_MAX * (INET6_ADDRSTRLEN + 1) };
 
-static bool is_foreign(struct str key)
+static bool address_is_foreign(struct str key)
 {
     return str_eq(key, STR("pgbouncer")) ||
            str_eq(key, STR("connection_limit")) ||
@@ -46,7 +46,7 @@ static int judge_param(struct str param, struct err *err)
             "DATABASE_URL: schema=%.*s is not supported; use ALTER ROLE ... "
             "SET search_path = %.*s instead",
             STR_ARG(value), STR_ARG(value));
-    if (!is_foreign(key) && !str_eq(key, STR("schema")))
+    if (!address_is_foreign(key) && !str_eq(key, STR("schema")))
         return 1;
     log_warn(NULL, "DATABASE_URL: ignoring %.*s, which only other clients know",
         STR_ARG(key));
@@ -179,7 +179,7 @@ void pg_connect_text(const char *full, char out[ERR_MSG_BYTES], char state[6])
 }
 
 /* Does the host need a resolver: one name, no address, no path? */
-static bool is_name(const char *host)
+static bool address_is_name(const char *host)
 {
     unsigned char address[sizeof(struct in6_addr)];
 
@@ -220,7 +220,7 @@ const char *pg_params_host(const struct pg_params *p)
         if (strcmp(p->keys[i], "host") == 0)
             host = p->values[i];
     }
-    return host != NULL && is_name(host) ? host : NULL;
+    return host != NULL && address_is_name(host) ? host : NULL;
 }
 
 /* libpq pairs hosts and addresses: as many names as there are addresses. */

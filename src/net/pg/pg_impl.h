@@ -1,9 +1,9 @@
 /*
  * Between the files of net/pg: pg_pool.c decides which connection gets which
- * unit, pg_slot.c opens and watches a connection, pg.c is its talk with libpq,
- * pg_address.c knows where the server is and what its errors mean.
+ * transaction, pg_slot.c opens and watches a connection, pg.c is its talk with
+ * libpq, pg_address.c knows where the server is and what its errors mean.
  *
- *   unit        the statements of one pg_req, up to one Sync
+ *   transaction        the statements of one pg_req, up to one Sync
  *   slot        a place in the pool that holds a connection, or none yet
  *   watch       the uv_poll on a connection's socket
  *
@@ -41,18 +41,18 @@ struct pg_slot {
     struct pg_watch *watch;   /* owned; NULL: the socket is not watched */
     struct pg_lookup *lookup; /* owned while RESOLVING */
     uv_timer_t timer;         /* whatever may take too long right now */
-    struct pg_req *req;       /* borrowed; the unit, while BUSY */
+    struct pg_req *req;       /* borrowed; the transaction, while BUSY */
     int at;         /* the statement whose answer comes; -1: the timeout's */
     bool ended;     /* the statement at hand has had its NULL */
-    bool used;      /* the connection has had a unit */
-    bool doomed;    /* of no use after the unit at hand */
-    struct err err; /* of the unit, or of the connect */
+    bool used;      /* the connection has had a transaction */
+    bool doomed;    /* of no use after the transaction at hand */
+    struct err err; /* of the transaction, or of the connect */
 };
 
 struct pg_pool {
     struct loop *loop;       /* borrowed */
     struct pg_params params; /* the url's */
-    int timeout_ms;          /* of a unit that names none; 0: no limit */
+    int timeout_ms;          /* of a transaction that names none; 0: no limit */
     int handles;             /* callbacks of libuv still to come */
     bool closing;
     uint64_t hold_ms;    /* until then a failed connect is not repeated */
@@ -63,7 +63,8 @@ struct pg_pool {
 
 /* --- pg_pool.c --- */
 
-/* Hands out units and opens connections. The last word of every callback. */
+/* Hands out transactions and opens connections. The last word of every
+ * callback. */
 void pg_pool_step(struct pg_pool *pool);
 
 /* One callback of libuv less; frees a closing pool after the last. */
@@ -86,8 +87,8 @@ void pg_slot_fail(struct pg_slot *slot, const struct err *err);
 /* The same with slot->err in a later turn: a step must not meet itself. */
 void pg_slot_fail_soon(struct pg_slot *slot);
 
-/* The unit has ended with slot->err; the slot no longer knows it. */
-void pg_slot_end_unit(struct pg_slot *slot);
+/* The transaction has ended with slot->err; the slot no longer knows it. */
+void pg_slot_end_transaction(struct pg_slot *slot);
 
 /* Gives what goes on delay_ms to end, instead of any time set before. */
 void pg_slot_arm(struct pg_slot *slot, uint64_t delay_ms);
@@ -105,18 +106,20 @@ int pg_parse_url(const char *url, struct pg_params *p, struct err *err);
 void pg_slot_connect(struct pg_slot *slot, const char *addresses);
 
 /*
- * IDLE: sends the unit. False: the connection turned out to be dead before
- * anything was sent; the slot is OFF and the unit still the caller's.
+ * IDLE: sends the transaction. False: the connection turned out to be dead
+ * before anything was sent; the slot is OFF and the transaction still the
+ * caller's.
  */
 bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req);
 
 /* Something happened on the socket. */
 void pg_slot_event(struct pg_slot *slot);
 
-/* BUSY: asks the server to stop the unit; the connection goes with it. */
+/* BUSY: asks the server to stop the transaction; the connection goes with it.
+ */
 void pg_slot_cancel(struct pg_slot *slot);
 
-/* Any state: closes the connection; its unit ends with *err. */
+/* Any state: closes the connection; its transaction ends with *err. */
 void pg_slot_drop(struct pg_slot *slot, const struct err *err);
 
 /* --- pg_address.c --- */

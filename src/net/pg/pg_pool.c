@@ -1,17 +1,17 @@
 /*
- * The pool: units wait in one line, oldest first; an idle connection takes
- * the first, and while more wait than connections are on their way, another
- * one is opened, up to the pool's size.
+ * The pool: transactions wait in one line, oldest first; an idle connection
+ * takes the first, and while more wait than connections are on their way,
+ * another one is opened, up to the pool's size.
  *
- * Happy path: pg_send() puts the unit in line and pg_pool_step() hands it to
- * a connection; the answer ends in pg.c, which calls pg_pool_step() again.
- * Failures: a connection that breaks ends its own unit and leaves a slot that
- * is off. A failed connect ends all that wait, unless another connection is
- * alive to serve them: then it is not tried again for a second.
- * On cancel: a waiting unit ends at once, a running one when the server has
- * stopped it, or after PG_CANCEL_MS without its connection.
- * On close: all units end with ERR_CANCELED, all connections are closed; the
- * memory goes with the last callback of libuv.
+ * Happy path: pg_send() puts the transaction in line and pg_pool_step() hands
+ * it to a connection; the answer ends in pg.c, which calls pg_pool_step()
+ * again. Failures: a connection that breaks ends its own transaction and leaves
+ * a slot that is off. A failed connect ends all that wait, unless another
+ * connection is alive to serve them: then it is not tried again for a second.
+ * On cancel: a waiting transaction ends at once, a running one when the server
+ * has stopped it, or after PG_CANCEL_MS without its connection. On close: all
+ * transactions end with ERR_CANCELED, all connections are closed; the memory
+ * goes with the last callback of libuv.
  */
 #include "net/pg/pg_impl.h"
 
@@ -71,7 +71,7 @@ void pg_pool_release(struct pg_pool *pool)
     free(pool);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_pg_pool_timer_closed(uv_handle_t *handle)
 {
     struct pg_slot *slot =
         container_of((uv_timer_t *)handle, struct pg_slot, timer);
@@ -98,7 +98,7 @@ void pg_pool_close(struct pg_pool *pool)
     fail_waiting(pool, &err);
     for (int i = 0; i < pool->nslots; i++) {
         pg_slot_drop(&pool->slots[i], &err);
-        uv_close((uv_handle_t *)&pool->slots[i].timer, on_timer_closed);
+        uv_close((uv_handle_t *)&pool->slots[i].timer, on_pg_pool_timer_closed);
     }
 }
 
@@ -131,7 +131,8 @@ void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err)
         fail_waiting(pool, err);
 }
 
-/* Waiting units for which no connection is on its way; at most nslots. */
+/* Waiting transactions for which no connection is on its way; at most nslots.
+ */
 static int count_unserved(const struct pg_pool *pool)
 {
     int n = -count_state(pool, PG_RESOLVING) - count_state(pool, PG_CONNECTING);

@@ -1,14 +1,14 @@
 /*
  * A slot's life as far as it needs no libpq: the watch on its socket, its
- * timer, how a connect begins and fails, how a unit ends.
+ * timer, how a connect begins and fails, how a transaction ends.
  *
  * Happy path: pg_slot_open() to pg_slot_connect() (pg.c), by way of a look-up
  * if the host is a name; every event of the socket goes to pg_slot_event().
  * Failures: of a connect, pg_slot_fail(): the slot is off, the pool decides
- * about the units that wait. A unit or a connect that takes too long, an
- * unanswered request to cancel included: slot_timeout().
- * On close: pg_watch_close() unties the watch from the slot; the watch frees
- * itself in its close callback, and the pool counts it until then.
+ * about the transactions that wait. A transaction or a connect that takes too
+ * long, an unanswered request to cancel included: slot_timeout(). On close:
+ * pg_watch_close() unties the watch from the slot; the watch frees itself in
+ * its close callback, and the pool counts it until then.
  */
 #include "net/pg/pg_impl.h"
 
@@ -21,7 +21,7 @@ struct pg_watch {
     int events;           /* that are watched for; 0: none yet */
 };
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_pg_slot_event(uv_poll_t *poll, int status, int events)
 {
     struct pg_watch *watch = container_of(poll, struct pg_watch, poll);
     struct pg_pool *pool = watch->pool;
@@ -32,7 +32,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
     pg_pool_step(pool);
 }
 
-static void on_watch_closed(uv_handle_t *handle)
+static void on_pg_slot_watch_closed(uv_handle_t *handle)
 {
     struct pg_watch *watch =
         container_of((uv_poll_t *)handle, struct pg_watch, poll);
@@ -47,11 +47,11 @@ void pg_watch_close(struct pg_slot *slot)
         return;
     uv_poll_stop(&slot->watch->poll);
     slot->watch->slot = NULL;
-    uv_close((uv_handle_t *)&slot->watch->poll, on_watch_closed);
+    uv_close((uv_handle_t *)&slot->watch->poll, on_pg_slot_watch_closed);
     slot->watch = NULL;
 }
 
-static void watch_open(struct pg_slot *slot, int fd)
+static void pg_slot_watch_open(struct pg_slot *slot, int fd)
 {
     struct pg_watch *watch = calloc(1, sizeof(*watch));
 
@@ -70,13 +70,13 @@ static void watch_open(struct pg_slot *slot, int fd)
 bool pg_watch_for(struct pg_slot *slot, int fd, int events)
 {
     if (slot->watch == NULL)
-        watch_open(slot, fd);
+        pg_slot_watch_open(slot, fd);
     if (slot->watch == NULL)
         return false;
     if (slot->watch->events == events) /* saves two system calls */
         return true;
     slot->watch->events = events;
-    return uv_poll_start(&slot->watch->poll, events, on_event) == 0;
+    return uv_poll_start(&slot->watch->poll, events, on_pg_slot_event) == 0;
 }
 
 void pg_slot_fail(struct pg_slot *slot, const struct err *err)
@@ -105,7 +105,7 @@ void pg_slot_open(struct pg_slot *slot)
         pg_slot_fail_soon(slot);
 }
 
-void pg_slot_end_unit(struct pg_slot *slot)
+void pg_slot_end_transaction(struct pg_slot *slot)
 {
     struct pg_req *req = slot->req;
 
@@ -131,7 +131,7 @@ static void slot_timeout(struct pg_slot *slot)
     pg_slot_fail(slot, &err);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_pg_slot_timer(uv_timer_t *timer)
 {
     struct pg_slot *slot = container_of(timer, struct pg_slot, timer);
 
@@ -141,5 +141,5 @@ static void on_timer(uv_timer_t *timer)
 
 void pg_slot_arm(struct pg_slot *slot, uint64_t delay_ms)
 {
-    uv_timer_start(&slot->timer, on_timer, delay_ms, 0);
+    uv_timer_start(&slot->timer, on_pg_slot_timer, delay_ms, 0);
 }

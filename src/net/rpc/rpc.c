@@ -56,7 +56,7 @@ struct rpc_channel {
 
 /* --- a call's end ------------------------------------------------------ */
 
-static void call_end(struct rpc_call *call)
+static void rpc_call_end(struct rpc_call *call)
 {
     struct rpc_req *req = call->req;
     struct err err;
@@ -71,7 +71,7 @@ static void call_end(struct rpc_call *call)
 /* --- the bridge -------------------------------------------------------- */
 
 /* The list's order is the order of completion; `call` NULL: no more come. */
-static void hand_over(struct rpc_channel *c, struct rpc_call *call)
+static void rpc_hand_over(struct rpc_channel *c, struct rpc_call *call)
 {
     bool was_empty;
 
@@ -97,12 +97,12 @@ static void bridge_main(void *arg)
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             break;
         if (event.type == GRPC_OP_COMPLETE)
-            hand_over(c, event.tag);
+            rpc_hand_over(c, event.tag);
     }
-    hand_over(c, NULL);
+    rpc_hand_over(c, NULL);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_rpc_closed(uv_handle_t *handle)
 {
     struct rpc_channel *c = container_of(handle, struct rpc_channel, wake);
 
@@ -115,7 +115,7 @@ static void bridge_join(struct rpc_channel *c)
 {
     uv_thread_join(&c->bridge);
     grpc_completion_queue_destroy(c->queue);
-    uv_close((uv_handle_t *)&c->wake, on_closed);
+    uv_close((uv_handle_t *)&c->wake, on_rpc_closed);
 }
 
 /* Nothing is pending: the queue is empty, so its shutdown ends the bridge. */
@@ -125,7 +125,7 @@ static void bridge_stop(struct rpc_channel *c)
     grpc_completion_queue_shutdown(c->queue);
 }
 
-static void settle(struct rpc_channel *c)
+static void rpc_free_when_closed(struct rpc_channel *c)
 {
     if (!list_empty(&c->pending))
         return;
@@ -136,7 +136,7 @@ static void settle(struct rpc_channel *c)
 }
 
 /* Wake-ups coalesce, so each takes all there is; dispatch needs no lock. */
-static void on_wake(uv_async_t *wake)
+static void on_rpc_wake(uv_async_t *wake)
 {
     struct rpc_channel *c = container_of(wake, struct rpc_channel, wake);
     struct list now;
@@ -155,8 +155,8 @@ static void on_wake(uv_async_t *wake)
     if (list_empty(&now))
         return;
     while ((node = list_pop(&now)) != NULL)
-        call_end(container_of(node, struct rpc_call, completed));
-    settle(c);
+        rpc_call_end(container_of(node, struct rpc_call, completed));
+    rpc_free_when_closed(c);
 }
 
 /* --- the channel ------------------------------------------------------- */
@@ -255,7 +255,7 @@ static void abandon(struct rpc_channel *c)
     }
     if (c->channel != NULL)
         grpc_channel_destroy(c->channel);
-    uv_close((uv_handle_t *)&c->wake, on_closed);
+    uv_close((uv_handle_t *)&c->wake, on_rpc_closed);
 }
 
 static int channel_start(
@@ -277,7 +277,7 @@ static struct rpc_channel *channel_new(struct loop *loop, struct err *err)
 
     if (c == NULL)
         abort();
-    rc = uv_async_init(&loop->uv, &c->wake, on_wake);
+    rc = uv_async_init(&loop->uv, &c->wake, on_rpc_wake);
     if (rc < 0) {
         err_set(err, ERR_INTERNAL, "uv_async_init: %s", uv_strerror(rc));
         free(c);
@@ -319,12 +319,12 @@ void rpc_channel_close(struct rpc_channel *c)
     uv_ref((uv_handle_t *)&c->wake);
     list_for_each (node, &c->pending)
         op_cancel(&container_of(node, struct rpc_call, pending)->req->op);
-    settle(c);
+    rpc_free_when_closed(c);
 }
 
 /* --- a call's beginning ------------------------------------------------ */
 
-static void call_cancel(struct op *op)
+static void rpc_call_cancel(struct op *op)
 {
     struct rpc_req *req = container_of(op, struct rpc_req, op);
 
@@ -360,7 +360,7 @@ int rpc_call(struct rpc_channel *c, struct rpc_req *req)
     req->call = call;
     list_push(&c->pending, &call->pending);
     uv_ref((uv_handle_t *)&c->wake);
-    op_begin(&req->op, &c->loop->ready, call_cancel);
+    op_begin(&req->op, &c->loop->ready, rpc_call_cancel);
     return 0;
 }
 

@@ -58,7 +58,7 @@ static bool speaks_of_size(const char *text)
 }
 
 /* The first line, bounded, as valid UTF-8; peers send whole stack traces. */
-static void first_line(struct buf *out, struct str s)
+static void rpc_status_first_line(struct buf *out, struct str s)
 {
     const char *end;
 
@@ -78,7 +78,7 @@ int rpc_status_err(int status, struct str text, struct err *err)
 
     /* Repair makes three bytes of a bad one. */
     buf_init(&line, 3 * TEXT_BYTES);
-    first_line(&line, text);
+    rpc_status_first_line(&line, text);
     if (line.len == 0) {
         err_set(err, row.code, "%s", row.name);
     } else {

@@ -11,7 +11,7 @@ static inline void late_turn(struct world *w)
 
 /* What there is to be found, and how often somebody looked. */
 static struct {
-    struct joiner *joiner;
+    struct run_poller *run_poller;
     struct runner_options options;
     int runs, looks, code;
     char model[16];
@@ -55,18 +55,18 @@ static int joiner_setup(void **state)
         .ports = &w->ports,
         .config = &w->config,
         .embedding = {.provider = "builtin", .model = "m", .dimensions = 3}};
-    return joiner_init(&it.joiner, &it.options, w->runner);
+    return run_poller_init(&it.run_poller, &it.options, w->runner);
 }
 
 static int joiner_teardown(void **state)
 {
     struct world *w = *state;
 
-    joiner_stop(it.joiner);
+    run_poller_stop(it.run_poller);
     runner_drain(w->runner);
     release(w);
     loop_run(&w->loop);
-    joiner_free(it.joiner);
+    run_poller_free(it.run_poller);
     return teardown(state);
 }
 
@@ -80,7 +80,7 @@ static void looks_at_once_and_again(void **state)
 {
     struct world *w = *state;
 
-    joiner_start(it.joiner);
+    run_poller_start(it.run_poller);
     assert_int_equal(it.looks, 1);
     assert_string_equal(it.model, "m");
     turn_until(w, 3);
@@ -93,7 +93,7 @@ static void takes_part_in_what_it_finds(void **state)
 
     it.runs = 1;
     w->hold = true;
-    joiner_start(it.joiner);
+    run_poller_start(it.run_poller);
     wait_held(w);
     assert_true(runner_is_running(w->runner));
     assert_string_equal(runner_last(w->runner)->run_id, "run-9");
@@ -112,7 +112,7 @@ static void does_not_look_while_a_run_is_at_work(void **state)
     w->hold = true;
     trigger(w, &w->clients[0]);
     wait_held(w);
-    joiner_start(it.joiner);
+    run_poller_start(it.run_poller);
     for (int i = 0; i < 5; i++)
         uv_run(&w->loop.uv, UV_RUN_ONCE);
     assert_int_equal(it.looks, 0);
@@ -126,7 +126,7 @@ static void does_not_look_when_disabled(void **state)
     struct world *w = *state;
 
     w->config.sync.enabled = false;
-    joiner_start(it.joiner);
+    run_poller_start(it.run_poller);
     for (int i = 0; i < 5; i++)
         uv_run(&w->loop.uv, UV_RUN_ONCE);
     assert_int_equal(it.looks, 0);
@@ -137,7 +137,7 @@ static void a_look_that_fails_is_repeated(void **state)
     struct world *w = *state;
 
     it.code = ERR_UNAVAILABLE;
-    joiner_start(it.joiner);
+    run_poller_start(it.run_poller);
     turn_until(w, 3);
     it.code = 0;
     turn_until(w, 4);
@@ -148,10 +148,10 @@ static void stops_while_looking(void **state)
     struct world *w = *state;
 
     it.runs = 1;
-    joiner_start(it.joiner);
-    joiner_stop(it.joiner);
+    run_poller_start(it.run_poller);
+    run_poller_stop(it.run_poller);
     loop_run(&w->loop);
-    assert_true(joiner_is_idle(it.joiner));
+    assert_true(run_poller_is_idle(it.run_poller));
     assert_int_equal(it.looks, 1);
     assert_string_equal(runner_last(w->runner)->run_id, "");
 }

@@ -122,14 +122,14 @@ static void test_hash_is_stable(void **state)
         "d185e83cbad8c3afcee0b087a92323257181ee5c8b020da730cb63dbaf47c4c2");
 }
 
-/* The recipe by a schema, everything else freed again. */
+/* The fingerprint by a schema, everything else freed again. */
 static void recipe_of(const char *schema, const struct embedding_id *id,
     uint8_t out[SHA256_BYTES])
 {
     struct arena a;
 
     arena_init(&a, 0);
-    item_recipe(parse_schema(&a, str_of(schema)), id, out);
+    item_fingerprint(parse_schema(&a, str_of(schema)), id, out);
     arena_free(&a);
 }
 

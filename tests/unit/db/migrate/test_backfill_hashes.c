@@ -4,12 +4,12 @@
 
 static const struct embedding_id id = {"openai", "m", DIMENSIONS};
 
-static void assume(
-    struct legacy *l, struct assume_req *req, bool dry_run, uint64_t hashed)
+static void assume(struct legacy *l, struct backfill_hashes_req *req,
+    bool dry_run, uint64_t hashed)
 {
-    *req = (struct assume_req){.id = &id, .dry_run = dry_run};
+    *req = (struct backfill_hashes_req){.id = &id, .dry_run = dry_run};
     op_init(&req->op, db_done);
-    assume_run(l->db.pool, &l->db.loop, req);
+    backfill_hashes_run(l->db.pool, &l->db.loop, req);
     db_wait(&l->db, &req->op);
     if (req->op.err.code != 0)
         fail_msg("%s", req->op.err.msg);
@@ -19,7 +19,7 @@ static void assume(
 /* Counted first, then done, then nothing is left but what cannot be done. */
 static void expect_assumed(struct legacy *l, uint64_t hashed, uint64_t without)
 {
-    struct assume_req req;
+    struct backfill_hashes_req req;
 
     assume(l, &req, true, hashed);
     assert_int_equal(req.without, without);
@@ -105,7 +105,7 @@ static void goes_through_many_batches(void **state)
 static void large_texts_are_batches_of_their_own(void **state)
 {
     struct legacy *l = *state;
-    struct assume_req req;
+    struct backfill_hashes_req req;
 
     NEED_SERVER();
     adopt(l, MIGRATE_APPLY, 0);
@@ -125,7 +125,7 @@ static void large_texts_are_batches_of_their_own(void **state)
 static void a_row_that_changes_is_left_alone(void **state)
 {
     struct legacy *l = *state;
-    struct assume_req req = {.id = &id};
+    struct backfill_hashes_req req = {.id = &id};
     struct pg_req hold = {.script = "BEGIN; UPDATE vector_embeddings"
                                     " SET content_text = 'new' WHERE id = 'a';"
                                     " SELECT pg_sleep(0.7); COMMIT"};
@@ -139,7 +139,7 @@ static void a_row_that_changes_is_left_alone(void **state)
     pg_send(l->db.pool, &hold);
     db_sleep(&l->db, 200);
     op_init(&req.op, db_done);
-    assume_run(l->db.pool, &l->db.loop, &req);
+    backfill_hashes_run(l->db.pool, &l->db.loop, &req);
     db_wait(&l->db, &req.op);
     db_wait(&l->db, &hold.op);
     pg_req_clear(&hold);

@@ -44,8 +44,8 @@ static uint64_t send_letters(
 
 static void heal(struct world *w, const char *id)
 {
-    struct str healed = str_of(id);
-    struct checkpoint_req req = {.healed = &healed, .nhealed = 1};
+    struct str resolved = str_of(id);
+    struct checkpoint_req req = {.resolved = &resolved, .nresolved = 1};
 
     checkpoint(w, &req, 0);
 }
@@ -53,13 +53,13 @@ static void heal(struct world *w, const char *id)
 /* Ends the run; the same service in another one. */
 static void next_run(struct world *w)
 {
-    uint8_t recipe[SHA256_BYTES];
+    uint8_t fingerprint[SHA256_BYTES];
 
-    memcpy(recipe, w->scope.recipe, sizeof(recipe));
+    memcpy(fingerprint, w->scope.fingerprint, sizeof(fingerprint));
     run_succeeds(w, &w->ledger);
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);
-    memcpy(w->scope.recipe, recipe, sizeof(recipe));
+    memcpy(w->scope.fingerprint, fingerprint, sizeof(fingerprint));
 }
 
 /* "item:first byte of the digest:known", in no order but the ids'. */
@@ -148,7 +148,7 @@ static void another_recipe_makes_them_new(void **state)
     send_letters(w, &d, 1, 0);
     next_run(w);
     assert_string_equal(look_up(w, "a", "x"), "1:1:1");
-    w->scope.recipe[0]++;
+    w->scope.fingerprint[0]++;
     assert_string_equal(look_up(w, "a", "x"), "1:1:0");
     assert_int_equal(send_letters(w, &d, 1, 0), 0);
     assert_string_equal(look_up(w, "a", "x"), "1:1:1");
@@ -162,7 +162,7 @@ static void old_ones_are_tried_again(void **state)
 
     NEED_SERVER();
     send_letters(w, &d, 1, 0);
-    db_exec(&w->db, "UPDATE batch_sync_dead_letters SET recipe = NULL,"
+    db_exec(&w->db, "UPDATE batch_sync_dead_letters SET fingerprint = NULL,"
                     " registered = NULL, refused = false, known_since = NULL");
     next_run(w);
     assert_string_equal(look_up(w, "x", "a"), "0:1:0");
@@ -215,7 +215,7 @@ static void skipped_ones_keep_what_they_say(void **state)
     NEED_SERVER();
     send_letters(w, &d, 1, 0);
     next_run(w);
-    d.skipped = true;
+    d.suppressed = true;
     d.reason = "failed before";
     d.payload = STR("");
     assert_int_equal(send_letters(w, &d, 1, 0), 1);
@@ -253,12 +253,12 @@ static void a_fenced_checkpoint_writes_nothing(void **state)
     struct dead_letter d[] = {letter("x", 1), letter("y", 2)};
     struct str id = STR("x");
     struct checkpoint_req req = {
-        .letters = d, .nletters = 2, .healed = &id, .nhealed = 1};
+        .letters = d, .nletters = 2, .resolved = &id, .nresolved = 1};
 
     NEED_SERVER();
     send_letters(w, d, 1, 0);
     next_run(w);
-    d[0].skipped = true;
+    d[0].suppressed = true;
     w->scope.token = "another";
     checkpoint(w, &req, ERR_FENCED);
     assert_string_equal(

@@ -181,7 +181,7 @@ static void a_pass_that_is_not_complete_counts_only_as_seen(void **state)
     assert_answer(w, IDS, "a");
 }
 
-/* The process ended between the chunk and the seal of its page. */
+/* The process ended between the chunk and the checkpoint of its page. */
 static void what_was_written_since_counts_as_seen(void **state)
 {
     struct world *w = *state;
