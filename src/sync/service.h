@@ -21,7 +21,7 @@
 #ifndef SYNC_SERVICE_H
 #define SYNC_SERVICE_H
 
-#include "sync/page.h"
+#include "sync/page/page.h"
 
 enum service_state {
     SERVICE_OPEN,

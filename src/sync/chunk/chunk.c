@@ -10,7 +10,7 @@
  * Cancel: the request or wait under way is canceled; its callback ends the
  * chunk. A chunk in READY, or one without a slot, waits for nothing and ends at
  * once. */
-#include "sync/chunk_impl.h"
+#include "sync/chunk/chunk_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -23,11 +23,11 @@
  * (page_clear_blame()). Items that failed before, as they are, say nothing of
  * that.
  */
-#ifndef SYNC_CHUNK_H
-#define SYNC_CHUNK_H
+#ifndef SYNC_CHUNK_CHUNK_H
+#define SYNC_CHUNK_CHUNK_H
 
-#include "sync/page.h"
-#include "sync/ranges.h"
+#include "sync/chunk/ranges.h"
+#include "sync/page/page.h"
 
 enum chunk_state {
     CHUNK_EMBED,

@@ -4,7 +4,7 @@
  * read, frees the slot. Failures: chunk.h says how a refusal narrows down to
  * the culprit. Cancel and close: chunk.c.
  */
-#include "sync/chunk_impl.h"
+#include "sync/chunk/chunk_impl.h"
 
 /* What one request may carry, by the provider's rules. */
 enum { REQUEST_TEXTS = 2048, REQUEST_TOKENS = 300000 };

@@ -1,8 +1,8 @@
 /* What the files of the chunk share among themselves. */
-#ifndef SYNC_CHUNK_IMPL_H
-#define SYNC_CHUNK_IMPL_H
+#ifndef SYNC_CHUNK_CHUNK_IMPL_H
+#define SYNC_CHUNK_CHUNK_IMPL_H
 
-#include "sync/chunk.h"
+#include "sync/chunk/chunk.h"
 
 /* Moves, asserted against the header's drawing; frees the slot. */
 void chunk_move(struct chunk *c, enum chunk_state to);

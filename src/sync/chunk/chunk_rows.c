@@ -1,5 +1,5 @@
 /* The rows of a chunk: what its statement carries. */
-#include "sync/chunk_impl.h"
+#include "sync/chunk/chunk_impl.h"
 
 #include <assert.h>
 

@@ -4,7 +4,7 @@
  * database refuses for its data is halved until the bad item is alone; when all
  * are, it is the table that is (chunk_verdict.c). Cancel and close: chunk.c.
  */
-#include "sync/chunk_impl.h"
+#include "sync/chunk/chunk_impl.h"
 
 /* Storing */
 

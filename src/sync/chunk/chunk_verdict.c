@@ -3,7 +3,7 @@
  * rule. When nothing of its chunk goes through and all say the same, it is what
  * they have in common: the request's model, or the database's table.
  */
-#include "sync/chunk_impl.h"
+#include "sync/chunk/chunk_impl.h"
 
 #include <stdio.h>
 

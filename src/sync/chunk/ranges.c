@@ -1,4 +1,4 @@
-#include "sync/ranges.h"
+#include "sync/chunk/ranges.h"
 
 #include "base/err.h"
 #include <assert.h>

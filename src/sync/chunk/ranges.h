@@ -2,8 +2,8 @@
  * A stack of index ranges that are still to be worked through, leftmost on
  * top: what is refused is taken off, halved and put back.
  */
-#ifndef SYNC_RANGES_H
-#define SYNC_RANGES_H
+#ifndef SYNC_CHUNK_RANGES_H
+#define SYNC_CHUNK_RANGES_H
 
 #include "base/arena.h"
 

@@ -10,7 +10,7 @@
  * ends the page. Close: the service frees it in DONE, when nothing of it is
  * pending.
  */
-#include "sync/page_impl.h"
+#include "sync/page/page_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>

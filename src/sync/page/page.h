@@ -19,8 +19,8 @@
  * A page that fails ends in DONE too; what its chunks stored stays stored,
  * and items without an outcome are counted as failed.
  */
-#ifndef SYNC_PAGE_H
-#define SYNC_PAGE_H
+#ifndef SYNC_PAGE_PAGE_H
+#define SYNC_PAGE_PAGE_H
 
 #include "base/strmap.h"
 #include "record/envelope.h"

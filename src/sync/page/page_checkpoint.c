@@ -3,9 +3,9 @@
  * the page is checkpointed, its dead letters in the same transaction, and
  * every item is counted out.
  */
-#include "sync/page_impl.h"
+#include "sync/page/page_impl.h"
 
-#include "sync/chunk.h"
+#include "sync/chunk/chunk.h"
 #include <assert.h>
 
 bool page_has_work(const struct page *page)

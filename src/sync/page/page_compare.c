@@ -4,7 +4,7 @@
  * sees nothing of what the page before is still writing: its ids count as
  * changed.
  */
-#include "sync/page_impl.h"
+#include "sync/page/page_impl.h"
 
 #include <assert.h>
 

@@ -1,8 +1,8 @@
 /* What the files of the page share among themselves. */
-#ifndef SYNC_PAGE_IMPL_H
-#define SYNC_PAGE_IMPL_H
+#ifndef SYNC_PAGE_PAGE_IMPL_H
+#define SYNC_PAGE_PAGE_IMPL_H
 
-#include "sync/page.h"
+#include "sync/page/page.h"
 
 /* The page's requests, one of which is under way at a time. */
 struct page_work {

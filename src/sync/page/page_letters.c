@@ -4,7 +4,7 @@
  * is not tried again: it fails as soon as the look-up has found its letter.
  * When an item with that id is stored after all, its letters are resolved.
  */
-#include "sync/page_impl.h"
+#include "sync/page/page_impl.h"
 
 static void item_digest(const struct page_item *it, uint8_t out[SHA256_BYTES])
 {

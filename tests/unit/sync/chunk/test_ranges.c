@@ -1,5 +1,5 @@
 /* Ranges: every index is worked through once, left to right. */
-#include "sync/ranges.h"
+#include "sync/chunk/ranges.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
