@@ -8,29 +8,16 @@ FROM debian:trixie-slim AS build
 
 ARG DEBIAN_FRONTEND=noninteractive
 
+WORKDIR /usr/src/batchsync
+COPY deps/packages.txt deps/
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-        cmake \
-        gcc \
-        libc6-dev \
-        libcurl4-openssl-dev \
-        libglib2.0-dev \
-        libgrpc-dev \
-        libjansson-dev \
-        libllhttp-dev \
-        libpq-dev \
-        libprotobuf-c-dev \
-        libssl-dev \
-        libuv1-dev \
-        libyyjson-dev \
-        ninja-build \
-        pkg-config \
-        protobuf-c-compiler \
+        $(awk '$1 == "build" { print $4 }' deps/packages.txt) \
  && rm -rf /var/lib/apt/lists/*
 
-WORKDIR /usr/src/batchsync
 COPY CMakeLists.txt ./
 COPY cmake cmake
+COPY deps deps
 COPY proto proto
 COPY schema schema
 COPY src src
@@ -48,20 +35,11 @@ ARG DEBIAN_FRONTEND=noninteractive
 LABEL org.opencontainers.image.title="batchsync" \
       org.opencontainers.image.description="Keeps a pgvector store in step with microservices"
 
+COPY deps/packages.txt /usr/share/doc/batchsync/
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-        ca-certificates \
-        libcurl4t64 \
-        libglib2.0-0t64 \
-        libgrpc29t64 \
-        libjansson4 \
-        libllhttp9.2 \
-        libpq5 \
-        libprotobuf-c1 \
-        libssl3t64 \
-        libuv1t64 \
-        libyyjson0 \
-        tzdata \
+        $(awk '!/^#/ && NF && $5 != "-" { print $5 }' \
+            /usr/share/doc/batchsync/packages.txt) \
  && rm -rf /var/lib/apt/lists/* /var/cache/ldconfig/aux-cache /var/log/*
 
 # The program in /usr/local/bin, the schemas in /etc/batchsync/services.

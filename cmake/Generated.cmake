@@ -4,11 +4,11 @@
 set(GENERATED ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${GENERATED})
 
-find_program(PROTOC_C NAMES protoc-c REQUIRED)
 add_custom_command(
     OUTPUT ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
-    COMMAND ${PROTOC_C} --c_out=${GENERATED}
-        --proto_path=${PROJECT_SOURCE_DIR}/proto coordinator.proto
+    COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C}
+        --c_out=${GENERATED} --proto_path=${PROJECT_SOURCE_DIR}/proto
+        coordinator.proto
     DEPENDS ${PROJECT_SOURCE_DIR}/proto/coordinator.proto
     VERBATIM)
 
@@ -27,5 +27,6 @@ target_include_directories(batchsync_generated PUBLIC
     ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(batchsync_generated PUBLIC PkgConfig::PROTOBUF_C)
 
-file(WRITE ${GENERATED}/version.h
-    "#define BATCHSYNC_VERSION \"${PROJECT_VERSION}\"\n")
+# Leaves the file alone when nothing in it changes.
+file(CONFIGURE OUTPUT ${GENERATED}/version.h
+    CONTENT "#define BATCHSYNC_VERSION \"@PROJECT_VERSION@\"\n" @ONLY)

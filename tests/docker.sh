@@ -268,8 +268,8 @@ check_image() {
     grep 'not found') && die "the image lacks libraries: $missing"
   # A package that is named although nothing needs it any more?
   missing=$(comm -23 \
-    <(sed -n '/^FROM/h; /^ *lib.*[^v] \\$/{s/[ \\]//g; p}' "$ROOT/Dockerfile" |
-      grep -v -- -dev | sort) \
+    <(awk '$2 == "library" && $5 != "-" { print $5 }' \
+      "$ROOT/deps/packages.txt" | sort) \
     <(chroot "$DIR/batchsync" ldd /usr/local/bin/batchsync |
       awk '/=>/ { print $3 }' | while read -r file; do
         chroot "$DIR/batchsync" dpkg-query -S "*/${file##*/}" | cut -d: -f 1
