@@ -162,7 +162,7 @@ static void old_ones_are_tried_again(void **state)
 
     NEED_SERVER();
     send_letters(w, &d, 1, 0);
-    db_exec(&w->db, "UPDATE batch_sync_dead_letters SET fingerprint = NULL,"
+    db_exec(&w->db, "UPDATE batch_sync_dead_letters SET recipe = NULL,"
                     " registered = NULL, refused = false, known_since = NULL");
     next_run(w);
     assert_string_equal(look_up(w, "x", "a"), "0:1:0");
