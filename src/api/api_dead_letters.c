@@ -97,7 +97,7 @@ static void answer_none(struct retry_call *r)
 static void run_services(struct retry_call *r)
 {
     struct http_exchange *x = r->call.x;
-    struct trigger trigger = {.name = "http",
+    struct run_spec spec = {.trigger = "http",
         .kind = "batch",
         .tenant = r->req.tenant,
         .services = r->req.names,
@@ -108,7 +108,7 @@ static void run_services(struct retry_call *r)
         "have run now, the next one does");
 
     r->call.x = NULL; /* the trigger answers */
-    trigger_run(r->call.admin, x, r->respond_async, &trigger, more);
+    trigger_run(r->call.admin, x, r->respond_async, &spec, more);
 }
 
 static void on_letters_api_marked(struct op *op)

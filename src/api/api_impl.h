@@ -65,7 +65,7 @@ bool prefers_async(const struct http_exchange *x);
  * (NULL: none; taken over) besides. `x` is NULL when the client has gone.
  */
 void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
-    const struct trigger *trigger, json_t *more);
+    const struct run_spec *spec, json_t *more);
 
 /* The status that speaks of an error of ours. */
 int api_status_of(int code);

@@ -25,7 +25,7 @@ struct trigger_body {
     json_t *body; /* owned; NULL: there was none */
     struct body_names services;
     char since[ISO_BYTES];
-    struct trigger trigger;
+    struct run_spec spec;
 };
 
 /* Reading the body */
@@ -42,8 +42,8 @@ static int trigger_read_since(struct trigger_body *b, struct err *err)
         return err_set(err, ERR_INVALID,
             "\"since\" must be a time such as 2026-01-31T08:30:00Z");
     iso_from_ms(ms, b->since);
-    b->trigger.since = b->since;
-    b->trigger.kind = "incremental";
+    b->spec.since = b->since;
+    b->spec.kind = "incremental";
     return 0;
 }
 
@@ -57,7 +57,7 @@ static int read_kind(struct trigger_body *b, struct err *err)
     for (int i = 0; i < 3; i++) {
         if (json_is_string(kind) &&
             strcmp(json_string_value(kind), kinds[i]) == 0) {
-            b->trigger.kind = kinds[i];
+            b->spec.kind = kinds[i];
             return 0;
         }
     }
@@ -68,17 +68,17 @@ static int read_kind(struct trigger_body *b, struct err *err)
 static int trigger_read_body(
     struct trigger_body *b, struct str text, struct err *err)
 {
-    struct trigger *t = &b->trigger;
+    struct run_spec *spec = &b->spec;
 
-    *b = (struct trigger_body){.trigger = {.name = "http", .kind = "batch"}};
+    *b = (struct trigger_body){.spec = {.trigger = "http", .kind = "batch"}};
     if (body_parse(text, &b->body, err) < 0 ||
         body_names(b->body, "services", "the name of a service", &b->services,
             err) < 0 ||
         trigger_read_since(b, err) < 0 || read_kind(b, err) < 0 ||
-        body_tenant(b->body, &t->tenant, err) < 0)
+        body_tenant(b->body, &spec->tenant, err) < 0)
         return err->code;
-    t->services = b->services.names;
-    t->nservices = b->services.n;
+    spec->services = b->services.names;
+    spec->nservices = b->services.n;
     return 0;
 }
 
@@ -212,7 +212,7 @@ static void trigger_free_call(struct admin_call *call)
 }
 
 void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
-    const struct trigger *trigger, json_t *more)
+    const struct run_spec *spec, json_t *more)
 {
     struct trigger_call *t = calloc(1, sizeof(*t));
 
@@ -223,7 +223,7 @@ void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
     t->req.begun = on_trigger_begun;
     admin_call_begin(&t->call, a, x, trigger_free_call);
     op_init(&t->req.op, on_trigger_ended);
-    runner_trigger(a->options.runner, trigger, &t->req);
+    runner_trigger(a->options.runner, spec, &t->req);
 }
 
 void handle_trigger(struct admin *a, struct http_exchange *x, struct str id)
@@ -234,6 +234,6 @@ void handle_trigger(struct admin *a, struct http_exchange *x, struct str id)
     if (trigger_read_body(&body, x->body, &err) < 0)
         http_answer_error(x, 400, NULL, 0, err.msg);
     else
-        trigger_run(a, x, prefers_async(x), &body.trigger, NULL);
+        trigger_run(a, x, prefers_async(x), &body.spec, NULL);
     free_body(&body);
 }

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "daemon/runner.h"
 #include "ops/result_json.h"
 #include "sync/run.h"
 #include <signal.h>
@@ -96,27 +97,19 @@ static void on_run_done(struct op *op)
 
 static void sync_set_options(struct sync *s, struct run_options *o)
 {
-    const struct config_sync *config = &s->app.config.sync;
+    const struct embedding_id embedding = app_embedding_id(&s->app);
     bool incremental =
         args_has(&s->cli->args, "incremental") || s->since[0] != '\0';
 
-    *o = (struct run_options){
+    o->spec = (struct run_spec){
         .trigger = "cli",
         .kind = incremental ? "incremental" : "batch",
-        .tenant = config->tenant,
+        .tenant = s->app.config.sync.tenant,
         .services = s->services,
         .nservices = s->nservices,
         .since = s->since[0] != '\0' ? s->since : NULL,
-        .embedding = app_embedding_id(&s->app),
-        .limit = config->limit,
-        .chunk_size = config->chunk_size,
-        .workers = config->workers,
-        .max_pages = config->max_pages,
-        .max_delete_percent = config->max_delete_percent,
-        .max_tokens = s->app.config.embedding.max_tokens,
-        .tries = config->tries,
-        .retry_base_ms = config->retry_base_ms,
     };
+    runner_set_limits(&s->app.config, &embedding, o);
 }
 
 /* Notes are to be known before anything is paid for. */

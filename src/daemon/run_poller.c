@@ -44,16 +44,11 @@ static void on_poller_run_ended(struct op *op)
 
 static void take_part(struct run_poller *j)
 {
-    const struct run_join_req *found = &j->join;
-    struct trigger trigger = {.name = "replica",
-        .run_id = found->run_id,
-        .kind = found->kind,
-        .since = found->since,
-        .services = found->services,
-        .nservices = found->nservices};
+    struct run_spec *found = &j->join.spec;
 
+    found->trigger = "replica";
     op_init(&j->run.op, on_poller_run_ended);
-    runner_trigger(j->runner, &trigger, &j->run);
+    runner_trigger(j->runner, found, &j->run);
 }
 
 static void on_poller_looked(struct op *op)
@@ -81,9 +76,7 @@ static void poller_look(struct run_poller *j)
     arena_free(&j->arena);
     j->join = (struct run_join_req){.arena = &j->arena,
         .tenant = config->sync.tenant,
-        .provider = j->options->embedding.provider,
-        .model = j->options->embedding.model,
-        .dimensions = j->options->embedding.dimensions,
+        .embedding = j->options->embedding,
         .limit = config->sync.limit};
     op_init(&j->join.op, on_poller_looked);
     ports->run_join(ports->world, &j->join);

@@ -18,9 +18,7 @@ struct runner {
     struct runner_options options;
     bool draining;
     struct run_req run;
-    struct arena arena; /* what the trigger said, for the run */
-    const char *trigger;
-    bool quiet;              /* as the trigger has it */
+    struct arena arena;      /* what the trigger said, for the run */
     struct trigger_req *req; /* borrowed; of the run under way, or NULL */
     struct op
         completing; /* pending while an ended run's result is still wanted */
@@ -109,7 +107,7 @@ static void remember_end(struct runner *r)
     const struct run_result *result = &r->run.result;
 
     if (result->err.code != 0) {
-        if (!r->quiet)
+        if (!r->req->quiet)
             log_warn(NULL, "no run: %s", result->err.msg);
         return;
     }
@@ -136,7 +134,8 @@ void runner_event(struct runner *r, const struct run_event *event)
     snprintf(r->req->run_id, ID_BYTES, "%s", event->run_id);
     r->last.began_ms = loop_wall_ms();
     r->last.ended_ms = 0;
-    r->last.trigger = r->trigger;
+    snprintf(r->last.trigger, sizeof(r->last.trigger), "%s",
+        r->run.options.spec.trigger);
     snprintf(r->last.run_id, ID_BYTES, "%s", event->run_id);
     if (r->req->begun != NULL)
         r->req->begun(r->req);
@@ -144,67 +143,36 @@ void runner_event(struct runner *r, const struct run_event *event)
 
 /* Starting */
 
-static const char *runner_keep(struct runner *r, const char *text)
+void runner_set_limits(const struct config *config,
+    const struct embedding_id *embedding, struct run_options *o)
 {
-    return text == NULL ? NULL : arena_dup(&r->arena, str_of(text)).p;
+    const struct config_sync *sync = &config->sync;
+
+    o->embedding = *embedding;
+    o->limit = sync->limit;
+    o->chunk_size = sync->chunk_size;
+    o->workers = sync->workers;
+    o->max_pages = sync->max_pages;
+    o->max_delete_percent = sync->max_delete_percent;
+    o->max_tokens = config->embedding.max_tokens;
+    o->tries = sync->tries;
+    o->retry_base_ms = sync->retry_base_ms;
 }
 
-/* A copy: the trigger's own memory goes when runner_trigger() returns. */
-static int keep_trigger(
-    struct runner *r, const struct trigger *t, struct run_options *o)
-{
-    const char **names = arena_calloc(&r->arena, t->nservices, sizeof(*names));
-
-    if (names == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < t->nservices; i++) {
-        names[i] = runner_keep(r, t->services[i]);
-        if (names[i] == NULL)
-            return ERR_NOMEM;
-    }
-    o->trigger = t->name;
-    o->kind = t->kind;
-    o->tenant = t->tenant == NULL ? r->options.config->sync.tenant
-                                  : runner_keep(r, t->tenant);
-    o->since = runner_keep(r, t->since);
-    o->run_id = runner_keep(r, t->run_id);
-    o->fire_ms = t->fire_ms;
-    o->services = names;
-    o->nservices = t->nservices;
-    return o->tenant == NULL || (t->run_id != NULL && o->run_id == NULL)
-               ? ERR_NOMEM
-               : 0;
-}
-
-static void set_limits(const struct runner *r, struct run_options *o)
-{
-    const struct config_sync *config = &r->options.config->sync;
-
-    o->embedding = r->options.embedding;
-    o->limit = config->limit;
-    o->chunk_size = config->chunk_size;
-    o->workers = config->workers;
-    o->max_pages = config->max_pages;
-    o->max_delete_percent = config->max_delete_percent;
-    o->max_tokens = r->options.config->embedding.max_tokens;
-    o->tries = config->tries;
-    o->retry_base_ms = config->retry_base_ms;
-}
-
-static int runner_start(struct runner *r, const struct trigger *trigger,
+static int runner_start(struct runner *r, const struct run_spec *spec,
     struct trigger_req *req, struct err *err)
 {
-    struct run_options options = {.trigger = NULL};
+    struct run_options *options = &r->run.options;
 
     run_req_clear(&r->run);
     arena_free(&r->arena);
-    if (keep_trigger(r, trigger, &options) < 0)
+    r->run = (struct run_req){.run = NULL};
+    if (run_spec_copy(&options->spec, &r->arena, spec) < 0)
         return err_set(err, ERR_NOMEM, "no memory for a trigger");
-    set_limits(r, &options);
-    r->run = (struct run_req){.options = options};
+    if (options->spec.tenant == NULL)
+        options->spec.tenant = r->options.config->sync.tenant;
+    runner_set_limits(r->options.config, &r->options.embedding, options);
     op_init(&r->run.op, on_run);
-    r->trigger = trigger->name;
-    r->quiet = trigger->quiet;
     if (run_submit(r->options.ports, r->options.schemas, &r->run) < 0) {
         *err = r->run.op.err;
         return err->code;
@@ -227,14 +195,14 @@ static int runner_refuse(const struct runner *r, struct err *err)
 }
 
 int runner_trigger(
-    struct runner *r, const struct trigger *trigger, struct trigger_req *req)
+    struct runner *r, const struct run_spec *spec, struct trigger_req *req)
 {
     struct err err = {.code = 0};
 
     req->run_id[0] = '\0';
     req->result = NULL;
     op_begin(&req->op, r->options.ports->queue, NULL);
-    if (runner_refuse(r, &err) < 0 || runner_start(r, trigger, req, &err) < 0)
+    if (runner_refuse(r, &err) < 0 || runner_start(r, spec, req, &err) < 0)
         op_finish(&req->op, &err);
     return 0;
 }

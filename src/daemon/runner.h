@@ -20,19 +20,6 @@ struct runner_options {
     struct embedding_id embedding;
 };
 
-/* What a trigger may say; all borrowed until runner_trigger() returns. */
-struct trigger {
-    const char *name;   /* "http", "schedule", "startup", "replica"; static */
-    const char *run_id; /* of a run to take part in; NULL: a new one */
-    const char *kind;   /* "daily", "batch", "incremental"; static */
-    const char *tenant; /* NULL: the configured one */
-    const char *since;  /* ISO-8601; NULL: everything */
-    int64_t fire_ms;    /* a scheduled fire's nominal instant; 0: none */
-    const char **services; /* nservices; 0: the list of services */
-    size_t nservices;
-    bool quiet; /* who triggers says itself why nothing ran */
-};
-
 struct trigger_req {
     /*
      * err: ERR_ALREADY_RUNNING (here or in another process), ERR_DISABLED
@@ -41,6 +28,7 @@ struct trigger_req {
      * run was carried out, err is none and `result` is there.
      */
     struct op op;
+    bool quiet; /* the caller logs itself why nothing ran */
     /* Called when the run has its id, before anything is synced; or NULL. */
     void (*begun)(struct trigger_req *req);
     char run_id[ID_BYTES];           /* out; "" until then */
@@ -50,7 +38,7 @@ struct trigger_req {
 /* How the last run of this process ended. */
 struct last_run {
     char run_id[ID_BYTES]; /* "": there was none */
-    const char *trigger;   /* static */
+    char trigger[16];
     enum run_status status;
     int64_t began_ms, ended_ms; /* since 1970 */
 };
@@ -60,9 +48,16 @@ int runner_init(struct runner **r, const struct runner_options *options);
 /* Nothing may be running. */
 void runner_free(struct runner *r);
 
-/* Starts a run; the callback comes when it has ended. */
+/*
+ * Starts a run; the callback comes when it has ended. The spec is copied; its
+ * tenant may be NULL for the configured one.
+ */
 int runner_trigger(
-    struct runner *r, const struct trigger *trigger, struct trigger_req *req);
+    struct runner *r, const struct run_spec *spec, struct trigger_req *req);
+
+/* What the configuration says about every run: all of *o but its spec. */
+void runner_set_limits(const struct config *config,
+    const struct embedding_id *embedding, struct run_options *o);
 
 /* Refuses further triggers and lets the run finish what is in flight. */
 void runner_drain(struct runner *r);

@@ -107,14 +107,13 @@ static void on_scheduler_begun(struct trigger_req *req)
 
 static void try_to_run(struct firing *f)
 {
-    struct trigger trigger = {.name = f->name,
-        .kind = "daily",
-        .fire_ms = f->nominal_ms,
-        .quiet = true};
+    struct run_spec spec = {
+        .trigger = f->name, .kind = "daily", .fire_ms = f->nominal_ms};
 
     op_init(&f->req.op, on_scheduler_run_ended);
+    f->req.quiet = true;
     f->req.begun = on_scheduler_begun;
-    runner_trigger(f->scheduler->runner, &trigger, &f->req);
+    runner_trigger(f->scheduler->runner, &spec, &f->req);
 }
 
 /* The try that is awaited, or its next one, stands for this fire from now on.

@@ -23,7 +23,7 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event)
     if (p->ports->event == NULL)
         return;
     full.run_id = p->run_id;
-    full.tenant = p->options->tenant;
+    full.tenant = p->options->spec.tenant;
     p->ports->event(p->ports->world, &full);
 }
 

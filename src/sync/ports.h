@@ -16,7 +16,9 @@
 #include "base/text.h"
 #include "net/op.h"
 #include "record/envelope.h"
+#include "record/item.h"
 #include "sync/result.h"
+#include "sync/run_spec.h"
 
 enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
 
@@ -148,25 +150,13 @@ struct store_open_req {
     bool has_letters; /* open ones, of items with an id */
 };
 
-/* What a run was asked to do; recorded with it. All borrowed. */
-struct run_params {
-    const char *trigger; /* "cli", "http", "schedule", "startup" */
-    const char *kind;    /* "daily", "batch", "incremental" */
-    const char *tenant;
-    const char **services; /* registered names, in order */
-    size_t nservices;
-    const char *source; /* where the names came from */
-    const char *since;  /* ISO; NULL: none was given */
-    int64_t fire_ms;    /* a scheduled fire's nominal instant; 0: none */
-    int limit;
-    const char *provider, *model;
-    int dimensions;
-};
-
+/* An interrupted run of the same spec, embedding and limit is resumed. */
 struct run_begin_req {
-    struct op op; /* ERR_ALREADY_RUNNING: another run is alive */
-    const struct run_params *params;
-    char run_id[ID_BYTES]; /* out */
+    struct op op;         /* ERR_ALREADY_RUNNING: another run is alive */
+    struct run_spec spec; /* with the services that were listed */
+    struct embedding_id embedding; /* borrowed */
+    int limit;                     /* items a page */
+    char run_id[ID_BYTES];         /* out */
 };
 
 /*
@@ -177,16 +167,13 @@ struct run_begin_req {
 struct run_join_req {
     struct op op;
     struct arena *arena; /* the answer's memory; the caller's */
-    /* In: the parameters of runs (run_params) that have to be the same. */
+    /* In: what has to be the same; borrowed. */
     const char *tenant;
-    const char *provider, *model;
-    int limit, dimensions;
+    struct embedding_id embedding;
+    int limit;
     /* Out. */
     char run_id[ID_BYTES]; /* "": there is none */
-    const char *kind, *source;
-    const char *since; /* NULL: none was given */
-    const char **services;
-    size_t nservices;
+    struct run_spec spec;  /* of the run, without its trigger */
 };
 
 enum claim {

@@ -31,7 +31,6 @@ struct run {
     bool *ours;              /* per service: ended by this process */
     struct service *service; /* owned; the one at work, or NULL */
     struct services_req list;
-    struct run_params params;
     struct run_begin_req begin;
     struct service_begin_req claim;
     struct timer_req poll;
@@ -44,7 +43,7 @@ struct run {
 /* Does it take part in a run that another process has begun? */
 static bool is_helper(const struct run *r)
 {
-    return r->p.options->run_id != NULL;
+    return r->p.options->spec.run_id != NULL;
 }
 
 /* The end */
@@ -259,15 +258,16 @@ static void on_claimed(struct op *op)
 static void run_claim(struct run *r)
 {
     const struct ports *ports = r->p.ports;
-    const struct run_options *o = r->p.options;
+    const struct run_spec *spec = &r->p.options->spec;
 
     if (r->p.stopping) {
         run_end_run(r);
         return;
     }
     r->claim = (struct service_begin_req){.run_id = r->p.run_id,
-        .tenant = o->tenant,
-        .incremental = o->since == NULL && strcmp(o->kind, "incremental") == 0,
+        .tenant = spec->tenant,
+        .incremental =
+            spec->since == NULL && strcmp(spec->kind, "incremental") == 0,
         .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
     op_init(&r->claim.op, on_claimed);
     pipeline_submit(
@@ -287,7 +287,7 @@ static void work(struct run *r, const char *run_id)
     else
         log_info(&(struct log_ctx){.run = run_id},
             "the run begins: %zu services, listed by: %s; trigger: %s",
-            result->nservices, result->source, r->p.options->trigger);
+            result->nservices, result->source, r->p.options->spec.trigger);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
                               .nservices = result->nservices,
                               .joined = is_helper(r)});
@@ -299,7 +299,7 @@ static void on_joined(struct op *op)
 {
     struct run *r = container_of(op, struct run, poll.op);
 
-    work(r, r->p.options->run_id);
+    work(r, r->p.options->spec.run_id);
 }
 
 static void on_run_begun(struct op *op)
@@ -353,19 +353,11 @@ static void run_begin(
             &r->p, ports->timer(ports->world, &r->poll, 0), &r->poll.op);
         return;
     }
-    r->params = (struct run_params){.trigger = o->trigger,
-        .kind = o->kind,
-        .tenant = o->tenant,
-        .services = r->names,
-        .nservices = n,
-        .source = source,
-        .since = o->since,
-        .fire_ms = o->fire_ms,
-        .limit = o->limit,
-        .provider = o->embedding.provider,
-        .model = o->embedding.model,
-        .dimensions = o->embedding.dimensions};
-    r->begin.params = &r->params;
+    r->begin = (struct run_begin_req){
+        .spec = o->spec, .embedding = o->embedding, .limit = o->limit};
+    r->begin.spec.services = r->names;
+    r->begin.spec.nservices = n;
+    r->begin.spec.source = source;
     op_init(&r->begin.op, on_run_begun);
     pipeline_submit(
         &r->p, ports->run_begin(ports->world, &r->begin), &r->begin.op);
@@ -433,6 +425,7 @@ static void run_abort(struct op *op)
 int run_submit(const struct ports *ports, const struct schema_set *schemas,
     struct run_req *req)
 {
+    const struct run_spec *spec = &req->options.spec;
     struct run *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
@@ -448,8 +441,9 @@ int run_submit(const struct ports *ports, const struct schema_set *schemas,
     req->run = r;
     req->result = (struct run_result){.status = RUN_FAILED};
     op_begin(&req->op, ports->queue, run_abort);
-    if (req->options.nservices > 0)
-        run_begin(r, req->options.services, req->options.nservices, "request");
+    if (spec->nservices > 0)
+        run_begin(r, spec->services, spec->nservices,
+            spec->source != NULL ? spec->source : "request");
     else
         run_list(r);
     return 0;

@@ -20,14 +20,7 @@
 
 /* All borrowed until the callback. */
 struct run_options {
-    const char *run_id;  /* of a run to take part in; NULL: a new one */
-    const char *trigger; /* "cli", "http", "schedule", "startup", "replica" */
-    const char *kind;    /* "daily", "batch", "incremental" */
-    const char *tenant;
-    const char **services; /* nservices names; 0: ask the port */
-    size_t nservices;
-    const char *since; /* ISO-8601; NULL: none */
-    int64_t fire_ms;   /* a scheduled fire's nominal instant; 0: none */
+    struct run_spec spec;
     struct embedding_id embedding;
     int limit;              /* items a page */
     int chunk_size;         /* items a chunk */

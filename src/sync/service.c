@@ -264,7 +264,7 @@ static void note_earlier_letters(struct service *s)
 static void service_begin(struct service *s)
 {
     const struct service_begin_req *claim = s->busy->claim;
-    const char *given = s->p->options->since;
+    const char *given = s->p->options->spec.since;
     struct err err;
 
     if (s->schema == NULL) {
@@ -301,7 +301,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .arena = arena,
         .schema = schema_find(schemas, arena, result->service),
         .state = SERVICE_OPEN,
-        .scope = {.tenant = p->options->tenant},
+        .scope = {.tenant = p->options->spec.tenant},
         .more = true,
         .result = result,
         .busy = busy,

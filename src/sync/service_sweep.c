@@ -19,7 +19,7 @@ static bool is_complete_pass(const struct service *s)
 {
     return s->schema->delete_missing && s->result->errors_total == 0 &&
            s->ctx.since == NULL &&
-           strcmp(s->p->options->kind, "incremental") != 0 &&
+           strcmp(s->p->options->spec.kind, "incremental") != 0 &&
            pipeline_open(s->p);
 }
 

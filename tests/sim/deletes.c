@@ -154,7 +154,7 @@ static void complete(struct deletes *d, int service)
 
     for (int seq = 0; seq < d->w.source.items; seq++)
         CHECK(t->checkpointed[seq]);
-    CHECK(strcmp(d->w.options->kind, "incremental") != 0);
+    CHECK(strcmp(d->w.options->spec.kind, "incremental") != 0);
     CHECK(p->run == d->run);
     p->complete = p->number;
     t->whole = true;
@@ -255,7 +255,7 @@ static int port_sweep(void *world, struct sweep_req *req)
     struct world *w = world;
 
     CHECK(deletes_of(w)->truth[w->current].deletes);
-    CHECK(strcmp(w->options->kind, "incremental") != 0);
+    CHECK(strcmp(w->options->spec.kind, "incremental") != 0);
     world_schedule(w, &req->op,
         1 + draw(&w->random, (uint64_t)w->faults.latency_ms), apply_sweep);
     return 0;
@@ -349,7 +349,7 @@ static void draw_round(
 
     s->items = PICK(r, s->items, s->items, most, most * 3 / 4, most / 2);
     s->renamed += s->renamed < MOST_RENAMED && draw(r, 3) == 0;
-    options->kind = draw(r, 5) == 0 ? "incremental" : "batch";
+    options->spec.kind = draw(r, 5) == 0 ? "incremental" : "batch";
     d->w.faults = (struct faults){.fetch = PICK(r, 0, 0, 30, 400),
         .store = PICK(r, 0, 0, 50, 300),
         .ledger = PICK(r, 0, 0, 100),

@@ -330,10 +330,11 @@ static void join(struct world *w, struct op *op, struct err *err)
     if (err->code != 0)
         return;
     strcpy(req->run_id, "run");
-    req->kind = "batch";
-    req->source = "env";
-    req->services = names;
-    req->nservices = (size_t)ledger->nservices;
+    req->spec = (struct run_spec){.run_id = req->run_id,
+        .kind = "batch",
+        .source = "env",
+        .services = names,
+        .nservices = (size_t)ledger->nservices};
 }
 
 static int port_run_join(void *world, struct run_join_req *req)

@@ -42,9 +42,9 @@ static void on_joined(struct op *op)
         return;
     }
     r->options = *r->w.options;
-    r->options.run_id = r->join.run_id;
-    r->options.services = r->join.services;
-    r->options.nservices = r->join.nservices;
+    r->options.spec.run_id = r->join.run_id;
+    r->options.spec.services = r->join.spec.services;
+    r->options.spec.nservices = r->join.spec.nservices;
     r->run = (struct run_req){.options = r->options};
     world_join_run(&r->w);
     op_init(&r->run.op, on_run);

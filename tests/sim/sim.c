@@ -118,9 +118,8 @@ static void draw_faults(uint64_t *r, struct faults *f)
 
 void draw_options(uint64_t *r, struct run_options *o)
 {
-    *o = (struct run_options){.trigger = "cli",
-        .kind = "batch",
-        .tenant = "tenant",
+    *o = (struct run_options){
+        .spec = {.trigger = "cli", .kind = "batch", .tenant = "tenant"},
         .embedding = {"sim", "model", SIM_DIMENSIONS},
         .limit = PICK(r, 1, 5, 12, 30, 1000),
         .chunk_size = PICK(r, 1, 3, 10, 50),

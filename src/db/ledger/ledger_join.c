@@ -36,9 +36,9 @@ static void join_find_send(struct call *c)
 
     call_stmt(c, find_sql, false);
     call_add_text(c, req->tenant);
-    call_add_text(c, req->provider);
-    call_add_text(c, req->model);
-    call_add_int(c, req->dimensions);
+    call_add_text(c, req->embedding.provider);
+    call_add_text(c, req->embedding.model);
+    call_add_int(c, req->embedding.dimensions);
     call_add_int(c, req->limit);
     call_send(c);
 }
@@ -79,19 +79,22 @@ static const char *join_text_of(
 static void take_run(struct call *c, const struct pg_result *r)
 {
     struct run_join_req *req = ledger_work(c)->req;
+    size_t n = (size_t)pg_rows(r);
+    const char **names = arena_calloc(req->arena, n, sizeof(*names));
 
-    req->nservices = (size_t)pg_rows(r);
-    req->services =
-        arena_calloc(req->arena, req->nservices, sizeof(*req->services));
-    if (req->services == NULL) {
+    if (names == NULL) {
         ledger_fail(c, ERR_NOMEM, "joining a run");
         return;
     }
-    req->kind = join_text_of(req->arena, r, 0, 0);
-    req->source = join_text_of(req->arena, r, 0, 1);
-    req->since = join_text_of(req->arena, r, 0, 2);
-    for (size_t i = 0; i < req->nservices; i++)
-        req->services[i] = join_text_of(req->arena, r, (int)i, 3);
+    for (size_t i = 0; i < n; i++)
+        names[i] = join_text_of(req->arena, r, (int)i, 3);
+    req->spec = (struct run_spec){.run_id = req->run_id,
+        .kind = join_text_of(req->arena, r, 0, 0),
+        .tenant = req->tenant,
+        .services = names,
+        .nservices = n,
+        .source = join_text_of(req->arena, r, 0, 1),
+        .since = join_text_of(req->arena, r, 0, 2)};
     call_end(c, NULL);
 }
 

@@ -38,51 +38,51 @@ void ledger_add_lost(struct call *c, const char *owner)
 }
 
 static struct pg_param services_param(
-    struct call *c, const struct run_params *p)
+    struct call *c, const struct run_spec *spec)
 {
     struct pg_array names;
     size_t bytes = 0;
 
-    for (size_t i = 0; i < p->nservices; i++)
-        bytes += strlen(p->services[i]);
-    if (array_init(&names, &c->arena, PG_TEXT_ARRAY, 0, p->nservices, bytes) <
-        0)
+    for (size_t i = 0; i < spec->nservices; i++)
+        bytes += strlen(spec->services[i]);
+    if (array_init(
+            &names, &c->arena, PG_TEXT_ARRAY, 0, spec->nservices, bytes) < 0)
         abort();
-    for (size_t i = 0; i < p->nservices; i++)
-        array_add(&names, str_of(p->services[i]));
+    for (size_t i = 0; i < spec->nservices; i++)
+        array_add(&names, str_of(spec->services[i]));
     return array_param(&names);
 }
 
 /* A scheduled fire is taken once, by the first replica that comes. */
 #define FIRE "to_timestamp($11::int8 / 1000.0)"
 
-static void add_fire(struct call *c, const struct run_params *p)
+static void add_fire(struct call *c, const struct run_spec *spec)
 {
-    if (p->fire_ms != 0)
-        call_add_int(c, p->fire_ms);
+    if (spec->fire_ms != 0)
+        call_add_int(c, spec->fire_ms);
     else
         call_add_text(c, NULL);
 }
 
 /* $1 .. $11: the same for the statements that resume and begin. */
 static void add_params(
-    struct call *c, const struct ledger *l, const struct run_params *p)
+    struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
-    call_add_text(c, p->tenant);
-    call_add_text(c, p->kind);
-    call_add(c, services_param(c, p));
-    call_add_text(c, p->since);
-    call_add_int(c, p->limit);
-    call_add_text(c, p->provider);
-    call_add_text(c, p->model);
-    call_add_int(c, p->dimensions);
-    add_fire(c, p);
+    call_add_text(c, req->spec.tenant);
+    call_add_text(c, req->spec.kind);
+    call_add(c, services_param(c, &req->spec));
+    call_add_text(c, req->spec.since);
+    call_add_int(c, req->limit);
+    call_add_text(c, req->embedding.provider);
+    call_add_text(c, req->embedding.model);
+    call_add_int(c, req->embedding.dimensions);
+    add_fire(c, &req->spec);
 }
 
 static void add_resume(
-    struct call *c, const struct ledger *l, const struct run_params *p)
+    struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
@@ -100,12 +100,12 @@ static void add_resume(
         "  OR o.fire_at = " FIRE " AND o.id <> batch_sync_runs.id)"
         " RETURNING id",
         false);
-    add_params(c, l, p);
+    add_params(c, l, req);
 }
 
 /* Only by a run that begins or was resumed; the latter is ours by now. */
 static void add_abandon(
-    struct call *c, const struct ledger *l, const struct run_params *p)
+    struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
         "UPDATE batch_sync_runs SET status = 'abandoned',"
@@ -117,11 +117,11 @@ static void add_abandon(
         "   AND fire_at = to_timestamp($2::int8 / 1000.0))",
         false);
     call_add_text(c, l->owner);
-    add_fire(c, p);
+    add_fire(c, &req->spec);
 }
 
 static void add_begin(
-    struct call *c, const struct ledger *l, const struct run_params *p)
+    struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
         "INSERT INTO batch_sync_runs (owner, expires_at, tenant_id, kind,"
@@ -133,9 +133,9 @@ static void add_begin(
         "  WHERE status = 'running' OR fire_at = " FIRE ")"
         " RETURNING id",
         false);
-    add_params(c, l, p);
-    call_add_text(c, p->trigger);
-    call_add_text(c, p->source != NULL ? p->source : "request");
+    add_params(c, l, req);
+    call_add_text(c, req->spec.trigger);
+    call_add_text(c, req->spec.source != NULL ? req->spec.source : "request");
 }
 
 /* A run of an older version has rows only for what had been begun. */
@@ -160,9 +160,9 @@ static void begin_send(struct call *c)
     const struct run_begin_req *req = ledger_work(c)->req;
 
     ledger_add_lost(c, l->owner);
-    add_resume(c, l, req->params);
-    add_abandon(c, l, req->params);
-    add_begin(c, l, req->params);
+    add_resume(c, l, req);
+    add_abandon(c, l, req);
+    add_begin(c, l, req);
     add_pending(c, l);
     call_stmt(c,
         "SELECT id, owner, started_at FROM batch_sync_runs"

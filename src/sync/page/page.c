@@ -88,7 +88,7 @@ static void fetch_submit(struct page *page)
     arena_free(&page->busy->answer);
     *req = (struct page_req){.arena = &page->busy->answer,
         .service = page->ctx->service,
-        .tenant = page->ctx->p->options->tenant,
+        .tenant = page->ctx->p->options->spec.tenant,
         .since = page->ctx->since,
         .page = page->number,
         .limit = page->limit};

@@ -132,9 +132,9 @@ static inline int run_begin(void *world, struct run_begin_req *req)
     struct world *w = world;
 
     snprintf(req->run_id, ID_BYTES, "run-%d", ++w->begun_runs);
-    w->said = req->params->tenant;
+    w->said = req->spec.tenant;
     w->claimed = 0;
-    w->nservices = req->params->nservices;
+    w->nservices = req->spec.nservices;
     return end(w, &req->op, w->begin_code);
 }
 
@@ -316,7 +316,7 @@ static inline void trigger(struct world *w, struct client *c)
     op_init(&c->req.op, on_end);
     assert_int_equal(
         runner_trigger(w->runner,
-            &(struct trigger){.name = "http", .kind = "batch"}, &c->req),
+            &(struct run_spec){.trigger = "http", .kind = "batch"}, &c->req),
         0);
     assert_int_equal(c->ended, 0); /* never from inside */
 }

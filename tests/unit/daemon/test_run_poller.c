@@ -22,15 +22,16 @@ static int run_join(void *world, struct run_join_req *req)
     static const char *names[] = {"devlab-service"};
 
     it.looks++;
-    snprintf(it.model, sizeof(it.model), "%s", req->model);
+    snprintf(it.model, sizeof(it.model), "%s", req->embedding.model);
     assert_int_equal(req->limit, 1000);
     assert_string_equal(req->tenant, "default");
     if (it.code == 0 && it.runs > 0) {
         it.runs--;
         snprintf(req->run_id, ID_BYTES, "run-9");
-        req->kind = "batch";
-        req->services = names;
-        req->nservices = 1;
+        req->spec = (struct run_spec){.run_id = req->run_id,
+            .kind = "batch",
+            .services = names,
+            .nservices = 1};
     }
     return end(world, &req->op, it.code);
 }

@@ -55,7 +55,7 @@ static void what_a_trigger_says_is_copied(void **state)
 
     op_init(&c->req.op, on_end);
     runner_trigger(w->runner,
-        &(struct trigger){.name = "http",
+        &(struct run_spec){.trigger = "http",
             .kind = "incremental",
             .tenant = tenant,
             .since = since,

@@ -32,7 +32,7 @@ static int begin_fire(void *world, struct run_begin_req *req)
     struct world *w = world;
 
     assert_in_range(w->begun_runs, 0, TRIES - 1);
-    it.fires[w->begun_runs] = req->params->fire_ms;
+    it.fires[w->begun_runs] = req->spec.fire_ms;
     w->begin_code = w->begun_runs < it.failing ? ERR_UNAVAILABLE : 0;
     return run_begin(world, req);
 }

@@ -46,23 +46,21 @@ static inline int migrate(struct db *db, struct migrate_req *req,
 
 static const char *const test_services[] = {"svc-a", "svc-b"};
 
-static const struct run_params test_params = {
-    .trigger = "cli",
-    .kind = "batch",
-    .tenant = "t1",
-    .services = (const char **)test_services,
-    .nservices = 2,
-    .source = "request",
+static const struct run_begin_req test_params = {
+    .spec = {.trigger = "cli",
+        .kind = "batch",
+        .tenant = "t1",
+        .services = (const char **)test_services,
+        .nservices = 2,
+        .source = "request"},
+    .embedding = {"builtin", "m", DIMENSIONS},
     .limit = 10,
-    .provider = "builtin",
-    .model = "m",
-    .dimensions = DIMENSIONS,
 };
 
 static inline void run_begin(struct world *w, struct ledger *l,
-    const struct run_params *params, int code)
+    const struct run_begin_req *params, int code)
 {
-    w->run = (struct run_begin_req){.params = params};
+    w->run = *params;
     op_init(&w->run.op, db_done);
     ledger_run_begin(l, &w->run);
     expect_op(w, &w->run.op, code);

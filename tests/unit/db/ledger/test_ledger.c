@@ -118,7 +118,7 @@ static void many_begin_at_once(void **state)
     run_succeeds(w, &w->ledger);
     for (int i = 0; i < N; i++) {
         other_owner(w, &others[i], 30);
-        reqs[i] = (struct run_begin_req){.params = &test_params};
+        reqs[i] = test_params;
         op_init(&reqs[i].op, db_done);
         ledger_run_begin(&others[i], &reqs[i]);
     }
@@ -374,10 +374,8 @@ static void join(
 {
     struct run_join_req req = {.arena = &w->arena,
         .tenant = "t1",
-        .provider = "builtin",
-        .model = model,
-        .limit = 10,
-        .dimensions = DIMENSIONS};
+        .embedding = {"builtin", model, DIMENSIONS},
+        .limit = 10};
 
     op_init(&req.op, db_done);
     ledger_run_join(l, &req);
@@ -385,10 +383,10 @@ static void join(
     assert_string_equal(req.run_id, expected);
     if (expected[0] == '\0')
         return;
-    assert_int_equal(req.nservices, 2);
-    assert_string_equal(req.services[1], "svc-b");
-    assert_string_equal(req.kind, "batch");
-    assert_null(req.since);
+    assert_int_equal(req.spec.nservices, 2);
+    assert_string_equal(req.spec.services[1], "svc-b");
+    assert_string_equal(req.spec.kind, "batch");
+    assert_null(req.spec.since);
 }
 
 static void each_service_is_claimed_once(void **state)
@@ -517,14 +515,14 @@ static void gives_up_what_is_not_begun(void **state)
 static void other_parameters_abandon_it(void **state)
 {
     struct world *w = *state;
-    struct run_params params = test_params;
+    struct run_begin_req params = test_params;
     char id[ID_BYTES];
 
     NEED_SERVER();
     memcpy(id, w->run.run_id, sizeof(id));
     lose_the_lease(w);
     ledger_stop(&w->ledger);
-    params.model = "another";
+    params.embedding.model = "another";
     run_begin(w, &w->ledger, &params, 0);
     assert_string_not_equal(w->run.run_id, id);
     assert_string_equal(
@@ -569,7 +567,7 @@ static void a_former_owner_cannot_go_on(void **state)
 static void since_is_the_start_of_the_last_success(void **state)
 {
     struct world *w = *state;
-    struct run_params given = test_params;
+    struct run_begin_req given = test_params;
 
     NEED_SERVER();
     db_exec(&w->db, "UPDATE batch_sync_service_runs"
@@ -587,7 +585,7 @@ static void since_is_the_start_of_the_last_success(void **state)
     service_end(w, false, false, &some, 0);
     assert_int_equal(run_end(w, &w->ledger, RUN_END_DONE), RUN_FAILED);
     /* A run that was told where to begin says nothing about before. */
-    given.since = "2026-06-01T00:00:00.000Z";
+    given.spec.since = "2026-06-01T00:00:00.000Z";
     run_begin(w, &w->ledger, &given, 0);
     service_begin(w, &w->ledger, 0, 0);
     run_succeeds(w, &w->ledger);

@@ -17,10 +17,8 @@ static void join(struct world *w, struct ledger *l, struct run_join_req *req)
 {
     *req = (struct run_join_req){.arena = &w->arena,
         .tenant = "t1",
-        .provider = "builtin",
-        .model = "m",
-        .limit = 10,
-        .dimensions = DIMENSIONS};
+        .embedding = {"builtin", "m", DIMENSIONS},
+        .limit = 10};
     op_init(&req->op, db_done);
     ledger_run_join(l, req);
 }
@@ -32,9 +30,9 @@ static void join(struct world *w, struct ledger *l, struct run_join_req *req)
 static void joining_leaves_what_was_just_begun(void **state)
 {
     struct world *w = *state;
-    struct run_params params = test_params;
+    struct run_begin_req params = test_params;
     struct run_join_req found;
-    struct run_begin_req begun = {.params = &params};
+    struct run_begin_req begun;
     struct pg_pool *pool;
     struct err err;
 
@@ -43,7 +41,8 @@ static void joining_leaves_what_was_just_begun(void **state)
     assert_int_equal(
         pg_pool_init(&pool, &w->db.loop, w->db.url, 1, 0, &err), 0);
     w->ledger.pool = pool; /* of one connection: one after another */
-    params.model = "another";
+    params.embedding.model = "another";
+    begun = params;
     join(w, &w->ledger, &found);
     op_init(&begun.op, db_done);
     ledger_run_begin(&w->ledger, &begun);
@@ -81,12 +80,12 @@ static void joins_its_own_run_after_a_lost_answer(void **state)
 
 static const int64_t fire_ms = 1795448318000;
 
-static struct run_params of_fire(int64_t ms)
+static struct run_begin_req of_fire(int64_t ms)
 {
-    struct run_params params = test_params;
+    struct run_begin_req params = test_params;
 
-    params.trigger = "schedule";
-    params.fire_ms = ms;
+    params.spec.trigger = "schedule";
+    params.spec.fire_ms = ms;
     return params;
 }
 
@@ -104,7 +103,7 @@ static const char statuses[] =
 static void a_late_fire_resumes_the_run_of_that_fire(void **state)
 {
     struct world *w = *state;
-    struct run_params params = of_fire(fire_ms);
+    struct run_begin_req params = of_fire(fire_ms);
     struct ledger other;
     char id[ID_BYTES];
 
@@ -126,13 +125,13 @@ static void a_late_fire_resumes_the_run_of_that_fire(void **state)
 static void a_fire_that_was_taken_abandons_nothing(void **state)
 {
     struct world *w = *state;
-    struct run_params params = of_fire(fire_ms), next = of_fire(fire_ms + 1);
+    struct run_begin_req params = of_fire(fire_ms), next = of_fire(fire_ms + 1);
 
     NEED_SERVER();
     run_succeeds(w, &w->ledger);
     run_begin(w, &w->ledger, &params, 0);
     lose_the_lease(w);
-    params.model = next.model = "another";
+    params.embedding.model = next.embedding.model = "another";
     run_begin(w, &w->ledger, &params, ERR_ALREADY_RUNNING);
     assert_string_equal(ask(w, statuses), "success 0, interrupted 0 0");
     run_begin(w, &w->ledger, &next, 0);
@@ -148,7 +147,7 @@ static void a_fire_that_was_taken_abandons_nothing(void **state)
 static void a_fire_begins_once_whose_answer_was_lost(void **state)
 {
     struct world *w = *state;
-    struct run_params params = of_fire(fire_ms);
+    struct run_begin_req params = of_fire(fire_ms);
     char id[ID_BYTES];
 
     NEED_SERVER();

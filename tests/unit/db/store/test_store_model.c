@@ -9,10 +9,10 @@
 /* A run with that model has the service; the note is taken as it begins. */
 static void begin(struct world *w, const char *model, const char *since)
 {
-    struct run_params params = test_params;
+    struct run_begin_req params = test_params;
 
-    params.model = model;
-    params.since = since;
+    params.embedding.model = model;
+    params.spec.since = since;
     run_begin(w, &w->ledger, &params, 0);
     service_begin(w, &w->ledger, 0, 0);
     w->opened = (struct store_open_req){.tenant = "t1",
@@ -180,11 +180,11 @@ static void another_model_that_stored_nothing_is_no_news(void **state)
 static void one_that_was_not_begun_is_none(void **state)
 {
     struct world *w = *state;
-    struct run_params params = test_params;
+    struct run_begin_req params = test_params;
 
     NEED_SERVER();
     pass(w, "m", "abc");
-    params.model = "n";
+    params.embedding.model = "n";
     run_begin(w, &w->ledger, &params, 0);
     end(w, "failed");
     begin(w, "m", NULL);
