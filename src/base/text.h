@@ -41,8 +41,10 @@ bool iso_to_ms(struct str s, int64_t *epoch_ms);
 /* Takes the first line off *lines, without its newline; false: none is left. */
 bool text_next_line(struct str *lines, struct str *line);
 
-/* Calendar date of an instant in UTC. */
+/* Calendar date of an instant in UTC, and its first instant; the day may lie
+ * past the month's end. */
 void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day);
+int64_t civil_to_ms(int64_t year, int month, int day);
 
 /* Levenshtein distance of two names, for "did you mean"; of names longer than
  * 128 bytes just the longer one's length. */

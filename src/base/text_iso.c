@@ -31,6 +31,11 @@ static int64_t days_from_civil(int64_t year, int month, int day)
            EPOCH_DAY;
 }
 
+int64_t civil_to_ms(int64_t year, int month, int day)
+{
+    return days_from_civil(year, month, day) * MS_A_DAY;
+}
+
 void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day)
 {
     int64_t days = floor_div(epoch_ms, MS_A_DAY) + EPOCH_DAY;

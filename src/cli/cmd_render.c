@@ -18,6 +18,7 @@ enum {
 
 static const struct arg_option options[] = {
     {"schema", "FILE", "the service's schema"},
+    {"metadata", NULL, "show the metadata, too"},
     {NULL, NULL, NULL},
 };
 
@@ -37,6 +38,7 @@ struct render {
     struct buf scratch; /* the renderer's */
     struct buf text;    /* what was read: a line, or all of it */
     struct buf line;    /* what is written */
+    bool with_metadata;
     uint64_t nlines;
     uint64_t nbroken; /* lines that are no JSON */
     uint64_t nerrors; /* of any kind */
@@ -107,6 +109,10 @@ static void write_item(struct render *r, yyjson_val *value)
     buf_json_str(&r->line, item.content_id);
     buf_puts(&r->line, ",\"content_text\":");
     buf_json_str(&r->line, item.content_text);
+    if (r->with_metadata) {
+        buf_puts(&r->line, ",\"metadata\":");
+        buf_str(&r->line, item.metadata);
+    }
     buf_puts(&r->line, "}\n");
     if (r->line.error != 0)
         render_write_error(r, "too large");
@@ -217,6 +223,7 @@ static struct render *render_new(struct cli *cli)
     if (r == NULL)
         abort();
     r->out = cli->console.out;
+    r->with_metadata = args_has(&cli->args, "metadata");
     r->reader.in = cli->console.in;
     arena_init(&r->schema_arena, 0);
     arena_init(&r->arena, 0);

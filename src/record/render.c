@@ -2,10 +2,11 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "record/js_date.h"
 #include <stdio.h>
 
-/* JavaScript's Date reaches this far on both sides of 1970. */
-static const double DATE_LIMIT_MS = 8.64e15;
+/* An array's string form that is longer is no date. */
+enum { DATE_TEXT_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* What rendering needs everywhere. */
 struct renderer {
@@ -74,19 +75,32 @@ void render_value(struct buf *out, yyjson_val *v)
     }
 }
 
+/* Arrays and objects are read as the text that JavaScript makes of them. */
+static bool render_instant_of_text(yyjson_val *v, int64_t *epoch_ms)
+{
+    struct buf text;
+    bool valid;
+
+    buf_init(&text, DATE_TEXT_MAX_BYTES);
+    render_value(&text, v);
+    valid = text.error == 0 && js_date_parse(buf_view(&text), epoch_ms);
+    buf_free(&text);
+    return valid;
+}
+
 bool render_instant(yyjson_val *v, int64_t *epoch_ms)
 {
-    double ms;
-
-    if (yyjson_is_str(v))
-        return iso_to_ms(json_str(v), epoch_ms);
-    if (!yyjson_is_num(v) && !yyjson_is_raw(v))
-        return false;
-    ms = json_number(v);
-    if (!(ms >= -DATE_LIMIT_MS && ms <= DATE_LIMIT_MS))
-        return false;
-    *epoch_ms = (int64_t)ms;
-    return true;
+    switch (yyjson_get_type(v)) {
+    case YYJSON_TYPE_STR:
+        return js_date_parse(json_str(v), epoch_ms);
+    case YYJSON_TYPE_NUM:
+    case YYJSON_TYPE_RAW:
+        return js_date_clip(json_number(v), epoch_ms);
+    case YYJSON_TYPE_BOOL:
+        return js_date_clip(yyjson_get_bool(v), epoch_ms);
+    default:
+        return render_instant_of_text(v, epoch_ms);
+    }
 }
 
 /* M/D/YYYY in UTC; years before 1 are counted as years BC. */

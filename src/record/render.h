@@ -23,10 +23,8 @@ void render_value(struct buf *out, yyjson_val *v);
 /* Appends s without its NUL characters. */
 void render_str(struct buf *out, struct str s);
 
-/*
- * The instant a datetime field means, from an ISO string or a number of
- * epoch milliseconds; false where JavaScript has Invalid Date.
- */
+/* The instant that a datetime field means: what JavaScript's `new Date(v)`
+ * makes of the value in UTC; false where that is an invalid date. */
 bool render_instant(yyjson_val *v, int64_t *epoch_ms);
 
 #endif
