@@ -60,7 +60,7 @@ static int pem_of(struct str text, char out[KEY_TEXT_BYTES], struct err *err)
     }
     if (!is_pem(out))
         return err_set(
-            err, ERR_CONFIG, "the key is neither a PEM nor the base64 of one");
+            err, ERR_CONFIG, "the key is neither PEM nor base64-encoded PEM");
     unfold(out);
     return 0;
 }
@@ -83,12 +83,12 @@ static int check_curve(EVP_PKEY *pkey, struct err *err)
 
     if (!EVP_PKEY_is_a(pkey, "EC"))
         return err_set(err, ERR_CONFIG,
-            "the key is of type %s; an EC key on P-256 is needed",
+            "the key is of type %s; an EC key on the curve P-256 is required",
             EVP_PKEY_get0_type_name(pkey));
     EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL);
     if (strcmp(group, "prime256v1") != 0)
         return err_set(err, ERR_CONFIG,
-            "the key is on the curve %s; P-256 is needed",
+            "the key is on the curve %s; P-256 is required",
             group[0] != '\0' ? group : "(unnamed)");
     return 0;
 }
@@ -100,9 +100,9 @@ static int sign_read_key(EVP_PKEY **pkey, const char *pem, struct err *err)
         return check_curve(*pkey, err);
     if (strstr(pem, "ENCRYPTED") != NULL)
         return err_set(err, ERR_CONFIG,
-            "the key is encrypted; one without a passphrase is needed");
+            "the key is encrypted; a key without a passphrase is required");
     return err_set(err, ERR_CONFIG,
-        "the PEM holds no readable private key (PKCS#8 or SEC1)");
+        "the PEM contains no readable private key (PKCS#8 or SEC1)");
 }
 
 int sign_key_load(struct sign_key **key, struct str pem, struct err *err)
@@ -116,7 +116,7 @@ int sign_key_load(struct sign_key **key, struct str pem, struct err *err)
         status = sign_read_key(&pkey, text, err);
     OPENSSL_cleanse(text, sizeof(text));
     if (status == 0 && (*key = malloc(sizeof(**key))) == NULL)
-        status = err_set(err, ERR_NOMEM, "no memory for the key");
+        status = err_set(err, ERR_NOMEM, "not enough memory for the key");
     if (status == 0)
         (*key)->pkey = pkey;
     else
@@ -151,6 +151,7 @@ int sign_key_sign(const struct sign_key *key, struct str message,
     }
     base64_encode(out, der, len);
     if (out->error != 0)
-        return err_set(err, out->error, "no room for the signature");
+        return err_set(
+            err, out->error, "the signature does not fit its buffer");
     return 0;
 }

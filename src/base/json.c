@@ -178,13 +178,14 @@ static int syntax_error(struct err *err, struct str text, size_t replaced,
     struct buf shown, quoted;
 
     if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return err_set(err, ERR_NOMEM, "the document needs too much memory");
+        return err_set(
+            err, ERR_NOMEM, "the document needs more memory than it may take");
     if (text.len == 0)
-        return err_set(err, ERR_INVALID, "empty, no JSON");
+        return err_set(err, ERR_INVALID, "empty input, not JSON");
     if (replaced > 0) /* positions in the repaired copy are not the text's */
         return err_set(err, ERR_INVALID,
-            "byte %zu (with 3 for each of %zu repairs): %s", why->pos, replaced,
-            why->msg);
+            "byte %zu (counting 3 for each of %zu replaced characters): %s",
+            why->pos, replaced, why->msg);
     if (rest.len > SHOWN_BYTES)
         rest.len = SHOWN_BYTES;
     buf_init(&shown, SHOWN_BYTES * 3);

@@ -17,7 +17,7 @@ int cron_unreadable(struct cron_reader *r, size_t at, const char *fmt, ...)
     vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
     return err_set(r->err, ERR_INVALID,
-        "%s field, character %zu: %s; allowed are %s", r->field->name, at + 1,
+        "%s field, character %zu: %s; allowed: %s", r->field->name, at + 1,
         what, r->field->allowed);
 }
 
@@ -29,8 +29,8 @@ static int misplaced(struct cron_reader *r)
     if (r->at == r->end)
         return cron_unreadable(r, r->at, "a value is missing");
     if (isprint(c))
-        return cron_unreadable(r, r->at, "\"%c\" has no place here", c);
-    return cron_unreadable(r, r->at, "the byte 0x%02X has no place here", c);
+        return cron_unreadable(r, r->at, "\"%c\" is not allowed here", c);
+    return cron_unreadable(r, r->at, "byte 0x%02X is not allowed here", c);
 }
 
 bool cron_take(struct cron_reader *r, char c)
@@ -56,7 +56,7 @@ int cron_read_number(struct cron_reader *r, int least, int most)
     for (; cron_field_is_digit(r); r->at++)
         value = value > most ? value : value * 10 + (r->text[r->at] - '0');
     if (value < least || value > most)
-        return cron_unreadable(r, from, "%.*s is not within %d-%d",
+        return cron_unreadable(r, from, "%.*s is outside %d-%d",
             (int)(r->at - from > 20 ? 20 : r->at - from), r->text + from, least,
             most);
     return value;
@@ -91,7 +91,7 @@ int cron_read_value(struct cron_reader *r)
         }
         names += NAME_LETTERS;
     }
-    return cron_unreadable(r, r->at, "\"%.*s\" is no %s",
+    return cron_unreadable(r, r->at, "\"%.*s\" is not a %s",
         (int)(len > 20 ? 20 : len), r->text + r->at, r->field->name);
 }
 

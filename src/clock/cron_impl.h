@@ -40,7 +40,7 @@ int cron_read_field(struct cron_reader *r, struct cron *cron, uint64_t *set,
 int cron_special_day(struct cron_reader *r, struct cron *cron);
 int cron_special_weekday(struct cron_reader *r, struct cron *cron);
 
-/* ERR_INVALID: "FIELD field, character N: WHAT; allowed are ...". */
+/* ERR_INVALID: "FIELD field, character N: WHAT; allowed: ...". */
 int cron_unreadable(struct cron_reader *r, size_t at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

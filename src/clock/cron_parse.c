@@ -89,8 +89,8 @@ static const char *long_form(struct str name, struct err *err)
         }
     }
     err_set(err, ERR_INVALID,
-        "character 1: \"%.*s\" is no schedule; allowed are @hourly, @daily, "
-        "@midnight, @weekly, @monthly, @yearly and @annually: is it %s?",
+        "character 1: \"%.*s\" is not a schedule; allowed: @hourly, @daily, "
+        "@midnight, @weekly, @monthly, @yearly, @annually; did you mean %s?",
         showable(name), name.p, nearest);
     return NULL;
 }
@@ -149,7 +149,7 @@ int cron_parse(const char *text, struct cron *out, struct err *err)
     *out = (struct cron){.has_seconds = false};
     if (strlen(text) >= CRON_TEXT_BYTES)
         return err_set(err, ERR_INVALID,
-            "an expression of %zu bytes; allowed are fewer than %d",
+            "the expression is %zu bytes long; it must be shorter than %d",
             strlen(text), CRON_TEXT_BYTES);
     if (trimmed.len > 0 && trimmed.p[0] == '@') {
         text = long_form(trimmed, err);
@@ -159,14 +159,14 @@ int cron_parse(const char *text, struct cron *out, struct err *err)
     n = cron_parse_split(text, parts);
     if (n != FIELDS_MAX && n != FIELDS_MAX - 1)
         return err_set(err, ERR_INVALID,
-            "%zu field%s; allowed are 5 (minute, hour, day of month, month, "
-            "day of week), 6 with seconds first, or a name such as @daily",
+            "%zu field%s; expected 5 (minute, hour, day of month, month, day "
+            "of week), 6 with seconds first, or a name such as @daily",
             n, n == 1 ? "" : "s");
     if (cron_parse_read_fields(parts, n, out, err) < 0)
         return err->code;
     if (!cron_can_fire(out))
         return err_set(err, ERR_INVALID,
-            "\"%.*s\" can never fire: no month that it allows has such a day",
+            "\"%.*s\" can never fire: none of its months has such a day",
             STR_ARG(trimmed));
     return 0;
 }
@@ -175,6 +175,6 @@ const char *cron_warning(const struct cron *cron)
 {
     if (cron->any_day || cron->any_weekday)
         return NULL;
-    return "day of month and day of week are both restricted: a day that "
-           "matches either of them fires (node-cron wants both)";
+    return "day of month and day of week are both restricted: it fires on days "
+           "that match either of them (node-cron requires both)";
 }

@@ -108,7 +108,7 @@ struct zone *zone_open(const char *name, struct err *err)
     tz = g_time_zone_new_identifier(name);
     if (tz == NULL) {
         err_set(err, ERR_NOT_FOUND,
-            "the data of time zone \"%s\" is unreadable", name);
+            "the data of time zone \"%s\" cannot be read", name);
         return NULL;
     }
     zone = zone_empty(name);
@@ -117,7 +117,8 @@ struct zone *zone_open(const char *name, struct err *err)
     if (offsets_fit(zone))
         return zone;
     zone_close(zone);
-    err_set(err, ERR_INVALID, "time zone \"%s\" is more than a day off", name);
+    err_set(err, ERR_INVALID,
+        "time zone \"%s\" is more than a day away from UTC", name);
     return NULL;
 }
 

@@ -199,13 +199,13 @@ static int suggest(const char *name, int code, struct err *err)
     nearest.distance = strlen(name) / 3 + 1;
     if (zone_names_each(zone_names_compare, &nearest) < 0)
         return err_set(err, code,
-            "unknown time zone \"%s\": there is no zone data in %s, install "
-            "the system's package of it (tzdata)",
+            "unknown time zone \"%s\": there is no zone data in %s; install "
+            "the system package tzdata",
             name, data_directory());
     if (nearest.found[0] == '\0')
         return err_set(err, code,
-            "unknown time zone \"%s\"; allowed are IANA names such as "
-            "Europe/Berlin or UTC",
+            "unknown time zone \"%s\"; use an IANA name such as Europe/Berlin "
+            "or UTC",
             name);
     return err_set(err, code, "unknown time zone \"%s\"; did you mean %s?",
         name, nearest.found);
@@ -228,8 +228,8 @@ int zone_name_check(const char *name, struct err *err)
         return 0;
     if (!is_showable(name))
         return err_set(err, ERR_INVALID,
-            "a time zone's name is missing, too long or unreadable; allowed "
-            "are IANA names such as Europe/Berlin or UTC");
+            "the name of the time zone is missing, too long or not printable; "
+            "use an IANA name such as Europe/Berlin or UTC");
     if (!zone_names_is_name(name))
         return suggest(name, ERR_INVALID, err);
     return has_data(name) ? 0 : suggest(name, ERR_NOT_FOUND, err);

@@ -50,7 +50,7 @@ static void not_allowed(
 
     buf_init(&allowed, ERR_MSG_BYTES);
     config_allowed(&allowed, key);
-    config_fault(r, key, value, "allowed is %s", allowed.data);
+    config_fault(r, key, value, "must be %s", allowed.data);
     buf_free(&allowed);
 }
 
@@ -91,7 +91,7 @@ static char *secret_of_file(
         buf_printf(r->problems, ": %s\n",
             len < 0          ? strerror((int)-len)
             : value.len == 0 ? "the file is empty"
-                             : "the file holds NUL bytes, it is no text");
+                             : "the file is not text: it contains NUL bytes");
         r->faults++;
         free(out);
         out = NULL;
@@ -115,8 +115,8 @@ static void config_read_key(
     if (key->fallback != NULL)
         config_set(r->raw, key, str_of(key->fallback));
     if (path.len > 0 && value.len > 0) {
-        config_fault(r, key, value, "%s is set too; allowed is one of the two",
-            file_name);
+        config_fault(
+            r, key, value, "%s is set too; set only one of the two", file_name);
         return;
     }
     if (path.len > 0) {
@@ -154,7 +154,8 @@ static void warn_if_unknown(struct str name, struct buf *warnings)
         }
     }
     config_show(warnings, name);
-    buf_printf(warnings, " is not a known name: is it %s?\n", nearest);
+    buf_printf(
+        warnings, " is not a known variable; did you mean %s?\n", nearest);
 }
 
 static void warn_unknown(char **names, struct buf *warnings)

@@ -20,7 +20,7 @@ static char *target_named(
 
     if (target == NULL)
         config_fault(
-            r, config_key_named(name), str_of(value), "allowed is host:port");
+            r, config_key_named(name), str_of(value), "must be host:port");
     return target;
 }
 
@@ -73,7 +73,7 @@ static void derive_root(struct config_reading *r)
     }
     free(pem);
     config_fault(r, config_key_named("GRPC_ROOT_CERT"), text,
-        "allowed is a PEM, or the base64 of one");
+        "must be PEM or base64-encoded PEM");
 }
 
 /* A key that does not work must stop the start, not the first call. */
@@ -87,8 +87,7 @@ static void check_key(struct config_reading *r)
     if (sign_key_load(&key, str_of(r->raw->c.coordinator.private_key), &err) <
         0)
         config_fault(r, config_key_named("RAG_PRIVATE_KEY"), STR(""),
-            "%s; allowed is an EC P-256 key as a PEM, or the base64 of one",
-            err.msg);
+            "%s; set an EC P-256 key as PEM or base64-encoded PEM", err.msg);
     sign_key_free(key);
 }
 
@@ -103,14 +102,14 @@ static void check_needs(struct config_reading *r, unsigned needs)
     if ((needs & NEED_COORDINATOR) != 0)
         check_key(r);
     if ((needs & NEED_DATABASE) != 0 && !config_is_set(r, "DATABASE_URL"))
-        need(r, "DATABASE_URL is not set: a PostgreSQL URL is needed, there "
-                "or in a file named by DATABASE_URL_FILE\n");
+        need(r, "DATABASE_URL is not set: set it to a PostgreSQL URL, or "
+                "DATABASE_URL_FILE to the path of a file that contains one\n");
     if ((needs & NEED_EMBEDDER) != 0 &&
         r->raw->c.embedding.provider == PROVIDER_OPENAI &&
         !config_is_set(r, "OPENAI_API_KEY") &&
         !config_is_set(r, "OPENAI_API_URL"))
-        need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: one of "
-                "them is needed, or EMBEDDING_PROVIDER=builtin\n");
+        need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: set one of "
+                "them, or EMBEDDING_PROVIDER=builtin\n");
 }
 
 void config_derive(struct config_reading *r, unsigned needs)

@@ -145,6 +145,7 @@ int config_set(
 
 static void allowed_choices(struct buf *out, const char *choices)
 {
+    buf_puts(out, "one of ");
     for (; *choices != '\0'; choices++) {
         if (*choices == '|')
             buf_puts(out, ", ");
@@ -157,7 +158,7 @@ void config_allowed(struct buf *out, const struct config_key *key)
 {
     switch (key->kind) {
     case CONFIG_BOOL:
-        buf_puts(out, "true, false, 1, 0, yes, no, on, off");
+        buf_puts(out, "one of true, false, 1, 0, yes, no, on, off");
         break;
     case CONFIG_INT:
         buf_printf(out, "a whole number from %d to %d", key->least, key->most);
@@ -166,11 +167,11 @@ void config_allowed(struct buf *out, const struct config_key *key)
         allowed_choices(out, key->choices);
         break;
     case CONFIG_HTTP_URL:
-        buf_puts(out, "a URL that begins with http:// or https://");
+        buf_puts(out, "a URL that starts with http:// or https://");
         break;
     case CONFIG_DATABASE:
-        buf_puts(out, "a URL that begins with postgres:// or postgresql://, "
-                      "or a keyword=value string");
+        buf_puts(out, "a URL that starts with postgres:// or postgresql://, or "
+                      "a keyword=value string");
         break;
     case CONFIG_TOKEN:
         buf_puts(out, "visible ASCII characters without spaces");

@@ -98,10 +98,11 @@ static int unpack(struct str bytes, struct page_req *req, struct err *err)
         &allocator, bytes.len, (const uint8_t *)bytes.p);
 
     if (answer == NULL && !source.full)
-        return err_set(err, ERR_PROTOCOL, "the answer is no RouteResponse");
+        return err_set(err, ERR_PROTOCOL, "the answer is not a RouteResponse");
     if (answer == NULL || copy_fields(answer, req) < 0)
         return err_set(err, ERR_TOO_LARGE,
-            "an answer of %zu bytes does not fit the page's memory", bytes.len);
+            "the answer of %zu bytes does not fit into the page's memory",
+            bytes.len);
     req->envelope.json = str_of(answer->envelope_json);
     return 0;
 }

@@ -121,7 +121,7 @@ static int request_check(const struct route_params *p, struct err *err)
     int rc = check_text("tenant", p->tenant, err);
 
     if (rc == 0)
-        rc = check_text("service's name", p->service, err);
+        rc = check_text("service name", p->service, err);
     if (rc == 0)
         rc = check_text("since", p->since, err);
     return rc;

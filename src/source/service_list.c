@@ -66,8 +66,8 @@ int service_names_add(
         return 0;
     if (!service_list_is_name(name)) {
         log_warn(NULL,
-            "service list: left out a name of %zu bytes that is no"
-            " service's name",
+            "service list: ignored a name of %zu bytes that is not a valid "
+            "service name",
             name.len);
         return 0;
     }
@@ -144,12 +144,13 @@ static int service_list_read_answer(
     if (json_parse(list->arena, text, &root, NULL, err) < 0)
         return err->code;
     if (!yyjson_is_obj(root))
-        return err_set(err, ERR_PROTOCOL, "the answer is no object");
+        return err_set(err, ERR_PROTOCOL, "the answer is not a JSON object");
     if (!json_bool(json_member(root, "success"), &success) || !success)
-        return err_set(err, ERR_SOURCE, "the answer does not say success");
+        return err_set(err, ERR_SOURCE, "the answer does not report success");
     services = json_member(root, "services");
     if (!yyjson_is_arr(services))
-        return err_set(err, ERR_PROTOCOL, "the answer has no services");
+        return err_set(
+            err, ERR_PROTOCOL, "the answer has no \"services\" array");
     return service_list_read_entries(services, list, err);
 }
 

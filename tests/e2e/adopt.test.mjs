@@ -105,22 +105,22 @@ test('the dry run tells all and changes nothing', async (t) => {
   const all = Number(await w.db.value('SELECT count(*) FROM vector_embeddings'));
   assert.ok(all > 12_000, `${all} rows`);
   t.diagnostic(`${all} items and other rows to take over`);
-  assert.ok(stdout.includes(`vector_embeddings: ${all} rows, of which `
+  assert.ok(stdout.includes(`vector_embeddings: ${all} rows; `
     + `${mess.ours + 37} are microservice_data`), stdout);
   assert.equal(numberIn(lines, 'duplicates would be removed'), mess.doubles);
   assert.equal(numberIn(lines, 'name no microservice'), 37);
-  assert.equal(numberIn(lines, 'would be created, because'), 2);
+  assert.equal(numberIn(lines, 'would be created, for rows'), 2);
   assert.equal(numberIn(lines, 'duplicates (related'), 60);
   assert.match(stdout, /on \(tenant_id, content_id\): there as idx_ve_tenant/);
   assert.match(stdout, /on \(tenant_id, target_node_id\): would be created/);
-  assert.match(stdout, /triggers that may act on this: audit/);
+  assert.match(stdout, /triggers that may fire: audit/);
   assert.match(stdout, /^locks: for about \d+ s /m);
   assert.match(stdout, /0001_core: would be applied/);
   const wet = await adopt(w);
   const pairs = [['duplicates would be removed', 'duplicates removed'],
-    ['rows would get the microservice', 'rows got the microservice'],
-    ['and would stay as they are', 'and stayed as they were'],
-    ['would be created, because', 'created'],
+    ['rows would be assigned', 'rows were assigned'],
+    ['and would be left', 'and were left'],
+    ['would be created, for rows', 'created'],
     ['duplicates (related', 'knowledge_graph_edges: 60 duplicates removed']];
   for (const [would, did] of pairs) {
     assert.ok(numberIn(lines, would) > 0, would);
@@ -338,17 +338,17 @@ test('tables of another kind are refused, and left alone', async (t) => {
       /vector_embeddings has no column content_id/],
     ['ALTER TABLE vector_embeddings ALTER metadata DROP DEFAULT,'
       + ' ALTER metadata TYPE json',
-    /vector_embeddings.metadata is json, where jsonb is needed/],
+    /vector_embeddings.metadata is json, but must be jsonb/],
     ['ALTER TABLE vector_embeddings ADD must integer NOT NULL DEFAULT 1;'
       + ' ALTER TABLE vector_embeddings ALTER must DROP DEFAULT',
-      /vector_embeddings.must must not be null, has no default/],
+      /vector_embeddings.must is NOT NULL without a default/],
     ['ALTER TABLE microservices DROP CONSTRAINT'
       + ' microservices_tenant_id_name_key',
     /microservices has no unique key.*UNIQUE \(tenant_id, name\)/],
     ['DROP TABLE knowledge_graph_edges, knowledge_graph_nodes,'
       + ' vector_embeddings, microservices',
     /no obstacle/],
-    ['DROP TABLE tenants CASCADE', /tenants is missing, which microserv/],
+    ['DROP TABLE tenants CASCADE', /tenants is missing, but microserv/],
     ['CREATE SCHEMA mine; ALTER TABLE tenants SET SCHEMA mine',
       /tenants is missing/],
   ];

@@ -195,7 +195,7 @@ static void ledger_step(struct call *c)
     }
     if (pg_rows(c->pg.results[0]) > 0)
         log_warn(NULL,
-            "ended the connections that a former owner held on by: %d",
+            "terminated connections of former owners that held locks: %d",
             pg_rows(c->pg.results[0]));
     c->state = UNIT;
     w->send(c);

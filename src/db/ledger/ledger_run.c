@@ -176,9 +176,10 @@ static void already_running(struct call *c, const struct pg_result *running)
     struct err err;
 
     err_set(&err, ERR_ALREADY_RUNNING,
-        "this fire of the schedule has been taken already");
+        "this scheduled run has already been started");
     if (pg_rows(running) == 1)
-        err_set(&err, ERR_ALREADY_RUNNING, "run %s is running since %s, by %s",
+        err_set(&err, ERR_ALREADY_RUNNING,
+            "run %s has been running since %s, by %s",
             pg_value(running, 0, 0).p, pg_value(running, 0, 2).p,
             pg_value(running, 0, 1).p);
     call_end(c, &err);

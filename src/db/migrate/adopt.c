@@ -182,12 +182,12 @@ static int judge_drags(const struct pg_result *r, int doubles, int drags,
     if (call_int(r, 0, doubles) == 0 || who[0] == '\0')
         return 0;
     buf_printf(report,
-        "obstacle: %s: removing duplicates would reach into %s, by ON DELETE; "
-        "change that to NO ACTION first\n",
+        "obstacle: %s: removing duplicates would also change %s through ON "
+        "DELETE; change that to NO ACTION first\n",
         name, who);
     return err_set(err, ERR_CONFIG,
-        "duplicates of %s cannot be removed without reaching into %s; nothing "
-        "was changed",
+        "duplicates in %s cannot be removed without changing %s through ON "
+        "DELETE; nothing was changed",
         name, who);
 }
 
@@ -196,21 +196,22 @@ static void plan_vectors(const struct pg_result *r, struct buf *report)
     static const char name[] = "vector_embeddings";
 
     buf_printf(report,
-        "%s: %" PRId64 " rows, of which %" PRId64
-        " are microservice_data; no others are touched\n",
+        "%s: %" PRId64 " rows; %" PRId64
+        " are microservice_data, and only those are touched\n",
         name, call_int(r, 0, P_ROWS), call_int(r, 0, P_OURS));
     count_line(report, r, P_SERVICES, "microservices",
-        "would be created, because rows without one name them");
+        "would be created, for rows that name them but refer to none");
     count_line(report, r, P_DOUBLES, name,
-        "duplicates would be removed; the newest of each stays");
+        "duplicates would be removed; the newest of each is kept");
     count_line(report, r, P_PLACED, name,
-        "rows would get the microservice that their _source_service names");
+        "rows would be assigned to the microservice named by their "
+        "_source_service");
     count_line(report, r, P_UNPLACED, name,
-        "rows name no microservice and would stay as they are");
+        "rows name no microservice and would be left unchanged");
     count_line(report, r, P_USABLE, name,
         "rows have a vector that --assume-model would keep");
     if (pg_value(r, 0, P_TRIGGERS).len > 0)
-        buf_printf(report, "%s: triggers that may act on this: %s\n", name,
+        buf_printf(report, "%s: triggers that may fire: %s\n", name,
             pg_value(r, 0, P_TRIGGERS).p);
     buf_printf(
         report, "%s: columns embed_hash and row_hash would be added\n", name);
@@ -228,7 +229,7 @@ static void plan_edges(const struct pg_result *r, struct buf *report)
 
     count_line(report, r, P_EDGE_DOUBLES, name,
         "duplicates (related, strongly_related) would be removed; the newest "
-        "of each stays");
+        "of each is kept");
     buf_puts(
         report, "index knowledge_graph_edges_related_key: would be created\n");
     index_line(report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
@@ -282,10 +283,9 @@ static void add_drag_check(
     struct buf *script, const char *table, const char *drags)
 {
     buf_printf(script,
-        " IF n > 0 AND (%s) IS NOT NULL THEN"
-        "  RAISE EXCEPTION 'duplicates in %s cannot be removed without"
-        " reaching into tables that refer to it with ON DELETE (%%): change"
-        " that to NO ACTION first', (%s); END IF;",
+        " IF n > 0 AND (%s) IS NOT NULL THEN  RAISE EXCEPTION 'duplicates in "
+        "%s cannot be removed without changing tables that refer to it with ON "
+        "DELETE (%%): change that to NO ACTION first', (%s); END IF;",
         drags, table, drags);
 }
 
@@ -364,11 +364,12 @@ void adopt_report(const struct pg_result *r, int first, struct buf *report)
         return;
     count_line(report, r, first, "microservices", "created");
     count_line(report, r, first + 1, vectors,
-        "duplicates removed; the newest of each stayed");
+        "duplicates removed; the newest of each was kept");
     count_line(report, r, first + 2, vectors,
-        "rows got the microservice that their _source_service names");
+        "rows were assigned to the microservice named by their "
+        "_source_service");
     count_line(report, r, first + 3, vectors,
-        "rows name no microservice and stayed as they were");
+        "rows name no microservice and were left unchanged");
     count_line(report, r, first + 4, "knowledge_graph_edges",
-        "duplicates removed; the newest of each stayed");
+        "duplicates removed; the newest of each was kept");
 }

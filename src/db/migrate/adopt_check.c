@@ -57,8 +57,8 @@ static const char *const obstacles_sql[] = {
     " FROM there JOIN pg_namespace n ON n.oid = relnamespace"
     " WHERE n.nspname IS DISTINCT FROM current_schema()",
 
-    "SELECT format('%s is no ordinary table: only those can be taken over',"
-    " tab) FROM there WHERE relkind <> 'r'",
+    "SELECT format('%s is not an ordinary table: only ordinary tables can be "
+    "taken over', tab) FROM there WHERE relkind <> 'r'",
 
     "SELECT format('%s belongs to %I: migrate as that role, or GRANT %2$I TO"
     " %I;', tab, pg_get_userbyid(relowner), current_user) FROM there"
@@ -68,35 +68,33 @@ static const char *const obstacles_sql[] = {
     " TO %1$I;', current_user, current_schema())"
     " WHERE NOT has_schema_privilege(current_schema(), 'CREATE')",
 
-    "SELECT format('%s is missing, which %s needs: these tables are not of"
-    " the kind that can be taken over', need, tab) FROM there JOIN (VALUES"
-    " ('microservices', 'tenants'), ('vector_embeddings', 'microservices'),"
-    " ('knowledge_graph_nodes', 'tenants'),"
-    " ('knowledge_graph_edges', 'knowledge_graph_nodes')) AS d (tab, need)"
-    " USING (tab) WHERE to_regclass(need) IS NULL",
+    "SELECT format('%s is missing, but %s refers to it: these tables cannot be "
+    "taken over', need, tab) FROM there JOIN (VALUES ('microservices', "
+    "'tenants'), ('vector_embeddings', 'microservices'), "
+    "('knowledge_graph_nodes', 'tenants'), ('knowledge_graph_edges', "
+    "'knowledge_graph_nodes')) AS d (tab, need) USING (tab) WHERE "
+    "to_regclass(need) IS NULL",
 
     "SELECT format('%s has no column %s', tab, col) FROM wanted w"
     " WHERE kind <> 'H' AND NOT EXISTS (SELECT FROM found f"
     "  WHERE f.tab = w.tab AND f.col = w.col)",
 
-    "SELECT format('%s.%s is %s, where %s is needed', tab, col, f.type,"
-    " CASE lower(w.kind) WHEN 's' THEN 'text' WHEN 'j' THEN 'jsonb'"
-    "  WHEN 'i' THEN 'integer' WHEN 'n' THEN 'a number' WHEN 't' THEN"
-    "  'timestamp' WHEN 'b' THEN 'boolean' WHEN 'v' THEN 'vector'"
-    "  ELSE 'bytea' END)"
-    " FROM wanted w JOIN found f USING (tab, col)"
-    " WHERE f.kind IS DISTINCT FROM lower(w.kind)"
-    "  AND NOT (w.kind = 'n' AND f.kind = 'i')",
+    "SELECT format('%s.%s is %s, but must be %s', tab, col, f.type, CASE "
+    "lower(w.kind) WHEN 's' THEN 'text' WHEN 'j' THEN 'jsonb'  WHEN 'i' THEN "
+    "'integer' WHEN 'n' THEN 'a number' WHEN 't' THEN  'timestamp' WHEN 'b' "
+    "THEN 'boolean' WHEN 'v' THEN 'vector'  ELSE 'bytea' END) FROM wanted w "
+    "JOIN found f USING (tab, col) WHERE f.kind IS DISTINCT FROM lower(w.kind) "
+    " AND NOT (w.kind = 'n' AND f.kind = 'i')",
 
     "SELECT format('vector_embeddings.embedding has no size: ALTER TABLE"
     " vector_embeddings ALTER embedding TYPE vector(N);') FROM found"
     " WHERE tab = 'vector_embeddings' AND col = 'embedding' AND kind = 'v'"
     " AND atttypmod < 0",
 
-    "SELECT format('%s.%s must not be null, has no default, and is unknown"
-    " here: ALTER TABLE %1$s ALTER %2$I SET DEFAULT ...;', tab, col)"
-    " FROM found f WHERE bare AND NOT EXISTS (SELECT FROM wanted w"
-    "  WHERE w.tab = f.tab AND w.col = f.col)",
+    "SELECT format('%s.%s is NOT NULL without a default, and batchsync does "
+    "not know it: ALTER TABLE %1$s ALTER %2$I SET DEFAULT ...;', tab, col) "
+    "FROM found f WHERE bare AND NOT EXISTS (SELECT FROM wanted w  WHERE w.tab "
+    "= f.tab AND w.col = f.col)",
 
     "SELECT format('%s has no unique key: ALTER TABLE %1$s ADD UNIQUE (%s);',"
     " k.tab, k.cols) FROM keys k JOIN there t USING (tab)"
@@ -137,7 +135,6 @@ int adopt_check_result(
     if (n == 0)
         return 0;
     return err_set(err, ERR_CONFIG,
-        "the tables that are there cannot be taken over; nothing was changed: "
-        "%s%s",
+        "the existing tables cannot be taken over; nothing was changed: %s%s",
         pg_value(r, 0, 0).p, n > 1 ? "; and more, listed above" : "");
 }

@@ -223,7 +223,7 @@ static void fail_memory(struct call *c)
 {
     struct err err;
 
-    err_set(&err, ERR_NOMEM, "no memory for a batch of stored texts");
+    err_set(&err, ERR_NOMEM, "not enough memory for a batch of stored texts");
     call_end(c, &err);
 }
 

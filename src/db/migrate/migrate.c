@@ -133,19 +133,19 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
 
     if (migrate_is_foreign(f) && !w->req->adopt)
         return err_set(err, ERR_CONFIG,
-            "database %s has tables that another program made (%s): see what "
-            "`batchsync migrate --dry-run` says, then run `batchsync "
-            "migrate`, which takes them over as they are",
+            "database %s has tables that another program created (%s): review "
+            "the plan with `batchsync migrate --dry-run`, then run `batchsync "
+            "migrate` to take them over as they are",
             f->database, f->foreign);
     if (f->version[0] == '\0' && f->available[0] == '\0')
         return err_set(err, ERR_CONFIG,
-            "the database server has no pgvector: install pgvector 0.8 or "
-            "newer on it (https://github.com/pgvector/pgvector)");
+            "the database server does not have pgvector: install pgvector 0.8 "
+            "or newer on it (https://github.com/pgvector/pgvector)");
     if (f->dimensions > 0 && f->dimensions != wanted)
         return err_set(err, ERR_CONFIG,
-            "vector_embeddings.embedding has %d dimensions, "
-            "EMBEDDING_DIMENSIONS asks for %d: set EMBEDDING_DIMENSIONS=%d, "
-            "or use a new database for the other size",
+            "vector_embeddings.embedding has %d dimensions, but "
+            "EMBEDDING_DIMENSIONS is %d: set EMBEDDING_DIMENSIONS=%d, or use a "
+            "new database for the other size",
             f->dimensions, wanted, f->dimensions);
     return 0;
 }
@@ -157,12 +157,12 @@ static void warn(struct migrate_work *w)
 
     if (is_old(version))
         buf_printf(&w->req->report,
-            "warning: pgvector %s is older than 0.8: searches that filter "
-            "will find too little\n",
+            "warning: pgvector %s is older than 0.8: filtered searches will "
+            "find too few items\n",
             version);
     if (w->req->dimensions > HNSW_DIMENSIONS)
         buf_printf(&w->req->report,
-            "warning: %d dimensions are more than an HNSW index takes (%d): "
+            "warning: %d dimensions exceed the limit of an HNSW index (%d): "
             "searches will read the whole table\n",
             w->req->dimensions, HNSW_DIMENSIONS);
 }
@@ -258,7 +258,7 @@ static void report_applied(struct call *c)
     if (w->facts.version[0] == '\0' && pg_rows(r) > 0)
         line(w, "extension vector", "created");
     if (pg_rows(r) == 0)
-        buf_puts(&w->req->report, "applied by another one just now\n");
+        buf_puts(&w->req->report, "just applied by another process\n");
     if (migrate_is_foreign(&w->facts))
         adopt_report(r, 1, &w->req->report);
     for (int i = 0; i < pg_rows(r); i++)
@@ -419,7 +419,7 @@ static bool migrate_failed(struct call *c)
         explain_refusal(&migrate_work_of(c)->facts, &err);
     else if (strcmp(c->pg.sqlstate, "55P03") == 0)
         err_wrap(&err, "another program holds a lock on the tables; nothing "
-                       "was changed: try again while it is quiet");
+                       "was changed: stop it or try again later");
     call_end(c, &err);
     return true;
 }

@@ -141,7 +141,8 @@ static void on_result(struct call *c)
     else
         buf_str(&req->json, pg_value(r, 0, 0));
     if (req->json.error != 0)
-        err_set(&err, req->json.error, "the list is too long to be shown");
+        err_set(&err, req->json.error,
+            "the list is too long to return; ask for fewer with limit");
     call_end(c, &err);
 }
 

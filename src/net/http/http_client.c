@@ -293,7 +293,7 @@ int http_client_init(struct http_client **out, struct loop *loop,
     struct http_client *c;
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return err_set(err, ERR_INTERNAL, "libcurl does not start");
+        return err_set(err, ERR_INTERNAL, "libcurl failed to start");
     signal(SIGPIPE, SIG_IGN);
     c = http_must(calloc(1, sizeof(*c)));
     c->loop = loop;

@@ -51,7 +51,7 @@ static int read_headers(struct http_call *call, struct err *err)
         if (strpbrk(h->name, "\r\n") != NULL ||
             strpbrk(h->value, "\r\n") != NULL)
             return err_set(err, ERR_INVALID,
-                "the header %.40s holds a line break", h->name);
+                "the header %.40s contains a line break", h->name);
         call->headers =
             client_call_add_header(call->headers, h->name, h->value);
     }

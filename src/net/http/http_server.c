@@ -82,8 +82,7 @@ static void complain(struct http_server *s, int status)
     if (now_ms < s->quiet_until_ms)
         return;
     s->quiet_until_ms = now_ms + QUIET_MS;
-    log_warn(
-        NULL, "HTTP connections are not accepted: %s", uv_strerror(status));
+    log_warn(NULL, "cannot accept HTTP connections: %s", uv_strerror(status));
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -149,7 +148,7 @@ static int resolve(struct loop *loop, const char *host, int port,
     rc = uv_getaddrinfo(&loop->uv, &req, NULL, host, service, &hints);
     if (rc < 0)
         return err_set(
-            err, ERR_CONFIG, "no address for %s: %s", host, uv_strerror(rc));
+            err, ERR_CONFIG, "cannot resolve %s: %s", host, uv_strerror(rc));
     memcpy(address, req.addrinfo->ai_addr, req.addrinfo->ai_addrlen);
     uv_freeaddrinfo(req.addrinfo);
     return 0;
@@ -185,8 +184,8 @@ static int listen_on(
         return 0;
     }
     snprintf(place, sizeof(place), format, host, port);
-    return err_set(
-        err, ERR_UNAVAILABLE, "listening on %s: %s", place, uv_strerror(rc));
+    return err_set(err, ERR_UNAVAILABLE, "cannot listen on %s: %s", place,
+        uv_strerror(rc));
 }
 
 int http_server_start(struct http_server **out, struct loop *loop,

@@ -246,7 +246,7 @@ void http_conn_open(struct http_server *s)
         s->stats.refused++;
         http_conn_close(c);
     } else if (s->stats.connections > most) {
-        http_conn_refuse(c, 503, "there are too many connections");
+        http_conn_refuse(c, 503, "too many connections");
     } else {
         welcome(c);
     }

@@ -24,7 +24,7 @@ enum {
     WIRE_BYTES_A_BYTE = 8, /* of a body in chunks of one byte: "1", CR LF.. */
 };
 
-#define ONLY_VERSIONS "only HTTP/1.0 and HTTP/1.1 are spoken here"
+#define ONLY_VERSIONS "only HTTP/1.0 and HTTP/1.1 are supported"
 
 struct http_parse {
     llhttp_t llhttp;
@@ -88,7 +88,7 @@ static int begin_field(struct http_parse *p)
     struct str none = {p->text + p->text_bytes, 0};
 
     if (p->nfields == p->limits->headers)
-        return parse_refuse(p, 431, "there are too many headers");
+        return parse_refuse(p, 431, "too many headers");
     p->fields[p->nfields++] = (struct http_field){none, none};
     return 0;
 }
@@ -189,7 +189,7 @@ static int settle_framing(struct http_parse *p)
     if (codings > 0 && (p->info.http10 || !is(coding, "chunked")))
         return parse_refuse(p, 400, "the transfer coding is not \"chunked\"");
     if (lengths > 0 && !is_number(length))
-        return parse_refuse(p, 400, "Content-Length is no number");
+        return parse_refuse(p, 400, "Content-Length is not a number");
     if (lengths > 0 && p->llhttp.content_length > p->limits->body_bytes)
         return parse_refuse(p, 413, "the body is too long");
     return 0;
@@ -203,7 +203,8 @@ static int settle_expectation(struct http_parse *p)
     if (n == 0 || p->info.http10)
         return 0;
     if (n > 1 || !is(expect, "100-continue"))
-        return parse_refuse(p, 417, "only \"Expect: 100-continue\" is known");
+        return parse_refuse(
+            p, 417, "only \"Expect: 100-continue\" is supported");
     p->expects_continue = true;
     return 0;
 }
@@ -241,7 +242,7 @@ static int settle_target(struct http_parse *p)
     bool absolute = rest.p != p->target.p;
 
     if (p->llhttp.method == HTTP_CONNECT)
-        return parse_refuse(p, 400, "this is no proxy");
+        return parse_refuse(p, 400, "proxying is not supported");
     if (memchr(p->target.p, '#', p->target.len) != NULL)
         return parse_refuse(p, 400, "the URL has a fragment");
     p->path = cut_query(rest, &p->query);
@@ -251,7 +252,7 @@ static int settle_target(struct http_parse *p)
         return 0;
     if (p->llhttp.method == HTTP_OPTIONS && str_eq(p->target, STR("*")))
         return 0;
-    return parse_refuse(p, 400, "the URL is no path");
+    return parse_refuse(p, 400, "invalid path");
 }
 
 static int parse_settle(struct http_parse *p)
@@ -264,7 +265,7 @@ static int parse_settle(struct http_parse *p)
     p->info.http10 = p->llhttp.http_minor == 0;
     parse_find(p, "host", &hosts);
     if (hosts > 1 || (hosts == 0 && !p->info.http10))
-        return parse_refuse(p, 400, "there must be one Host");
+        return parse_refuse(p, 400, "exactly one Host header is required");
     if (settle_target(p) < 0 || settle_framing(p) < 0)
         return -1;
     return settle_expectation(p);

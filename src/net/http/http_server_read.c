@@ -117,7 +117,7 @@ static void reading_on(struct http_conn *c)
 
     http_conn_hold(c, http_parse_body_bytes(c->x->parse));
     if (s->held_bytes > s->limits.body_bytes * HELD_BODIES)
-        http_conn_refuse(c, 503, "too much is being sent at once");
+        http_conn_refuse(c, 503, "too many requests were sent at once");
     else if (c->eof)
         http_conn_refuse(c, 400, "the request is incomplete");
     else if (http_parse_continue(c->x->parse))

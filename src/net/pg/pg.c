@@ -377,7 +377,8 @@ static bool lost_count(struct pg_slot *slot)
 {
     slot->doomed = true;
     if (slot->err.code == 0)
-        err_set(&slot->err, ERR_UNAVAILABLE, "the database skipped an answer");
+        err_set(&slot->err, ERR_UNAVAILABLE,
+            "the database did not answer every statement");
     return true;
 }
 

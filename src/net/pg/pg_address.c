@@ -48,7 +48,7 @@ static int judge_param(struct str param, struct err *err)
             STR_ARG(value), STR_ARG(value));
     if (!address_is_foreign(key) && !str_eq(key, STR("schema")))
         return 1;
-    log_warn(NULL, "DATABASE_URL: ignoring %.*s, which only other clients know",
+    log_warn(NULL, "DATABASE_URL: ignoring %.*s, which only other clients use",
         STR_ARG(key));
     return 0;
 }
@@ -107,9 +107,9 @@ int pg_url_error(const char *message, struct err *err)
         return err_set(err, ERR_CONFIG, "DATABASE_URL: %.*s",
             (int)strcspn(message, "\n"), message);
     return err_set(err, ERR_CONFIG,
-        "DATABASE_URL is no connection URL (postgresql://user:password@host:"
-        "port/database) that can be read; in user and password, the "
-        "characters @ : / ? # [ ] %% have to be written as %%40 and so on");
+        "DATABASE_URL is not a valid connection URL "
+        "(postgresql://user:password@host:port/database); in the user name and "
+        "password, percent-encode the characters @ : / ? # [ ] %% (@ as %%40)");
 }
 
 bool pg_detail_is_row(const char *sqlstate)

@@ -202,10 +202,11 @@ static int make_credentials(grpc_channel_credentials **credentials,
     }
     if (o->root_pem != NULL &&
         strstr(o->root_pem, "-----BEGIN CERTIFICATE-----") == NULL)
-        return err_set(err, ERR_CONFIG, "the root certificate is not PEM");
+        return err_set(
+            err, ERR_CONFIG, "the root certificate is not in PEM format");
     *credentials = grpc_ssl_credentials_create(o->root_pem, NULL, NULL, NULL);
     if (*credentials == NULL)
-        return err_set(err, ERR_CONFIG, "no root certificates for TLS");
+        return err_set(err, ERR_CONFIG, "found no root certificates for TLS");
     return 0;
 }
 
@@ -242,7 +243,8 @@ static int bridge_start(struct rpc_channel *c, struct err *err)
     c->queue = grpc_completion_queue_create_for_next(NULL);
     rc = uv_thread_create(&c->bridge, bridge_main, c);
     if (rc < 0)
-        return err_set(err, ERR_INTERNAL, "a thread: %s", uv_strerror(rc));
+        return err_set(
+            err, ERR_INTERNAL, "cannot start a thread: %s", uv_strerror(rc));
     return 0;
 }
 

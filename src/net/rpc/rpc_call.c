@@ -88,7 +88,7 @@ int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
     rc = start_batch(call);
     if (rc == GRPC_CALL_OK)
         return 0;
-    return err_set(err, ERR_INVALID, "the call does not start: %s",
+    return err_set(err, ERR_INVALID, "cannot start the call: %s",
         grpc_call_error_to_string(rc));
 }
 
@@ -101,7 +101,7 @@ static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
     if (from == NULL)
         return err_set(err, ERR_PROTOCOL, "status OK without a message");
     if (!grpc_byte_buffer_reader_init(&reader, from))
-        return err_set(err, ERR_PROTOCOL, "the message does not decompress");
+        return err_set(err, ERR_PROTOCOL, "the message cannot be decompressed");
     while (grpc_byte_buffer_reader_next(&reader, &slice)) {
         buf_add(to, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
         grpc_slice_unref(slice);

@@ -18,7 +18,7 @@ static void syntax_errors_say_where_and_what(void **state)
         {"[01]", "byte "},
         {"NaN", "byte 0: "},
         {"\xFF", "at \"" REPL "\""},
-        {"[\"\xFF\",}", "byte 7 (with"},
+        {"[\"\xFF\",}", "byte 7 (counting"},
     };
     struct fixture *f = *state;
 

@@ -160,62 +160,62 @@ static void refuse(const char *text, const char *message)
 
 static void errors_name_field_character_and_what_is_allowed(void **state)
 {
-    refuse("60 * * * *", "minute field, character 1: 60 is not within 0-59; "
-                         "allowed are 0-59, *, lists");
-    refuse("60 * * * * *", "second field, character 1: 60 is not");
-    refuse("0 24 * * *", "hour field, character 3: 24 is not within 0-23");
-    refuse("0 0 0 * *", "day of month field, character 5: 0 is not");
-    refuse("0 0 32W * *", "day of month field, character 5: 32 is not");
-    refuse("0 0 * 13 *", "month field, character 7: 13 is not within 1-12");
-    refuse("0 0 * * 8", "day of week field, character 9: 8 is not within 0-7");
-    refuse("0 0 * * 99999999999999999999", "is not within 0-7");
-    refuse("0 0 * * FRIDAY", "character 9: \"FRIDAY\" is no day of week");
-    refuse("0 0 * Januar *", "character 7: \"Januar\" is no month");
-    refuse("x * * * *", "minute field, character 1: \"x\" has no place here");
-    refuse("0 0 LX * *", "day of month field, character 6: \"X\" has no");
-    refuse("0 L * * *", "hour field, character 3: \"L\" has no place");
-    refuse("0 0 15W-17 * *", "character 8: \"-\" has no place");
+    refuse("60 * * * *", "minute field, character 1: 60 is outside 0-59; "
+                         "allowed: 0-59, *, lists");
+    refuse("60 * * * * *", "second field, character 1: 60 is outside");
+    refuse("0 24 * * *", "hour field, character 3: 24 is outside 0-23");
+    refuse("0 0 0 * *", "day of month field, character 5: 0 is outside");
+    refuse("0 0 32W * *", "day of month field, character 5: 32 is outside");
+    refuse("0 0 * 13 *", "month field, character 7: 13 is outside 1-12");
+    refuse("0 0 * * 8", "day of week field, character 9: 8 is outside 0-7");
+    refuse("0 0 * * 99999999999999999999", "is outside 0-7");
+    refuse("0 0 * * FRIDAY", "character 9: \"FRIDAY\" is not a day of week");
+    refuse("0 0 * Januar *", "character 7: \"Januar\" is not a month");
+    refuse("x * * * *", "minute field, character 1: \"x\" is not allowed here");
+    refuse("0 0 LX * *", "day of month field, character 6: \"X\" is not");
+    refuse("0 L * * *", "hour field, character 3: \"L\" is not allowed");
+    refuse("0 0 15W-17 * *", "character 8: \"-\" is not allowed");
     refuse("0 0 * * MON#", "character 13: a value is missing");
-    refuse("0 0 * * MON#6", "character 13: 6 is not within 1-5");
-    refuse("0 0 * * MON#0", "character 13: 0 is not within 1-5");
-    refuse("0 0 * * #2", "character 9: \"#\" has no place here");
-    refuse("0 0 L-31 * *", "character 7: 31 is not within 1-30");
-    refuse("0 0 L-0 * *", "character 7: 0 is not within 1-30");
-    refuse("0 0 W * *", "character 5: \"W\" has no place here");
+    refuse("0 0 * * MON#6", "character 13: 6 is outside 1-5");
+    refuse("0 0 * * MON#0", "character 13: 0 is outside 1-5");
+    refuse("0 0 * * #2", "character 9: \"#\" is not allowed here");
+    refuse("0 0 L-31 * *", "character 7: 31 is outside 1-30");
+    refuse("0 0 L-0 * *", "character 7: 0 is outside 1-30");
+    refuse("0 0 W * *", "character 5: \"W\" is not allowed here");
     refuse("1, * * * *", "character 3: a value is missing");
-    refuse(",1 * * * *", "character 1: \",\" has no place here");
-    refuse("1,,2 * * * *", "character 3: \",\" has no place here");
+    refuse(",1 * * * *", "character 1: \",\" is not allowed here");
+    refuse("1,,2 * * * *", "character 3: \",\" is not allowed here");
     refuse("1- * * * *", "character 3: a value is missing");
-    refuse("1-2-3 * * * *", "character 4: \"-\" has no place here");
-    refuse("-1 * * * *", "character 1: \"-\" has no place here");
-    refuse("*/0 * * * *", "character 3: 0 is not within 1-60");
-    refuse("*/61 * * * *", "character 3: 61 is not within 1-60");
-    refuse("0 */25 * * *", "character 5: 25 is not within 1-24");
+    refuse("1-2-3 * * * *", "character 4: \"-\" is not allowed here");
+    refuse("-1 * * * *", "character 1: \"-\" is not allowed here");
+    refuse("*/0 * * * *", "character 3: 0 is outside 1-60");
+    refuse("*/61 * * * *", "character 3: 61 is outside 1-60");
+    refuse("0 */25 * * *", "character 5: 25 is outside 1-24");
     refuse("*/ * * * *", "character 3: a value is missing");
-    refuse("*5 * * * *", "character 2: \"5\" has no place here");
-    refuse("1/2/3 * * * *", "character 4: \"/\" has no place here");
-    refuse("? * * * *", "character 1: \"?\" has no place here");
-    refuse("0 0 ?,1 * *", "character 6: \",\" has no place here");
-    refuse("0 0 1,? * *", "character 7: \"?\" has no place here");
-    refuse("\xC3\xA9 * * * *", "the byte 0xC3 has no place here");
-    refuse("1.5 * * * *", "character 2: \".\" has no place here");
+    refuse("*5 * * * *", "character 2: \"5\" is not allowed here");
+    refuse("1/2/3 * * * *", "character 4: \"/\" is not allowed here");
+    refuse("? * * * *", "character 1: \"?\" is not allowed here");
+    refuse("0 0 ?,1 * *", "character 6: \",\" is not allowed here");
+    refuse("0 0 1,? * *", "character 7: \"?\" is not allowed here");
+    refuse("\xC3\xA9 * * * *", "byte 0xC3 is not allowed here");
+    refuse("1.5 * * * *", "character 2: \".\" is not allowed here");
 }
 
 static void errors_of_the_whole(void **state)
 {
     char text[CRON_TEXT_BYTES + 1];
 
-    refuse("", "0 fields; allowed are 5 (minute, hour");
-    refuse("* * * *", "4 fields; allowed are 5");
-    refuse("*", "1 field; allowed are 5");
-    refuse("* * * * * * *", "7 fields; allowed are 5");
-    refuse("@dayly", "is it @daily?");
-    refuse("@", "allowed are @hourly");
-    refuse("@reboot", "\"@reboot\" is no schedule");
-    refuse("@daily 5", "\"@daily 5\" is no schedule");
+    refuse("", "0 fields; expected 5 (minute, hour");
+    refuse("* * * *", "4 fields; expected 5");
+    refuse("*", "1 field; expected 5");
+    refuse("* * * * * * *", "7 fields; expected 5");
+    refuse("@dayly", "did you mean @daily?");
+    refuse("@", "allowed: @hourly");
+    refuse("@reboot", "\"@reboot\" is not a schedule");
+    refuse("@daily 5", "\"@daily 5\" is not a schedule");
     memset(text, '*', sizeof(text));
     text[CRON_TEXT_BYTES] = '\0';
-    refuse(text, "fewer than 512");
+    refuse(text, "shorter than 512");
 }
 
 static void what_can_never_fire_is_refused(void **state)

@@ -117,7 +117,7 @@ static void booleans_have_eight_spellings_in_any_case(void **state)
     for (size_t i = 0; i < COUNT(others); i++) {
         snprintf(line, sizeof(line), "BATCH_SYNC_ENABLED=%s", others[i]);
         READ(f, 0, line);
-        assert_fault(f, "true, false, 1, 0, yes, no, on, off");
+        assert_fault(f, "one of true, false, 1, 0, yes, no, on, off");
     }
 }
 
@@ -152,8 +152,9 @@ static void all_faults_are_told_at_once_a_line_each(void **state)
     assert_int_equal(lines(f), 10);
     assert_fault(f, "BATCH_SYNC_LIMIT=\"a\\nb\": ");
     assert_fault(f, "BATCH_SYNC_WORKERS=\"0\": ");
-    assert_fault(f, "LOG_LEVEL=\"loud\": allowed is debug, info, warn, error");
-    assert_fault(f, "EMBEDDING_ENCODING=\"hex\": allowed is base64, float");
+    assert_fault(
+        f, "LOG_LEVEL=\"loud\": must be one of debug, info, warn, error");
+    assert_fault(f, "EMBEDDING_ENCODING=\"hex\": must be one of base64, float");
     assert_fault(f, "COORDINATOR_GRPC_PORT=\"70000\": ");
     assert_fault(f, "COORDINATOR_URL=\"coordinator\": ");
     assert_fault(f, "PORT=\"x\": ");
@@ -169,7 +170,7 @@ static void long_and_broken_values_are_shown_fit_for_a_log(void **state)
 
     snprintf(line, sizeof(line), "BATCH_SYNC_LIMIT=9%04000d", 0);
     READ(f, 0, line, "LOG_LEVEL=\xFF\x01");
-    assert_fault(f, "00\"...: allowed");
+    assert_fault(f, "00\"...: must be");
     assert_fault(f, "LOG_LEVEL=\"\xEF\xBF\xBD\\u0001\"");
     assert_true(f->problems.len < 1000);
 }
@@ -212,10 +213,11 @@ static void unknown_names_are_warned_of_with_the_nearest(void **state)
         "BATCH_SYNC_LIMIT_FILE=/x");
     assert_int_equal(f->status, 0);
     assert_string_equal(warnings(f),
-        "\"BATCH_SYNC_LIMTI\" is not a known name: is it BATCH_SYNC_LIMIT?\n"
-        "\"BATCH_SYNC_ENABLE\" is not a known name: is it "
+        "\"BATCH_SYNC_LIMTI\" is not a known variable; did you mean "
+        "BATCH_SYNC_LIMIT?\n"
+        "\"BATCH_SYNC_ENABLE\" is not a known variable; did you mean "
         "BATCH_SYNC_ENABLED?\n"
-        "\"BATCH_SYNC_LIMIT_FILE\" is not a known name: is it "
+        "\"BATCH_SYNC_LIMIT_FILE\" is not a known variable; did you mean "
         "BATCH_SYNC_LIMIT?\n");
 }
 

@@ -91,7 +91,7 @@ static void the_signing_key_must_work_where_calls_are_made(void **state)
     READ(f, 0, "RAG_PRIVATE_KEY=nonsense");
     assert_fine(f);
     READ(f, NEED_COORDINATOR, "RAG_PRIVATE_KEY=nonsense");
-    assert_fault(f, "RAG_PRIVATE_KEY=***: the key is neither a PEM");
+    assert_fault(f, "RAG_PRIVATE_KEY=***: the key is neither PEM");
     READ(f, NEED_COORDINATOR, "RAG_PRIVATE_KEY=nonsense",
         "COORDINATOR_SIGNATURE_ENABLED=false");
     assert_fine(f);

@@ -127,7 +127,7 @@ static void the_target_is_the_first_that_is_named(void **state)
         READ(f, 0, targets[i].names[0], targets[i].names[1],
             targets[i].names[2]);
         if (targets[i].target == NULL) {
-            assert_fault(f, "allowed is ");
+            assert_fault(f, "must be ");
             assert_int_equal(lines(f), 1);
         } else {
             assert_fine(f);

@@ -130,7 +130,7 @@ static void a_name_that_is_not_utf8_starts_nothing(void **state)
     assert_int_equal(
         start(w, (struct page_req){.service = "a\xff"}), ERR_INVALID);
     assert_string_equal(
-        w->page.op.err.msg, "coordinator: the service's name is not UTF-8");
+        w->page.op.err.msg, "coordinator: the service name is not UTF-8");
     assert_int_equal(
         start(w, (struct page_req){.tenant = "\xff"}), ERR_INVALID);
     loop_run(&w->loop);
@@ -268,7 +268,7 @@ static void nonsense_is_no_route_response(void **state)
     fetch(w, (struct page_req){.page = 1});
     assert_int_equal(w->page.op.err.code, ERR_PROTOCOL);
     assert_string_equal(
-        w->page.op.err.msg, "coordinator: the answer is no RouteResponse");
+        w->page.op.err.msg, "coordinator: the answer is not a RouteResponse");
 }
 
 /* The call's limit is 2 MiB, the arena's 1 MiB. */

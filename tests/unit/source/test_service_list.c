@@ -238,7 +238,7 @@ static void a_name_that_is_none_is_left_out(void **state)
     assert_int_equal(w->req.n, 2);
     assert_string_equal(w->req.names[0], "ok");
     assert_int_equal(strlen(w->req.names[1]), SERVICE_NAME_BYTES);
-    warned_of(w, "left out a name of 201 bytes");
+    warned_of(w, "ignored a name of 201 bytes");
 }
 
 /* --- the fallback ------------------------------------------------------ */
@@ -262,10 +262,11 @@ static const struct fault faults[] = {
     {{500, "boom"}, "GET /services/list: HTTP 500"},
     {{200, "{\"success\":true,\"services\":[]}"}, "the list is empty"},
     {{200, "{\"success\":true,\"services\":[\"rag\"]}"}, "the list is empty"},
-    {{200, "{\"success\":false,\"services\":[\"a\"]}"}, "does not say success"},
-    {{200, "{\"services\":[\"a\"]}"}, "does not say success"},
-    {{200, "{\"success\":true}"}, "has no services"},
-    {{200, "[\"a\"]"}, "no object"},
+    {{200, "{\"success\":false,\"services\":[\"a\"]}"},
+        "does not report success"},
+    {{200, "{\"services\":[\"a\"]}"}, "does not report success"},
+    {{200, "{\"success\":true}"}, "the answer has no "},
+    {{200, "[\"a\"]"}, "not a JSON object"},
     {{200, "<html>"}, "GET /services/list: "},
     {{200, ""}, "GET /services/list: "},
     {{404, "no"}, "GET /services: HTTP 404"},
@@ -395,7 +396,7 @@ static void bytes_that_are_no_text_are_no_name(void **state)
     w->list.env = "a\xff,b,c\x7f";
     run(w);
     gives(w, "env", "b");
-    warned_of(w, "left out");
+    warned_of(w, "ignored a name");
 }
 
 #define LIST_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

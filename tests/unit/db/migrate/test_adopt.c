@@ -53,8 +53,8 @@ static void rows_without_a_service_get_theirs(void **state)
             LEGACY_ROW("a2", "'m1'", "a", "0", "2024-01-01", "2024-01-01",
                 FROM_SVC) LEGACY_ROW("b1", "NULL", "b", "NULL", "2024-01-01",
                 "2024-01-01", "'{\"_source_service\": \"new_one-b\"}'"));
-    plan_and_adopt(l, "vector_embeddings: 2 rows would get",
-        "vector_embeddings: 2 rows got");
+    plan_and_adopt(l, "vector_embeddings: 2 rows would be assigned",
+        "vector_embeddings: 2 rows were assigned");
     expect_sql(l, IDS, "a1:svc b1:new_one-b");
     expect_sql(l,
         "SELECT concat_ws('|', tenant_id, service_id, display_name,"
@@ -81,8 +81,8 @@ static void rows_of_nobody_stay(void **state)
                 "2024-01-01", "'{\"_source_service\": \"taken\"}'")
                 LEGACY_ROW("a4", "NULL", "a", "0", "2024-01-02", "2024-01-01",
                     "'{\"_source_service\": {\"a\": 1}}'"));
-    plan_and_adopt(l, "4 rows name no microservice and would stay",
-        "4 rows name no microservice and stayed");
+    plan_and_adopt(l, "4 rows name no microservice and would be left",
+        "4 rows name no microservice and were left");
     expect_sql(l, IDS, "a1:- a2:- a3:- a4:-");
     expect_sql(l, "SELECT count(*) FROM microservices", "2");
 }
@@ -192,10 +192,10 @@ static void obstacles_are_named(void **state)
     obstacle(l,
         "ALTER TABLE tenants ADD plan text NOT NULL DEFAULT '';"
         "ALTER TABLE tenants ALTER plan DROP DEFAULT",
-        "obstacle: tenants.plan must not be null, has no default",
+        "obstacle: tenants.plan is NOT NULL without a default",
         "ALTER TABLE tenants DROP plan");
     obstacle(l, "ALTER TABLE vector_embeddings ADD embed_hash text",
-        "vector_embeddings.embed_hash is text, where bytea is needed",
+        "vector_embeddings.embed_hash is text, but must be bytea",
         "ALTER TABLE vector_embeddings DROP embed_hash");
     obstacle(l,
         "ALTER TABLE vector_embeddings ALTER embedding"
@@ -210,12 +210,13 @@ static void obstacles_are_named(void **state)
         "knowledge_graph_nodes ADD UNIQUE (node_id);",
         "ALTER TABLE knowledge_graph_nodes ADD UNIQUE (node_id)");
     obstacle(l, "ALTER TABLE knowledge_graph_nodes RENAME TO n",
-        "knowledge_graph_nodes is missing, which knowledge_graph_edges needs",
+        "knowledge_graph_nodes is missing, but knowledge_graph_edges refers to "
+        "it",
         "ALTER TABLE n RENAME TO knowledge_graph_nodes");
     obstacle(l,
         "ALTER TABLE knowledge_graph_edges RENAME TO e;"
         "CREATE VIEW knowledge_graph_edges AS SELECT * FROM e",
-        "knowledge_graph_edges is no ordinary table",
+        "knowledge_graph_edges is not an ordinary table",
         "DROP VIEW knowledge_graph_edges;"
         "ALTER TABLE e RENAME TO knowledge_graph_edges");
     adopt(l, MIGRATE_APPLY, 0);

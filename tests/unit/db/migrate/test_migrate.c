@@ -189,7 +189,7 @@ static void another_size_says_what_to_do(void **state)
     expect_migrate(MIGRATE_APPLY, 5, 0, all("applied"));
     for (int mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++)
         expect_migrate(mode, 6, ERR_CONFIG,
-            "has 5 dimensions, EMBEDDING_DIMENSIONS asks for 6: set "
+            "has 5 dimensions, but EMBEDDING_DIMENSIONS is 6: set "
             "EMBEDDING_DIMENSIONS=5");
 }
 
@@ -200,7 +200,7 @@ static void more_than_an_index_takes_is_a_warning(void **state)
     db_exec(&db, "ALTER TABLE vector_embeddings ALTER embedding"
                  " TYPE public.vector(2001)");
     expect_migrate(MIGRATE_APPLY, 2001, 0,
-        "warning: 2001 dimensions are more than an HNSW index takes (2000): "
+        "warning: 2001 dimensions exceed the limit of an HNSW index (2000): "
         "searches will read the whole table\nnothing to do\n");
 }
 

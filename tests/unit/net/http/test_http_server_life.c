@@ -45,8 +45,8 @@ static void an_address_in_use(void **state)
     same.port = http_server_port(w.server);
     assert_int_equal(
         http_server_start(&second, &w.loop, &same, &err), ERR_UNAVAILABLE);
-    snprintf(
-        expected, sizeof(expected), "listening on 127.0.0.1:%d: ", same.port);
+    snprintf(expected, sizeof(expected),
+        "cannot listen on 127.0.0.1:%d: ", same.port);
     assert_memory_equal(err.msg, expected, strlen(expected));
     assert_non_null(strstr(err.msg, "address already in use"));
     assert_null(second);
@@ -65,7 +65,8 @@ static void check_no_start(const char *host, int code, const char *words)
 
 static void no_such_address(void **state)
 {
-    check_no_start("192.0.2.1", ERR_UNAVAILABLE, "listening on 192.0.2.1:0: ");
+    check_no_start(
+        "192.0.2.1", ERR_UNAVAILABLE, "cannot listen on 192.0.2.1:0: ");
     check_no_start("2001:db8::1", ERR_UNAVAILABLE, "[2001:db8::1]:0: ");
     check_no_start("no.such.host.invalid", ERR_CONFIG, "no.such.host.invalid");
     check_no_start("999.0.0.1", ERR_CONFIG, "999.0.0.1");
@@ -158,10 +159,9 @@ static void too_many_connections(void **state)
     }
     for (int i = 3; i < 6; i++) {
         c[i] = dial();
-        assert_int_equal(
-            ask(c[i], GET("/"),
-                "{\"error\":{\"message\":\"there are too many connections\","
-                "\"statusCode\":503,\"path\":\"\"}}"),
+        assert_int_equal(ask(c[i], GET("/"),
+                             "{\"error\":{\"message\":\"too many connections\","
+                             "\"statusCode\":503,\"path\":\"\"}}"),
             503);
         UNTIL(c[i]->eof);
         hang_up(c[i]);

@@ -175,8 +175,9 @@ static void the_path_is_in_the_error(void **state)
     c = dial();
     say(c, "GET /a%20b?c HTTP/1.1\r\n\r\n");
     assert_int_equal(
-        take_answer(c, "{\"error\":{\"message\":\"there must be one Host\","
-                       "\"statusCode\":400,\"path\":\"/a%20b\"}}"),
+        take_answer(c,
+            "{\"error\":{\"message\":\"exactly one Host header is required\","
+            "\"statusCode\":400,\"path\":\"/a%20b\"}}"),
         400);
 }
 

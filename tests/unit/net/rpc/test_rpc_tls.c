@@ -188,7 +188,7 @@ static void roots_that_are_no_pem_are_refused_at_once(void **state)
 
     assert_int_equal(
         rpc_channel_init(&channel, &w->loop, &options, &err), ERR_CONFIG);
-    assert_string_equal(err.msg, "the root certificate is not PEM");
+    assert_string_equal(err.msg, "the root certificate is not in PEM format");
     assert_null(channel);
 }
 
