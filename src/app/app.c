@@ -93,6 +93,7 @@ static int start_database(struct app *app, struct err *err)
 {
     const char *url = app->config.database.url;
 
+    pg_url_warn(url);
     if (pg_pool_init(&app->pools.store, &app->loop, url, STORE_CONNECTIONS,
             STORE_TIMEOUT_MS, err) < 0)
         return err->code;

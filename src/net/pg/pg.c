@@ -61,8 +61,11 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
     }
     if (pg_detail_is_row(state))
         detail = NULL;
-    if (strcmp(state, PG_READ_ONLY) == 0)
+    if (strcmp(state, PG_READ_ONLY) == 0) {
         slot->doomed = true;
+        pg_endpoint_avoid(slot);
+        hint = PG_READ_ONLY_HINT;
+    }
     if (primary == NULL)
         primary = "error";
     memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
@@ -78,8 +81,10 @@ static void set_connect_error(struct pg_slot *slot, struct err *err)
     int code = ERR_UNAVAILABLE;
 
     pg_connect_text(PQerrorMessage(slot->conn), text, state);
-    if (state[0] != '\0')
-        code = pg_error_code(state);
+    if (pg_connect_is_config(text))
+        code = ERR_CONFIG;
+    else if (state[0] != '\0')
+        code = pg_connect_code(state);
     else if (PQconnectionNeedsPassword(slot->conn))
         code = ERR_AUTH;
     err_set(err, code, "database connection: %s", text);
@@ -105,26 +110,34 @@ int pg_parse_url(const char *url, struct pg_params *p, struct err *err)
 {
     char *message = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &message);
-    bool ok = options != NULL;
+    const char *allowed = NULL;
 
-    for (PQconninfoOption *o = options; ok && o->keyword != NULL; o++)
-        if (o->val != NULL) {
+    PQfreemem(message); /* it may quote a part of the password */
+    if (options == NULL)
+        return pg_url_unreadable(err);
+    for (PQconninfoOption *o = options; allowed == NULL && o->keyword != NULL;
+         o++) {
+        if (o->val == NULL)
+            continue;
+        allowed = pg_param_allowed(o->keyword, o->val);
+        if (allowed != NULL)
+            err_set(err, ERR_CONFIG, "DATABASE_URL: %s can be %s", o->keyword,
+                allowed);
+        else if (strcmp(o->keyword, "sslmode") == 0)
+            pg_params_add(p, "sslmode", pg_ssl_mode(o->val));
+        else
             pg_params_add(p, o->keyword, o->val);
-            ok = pg_param_ok(o->keyword, o->val);
-        }
-    if (!ok)
-        pg_url_error(message, err);
+    }
     PQconninfoFree(options);
-    PQfreemem(message);
-    return ok ? 0 : ERR_CONFIG;
+    return allowed == NULL ? 0 : ERR_CONFIG;
 }
 
-static PGconn *start_connect(const struct pg_pool *pool, const char *addresses)
+static PGconn *start_connect(const struct pg_slot *slot, const char *address)
 {
     struct pg_params p;
     PGconn *conn;
 
-    pg_params_complete(&p, &pool->params, addresses);
+    pg_params_complete(&p, slot, address);
     conn = PQconnectStartParams(
         (const char *const *)p.keys, (const char *const *)p.values, 0);
     pg_params_free(&p);
@@ -133,10 +146,10 @@ static PGconn *start_connect(const struct pg_pool *pool, const char *addresses)
     return conn;
 }
 
-void pg_slot_connect(struct pg_slot *slot, const char *addresses)
+void pg_slot_connect(struct pg_slot *slot, const char *address)
 {
     slot->state = PG_CONNECTING;
-    slot->conn = start_connect(slot->pool, addresses);
+    slot->conn = start_connect(slot, address);
     PQsetErrorVerbosity(slot->conn, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(slot->conn, on_notice, slot);
     if (PQstatus(slot->conn) == CONNECTION_BAD) {
@@ -174,18 +187,13 @@ static void slot_poll_connect(struct pg_slot *slot)
             status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE))
         return;
     set_connect_error(slot, &err);
-    pg_slot_fail(slot, &err);
+    pg_slot_attempt_failed(slot, &err);
 }
 
 /* --- ending --- */
 
-void pg_slot_drop(struct pg_slot *slot, const struct err *err)
+void pg_slot_unplug(struct pg_slot *slot)
 {
-    if (slot->req != NULL) {
-        if (slot->err.code == 0 && err != NULL)
-            slot->err = *err;
-        pg_slot_end_transaction(slot);
-    }
     uv_timer_stop(&slot->timer);
     pg_watch_close(slot);
     if (slot->lookup != NULL)
@@ -194,6 +202,16 @@ void pg_slot_drop(struct pg_slot *slot, const struct err *err)
     PQfinish(slot->conn);
     slot->conn = NULL;
     slot->state = PG_OFF;
+}
+
+void pg_slot_drop(struct pg_slot *slot, const struct err *err)
+{
+    if (slot->req != NULL) {
+        if (slot->err.code == 0 && err != NULL)
+            slot->err = *err;
+        pg_slot_end_transaction(slot);
+    }
+    pg_slot_unplug(slot);
 }
 
 static void *pg_run_cancel(void *arg)
@@ -235,12 +253,15 @@ static bool send_stmt(PGconn *conn, const struct pg_stmt *stmt)
                lengths, formats, stmt->binary_result) == 1;
 }
 
+/* The role's own time-outs do not count: a lock is waited for as long as the
+ * statement may take. */
 static bool send_timeout(struct pg_slot *slot, int timeout_ms)
 {
     char text[16];
     struct pg_param param = {.type = PG_TEXT, .data = text};
     struct pg_stmt stmt = {
-        .sql = "select set_config('statement_timeout', $1, true)",
+        .sql = "select set_config('statement_timeout', $1, true),"
+               " set_config('lock_timeout', '0', true)",
         .params = &param,
         .nparams = 1};
 

@@ -76,15 +76,28 @@ struct pg_req {
 
 /*
  * Opens connections on demand, up to `size`; an idle connection that breaks
- * is replaced. Units wait in line when all are busy. A failed connect fails
- * the transactions that wait (ERR_UNAVAILABLE, ERR_AUTH), and the next
- * transaction tries again. *url is a libpq URL or key=value string; the query
- * parameters that only other clients know (pgbouncer, connection_limit,
- * pool_timeout, schema=public) are dropped with a warning; another `schema` is
- * ERR_CONFIG.
+ * is replaced. Transactions wait in line when all are busy. A failed connect
+ * fails the transactions that wait (ERR_UNAVAILABLE, ERR_AUTH, ERR_CONFIG),
+ * and the next transaction tries again. Several hosts, and the addresses of a
+ * name, are tried one after another, each for connect_timeout (10 s).
+ *
+ * *url is a URL or a keyword=value string of libpq; of a URL's parameters,
+ * those of other clients are translated or left out. ERR_CONFIG, with all that
+ * is wrong with it.
  */
 int pg_pool_init(struct pg_pool **pool, struct loop *loop, const char *url,
     int size, int timeout_ms, struct err *err);
+
+/* Logs, in one line, the parameters of the url that are left out. */
+void pg_url_warn(const char *url);
+
+/* The search_path that the url asks for (schema=, options=-csearch_path=);
+ * borrowed from the pool; NULL: none. */
+const char *pg_pool_path(const struct pg_pool *pool);
+
+/* May a single row have caused this SQLSTATE? Any but those about the server,
+ * the connection, the transaction or a lock. */
+bool pg_blames_row(const char *sqlstate);
 
 /* Cancels what waits, closes all; frees itself on the loop. */
 void pg_pool_close(struct pg_pool *pool);

@@ -1,17 +1,14 @@
 /*
- * Where the server is, and what its errors mean: everything about PostgreSQL
- * that needs no libpq.
+ * Where the servers are: the hosts of the url, and the addresses of a name.
  *
  * Happy path of a look-up: uv_getaddrinfo() in libuv's thread pool, then the
- * addresses as "10.0.0.1,::1" to pg_slot_connect().
- * Failures: the resolver's, to pg_slot_fail().
+ * addresses as "10.0.0.1,::1" to pg_slot_resolved().
+ * Failures: the resolver's, to pg_slot_attempt_failed().
  * Cancel and close: pg_lookup_forget() unties the look-up from its slot; its
  * callback still comes and frees it. The pool counts it until then.
  */
 #include "net/pg/pg_impl.h"
 
-#include "base/buf.h"
-#include "base/log.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,161 +19,7 @@ struct pg_lookup {
     struct pg_slot *slot; /* borrowed; NULL once forgotten */
 };
 
-enum { ADDRESSES_MAX = 8 };
-enum { ADDRESSES_BYTES = ADDRESSES_MAX * (INET6_ADDRSTRLEN + 1) };
-
-static bool address_is_foreign(struct str key)
-{
-    return str_eq(key, STR("pgbouncer")) ||
-           str_eq(key, STR("connection_limit")) ||
-           str_eq(key, STR("pool_timeout"));
-}
-
-/* 1: keep, 0: drop, < 0: refuse. `param` is one key=value of the query. */
-static int judge_param(struct str param, struct err *err)
-{
-    const char *eq = memchr(param.p, '=', param.len);
-    size_t len = eq == NULL ? param.len : (size_t)(eq - param.p);
-    struct str key = {param.p, len};
-    struct str value = {eq == NULL ? param.p + param.len : eq + 1,
-        eq == NULL ? 0 : param.len - len - 1};
-
-    if (str_eq(key, STR("schema")) && !str_eq(value, STR("public")))
-        return err_set(err, ERR_CONFIG,
-            "DATABASE_URL: schema=%.*s is not supported; use ALTER ROLE ... "
-            "SET search_path = %.*s instead",
-            STR_ARG(value), STR_ARG(value));
-    if (!address_is_foreign(key) && !str_eq(key, STR("schema")))
-        return 1;
-    log_warn(NULL, "DATABASE_URL: ignoring %.*s, which only other clients use",
-        STR_ARG(key));
-    return 0;
-}
-
-/* Appends what is to be kept of the query to out, which has room for it. */
-static int clean_query(const char *query, char *out, struct err *err)
-{
-    char sep = '?';
-
-    while (*query != '\0') {
-        struct str param = {query, strcspn(query, "&")};
-        int keep = judge_param(param, err);
-
-        if (keep < 0)
-            return keep;
-        if (keep > 0 && param.len > 0) {
-            *out++ = sep;
-            memcpy(out, param.p, param.len);
-            out += param.len;
-            sep = '&';
-        }
-        query += param.len + (query[param.len] == '&');
-    }
-    *out = '\0';
-    return 0;
-}
-
-int pg_clean_url(const char *url, char **out, struct err *err)
-{
-    bool is_uri = strncmp(url, "postgres://", 11) == 0 ||
-                  strncmp(url, "postgresql://", 13) == 0;
-    size_t head = is_uri ? strcspn(url, "?") : strlen(url);
-    char *copy = malloc(strlen(url) + 2);
-
-    if (copy == NULL)
-        abort();
-    memcpy(copy, url, head);
-    copy[head] = '\0';
-    if (url[head] == '?' && clean_query(url + head + 1, copy + head, err) < 0) {
-        free(copy);
-        return ERR_CONFIG;
-    }
-    *out = copy;
-    return 0;
-}
-
-bool pg_param_ok(const char *key, const char *value)
-{
-    return strcmp(key, "port") != 0 ||
-           strspn(value, "0123456789,") == strlen(value);
-}
-
-int pg_url_error(const char *message, struct err *err)
-{
-    if (message != NULL && strstr(message, "URI query parameter") != NULL)
-        return err_set(err, ERR_CONFIG, "DATABASE_URL: %.*s",
-            (int)strcspn(message, "\n"), message);
-    return err_set(err, ERR_CONFIG,
-        "DATABASE_URL is not a valid connection URL "
-        "(postgresql://user:password@host:port/database); in the user name and "
-        "password, percent-encode the characters @ : / ? # [ ] %% (@ as %%40)");
-}
-
-bool pg_detail_is_row(const char *sqlstate)
-{
-    return strcmp(sqlstate, "23502") == 0 || strcmp(sqlstate, "23514") == 0;
-}
-
-int pg_error_code(const char *sqlstate)
-{
-    static const struct {
-        const char *prefix;
-        int code;
-    } table[] = {
-        {"08", ERR_UNAVAILABLE},  /* connection exceptions */
-        {"53", ERR_UNAVAILABLE},  /* out of connections, memory, disk */
-        {"57014", ERR_TIMEOUT},   /* statement_timeout */
-        {"55P03", ERR_TIMEOUT},   /* lock_timeout */
-        {"57P", ERR_UNAVAILABLE}, /* shutting down, starting up */
-        {PG_READ_ONLY, ERR_UNAVAILABLE},
-        {"40001", ERR_UNAVAILABLE}, /* serialization failure */
-        {"40P01", ERR_UNAVAILABLE}, /* deadlock */
-        {"28", ERR_AUTH},
-        {"22", ERR_DATA},
-        {"23", ERR_DATA},
-    };
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0)
-            return table[i].code;
-    return ERR_DATABASE;
-}
-
-void pg_copy_line(char out[ERR_MSG_BYTES], const char *text)
-{
-    size_t n = 0;
-
-    for (; *text != '\0' && n + 1 < ERR_MSG_BYTES; text++) {
-        bool space = *text == '\n' || *text == '\t' || *text == ' ';
-
-        if (!space)
-            out[n++] = *text;
-        else if (n > 0 && out[n - 1] != ' ')
-            out[n++] = ' ';
-    }
-    while (n > 0 && out[n - 1] == ' ')
-        n--;
-    out[n] = '\0';
-}
-
-void pg_connect_text(const char *full, char out[ERR_MSG_BYTES], char state[6])
-{
-    static const char *set = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    char *location;
-
-    state[0] = '\0';
-    pg_copy_line(out, full);
-    location = strstr(out, " LOCATION: ");
-    if (location != NULL)
-        *location = '\0';
-    for (const char *at = full; (at = strstr(at, ":  ")) != NULL;) {
-        at += 3;
-        if (strspn(at, set) != 5 || strncmp(at + 5, ": ", 2) != 0)
-            continue;
-        memcpy(state, at, 5);
-        state[5] = '\0';
-    }
-}
+_Static_assert(PG_ADDRESSES_BYTES >= PG_ADDRESSES * (INET6_ADDRSTRLEN + 1), "");
 
 /* Does the host need a resolver: one name, no address, no path? */
 static bool address_is_name(const char *host)
@@ -185,61 +28,117 @@ static bool address_is_name(const char *host)
 
     if (host[0] == '\0' || host[0] == '/' || host[0] == '@')
         return false;
-    return strchr(host, ',') == NULL && strchr(host, '%') == NULL &&
+    return strchr(host, '%') == NULL &&
            inet_pton(AF_INET, host, address) != 1 &&
            inet_pton(AF_INET6, host, address) != 1;
 }
 
-void pg_params_add(struct pg_params *p, const char *key, const char *value)
+/* --- endpoints --------------------------------------------------------- */
+
+static int list_count(const char *list)
 {
-    if (p->n == PG_PARAMS)
-        return;
-    p->keys[p->n] = strdup(key);
-    p->values[p->n] = strdup(value);
-    if (p->keys[p->n] == NULL || p->values[p->n] == NULL)
+    int n = 1;
+
+    if (list == NULL || list[0] == '\0')
+        return 0;
+    for (; *list != '\0'; list++)
+        n += *list == ',';
+    return n;
+}
+
+/* The at-th of a comma separated list, or its only one; NULL: empty. */
+static char *list_copy(const char *list, int at)
+{
+    char *copy;
+
+    if (list_count(list) == 0)
+        return NULL;
+    for (int i = 0; i < at && list_count(list) > 1; i++)
+        list += strcspn(list, ",") + 1;
+    if (strcspn(list, ",") == 0)
+        return NULL;
+    copy = strndup(list, strcspn(list, ","));
+    if (copy == NULL)
         abort();
-    p->n++;
+    return copy;
 }
 
-void pg_params_free(struct pg_params *p)
+static bool counts_match(int n, int hosts, int addresses, int ports)
 {
-    for (int i = 0; i < p->n; i++) {
-        free(p->keys[i]);
-        free(p->values[i]);
+    return n <= PG_ENDPOINTS && (hosts == 0 || hosts == n) &&
+           (addresses == 0 || addresses == n) && (ports <= 1 || ports == n);
+}
+
+int pg_endpoints_init(struct pg_pool *pool, struct err *err)
+{
+    const char *host = pg_params_get(&pool->params, "host");
+    const char *hostaddr = pg_params_get(&pool->params, "hostaddr");
+    const char *port = pg_params_get(&pool->params, "port");
+    int hosts = list_count(host), addresses = list_count(hostaddr);
+    int n = addresses > 0 ? addresses : hosts;
+
+    if (n == 0)
+        n = 1;
+    if (!counts_match(n, hosts, addresses, list_count(port)))
+        return err_set(err, ERR_CONFIG,
+            "DATABASE_URL: %d hosts, %d addresses and %d ports do not belong "
+            "together: as many of each, or one port, and at most %d",
+            hosts, addresses, list_count(port), PG_ENDPOINTS);
+    pool->nendpoints = n;
+    for (int i = 0; i < n; i++)
+        pool->endpoints[i] = (struct pg_endpoint){
+            list_copy(host, i), list_copy(hostaddr, i), list_copy(port, i), 0};
+    return 0;
+}
+
+void pg_endpoints_free(struct pg_pool *pool)
+{
+    for (int i = 0; i < pool->nendpoints; i++) {
+        free(pool->endpoints[i].host);
+        free(pool->endpoints[i].hostaddr);
+        free(pool->endpoints[i].port);
     }
-    *p = (struct pg_params){.n = 0};
 }
 
-const char *pg_params_host(const struct pg_params *p)
+int pg_endpoint_pick(const struct pg_pool *pool, uint32_t tried)
 {
-    const char *host = NULL;
+    uint64_t now_ms = loop_now_ms(pool->loop);
+    int last = -1;
 
-    for (int i = 0; i < p->n; i++) {
-        if (strcmp(p->keys[i], "hostaddr") == 0)
-            return NULL;
-        if (strcmp(p->keys[i], "host") == 0)
-            host = p->values[i];
+    for (int i = 0; i < pool->nendpoints; i++) {
+        if ((tried & 1u << i) != 0)
+            continue;
+        if (pool->endpoints[i].avoid_ms <= now_ms)
+            return i;
+        if (last < 0)
+            last = i;
     }
-    return host != NULL && address_is_name(host) ? host : NULL;
+    return last;
 }
 
-/* libpq pairs hosts and addresses: as many names as there are addresses. */
-static void add_hosts(
-    struct pg_params *p, const char *host, const char *addresses)
+void pg_endpoint_avoid(struct pg_slot *slot)
 {
-    size_t len = strlen(host);
-    struct buf list;
+    slot->pool->endpoints[slot->attempt.endpoint].avoid_ms =
+        loop_now_ms(slot->pool->loop) + PG_AVOID_MS;
+}
 
-    buf_init(&list, (len + 1) * ADDRESSES_MAX + 1);
-    buf_puts(&list, host);
-    for (const char *c = addresses; *c != '\0'; c++)
-        if (*c == ',')
-            buf_printf(&list, ",%s", host);
-    if (list.error != 0)
-        abort();
-    pg_params_add(p, "host", list.data);
-    pg_params_add(p, "hostaddr", addresses);
-    buf_free(&list);
+const char *pg_endpoint_name(const struct pg_endpoint *e)
+{
+    return e->hostaddr == NULL && e->host != NULL && address_is_name(e->host)
+               ? e->host
+               : NULL;
+}
+
+static void add_if(struct pg_params *p, const char *key, const char *value)
+{
+    if (value != NULL)
+        pg_params_add(p, key, value);
+}
+
+static bool is_of_endpoint(const char *key)
+{
+    return strcmp(key, "host") == 0 || strcmp(key, "hostaddr") == 0 ||
+           strcmp(key, "port") == 0;
 }
 
 /*
@@ -248,8 +147,12 @@ static void add_hosts(
  * that asks to cancel.
  */
 void pg_params_complete(
-    struct pg_params *out, const struct pg_params *url, const char *addresses)
+    struct pg_params *out, const struct pg_slot *slot, const char *address)
 {
+    const struct pg_params *url = &slot->pool->params;
+    const struct pg_endpoint *e =
+        &slot->pool->endpoints[slot->attempt.endpoint];
+
     *out = (struct pg_params){.n = 0};
     pg_params_add(out, "fallback_application_name", "batchsync");
     pg_params_add(out, "tcp_user_timeout", "15000");
@@ -257,19 +160,23 @@ void pg_params_complete(
     pg_params_add(out, "keepalives_interval", "5");
     pg_params_add(out, "keepalives_count", "3");
     for (int i = 0; i < url->n; i++)
-        pg_params_add(out, url->keys[i], url->values[i]);
+        if (!is_of_endpoint(url->keys[i]))
+            pg_params_add(out, url->keys[i], url->values[i]);
     pg_params_add(out, "client_encoding", "UTF8");
-    if (addresses != NULL)
-        add_hosts(out, pg_params_host(url), addresses);
+    add_if(out, "host", e->host);
+    add_if(out, "hostaddr", address != NULL ? address : e->hostaddr);
+    add_if(out, "port", e->port);
 }
 
-/* Comma separated, at most ADDRESSES_MAX; `size` bytes hold as many. */
+/* --- look-ups ---------------------------------------------------------- */
+
+/* Comma separated, at most PG_ADDRESSES; `size` bytes hold as many. */
 static void print_addresses(const struct addrinfo *list, char *out, size_t size)
 {
     size_t len = 0, n = 0;
 
     out[0] = '\0';
-    for (const struct addrinfo *a = list; a != NULL && n < ADDRESSES_MAX;
+    for (const struct addrinfo *a = list; a != NULL && n < PG_ADDRESSES;
          a = a->ai_next) {
         char one[INET6_ADDRSTRLEN];
         const void *at =
@@ -285,18 +192,22 @@ static void print_addresses(const struct addrinfo *list, char *out, size_t size)
     }
 }
 
+static const char *lookup_host(const struct pg_slot *slot)
+{
+    return slot->pool->endpoints[slot->attempt.endpoint].host;
+}
+
 static void deliver(struct pg_slot *slot, int status, const char *addresses)
 {
     struct err err;
 
     if (status == 0 && addresses[0] != '\0') {
-        pg_slot_connect(slot, addresses);
+        pg_slot_resolved(slot, addresses);
         return;
     }
-    err_set(&err, ERR_UNAVAILABLE, "resolving %s: %s",
-        pg_params_host(&slot->pool->params),
+    err_set(&err, ERR_UNAVAILABLE, "resolving %s: %s", lookup_host(slot),
         status == 0 ? "no address" : uv_strerror(status));
-    pg_slot_fail(slot, &err);
+    pg_slot_attempt_failed(slot, &err);
 }
 
 static void on_resolved(
@@ -305,7 +216,7 @@ static void on_resolved(
     struct pg_lookup *lookup = container_of(req, struct pg_lookup, req);
     struct pg_pool *pool = lookup->pool;
     struct pg_slot *slot = lookup->slot;
-    char addresses[ADDRESSES_BYTES];
+    char addresses[PG_ADDRESSES_BYTES];
 
     print_addresses(status == 0 ? list : NULL, addresses, sizeof(addresses));
     uv_freeaddrinfo(list);
@@ -329,11 +240,11 @@ int pg_lookup_start(struct pg_slot *slot, struct err *err)
     lookup->pool = slot->pool;
     lookup->slot = slot;
     rc = uv_getaddrinfo(&slot->pool->loop->uv, &lookup->req, on_resolved,
-        pg_params_host(&slot->pool->params), NULL, &hints);
+        lookup_host(slot), NULL, &hints);
     if (rc < 0) {
         free(lookup);
         return err_set(err, ERR_UNAVAILABLE, "resolving %s: %s",
-            pg_params_host(&slot->pool->params), uv_strerror(rc));
+            lookup_host(slot), uv_strerror(rc));
     }
     slot->lookup = lookup;
     slot->pool->handles++;

@@ -22,19 +22,42 @@
 
 enum { HOLD_MS = 1000 };
 
-static int read_url(const char *url, struct pg_params *p, struct err *err)
+/* A host that says nothing costs as much. */
+static int connect_ms(const struct pg_params *p)
 {
-    char *clean;
-    int rc = pg_clean_url(url, &clean, err);
+    const char *value = pg_params_get(p, "connect_timeout");
+    int s = value == NULL ? 0 : (int)strtol(value, NULL, 10);
 
-    if (rc < 0)
-        return rc;
-    *p = (struct pg_params){.n = 0};
-    rc = pg_parse_url(clean, p, err);
-    if (rc < 0)
-        pg_params_free(p);
-    free(clean);
-    return rc;
+    return (s > 0 && s < 3600 ? s : PG_CONNECT_S) * 1000;
+}
+
+static int read_url(struct pg_pool *pool, const char *url, struct err *err)
+{
+    struct pg_url u;
+
+    if (pg_url_read(url, &u, err) == 0 &&
+        pg_parse_url(u.clean, &pool->params, err) == 0 &&
+        pg_endpoints_init(pool, err) == 0) {
+        pool->connect_ms = connect_ms(&pool->params);
+        pool->path =
+            u.path[0] != '\0'
+                ? strdup(u.path)
+                : pg_options_path(pg_params_get(&pool->params, "options"));
+    }
+    pg_url_free(&u);
+    return err->code;
+}
+
+static void free_url(struct pg_pool *pool)
+{
+    pg_params_free(&pool->params);
+    pg_endpoints_free(pool);
+    free(pool->path);
+}
+
+const char *pg_pool_path(const struct pg_pool *pool)
+{
+    return pool->path;
 }
 
 int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,
@@ -45,11 +68,13 @@ int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,
 
     if (pool == NULL)
         abort();
-    if (read_url(url, &pool->params, err) < 0) {
+    err_clear(err);
+    pool->loop = loop;
+    if (read_url(pool, url, err) < 0) {
+        free_url(pool);
         free(pool);
         return err->code;
     }
-    pool->loop = loop;
     pool->timeout_ms = timeout_ms;
     pool->nslots = size;
     list_init(&pool->waiting);
@@ -67,7 +92,7 @@ void pg_pool_release(struct pg_pool *pool)
     if (--pool->handles > 0)
         return;
     assert(pool->closing);
-    pg_params_free(&pool->params);
+    free_url(pool);
     free(pool);
 }
 

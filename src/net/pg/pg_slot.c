@@ -4,14 +4,17 @@
  *
  * Happy path: pg_slot_open() to pg_slot_connect() (pg.c), by way of a look-up
  * if the host is a name; every event of the socket goes to pg_slot_event().
- * Failures: of a connect, pg_slot_fail(): the slot is off, the pool decides
- * about the transactions that wait. A transaction or a connect that takes too
- * long, an unanswered request to cancel included: slot_timeout(). On close:
+ * Failures: of an attempt to connect, pg_slot_attempt_failed(): the next
+ * address or host is tried; after the last one the slot is off, and the pool
+ * decides about the transactions that wait. A transaction or an attempt that
+ * takes too long, an unanswered request to cancel included: slot_timeout(). On
+ * close:
  * pg_watch_close() unties the watch from the slot; the watch frees itself in
  * its close callback, and the pool counts it until then.
  */
 #include "net/pg/pg_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct pg_watch {
@@ -79,30 +82,103 @@ bool pg_watch_for(struct pg_slot *slot, int fd, int events)
     return uv_poll_start(&slot->watch->poll, events, on_pg_slot_event) == 0;
 }
 
-void pg_slot_fail(struct pg_slot *slot, const struct err *err)
-{
-    struct err copy = *err;
-
-    pg_slot_drop(slot, NULL);
-    pg_pool_connect_failed(slot->pool, &copy);
-}
-
 void pg_slot_fail_soon(struct pg_slot *slot)
 {
     pg_watch_close(slot);
     pg_slot_arm(slot, 0);
 }
 
-void pg_slot_open(struct pg_slot *slot)
+/* --- attempts ---------------------------------------------------------- */
+
+/* The next address of the endpoint at hand. */
+static void slot_try_address(struct pg_slot *slot)
 {
-    slot->state = PG_RESOLVING;
-    slot->doomed = slot->used = false;
+    struct pg_attempt *a = &slot->attempt;
+    char address[PG_ADDRESSES_BYTES];
+    size_t len = strcspn(a->next, ",");
+
+    memcpy(address, a->next, len);
+    address[len] = '\0';
+    a->next += len + (a->next[len] == ',');
     err_clear(&slot->err);
-    pg_slot_arm(slot, PG_CONNECT_MS);
-    if (pg_params_host(&slot->pool->params) == NULL)
-        pg_slot_connect(slot, NULL);
+    pg_slot_arm(slot, (uint64_t)slot->pool->connect_ms);
+    pg_slot_connect(slot, len > 0 ? address : NULL);
+}
+
+void pg_slot_resolved(struct pg_slot *slot, const char *addresses)
+{
+    snprintf(slot->attempt.addresses, sizeof(slot->attempt.addresses), "%s",
+        addresses);
+    slot->attempt.next = slot->attempt.addresses;
+    slot_try_address(slot);
+}
+
+/* False: all have been tried. */
+static bool slot_try_endpoint(struct pg_slot *slot)
+{
+    struct pg_attempt *a = &slot->attempt;
+    int at = pg_endpoint_pick(slot->pool, a->tried);
+    const struct pg_endpoint *e = &slot->pool->endpoints[at < 0 ? 0 : at];
+
+    if (at < 0)
+        return false;
+    a->endpoint = at;
+    a->tried |= 1u << at;
+    a->addresses[0] = '\0';
+    a->next = a->addresses;
+    slot->state = PG_RESOLVING;
+    err_clear(&slot->err);
+    pg_slot_arm(slot, (uint64_t)slot->pool->connect_ms);
+    if (pg_endpoint_name(e) == NULL)
+        slot_try_address(slot);
     else if (pg_lookup_start(slot, &slot->err) < 0)
         pg_slot_fail_soon(slot);
+    return true;
+}
+
+/* Of several attempts each says what it met; the first one's code counts. */
+static void note_failure(struct err *all, const struct err *err)
+{
+    char before[ERR_MSG_BYTES];
+
+    if (all->code == 0) {
+        *all = *err;
+        return;
+    }
+    memcpy(before, all->msg, sizeof(before));
+    err_set(all, err->code == ERR_AUTH ? err->code : all->code, "%s; %s",
+        before, err->msg);
+}
+
+/* Who was let in by no one else's fault asks nobody else. */
+static bool attempt_is_last(const struct err *err)
+{
+    return err->code == ERR_AUTH || err->code == ERR_CONFIG;
+}
+
+void pg_slot_attempt_failed(struct pg_slot *slot, const struct err *err)
+{
+    struct err all;
+
+    note_failure(&slot->attempt.failed, err);
+    all = slot->attempt.failed;
+    pg_slot_unplug(slot);
+    if (!attempt_is_last(err)) {
+        if (slot->attempt.next[0] != '\0') {
+            slot_try_address(slot);
+            return;
+        }
+        if (slot_try_endpoint(slot))
+            return;
+    }
+    pg_pool_connect_failed(slot->pool, &all);
+}
+
+void pg_slot_open(struct pg_slot *slot)
+{
+    slot->doomed = slot->used = false;
+    slot->attempt = (struct pg_attempt){.tried = 0};
+    slot_try_endpoint(slot);
 }
 
 void pg_slot_end_transaction(struct pg_slot *slot)
@@ -116,6 +192,19 @@ void pg_slot_end_transaction(struct pg_slot *slot)
     op_finish(&req->op, &slot->err);
 }
 
+/* Not even an answer, which costs whoever comes next as much. */
+static void slot_unanswered(struct pg_slot *slot, struct err *err)
+{
+    const struct pg_endpoint *e =
+        &slot->pool->endpoints[slot->attempt.endpoint];
+
+    pg_endpoint_avoid(slot);
+    err_set(err, ERR_UNAVAILABLE,
+        "database connection: no answer from %s%s%s within %d s",
+        e->host == NULL ? "the server" : e->host, e->port == NULL ? "" : ":",
+        e->port == NULL ? "" : e->port, slot->pool->connect_ms / 1000);
+}
+
 static void slot_timeout(struct pg_slot *slot)
 {
     struct err err = slot->err;
@@ -126,9 +215,8 @@ static void slot_timeout(struct pg_slot *slot)
         return;
     }
     if (err.code == 0)
-        err_set(&err, ERR_UNAVAILABLE,
-            "database connection: no answer within %d s", PG_CONNECT_MS / 1000);
-    pg_slot_fail(slot, &err);
+        slot_unanswered(slot, &err);
+    pg_slot_attempt_failed(slot, &err);
 }
 
 static void on_pg_slot_timer(uv_timer_t *timer)
