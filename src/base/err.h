@@ -30,6 +30,7 @@
     X(ERR_QUOTA, "quota exhausted", false)                   \
     X(ERR_ANSWERED_BY, "answered by another service", false) \
     X(ERR_REPEATED, "page repeated", false)                  \
+    X(ERR_INCOMPLETE, "pass not complete", false)            \
     X(ERR_DATA, "data refused by the database", false)       \
     X(ERR_DATABASE, "database", false)                       \
     X(ERR_FENCED, "lease lost", false)                       \

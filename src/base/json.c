@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/text.h"
+#include <math.h>
 #include <stdlib.h>
 
 /*
@@ -112,14 +113,14 @@ static size_t repair_escapes(char *p, const char *end)
     return count;
 }
 
-static yyjson_doc *read_doc(
-    struct doc_memory *m, struct str text, yyjson_read_err *why)
+static yyjson_doc *read_doc(struct doc_memory *m, struct str text,
+    yyjson_read_flag flags, yyjson_read_err *why)
 {
     yyjson_alc alc = {doc_malloc, doc_realloc, doc_free, m};
 
     /* Without the in-situ flag yyjson does not write to the text. */
     return yyjson_read_opts(
-        (char *)text.p, text.len, YYJSON_READ_BIGNUM_AS_RAW, &alc, why);
+        (char *)text.p, text.len, flags | YYJSON_READ_BIGNUM_AS_RAW, &alc, why);
 }
 
 /*
@@ -127,7 +128,7 @@ static yyjson_doc *read_doc(
  * copy. Without anything to repair the first refusal stands.
  */
 static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
-    size_t *replaced, yyjson_read_err *why)
+    yyjson_read_flag flags, size_t *replaced, yyjson_read_err *why)
 {
     yyjson_doc *doc = NULL;
     struct buf fixed;
@@ -140,7 +141,7 @@ static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
     } else {
         *replaced += repair_escapes(fixed.data, fixed.data + fixed.len);
         if (*replaced > 0)
-            doc = read_doc(m, buf_view(&fixed), why);
+            doc = read_doc(m, buf_view(&fixed), flags, why);
     }
     buf_free(&fixed);
     return doc;
@@ -148,24 +149,75 @@ static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
 
 /*
  * yyjson keeps a document's values one after the other, a container before
- * what is in it, so that its depth takes one pass and no recursion.
+ * what is in it, so that its depth takes one pass and no recursion. Calls
+ * `deep` for each container at `depth`, whose inside is skipped, and returns
+ * whether there was one.
  */
-static bool too_deep(yyjson_val *root)
+static bool walk_deep(
+    yyjson_val *root, size_t depth, void (*deep)(yyjson_val *v))
 {
     yyjson_val *ends[JSON_MAX_DEPTH];
     yyjson_val *end = unsafe_yyjson_get_next(root);
-    size_t depth = 0;
+    size_t at = 0;
+    bool found = false;
 
     for (yyjson_val *v = root; v < end; v++) {
+        while (at > 0 && v >= ends[at - 1])
+            at--;
         if (!yyjson_is_ctn(v))
             continue;
-        while (depth > 0 && v >= ends[depth - 1])
-            depth--;
-        if (depth == JSON_MAX_DEPTH)
-            return true;
-        ends[depth++] = unsafe_yyjson_get_next(v);
+        if (at < depth) {
+            ends[at++] = unsafe_yyjson_get_next(v);
+            continue;
+        }
+        found = true;
+        deep(v);
+        v = unsafe_yyjson_get_next(v) - 1;
     }
-    return false;
+    return found;
+}
+
+static void leave_as_is(yyjson_val *v)
+{
+}
+
+/* An empty container still knows where the value behind it is. */
+static void empty_container(yyjson_val *v)
+{
+    unsafe_yyjson_set_len(v, 0);
+}
+
+/* Next to numbers too big for 64 bits those that JSON does not know are raw. */
+static bool is_odd_number(yyjson_val *v)
+{
+    const char *text = yyjson_get_raw(v);
+
+    if (yyjson_is_real(v))
+        return !isfinite(yyjson_get_real(v));
+    return yyjson_is_raw(v) && text[strspn(text, "+-")] > '9';
+}
+
+static bool null_odd_numbers(yyjson_val *root)
+{
+    yyjson_val *end = unsafe_yyjson_get_next(root);
+    bool found = false;
+
+    for (yyjson_val *v = root; v < end; v++)
+        if (is_odd_number(v)) {
+            unsafe_yyjson_set_null(v);
+            found = true;
+        }
+    return found;
+}
+
+const char *json_mend(yyjson_val *v, size_t depth)
+{
+    bool odd = null_odd_numbers(v);
+
+    if (walk_deep(v, depth, empty_container))
+        return "nested too deep";
+    return odd ? "has a number that JSON does not know (NaN or Infinity)"
+               : NULL;
 }
 
 /* "byte 12: unexpected character, at "}, ..."" */
@@ -222,8 +274,37 @@ static int keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
     return 0;
 }
 
-int json_parse(struct arena *a, struct str text, yyjson_val **root,
-    size_t *replaced, struct err *err)
+/* Strictly, unless there is somebody to tell about flaws. */
+static yyjson_doc *read_tolerant(struct doc_memory *m, struct str text,
+    size_t *repairs, struct json_flaws *flaws, yyjson_read_err *why)
+{
+    yyjson_read_flag flags =
+        flaws != NULL ? YYJSON_READ_ALLOW_INF_AND_NAN : YYJSON_READ_NOFLAG;
+    yyjson_doc *doc = read_doc(m, text, YYJSON_READ_NOFLAG, why);
+    bool strict = doc != NULL;
+
+    if (doc == NULL && flaws != NULL &&
+        why->code != YYJSON_READ_ERROR_MEMORY_ALLOCATION &&
+        why->code != YYJSON_READ_ERROR_INVALID_STRING)
+        doc = read_doc(m, text, flags, why);
+    if (doc == NULL && why->code == YYJSON_READ_ERROR_INVALID_STRING)
+        doc = read_repaired(m, text, flags, repairs, why);
+    if (flaws != NULL)
+        flaws->odd_numbers = doc != NULL && !strict;
+    return doc;
+}
+
+/* Positions in a repaired copy are past those in the text. */
+static void note_error(struct json_flaws *flaws, struct str text,
+    size_t repairs, const yyjson_read_err *why)
+{
+    size_t pos = why->pos > 2 * repairs ? why->pos - 2 * repairs : 0;
+
+    flaws->error_at = pos < text.len ? pos : text.len;
+}
+
+static int parse_doc(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct json_flaws *flaws, struct err *err)
 {
     struct doc_memory *m = arena_calloc(a, 1, sizeof(*m));
     yyjson_read_err why = {0};
@@ -234,15 +315,19 @@ int json_parse(struct arena *a, struct str text, yyjson_val **root,
     if (m == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a document");
     m->arena = a;
-    doc = read_doc(m, text, &why);
-    if (doc == NULL && why.code == YYJSON_READ_ERROR_INVALID_STRING)
-        doc = read_repaired(m, text, &repairs, &why);
-    if (doc == NULL)
+    doc = read_tolerant(m, text, &repairs, flaws, &why);
+    if (doc == NULL) {
+        if (flaws != NULL)
+            note_error(flaws, text, repairs, &why);
         return syntax_error(err, text, repairs, &why);
-    if (too_deep(yyjson_doc_get_root(doc))) {
-        yyjson_doc_free(doc);
-        return err_set(
-            err, ERR_INVALID, "nested deeper than %d levels", JSON_MAX_DEPTH);
+    }
+    if (walk_deep(yyjson_doc_get_root(doc), JSON_MAX_DEPTH, leave_as_is)) {
+        if (flaws == NULL) {
+            yyjson_doc_free(doc);
+            return err_set(err, ERR_INVALID, "nested deeper than %d levels",
+                JSON_MAX_DEPTH);
+        }
+        flaws->too_deep = true;
     }
     *root = yyjson_doc_get_root(doc);
     if (keep_doc(a, m, doc) < 0) {
@@ -252,4 +337,21 @@ int json_parse(struct arena *a, struct str text, yyjson_val **root,
     if (replaced != NULL)
         *replaced += repairs;
     return 0;
+}
+
+int json_parse(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct err *err)
+{
+    return parse_doc(a, text, root, replaced, NULL, err);
+}
+
+int json_parse_flawed(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct json_flaws *flaws, struct err *err)
+{
+    *flaws = (struct json_flaws){.too_deep = false};
+    if (text.len >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0) {
+        text.p += 3;
+        text.len -= 3;
+    }
+    return parse_doc(a, text, root, replaced, flaws, err);
 }

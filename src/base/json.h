@@ -28,13 +28,34 @@ enum { JSON_MAX_DEPTH = 256 };
 int json_parse(struct arena *a, struct str text, yyjson_val **root,
     size_t *replaced, struct err *err);
 
+/*
+ * The same of a document that may have flaws: one that is nested too deep or
+ * has numbers that JSON does not know (NaN, Infinity) is read all the same,
+ * and nothing but json_mend() may walk it before it is mended. A byte order
+ * mark in front is skipped. `error_at`: the byte of a syntax error, 0 if there
+ * was none; *flaws is set in any case.
+ */
+struct json_flaws {
+    bool too_deep, odd_numbers;
+    size_t error_at;
+};
+int json_parse_flawed(struct arena *a, struct str text, yyjson_val **root,
+    size_t *replaced, struct json_flaws *flaws, struct err *err);
+
+/*
+ * Empties what is nested deeper than `depth` in the value, and makes numbers
+ * that JSON does not know null. Returns what was wrong, in words (static);
+ * NULL: nothing.
+ */
+const char *json_mend(yyjson_val *v, size_t depth);
+
 static inline struct str json_str(yyjson_val *v)
 {
     return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
 }
 
 /* The value of the last member of that name (as JavaScript has it); NULL when
- * there is none or `object` is no object. */
+ * there is none or `object` is not an object. */
 yyjson_val *json_member(yyjson_val *object, const char *name);
 yyjson_val *json_member_str(yyjson_val *object, struct str name);
 

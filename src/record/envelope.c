@@ -1,6 +1,5 @@
-#include "record/envelope.h"
+#include "record/envelope_impl.h"
 
-#include "base/err.h"
 #include "base/text.h"
 
 enum {
@@ -9,20 +8,7 @@ enum {
     KEYS_LISTED = 12
 };
 
-/* An answer that is being understood. */
-struct reader {
-    const struct envelope *envelope;
-    const char *service;
-    const struct schema *schema;
-    yyjson_val *root;
-    yyjson_val *result; /* successfulResult; may be NULL or null */
-    struct arena *a;
-    struct page_view *view;
-    struct err *err;
-};
-
-/* The first line of what a source says, bounded, for a message. */
-static struct str envelope_first_line(struct str text)
+struct str envelope_first_line(struct str text)
 {
     size_t len = 0;
 
@@ -46,7 +32,7 @@ static struct str error_text(yyjson_val *v)
                             : (struct str){NULL, 0};
 }
 
-static struct str normalized(const struct envelope *e, const char *name)
+struct str envelope_field_of(const struct envelope *e, const char *name)
 {
     for (size_t i = 0; i < e->nfields; i++) {
         if (str_eq(e->fields[i].name, str_of(name)))
@@ -55,8 +41,7 @@ static struct str normalized(const struct envelope *e, const char *name)
     return (struct str){NULL, 0};
 }
 
-/* A normalized field for a message: it need not be UTF-8. */
-static struct str shown(const struct reader *r, struct str text)
+struct str envelope_shown(const struct envelope_reader *r, struct str text)
 {
     struct buf repaired;
     struct str line = envelope_first_line(text);
@@ -70,25 +55,25 @@ static struct str shown(const struct reader *r, struct str text)
     return line;
 }
 
-static bool is_target(const struct reader *r, struct str name)
+static bool is_target(const struct envelope_reader *r, struct str name)
 {
     return str_eq(name, str_of(r->service)) ||
            (r->schema != NULL && schema_is_named(r->schema, name));
 }
 
-static int parse(struct reader *r)
+static int parse(struct envelope_reader *r)
 {
     struct str text = r->envelope->json;
     struct err bad = {.code = 0};
 
     if (text.len == 0)
         return err_set(r->err, ERR_SOURCE, "empty envelope_json");
-    if (json_parse(r->a, text, &r->root, &r->view->replaced, &bad) == 0)
+    if (json_parse_flawed(
+            r->a, text, &r->root, &r->view->replaced, &r->flaws, &bad) == 0)
         return 0;
     if (bad.code == ERR_NOMEM)
         return err_set(r->err, ERR_NOMEM, "%s", bad.msg);
-    return err_set(
-        r->err, ERR_SOURCE, "envelope_json is not JSON: %s", bad.msg);
+    return envelope_set_broken(r, &bad);
 }
 
 /* Does v say success: false? Below the root only beside an error, since an
@@ -102,7 +87,7 @@ static bool says_failure(yyjson_val *v, bool is_root)
            (is_root || (error != NULL && !yyjson_is_null(error)));
 }
 
-static int check_success(const struct reader *r)
+static int check_success(const struct envelope_reader *r)
 {
     yyjson_val *places[] = {r->root, json_member(r->root, "data"), r->result,
         json_member(r->result, "data")};
@@ -148,7 +133,7 @@ static bool has_reason(yyjson_val *attempt, const char *key, const char *reason)
 }
 
 /* The target was asked last with the outcome that it has no items. */
-static bool target_is_empty(const struct reader *r)
+static bool target_is_empty(const struct envelope_reader *r)
 {
     yyjson_val *attempts = json_member(r->root, "cascadeAttempts");
     bool empty = false, success;
@@ -169,16 +154,16 @@ static bool target_is_empty(const struct reader *r)
     return empty;
 }
 
-static int check_answerer(const struct reader *r)
+static int check_answerer(const struct envelope_reader *r)
 {
-    struct str names[] = {normalized(r->envelope, "successful_service"),
+    struct str names[] = {envelope_field_of(r->envelope, "successful_service"),
         attempt_service(r->result)};
 
     for (size_t i = 0; i < 2; i++) {
         if (names[i].len == 0 || str_eq(names[i], STR("none")) ||
             is_target(r, names[i]))
             continue;
-        names[i] = shown(r, names[i]);
+        names[i] = envelope_shown(r, names[i]);
         return err_set(
             r->err, ERR_ANSWERED_BY, "answered by %.*s", STR_ARG(names[i]));
     }
@@ -190,7 +175,7 @@ static int check_answerer(const struct reader *r)
  * false when there was no attempt.
  */
 static bool cascade_cause(
-    const struct reader *r, struct str *service, struct str *cause)
+    const struct envelope_reader *r, struct str *service, struct str *cause)
 {
     yyjson_val *attempts = json_member(r->root, "cascadeAttempts");
     size_t i, n;
@@ -209,11 +194,12 @@ static bool cascade_cause(
     *service = attempt_service(best);
     *cause = attempt_cause(best);
     if (cause->len == 0)
-        *cause = shown(r, normalized(r->envelope, "stopped_reason"));
+        *cause =
+            envelope_shown(r, envelope_field_of(r->envelope, "stopped_reason"));
     return true;
 }
 
-static int set_cascade_error(const struct reader *r)
+static int set_cascade_error(const struct envelope_reader *r)
 {
     struct str service, cause;
 
@@ -228,13 +214,13 @@ static int set_cascade_error(const struct reader *r)
 }
 
 /* A service behind the coordinator failed: the status was OK all the same. */
-static int check_cascade(const struct reader *r)
+static int check_cascade(const struct envelope_reader *r)
 {
     return yyjson_is_null(r->result) ? set_cascade_error(r) : 0;
 }
 
 /* The array of items in the answer; NULL when there is none. */
-static yyjson_val *find_array(const struct reader *r)
+static yyjson_val *find_array(const struct envelope_reader *r)
 {
     yyjson_val *data = json_member(r->root, "data");
     yyjson_val *result = json_member(r->result, "data");
@@ -251,7 +237,7 @@ static yyjson_val *find_array(const struct reader *r)
 }
 
 /* The single item in the answer ({}: no item); NULL when there is none. */
-static yyjson_val *find_object(const struct reader *r)
+static yyjson_val *find_object(const struct envelope_reader *r)
 {
     yyjson_val *data = json_member(r->root, "data");
 
@@ -261,7 +247,7 @@ static yyjson_val *find_object(const struct reader *r)
 }
 
 /* Lists the keys there are into a message of its own. */
-static int set_no_items(const struct reader *r)
+static int set_no_items(const struct envelope_reader *r)
 {
     char list[(KEYS_LISTED + 1) * (4 * KEY_CHARS + 2)] = "";
     size_t i, n, len = 0;
@@ -292,7 +278,7 @@ static int set_no_items(const struct reader *r)
 }
 
 /* An array of JSON is a chain; a page is asked for any of its items. */
-static int list_items(const struct reader *r)
+static int list_items(const struct envelope_reader *r)
 {
     struct page_view *view = r->view;
     size_t i, n;
@@ -309,7 +295,7 @@ static int list_items(const struct reader *r)
     return 0;
 }
 
-static int envelope_find_items(const struct reader *r)
+static int envelope_find_items(const struct envelope_reader *r)
 {
     struct page_view *view = r->view;
     int rc;
@@ -317,70 +303,12 @@ static int envelope_find_items(const struct reader *r)
     view->items = find_array(r);
     if (view->items == NULL)
         view->items = find_object(r);
-    if (view->items != NULL)
-        return list_items(r);
+    if (view->items != NULL) {
+        rc = list_items(r);
+        return rc < 0 ? rc : envelope_mend_items(r);
+    }
     rc = set_cascade_error(r);
     return rc < 0 ? rc : set_no_items(r);
-}
-
-/* A whole number in text form, as normalized_fields has it. */
-static bool text_int(struct str text, int64_t *out)
-{
-    int64_t value = 0;
-
-    if (text.len == 0 || text.len > 18)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9')
-            return false;
-        value = value * 10 + (text.p[i] - '0');
-    }
-    *out = value;
-    return true;
-}
-
-static bool text_bool(struct str text, bool *out)
-{
-    *out = str_eq(text, STR("true"));
-    return *out || str_eq(text, STR("false"));
-}
-
-/* The first of the places that says how many; `least` is what makes sense. */
-static int64_t find_number(const struct reader *r, yyjson_val *const *places,
-    size_t n, const char *name, int64_t least)
-{
-    int64_t value;
-
-    for (size_t i = 0; i < n; i++) {
-        if (json_int(json_member(places[i], name), &value) && value >= least)
-            return value;
-    }
-    if (text_int(normalized(r->envelope, name), &value) && value >= least)
-        return value;
-    return -1;
-}
-
-/* Where the answer may speak about further pages; a single item may not. */
-static void find_paging(const struct reader *r)
-{
-    struct page_view *view = r->view;
-    yyjson_val *places[] = {json_member(r->root, "data"),
-        json_member(r->root, "metadata"), json_member(r->result, "data"),
-        r->result, json_member(r->result, "metadata"), r->root};
-    size_t n = sizeof(places) / sizeof(*places);
-
-    for (size_t i = 0; i < n; i++) {
-        if (places[i] == view->items)
-            places[i] = NULL;
-    }
-    for (size_t i = 0; i < n && !view->has_more_known; i++)
-        view->has_more_known =
-            json_bool(json_member(places[i], "has_more"), &view->has_more);
-    if (!view->has_more_known)
-        view->has_more_known =
-            text_bool(normalized(r->envelope, "has_more"), &view->has_more);
-    view->total = find_number(r, places, n, "total", 0);
-    view->limit = find_number(r, places, n, "limit", 1);
 }
 
 static void digest_items(struct page_view *view)
@@ -394,7 +322,7 @@ static void digest_items(struct page_view *view)
 }
 
 /* The checks in the order the answers of the deployments call for. */
-static int envelope_understand(struct reader *r)
+static int envelope_understand(struct envelope_reader *r)
 {
     int rc = check_success(r);
 
@@ -406,7 +334,7 @@ static int envelope_understand(struct reader *r)
     if (rc == 0)
         rc = envelope_find_items(r);
     if (rc == 0)
-        find_paging(r);
+        envelope_read_paging(r);
     return rc;
 }
 
@@ -414,7 +342,7 @@ int envelope_read(const struct envelope *e, const char *service,
     const struct schema *schema, struct arena *a, struct page_view *view,
     struct err *err)
 {
-    struct reader r = {.envelope = e,
+    struct envelope_reader r = {.envelope = e,
         .service = service,
         .schema = schema,
         .a = a,

@@ -22,11 +22,14 @@ struct envelope {
 };
 
 struct page_view {
-    yyjson_val *items; /* an array, or the one object; NULL: no items */
-    yyjson_val **list; /* the items, n; in the arena */
+    yyjson_val *items;  /* an array, or the one object; NULL: no items */
+    yyjson_val **list;  /* the items, n; in the arena */
+    const char **flaws; /* why an item cannot be read as it came, or NULL;
+                           NULL: there is no such item; in the arena */
     size_t n;
     /* How it says that there is more; each may be absent. */
     bool has_more_known, has_more;
+    struct str has_more_odd;      /* one that is not understood; len 0: none */
     int64_t total;                /* -1: not said */
     int64_t limit;                /* -1: not said */
     uint8_t digest[SHA256_BYTES]; /* of the items alone */
@@ -38,6 +41,8 @@ struct page_view {
  * gives the names that count as the target besides `service`. Errors:
  * ERR_SOURCE (tried again: success false, unparsable, empty, a failing service,
  * no items found: lists the keys there are), ERR_ANSWERED_BY (not tried again).
+ * An item that is nested too deep or has a NaN does not cost its page: it is
+ * mended, so that it can be walked, and view->flaws says what was wrong.
  */
 int envelope_read(const struct envelope *e, const char *service,
     const struct schema *schema, struct arena *a, struct page_view *view,

@@ -283,6 +283,20 @@ static void read_aliases(struct loader *l)
     }
 }
 
+/* What a source calls its total may be something else. */
+static void read_total(struct loader *l)
+{
+    struct schema_member m;
+
+    if (!schema_member_find(&l->file, "total", &m))
+        return;
+    l->schema->ignores_total = yyjson_equals_str(m.value, "ignore");
+    if (!l->schema->ignores_total)
+        schema_fault(&l->file, m.at, str_of(m.name),
+            "\"ignore\" is all that it may be; leave it out to heed the "
+            "total that the source announces");
+}
+
 static int read_schema(struct loader *l)
 {
     struct schema *s = l->schema;
@@ -293,6 +307,7 @@ static int read_schema(struct loader *l)
     s->version = version != NULL ? version : "1.0.0";
     read_aliases(l);
     schema_read_bool(&l->file, "delete_missing", &s->delete_missing);
+    read_total(l);
     schema_read_fields(l);
     read_labels(l);
     if (s->nfields > 0) {

@@ -51,6 +51,7 @@ struct schema {
     long title_field; /* index into fields; -1: none */
     long url_field;
     bool delete_missing;
+    bool ignores_total; /* "total": "ignore" */
 };
 
 struct schema_set {

@@ -216,6 +216,8 @@ static int render_item(struct page *page, size_t index, struct err *err)
     page->counts.replaced += it->item.replaced;
     if (rc == ERR_NOMEM)
         return rc;
+    if (page->view.flaws != NULL && page->view.flaws[index] != NULL)
+        rc = err_set(err, ERR_INVALID, "%s", page->view.flaws[index]);
     if (rc < 0) {
         it->outcome = ITEM_FAILED;
         it->reason = keep_reason(page, err);

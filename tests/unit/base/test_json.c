@@ -121,6 +121,36 @@ static void depth_has_a_bound(void **state)
     assert_true(f->arena.used_bytes - used < 1000);
 }
 
+static void flaws_are_read_and_mended(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] =
+        "{\"a\":[1,NaN,{\"b\":-Infinity}],\"c\":[[[2],3],4],\"d\":5}";
+    struct json_flaws flaws;
+    yyjson_val *root;
+    struct buf out;
+
+    assert_int_equal(
+        json_parse(&f->arena, str_of(text), &root, NULL, &f->err), ERR_INVALID);
+    assert_int_equal(json_parse_flawed(
+                         &f->arena, str_of(text), &root, NULL, &flaws, &f->err),
+        0);
+    assert_true(flaws.odd_numbers);
+    assert_false(flaws.too_deep);
+    assert_string_equal(json_mend(root, 3), "nested too deep");
+    buf_init(&out, 1024);
+    json_write(&out, root, NULL);
+    buf_char(&out, '\0');
+    assert_string_equal(
+        out.data, "{\"a\":[1,null,{\"b\":null}],\"c\":[[[],3],4],\"d\":5}");
+    buf_free(&out);
+    assert_null(json_mend(root, 4));
+    assert_int_equal(json_parse_flawed(&f->arena, STR("[1,\n2 3]"), &root, NULL,
+                         &flaws, &f->err),
+        ERR_INVALID);
+    assert_int_equal(flaws.error_at, 6);
+}
+
 static void wide_documents_are_not_deep_ones(void **state)
 {
     struct fixture *f = *state;
@@ -176,6 +206,7 @@ int main(void)
         WITH_ARENA(broken_unicode_is_repaired_and_counted),
         WITH_ARENA(depth_has_a_bound),
         WITH_ARENA(wide_documents_are_not_deep_ones),
+        WITH_ARENA(flaws_are_read_and_mended),
         WITH_ARENA(documents_count_in_the_arenas_budget),
     };
 

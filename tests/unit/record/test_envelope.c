@@ -70,6 +70,7 @@ static void check_error(
 {
     yyjson_val *error = json_member(expected, "error");
     yyjson_val *begins = json_member(expected, "error_begins");
+    yyjson_val *ends = json_member(expected, "error_ends");
     const char *code = yyjson_get_str(json_member(expected, "code"));
     int want = strcmp(code, "source") == 0 ? ERR_SOURCE : ERR_ANSWERED_BY;
 
@@ -80,6 +81,28 @@ static void check_error(
     if (begins != NULL &&
         strncmp(yyjson_get_str(begins), b->err.msg, yyjson_get_len(begins)))
         fail_msg("%s: %s", name, b->err.msg);
+    if (ends != NULL &&
+        (strlen(b->err.msg) < yyjson_get_len(ends) ||
+            strcmp(b->err.msg + strlen(b->err.msg) - yyjson_get_len(ends),
+                yyjson_get_str(ends)) != 0))
+        fail_msg("%s: %s", name, b->err.msg);
+}
+
+/* Exactly those items have flaws, by index. */
+static void check_flaws(
+    const struct bench *b, const char *name, yyjson_val *flaws)
+{
+    for (size_t i = 0; i < b->view.n; i++) {
+        const char *got = b->view.flaws == NULL ? NULL : b->view.flaws[i];
+        const char *want;
+        char index[24];
+
+        snprintf(index, sizeof(index), "%zu", i);
+        want = yyjson_get_str(json_member(flaws, index));
+        if ((got == NULL) != (want == NULL) ||
+            (got != NULL && strcmp(got, want) != 0))
+            fail_msg("%s: item %zu: %s", name, i, got == NULL ? "none" : got);
+    }
 }
 
 static void check_ids(const struct bench *b, const char *name, yyjson_val *ids)
@@ -119,6 +142,9 @@ static void check_view(
     if (b->view.has_more_known != (more != NULL) ||
         (more != NULL && b->view.has_more != yyjson_get_bool(more)))
         fail_msg("%s: has_more is wrong", name);
+    assert_str(
+        b->view.has_more_odd, json_str(json_member(expected, "has_more_odd")));
+    check_flaws(b, name, json_member(expected, "flaws"));
     check_number(name, "total", b->view.total, json_member(expected, "total"));
     check_number(name, "limit", b->view.limit, json_member(expected, "limit"));
     assert_int_equal(b->view.replaced, yyjson_get_uint(replaced));
@@ -317,6 +343,7 @@ int main(void)
         CASES("items"),
         CASES("failures"),
         CASES("paging"),
+        CASES("flaws"),
         BENCH_TEST(test_recorded_page),
         BENCH_TEST(test_recorded_failure),
         cmocka_unit_test(test_more),

@@ -64,6 +64,7 @@ static void test_minimal(void **state)
     assert_int_equal(b.schema->title_field, -1);
     assert_int_equal(b.schema->url_field, -1);
     assert_false(b.schema->delete_missing);
+    assert_false(b.schema->ignores_total);
     release(&b);
 }
 
@@ -80,7 +81,8 @@ static void test_everything(void **state)
              "\"i\":\"array\"},\"field_descriptions\":{\"b\":\"Some text\"},"
              "\"id_fields\":[\"c\",\"a\"],\"aliases\":[\"x\",\"y\"],"
              "\"title_field\":\"b\",\"url_field\":\"a\","
-             "\"delete_missing\":true,\"sample_data\":[1],\"notes\":5,"
+             "\"delete_missing\":true,\"total\":\"ignore\","
+             "\"sample_data\":[1],\"notes\":5,"
              "\"_status\":\"done\",\"anything\":{}}");
     assert_int_equal(b.rc, 0);
     assert_string_equal(b.schema->description, "What it is");
@@ -97,6 +99,7 @@ static void test_everything(void **state)
     assert_int_equal(b.schema->title_field, 1);
     assert_int_equal(b.schema->url_field, 0);
     assert_true(b.schema->delete_missing);
+    assert_true(b.schema->ignores_total);
     release(&b);
 }
 
@@ -197,6 +200,15 @@ static void test_types(void **state)
         "/etc/x.json:12: key \"b\": must be a string, not uint\n"
         "/etc/x.json:14: key \"id_fields\": must be an array of one or more "
         "names\n");
+}
+
+static void test_wrong_total(void **state)
+{
+    (void)state;
+    assert_problems(HEAD "\"data_structure\":{\"a\":\"string\"},\n"
+                         "\"total\":\"heed\"}",
+        "/etc/x.json:3: key \"total\": \"ignore\" is all that it may be; leave "
+        "it out to heed the total that the source announces\n");
 }
 
 static void test_wrong_names(void **state)
@@ -478,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_wrong_total),
         cmocka_unit_test(test_wrong_names),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_many_faults),

@@ -1,0 +1,181 @@
+#include "record/pass/known_ids.h"
+
+#include <stdlib.h>
+
+/*
+ * The filter grows by layers, each four times as large as the one before and
+ * filled up before the next begins. 32 bits an id and 12 probes let one id in
+ * 200,000 pass for another at worst.
+ */
+enum { LAYERS = 6, FIRST_BITS = 64 * 1024, BITS_PER_ID = 32, PROBES = 12 };
+
+struct id_layer {
+    uint64_t *words; /* owned; NULL: not begun */
+    uint64_t bits;   /* a power of two */
+    uint64_t n;      /* ids in it */
+};
+
+struct id_page {
+    struct id_key *keys; /* owned; sorted */
+    size_t n;
+};
+
+struct known_ids {
+    struct id_layer layers[LAYERS];
+    int at; /* the layer that is being filled; LAYERS: all are full */
+    struct id_page pages[KNOWN_IDS_PAGES]; /* a ring */
+    size_t next;
+};
+
+static struct id_key key_of_digest(const uint8_t digest[SHA256_BYTES])
+{
+    struct id_key key;
+
+    memcpy(&key.a, digest, sizeof(key.a));
+    memcpy(&key.b, digest + sizeof(key.a), sizeof(key.b));
+    return key;
+}
+
+struct id_key id_key_of_id(struct str id)
+{
+    uint8_t digest[SHA256_BYTES];
+
+    sha256_of(id, digest);
+    return key_of_digest(digest);
+}
+
+struct id_key id_key_of_item(yyjson_val *item)
+{
+    uint8_t digest[SHA256_BYTES];
+    struct sha256 s;
+
+    sha256_init(&s);
+    json_digest(&s, item);
+    sha256_end(&s, digest);
+    return key_of_digest(digest);
+}
+
+static int key_compare(const void *one, const void *other)
+{
+    const struct id_key *x = one, *y = other;
+
+    if (x->a != y->a)
+        return x->a < y->a ? -1 : 1;
+    return x->b < y->b ? -1 : x->b > y->b;
+}
+
+/* The filter */
+
+static void layer_begin(struct id_layer *layer, int at)
+{
+    layer->bits = (uint64_t)FIRST_BITS << (2 * at);
+    layer->words = calloc(layer->bits / 64, sizeof(*layer->words));
+    if (layer->words == NULL)
+        abort();
+}
+
+static uint64_t layer_bit(
+    const struct id_layer *layer, const struct id_key *key, uint64_t probe)
+{
+    return (key->a + probe * (key->b | 1)) & (layer->bits - 1);
+}
+
+static bool layer_has(const struct id_layer *layer, const struct id_key *key)
+{
+    for (uint64_t i = 0; i < PROBES; i++) {
+        uint64_t bit = layer_bit(layer, key, i);
+
+        if ((layer->words[bit / 64] >> (bit % 64) & 1) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool filter_has(const struct known_ids *ids, const struct id_key *key)
+{
+    for (int i = 0; i < LAYERS && ids->layers[i].words != NULL; i++)
+        if (layer_has(&ids->layers[i], key))
+            return true;
+    return false;
+}
+
+static void filter_add(struct known_ids *ids, const struct id_key *key)
+{
+    struct id_layer *layer;
+
+    if (ids->at == LAYERS || filter_has(ids, key))
+        return;
+    layer = &ids->layers[ids->at];
+    if (layer->words == NULL)
+        layer_begin(layer, ids->at);
+    for (uint64_t i = 0; i < PROBES; i++) {
+        uint64_t bit = layer_bit(layer, key, i);
+
+        layer->words[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+    if (++layer->n == layer->bits / BITS_PER_ID)
+        ids->at++;
+}
+
+/* The pages */
+
+static bool pages_have(const struct known_ids *ids, const struct id_key *key)
+{
+    for (int i = 0; i < KNOWN_IDS_PAGES; i++)
+        if (ids->pages[i].n > 0 &&
+            bsearch(key, ids->pages[i].keys, ids->pages[i].n, sizeof(*key),
+                key_compare) != NULL)
+            return true;
+    return false;
+}
+
+/* Without memory the page's ids are unsure, no more. */
+static void pages_add(struct known_ids *ids, struct id_key *keys, size_t n)
+{
+    struct id_page *page = &ids->pages[ids->next++ % KNOWN_IDS_PAGES];
+    struct id_key *copy = n == 0 ? NULL : malloc(n * sizeof(*copy));
+
+    free(page->keys);
+    *page = (struct id_page){.keys = copy, .n = copy == NULL ? 0 : n};
+    if (copy == NULL)
+        return;
+    qsort(keys, n, sizeof(*keys), key_compare);
+    memcpy(copy, keys, n * sizeof(*keys));
+}
+
+struct known_ids *known_ids_new(void)
+{
+    struct known_ids *ids = calloc(1, sizeof(*ids));
+
+    if (ids == NULL)
+        abort();
+    return ids;
+}
+
+void known_ids_free(struct known_ids *ids)
+{
+    if (ids == NULL)
+        return;
+    for (int i = 0; i < LAYERS; i++)
+        free(ids->layers[i].words);
+    for (int i = 0; i < KNOWN_IDS_PAGES; i++)
+        free(ids->pages[i].keys);
+    free(ids);
+}
+
+enum id_state known_ids_state(
+    const struct known_ids *ids, const struct id_key *key)
+{
+    if (ids->at < LAYERS && !filter_has(ids, key))
+        return ID_NEW;
+    if (pages_have(ids, key))
+        return ID_KNOWN;
+    return ids->at < LAYERS ? ID_UNSURE : ID_NEW;
+}
+
+void known_ids_add_page(struct known_ids *ids, struct id_key *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        filter_add(ids, &keys[i]);
+    pages_add(ids, keys, n);
+}
