@@ -65,6 +65,12 @@ home 'llhttp\.h' 'src/net/http/http_server*'
 home 'uv\.h' 'src/net/*'
 home 'glib' 'src/clock/*'
 
+# What brings its own loop is touched behind net/ alone.
+while IFS= read -r line; do
+  fault "$line: net/ is the only room that calls libuv"
+done < <(grep -nE '\buv_[a-z_]+' -r src --include='*.[ch]' |
+  grep -v '^src/net/' | cut -d: -f1,2 || true)
+
 # One file a library that brings its own loop or threads.
 for header in 'curl/curl\.h' 'libpq-fe\.h' 'grpc/grpc\.h' 'llhttp\.h'; do
   files=$(grep -rlE "^#include [<\"]$header" src | wc -l)

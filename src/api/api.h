@@ -1,50 +1,46 @@
 /*
- * The HTTP side: triggers, health, metrics and history. Below /admin/ a Bearer
- * token is asked for, before the path is looked at; without a configured one
- * only loopback clients are answered there.
+ * The HTTP side: triggers, health, metrics and history. Translates between
+ * HTTP and the use cases of ops/:
+ *
+ *   auth      may the request speak to us?
+ *   routes    the table: method, path, handler; router finds the entry
+ *   route_*   the handlers;  body  reads JSON bodies
+ *   calls     answering at once, and requests that are answered later
  */
 #ifndef API_API_H
 #define API_API_H
 
 #include "daemon/probe.h"
-#include "daemon/runner.h"
 #include "daemon/scheduler.h"
-#include "db/ledger/ledger.h"
 #include "metrics/metrics.h"
-#include "net/http/http_server.h"
-#include "net/pg/pg.h"
+#include "ops/ops.h"
 
-struct admin;
+struct api;
 
-/* All borrowed for the admin's life. */
-struct admin_options {
-    struct loop *loop;
-    const struct config *config;
-    const struct ports *ports; /* list_services */
-    struct pg_pool *history;   /* for the runs */
-    struct runner *runner;
-    struct ledger *ledger; /* to cancel runs of other processes */
+/* All borrowed for the api's life. */
+struct api_options {
+    const struct ops *ops; /* all of it */
     struct scheduler *scheduler;
     struct probe *probe;
     struct metrics *metrics;
 };
 
 /* Listens; ERR_UNAVAILABLE, ERR_CONFIG as http_server_start() has them. */
-int admin_start(
-    struct admin **a, const struct admin_options *options, struct err *err);
+int api_start(
+    struct api **api, const struct api_options *options, struct err *err);
 
-int admin_port(const struct admin *a);
+int api_port(const struct api *api);
 
 /* What /readyz says from now on: NULL ready, else why not (static). */
-void admin_set_ready(struct admin *a, const char *why_not);
+void api_set_ready(struct api *api, const char *why_not);
 
 /*
- * Answers those who wait for a run with 503. Metrics and health go on being
- * served until admin_close(), which frees the admin: only when nothing it
- * submitted is pending any more (admin_is_idle()).
+ * Answers clients that wait for a run with 503. Metrics and health go on being
+ * served until api_close(), which frees the api: only when nothing it
+ * submitted is pending any more (api_is_idle()).
  */
-void admin_drain(struct admin *a);
-bool admin_is_idle(const struct admin *a);
-void admin_close(struct admin *a);
+void api_drain(struct api *api);
+bool api_is_idle(const struct api *api);
+void api_close(struct api *api);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum {
     STORE_CONNECTIONS = 2,
-    LEDGER_CONNECTIONS = 2, /* the probe never waits behind a lock */
+    LEDGER_CONNECTIONS = 2, /* one of them may wait for a lock */
     STORE_TIMEOUT_MS = 60 * 1000,
     LEDGER_TIMEOUT_MS = 10 * 1000,
     LINK_TIMEOUT_MS = 60 * 1000,
@@ -102,6 +102,7 @@ static int start_database(struct app *app, struct err *err)
         pg_pool_close(app->pools.store);
         return err->code;
     }
+    app->ops.history = app->pools.store;
     store_init(&app->store, app->pools.store, &app->loop);
     app->store.queues_links = app->config.graph.enabled;
     return 0;
@@ -325,11 +326,10 @@ int app_wait(struct app *app, int submitted, struct op *op)
 {
     if (submitted < 0 && op->err.code == 0)
         err_set(&op->err, submitted, "%s", err_name(submitted));
-    while (op_pending(op)) {
-        if (uv_run(&app->loop.uv, UV_RUN_ONCE) == 0 && op_pending(op)) {
-            fputs("batchsync: a request was lost\n", app->console->err);
-            abort();
-        }
+    if (!loop_run_until(&app->loop, op)) {
+        fputs("batchsync: internal error: a request never ended\n",
+            app->console->err);
+        abort();
     }
     return op->err.code;
 }

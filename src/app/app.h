@@ -22,6 +22,7 @@
 #include "embed/embedder.h"
 #include "embed/embedder_builtin.h"
 #include "events/hub.h"
+#include "ops/ops.h"
 #include "record/item.h"
 #include "record/schema.h"
 #include "source/coordinator.h"
@@ -42,7 +43,8 @@ enum app_part {
 /* The database's connections. */
 struct app_pools {
     struct pg_pool *store;  /* owned; looks up and stores, migrates */
-    struct pg_pool *ledger; /* owned; heartbeats are never held up */
+    struct pg_pool *ledger; /* owned; short statements: the ledger's, the
+                               probe's, and what people look at */
     struct pg_pool *link;   /* owned; builds the index and links; NULL: off */
 };
 
@@ -63,6 +65,7 @@ struct app {
     struct embedder_builtin *builtin;
     struct ports ports; /* of the parts that were started */
     struct hub events;  /* the pipeline's */
+    struct ops ops;     /* over the parts that were started */
     unsigned started;   /* parts, APP_ bits */
 };
 
@@ -108,7 +111,7 @@ enum { APP_PATH_BYTES = 4096, APP_REPORT_BYTES = 64 * 1024 };
 /* The directory of schemas: SCHEMA_DIR, else the program's own. */
 void app_schema_dir(const struct app *app, char out[APP_PATH_BYTES]);
 
-/* Points app->ports at the parts (wiring.c). */
+/* Points app->ports and app->ops at the parts (wiring.c). */
 void app_wire(struct app *app);
 
 #endif

@@ -1,4 +1,7 @@
-/* The ports of the pipeline, wired to the adapters. `world` is the app. */
+/*
+ * The ports of the pipeline and the use cases, wired to the parts. `world` is
+ * the app.
+ */
 #include "app/app.h"
 
 #include "db/store/sweep.h"
@@ -140,5 +143,13 @@ void app_wire(struct app *app)
         .wall_ms = port_wall_ms,
         .random = port_random_number,
         .event = port_event,
+    };
+    app->ops = (struct ops){
+        .loop = &app->loop,
+        .config = &app->config,
+        .ports = &app->ports,
+        .schemas = &app->schemas,
+        .store = &app->store,
+        .ledger = &app->ledger,
     };
 }

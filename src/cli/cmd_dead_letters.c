@@ -5,9 +5,9 @@
 #include "app/app.h"
 #include "cli/cli.h"
 #include "cli/cmd_sync.h"
-#include "db/read/dead_letters.h"
-#include "db/read/history.h"
+#include "ops/asked.h"
 #include "ops/result_json.h"
+#include "ops/retry.h"
 #include <stdlib.h>
 
 enum { COLUMNS_MAX = 40 };
@@ -122,7 +122,7 @@ static int dead_letters_list(
 
     req->tenant = app->config.sync.tenant;
     op_init(&req->op, app_ignore);
-    if (app_wait(app, history_dead_letters(app->pools.store, &app->loop, req),
+    if (app_wait(app, history_dead_letters(app->ops.history, &app->loop, req),
             &req->op) < 0) {
         err_wrap(&req->op.err, "dead-letters");
         code = console_fail(&cli->console, &req->op.err);
@@ -147,8 +147,7 @@ static int mark(struct app *app, struct cli *cli, struct marking *r)
     req->arena = &r->arena;
     req->tenant = arena_dup(&r->arena, str_of(app->config.sync.tenant)).p;
     op_init(&req->op, app_ignore);
-    if (app_wait(app, dead_letters_retry(app->pools.store, &app->loop, req),
-            &req->op) == 0)
+    if (app_wait(app, retry_mark(&app->ops, req), &req->op) == 0)
         return EXIT_DONE;
     err_wrap(&req->op.err, "dead-letters retry");
     return console_fail(&cli->console, &req->op.err);
@@ -174,6 +173,7 @@ static int tell_none(struct cli *cli)
 static int sync_marked(struct cli *cli, const struct marking *r)
 {
     const struct retry_letters_req *req = &r->req;
+    struct run_spec spec = retry_spec(req, "cli");
 
     if (req->nnames == 0)
         return tell_none(cli);
@@ -182,7 +182,7 @@ static int sync_marked(struct cli *cli, const struct marking *r)
         "should it not come about, by the next\n",
         (unsigned long long)req->letters, req->letters == 1 ? "" : "s",
         req->nnames, req->nnames == 1 ? "" : "s");
-    return sync_services(cli, req->names, req->nnames);
+    return sync_spec(cli, &spec);
 }
 
 /* --- both --------------------------------------------------------------- */
@@ -241,24 +241,20 @@ static int check_options(const struct args *a, bool retry, struct err *err)
     return 0;
 }
 
-static int dead_letters_read_status(
+/* The words of a list; ERR_USAGE. */
+static int dead_letters_read_options(
     const struct args *a, struct history_req *req, struct err *err)
 {
-    static const char *const names[] = {"open", "resolved", "all"};
-    static const enum history_letters letters[] = {
-        LETTERS_OPEN, LETTERS_RESOLVED, LETTERS_ALL};
     const char *status = args_value(a, "status");
+    const char *limit = args_value(a, "limit");
 
-    req->letters = LETTERS_OPEN;
-    if (status == NULL)
+    if (asked_letters(status, &req->letters, err) < 0)
+        asked_subject(err, "--status %s", status);
+    else if (asked_limit(limit, &req->limit, err) < 0)
+        asked_subject(err, "--limit %s", limit);
+    else
         return 0;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(status, names[i]) == 0) {
-            req->letters = letters[i];
-            return 0;
-        }
-    return err_set(
-        err, ERR_USAGE, "--status %s: open, resolved or all is needed", status);
+    return err->code = ERR_USAGE;
 }
 
 static int dead_letters_run(struct cli *cli)
@@ -271,9 +267,8 @@ static int dead_letters_run(struct cli *cli)
 
     if (!retry && strcmp(word, "list") != 0)
         err_set(&err, ERR_USAGE, "\"%s\" is neither list nor retry", word);
-    else if (check_options(a, retry, &err) == 0 &&
-             dead_letters_read_status(a, &req, &err) == 0)
-        args_int(a, "limit", 1, HISTORY_MOST, &req.limit, &err);
+    else if (check_options(a, retry, &err) == 0)
+        dead_letters_read_options(a, &req, &err);
     if (err.code != 0) {
         err_wrap(&err, "dead-letters");
         return console_fail(&cli->console, &err);

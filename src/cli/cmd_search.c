@@ -1,9 +1,8 @@
 #include "app/app.h"
 #include "cli/cli.h"
-#include "ops/result_json.h"
-#include <stdlib.h>
+#include "ops/search.h"
 
-enum { LIMIT = 10, LIMIT_MAX = 1000, COLUMNS_MAX = 40, TITLE_CHARS = 72 };
+enum { COLUMNS_MAX = 40, TITLE_CHARS = 72 };
 
 static const struct arg_option options[] = {
     {"limit", "N", "how many, 10 unless told"},
@@ -12,45 +11,10 @@ static const struct arg_option options[] = {
     {NULL, NULL, NULL},
 };
 
-/* The vector of the text; NULL after telling why. Free it. */
-static float *search_embed(struct app *app, struct cli *cli, int *code)
+static void search_print_json(FILE *out, const struct text_search_req *req)
 {
-    int dimensions = app->config.embedding.dimensions;
-    float *vector = calloc((size_t)dimensions, sizeof(*vector));
-    struct str text = text_trim(str_of(cli->args.words[0]));
-    struct embed_req req = {
-        .texts = &text, .n = 1, .dimensions = dimensions, .vectors = vector};
+    json_t *array = search_json(req);
 
-    if (vector == NULL)
-        abort();
-    op_init(&req.op, app_ignore);
-    if (app_wait(app, app->ports.embed(app, &req), &req.op) == 0)
-        return vector;
-    err_wrap(&req.op.err, "search: embed");
-    *code = console_fail(&cli->console, &req.op.err);
-    free(vector);
-    return NULL;
-}
-
-static json_t *text_json(struct str s)
-{
-    return json_stringn(s.p != NULL ? s.p : "", s.len);
-}
-
-static void search_print_json(FILE *out, const struct search_req *req)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < req->nhits; i++) {
-        const struct search_hit *hit = &req->hits[i];
-        json_t *object = json_pack("{s:I, s:f, s:o, s:o, s:i, s:o, s:o}",
-            "rank", (json_int_t)i + 1, "similarity", hit->similarity, "service",
-            text_json(hit->service), "content_id", text_json(hit->content_id),
-            "chunk_index", hit->chunk_index, "title", text_json(hit->title),
-            "preview", text_json(hit->preview));
-
-        json_array_append_new(array, object);
-    }
     json_dumpf(array, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
     fputc('\n', out);
     json_decref(array);
@@ -76,7 +40,7 @@ static int widest(int widest, struct str s)
     return len > widest ? len : widest;
 }
 
-static void search_print_lines(FILE *out, const struct search_req *req)
+static void search_print_lines(FILE *out, const struct text_search_req *req)
 {
     int service = 0, id = 0;
 
@@ -96,22 +60,11 @@ static void search_print_lines(FILE *out, const struct search_req *req)
     }
 }
 
-/* Rows carry the name in the schema, which may be another one. */
-static const char *stored_name(
-    struct app *app, struct arena *arena, const char *service)
-{
-    const struct schema *schema;
-
-    if (service == NULL)
-        return NULL;
-    schema = schema_find(&app->schemas, arena, service);
-    return schema != NULL ? schema->service_name : service;
-}
-
-static int search_ask(struct app *app, struct cli *cli, struct search_req *req)
+static int search_ask(
+    struct app *app, struct cli *cli, struct text_search_req *req)
 {
     op_init(&req->op, app_ignore);
-    if (app_wait(app, store_search(&app->store, req), &req->op) < 0) {
+    if (app_wait(app, search_text(&app->ops, req), &req->op) < 0) {
         err_wrap(&req->op.err, "search");
         return console_fail(&cli->console, &req->op.err);
     }
@@ -127,30 +80,24 @@ static int search_ask(struct app *app, struct cli *cli, struct search_req *req)
 static int search(struct app *app, struct cli *cli, int limit)
 {
     struct arena arena;
-    struct search_req req = {
-        .arena = &arena,
-        .tenant = app->config.sync.tenant,
-        .dimensions = app->config.embedding.dimensions,
+    struct text_search_req req = {
+        .text = text_trim(str_of(cli->args.words[0])),
+        .service = args_value(&cli->args, "service"),
         .limit = limit,
+        .arena = &arena,
     };
-    int code = EXIT_DONE;
-    float *vector = search_embed(app, cli, &code);
+    int code;
 
-    if (vector == NULL)
-        return code;
     arena_init(&arena, 0);
-    req.vector = vector;
-    req.service = stored_name(app, &arena, args_value(&cli->args, "service"));
     code = search_ask(app, cli, &req);
     arena_free(&arena);
-    free(vector);
     return code;
 }
 
 static int search_run(struct cli *cli)
 {
     unsigned parts = APP_DATABASE | APP_EMBEDDER;
-    int limit = LIMIT;
+    int limit = SEARCH_USUAL;
     struct err err = {0};
     struct app app;
     int code;
@@ -158,7 +105,7 @@ static int search_run(struct cli *cli)
     if (text_trim(str_of(cli->args.words[0])).len == 0)
         err_set(&err, ERR_USAGE, "the text is empty");
     else
-        args_int(&cli->args, "limit", 1, LIMIT_MAX, &limit, &err);
+        args_int(&cli->args, "limit", 1, SEARCH_MOST, &limit, &err);
     if (err.code != 0) {
         err_wrap(&err, "search");
         return console_fail(&cli->console, &err);

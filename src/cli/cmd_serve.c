@@ -39,7 +39,7 @@ struct serve {
     struct runner_options runner_options;
     struct run_poller *run_poller;
     struct scheduler *scheduler;
-    struct admin *admin;
+    struct api *api;
     struct migrate_req migrate;
     struct timer_req boot; /* before the next try */
     struct timer_req lag;  /* measures the loop */
@@ -65,7 +65,7 @@ static void drain_tick(struct serve *s)
 static bool is_idle(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
-           run_poller_is_idle(s->run_poller) && admin_is_idle(s->admin) &&
+           run_poller_is_idle(s->run_poller) && api_is_idle(s->api) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -97,7 +97,7 @@ static void drain(struct serve *s)
     int grace_s = s->app.config.sync.grace_s;
 
     s->draining = true;
-    admin_drain(s->admin);
+    api_drain(s->api);
     scheduler_stop(s->scheduler);
     run_poller_stop(s->run_poller);
     runner_drain(s->runner);
@@ -153,7 +153,7 @@ static void ready(struct serve *s)
     const struct config *config = &s->app.config;
 
     log_info(NULL, "ready");
-    admin_set_ready(s->admin, NULL);
+    api_set_ready(s->api, NULL);
     if (!config->sync.enabled || !config->schedule.on_startup)
         serve_link_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
@@ -171,7 +171,7 @@ static void boot_failed(struct serve *s, const struct err *err)
         return;
     }
     log_warn(NULL, "%s; trying again", err->msg);
-    admin_set_ready(s->admin, "the database is down");
+    api_set_ready(s->api, "the database is down");
     op_init(&s->boot.op, on_boot_wait);
     loop_timer(&s->app.loop, &s->boot, BOOT_RETRY_MS);
 }
@@ -226,7 +226,7 @@ static void on_lag_tick(struct op *op);
 
 static void lag_tick(struct serve *s)
 {
-    s->lag_due_ms = uv_hrtime() / 1000000 + LAG_TICK_MS;
+    s->lag_due_ms = loop_mono_ms() + LAG_TICK_MS;
     op_init(&s->lag.op, on_lag_tick);
     loop_timer(&s->app.loop, &s->lag, LAG_TICK_MS);
 }
@@ -234,7 +234,7 @@ static void lag_tick(struct serve *s)
 static void on_lag_tick(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, lag.op);
-    uint64_t now_ms = uv_hrtime() / 1000000;
+    uint64_t now_ms = loop_mono_ms();
 
     if (s->draining) /* in time or canceled: no cancel undoes an end */
         return;
@@ -269,27 +269,23 @@ static int open_parts(struct serve *s, struct err *err)
         s->runner, s->metrics, err);
 }
 
-static int open_admin(struct serve *s, struct err *err)
+static int open_api(struct serve *s, struct err *err)
 {
-    struct app *app = &s->app;
-    struct admin_options admin = {.loop = &app->loop,
-        .config = &app->config,
-        .ports = &app->ports,
-        .history = app->pools.ledger,
-        .runner = s->runner,
-        .ledger = &app->ledger,
+    struct api_options api = {.ops = &s->app.ops,
         .scheduler = s->scheduler,
         .probe = s->probe,
         .metrics = s->metrics};
 
-    return admin_start(&s->admin, &admin, err);
+    s->app.ops.runner = s->runner;
+    s->app.ops.history = s->app.pools.ledger;
+    return api_start(&s->api, &api, err);
 }
 
 static void close_parts(struct serve *s)
 {
     hub_leave(&s->events);
-    if (s->admin != NULL)
-        admin_close(s->admin);
+    if (s->api != NULL)
+        api_close(s->api);
     scheduler_free(s->scheduler);
     run_poller_free(s->run_poller);
     probe_stop(s->probe);
@@ -315,11 +311,11 @@ static int serve_work(struct serve *s)
     init_ops(s);
     s->events = (struct listener){.on_event = on_serve_event, .arg = s};
     hub_join(&app->events, &s->events);
-    if (open_parts(s, &err) < 0 || open_admin(s, &err) < 0 ||
+    if (open_parts(s, &err) < 0 || open_api(s, &err) < 0 ||
         loop_watch_signals(&app->loop, on_serve_signal, s, &err) < 0)
         return console_fail(&s->cli->console, &err);
     log_info(NULL, "listening on %s port %d", app->config.http.host,
-        admin_port(s->admin));
+        api_port(s->api));
     op_begin(&s->ended, &app->loop.ready, NULL);
     serve_migrate(s);
     lag_tick(s);

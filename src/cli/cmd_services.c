@@ -1,6 +1,6 @@
 #include "app/app.h"
 #include "cli/cli.h"
-#include "ops/result_json.h"
+#include "ops/services.h"
 
 static const struct arg_option options[] = {
     {"json", NULL, "print one JSON object: services, count, source"},
@@ -9,13 +9,8 @@ static const struct arg_option options[] = {
 
 static void services_print_json(FILE *out, const struct services_req *req)
 {
-    json_t *names = json_array();
-    json_t *answer;
+    json_t *answer = services_json(req);
 
-    for (size_t i = 0; i < req->n; i++)
-        json_array_append_new(names, result_json_text(req->names[i]));
-    answer = json_pack("{s:o, s:I, s:s}", "services", names, "count",
-        (json_int_t)req->n, "source", req->source);
     json_dumpf(answer, out, JSON_COMPACT);
     fputc('\n', out);
     json_decref(answer);
@@ -40,7 +35,7 @@ static int services_list(struct app *app, struct cli *cli)
     arena_init(&arena, 0);
     req.arena = &arena;
     op_init(&req.op, app_ignore);
-    if (app_wait(app, app->ports.list_services(app, &req), &req.op) < 0) {
+    if (app_wait(app, services_ask(&app->ops, &req), &req.op) < 0) {
         err_wrap(&req.op.err, "services");
         code = console_fail(&cli->console, &req.op.err);
     } else if (args_has(&cli->args, "json")) {

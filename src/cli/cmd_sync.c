@@ -10,8 +10,9 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "daemon/runner.h"
+#include "ops/asked.h"
 #include "ops/result_json.h"
-#include "sync/run.h"
+#include "ops/trigger.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,10 +30,9 @@ static const struct arg_option options[] = {
 struct sync {
     struct app app;
     struct cli *cli;       /* borrowed */
-    const char **services; /* borrowed, the array and the names */
-    size_t nservices;
-    char since[ISO_BYTES]; /* "": everything */
-    struct run_req run;
+    struct run_spec spec;  /* borrowed, what it points at */
+    struct runner *runner; /* owned; NULL before anything runs */
+    struct trigger_req run;
     struct op linked;       /* the queue is empty */
     struct listener events; /* of the pipeline */
     struct progress progress;
@@ -64,7 +64,7 @@ static void on_sync_grace_over(struct op *op)
     if (op->err.code != 0)
         return;
     log_warn(NULL, "the time to finish is over: giving up what is in flight");
-    op_cancel(&s->run.op);
+    runner_cancel(s->runner);
 }
 
 /* The second one ends at once. */
@@ -86,7 +86,7 @@ static void on_sync_signal(void *arg, int signum)
         "%s: finishing what is in flight, up to %d s; a second signal ends at "
         "once",
         signum == SIGINT ? "SIGINT" : "SIGTERM", grace_s);
-    run_stop(&s->run);
+    runner_drain(s->runner);
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000);
 }
 
@@ -95,28 +95,12 @@ static void on_run_done(struct op *op)
     op_cancel(&container_of(op, struct sync, run.op)->grace.op);
 }
 
-static void sync_set_options(struct sync *s, struct run_options *o)
-{
-    const struct embedding_id embedding = app_embedding_id(&s->app);
-    bool incremental =
-        args_has(&s->cli->args, "incremental") || s->since[0] != '\0';
-
-    o->spec = (struct run_spec){
-        .trigger = "cli",
-        .kind = incremental ? "incremental" : "batch",
-        .tenant = s->app.config.sync.tenant,
-        .services = s->services,
-        .nservices = s->nservices,
-        .since = s->since[0] != '\0' ? s->since : NULL,
-    };
-    runner_set_limits(&s->app.config, &embedding, o);
-}
-
 /* Notes are to be known before anything is paid for. */
 static void on_sync_event(void *arg, const struct run_event *event)
 {
     struct sync *s = arg;
 
+    runner_event(s->runner, event);
     if (s->watching)
         progress_event(&s->progress, event, loop_now_ms(&s->app.loop));
     if (event->kind != EVENT_NOTE || args_has(&s->cli->args, "json"))
@@ -159,28 +143,38 @@ static void sync_link_items(struct sync *s)
     app_wait(&s->app, 0, &s->linked);
 }
 
+static void sync_start_runner(struct sync *s)
+{
+    struct app *app = &s->app;
+    struct runner_options runner = {.loop = &app->loop,
+        .ports = &app->ports,
+        .schemas = &app->schemas,
+        .config = &app->config,
+        .embedding = app_embedding_id(app)};
+
+    if (runner_init(&s->runner, &runner) < 0)
+        abort();
+    s->run.quiet = true; /* the report says why nothing ran */
+}
+
 /* Runs to the end; *err says why nothing ran. */
 static int carry_out(struct sync *s, struct err *err)
 {
     struct app *app = &s->app;
 
-    op_init(&s->run.op, on_run_done);
-    op_init(&s->linked, app_ignore);
-    op_init(&s->tick.op, on_sync_tick);
-    op_init(&s->grace.op, on_sync_grace_over);
-    sync_set_options(s, &s->run.options);
     if (loop_watch_signals(&app->loop, on_sync_signal, s, err) < 0)
         return err->code;
+    sync_start_runner(s);
     watch_progress(s);
     s->events = (struct listener){.on_event = on_sync_event, .arg = s};
     hub_join(&app->events, &s->events);
-    app_wait(app, run_submit(&app->ports, &app->schemas, &s->run), &s->run.op);
+    app_wait(app, runner_trigger(s->runner, &s->spec, &s->run), &s->run.op);
     app_wait(app, 0, &s->grace.op);
-    if (s->run.op.err.code == 0)
+    if (s->run.result != NULL)
         sync_link_items(s);
     hub_leave(&s->events);
     unwatch_progress(s);
-    *err = s->run.run == NULL ? s->run.op.err : s->run.result.err;
+    *err = s->run.op.err;
     return err->code;
 }
 
@@ -228,51 +222,14 @@ static int sync_work(struct sync *s)
         code = sync_refuse(s->cli, &err);
     } else {
         if (args_has(&s->cli->args, "json"))
-            sync_print_json(s->cli, result_json(&s->run.result));
+            sync_print_json(s->cli, result_json(s->run.result));
         else
-            report_print(s->cli->console.out, &s->run.result);
-        code = s->run.result.status == RUN_SUCCESS ? EXIT_DONE : EXIT_FAILED;
+            report_print(s->cli->console.out, s->run.result);
+        code = s->run.result->status == RUN_SUCCESS ? EXIT_DONE : EXIT_FAILED;
     }
-    run_req_clear(&s->run);
+    trigger_req_clear(&s->run);
+    runner_free(s->runner);
     return code;
-}
-
-/* A name goes into requests, rows and logs. */
-static int sync_check_names(const struct sync *s, struct err *err)
-{
-    for (size_t i = 0; i < s->nservices; i++) {
-        const char *name = s->services[i];
-
-        if (strlen(name) > SERVICE_NAME_BYTES || !utf8_valid(str_of(name)))
-            return err_set(err, ERR_USAGE, "--service: that is no name");
-        if (strchr(name, ',') != NULL)
-            return err_set(err, ERR_USAGE,
-                "--service %s: one name at a time, please; the option may be "
-                "repeated",
-                name);
-        for (const char *p = name; *p != '\0'; p++) {
-            if ((unsigned char)*p < ' ' || *p == 0x7f)
-                return err_set(err, ERR_USAGE,
-                    "--service: a name has no control characters");
-        }
-    }
-    return 0;
-}
-
-static int sync_read_since(struct sync *s, struct err *err)
-{
-    const char *text = args_value(&s->cli->args, "since");
-    int64_t ms;
-
-    if (text == NULL)
-        return 0;
-    if (!iso_to_ms(str_of(text), &ms))
-        return err_set(err, ERR_USAGE,
-            "--since %s: a date or a time is needed, such as 2026-01-31 or "
-            "2026-01-31T08:30:00Z",
-            text);
-    iso_from_ms(ms, s->since);
-    return 0;
 }
 
 /*
@@ -286,12 +243,8 @@ static bool is_disabled(struct err *err)
 
     buf_init(&problems, APP_REPORT_BYTES);
     buf_init(&warnings, APP_REPORT_BYTES);
-    if (config_from_environment(&config, 0, &problems, &warnings) == 0) {
-        if (!config.sync.enabled)
-            err_set(err, ERR_DISABLED, "disabled");
-        else if (!config.coordinator.enabled)
-            err_set(err, ERR_DISABLED, "coordinator_disabled");
-    }
+    if (config_from_environment(&config, 0, &problems, &warnings) == 0)
+        trigger_check_enabled(&config, err);
     config_free(&config);
     buf_free(&warnings);
     buf_free(&problems);
@@ -315,34 +268,38 @@ static int run_sync(struct sync *s)
     return app_close(&s->app, code);
 }
 
-static int read_options(struct sync *s)
+/* ERR_USAGE names the option that is wrong. */
+static int read_options(const struct args *args, struct trigger_ask *ask,
+    const char **names, struct err *err)
 {
-    struct err err = {0};
+    const char *since = args_value(args, "since");
+    size_t n = args_values(args, "service", names);
 
-    s->nservices = args_values(&s->cli->args, "service", s->services);
-    if (sync_check_names(s, &err) == 0 && sync_read_since(s, &err) == 0)
-        return EXIT_DONE;
-    err_wrap(&err, "sync");
-    return console_fail(&s->cli->console, &err);
+    trigger_ask_init(ask, "cli");
+    if (args_has(args, "incremental"))
+        ask->spec.kind = "incremental";
+    if (trigger_ask_services(ask, names, n, err) < 0)
+        asked_subject(err, "--service");
+    else if (since != NULL && trigger_ask_since(ask, since, err) < 0)
+        asked_subject(err, "--since %s", since);
+    else
+        return 0;
+    return err->code = ERR_USAGE;
 }
 
-static struct sync *new_sync(struct cli *cli)
+int sync_spec(struct cli *cli, const struct run_spec *spec)
 {
     struct sync *s = calloc(1, sizeof(*s));
+    int code;
 
     if (s == NULL)
         abort();
     s->cli = cli;
-    return s;
-}
-
-int sync_services(struct cli *cli, const char **services, size_t n)
-{
-    struct sync *s = new_sync(cli);
-    int code;
-
-    s->services = services;
-    s->nservices = n;
+    s->spec = *spec;
+    op_init(&s->run.op, on_run_done);
+    op_init(&s->linked, app_ignore);
+    op_init(&s->tick.op, on_sync_tick);
+    op_init(&s->grace.op, on_sync_grace_over);
     code = run_sync(s);
     free(s);
     return code;
@@ -350,17 +307,20 @@ int sync_services(struct cli *cli, const char **services, size_t n)
 
 static int sync_run(struct cli *cli)
 {
-    struct sync *s = new_sync(cli);
+    const char **names = calloc(cli->args.ngiven + 1, sizeof(*names));
+    struct trigger_ask ask;
+    struct err err = {0};
     int code;
 
-    s->services = calloc(cli->args.ngiven + 1, sizeof(*s->services));
-    if (s->services == NULL)
+    if (names == NULL)
         abort();
-    code = read_options(s);
-    if (code == EXIT_DONE)
-        code = run_sync(s);
-    free(s->services);
-    free(s);
+    if (read_options(&cli->args, &ask, names, &err) == 0) {
+        code = sync_spec(cli, &ask.spec);
+    } else {
+        err_wrap(&err, "sync");
+        code = console_fail(&cli->console, &err);
+    }
+    free(names);
     return code;
 }
 

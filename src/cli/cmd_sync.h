@@ -3,12 +3,12 @@
 #define CLI_CMD_SYNC_H
 
 #include "cli/cli.h"
+#include "sync/run_spec.h"
 
 /*
- * One run over exactly these services (registered names, borrowed), told as
- * `batchsync sync` tells it; of the command line only "json" is looked at.
- * Returns the exit code.
+ * One such run (borrowed), reported as `batchsync sync` reports it; of the
+ * command line only "json" is looked at. Returns the exit code.
  */
-int sync_services(struct cli *cli, const char **services, size_t n);
+int sync_spec(struct cli *cli, const struct run_spec *spec);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cli/report.h"
 
+#include "ops/services.h"
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
@@ -219,17 +220,6 @@ static void print_notes(FILE *out, const struct counts *c)
         "broken characters replaced by U+FFFD");
 }
 
-static const char *source_text(const char *source)
-{
-    if (source == NULL || strcmp(source, "request") == 0)
-        return "as asked for";
-    if (strcmp(source, "env") == 0)
-        return "from BATCH_SYNC_SERVICES";
-    if (strcmp(source, "coordinator") == 0)
-        return "listed by the coordinator";
-    return "from the fallback list";
-}
-
 void report_print(FILE *out, const struct run_result *result)
 {
     char items[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
@@ -240,7 +230,7 @@ void report_print(FILE *out, const struct run_result *result)
         run_status_name(result->status), items,
         result->counts.received == 1 ? "item" : "items", duration,
         result->nservices, result->nservices == 1 ? "service" : "services",
-        source_text(result->source));
+        services_source_text(result->source));
     if (result->nservices > 0)
         report_print_table(out, result);
     print_errors(out, result);

@@ -16,19 +16,11 @@
 #include "base/text.h"
 #include <stdlib.h>
 
-enum { PAUSE_MS = 1000, WAIT_MS = 5000, ERROR_BYTES = 2048 };
-
-/* The last that is known of one side. */
-struct known {
-    const char *name;
-    enum probe_status status;
-    int64_t since_ms, checked_ms; /* since 1970 */
-    char error[ERR_MSG_BYTES];    /* while down */
-};
+enum { PAUSE_MS = 1000, WAIT_MS = 5000 };
 
 struct probe {
     struct probe_options options;
-    struct known database, coordinator, embedder;
+    struct dependency known[PROBE_DEPENDENCIES];
     struct pg_stmt stmt;
     struct pg_req req;
     struct timer_req timer;
@@ -39,7 +31,7 @@ struct probe {
 /* Remembering */
 
 /* That something is there is worth a line only after it was not. */
-static void log_change(const struct known *k, enum probe_status before)
+static void log_change(const struct dependency *k, enum probe_status before)
 {
     if (k->status == PROBE_DOWN)
         log_warn(NULL, "the %s is down: %s", k->name, k->error);
@@ -48,7 +40,7 @@ static void log_change(const struct known *k, enum probe_status before)
 }
 
 /* True when that is news. */
-static bool remember(struct known *k, const struct err *err)
+static bool remember(struct dependency *k, const struct err *err)
 {
     enum probe_status status =
         err == NULL || err->code == 0 ? PROBE_OK : PROBE_DOWN;
@@ -67,7 +59,7 @@ static bool remember(struct known *k, const struct err *err)
 
 static void remember_database(struct probe *p, const struct err *err)
 {
-    if (p->stopping || !remember(&p->database, err))
+    if (p->stopping || !remember(&p->known[PROBE_DATABASE], err))
         return;
     if (p->options.changed != NULL)
         p->options.changed(p->options.arg, probe_database_ok(p));
@@ -88,9 +80,9 @@ void probe_event(struct probe *p, const struct run_event *event)
         (err != NULL && err->code != 0 && !is_down(err->code)))
         return;
     if (event->call == CALL_FETCH)
-        remember(&p->coordinator, err);
+        remember(&p->known[PROBE_COORDINATOR], err);
     else if (event->call == CALL_EMBED)
-        remember(&p->embedder, err);
+        remember(&p->known[PROBE_EMBEDDER], err);
 }
 
 /* Asking */
@@ -160,14 +152,14 @@ static void step(struct probe *p)
 
 int probe_start(struct probe **out, const struct probe_options *options)
 {
+    static const char *const names[] = {"database", "coordinator", "embedder"};
     struct probe *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
         return ERR_NOMEM;
     p->options = *options;
-    p->database.name = "database";
-    p->coordinator.name = "coordinator";
-    p->embedder.name = "embedder";
+    for (int i = 0; i < PROBE_DEPENDENCIES; i++)
+        p->known[i].name = names[i];
     p->stmt.sql = "SELECT 1";
     p->req.stmts = &p->stmt;
     p->req.nstmts = 1;
@@ -190,51 +182,10 @@ void probe_stop(struct probe *p)
 
 bool probe_database_ok(const struct probe *p)
 {
-    return p->database.status == PROBE_OK;
+    return p->known[PROBE_DATABASE].status == PROBE_OK;
 }
 
-static void write_time(struct buf *out, const char *name, int64_t ms)
+const struct dependency *probe_dependencies(const struct probe *p)
 {
-    char iso[ISO_BYTES];
-
-    iso_from_ms(ms, iso);
-    buf_printf(out, ",\"%s\":\"%s\"", name, iso);
-}
-
-/* Messages may quote bytes of the other side's. */
-static void probe_write_error(struct buf *out, const char *error)
-{
-    struct buf clean;
-
-    buf_init(&clean, ERROR_BYTES);
-    utf8_repair(&clean, str_of(error));
-    buf_puts(out, ",\"error\":");
-    buf_json_str(out, buf_view(&clean));
-    buf_free(&clean);
-}
-
-static void probe_write_known(struct buf *out, const struct known *k)
-{
-    static const char *const names[] = {
-        [PROBE_UNKNOWN] = "unknown", [PROBE_OK] = "ok", [PROBE_DOWN] = "down"};
-
-    buf_printf(out, "\"%s\":{\"status\":\"%s\"", k->name, names[k->status]);
-    if (k->status != PROBE_UNKNOWN) {
-        write_time(out, "since", k->since_ms);
-        write_time(out, "checkedAt", k->checked_ms);
-    }
-    if (k->status == PROBE_DOWN)
-        probe_write_error(out, k->error);
-    buf_char(out, '}');
-}
-
-void probe_write_dependencies(const struct probe *p, struct buf *out)
-{
-    buf_char(out, '{');
-    probe_write_known(out, &p->database);
-    buf_char(out, ',');
-    probe_write_known(out, &p->coordinator);
-    buf_char(out, ',');
-    probe_write_known(out, &p->embedder);
-    buf_char(out, '}');
+    return p->known;
 }

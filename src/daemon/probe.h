@@ -1,10 +1,10 @@
 /*
- * Are the database, the coordinator and the embedder there? The last known
- * answer, so that health and readiness need no query of their own.
+ * Are the database, the coordinator and the embedder there? Remembers the last
+ * known answer, so that health and readiness need no query of their own.
  *
- * The database is asked every second, over a pool of the probe's own. The
- * coordinator and the embedder are not asked at all: what the pipeline's calls
- * met is remembered.
+ * The database is asked every second, over a pool that the probe shares with
+ * the ledger and with what people look at. The coordinator and the embedder
+ * are not asked at all: the probe remembers how the pipeline's calls ended.
  */
 #ifndef DAEMON_PROBE_H
 #define DAEMON_PROBE_H
@@ -16,10 +16,25 @@ struct probe;
 
 enum probe_status { PROBE_UNKNOWN, PROBE_OK, PROBE_DOWN };
 
+enum probe_dependency {
+    PROBE_DATABASE,
+    PROBE_COORDINATOR,
+    PROBE_EMBEDDER,
+    PROBE_DEPENDENCIES
+};
+
+/* The last that is known of one of them. */
+struct dependency {
+    const char *name; /* static: "database", "coordinator", "embedder" */
+    enum probe_status status;
+    int64_t since_ms, checked_ms; /* since 1970; 0: unknown */
+    char error[ERR_MSG_BYTES];    /* while down */
+};
+
 /* All borrowed until probe_stop(), the pool until the loop has ended. */
 struct probe_options {
     struct loop *loop;
-    struct pg_pool *pool; /* one connection that nobody else uses */
+    struct pg_pool *pool; /* shared with other short statements */
     /*
      * The database came up or went down, or was asked for the first time; or
      * NULL. May call probe_stop().
@@ -40,11 +55,8 @@ void probe_event(struct probe *p, const struct run_event *event);
 /* Did the database answer when it was asked last? */
 bool probe_database_ok(const struct probe *p);
 
-/*
- * Appends {"database":D,"coordinator":D,"embedder":D}, where D is
- * {"status":"ok","since","checkedAt"}, {"status":"down","since","checkedAt",
- * "error"} or {"status":"unknown"}; times as ISO-8601 with milliseconds.
- */
-void probe_write_dependencies(const struct probe *p, struct buf *out);
+/* What is known: PROBE_DEPENDENCIES of them, by enum probe_dependency;
+ * borrowed until probe_stop(). */
+const struct dependency *probe_dependencies(const struct probe *p);
 
 #endif

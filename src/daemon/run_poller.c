@@ -39,7 +39,10 @@ static void on_poller_timer(struct op *op)
 
 static void on_poller_run_ended(struct op *op)
 {
-    poller_wait(container_of(op, struct run_poller, run.op));
+    struct run_poller *j = container_of(op, struct run_poller, run.op);
+
+    trigger_req_clear(&j->run);
+    poller_wait(j);
 }
 
 static void take_part(struct run_poller *j)

@@ -1,12 +1,13 @@
 /*
- * Happy path: a trigger becomes a run_req; its id is completing as soon as the
- * ledger gave one; when the run ends the trigger's callback gets the result.
+ * Happy path: a trigger becomes a run; `begun` tells its id as soon as the
+ * ledger has given it one; when the run ends, the callback gets the result,
+ * which the trigger owns. The runner is free for the next one before that.
  *
- * Failures: refused triggers end at once, in a later iteration of the loop,
- * without touching the run under way.
+ * Failures: a refused trigger ends in a later iteration of the loop, without
+ * touching the run under way.
  *
- * Cancel: op_cancel() on a trigger does nothing: a run belongs to nobody, and
- * a client that goes away does not stop it. Close: runner_free(), when idle.
+ * Cancel: op_cancel() on a trigger does nothing: a run goes on when the client
+ * that asked for it goes away. Close: runner_free(), when nothing runs.
  */
 #include "daemon/runner.h"
 
@@ -17,17 +18,9 @@
 struct runner {
     struct runner_options options;
     bool draining;
-    struct run_req run;
-    struct arena arena;      /* what the trigger said, for the run */
     struct trigger_req *req; /* borrowed; of the run under way, or NULL */
-    struct op
-        completing; /* pending while an ended run's result is still wanted */
     struct last_run last;
 };
-
-static void on_completed(struct op *op)
-{
-}
 
 int runner_init(struct runner **out, const struct runner_options *options)
 {
@@ -36,8 +29,6 @@ int runner_init(struct runner **out, const struct runner_options *options)
     if (r == NULL)
         return ERR_NOMEM;
     r->options = *options;
-    arena_init(&r->arena, 0);
-    op_init(&r->completing, on_completed);
     *out = r;
     return 0;
 }
@@ -47,14 +38,12 @@ void runner_free(struct runner *r)
     if (r == NULL)
         return;
     assert(!runner_is_running(r));
-    run_req_clear(&r->run);
-    arena_free(&r->arena);
     free(r);
 }
 
 bool runner_is_running(const struct runner *r)
 {
-    return r->req != NULL || op_pending(&r->completing);
+    return r->req != NULL;
 }
 
 const struct last_run *runner_last(const struct runner *r)
@@ -88,26 +77,13 @@ const char *trigger_outcome(const struct err *err)
 
 /* Ending */
 
-/*
- * The callback comes in a later iteration of the loop. A trigger that comes
- * sooner is refused, for another run would take the result away: so completing
- * is put into the queue just before it.
- */
-static void runner_log_refusal(
-    struct runner *r, struct trigger_req *req, struct err *err)
-{
-    op_begin(&r->completing, r->options.ports->queue, NULL);
-    op_finish(&r->completing, NULL);
-    op_finish(&req->op, err);
-}
-
 /* Only a run that has begun is the last one. */
-static void remember_end(struct runner *r)
+static void runner_remember_end(struct runner *r, const struct trigger_req *req)
 {
-    const struct run_result *result = &r->run.result;
+    const struct run_result *result = &req->run.result;
 
     if (result->err.code != 0) {
-        if (!r->req->quiet)
+        if (!req->quiet)
             log_warn(NULL, "no run: %s", result->err.msg);
         return;
     }
@@ -117,14 +93,21 @@ static void remember_end(struct runner *r)
 
 static void on_run(struct op *op)
 {
-    struct runner *r = container_of(op, struct runner, run.op);
-    struct trigger_req *req = r->req;
-    struct run_result *result = &r->run.result;
+    struct trigger_req *req = container_of(op, struct trigger_req, run.op);
+    const struct run_result *result = &req->run.result;
 
-    remember_end(r);
-    r->req = NULL;
+    runner_remember_end(req->runner, req);
+    req->runner->req = NULL;
     req->result = result->err.code == 0 ? result : NULL;
-    runner_log_refusal(r, req, &result->err);
+    op_finish(&req->op, &result->err);
+}
+
+void trigger_req_clear(struct trigger_req *req)
+{
+    assert(!op_pending(&req->op));
+    run_req_clear(&req->run);
+    arena_free(&req->arena);
+    req->result = NULL;
 }
 
 void runner_event(struct runner *r, const struct run_event *event)
@@ -135,7 +118,7 @@ void runner_event(struct runner *r, const struct run_event *event)
     r->last.began_ms = loop_wall_ms();
     r->last.ended_ms = 0;
     snprintf(r->last.trigger, sizeof(r->last.trigger), "%s",
-        r->run.options.spec.trigger);
+        r->req->run.options.spec.trigger);
     snprintf(r->last.run_id, ID_BYTES, "%s", event->run_id);
     if (r->req->begun != NULL)
         r->req->begun(r->req);
@@ -143,18 +126,18 @@ void runner_event(struct runner *r, const struct run_event *event)
 
 /* Starting */
 
-void runner_set_limits(const struct config *config,
-    const struct embedding_id *embedding, struct run_options *o)
+/* What the configuration says about every run. */
+static void runner_set_limits(const struct runner *r, struct run_options *o)
 {
-    const struct config_sync *sync = &config->sync;
+    const struct config_sync *sync = &r->options.config->sync;
 
-    o->embedding = *embedding;
+    o->embedding = r->options.embedding;
     o->limit = sync->limit;
     o->chunk_size = sync->chunk_size;
     o->workers = sync->workers;
     o->max_pages = sync->max_pages;
     o->max_delete_percent = sync->max_delete_percent;
-    o->max_tokens = config->embedding.max_tokens;
+    o->max_tokens = r->options.config->embedding.max_tokens;
     o->tries = sync->tries;
     o->retry_base_ms = sync->retry_base_ms;
 }
@@ -162,19 +145,16 @@ void runner_set_limits(const struct config *config,
 static int runner_start(struct runner *r, const struct run_spec *spec,
     struct trigger_req *req, struct err *err)
 {
-    struct run_options *options = &r->run.options;
+    struct run_options *options = &req->run.options;
 
-    run_req_clear(&r->run);
-    arena_free(&r->arena);
-    r->run = (struct run_req){.run = NULL};
-    if (run_spec_copy(&options->spec, &r->arena, spec) < 0)
+    if (run_spec_copy(&options->spec, &req->arena, spec) < 0)
         return err_set(err, ERR_NOMEM, "no memory for a trigger");
     if (options->spec.tenant == NULL)
         options->spec.tenant = r->options.config->sync.tenant;
-    runner_set_limits(r->options.config, &r->options.embedding, options);
-    op_init(&r->run.op, on_run);
-    if (run_submit(r->options.ports, r->options.schemas, &r->run) < 0) {
-        *err = r->run.op.err;
+    runner_set_limits(r, options);
+    op_init(&req->run.op, on_run);
+    if (run_submit(r->options.ports, r->options.schemas, &req->run) < 0) {
+        *err = req->run.op.err;
         return err->code;
     }
     r->req = req;
@@ -201,6 +181,9 @@ int runner_trigger(
 
     req->run_id[0] = '\0';
     req->result = NULL;
+    req->runner = r;
+    req->run = (struct run_req){.run = NULL};
+    arena_init(&req->arena, 0);
     op_begin(&req->op, r->options.ports->queue, NULL);
     if (runner_refuse(r, &err) < 0 || runner_start(r, spec, req, &err) < 0)
         op_finish(&req->op, &err);
@@ -213,13 +196,14 @@ void runner_drain(struct runner *r)
 {
     r->draining = true;
     if (r->req != NULL)
-        run_stop(&r->run);
+        run_stop(&r->req->run);
 }
 
 void runner_cancel(struct runner *r)
 {
     runner_drain(r);
-    op_cancel(&r->run.op);
+    if (r->req != NULL)
+        op_cancel(&r->req->run.op);
 }
 
 bool runner_cancel_run(struct runner *r, const char *run_id)
@@ -227,6 +211,6 @@ bool runner_cancel_run(struct runner *r, const char *run_id)
     if (r->req == NULL || run_id[0] == '\0' ||
         strcmp(r->req->run_id, run_id) != 0)
         return false;
-    run_cancel(&r->run);
+    run_cancel(&r->req->run);
     return true;
 }

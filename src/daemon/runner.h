@@ -20,6 +20,10 @@ struct runner_options {
     struct embedding_id embedding;
 };
 
+/*
+ * A run that is asked for. It owns what the run leaves: after the callback
+ * trigger_req_clear() frees it, before that the runner may do other things.
+ */
 struct trigger_req {
     /*
      * err: ERR_ALREADY_RUNNING (here or in another process), ERR_DISABLED
@@ -28,12 +32,19 @@ struct trigger_req {
      * run was carried out, err is none and `result` is there.
      */
     struct op op;
-    bool quiet; /* the caller logs itself why nothing ran */
+    bool quiet; /* in: the caller says itself why nothing ran */
     /* Called when the run has its id, before anything is synced; or NULL. */
     void (*begun)(struct trigger_req *req);
     char run_id[ID_BYTES];           /* out; "" until then */
-    const struct run_result *result; /* out; borrowed during the callback */
+    const struct run_result *result; /* out; the request's; NULL: none */
+    /* The request's own. */
+    struct runner *runner; /* borrowed */
+    struct run_req run;
+    struct arena arena; /* the spec's copy */
 };
+
+/* After the callback, or instead of a trigger. */
+void trigger_req_clear(struct trigger_req *req);
 
 /* How the last run of this process ended. */
 struct last_run {
@@ -55,14 +66,10 @@ void runner_free(struct runner *r);
 int runner_trigger(
     struct runner *r, const struct run_spec *spec, struct trigger_req *req);
 
-/* What the configuration says about every run: all of *o but its spec. */
-void runner_set_limits(const struct config *config,
-    const struct embedding_id *embedding, struct run_options *o);
-
 /* Refuses further triggers and lets the run finish what is in flight. */
 void runner_drain(struct runner *r);
 
-/* Gives up what is in flight too. */
+/* Gives up what is in flight, too. */
 void runner_cancel(struct runner *r);
 
 /* Ends this run early and for good; false: it is not running here. */

@@ -90,6 +90,7 @@ static void on_scheduler_run_ended(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, req.op);
 
+    trigger_req_clear(&f->req);
     if (may_try_again(f, &op->err)) {
         wait_to_try(f, &op->err);
         return;
@@ -169,8 +170,7 @@ static void scheduler_look(struct scheduler *s)
 {
     struct schedule_step step;
 
-    schedule_look(
-        &s->schedule, loop_wall_ms(), (int64_t)(uv_hrtime() / 1000000), &step);
+    schedule_look(&s->schedule, loop_wall_ms(), (int64_t)loop_mono_ms(), &step);
     report(&step);
     for (uint64_t i = 0; i < step.missed; i++)
         metrics_trigger(s->metrics, "schedule", "missed");
@@ -270,7 +270,7 @@ void scheduler_start(struct scheduler *s)
         op_pending(&s->wake.op) || runner_disabled(s->config) != NULL)
         return;
     s->wall_ms = loop_wall_ms();
-    s->mono_ms = (int64_t)(uv_hrtime() / 1000000);
+    s->mono_ms = (int64_t)loop_mono_ms();
     scheduler_ask(s);
 }
 

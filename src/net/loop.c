@@ -125,6 +125,14 @@ void loop_run(struct loop *l)
     uv_run(&l->uv, UV_RUN_DEFAULT);
 }
 
+bool loop_run_until(struct loop *l, const struct op *op)
+{
+    while (op_pending(op))
+        if (uv_run(&l->uv, UV_RUN_ONCE) == 0 && op_pending(op))
+            return false;
+    return true;
+}
+
 int loop_close(struct loop *l, struct err *err)
 {
     int rc;
@@ -148,6 +156,11 @@ int loop_close(struct loop *l, struct err *err)
 uint64_t loop_now_ms(const struct loop *l)
 {
     return uv_now(&l->uv);
+}
+
+uint64_t loop_mono_ms(void)
+{
+    return uv_hrtime() / 1000000;
 }
 
 int64_t loop_wall_ms(void)

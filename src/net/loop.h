@@ -47,6 +47,10 @@ int loop_init(struct loop *l, struct err *err);
 /* Runs until nothing is pending. */
 void loop_run(struct loop *l);
 
+/* Runs until the request has ended; false: nothing is left that could end it.
+ */
+bool loop_run_until(struct loop *l, const struct op *op);
+
 /*
  * Closes the loop's own handles and runs what closing needs. Returns 0, or
  * < 0 with a list of the handles that somebody forgot on standard error.
@@ -59,6 +63,9 @@ uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share);
 
 /* Milliseconds of the monotonic clock, as of this iteration of the loop. */
 uint64_t loop_now_ms(const struct loop *l);
+
+/* The same clock, asked now. */
+uint64_t loop_mono_ms(void);
 
 /* Milliseconds since 1970 by the wall clock, now. */
 int64_t loop_wall_ms(void);

@@ -158,12 +158,12 @@ test('a body that cannot be understood is 400', async (t) => {
   const time = /"since" must be a time such as 2026-01-31T08:30:00Z/;
   const tenant = /"tenant_id" must be a string of 1 to 200 bytes/;
   for (const [body, message] of [
-    ['{', /no JSON/], ['nonsense', /no JSON/], ['{}{}', /no JSON/],
-    ['{"tenant_id":"\xff', /no JSON/],
+    ['{', /not valid JSON/], ['nonsense', /not valid JSON/], ['{}{}', /not valid JSON/],
+    ['{"tenant_id":"\xff', /not valid JSON/],
     ['[]', /must be a JSON object/],
     ['[{"services":["beta"]}]', /must be a JSON object/],
-    ['null', /object|no JSON/], ['"x"', /object|no JSON/],
-    ['1', /object|no JSON/],
+    ['null', /object|not valid JSON/], ['"x"', /object|not valid JSON/],
+    ['1', /object|not valid JSON/],
     [{ services: 'beta' }, names], [{ services: { beta: 1 } }, names],
     [{ services: Array(1001).fill('beta') }, names],
     [{ services: ['beta', 1] }, name], [{ services: ['beta', ''] }, name],
@@ -175,8 +175,8 @@ test('a body that cannot be understood is 400', async (t) => {
     [{ since: '' }, time], [{ since: '2026-13-01T00:00:00Z' }, time],
     [{ tenant_id: '' }, tenant], [{ tenant_id: 7 }, tenant],
     [{ tenant_id: 'x'.repeat(201) }, tenant],
-    [{ tenant_id: 'a\0b' }, /tenant_id|no JSON/],
-    [{ services: ['beta', 'a\0b'] }, /"services"\[1\]|no JSON/],
+    [{ tenant_id: 'a\0b' }, /tenant_id|not valid JSON/],
+    [{ services: ['beta', 'a\0b'] }, /"services"\[1\]|not valid JSON/],
   ]) {
     for (const headers of [{}, { prefer: 'respond-async' }]) {
       const answer = await s.trigger(body, { headers });

@@ -156,7 +156,7 @@ test('while a run is under way the next one tries them', async (t) => {
 test('what cannot be understood', async (t) => {
   const { w, s } = await poisoned(t);
   for (const [body, words] of [
-    ['{', /no JSON/],
+    ['{', /not valid JSON/],
     ['[]', /must be a JSON object/],
     [{ services: 'alpha' }, /"services" must be an array/],
     [{ services: [] }, /"services" is empty; leave it out/],
@@ -164,7 +164,7 @@ test('what cannot be understood', async (t) => {
     [{ ids: 3 }, /"ids" must be an array/],
     [{ ids: [3] }, /"ids"\[0\] must be a content id/],
     [{ ids: [] }, /"ids" is empty/],
-    [{ id: ['x'] }, /"id" is not known here; allowed are "services", "ids"/],
+    [{ id: ['x'] }, /unknown member "id"; allowed are "services", "ids"/],
     [{ tenant_id: 7 }, /"tenant_id" must be a string/],
   ]) {
     checkError(await s.retry(body), 400, RETRY, words);

@@ -87,8 +87,8 @@ static void wrong_options_and_arguments_are_named(void **state)
     assert_usage("sync --service", "--service needs a value");
     assert_usage("sync everything", "\"everything\" is one argument too many");
     assert_usage("sync --since yesterday", "--since yesterday");
-    assert_usage("sync --service a,b", "one name at a time");
-    assert_usage("sync --service a\x01", "no control characters");
+    assert_usage("sync --service a,b", "--service must be one name");
+    assert_usage("sync --service a\x01", "without control characters");
     assert_usage("search", "an argument is missing");
     assert_usage("search x --limit 0", "--limit 0");
     assert_usage("render", "--schema is missing");

@@ -279,6 +279,8 @@ static inline int teardown(void **state)
         loop_run(&w->loop);
     }
     runner_free(w->runner);
+    trigger_req_clear(&w->clients[0].req);
+    trigger_req_clear(&w->clients[1].req);
     schema_set_free(&w->schemas);
     assert_int_equal(loop_close(&w->loop, &err), 0);
     free(w);
@@ -312,6 +314,7 @@ static inline void on_end(struct op *op)
 
 static inline void trigger(struct world *w, struct client *c)
 {
+    trigger_req_clear(&c->req);
     *c = (struct client){.req = {.begun = on_begun}};
     op_init(&c->req.op, on_end);
     assert_int_equal(

@@ -340,6 +340,25 @@ static void a_result_outlives_the_next_trigger(void **state)
     }
 }
 
+/* The loop may look after others between a run's end and its callback. */
+static void a_run_may_begin_before_the_last_one_is_told(void **state)
+{
+    struct world *w = *state;
+    struct client *first = &w->clients[0], *second = &w->clients[1];
+
+    trigger(w, first);
+    while (runner_is_running(w->runner))
+        assert_true(op_queue_run_one(&w->loop.ready));
+    assert_int_equal(first->ended, 0);
+    trigger(w, second);
+    assert_true(runner_is_running(w->runner));
+    loop_run(&w->loop);
+    expect_end(first, 0);
+    expect_end(second, 0);
+    assert_string_equal(first->service, "devlab-service");
+    assert_string_not_equal(first->req.run_id, second->req.run_id);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -349,6 +368,7 @@ int main(void)
         TEST(the_last_run_is_remembered),
         TEST(what_a_trigger_says_is_copied),
         TEST(the_configured_tenant_is_the_usual_one),
+        TEST(a_run_may_begin_before_the_last_one_is_told),
         TEST(a_second_trigger_meets_the_first),
         TEST(one_run_follows_another),
         TEST(nothing_runs_when_syncs_are_disabled),

@@ -277,12 +277,29 @@ static void a_forgotten_handle_is_told(void **state)
     assert_int_equal(uv_loop_close(&w.loop.uv), 0);
 }
 
+static void runs_until_a_request_has_ended(void **state)
+{
+    struct op never;
+
+    loop_timer(&w.loop, &w.timers[0], 5);
+    loop_timer(&w.loop, &w.timers[1], 60 * 1000);
+    assert_true(loop_run_until(&w.loop, &w.timers[0].op));
+    assert_int_equal(w.n, 1);
+    assert_true(op_pending(&w.timers[1].op));
+    op_cancel(&w.timers[1].op);
+    op_init(&never, NULL);
+    op_begin(&never, &w.loop.ready, NULL);
+    assert_false(loop_run_until(&w.loop, &never));
+    assert_int_equal(w.n, 2);
+}
+
 #define LOOP_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(ends_when_nothing_is_pending),
+        LOOP_TEST(runs_until_a_request_has_ended),
         LOOP_TEST(soonest_timer_first),
         LOOP_TEST(equal_delays_in_order),
         LOOP_TEST(a_timer_waits_its_time),

@@ -8,85 +8,18 @@
  * Cancel: a client that goes away does not stop the run.
  */
 #include "api/api_impl.h"
-
+#include "api/body.h"
+#include "api/routes.h"
 #include "ops/result_json.h"
 #include <stdlib.h>
 #include <strings.h>
 
 struct trigger_call {
-    struct admin_call call; /* first: freed through it */
+    struct api_call call; /* freed through it */
     struct trigger_req req;
     bool respond_async;
     json_t *more; /* owned; further members of the answer, or NULL */
 };
-
-/* What a body says; strings are borrowed from `body`. */
-struct trigger_body {
-    json_t *body; /* owned; NULL: there was none */
-    struct body_names services;
-    char since[ISO_BYTES];
-    struct run_spec spec;
-};
-
-/* Reading the body */
-
-static int trigger_read_since(struct trigger_body *b, struct err *err)
-{
-    json_t *since = json_object_get(b->body, "since");
-    int64_t ms;
-
-    if (since == NULL || json_is_null(since))
-        return 0;
-    if (!json_is_string(since) ||
-        !iso_to_ms(str_of(json_string_value(since)), &ms))
-        return err_set(err, ERR_INVALID,
-            "\"since\" must be a time such as 2026-01-31T08:30:00Z");
-    iso_from_ms(ms, b->since);
-    b->spec.since = b->since;
-    b->spec.kind = "incremental";
-    return 0;
-}
-
-static int read_kind(struct trigger_body *b, struct err *err)
-{
-    static const char *const kinds[] = {"daily", "batch", "incremental"};
-    json_t *kind = json_object_get(b->body, "sync_type");
-
-    if (kind == NULL || json_is_null(kind))
-        return 0;
-    for (int i = 0; i < 3; i++) {
-        if (json_is_string(kind) &&
-            strcmp(json_string_value(kind), kinds[i]) == 0) {
-            b->spec.kind = kinds[i];
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID,
-        "\"sync_type\" must be \"batch\", \"daily\" or \"incremental\"");
-}
-
-static int trigger_read_body(
-    struct trigger_body *b, struct str text, struct err *err)
-{
-    struct run_spec *spec = &b->spec;
-
-    *b = (struct trigger_body){.spec = {.trigger = "http", .kind = "batch"}};
-    if (body_parse(text, &b->body, err) < 0 ||
-        body_names(b->body, "services", "the name of a service", &b->services,
-            err) < 0 ||
-        trigger_read_since(b, err) < 0 || read_kind(b, err) < 0 ||
-        body_tenant(b->body, &spec->tenant, err) < 0)
-        return err->code;
-    spec->services = b->services.names;
-    spec->nservices = b->services.n;
-    return 0;
-}
-
-static void free_body(struct trigger_body *b)
-{
-    free(b->services.names);
-    json_decref(b->body);
-}
 
 /* Answering */
 
@@ -100,7 +33,7 @@ static json_t *trigger_answer_of(const struct trigger_call *t, bool success,
     json_object_set_new(body, "result", result);
     if (t->more != NULL)
         json_object_update(body, t->more);
-    json_set_now(body);
+    answer_set_now(body);
     return body;
 }
 
@@ -113,22 +46,22 @@ static int refused_status(const struct trigger_call *t, int code)
 
 static void answer_refused(struct trigger_call *t, const struct err *err)
 {
-    if (err->code == ERR_ALREADY_RUNNING || err->code == ERR_DISABLED)
-        admin_call_answer(&t->call, refused_status(t, err->code),
+    if (trigger_is_refused(err))
+        api_call_answer(&t->call, refused_status(t, err->code),
             trigger_answer_of(
                 t, false, "Batch sync did not run", result_json_refused(err)));
     else
-        admin_call_error(&t->call, api_status_of(err->code), err->msg);
+        api_call_fail(&t->call, err);
 }
 
 static void answer_result(
     struct trigger_call *t, const struct run_result *result)
 {
-    if (result->status == RUN_INTERRUPTED && t->call.admin->draining)
-        admin_call_error(&t->call, 503,
+    if (result->status == RUN_INTERRUPTED && t->call.api->draining)
+        api_call_error(&t->call, 503,
             "shutting down: the run was ended early; what it stored stays");
     else
-        admin_call_answer(&t->call, 200,
+        api_call_answer(&t->call, 200,
             trigger_answer_of(t, result->status == RUN_SUCCESS,
                 "Batch sync completed", result_json(result)));
 }
@@ -138,12 +71,12 @@ static void on_trigger_ended(struct op *op)
     struct trigger_call *t = container_of(op, struct trigger_call, req.op);
 
     metrics_trigger(
-        t->call.admin->options.metrics, "http", trigger_outcome(&op->err));
+        t->call.api->options.metrics, "http", trigger_outcome(&op->err));
     if (t->req.result == NULL)
         answer_refused(t, &op->err);
     else
         answer_result(t, t->req.result);
-    admin_call_end(&t->call);
+    api_call_end(&t->call);
 }
 
 /* With `Prefer: respond-async`: the run has its id. */
@@ -166,7 +99,7 @@ static void on_trigger_begun(struct trigger_req *req)
         "Batch sync started", "runId", req->run_id);
     if (t->more != NULL)
         json_object_update(body, t->more);
-    json_set_now(body);
+    answer_set_now(body);
     text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     t->call.x = NULL;
@@ -188,7 +121,7 @@ static struct str next_preference(struct str *rest)
     return text_trim(name);
 }
 
-bool prefers_async(const struct http_exchange *x)
+bool trigger_prefers_async(const struct http_exchange *x)
 {
     static const char wanted[] = "respond-async";
     const struct str *prefer = http_header(x, "prefer");
@@ -203,16 +136,17 @@ bool prefers_async(const struct http_exchange *x)
     return false;
 }
 
-static void trigger_free_call(struct admin_call *call)
+static void trigger_free_call(struct api_call *call)
 {
     struct trigger_call *t = container_of(call, struct trigger_call, call);
 
+    trigger_req_clear(&t->req);
     json_decref(t->more);
     free(t);
 }
 
-void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
-    const struct run_spec *spec, json_t *more)
+void trigger_call_begin(struct api *api, struct http_exchange *x,
+    bool respond_async, const struct run_spec *spec, json_t *more)
 {
     struct trigger_call *t = calloc(1, sizeof(*t));
 
@@ -221,19 +155,20 @@ void trigger_run(struct admin *a, struct http_exchange *x, bool respond_async,
     t->respond_async = respond_async;
     t->more = more;
     t->req.begun = on_trigger_begun;
-    admin_call_begin(&t->call, a, x, trigger_free_call);
+    api_call_begin(&t->call, api, x, trigger_free_call);
     op_init(&t->req.op, on_trigger_ended);
-    runner_trigger(a->options.runner, spec, &t->req);
+    runner_trigger(api->options.ops->runner, spec, &t->req);
 }
 
-void handle_trigger(struct admin *a, struct http_exchange *x, struct str id)
+void route_trigger(struct api *api, struct http_exchange *x, struct str id)
 {
-    struct trigger_body body;
+    struct body_trigger body;
     struct err err;
 
-    if (trigger_read_body(&body, x->body, &err) < 0)
+    if (body_read_trigger(&body, x->body, &err) < 0)
         http_answer_error(x, 400, NULL, 0, err.msg);
     else
-        trigger_run(a, x, prefers_async(x), &body.spec, NULL);
-    free_body(&body);
+        trigger_call_begin(
+            api, x, trigger_prefers_async(x), &body.ask.spec, NULL);
+    body_trigger_free(&body);
 }

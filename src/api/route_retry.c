@@ -9,12 +9,14 @@
  * Cancel: a client that goes away stops nothing.
  */
 #include "api/api_impl.h"
-
-#include "db/read/dead_letters.h"
+#include "api/body.h"
+#include "api/routes.h"
+#include "ops/retry.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct retry_call {
-    struct admin_call call;
+    struct api_call call;
     struct retry_letters_req req;
     json_t *body; /* owned; the request's strings */
     struct body_names services, ids;
@@ -22,7 +24,7 @@ struct retry_call {
     bool respond_async;
 };
 
-static void letters_api_free_call(struct admin_call *call)
+static void retry_call_free(struct api_call *call)
 {
     struct retry_call *r = container_of(call, struct retry_call, call);
 
@@ -34,7 +36,7 @@ static void letters_api_free_call(struct admin_call *call)
 }
 
 /* What is misspelt would otherwise mean everything. */
-static int check_keys(json_t *body, struct err *err)
+static int retry_check_keys(json_t *body, struct err *err)
 {
     const char *key;
     json_t *value;
@@ -44,15 +46,15 @@ static int check_keys(json_t *body, struct err *err)
         if (strcmp(key, "services") != 0 && strcmp(key, "ids") != 0 &&
             strcmp(key, "tenant_id") != 0)
             return err_set(err, ERR_INVALID,
-                "\"%.80s\" is not known here; allowed are \"services\", "
-                "\"ids\" and \"tenant_id\"",
+                "unknown member \"%.80s\"; allowed are \"services\", \"ids\" "
+                "and \"tenant_id\"",
                 key);
     }
     return 0;
 }
 
 /* An empty list means nothing, not everything. */
-static int check_list(
+static int retry_check_list(
     const char *key, const struct body_names *list, struct err *err)
 {
     if (list->names == NULL || list->n > 0)
@@ -61,21 +63,22 @@ static int check_list(
         "\"%s\" is empty; leave it out to mean all of them", key);
 }
 
-static int letters_api_read_body(
+static int retry_call_read_body(
     struct retry_call *r, struct str text, struct err *err)
 {
-    if (body_parse(text, &r->body, err) < 0 || check_keys(r->body, err) < 0 ||
+    if (body_parse(text, &r->body, err) < 0 ||
+        retry_check_keys(r->body, err) < 0 ||
         body_names(r->body, "services", "the name of a service", &r->services,
             err) < 0 ||
         body_names(r->body, "ids", "a content id", &r->ids, err) < 0 ||
-        check_list("services", &r->services, err) < 0 ||
-        check_list("ids", &r->ids, err) < 0 ||
+        retry_check_list("services", &r->services, err) < 0 ||
+        retry_check_list("ids", &r->ids, err) < 0 ||
         body_tenant(r->body, &r->req.tenant, err) < 0)
         return err->code;
     return 0;
 }
 
-static json_t *names_json(const struct retry_letters_req *req)
+static json_t *retry_names_json(const struct retry_letters_req *req)
 {
     json_t *names = json_array();
 
@@ -84,62 +87,55 @@ static json_t *names_json(const struct retry_letters_req *req)
     return names;
 }
 
-static void answer_none(struct retry_call *r)
+static void retry_answer_none(struct retry_call *r)
 {
     json_t *body = json_pack("{s:b, s:s, s:i, s:[]}", "success", 1, "message",
         "No open dead letter matches: nothing to retry", "retried", 0,
         "services");
 
-    json_set_now(body);
-    admin_call_answer(&r->call, 200, body);
+    answer_set_now(body);
+    api_call_answer(&r->call, 200, body);
 }
 
-static void run_services(struct retry_call *r)
+static void retry_run_services(struct retry_call *r)
 {
     struct http_exchange *x = r->call.x;
-    struct run_spec spec = {.trigger = "http",
-        .kind = "batch",
-        .tenant = r->req.tenant,
-        .services = r->req.names,
-        .nservices = r->req.nnames};
+    struct run_spec spec = retry_spec(&r->req, "http");
     json_t *more = json_pack("{s:I, s:o, s:s}", "retried",
-        (json_int_t)r->req.letters, "services", names_json(&r->req), "note",
-        "A run that reads these services tries the letters again; should none "
-        "have run now, the next one does");
+        (json_int_t)r->req.letters, "services", retry_names_json(&r->req),
+        "note",
+        "A run that reads these services tries the letters again; if no run "
+        "started now, the next one does");
 
     r->call.x = NULL; /* the trigger answers */
-    trigger_run(r->call.admin, x, r->respond_async, &spec, more);
+    trigger_call_begin(r->call.api, x, r->respond_async, &spec, more);
 }
 
-static void on_letters_api_marked(struct op *op)
+static void on_letters_marked(struct op *op)
 {
     struct retry_call *r = container_of(op, struct retry_call, req.op);
 
     if (op->err.code != 0)
-        admin_call_error(&r->call, api_status_of(op->err.code), op->err.msg);
+        api_call_fail(&r->call, &op->err);
     else if (r->req.nnames == 0)
-        answer_none(r);
+        retry_answer_none(r);
     else
-        run_services(r);
-    admin_call_end(&r->call);
+        retry_run_services(r);
+    api_call_end(&r->call);
 }
 
-static void letters_api_submit(struct retry_call *r)
+static void retry_call_submit(struct retry_call *r)
 {
-    const struct admin_options *o = &r->call.admin->options;
-
-    if (r->req.tenant == NULL)
-        r->req.tenant = o->config->sync.tenant;
     r->req.arena = &r->arena;
     r->req.services = r->services.names;
     r->req.nservices = r->services.n;
     r->req.ids = r->ids.names;
     r->req.nids = r->ids.n;
-    op_init(&r->req.op, on_letters_api_marked);
-    dead_letters_retry(o->history, o->loop, &r->req);
+    op_init(&r->req.op, on_letters_marked);
+    retry_mark(r->call.api->options.ops, &r->req);
 }
 
-void handle_retry(struct admin *a, struct http_exchange *x, struct str id)
+void route_retry(struct api *api, struct http_exchange *x, struct str id)
 {
     struct retry_call *r = calloc(1, sizeof(*r));
     struct err err;
@@ -147,12 +143,12 @@ void handle_retry(struct admin *a, struct http_exchange *x, struct str id)
     if (r == NULL)
         abort();
     arena_init(&r->arena, 0);
-    r->respond_async = prefers_async(x);
-    admin_call_begin(&r->call, a, x, letters_api_free_call);
-    if (letters_api_read_body(r, x->body, &err) < 0) {
-        admin_call_error(&r->call, 400, err.msg);
-        admin_call_end(&r->call);
+    r->respond_async = trigger_prefers_async(x);
+    api_call_begin(&r->call, api, x, retry_call_free);
+    if (retry_call_read_body(r, x->body, &err) < 0) {
+        api_call_fail(&r->call, &err);
+        api_call_end(&r->call);
         return;
     }
-    letters_api_submit(r);
+    retry_call_submit(r);
 }

@@ -1,0 +1,145 @@
+#include "api/body.h"
+
+#include "ops/asked.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BODY_NAMES_MOST = 1000, TENANT_BYTES = 200 };
+
+int body_parse(struct str text, json_t **out, struct err *err)
+{
+    json_error_t fault;
+
+    *out = NULL;
+    if (text_trim(text).len == 0)
+        return 0;
+    *out = json_loadb(text.p, text.len, 0, &fault);
+    if (*out == NULL)
+        return err_set(err, ERR_INVALID,
+            "the body is not valid JSON: %s (line %d)", fault.text, fault.line);
+    if (!json_is_object(*out))
+        return err_set(err, ERR_INVALID, "the body must be a JSON object");
+    return 0;
+}
+
+/* The string without white space at its ends, in place. */
+static const char *body_trimmed(json_t *string)
+{
+    struct str text = text_trim(str_of(json_string_value(string)));
+
+    json_string_setn(string, text.p, text.len);
+    return json_string_value(string);
+}
+
+int body_names(json_t *body, const char *key, const char *what,
+    struct body_names *out, struct err *err)
+{
+    json_t *list = json_object_get(body, key), *name;
+    size_t i;
+
+    *out = (struct body_names){.n = 0};
+    if (list == NULL || json_is_null(list))
+        return 0;
+    if (!json_is_array(list) || json_array_size(list) > BODY_NAMES_MOST)
+        return err_set(err, ERR_INVALID,
+            "\"%s\" must be an array of at most %d names", key,
+            BODY_NAMES_MOST);
+    out->names = calloc(json_array_size(list) + 1, sizeof(*out->names));
+    if (out->names == NULL)
+        abort();
+    json_array_foreach(list, i, name)
+    {
+        if (!json_is_string(name) ||
+            text_trim(str_of(json_string_value(name))).len == 0 ||
+            strlen(json_string_value(name)) != json_string_length(name))
+            return err_set(
+                err, ERR_INVALID, "\"%s\"[%zu] must be %s", key, i, what);
+        out->names[out->n++] = body_trimmed(name);
+    }
+    return 0;
+}
+
+int body_tenant(json_t *body, const char **out, struct err *err)
+{
+    json_t *tenant = json_object_get(body, "tenant_id");
+
+    *out = NULL;
+    if (tenant == NULL || json_is_null(tenant))
+        return 0;
+    if (!json_is_string(tenant) || json_string_length(tenant) == 0 ||
+        json_string_length(tenant) > TENANT_BYTES)
+        return err_set(err, ERR_INVALID,
+            "\"tenant_id\" must be a string of 1 to %d bytes", TENANT_BYTES);
+    *out = json_string_value(tenant);
+    return 0;
+}
+
+/* A trigger's body */
+
+/* The string of that name; *out NULL: not there. `must` is the complaint. */
+static int body_string(json_t *body, const char *key, const char *must,
+    const char **out, struct err *err)
+{
+    json_t *value = json_object_get(body, key);
+
+    *out = NULL;
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (!json_is_string(value))
+        return err_set(err, ERR_INVALID, "\"%s\" %s", key, must);
+    *out = json_string_value(value);
+    return 0;
+}
+
+static int body_read_since(struct body_trigger *b, struct err *err)
+{
+    const char *text;
+
+    if (body_string(b->body, "since",
+            "must be a time such as \"2026-01-31T08:30:00Z\"", &text, err) < 0)
+        return err->code;
+    if (text == NULL || trigger_ask_since(&b->ask, text, err) == 0)
+        return 0;
+    return asked_subject(err, "\"since\"");
+}
+
+static int body_read_kind(struct body_trigger *b, struct err *err)
+{
+    const char *text;
+
+    if (body_string(b->body, "sync_type",
+            "must be \"batch\", \"daily\" or \"incremental\"", &text, err) < 0)
+        return err->code;
+    if (text == NULL || trigger_ask_kind(&b->ask, text, err) == 0)
+        return 0;
+    return asked_subject(err, "\"sync_type\"");
+}
+
+static int body_read_services(struct body_trigger *b, struct err *err)
+{
+    struct body_names *names = &b->services;
+
+    if (body_names(b->body, "services", "the name of a service", names, err) <
+        0)
+        return err->code;
+    if (trigger_ask_services(&b->ask, names->names, names->n, err) == 0)
+        return 0;
+    return asked_subject(err, "each of \"services\"");
+}
+
+int body_read_trigger(struct body_trigger *b, struct str text, struct err *err)
+{
+    *b = (struct body_trigger){.body = NULL};
+    trigger_ask_init(&b->ask, "http");
+    if (body_parse(text, &b->body, err) < 0 || body_read_services(b, err) < 0 ||
+        body_read_since(b, err) < 0 || body_read_kind(b, err) < 0 ||
+        body_tenant(b->body, &b->ask.spec.tenant, err) < 0)
+        return err->code;
+    return 0;
+}
+
+void body_trigger_free(struct body_trigger *b)
+{
+    free(b->services.names);
+    json_decref(b->body);
+}

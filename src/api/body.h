@@ -1,0 +1,38 @@
+/*
+ * Reading the JSON body of a request. ERR_INVALID says which member is wrong
+ * and what is allowed.
+ */
+#ifndef API_BODY_H
+#define API_BODY_H
+
+#include "base/json.h"
+#include "ops/trigger.h"
+
+/* Names and tenants are borrowed from the body. */
+struct body_names {
+    const char **names; /* owned; NULL: not there */
+    size_t n;
+};
+
+/* *out is owned; NULL when the text is blank. */
+int body_parse(struct str text, json_t **out, struct err *err);
+
+/* An array of strings; `what` is what each must be. */
+int body_names(json_t *body, const char *key, const char *what,
+    struct body_names *out, struct err *err);
+
+/* "tenant_id"; NULL: not there. */
+int body_tenant(json_t *body, const char **out, struct err *err);
+
+/* What a trigger's body asks for; strings are borrowed from `body`. */
+struct body_trigger {
+    json_t *body; /* owned; NULL: there was none */
+    struct body_names services;
+    struct trigger_ask ask;
+};
+
+/* body_trigger_free() in every case. */
+int body_read_trigger(struct body_trigger *b, struct str text, struct err *err);
+void body_trigger_free(struct body_trigger *b);
+
+#endif

@@ -1,0 +1,172 @@
+/* Health, readiness, metrics: answered from what is known, asking nobody. */
+#include "api/api_impl.h"
+#include "api/routes.h"
+#include "ops/result_json.h"
+
+#include <string.h>
+
+enum { HEALTH_URL_BYTES = 64 * 1024 };
+
+void route_livez(struct api *a, struct http_exchange *x, struct str id)
+{
+    answer_text(x, 200, "text/plain; charset=utf-8", STR("ok\n"));
+}
+
+static const char *health_why_not_ready(const struct api *a)
+{
+    if (a->why_not_ready != NULL)
+        return a->why_not_ready;
+    return probe_database_ok(a->options.probe) ? NULL : "the database is down";
+}
+
+void route_readyz(struct api *a, struct http_exchange *x, struct str id)
+{
+    const char *why_not = health_why_not_ready(a);
+    char line[128];
+
+    snprintf(line, sizeof(line), "%s\n", why_not == NULL ? "ok" : why_not);
+    answer_text(x, why_not == NULL ? 200 : 503, "text/plain; charset=utf-8",
+        str_of(line));
+}
+
+void route_metrics(struct api *a, struct http_exchange *x, struct str id)
+{
+    struct buf text;
+
+    buf_init(&text, METRICS_TEXT_BYTES);
+    metrics_write(a->options.metrics, &text);
+    if (text.error != 0)
+        http_answer_error(x, 500, NULL, 0, "the metrics do not fit");
+    else
+        answer_text(x, 200, METRICS_CONTENT_TYPE, buf_view(&text));
+    buf_free(&text);
+}
+
+/* /health */
+
+static void health_set_time(json_t *object, const char *key, int64_t ms)
+{
+    char iso[ISO_BYTES];
+
+    iso_from_ms(ms, iso);
+    json_object_set_new(object, key, json_string(iso));
+}
+
+static json_t *health_dependency_json(const struct dependency *d)
+{
+    static const char *const words[] = {
+        [PROBE_UNKNOWN] = "unknown", [PROBE_OK] = "ok", [PROBE_DOWN] = "down"};
+    json_t *object = json_pack("{s:s}", "status", words[d->status]);
+
+    if (d->status == PROBE_UNKNOWN)
+        return object;
+    health_set_time(object, "since", d->since_ms);
+    health_set_time(object, "checkedAt", d->checked_ms);
+    if (d->status == PROBE_DOWN)
+        json_object_set_new(object, "error", result_json_text(d->error));
+    return object;
+}
+
+/*
+ * Degraded when anything is known to be down, or the database not to be up;
+ * 503 only for the database, without which nothing can be done.
+ */
+void route_health(struct api *a, struct http_exchange *x, struct str id)
+{
+    const struct dependency *known = probe_dependencies(a->options.probe);
+    json_t *dependencies = json_object();
+    bool database = known[PROBE_DATABASE].status == PROBE_OK, ok = database;
+    json_t *body;
+
+    for (int i = 0; i < PROBE_DEPENDENCIES; i++) {
+        ok = ok && known[i].status != PROBE_DOWN;
+        json_object_set_new(
+            dependencies, known[i].name, health_dependency_json(&known[i]));
+    }
+    body = json_pack(
+        "{s:s, s:s}", "status", ok ? "ok" : "degraded", "service", "batchsync");
+    answer_set_now(body);
+    json_object_set_new(body, "dependencies", dependencies);
+    answer_json(x, database ? 200 : 503, body);
+}
+
+/* /health/batch-sync */
+
+static void scheduler_set_time(json_t *object, const char *key, int64_t ms)
+{
+    if (ms == 0)
+        json_object_set_new(object, key, json_null());
+    else
+        health_set_time(object, key, ms);
+}
+
+static json_t *scheduler_json(const struct api *a)
+{
+    struct scheduler_status status;
+    json_t *s = json_object();
+
+    scheduler_status(a->options.scheduler, &status);
+    json_object_set_new(
+        s, "enabled", json_boolean(a->options.ops->config->sync.enabled));
+    json_object_set_new(s, "isScheduled", json_boolean(status.scheduled));
+    json_object_set_new(s, "isRunning",
+        json_boolean(runner_is_running(a->options.ops->runner)));
+    json_object_set_new(s, "cronAvailable", json_true());
+    json_object_set_new(
+        s, "schedule", json_string(a->options.ops->config->schedule.cron));
+    json_object_set_new(
+        s, "timezone", json_string(a->options.ops->config->schedule.timezone));
+    scheduler_set_time(s, "nextRun", status.next_ms);
+    scheduler_set_time(
+        s, "lastRun", runner_last(a->options.ops->runner)->began_ms);
+    return s;
+}
+
+static void health_set_bool(json_t *object, const char *key, bool value)
+{
+    json_object_set_new(object, key, json_string(value ? "true" : "false"));
+}
+
+static void health_set_text(json_t *object, const char *key, const char *value)
+{
+    json_object_set_new(
+        object, key, value == NULL ? json_null() : json_string(value));
+}
+
+static void health_set_url(json_t *object, const char *key, const char *url)
+{
+    struct buf masked;
+
+    buf_init(&masked, HEALTH_URL_BYTES);
+    if (url != NULL)
+        config_mask_url(&masked, url);
+    health_set_text(object, key, url == NULL ? NULL : masked.data);
+    buf_free(&masked);
+}
+
+/* Effective values, as strings, null where there is none. */
+static json_t *health_environment_json(const struct config *c)
+{
+    json_t *e = json_object();
+
+    health_set_bool(e, "BATCH_SYNC_ENABLED", c->sync.enabled);
+    health_set_text(e, "BATCH_SYNC_SCHEDULE", c->schedule.cron);
+    health_set_bool(e, "BATCH_SYNC_ON_STARTUP", c->schedule.on_startup);
+    health_set_text(e, "BATCH_SYNC_TIMEZONE", c->schedule.timezone);
+    health_set_bool(e, "COORDINATOR_ENABLED", c->coordinator.enabled);
+    health_set_text(e, "COORDINATOR_GRPC_ENDPOINT", c->coordinator.grpc_target);
+    health_set_text(e, "COORDINATOR_GRPC_URL", c->coordinator.grpc_target);
+    health_set_url(e, "COORDINATOR_URL", c->coordinator.http_url);
+    return e;
+}
+
+void route_scheduler(struct api *a, struct http_exchange *x, struct str id)
+{
+    json_t *body = json_object();
+
+    json_object_set_new(body, "scheduler", scheduler_json(a));
+    json_object_set_new(
+        body, "environment", health_environment_json(a->options.ops->config));
+    answer_set_now(body);
+    answer_json(x, 200, body);
+}

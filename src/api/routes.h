@@ -1,0 +1,24 @@
+/* The one table of what can be asked over HTTP, and its handlers. */
+#ifndef API_ROUTES_H
+#define API_ROUTES_H
+
+#include "api/router.h"
+
+enum { NROUTES = 12 };
+extern const struct route api_routes[NROUTES];
+
+void route_trigger(struct api *api, struct http_exchange *x, struct str id);
+void route_services(struct api *api, struct http_exchange *x, struct str id);
+void route_runs(struct api *api, struct http_exchange *x, struct str id);
+void route_run(struct api *api, struct http_exchange *x, struct str id);
+void route_cancel(struct api *api, struct http_exchange *x, struct str id);
+void route_dead_letters(
+    struct api *api, struct http_exchange *x, struct str id);
+void route_retry(struct api *api, struct http_exchange *x, struct str id);
+void route_scheduler(struct api *api, struct http_exchange *x, struct str id);
+void route_health(struct api *api, struct http_exchange *x, struct str id);
+void route_livez(struct api *api, struct http_exchange *x, struct str id);
+void route_readyz(struct api *api, struct http_exchange *x, struct str id);
+void route_metrics(struct api *api, struct http_exchange *x, struct str id);
+
+#endif

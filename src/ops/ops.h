@@ -1,0 +1,38 @@
+/*
+ * The use cases: what people ask of the service, over HTTP (api/) or on the
+ * command line (cli/). Both only translate: they read a request into the
+ * structs of this room, and write what comes back.
+ *
+ *   trigger   what a run is to do, and what is refused
+ *   services  which services a run would read
+ *   search    the stored items nearest to a text
+ *   cancel    ends a run, here or in another process
+ *   retry     makes dead letters be tried again
+ *   asked     the words of a look at the history
+ *   result    a run's result as JSON
+ *
+ * Asynchronous ones are requests as net/op.h has them.
+ */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "config/config.h"
+#include "daemon/runner.h"
+#include "db/ledger/ledger.h"
+#include "db/store/store.h"
+#include "net/pg/pg.h"
+
+/* What they work with; all borrowed. A part that a use case does not name in
+ * its header may be missing. */
+struct ops {
+    struct loop *loop;
+    const struct config *config;
+    const struct ports *ports;
+    const struct schema_set *schemas;
+    struct store *store;
+    struct ledger *ledger;
+    struct pg_pool *history; /* looks at runs and dead letters, marks these */
+    struct runner *runner;
+};
+
+#endif

@@ -1,0 +1,20 @@
+/* Which services a run would read now. */
+#ifndef OPS_SERVICES_H
+#define OPS_SERVICES_H
+
+#include "base/json.h"
+#include "ops/ops.h"
+
+/*
+ * Works with the port list_services. Falls back by itself when the coordinator
+ * is away, so there is an answer without one, too.
+ */
+int services_ask(const struct ops *ops, struct services_req *req);
+
+/* {"services":[..],"count","source"}; a new reference. */
+json_t *services_json(const struct services_req *req);
+
+/* Where the names came from, for people; NULL is the request. */
+const char *services_source_text(const char *source);
+
+#endif
