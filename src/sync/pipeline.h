@@ -13,6 +13,7 @@
 #define SYNC_PIPELINE_H
 
 #include "base/log.h"
+#include "sync/embed_record.h"
 #include "sync/run.h"
 
 /* Whom a call goes to. */
@@ -37,6 +38,7 @@ struct pipeline {
     uint64_t slowed_ms; /* when it was last halved */
 
     int spent[PROVIDERS]; /* of each one's budget of retries */
+    struct embed_record embed;
 
     bool stopping;    /* start nothing new */
     bool canceled;    /* and nobody is to go on with it */
@@ -51,16 +53,23 @@ static inline bool pipeline_open(const struct pipeline *p)
     return !p->stopping && p->fatal.code == 0;
 }
 
+/* Until the provider's settings have embedded something, one request at a
+ * time finds out whether they do. */
+static inline int pipeline_slots(const struct pipeline *p)
+{
+    return p->embed.proven ? (int)p->slots : 1;
+}
+
 static inline bool pipeline_has_slot(const struct pipeline *p)
 {
-    return p->embedding < (int)p->slots;
+    return p->embedding < pipeline_slots(p);
 }
 
 /* May another chunk start now? `embeds`: it needs a slot. */
 static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
 {
     return p->in_flight < 2 * p->options->workers &&
-           (!embeds || p->embedding + p->owed < (int)p->slots);
+           (!embeds || p->embedding + p->owed < pipeline_slots(p));
 }
 
 /* An embedding call has ended: opens or narrows the window. */

@@ -60,7 +60,8 @@ static void note_letters(struct service *s, const struct page *page)
     service_error(s, page->number, &err);
 }
 
-/* None of the pages after `failed` may end well. */
+/* None of the pages after `failed` may end well. What has been embedded of
+ * them is stored all the same, for it has been paid for. */
 static void fail_pages(struct service *s, const struct page *failed)
 {
     struct page *after[] = {s->head, s->ahead};
@@ -72,7 +73,8 @@ static void fail_pages(struct service *s, const struct page *failed)
         failed->number);
     for (int i = 0; i < 2; i++)
         if (after[i] != NULL && after[i] != failed)
-            page_fail(after[i], &err, true);
+            page_fail(after[i], &err,
+                failed->unstorable || after[i]->state < PAGE_DRAIN);
 }
 
 static void log_page(const struct service *s, const struct page *page)
@@ -143,6 +145,7 @@ static void wind_down_page(struct service *s, struct page *page)
     struct err why = s->p->fatal;
     bool idle = page->state < PAGE_DRAIN;
 
+    page_release(page);
     if (page->failed && !s->p->aborting && !idle)
         return;
     if (why.code == 0)

@@ -117,6 +117,7 @@ static int port_checkpoint(void *world, struct checkpoint_req *req)
     CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
     if (passes(w, req)) {
         CHECK(w->pages[w->ncheckpointed].storing == 0);
+        CHECK(!w->pages[w->ncheckpointed].given_up);
         w->pages[w->ncheckpointed].committed = true;
     }
     world_schedule(w, &req->op, draw_latency(w), checkpoint);

@@ -25,6 +25,8 @@
  * from an instant drawn: the run waits and goes on, and nothing is embedded
  * once more.
  *
+ * And in some whose embedder fails as embedders do (embedder.c).
+ *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c).
  */
@@ -230,7 +232,7 @@ static void check_item(
     const struct sim_row *row;
 
     source_item(&w->source, service, seq, &item);
-    if (item.id[0] == '\0' || item.poison || item.bad_data ||
+    if (item.id[0] == '\0' || item.poison || item.bad_data || item.cursed ||
         last[item.number] != seq + 1)
         return;
     buf_init(&expected, 8192);
@@ -259,7 +261,7 @@ void check_rows(const struct world *w)
 }
 
 /* Returns whether an id comes twice: each run writes it anew then. */
-static bool check_all_stored(const struct world *w, const struct run_req *req)
+bool check_all_stored(const struct world *w, const struct run_req *req)
 {
     const struct source *s = &w->source;
     bool repeats = false;
@@ -731,6 +733,7 @@ int main(int argc, char **argv)
         simulate(current_seed);
         simulate_crash(current_seed);
         simulate_deletes(current_seed);
+        simulate_embedder(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
         (unsigned long long)seeds);

@@ -34,6 +34,14 @@ void check_rows(const struct world *w);
 
 /* Sources that lose items, some of whose services delete them (deletes.c). */
 void simulate_deletes(uint64_t seed);
+/* Embedders that are away, that flap, that fail for some texts or sizes
+ * (embedder.c). */
+void simulate_embedder(uint64_t seed);
+
+/* Every item of the source that nobody refuses is stored, and nothing else is
+ * counted. Returns whether an id comes twice. */
+bool check_all_stored(const struct world *w, const struct run_req *req);
+
 /* The rows of both are the same, byte for byte. */
 void check_same_rows(const struct world *a, const struct world *b);
 /* As many items of each service have been counted, and as many pages: who goes

@@ -36,6 +36,8 @@ void source_item(
     out->number = (int)(d % (uint64_t)s->id_space);
     out->poison = (int)(flags % 1000) < s->poison;
     out->bad_data = !out->poison && (int)(flags / 1000 % 1000) < s->bad_data;
+    out->cursed = !out->poison && !out->bad_data &&
+                  draw(s, service, seq, 5) % 1000 < (uint64_t)s->cursed;
     if (s->renamed > 0 && draw(s, service, seq, 90 + s->renamed) % 8 == 0)
         out->number += s->id_space * s->renamed;
     if ((int)(flags / 1000000 % 1000) < s->no_id)
@@ -44,9 +46,9 @@ void source_item(
         snprintf(out->id, sizeof(out->id), "id-%d", out->number);
     blanks = changed && draw(s, service, seq, 4) % 2 == 0;
     buf_init(&text, sizeof(out->text) - 1);
-    buf_printf(&text, "seq %d version %d %s%s", seq,
+    buf_printf(&text, "seq %d version %d %s%s%s", seq,
         changed && !blanks ? s->version : 0, out->poison ? "POISON " : "",
-        out->bad_data ? "BADDATA " : "");
+        out->bad_data ? "BADDATA " : "", out->cursed ? "CURSED " : "");
     add_words(&text, d, (int)(d / 7 % 100) < s->long_text ? 90 : 6);
     buf_puts(&text, blanks ? "  " : "");
     snprintf(out->text, sizeof(out->text), "%s", text.data);

@@ -257,6 +257,15 @@ static int refuse_poison(
         err, ERR_REFUSED, "400: poison: %.*s", STR_ARG(req->texts[i]));
 }
 
+static bool is_deaf(const struct world *w, const struct embed_req *req)
+{
+    const struct faults *f = &w->faults;
+    uint64_t now = w->shared->clock_ms;
+
+    return (f->most_texts > 0 && req->n > (size_t)f->most_texts) ||
+           (now >= f->deaf_from_ms && now < f->deaf_to_ms);
+}
+
 static int judge_texts(
     struct world *w, const struct embed_req *req, struct err *err)
 {
@@ -264,19 +273,32 @@ static int judge_texts(
         return err_set(err, ERR_AUTH, "401: bad key");
     if (w->embed_requests <= w->faults.mute)
         return err_set(err, ERR_UNAVAILABLE, "mute");
+    if (is_deaf(w, req) || (int)draw(w, 1000) < w->faults.flaps)
+        return err_set(err, ERR_TIMEOUT, "no answer in time");
     if (w->faults.bad_request)
         return err_set(err, ERR_REFUSED, "400: no such dimensions");
     if (goes_wrong(w, w->faults.embed, err))
         return err->code;
-    if ((int)draw(w, 1000) < w->faults.embed)
+    /* Three such answers before any good one are a wrong setting. */
+    if ((int)draw(w, 1000) < w->faults.embed &&
+        w->texts_embedded + w->witnesses > 0)
         return err_set(err, ERR_PROTOCOL, "a wrong count");
     for (size_t i = 0; i < req->n; i++) {
+        if (contains(req->texts[i], "CURSED"))
+            return err_set(err, ERR_UNAVAILABLE, "500: NaN");
         if (contains(req->texts[i], "POISON"))
             return refuse_poison(w, req, i, err);
         if (text_tokens(req->texts[i]) > (size_t)w->options->max_tokens * 3 / 4)
             return err_set(err, ERR_TOO_LONG, "400: too long");
     }
     return 0;
+}
+
+/* A word that is no item's: the run asks whether the embedder embeds at all. */
+static bool is_witness(const struct embed_req *req)
+{
+    return req->n == 1 && req->texts[0].len < 7 &&
+           memchr(req->texts[0].p, ' ', req->texts[0].len) == NULL;
 }
 
 static void answer_embed(struct world *w, struct op *op, struct err *err)
@@ -288,7 +310,10 @@ static void answer_embed(struct world *w, struct op *op, struct err *err)
         return;
     for (size_t i = 0; i < req->n; i++)
         sim_vector(req->texts[i], req->vectors + i * SIM_DIMENSIONS);
-    w->texts_embedded += req->n;
+    if (is_witness(req))
+        w->witnesses++;
+    else
+        w->texts_embedded += req->n;
 }
 
 /* A provider is through with a request before its answer has been read, which
@@ -351,19 +376,26 @@ static struct open_page *page_of(struct world *w, const struct store_req *req)
     int seq = seq_of(&req->rows[0]);
     struct open_page *page = &w->pages[w->ncheckpointed];
 
-    if (seq >= page->hi)
+    while (page < &w->pages[w->npages] && seq >= page->hi)
         page++;
     CHECK(page < &w->pages[w->npages]);
     CHECK(seq >= page->lo && seq < page->hi);
     return page;
 }
 
-/* Nothing of a page may be stored before all pages before it have committed. */
+/* Nothing of a page may be stored before all pages before it have committed,
+ * or have failed: nothing of those is stored, and no checkpoint written, from
+ * then on. */
 static void check_order(struct world *w, const struct store_req *req)
 {
-    const struct open_page *page = page_of(w, req);
+    struct open_page *page = page_of(w, req);
 
-    CHECK(page == &w->pages[at_hand(w)]);
+    CHECK(page >= &w->pages[at_hand(w)] && !page->given_up);
+    for (struct open_page *failed = &w->pages[at_hand(w)]; failed < page;
+         failed++) {
+        CHECK(failed->storing == 0);
+        failed->given_up = true;
+    }
     for (size_t i = 0; i < req->nrows; i++) {
         const struct store_row *row = &req->rows[i];
         int seq = seq_of(row);
@@ -570,6 +602,7 @@ void world_join_run(struct world *w)
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = 0;
+    w->witnesses = 0;
     w->poison_requests = w->refused_alone = 0;
 }
 

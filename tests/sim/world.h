@@ -22,17 +22,18 @@ struct source {
     int id_space;        /* ids are drawn below it: repeats across pages */
     int long_text;       /* of 100 items, those with a long text */
     int poison;          /* of 1000 items, those the embedder refuses */
-    int bad_data;        /* of 1000 items, those the database refuses */
-    int no_id;           /* of 1000 items, those without an id */
-    int version;         /* of the data: another one changes some texts */
-    int renamed;         /* times that an eighth of the ids became others */
+    int cursed;   /* of 1000 items, those it fails for, as in an outage */
+    int bad_data; /* of 1000 items, those the database refuses */
+    int no_id;    /* of 1000 items, those without an id */
+    int version;  /* of the data: another one changes some texts */
+    int renamed;  /* times that an eighth of the ids became others */
 };
 
 struct sim_item {
     char id[32]; /* "": none */
     int number;  /* of the id, below id_space * (1 + renamed) */
     char text[2048];
-    bool poison, bad_data;
+    bool poison, bad_data, cursed;
 };
 
 void source_item(
@@ -102,9 +103,12 @@ void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 /* Of 1,000 requests, those that go wrong; and how the world is shaped. */
 struct faults {
     int fetch, embed, store, ledger;
-    int lost_ack; /* of what fails there, percent that did take effect */
-    int dead;     /* services below it: the coordinator never answers */
-    int mute;     /* the first embedding requests that get no answer */
+    int lost_ack;   /* of what fails there, percent that did take effect */
+    int dead;       /* services below it: the coordinator never answers */
+    int mute;       /* the first embedding requests that get no answer */
+    int flaps;      /* of 1000 embedding requests, those that time out */
+    int most_texts; /* larger embedding requests time out; 0: none does */
+    uint64_t deaf_from_ms, deaf_to_ms; /* the embedder is away then */
     uint64_t away_from_ms, away_to_ms; /* the database is away then */
     int latency_ms;
     int store_ms;      /* what a store takes; 0: as the others */
@@ -125,6 +129,7 @@ struct open_page {
     int service, lo, hi; /* its items' seq: [lo, hi) */
     int storing;         /* its stores under way */
     bool committed;      /* and its checkpoint asked for */
+    bool given_up;       /* it has failed: the page after it is being stored */
 };
 
 /* The ledger (ledger.c): one run, its services, whose they are. */
@@ -177,14 +182,15 @@ struct world {
     int embedding, fetching; /* requests outstanding */
     int embed_requests;      /* in all */
     int fetch_requests;      /* in all */
-    uint64_t texts_embedded;
-    int early_requests;  /* while an answer was still to be read */
-    int poison_requests; /* of them, with a poison among their texts */
-    int refused_alone;   /* poisons that were a request's only text */
-    int current;         /* the service between begin and end; -1 */
-    int token;           /* the one it was claimed with; 0: none */
-    bool beats;          /* keeps the run alive */
-    int fenced;          /* stores that came too late, of this token */
+    uint64_t texts_embedded; /* of items */
+    uint64_t witnesses;      /* words that are no item's */
+    int early_requests;      /* while an answer was still to be read */
+    int poison_requests;     /* of them, with a poison among their texts */
+    int refused_alone;       /* poisons that were a request's only text */
+    int current;             /* the service between begin and end; -1 */
+    int token;               /* the one it was claimed with; 0: none */
+    bool beats;              /* keeps the run alive */
+    int fenced;              /* stores that came too late, of this token */
     struct open_page pages[8192];
     int npages, ncheckpointed;
     /* A checkpoint takes effect; NULL: nobody wants to know. */

@@ -3,9 +3,10 @@
  * requests as the provider's limits allow, and stored in one statement once
  * the page has its turn.
  *
- * Failures: transient ones are tried again (retry_start()); refusals narrow
- * the range down to the culprit; anything else ends the chunk with chunk->err
- * and leaves its items without an outcome.
+ * Failures: transient ones are tried again (retry_start(), chunk_doubt.c);
+ * refusals narrow the range down to the culprit; anything else ends the chunk
+ * with chunk->err. Items that have their vectors by then are stored all the
+ * same, for they have been paid for; the others have no outcome.
  *
  * Cancel: the request or wait under way is canceled; its callback ends the
  * chunk. A chunk in READY, or one without a slot, waits for nothing and ends at
@@ -21,8 +22,10 @@ enum { CHUNK_ARENA_BYTES = 256 * 1024 * 1024 };
 /* The moves the header draws. */
 static const unsigned chunk_moves[] = {
     [CHUNK_EMBED] = 1u << CHUNK_EMBED | 1u << CHUNK_EMBED_WAIT |
-                    1u << CHUNK_READY | 1u << CHUNK_DONE,
+                    1u << CHUNK_SUSPECT_WAIT | 1u << CHUNK_READY |
+                    1u << CHUNK_DONE,
     [CHUNK_EMBED_WAIT] = 1u << CHUNK_EMBED | 1u << CHUNK_DONE,
+    [CHUNK_SUSPECT_WAIT] = 1u << CHUNK_EMBED | 1u << CHUNK_DONE,
     [CHUNK_READY] = 1u << CHUNK_STORE | 1u << CHUNK_DONE,
     [CHUNK_STORE] =
         1u << CHUNK_STORE | 1u << CHUNK_STORE_WAIT | 1u << CHUNK_DONE,
@@ -107,7 +110,8 @@ void chunk_fail_no_memory(struct chunk *c)
 void chunk_next_range(struct chunk *c)
 {
     retry_reset(&c->retry);
-    c->range = (struct range){0, 0, false};
+    c->range = (struct range){0, 0};
+    c->trial.failures = 0;
     chunk_step(c);
 }
 
@@ -146,6 +150,11 @@ void chunk_step(struct chunk *c)
         return;
     }
     switch (c->state) {
+    case CHUNK_SUSPECT_WAIT:
+        chunk_move(c, CHUNK_EMBED);
+        chunk_want_slot(c);
+        chunk_step_embed(c);
+        break;
     case CHUNK_EMBED_WAIT:
         chunk_move(c, CHUNK_EMBED);
         chunk_step_embed(c);
@@ -218,6 +227,18 @@ void chunk_cancel(struct chunk *c)
     op_cancel(&c->embed.op);
     op_cancel(&c->store.op);
     op_cancel(&c->retry.timer.op);
+}
+
+void chunk_release(struct chunk *c)
+{
+    bool doubts = c->state == CHUNK_EMBED_WAIT &&
+                  (c->trial.failures > 0 || c->trial.witnessing);
+
+    if (c->released)
+        return;
+    c->released = true;
+    if (doubts || c->state == CHUNK_SUSPECT_WAIT)
+        op_cancel(&c->retry.timer.op);
 }
 
 void chunk_free(struct chunk *c)

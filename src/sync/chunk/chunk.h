@@ -6,6 +6,8 @@
  *     |                       (these two hold an embedding slot, until the
  *     |                       last request is answered: the next one is on
  *     |                       its way before the answer is read)
+ *     |  <-> SUSPECT_WAIT     texts that failed alone are to be tried again; a
+ *     |                       slot is not held meanwhile
  *   READY                     has its vectors; the page before has to have
  *     |                       committed
  *   STORE <-> STORE_WAIT      the statement is under way / waits
@@ -14,7 +16,9 @@
  *                             whether something else went wrong
  *
  * Embedding works through ranges of texts. A range the provider refuses is
- * halved until the bad text is alone; its item fails, the rest goes on. A
+ * halved until the bad text is alone; its item fails, the rest goes on. So is
+ * a range that keeps failing in a passing way (a 5xx, a time-out, a reset)
+ * while other requests succeed; chunk_doubt.c says when its text is blamed. A
  * text that is too long for the model is cut in two. Storing works through
  * ranges of items in the same way. When nothing of the chunk could be embedded,
  * or nothing of it stored, and two items failed with the same words, the fault
@@ -32,6 +36,7 @@
 enum chunk_state {
     CHUNK_EMBED,
     CHUNK_EMBED_WAIT,
+    CHUNK_SUSPECT_WAIT,
     CHUNK_READY,
     CHUNK_STORE,
     CHUNK_STORE_WAIT,
@@ -43,6 +48,12 @@ struct chunk_text {
     struct str text; /* borrowed from the item */
     size_t member;   /* index into chunk->members */
     float *vector;   /* in the arena; NULL until it came */
+    /* Of a suspect, which failed alone in a passing way (chunk_doubt.c): */
+    unsigned alone;    /* how often; 0: it is none */
+    uint64_t first_ms; /* the first time */
+    uint64_t due_ms;   /* for the next try */
+    uint64_t passed;   /* the run's requests that had passed at the last one */
+    const char *why;   /* in the page's arena */
 };
 
 /* What was learned from refusals, to tell a bad item from a bad request: first
@@ -55,6 +66,18 @@ struct chunk_verdict {
     struct err first;
 };
 
+/* The range under way, while it fails in a passing way (chunk_doubt.c). */
+struct chunk_trial {
+    unsigned failures; /* of the range, as it is */
+    uint64_t passed;   /* the run's requests that had passed at the first */
+    uint64_t own;      /* failed requests of the chunk, of any range */
+    bool witnessing;   /* a witness is to be asked, or is */
+    bool outage;       /* and has failed, too */
+    bool proving;      /* the run's first text was refused: are all? */
+    bool garbage;      /* so was the witness, in words that made no sense */
+    struct err err;    /* of the range */
+};
+
 struct chunk {
     struct list link;   /* in page->chunks */
     struct page *page;  /* borrowed; the parent */
@@ -64,6 +87,8 @@ struct chunk {
     bool has_slot;   /* counts in p->embedding */
     bool wants_slot; /* again, having given it away; counts in p->owed */
     bool canceled;
+    bool unstorable;            /* the database takes nothing more */
+    bool released;              /* gives up rather than wait for a suspect */
     struct page_item **members; /* nmembers, borrowed from the page */
     size_t nmembers;
     struct chunk_text *texts; /* ntexts, by member, then piece */
@@ -73,6 +98,7 @@ struct chunk {
     float *vectors;       /* for the request under way */
     size_t vectors_size;  /* floats */
     struct chunk_verdict verdict;
+    struct chunk_trial trial;
     struct retry retry;
     struct embed_req embed;
     struct store_req store;
@@ -98,6 +124,10 @@ void chunk_store_now(struct chunk *c);
  * for a chunk in READY at once.
  */
 void chunk_cancel(struct chunk *c);
+
+/* Nothing new is to be tried: a chunk that waits to try a text again gives
+ * up on what it has not embedded, and stores the rest. */
+void chunk_release(struct chunk *c);
 
 /* By page_chunk_done() only. */
 void chunk_free(struct chunk *c);

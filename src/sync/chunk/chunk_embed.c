@@ -66,14 +66,14 @@ static int plan_requests(struct chunk *c)
 
         if (hi > i + 1 &&
             (tokens + more > REQUEST_TOKENS || hi - i > REQUEST_TEXTS)) {
-            ranges_push(&c->ranges, (struct range){i + 1, hi, false});
+            ranges_push(&c->ranges, (struct range){i + 1, hi});
             hi = i + 1;
             tokens = 0;
         }
         tokens += more;
     }
     if (hi > 0)
-        ranges_push(&c->ranges, (struct range){0, hi, false});
+        ranges_push(&c->ranges, (struct range){0, hi});
     return 0;
 }
 
@@ -84,6 +84,19 @@ static bool member_failed(const struct chunk *c, size_t text)
     return c->members[c->texts[text].member]->reason != NULL;
 }
 
+/* What a request may carry now: until the settings are proven, one text. */
+static void limit_range(struct chunk *c)
+{
+    const struct embed_record *record = &c->p->embed;
+    size_t most = record->proven ? embed_record_cap(record) : 1;
+    struct range rest = c->range;
+
+    if (c->range.hi - c->range.lo <= most)
+        return;
+    rest.lo = c->range.hi = c->range.lo + most;
+    ranges_push(&c->ranges, rest);
+}
+
 /* Drops from both ends of the range what belongs to items already failed. */
 static bool next_embed_range(struct chunk *c)
 {
@@ -92,8 +105,10 @@ static bool next_embed_range(struct chunk *c)
             c->range.lo++;
         while (c->range.lo < c->range.hi && member_failed(c, c->range.hi - 1))
             c->range.hi--;
-        if (c->range.lo < c->range.hi)
+        if (c->range.lo < c->range.hi) {
+            limit_range(c);
             return true;
+        }
     }
     return false;
 }
@@ -128,7 +143,7 @@ static void on_answered(struct embed_req *req)
 {
     struct chunk *c = container_of(req, struct chunk, embed);
 
-    if (c->ranges.n > 0)
+    if (c->ranges.n > 0 || c->trial.witnessing || chunk_has_suspect(c))
         return;
     chunk_free_slot(c);
     c->page->ctx->kick(c->page->ctx->arg);
@@ -152,6 +167,7 @@ static void embed_accept(struct chunk *c)
         c->texts[c->range.lo + i].vector = c->vectors + i * dimensions;
     c->verdict.passed += c->embed.n;
     c->vectors = NULL;
+    embed_record_pass(&c->p->embed, c->embed.n);
 }
 
 /* Where to cut a text in two: the code-point border nearest its middle. */
@@ -178,9 +194,9 @@ static bool embed_cut(struct chunk *c)
     if (chunk_embed_add_text(c, at + 1, right, c->texts[at].member) < 0)
         return false;
     c->texts[at].text = left;
-    ranges_shift(&c->ranges);
-    ranges_push(&c->ranges, (struct range){at + 1, at + 2, false});
-    ranges_push(&c->ranges, (struct range){at, at + 1, false});
+    ranges_shift(&c->ranges, at);
+    ranges_push(&c->ranges, (struct range){at + 1, at + 2});
+    ranges_push(&c->ranges, (struct range){at, at + 1});
     return true;
 }
 
@@ -190,26 +206,48 @@ static bool is_refusal(const struct chunk *c, const struct err *err)
            (err->code == ERR_PROTOCOL && c->range.suspect);
 }
 
+void chunk_halve(struct chunk *c)
+{
+    c->range.doubted = true;
+    ranges_halve(&c->ranges, c->range);
+    chunk_next_range(c);
+}
+
 static void embed_narrow(struct chunk *c, const struct err *err)
 {
+    c->range.suspect = err->code == ERR_PROTOCOL;
     if (c->range.hi - c->range.lo > 1)
-        ranges_halve(&c->ranges, c->range, err->code == ERR_PROTOCOL);
+        ranges_halve(&c->ranges, c->range);
     else if (err->code != ERR_TOO_LONG || !embed_cut(c))
         chunk_blame(c, c->members[c->texts[c->range.lo].member], err, err->msg);
 }
 
-static void embed_failed(struct chunk *c, const struct err *err)
+void chunk_embed_refused(struct chunk *c, const struct err *err)
 {
     bool refused = is_refusal(c, err);
 
     if (!refused && chunk_retry(c, err, CALL_EMBED, CHUNK_EMBED_WAIT))
         return;
     if (!refused && err->code != ERR_PROTOCOL) {
-        chunk_fail(c, err);
+        chunk_stop_embedding(c, err);
         return;
     }
     embed_narrow(c, err);
     chunk_next_range(c);
+}
+
+static void embed_failed(struct chunk *c, const struct err *err)
+{
+    bool unsure = err->code == ERR_REFUSED || err->code == ERR_PROTOCOL;
+
+    if (c->canceled)
+        chunk_step(c);
+    else if (chunk_is_passing(err->code))
+        chunk_doubt(c, err);
+    else if (unsure && !c->p->embed.proven)
+        chunk_prove(c, err);
+    else
+        chunk_embed_refused(c, err);
 }
 
 static void on_embedded(struct op *op)
@@ -222,6 +260,12 @@ static void on_embedded(struct op *op)
     if (err.code != 0) {
         chunk_want_slot(c); /* an answer that was none, after all */
         err_wrap(&err, "embed");
+    }
+    if (c->trial.witnessing) {
+        chunk_witnessed(c, &err);
+        return;
+    }
+    if (err.code != 0) {
         embed_failed(c, &err);
         return;
     }
@@ -233,7 +277,7 @@ static void count_embedded(struct chunk *c)
 {
     for (size_t i = 0; i < c->nmembers; i++)
         if (c->members[i]->change == CHANGE_TEXT &&
-            c->members[i]->reason == NULL)
+            c->members[i]->reason == NULL && !c->members[i]->unembedded)
             c->page->counts.embedded++;
 }
 
@@ -245,14 +289,73 @@ static void embed_done(struct chunk *c)
     chunk_move(c, CHUNK_READY);
 }
 
-void chunk_step_embed(struct chunk *c)
+void chunk_send_witness(struct chunk *c)
 {
-    if (c->range.lo == c->range.hi && !next_embed_range(c)) {
-        embed_done(c);
+    size_t floats = (size_t)c->p->options->embedding.dimensions;
+    struct str *text = arena_calloc(&c->arena, 1, sizeof(*text));
+    float *vector = arena_alloc(&c->arena, floats * sizeof(*vector));
+
+    if (text == NULL || vector == NULL) {
+        chunk_fail_no_memory(c);
         return;
     }
-    if (c->p->fatal.code != 0 && c->verdict.passed == 0) {
-        chunk_fail(c, &c->p->fatal); /* no more than the others will get */
+    *text = embed_record_witness(&c->p->embed);
+    c->embed.texts = text;
+    c->embed.n = 1;
+    c->embed.dimensions = c->p->options->embedding.dimensions;
+    c->embed.vectors = vector;
+    embed_submit(c);
+}
+
+static bool is_complete(const struct chunk *c, size_t member, size_t *at)
+{
+    bool complete = true;
+
+    for (; *at < c->ntexts && c->texts[*at].member == member; ++*at)
+        complete = complete && c->texts[*at].vector != NULL;
+    return complete;
+}
+
+void chunk_stop_embedding(struct chunk *c, const struct err *err)
+{
+    size_t at = 0, left = 0;
+
+    if (c->err.code == 0)
+        c->err = *err;
+    if (err_is_fatal(err->code) && c->p->fatal.code == 0)
+        c->p->fatal = *err;
+    c->ranges.n = 0;
+    c->range = (struct range){0, 0};
+    c->trial.witnessing = false;
+    for (size_t i = 0; i < c->nmembers; i++) {
+        struct page_item *m = c->members[i];
+
+        m->unembedded = !is_complete(c, i, &at) || m->reason != NULL;
+        m->reason = NULL;
+        left += !m->unembedded;
+    }
+    if (left == 0) {
+        chunk_end(c);
+        return;
+    }
+    c->verdict = (struct chunk_verdict){.passed = 0};
+    count_embedded(c);
+    chunk_move(c, CHUNK_READY);
+}
+
+void chunk_step_embed(struct chunk *c)
+{
+    if (chunk_step_doubt(c))
+        return;
+    if (c->range.lo == c->range.hi && !next_embed_range(c)) {
+        if (chunk_has_suspect(c))
+            chunk_step(c); /* what was left of the ranges had failed already */
+        else
+            embed_done(c);
+        return;
+    }
+    if (c->p->fatal.code != 0) {
+        chunk_stop_embedding(c, &c->p->fatal);
         return;
     }
     if (c->wants_slot && !pipeline_has_slot(c->p))
@@ -269,5 +372,6 @@ int chunk_collect(struct chunk *c)
 {
     int rc = collect_texts(c);
 
+    c->p->embed.texts += c->ntexts;
     return rc < 0 ? rc : plan_requests(c);
 }

@@ -40,7 +40,33 @@ bool chunk_judge(struct chunk *c);
 /* Collects the texts to embed and plans the requests (chunk_embed.c). */
 int chunk_collect(struct chunk *c);
 
-/* EMBED and TURN, STORE: does what is next (chunk_embed.c, chunk_store.c). */
+/*
+ * Passing failures (chunk_doubt.c). chunk_doubt(): the range under way has
+ * failed in such a way. chunk_prove(): it was refused before anything had been
+ * embedded. chunk_witnessed(): how the witness ended. chunk_step_doubt(): what
+ * has to be done before, or instead of, another request; false: nothing.
+ */
+bool chunk_is_passing(int code);
+void chunk_doubt(struct chunk *c, const struct err *err);
+void chunk_prove(struct chunk *c, const struct err *err);
+void chunk_witnessed(struct chunk *c, const struct err *err);
+bool chunk_step_doubt(struct chunk *c);
+bool chunk_has_suspect(const struct chunk *c);
+
+/* A request that failed for good, whatever for; narrows or fails. */
+void chunk_embed_refused(struct chunk *c, const struct err *err);
+
+/* Halves the range under way; its parts get one try each. */
+void chunk_halve(struct chunk *c);
+
+/* Sends one text that is no item's; chunk_witnessed() hears of it. */
+void chunk_send_witness(struct chunk *c);
+
+/* No further request: stores the items that have their vectors, if there are
+ * any, and ends with *err. */
+void chunk_stop_embedding(struct chunk *c, const struct err *err);
+
+/* EMBED and READY, STORE: does what is next (chunk_embed.c, chunk_store.c). */
 void chunk_step_embed(struct chunk *c);
 void chunk_step_ready(struct chunk *c);
 void chunk_step_store(struct chunk *c);

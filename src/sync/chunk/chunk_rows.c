@@ -103,7 +103,7 @@ int chunk_rows(struct chunk *c)
         const struct page_item *m = c->members[i];
 
         at = texts_of(c, i, at, &end);
-        if (m->outcome != ITEM_OPEN)
+        if (m->outcome != ITEM_OPEN || m->unembedded)
             continue;
         if (m->change == CHANGE_TEXT)
             rows_add_texts(c, m, at, end, &r);

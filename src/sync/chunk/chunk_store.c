@@ -13,7 +13,7 @@ static void on_stored(struct op *op);
 static void store_accept(struct chunk *c)
 {
     for (size_t i = c->range.lo; i < c->range.hi; i++)
-        if (c->members[i]->outcome == ITEM_OPEN)
+        if (c->members[i]->outcome == ITEM_OPEN && !c->members[i]->unembedded)
             c->members[i]->outcome = ITEM_STORED;
     c->verdict.passed += c->range.hi - c->range.lo;
 }
@@ -21,7 +21,7 @@ static void store_accept(struct chunk *c)
 static void store_narrow(struct chunk *c, const struct err *err)
 {
     if (c->range.hi - c->range.lo > 1)
-        ranges_halve(&c->ranges, c->range, false);
+        ranges_halve(&c->ranges, c->range);
     else
         chunk_blame(c, c->members[c->range.lo], err, c->store.fault);
 }
@@ -33,8 +33,10 @@ static void store_failed(struct chunk *c, const struct err *err)
         chunk_next_range(c);
         return;
     }
-    if (!chunk_retry(c, err, CALL_STORE, CHUNK_STORE_WAIT))
-        chunk_fail(c, err);
+    if (chunk_retry(c, err, CALL_STORE, CHUNK_STORE_WAIT))
+        return;
+    c->unstorable = true;
+    chunk_fail(c, err);
 }
 
 static void on_stored(struct op *op)
@@ -60,7 +62,7 @@ void chunk_step_ready(struct chunk *c)
         chunk_fail_no_memory(c);
         return;
     }
-    ranges_push(&c->ranges, (struct range){0, c->nmembers, false});
+    ranges_push(&c->ranges, (struct range){0, c->nmembers});
     chunk_move(c, CHUNK_STORE);
     chunk_next_range(c);
 }

@@ -30,17 +30,22 @@ bool ranges_pop(struct ranges *r, struct range *out)
     return true;
 }
 
-void ranges_halve(struct ranges *r, struct range range, bool suspect)
+void ranges_halve(struct ranges *r, struct range range)
 {
     size_t middle = range.lo + (range.hi - range.lo) / 2;
 
-    ranges_push(r, (struct range){middle, range.hi, suspect});
-    ranges_push(r, (struct range){range.lo, middle, suspect});
+    struct range left = range, right = range;
+
+    left.hi = right.lo = middle;
+    ranges_push(r, right);
+    ranges_push(r, left);
 }
 
-void ranges_shift(struct ranges *r)
+void ranges_shift(struct ranges *r, size_t at)
 {
     for (size_t i = 0; i < r->n; i++) {
+        if (r->stack[i].lo <= at)
+            continue;
         r->stack[i].lo++;
         r->stack[i].hi++;
     }

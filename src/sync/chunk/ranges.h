@@ -10,6 +10,7 @@
 struct range {
     size_t lo, hi; /* [lo, hi) */
     bool suspect;  /* part of a range that kept coming back wrong */
+    bool doubted;  /* part of one that kept failing in a passing way */
 };
 
 struct ranges {
@@ -25,10 +26,11 @@ void ranges_push(struct ranges *r, struct range range);
 /* False when nothing is left. */
 bool ranges_pop(struct ranges *r, struct range *out);
 
-/* Puts both halves of a range of two or more back, the left one on top. */
-void ranges_halve(struct ranges *r, struct range range, bool suspect);
+/* Puts both halves of a range of two or more back, the left one on top; each
+ * is what the whole is. */
+void ranges_halve(struct ranges *r, struct range range);
 
-/* An index was inserted before all that is left: moves it up by one. */
-void ranges_shift(struct ranges *r);
+/* An index was inserted behind `at`: what lies behind it moves up by one. */
+void ranges_shift(struct ranges *r, size_t at);
 
 #endif

@@ -65,6 +65,8 @@ struct page_item {
     bool failed_before;   /* and is of this very item */
     bool refused;         /* as it is, by the embedder or the database */
     bool suppressed;      /* a known poison, not tried again */
+    bool passing;         /* it may do better another time: failed alone */
+    bool unembedded;      /* its chunk gave up before it had all its vectors */
     const char *reason;   /* of a dead letter; NULL: none */
 };
 
@@ -103,6 +105,7 @@ struct page {
     struct strmap ids;       /* content id -> index of its last item */
     struct list chunks;      /* of struct chunk.link: started, not done */
     bool failed, too_large;
+    bool unstorable; /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: checkpointed */
     size_t bytes;           /* of the answer */
@@ -129,6 +132,10 @@ bool page_next_embeds(const struct page *page);
 
 /* Chunks that wait for an embedding slot take those that are free. */
 void page_resume(struct page *page);
+
+/* Nothing new is to be tried: chunks that wait to try a text again give up,
+ * and store what they have. */
+void page_release(struct page *page);
 
 /* The page before has committed, or there was none: chunks that have their
  * vectors are stored. */

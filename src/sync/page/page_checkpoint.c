@@ -47,6 +47,12 @@ void page_resume(struct page *page)
         ;
 }
 
+void page_release(struct page *page)
+{
+    list_for_each (at, &page->chunks)
+        chunk_release(container_of(at, struct chunk, link));
+}
+
 void page_store(struct page *page)
 {
     struct list *next;
@@ -65,12 +71,14 @@ bool page_is_drained(const struct page *page)
 void page_chunk_done(struct page *page, struct chunk *chunk)
 {
     struct err err = chunk->err;
+    bool unstorable = chunk->unstorable;
 
     chunk_free(chunk);
+    page->unstorable = page->unstorable || unstorable;
     if (err_is_fatal(err.code) && page->ctx->p->fatal.code == 0)
         page->ctx->p->fatal = err;
     if (err.code != 0)
-        page_fail(page, &err, false);
+        page_fail(page, &err, unstorable);
     pipeline_event(
         page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
                           .service = page->ctx->service,
@@ -104,6 +112,8 @@ void page_fail(struct page *page, const struct err *err, bool cancel)
     page->failed = true;
     if (cancel)
         cancel_all(page);
+    else
+        page_release(page);
     if (page->state == PAGE_READY)
         page_finish(page);
     else

@@ -39,11 +39,11 @@ static int narrow(size_t n, size_t bad, size_t *seen)
     size_t next = 0;
 
     assert_int_equal(ranges_init(&r, &arena, n), 0);
-    ranges_push(&r, (struct range){0, n, false});
+    ranges_push(&r, (struct range){0, n});
     while (ranges_pop(&r, &out)) {
         requests++;
         if (bad >= out.lo && bad < out.hi && out.hi - out.lo > 1) {
-            ranges_halve(&r, out, false);
+            ranges_halve(&r, out);
             continue;
         }
         assert_int_equal(out.lo, next);
@@ -76,7 +76,7 @@ static void halves_may_be_suspect(void **state)
     struct range out;
 
     assert_int_equal(ranges_init(&r, &arena, 4), 0);
-    ranges_halve(&r, (struct range){0, 4, false}, true);
+    ranges_halve(&r, (struct range){0, 4, .suspect = true});
     assert_true(ranges_pop(&r, &out));
     assert_true(out.suspect && out.lo == 0 && out.hi == 2);
 }
@@ -87,8 +87,11 @@ static void an_insertion_moves_what_is_left(void **state)
     struct range out;
 
     assert_int_equal(ranges_init(&r, &arena, 4), 0);
-    ranges_push(&r, (struct range){2, 4, false});
-    ranges_shift(&r);
+    ranges_push(&r, (struct range){2, 4});
+    ranges_push(&r, (struct range){0, 1});
+    ranges_shift(&r, 1);
+    assert_true(ranges_pop(&r, &out));
+    assert_true(out.lo == 0 && out.hi == 1);
     assert_true(ranges_pop(&r, &out));
     assert_true(out.lo == 3 && out.hi == 5);
 }

@@ -1,0 +1,162 @@
+/*
+ * Embedders that fail in passing ways: for some texts always, for large
+ * requests always, one request in three at random, or all for some minutes.
+ * What can be stored is stored, only what fails by itself is set aside, and
+ * no text is paid for twice.
+ */
+#include "sim.h"
+
+#include "sync/embed_record.h"
+
+#include <stdlib.h>
+
+struct embedder_world {
+    struct world w;
+    struct schema_set schemas;
+    struct run_options options;
+    struct run_req req;
+};
+
+static void draw_world(uint64_t *r, struct source *s, struct run_options *o)
+{
+    draw_source(r, s);
+    s->services = 1;
+    s->items = PICK(r, 1, 7, 40, 97);
+    s->id_space = s->items * 1000 + 1;
+    s->long_text = s->poison = s->bad_data = s->no_id = 0;
+    draw_options(r, o);
+    o->max_tokens = 8191;
+}
+
+static void run_world(struct embedder_world *e, const struct source *s,
+    const struct faults *f, uint64_t seed)
+{
+    e->req = (struct run_req){.run = NULL};
+    make_schemas(&e->schemas, s->services);
+    world_init(&e->w, s, f, &e->options, seed);
+    run_until(&e->w, &e->schemas, &e->req, 0);
+    check_counts(&e->req);
+    check_rows(&e->w);
+}
+
+static void end_world(struct embedder_world *e)
+{
+    run_req_clear(&e->req);
+    world_free(&e->w);
+    arena_free(&e->schemas.arena);
+}
+
+/* Everything stored, nothing set aside, each text paid for once. */
+static void check_undisturbed(struct embedder_world *e)
+{
+    CHECK(e->req.result.status == RUN_SUCCESS);
+    check_all_stored(&e->w, &e->req);
+    CHECK(e->w.shared->letters.n == 0);
+    CHECK(e->w.texts_embedded == e->req.result.counts.stored);
+}
+
+static int cursed_items(const struct source *s)
+{
+    struct sim_item item;
+    int n = 0;
+
+    for (int seq = 0; seq < s->items; seq++) {
+        source_item(s, 0, seq, &item);
+        n += item.cursed;
+    }
+    return n;
+}
+
+/* A text that always fails is a dead letter; its neighbours are stored. */
+static void some_texts_fail(struct embedder_world *e, uint64_t seed)
+{
+    uint64_t r = seed ^ 0xC0453D;
+    struct faults faults = {.latency_ms = 10, .other_answers = -1};
+    struct source source;
+    int cursed;
+
+    draw_world(&r, &source, &e->options);
+    source.cursed = PICK(&r, 20, 100, 1000);
+    cursed = cursed_items(&source);
+    run_world(e, &source, &faults, seed);
+    if (cursed > SET_ASIDE_LEAST) {
+        CHECK(e->req.result.status != RUN_SUCCESS);
+        CHECK(e->w.shared->letters.n <= SET_ASIDE_LEAST);
+    } else {
+        check_all_stored(&e->w, &e->req);
+        CHECK(e->w.shared->letters.n == (size_t)cursed);
+    }
+    CHECK(e->w.texts_embedded == e->req.result.counts.stored);
+    end_world(e);
+}
+
+static void large_requests_fail(struct embedder_world *e, uint64_t seed)
+{
+    uint64_t r = seed ^ 0x1A46E;
+    struct faults faults = {.latency_ms = 10, .other_answers = -1};
+    struct source source;
+    int whole, least;
+
+    draw_world(&r, &source, &e->options);
+    faults.most_texts = PICK(&r, 1, 4, 20);
+    run_world(e, &source, &faults, seed);
+    check_undisturbed(e);
+    whole = e->options.limit < e->options.chunk_size ? e->options.limit
+                                                     : e->options.chunk_size;
+    least = source.items / whole + source.items / faults.most_texts + 2;
+    /* And those of the chunks under way while the size is found out. */
+    CHECK(e->w.embed_requests <= 4 * least + 16 * e->options.workers);
+    end_world(e);
+}
+
+/* One request in three fails, whatever it holds: chance is no evidence. */
+static void requests_fail_at_random(struct embedder_world *e, uint64_t seed)
+{
+    uint64_t r = seed ^ 0xF1A95;
+    struct faults faults = {
+        .latency_ms = 10, .other_answers = -1, .flaps = 333};
+    struct source source;
+
+    draw_world(&r, &source, &e->options);
+    run_world(e, &source, &faults, seed);
+    check_undisturbed(e);
+    end_world(e);
+}
+
+static void all_requests_fail_for_a_while(
+    struct embedder_world *e, uint64_t seed)
+{
+    uint64_t r = seed ^ 0xDEAF;
+    struct faults faults = {.latency_ms = 10, .other_answers = -1};
+    struct source source;
+    uint64_t patience_ms;
+
+    draw_world(&r, &source, &e->options);
+    patience_ms = (uint64_t)e->options.retry_base_ms * OUTAGE_BASES;
+    faults.deaf_from_ms = draw(&r, 3000);
+    faults.deaf_to_ms = faults.deaf_from_ms + patience_ms / 2;
+    run_world(e, &source, &faults, seed);
+    check_undisturbed(e);
+    end_world(e);
+    faults.deaf_from_ms = 0;
+    faults.deaf_to_ms = patience_ms * 100;
+    run_world(e, &source, &faults, seed);
+    CHECK(e->req.result.status == RUN_FAILED);
+    CHECK(e->req.result.services[0].errors[0].code == ERR_UNAVAILABLE);
+    CHECK(e->w.texts_embedded == 0 && e->w.shared->letters.n == 0);
+    CHECK(e->w.shared->clock_ms < 2 * patience_ms);
+    end_world(e);
+}
+
+void simulate_embedder(uint64_t seed)
+{
+    struct embedder_world *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        abort();
+    some_texts_fail(e, seed);
+    large_requests_fail(e, seed);
+    requests_fail_at_random(e, seed);
+    all_requests_fail_for_a_while(e, seed);
+    free(e);
+}
