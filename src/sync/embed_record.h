@@ -33,7 +33,6 @@ struct embed_record {
     int size_failures;
     uint64_t texts;     /* that the run was to embed so far */
     uint64_t set_aside; /* of them, for passing failures */
-    uint64_t witnesses; /* sent so far */
 };
 
 /* A request of so many texts has succeeded. */
@@ -59,7 +58,10 @@ bool embed_record_convicts(
 /* May one more text be set aside, or is the provider at fault by now? */
 bool embed_record_may_set_aside(const struct embed_record *r);
 
-/* The next witness: one word, another one each time. */
-struct str embed_record_witness(struct embed_record *r);
+enum { WITNESS_BYTES = 16 };
+
+/* A witness: one word that no other request of any run is likely to hold, so
+ * that nothing is paid for twice; NUL-terminated. */
+void embed_record_witness(uint64_t random, char out[WITNESS_BYTES]);
 
 #endif

@@ -23,7 +23,7 @@ test('the request: order of keys, headers, texts', async (t) => {
   const w = await alpha(t, items, { embedder: { token: 'sk-secret-1' },
     env: { OPENAI_API_KEY: 'sk-secret-1' } });
   await w.good();
-  const [request, ...others] = w.embedder.requests;
+  const [request, second, ...others] = w.embedder.requests;
   assert.deepEqual(others, []);
   const { headers, body } = request;
   assert.equal(request.method, 'POST');
@@ -31,8 +31,11 @@ test('the request: order of keys, headers, texts', async (t) => {
   assert.equal(headers.authorization, 'Bearer sk-secret-1');
   assert.match(headers['content-type'], /^application\/json/);
   const texts = (await w.db.vectors()).map((row) => row.text);
-  assert.equal(body, JSON.stringify({ model: 'text-embedding-3-small',
-    input: texts, dimensions: 1536, encoding_format: 'base64' }));
+  // The first request of a run is one text: it shows that the settings work.
+  for (const [i, sent] of [body, second.body].entries()) {
+    assert.equal(sent, JSON.stringify({ model: 'text-embedding-3-small',
+      input: [texts[i]], dimensions: 1536, encoding_format: 'base64' }));
+  }
 });
 
 test('model, dimensions and format as configured', async (t) => {
@@ -75,7 +78,7 @@ test('chunks of fifty, and few connections', async (t) => {
   const w = await alpha(t, items);
   await w.good();
   assert.deepEqual(sizes(w).sort((a, b) => b - a),
-    [...Array(10).fill(50), 20]);
+    [...Array(9).fill(50), 49, 20, 1]);
   assert.ok(w.embedder.connections <= 5, `${w.embedder.connections}`);
   assert.ok(w.embedder.maxConcurrent <= 5);
   await checkStored(w, 'alpha', items);
@@ -87,7 +90,7 @@ test('five requests at a time, and not one more', async (t) => {
     env: { BATCH_SYNC_CHUNK_SIZE: '5' } });
   await w.good();
   assert.equal(w.embedder.maxConcurrent, 5);
-  assert.equal(w.embedder.requests.length, 40);
+  assert.equal(w.embedder.requests.length, 41);
   assert.ok(w.embedder.connections <= 6, `${w.embedder.connections}`);
   await checkStored(w, 'alpha', items);
 });
@@ -98,7 +101,7 @@ test('workers and chunks as configured', async (t) => {
     env: { BATCH_SYNC_CHUNK_SIZE: '7', BATCH_SYNC_WORKERS: '2' } });
   await w.good();
   assert.equal(w.embedder.maxConcurrent, 2);
-  assert.deepEqual(sizes(w), Array(10).fill(7));
+  assert.deepEqual(sizes(w), [1, 6, ...Array(9).fill(7)]);
 });
 
 test('a slow request does not hold up the other four', async (t) => {
@@ -113,7 +116,7 @@ test('a slow request does not hold up the other four', async (t) => {
   // Twenty chunks: all but the one that is held are answered meanwhile.
   // At most as many as there are slots wait for the database besides.
   await program.until(() => w.embedder.embedded === 190, 'all others');
-  assert.equal(w.embedder.requests.length, 20);
+  assert.equal(w.embedder.requests.length, 21);
   open();
   const { code } = await program.exit(60_000);
   assert.equal(code, 0);
@@ -143,7 +146,7 @@ for (const [how, fault] of Object.entries(odd)) {
     const w = await alpha(t, items);
     w.embedder.script(fault);
     await w.good();
-    assert.equal(w.embedder.requests.length, 3);
+    assert.equal(w.embedder.requests.length, 4);
     await checkStored(w, 'alpha', items);
   });
 }
@@ -175,10 +178,13 @@ for (const [what, fault] of Object.entries(passing)) {
   test(`tried again: ${what}`, async (t) => {
     const items = itemsOf(60);
     const w = await alpha(t, items);
-    w.embedder.script(times(3, fault));
+    let request = 0;
+    w.embedder.script(() => [1, 2, 3].includes(request++) ? fault : undefined);
     const result = await w.good();
-    // Two chunks, three tries that failed.
-    assert.equal(w.embedder.requests.length, 5);
+    // One text, the rest of its chunk, another chunk, three tries that failed;
+    // and as many again to find out whether some text is to blame.
+    assert.ok(w.embedder.requests.length <= 9, `${w.embedder.requests.length}`);
+    assert.ok([...w.embedder.seen.values()].every((n) => n === 1));
     assert.equal(result.services[0].embedded, 60);
     await checkStored(w, 'alpha', items);
     assert.deepEqual(await letters(w), []);
@@ -190,7 +196,10 @@ test('tried again: no answer in time', async (t) => {
   const w = await alpha(t, items, { env: { EMBEDDING_TIMEOUT: '1' } });
   w.embedder.script(times(1, faults.hang()));
   await w.good();
-  assert.equal(w.embedder.requests.length, 2);
+  // The text that hung, a word that tells whether it is the text's fault, the
+  // others, and that text again.
+  assert.deepEqual(sizes(w), [1, 1, 9, 1]);
+  assert.equal(w.embedder.probes, 1);
   await checkStored(w, 'alpha', items);
 });
 
@@ -214,23 +223,73 @@ for (const [form, value, atLeast] of [
   });
 }
 
-test('an embedder that stays down: the service fails, the rest is kept',
-  async (t) => {
-    const items = itemsOf(40);
-    const w = await alpha(t, items, { env: { BATCH_SYNC_LIMIT: '20' } });
+/* ---- failures that may pass ---- */
+
+const always = {
+  'HTTP 500': faults.status(500, 'NaN'),
+  'HTTP 503': faults.status(503, 'down'),
+  'a reset': faults.reset(),
+};
+for (const [what, fault] of Object.entries(always)) {
+  test(`one text that always fails (${what}) is set aside`, async (t) => {
+    const items = itemsOf(120);
+    const w = await alpha(t, items, { env: { BATCH_SYNC_LIMIT: '60' } });
     w.embedder.script(({ inputs }) => inputs.some((text) =>
-      text.includes('item-00030')) ? faults.status(503, 'down') : undefined);
+      text.includes('item-00030')) ? fault : undefined);
     const { code, result } = await w.sync();
     assert.equal(code, 1);
-    assert.match(errorsOf(result).join(), /^2: .*HTTP 503: down/);
-    await checkStored(w, 'alpha', items.slice(0, 20));
-    assert.deepEqual(await letters(w), []);
-    assert.equal(w.embedder.requests.filter((r) => r.status === 503).length, 5);
+    assert.deepEqual(countsOf(result), { totalItems: 120, totalPages: 3,
+      embedded: 119, unchanged: 0, stored: 119, failed: 1 });
+    await checkStored(w, 'alpha', items.filter((_, i) => i !== 29));
+    const [letter, ...others] = await letters(w);
+    assert.deepEqual(others, []);
+    assert.equal(letter.content_id, 'item-00030');
+    assert.ok([...w.embedder.seen.values()].every((n) => n === 1),
+      'no text is paid for twice');
     w.embedder.script();
-    const again = await w.good();
-    assert.equal(again.services[0].embedded, 20);
+    assert.equal((await w.good()).services[0].embedded, 1);
     await checkStored(w, 'alpha', items);
   });
+}
+
+test('requests above a size that always fail: smaller ones', async (t) => {
+  const items = itemsOf(300);
+  const w = await alpha(t, items);
+  w.embedder.script(({ inputs }) =>
+    inputs.length > 20 ? faults.status(504, 'time-out') : undefined);
+  await w.good();
+  const failed = w.embedder.requests.filter((r) => r.status === 504);
+  assert.ok(failed.length <= 15, `${failed.length} requests in vain`);
+  assert.ok([...w.embedder.seen.values()].every((n) => n === 1));
+  await checkStored(w, 'alpha', items);
+});
+
+test('an embedder that is away for a while is waited for', async (t) => {
+  const items = itemsOf(60);
+  const w = await alpha(t, items, { env: { BATCH_SYNC_RETRY_BASE_MS: '10' } });
+  const from = Date.now();
+  w.embedder.script(() => Date.now() - from < 2000
+    ? faults.status(503, 'loading') : undefined);
+  await w.good();
+  assert.deepEqual(await letters(w), []);
+  assert.ok(w.embedder.requests.length < 40, `${w.embedder.requests.length}`);
+  await checkStored(w, 'alpha', items);
+});
+
+test('an embedder that stays away ends the run: try later', async (t) => {
+  const w = await world(t, { services: {
+    first: pagesOf(itemsOf(20, 1, 'first')),
+    second: pagesOf(itemsOf(20, 1, 'second')),
+  }, env: { BATCH_SYNC_RETRY_BASE_MS: '1' } });
+  w.embedder.script(faults.status(503, 'down'));
+  const { result } = await w.sync();
+  assert.match(errorsOf(result, 'first').join(),
+    /^1: the embedder has embedded nothing for \d+ s: .*HTTP 503: down/);
+  assert.match(errorsOf(result, 'second').join(), /^0: not begun: /);
+  assert.deepEqual(await letters(w), []);
+  w.embedder.script();
+  await w.good();
+});
 
 /* ---- refusals ---- */
 
@@ -339,20 +398,16 @@ test('the run stops: every text is refused alike', async (t) => {
   const w = await stopped(t,
     faults.badRequest("'dimensions' is not supported by this model"));
   assert.match(errorsOf(w.result, 'first').join('|'),
-    /every item of the chunk was refused alike: .*'dimensions'/);
+    /every request is refused alike: .*'dimensions'/);
   assert.match(errorsOf(w.result, 'second').join('|'), /^0: not begun: /);
   assert.deepEqual(await w.db.vectors(), []);
-  // Each chunk of the two pages at hand is halved down to its items once.
-  const most = 2 * (2 * 50 - 1 + 2 * 10 - 1);
-  assert.ok(w.embedder.requests.length <= most,
-    `${w.embedder.requests.length} requests`);
+  assert.deepEqual(sizes(w), [1, 1]);
 });
 
-test('the run stops: the last text has a chunk of its own', async (t) => {
-  const w = await stopped(t, faults.badRequest(), { BATCH_SYNC_LIMIT: '51' });
-  assert.deepEqual(w.embedder.requests.filter(({ inputs }) =>
-    inputs[0].includes('first-00051')).map(({ inputs }) => inputs.length), [1]);
+test('the run stops: garbage from the start', async (t) => {
+  const w = await stopped(t, faults.garbage());
   assert.match(errorsOf(w.result, 'first').join('|'), /refused alike/);
+  assert.deepEqual(sizes(w), [1, 1, 1]);
   w.embedder.script();
   assert.equal((await w.good()).totalItems, 130);
   assert.equal((await w.db.vectors()).length, 130);

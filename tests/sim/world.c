@@ -297,7 +297,7 @@ static int judge_texts(
 /* A word that is no item's: the run asks whether the embedder embeds at all. */
 static bool is_witness(const struct embed_req *req)
 {
-    return req->n == 1 && req->texts[0].len < 7 &&
+    return req->n == 1 && req->texts[0].len < 13 &&
            memchr(req->texts[0].p, ' ', req->texts[0].len) == NULL;
 }
 

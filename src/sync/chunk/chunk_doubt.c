@@ -5,8 +5,8 @@
  *
  * A range that fails again while other requests succeed is halved; its parts
  * get one try each. A text that fails alone becomes a suspect: the rest of the
- * chunk goes first, then it is tried again, after SUSPECT_GAP_BASES, and then
- * until it succeeds or embed_record_convicts() says that chance does not
+ * chunk goes first, then it is tried again: soon, after SUSPECT_GAP_BASES, and
+ * on until it succeeds or embed_record_convicts() says that chance does not
  * explain it. Each failure counts only with a success of another request
  * before and after it; where there is none, a witness is asked. A convicted
  * text is set aside: its item is a dead letter of a passing kind.
@@ -114,8 +114,8 @@ static void failed_alone(struct chunk *c, const struct err *err, bool streak)
 
     if (t->alone++ == 0)
         t->first_ms = now;
-    t->due_ms = t->alone == 1 ? now + bases_ms(c, SUSPECT_GAP_BASES)
-                              : now + bases_ms(c, 1);
+    t->due_ms = t->alone == 2 ? t->first_ms + bases_ms(c, SUSPECT_GAP_BASES)
+                              : now + bases_ms(c, t->alone);
     t->passed = c->p->embed.passed;
     t->why = why.p == NULL ? err_name(err->code) : why.p;
     c->trial.passed = t->passed;

@@ -105,7 +105,7 @@ struct page {
     struct strmap ids;       /* content id -> index of its last item */
     struct list chunks;      /* of struct chunk.link: started, not done */
     bool failed, too_large;
-    bool unstorable; /* the database takes nothing more of the service */
+    bool unstorable;        /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: checkpointed */
     size_t bytes;           /* of the answer */

@@ -10,6 +10,9 @@ export { vectorOf as wordVector } from '../../../examples/embedder/vector.mjs';
 
 const DEFAULT_DIMENSIONS = 1536;
 
+const isProbe = ({ inputs }) =>
+  inputs.length === 1 && /^[a-z]{5}\d{6}$/.test(inputs[0]);
+
 /** What the provider refuses, in its own words. */
 const LIMITS = { inputs: 2048, tokens: 300_000, tokensPerInput: 8191 };
 
@@ -63,6 +66,9 @@ class Embedder {
 
   /** How often each text was answered with a vector. */
   seen = new Map();
+
+  /** Requests for one word alone, which tells whether anything is embedded. */
+  probes = 0;
 
   /** Broken rules, in words; a test that breaks none asserts it is empty. */
   violations = [];
@@ -120,6 +126,7 @@ class Embedder {
     this.requests.length = 0;
     this.violations.length = 0;
     this.seen.clear();
+    this.probes = 0;
     this.maxConcurrent = this.#inFlight;
   }
 
@@ -187,7 +194,10 @@ class Embedder {
       vector: this.#options.vectorOf(text, fault.dimensions ?? dimensions),
     }));
     if (fault.edit) vectors = fault.edit(vectors);
-    if (!fault.spoiled) inputs.forEach((text) => count(this.seen, text));
+    if (!fault.spoiled) {
+      if (isProbe(request)) this.probes++;
+      else inputs.forEach((text) => count(this.seen, text));
+    }
     const tokens = inputs.reduce((sum, text) => sum + estimate(text), 0);
     return {
       object: 'list',

@@ -45,8 +45,11 @@ static int setup(void **state)
     op_queue_init(&queue, no_wake);
     clock_ms = random_number = 0;
     call = CALL_EMBED;
-    pipeline = (struct pipeline){
-        .ports = &ports, .options = &options, .run_id = "", .slots = 8};
+    pipeline = (struct pipeline){.ports = &ports,
+        .options = &options,
+        .run_id = "",
+        .slots = 8,
+        .embed.proven = true};
     return 0;
 }
 
@@ -263,6 +266,18 @@ static void at_most_twice_as_many_are_in_flight(void **state)
     assert_false(pipeline_has_room(&pipeline, false));
 }
 
+/* Settings that have embedded nothing yet get one request at a time. */
+static void one_request_proves_the_settings(void **state)
+{
+    pipeline.embed.proven = false;
+    assert_true(pipeline_has_room(&pipeline, true));
+    pipeline.embedding = 1;
+    assert_false(pipeline_has_room(&pipeline, true));
+    assert_false(pipeline_has_slot(&pipeline));
+    pipeline.embed.proven = true;
+    assert_true(pipeline_has_room(&pipeline, true));
+}
+
 /* Who needs a slot again gets it before new chunks do. */
 static void a_slot_that_is_owed_is_kept_free(void **state)
 {
@@ -314,6 +329,7 @@ int main(void)
         TEST(the_window_never_closes),
         TEST(at_most_twice_as_many_are_in_flight),
         TEST(a_slot_that_is_owed_is_kept_free),
+        TEST(one_request_proves_the_settings),
         TEST(a_refused_submit_calls_back_later),
     };
 
