@@ -38,16 +38,14 @@ static void render(yyjson_val *value, struct arena *a)
 
 static size_t take(const Rag__V1__RouteResponse *m, enum step step)
 {
-    struct page_req req = {.service = BENCH_SERVICE};
+    struct envelope answer = {.json = str_of(m->envelope_json)};
     struct page_view view;
     struct arena a;
     struct err err;
 
     arena_init(&a, 0);
-    req.arena = &a;
-    req.envelope_json = str_of(m->envelope_json);
     err_clear(&err);
-    if (envelope_read(&req, schema, &a, &view, &err) < 0)
+    if (envelope_read(&answer, BENCH_SERVICE, schema, &a, &view, &err) < 0)
         die("page: %s", err.msg);
     for (size_t i = 0; step == RENDER && i < view.n; i++)
         render(page_view_item(&view, i), &a);

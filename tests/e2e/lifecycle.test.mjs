@@ -91,8 +91,7 @@ test('the database comes and goes', async (t) => {
     assert.equal(await pg.start(), pg.url);
     await s.ready();
     assert.equal((await s.get('/health')).status, 200);
-    assert.equal((await s.get('/health/batch-sync')).json.scheduler.isScheduled,
-      true);
+    await s.scheduled();
     await s.good();
     await checkStored(w, 'alpha', ITEMS);
     await s.end();

@@ -369,6 +369,7 @@ test('/health/batch-sync has these keys and no others', async (t) => {
   const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: '30 4 * * *',
     BATCH_SYNC_TIMEZONE: 'Asia/Kolkata', BATCH_SYNC_ON_STARTUP: 'no',
     COORDINATOR_URL: 'http://user:secret@127.0.0.1:1' } });
+  await s.scheduled();
   let { status, json } = await s.get('/health/batch-sync');
   assert.equal(status, 200);
   assert.deepEqual(Object.keys(json).sort(),

@@ -173,7 +173,7 @@ void chunk_step(struct chunk *c)
         chunk_step_store(c);
         break;
     case CHUNK_DONE:
-        assert(!"a chunk that is done makes no step");
+        abort(); /* A chunk that is done makes no step. */
     }
 }
 

@@ -54,6 +54,13 @@ class Server {
     `/readyz to answer ${status}`, timeoutMs);
   }
 
+  /** The scheduler asks the database for the last fire before it starts. */
+  scheduled(timeoutMs = READY_MS) {
+    return this.program.until(async () => (await this.get(
+      '/health/batch-sync')).json.scheduler.isScheduled,
+    'the schedule to start', timeoutMs);
+  }
+
   /**
    * One request on a connection of its own: { status, headers, text, json }.
    * options: headers, body (a string, or a document), host, signal.

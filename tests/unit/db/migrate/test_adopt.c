@@ -146,7 +146,8 @@ static void without_being_asked_to_it_refuses(void **state)
     struct migrate_req req;
 
     NEED_SERVER();
-    for (int mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++) {
+    for (enum migrate_mode mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK;
+         mode++) {
         assert_int_equal(migrate(&l->db, &req, mode, DIMENSIONS), ERR_CONFIG);
         assert_non_null(
             strstr(req.op.err.msg, "`batchsync migrate --dry-run`"));
@@ -174,7 +175,8 @@ static void obstacle(
     struct legacy *l, const char *change, const char *text, const char *undo)
 {
     db_exec(&l->db, change);
-    for (int mode = MIGRATE_APPLY; mode <= MIGRATE_DRY_RUN; mode++) {
+    for (enum migrate_mode mode = MIGRATE_APPLY; mode <= MIGRATE_DRY_RUN;
+         mode++) {
         adopt(l, mode, ERR_CONFIG);
         expect_report(l, text);
     }

@@ -187,7 +187,7 @@ static void another_size_says_what_to_do(void **state)
 {
     NEED_SERVER();
     expect_migrate(MIGRATE_APPLY, 5, 0, all("applied"));
-    for (int mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++)
+    for (enum migrate_mode mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++)
         expect_migrate(mode, 6, ERR_CONFIG,
             "has 5 dimensions, but EMBEDDING_DIMENSIONS is 6: set "
             "EMBEDDING_DIMENSIONS=5");
@@ -209,7 +209,7 @@ static void refuses_tables_of_another_program(void **state)
     NEED_SERVER();
     db_exec(&db, "CREATE TABLE tenants (id text);"
                  "CREATE TABLE knowledge_graph_edges (id text)");
-    for (int mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++)
+    for (enum migrate_mode mode = MIGRATE_APPLY; mode <= MIGRATE_CHECK; mode++)
         expect_migrate(mode, 5, ERR_CONFIG, "(tenants, knowledge_graph_edges)");
     assert_string_equal(tables(), "knowledge_graph_edges tenants");
 }

@@ -151,7 +151,7 @@ static inline struct client *client_new(int fd)
         return c;
     }
     fail_msg("too many clients");
-    return NULL;
+    abort(); /* not reached */
 }
 
 /* `receive_bytes` > 0 keeps the client's own buffer small. */
