@@ -110,11 +110,24 @@ while IFS= read -r line; do
 done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
   cut -d: -f1,2 || true)
 
-# The README's table has every variable.
+# A variable is documented. (The test config_markdown compares the whole page.)
 while read -r name; do
-  grep -q "^| \`$name\`" README.md || fault "README.md: no row for $name"
+  grep -q "^| \`$name\`" docs/configuration.md ||
+    fault "docs/configuration.md: no row for $name"
 done < <(tr -d '\n' <src/config/config_table.c | grep -oE '\{"[A-Z_]+",[^}]*\}' |
   grep -oE '^\{"[A-Z_]+' | tr -d '{"')
+
+# The version has its section.
+version=$(sed -n 's/^project(batchsync VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt)
+grep -q "^## $version\b" CHANGELOG.md ||
+  fault "CHANGELOG.md: no section for $version"
+
+# Files and folders that the documentation names exist.
+while IFS=: read -r file number path; do
+  [ -e "$path" ] || fault "$file:$number: there is no $path"
+done < <(git ls-files -z '*.md' ':!examples' ':!bench' | xargs -0 grep -noP \
+  '(?<![\w./-])(src|tests|schema|scripts|deploy|deps|examples|proto)/[\w./-]*\w' |
+  grep -vE 'NAME|ROOM|NNNN')
 
 # Other versions lay out differently.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
