@@ -1,5 +1,5 @@
-# Two stages on Debian 13, where everything batchsync stands on is a package:
-# the first one builds, the second one holds the program and what it runs on.
+# Two stages on Debian 13, which has every dependency as a package: the first
+# one builds, the second one contains the program and its libraries.
 #
 #     docker build -t batchsync .
 #     docker run --rm batchsync --help
@@ -22,7 +22,7 @@ COPY proto proto
 COPY schema schema
 COPY src src
 
-# Without the debug information; the assertions stay, as in every build.
+# Without debug information; assertions stay, as in every build.
 RUN cmake -S . -B build -G Ninja \
  && cmake --build build --target batchsync \
  && DESTDIR=/install cmake --install build --prefix /usr/local --strip
@@ -45,15 +45,15 @@ RUN apt-get update \
 # The program in /usr/local/bin, the schemas in /etc/batchsync/services.
 COPY --from=build /install/ /
 
-# By number, so that an orchestrator can see that it is not root. It needs no
-# name, no home and no file that it may write.
+# By number, so that an orchestrator can see that it is not root. It needs
+# neither a name nor a home directory nor a writable file.
 USER 10001:10001
 
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 
-# Alive, not ready: a database that is down is no reason to start anew. The
-# image has no HTTP client, but bash can connect.
+# Alive, not ready: a restart does not help when the database is down. The image
+# has no HTTP client, but bash can connect.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${PORT:-3000} && printf 'GET /livez HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
 

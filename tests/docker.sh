@@ -200,14 +200,14 @@ tests:
         alertname: BatchsyncEmbedderRefuses
         exp_alerts: [{exp_labels: {severity: critical, error: quota exhausted},
           exp_annotations: {summary: "the embedder refuses to work: quota exhausted", description:
-          "Nothing new is embedded until OPENAI_API_KEY, or what its account may use, is in order."}}]
+          "Nothing new is embedded until OPENAI_API_KEY, or the quota of its account, is in order."}}]
       - {eval_time: 40m, alertname: BatchsyncEmbedderRefuses}
       - {eval_time: 60m, alertname: BatchsyncDown}
       - eval_time: 67m
         alertname: BatchsyncDown
         exp_alerts: [{exp_labels: {severity: critical, job: batchsync, instance: a},
-          exp_annotations: {summary: batchsync is not there, description:
-          "a has not answered for five minutes. It logs why it ends; code 78 is a configuration that it refuses."}}]
+          exp_annotations: {summary: batchsync is down, description:
+          "a has not answered for five minutes. Its log says why; exit code 78 means a wrong configuration."}}]
   - interval: 10m
     input_series:
       - series: batchsync_last_success_timestamp_seconds{job="batchsync", instance="a"}
@@ -221,7 +221,7 @@ tests:
         alertname: BatchsyncStale
         exp_alerts: [{exp_labels: {severity: warning}, exp_annotations: {
           summary: the store is out of date, description:
-          "The last run that was a success ended 1d 3h 0m 0s ago."}}]
+          "The last successful run ended 1d 3h 0m 0s ago."}}]
       - {eval_time: 7h, alertname: BatchsyncRunLong}
   - interval: 10m
     input_series: [{series: 'up{job="batchsync", instance="a"}', values: 1x200}]
@@ -230,7 +230,7 @@ tests:
       - eval_time: 27h
         alertname: BatchsyncNeverSucceeded
         exp_alerts: [{exp_labels: {severity: warning, job: batchsync},
-          exp_annotations: {summary: no run has been a success, description:
+          exp_annotations: {summary: no run has succeeded, description:
           "No replica knows of a success in the last seven days. The runs and their errors are at /admin/batch-sync/runs."}}]
 EOF
   promtool test rules "$DIR/rules.yml"

@@ -1,7 +1,7 @@
 /*
  * An arena: bump allocation in blocks, freed all at once. A page and a chunk
- * each own one. What lives in an arena may borrow from the arena of whoever
- * created it, because a parent outlives its children.
+ * each own one. What lives in an arena may borrow from its parent's arena,
+ * because a parent outlives its children.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

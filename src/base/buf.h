@@ -1,7 +1,6 @@
 /*
- * A growable run of bytes with a cap. Errors stick: once an append fails the
- * buffer stays as it was and buf_error() tells, so that a writer checks once,
- * at its end.
+ * A growable run of bytes with a cap. Errors stick: once an append has failed
+ * the buffer no longer changes, so a writer checks `error` once, at the end.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -21,7 +20,7 @@ struct buf {
 void buf_init(struct buf *b, size_t cap_bytes);
 void buf_free(struct buf *b);
 
-/* Keeps the memory, forgets the bytes and the error. */
+/* Clears the bytes and the error, keeps the memory. */
 void buf_reset(struct buf *b);
 
 void buf_add(struct buf *b, const void *p, size_t len);
@@ -34,7 +33,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 /* Appends `s` as a JSON string with its quotes; `s` must be valid UTF-8. */
 void buf_json_str(struct buf *b, struct str s);
 
-/* Makes room for `more` bytes that are to come. */
+/* Reserves room for `more` further bytes. */
 void buf_reserve(struct buf *b, size_t more);
 
 /* Makes room and appends `len` bytes for the caller to fill; NULL on error. */

@@ -95,7 +95,7 @@ void base64_encode(struct buf *out, const void *p, size_t len)
 /*
  * What a digit stands for, where the first, second, third and last of a group
  * of four have it: the group is the four of them put together. Characters that
- * are no digits are 0.
+ * are not digits are 0.
  */
 enum { IS_DIGIT = 1 << 24 };
 

@@ -16,10 +16,10 @@ struct sha256 {
 
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *p, size_t len);
-/* Adds the length as 8 bytes and then the bytes, so that fields cannot run
- * into each other. */
+/* Adds the length as 8 bytes and then the bytes, so that adjacent fields
+ * cannot be confused. */
 void sha256_add_field(struct sha256 *s, struct str field);
-/* A copy of *s may go on; finishing twice is the caller's error. */
+/* *s must not be used again; a copy made before may. */
 void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES]);
 
 void sha256_of(struct str data, uint8_t out[SHA256_BYTES]);

@@ -13,7 +13,7 @@ struct sign_key {
 
 enum { KEY_TEXT_BYTES = 16 * 1024 };
 
-/* A service has nobody who could type a passphrase: never ask for one. */
+/* Never prompts for a passphrase: a service has no terminal. */
 static int no_passphrase(char *out, int size, int writing, void *arg)
 {
     (void)out, (void)size, (void)writing, (void)arg;

@@ -274,7 +274,7 @@ static int keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
     return 0;
 }
 
-/* Strictly, unless there is somebody to tell about flaws. */
+/* Strictly, unless the caller asks about flaws. */
 static yyjson_doc *read_tolerant(struct doc_memory *m, struct str text,
     size_t *repairs, struct json_flaws *flaws, yyjson_read_err *why)
 {

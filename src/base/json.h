@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <yyjson.h>
 
-/* Arrays and objects inside each other; so deep may walkers recurse. */
+/* Nested arrays and objects; walkers may recurse this deep. */
 enum { JSON_MAX_DEPTH = 256 };
 
 /*
@@ -22,7 +22,7 @@ enum { JSON_MAX_DEPTH = 256 };
  * is ERR_INVALID with the byte position and what is there; so is a document
  * nested deeper than JSON_MAX_DEPTH. While it parses it may take about five
  * times the text's bytes from the arena's budget (16 a value, and a copy of
- * the text), afterwards what the values at hand need; past the budget it is
+ * the text), afterwards what the parsed values need; past the budget it is
  * ERR_NOMEM. `text` need not outlive the call.
  */
 int json_parse(struct arena *a, struct str text, yyjson_val **root,
@@ -54,13 +54,13 @@ static inline struct str json_str(yyjson_val *v)
     return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
 }
 
-/* The value of the last member of that name (as JavaScript has it); NULL when
+/* The value of the last member of that name (as in JavaScript); NULL when
  * there is none or `object` is not an object. */
 yyjson_val *json_member(yyjson_val *object, const char *name);
 yyjson_val *json_member_str(yyjson_val *object, struct str name);
 
-/* The number as JavaScript's double; raw ones are converted (Infinity when no
- * double holds them), and what is no number is NaN. */
+/* The number as JavaScript's double; raw ones are converted (Infinity when
+ * no double holds them). NaN if `v` is not a number. */
 double json_number(yyjson_val *v);
 
 /* A whole number given as a number or a numeric string; false if it is not. */

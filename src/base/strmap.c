@@ -19,8 +19,8 @@ static uint64_t strmap_mix(uint64_t a, uint64_t b)
 }
 
 /*
- * Keys come from outside, so the seed is the map's own address: nobody can
- * prepare keys that all fall into one place.
+ * Keys come from outside, so the seed is the map's own address: an attacker
+ * cannot prepare keys that all hash to one slot.
  */
 static uint64_t strmap_hash_of(const struct strmap *m, struct str key)
 {

@@ -16,9 +16,9 @@ struct strmap {
 int strmap_init(struct strmap *m, struct arena *a, size_t max);
 
 /*
- * The value slot of the key. *found says whether it was there; when it was
- * not, it is now, with the value 0. The pointer stays good. Up to `max` keys
- * there always is one; NULL when far more have been put and the map is full.
+ * The value slot of the key, which is inserted with the value 0 if it is
+ * missing; *found says whether it was there. The pointer stays valid. NULL
+ * only when far more than `max` keys have been inserted and the map is full.
  */
 size_t *strmap_put(struct strmap *m, struct str key, bool *found);
 

@@ -16,7 +16,7 @@ static size_t lead_length(unsigned char c)
     return c >= 0xF0 && c <= 0xF4 ? 4 : 0;
 }
 
-/* Overlong forms, surrogates and what lies beyond U+10FFFF are no text. */
+/* Overlong forms, surrogates and values beyond U+10FFFF are invalid. */
 static bool code_point_fits(int32_t cp, size_t len)
 {
     if (len == 3)

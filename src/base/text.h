@@ -38,7 +38,10 @@ void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES]);
  */
 bool iso_to_ms(struct str s, int64_t *epoch_ms);
 
-/* Takes the first line off *lines, without its newline; false: none is left. */
+/*
+ * Removes the first line from *lines, without its newline; false: none is
+ * left.
+ */
 bool text_next_line(struct str *lines, struct str *line);
 
 /* Calendar date of an instant in UTC, and its first instant; the day may lie

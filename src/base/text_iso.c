@@ -116,7 +116,7 @@ static bool iso_number(
     return *value >= least && *value <= most;
 }
 
-/* YYYY or +-YYYYYY, of which -000000 is none. */
+/* YYYY or +-YYYYYY; -000000 is invalid. */
 static bool read_year(struct reader *r, int64_t *year)
 {
     bool minus = iso_take(r, '-');

@@ -42,11 +42,11 @@ struct cron {
 
 /*
  * Reads an expression. ERR_INVALID names the field, the character and what is
- * allowed there, or says that no calendar has a day that matches.
+ * allowed there, or says that no calendar has a matching day.
  */
 int cron_parse(const char *text, struct cron *out, struct err *err);
 
-/* What a person should know who wrote it for another cron; NULL: nothing. */
+/* What differs from other crons in this expression; NULL: nothing. */
 const char *cron_warning(const struct cron *cron);
 
 struct cron_fire {

@@ -5,7 +5,7 @@
 
 enum {
     SENTENCE_BYTES = 4096,
-    TIMES_MAX = 4 /* so many times of day are told one by one */
+    TIMES_MAX = 4 /* up to this many times of day are listed */
 };
 
 /* A run of values without a hole. */
@@ -108,7 +108,7 @@ static const char *ordinal_suffix(int n)
     return n % 10 < 4 && n / 10 != 1 ? suffixes[n % 10] : "th";
 }
 
-/* What comes before says which instants of this unit, or nothing does. */
+/* Starts or continues the description of one unit of time. */
 static void put_unit(
     struct buf *out, uint64_t set, const struct unit *unit, bool first)
 {

@@ -21,7 +21,7 @@ int cron_unreadable(struct cron_reader *r, size_t at, const char *fmt, ...)
         what, r->field->allowed);
 }
 
-/* What stands at r->at has no place there. */
+/* Reports the character at r->at as not allowed. */
 static int misplaced(struct cron_reader *r)
 {
     unsigned char c = (unsigned char)r->text[r->at];
@@ -62,7 +62,7 @@ int cron_read_number(struct cron_reader *r, int least, int most)
     return value;
 }
 
-/* Letters in a row; an L that ends four of them is no part of a name. */
+/* Letters in a row; an L that ends four of them is not part of the name. */
 static size_t name_length(const struct cron_reader *r)
 {
     size_t len = 0;

@@ -1,4 +1,4 @@
-/* What the files of cron share among themselves. */
+/* Shared by the cron files. */
 #ifndef CLOCK_CRON_IMPL_H
 #define CLOCK_CRON_IMPL_H
 

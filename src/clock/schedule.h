@@ -1,7 +1,8 @@
 /*
  * When a schedule's fires happen, decided from readings of two clocks: the
  * wall clock, which may jump either way, and a monotonic one, which may stop
- * while the machine sleeps. Pure: the caller reads the clocks, waits and runs.
+ * while the machine sleeps. Pure: the caller reads the clocks, waits and
+ * starts the runs.
  *
  * A fire is known by its nominal instant, which is the same in every replica.
  * It is due a little later where there is jitter. A fire that is found later
@@ -19,7 +20,7 @@ enum {
     SCHEDULE_WAKE_MS = 60 * 1000,      /* the longest wait */
     SCHEDULE_GRACE_MS = 5 * 60 * 1000, /* later than that is missed */
     SCHEDULE_JUMP_MS = 1000,           /* smaller ones are drift */
-    SCHEDULE_COUNT_MAX = 10000,        /* so many missed are counted */
+    SCHEDULE_COUNT_MAX = 10000, /* counts this many missed fires at most */
     SCHEDULE_STRETCHES = 4
 };
 
@@ -57,9 +58,9 @@ struct schedule_step {
     int64_t late_ms;    /* how long after it was due */
     uint64_t missed;    /* newly found missed, without the one that fires */
     bool missed_more;   /* and more than are counted */
-    int64_t jump_ms;    /* the wall clock moved by itself; 0: it did not */
-    int64_t wake_ms;    /* look again after so long, 1 .. SCHEDULE_WAKE_MS, by
-                           the monotonic clock */
+    int64_t jump_ms;    /* how far the wall clock was set; 0: not at all */
+    int64_t wake_ms;    /* time until the next look, 1 .. SCHEDULE_WAKE_MS,
+                         * by the monotonic clock */
 };
 
 /*
@@ -70,7 +71,7 @@ struct schedule_step {
 void schedule_init(struct schedule *s, const struct schedule_options *options,
     int64_t last_ms, int64_t wall_ms, int64_t mono_ms);
 
-/* May be called at any time; each fire is told in one step only. */
+/* May be called at any time; each fire is reported by one step only. */
 void schedule_look(struct schedule *s, int64_t wall_ms, int64_t mono_ms,
     struct schedule_step *step);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Names are short; what is longer is none. A path is a directory and one. */
+/* Longer names are invalid. A path is a directory and a name. */
 enum { NAME_BYTES = 64, PATH_BYTES = 512, DEPTH_MAX = 3 };
 
 /* Where the zone library looks, too. */

@@ -9,7 +9,7 @@ extern char **environ;
 
 enum { FILE_BYTES = 64 * 1024 };
 
-/* A value that is empty counts as none; {NULL, 0} then. */
+/* {NULL, 0} when the variable is not set or empty. */
 static struct str value_of(const struct config_reading *r, const char *name)
 {
     struct str value = text_trim(str_of(r->get(r->arg, name)));
@@ -32,7 +32,7 @@ const struct config_key *config_key_named(const char *name)
     for (size_t i = 0; i < n; i++)
         if (strcmp(keys[i].name, name) == 0)
             return &keys[i];
-    abort(); /* the name is a literal of the program's */
+    abort(); /* the name is a literal in the program */
 }
 
 bool config_is_set(const struct config_reading *r, const char *name)
@@ -72,7 +72,7 @@ static long read_file(const char *path, char *out)
     return error != 0 ? -error : (long)len;
 }
 
-/* The secret in the file named by NAME_FILE; what is wrong names the file. */
+/* The secret in the file that NAME_FILE names; a fault names the file. */
 static char *secret_of_file(
     struct config_reading *r, const char *name, struct str path)
 {
@@ -111,7 +111,7 @@ static void config_read_key(
     struct str path = value_of_file(r, key, file_name);
     char *content = NULL;
 
-    /* First the default, so that a fault leaves something sensible behind. */
+    /* The default first, so that a wrong value leaves something usable. */
     if (key->fallback != NULL)
         config_set(r->raw, key, str_of(key->fallback));
     if (path.len > 0 && value.len > 0) {

@@ -1,6 +1,7 @@
 /*
- * Configuration from the environment: one table row a key (config.c). Reading
- * it never stops at the first fault: every wrong value is reported.
+ * Configuration from the environment: one table row per variable
+ * (config_table.c). Reading never stops at the first fault: every wrong value
+ * is reported.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -43,7 +44,7 @@ struct config_schedule {
 
 struct config_coordinator {
     bool enabled;          /* COORDINATOR_ENABLED */
-    char *grpc_target;     /* host:port, derived as the contract has it */
+    char *grpc_target;     /* host:port, from the first variable that is set */
     char *http_url;        /* COORDINATOR_HTTP_URL or COORDINATOR_URL or
                               COORDINATOR_SERVICE_URL; NULL: none */
     bool use_tls;          /* GRPC_USE_SSL */
@@ -91,7 +92,7 @@ struct config {
     int log_level; /* LOG_LEVEL, enum log_level */
 };
 
-/* What a subcommand cannot do without; the rest may be missing. */
+/* What a subcommand requires; everything else may be missing. */
 enum config_need {
     NEED_DATABASE = 1,    /* DATABASE_URL must be set */
     NEED_COORDINATOR = 2, /* the key must be readable */
@@ -103,7 +104,7 @@ typedef const char *(*config_getenv)(void *arg, const char *name);
 
 /*
  * Fills *c. Faults go to *problems, a line each: the name, the value (secrets
- * masked) and what is allowed; warnings (unknown BATCH_SYNC_* names with the
+ * masked) and what it must be; warnings (unknown BATCH_SYNC_* names with the
  * nearest known one) to *warnings. `names` lists the environment's names
  * (environ form, NULL: skip that check). Returns 0, or ERR_CONFIG when there
  * is a fault; config_free() is needed in both cases.
@@ -118,8 +119,8 @@ int config_from_environment(struct config *c, unsigned needs,
 void config_free(struct config *c);
 
 /*
- * `url` with its password as ***, wherever a database URL, its parameters or
- * a keyword=value string may have one; for messages. Appends to out.
+ * Appends `url` with every password replaced by ***, for messages: in a
+ * database URL, its parameters or a keyword=value string.
  */
 void config_mask_url(struct buf *out, const char *url);
 
@@ -146,7 +147,7 @@ struct config_key {
     size_t member;       /* config.c's own: where the value goes */
 };
 
-/* All variables, *n of them, in the order documentation has them. */
+/* All variables, *n of them, in the order of the documentation. */
 const struct config_key *config_keys(size_t *n);
 
 #endif

@@ -1,4 +1,4 @@
-/* What of the configuration comes from more than one variable. */
+/* The members that are computed from more than one variable. */
 #include "config/config_table.h"
 
 #include "base/crypto.h"
@@ -49,7 +49,7 @@ static void derive_http_url(struct config_raw *raw)
     raw->c.coordinator.http_url = derive_take(from);
 }
 
-/* The certificates' PEM, given as such or in base64. */
+/* The root certificates, given as PEM or as base64-encoded PEM. */
 static void derive_root(struct config_reading *r)
 {
     static const char mark[] = "-----BEGIN ";

@@ -1,4 +1,4 @@
-/* How a fault of the configuration is told. */
+/* How a wrong value is reported. */
 #include "config/config_table.h"
 
 #include "base/text.h"
@@ -24,8 +24,8 @@ void config_show(struct buf *out, struct str value)
 }
 
 /*
- * A URL may have a password in it even where none is expected; what a secret
- * is, or looks like nothing known, is not shown at all.
+ * A URL may contain a password even where none is expected. A secret is not
+ * shown at all, unless it is a database URL that can be parsed.
  */
 static void show_masked(
     struct buf *out, const struct config_key *key, struct str value)

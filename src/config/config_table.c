@@ -1,4 +1,4 @@
-/* Every variable of the environment, a row each. */
+/* Every environment variable, one row each. */
 #include "config/config_table.h"
 
 #include <limits.h>

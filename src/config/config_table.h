@@ -1,4 +1,4 @@
-/* What the files of config share; for them alone. */
+/* Shared by the files of config/; not for other rooms. */
 #ifndef CONFIG_CONFIG_TABLE_H
 #define CONFIG_CONFIG_TABLE_H
 
@@ -21,12 +21,12 @@ struct config_raw {
     bool sign;           /* COORDINATOR_SIGNATURE_ENABLED */
 };
 
-/* A copy to be freed; memory this small is there, or the program ends. */
+/* A copy, to be freed; aborts when out of memory. */
 char *config_copy(struct str s);
 
 /*
- * Reads `value` as the key wants it, into *raw. Returns 0, or ERR_INVALID
- * when it is not what config_allowed() says.
+ * Parses `value` as the key requires and stores it in *raw. Returns 0, or
+ * ERR_INVALID when it is not what config_allowed() describes.
  */
 int config_set(
     struct config_raw *raw, const struct config_key *key, struct str value);
@@ -34,13 +34,13 @@ int config_set(
 /* Appends what a key's value may be, "a whole number from 1 to 9". */
 void config_allowed(struct buf *out, const struct config_key *key);
 
-/* Is it http:// or https:// with a host, and a port, if any, that is one? */
+/* Is it http:// or https:// with a host and, if any, a valid port? */
 bool config_is_http_url(struct str url);
 
 /*
  * host:port for gRPC from host:port, a URL, or a name of gRPC's own (dns:,
- * ipv4:, ipv6:, unix:); NULL when it is none. Without a port it gets `port`,
- * and https:// 443. To be freed.
+ * ipv4:, ipv6:, unix:); NULL when it is none of these. Without a port it gets
+ * `port`, with https:// 443. To be freed.
  */
 char *config_target(struct str text, int port);
 
@@ -56,17 +56,17 @@ struct config_reading {
     int faults;
 };
 
-/* Is the variable, or the file that may stand for it, given? */
+/* Is the variable set, or NAME_FILE? */
 bool config_is_set(const struct config_reading *r, const char *name);
 
 /* The row of a name that is in the table. */
 const struct config_key *config_key_named(const char *name);
 
-/* After all rows are read: the members that come from several, and the
- * checks across rows. */
+/* After all rows are read: computes the members that depend on several
+ * rows, and checks across rows. */
 void config_derive(struct config_reading *r, unsigned needs);
 
-/* Appends in quotes, on one line, valid and not too long, whatever it is. */
+/* Appends any bytes in quotes: on one line, as valid UTF-8, shortened. */
 void config_show(struct buf *out, struct str value);
 
 /* Reports `NAME="value": message`, the value masked as the key asks. */

@@ -1,4 +1,4 @@
-/* URLs in the configuration: their hosts, and what to hide of them. */
+/* URLs in the configuration: their hosts, and masking their passwords. */
 #define _GNU_SOURCE /* strcasestr */
 #include "config/config_table.h"
 
@@ -46,7 +46,7 @@ static struct str authority(struct str url)
     return s;
 }
 
-/* A port's number; 0 for what is none. */
+/* A port's number; 0 if it is not a port. */
 static int config_url_port_of(struct str s)
 {
     int port = 0;
@@ -229,8 +229,8 @@ static const char *url_user(const char *z)
 }
 
 /*
- * A password may hold any character, @ and / among them, where its owner did
- * not escape them: so it is taken to reach up to the last @ there is.
+ * A password may contain any character, even an unescaped @ or /, so it is
+ * taken to extend to the last @.
  */
 void config_mask_url(struct buf *out, const char *url)
 {

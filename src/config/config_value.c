@@ -1,4 +1,4 @@
-/* One value: read as its row of the table wants it. */
+/* One value, parsed as its row of the table requires. */
 #include "config/config_table.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static int choice_of(struct str s, const char *choices)
 
 static int value_set_bool(bool *to, struct str s)
 {
-    /* Those that mean true stand at even places. */
+    /* Words that mean true are at even places. */
     int place = choice_of(s, "true|false|1|0|yes|no|on|off");
 
     if (place < 0)
@@ -76,7 +76,7 @@ static bool begins(struct str s, const char *z)
     return s.len >= strlen(z) && strncasecmp(s.p, z, strlen(z)) == 0;
 }
 
-/* Keywords have their first = in front of any URL that is a value. */
+/* In a keyword=value string the first = comes before any URL. */
 static bool is_database(struct str s)
 {
     if (begins(s, "postgres://") || begins(s, "postgresql://"))
@@ -90,7 +90,7 @@ static bool is_database(struct str s)
     return false;
 }
 
-/* A header's value must not be able to hold another header. */
+/* A value must not be able to add another header. */
 static bool is_token(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)

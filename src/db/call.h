@@ -1,13 +1,13 @@
 /*
- * What the adapters of the database have in common: a request of the
- * pipeline, served by one transaction of statements or by several in a row, and
- * the binary forms of their parameters.
+ * What all of db/ has in common: a request of the pipeline, served by one
+ * transaction of statements or by several in a row, and the binary forms of
+ * their parameters.
  *
- * Happy path: call_new() takes the request on, call_send() sends a transaction,
- * its end comes to step(), which sends the next one or calls call_end().
+ * Happy path: call_new() accepts the request, call_send() sends a transaction,
+ * its completion calls step(), which sends the next one or calls call_end().
  * Failures: a transaction that fails ends the call with its error, unless
- * on_error() wants to deal with it. On cancel: the transaction at hand is
- * canceled, no further one is sent.
+ * on_error() handles it. On cancel: the current transaction is canceled, no
+ * further one is sent.
  */
 #ifndef DB_CALL_H
 #define DB_CALL_H
@@ -23,11 +23,12 @@ struct call {
     struct pg_pool *pool; /* borrowed */
     struct op *op;        /* borrowed; the request being served */
     struct list ops;      /* holds op->link, so that a cancel finds us */
-    struct arena arena;   /* what the statements point at, and data */
-    void *data;           /* of the adapter's; in the arena */
-    int state;            /* of the adapter's */
+    struct arena arena;   /* memory for the statements and for data */
+    void *data;           /* the caller's; in the arena */
+    int state;            /* the caller's */
     void (*step)(struct call *call);
-    bool (*on_error)(struct call *call); /* NULL, or true: goes on itself */
+    bool (*on_error)(struct call *call); /* may be NULL; true: it has
+                                          * handled the error */
     struct pg_stmt stmts[PG_UNIT_STMTS];
     struct pg_param params[PG_UNIT_STMTS][CALL_PARAMS];
 };

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { READY_NS = 1000 * 1000 }; /* what callbacks may take, begun in a turn */
+enum {
+    READY_NS = 1000 * 1000
+}; /* time for callbacks per iteration; one
+    * that has begun is finished */
 
 const uint64_t loop_bucket_us[LOOP_BUCKETS] = {
     100, 250, 500, 1000, 2000, 3000, 4000, 5000, 10000, 25000, 50000, 100000};
@@ -17,7 +20,7 @@ static uint64_t thread_cpu_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* One look at the clock a turn: waiting costs no processor time. */
+/* One reading of the clock per iteration: waiting costs no processor time. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *l = container_of(prepare, struct loop, prepare);
@@ -49,8 +52,8 @@ uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share)
     return most;
 }
 
-/* Several answers may be ready at once, each of which takes a while: whoever
- * else waits for the loop has a turn between them. */
+/* Several answers may be ready at once, and each takes a while: between
+ * them the loop handles its other events. */
 static void on_idle(uv_idle_t *idle)
 {
     struct loop *l = container_of(idle, struct loop, idle);
@@ -177,7 +180,7 @@ static void timer_cancel(struct op *op)
     struct timer_req *t = container_of(op, struct timer_req, op);
 
     list_remove(&t->link);
-    /* A timer that nobody waits for would keep the loop from ending. */
+    /* A timer without requests would keep the loop from ending. */
     arm_timer(l);
     op_finish(op, NULL);
 }

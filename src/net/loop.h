@@ -23,7 +23,8 @@ enum { LOOP_BUCKETS = 12 };
 extern const uint64_t loop_bucket_us[LOOP_BUCKETS];
 
 struct loop_turns {
-    uint64_t counts[LOOP_BUCKETS + 1]; /* each bucket alone; longer ones last */
+    uint64_t counts[LOOP_BUCKETS + 1]; /* each bucket alone; the last one is
+                                        * for longer iterations */
     uint64_t sum_us;
     uint64_t most_us;
 };
@@ -32,10 +33,11 @@ struct loop {
     struct op_queue ready;
     struct list timers; /* of struct timer_req.link, soonest first */
     uv_loop_t uv;
-    uv_idle_t idle;       /* active while `ready` is not empty */
-    uv_timer_t timer;     /* armed for the first of `timers` */
-    uv_prepare_t prepare; /* once a turn, before it waits; unreferenced */
-    uint64_t used_ns;     /* the thread's processor time, as of then */
+    uv_idle_t idle;   /* active while `ready` is not empty */
+    uv_timer_t timer; /* armed for the first of `timers` */
+    uv_prepare_t
+        prepare;      /* once per iteration, before it waits; unreferenced */
+    uint64_t used_ns; /* the thread's processor time at that moment */
     struct loop_turns turns;
     uv_signal_t signals[2];
     loop_signal_cb on_signal; /* NULL: not watching */
@@ -52,13 +54,13 @@ void loop_run(struct loop *l);
 bool loop_run_until(struct loop *l, const struct op *op);
 
 /*
- * Closes the loop's own handles and runs what closing needs. Returns 0, or
- * < 0 with a list of the handles that somebody forgot on standard error.
+ * Closes the loop's own handles and runs what closing needs. Returns 0, or < 0
+ * with a list of the handles that were not closed on standard error.
  */
 int loop_close(struct loop *l, struct err *err);
 
-/* What `share` (0.99) of the turns did not exceed: the bound of a bucket, or
- * most_us when that is less. 0: there were no turns. */
+/* The quantile `share` (0.99) of the iterations: the bound of a bucket, or
+ * most_us when that is less. 0: there were no iterations. */
 uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share);
 
 /* Milliseconds of the monotonic clock, as of this iteration of the loop. */
@@ -70,7 +72,7 @@ uint64_t loop_mono_ms(void);
 /* Milliseconds since 1970 by the wall clock, now. */
 int64_t loop_wall_ms(void);
 
-/* Calls back after delay_ms, 0: in a later turn. Always returns 0. */
+/* Calls back after delay_ms, 0: in a later iteration. Always returns 0. */
 int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms);
 
 /*

@@ -10,8 +10,8 @@
  *   in the callback      op->err says how it ended; the memory may go. A
  *                        success never overwrites an earlier error or cancel.
  *
- * The side that runs a request calls op_begin() when it takes it on and
- * op_finish() when it is through with the memory. Everything here happens on
+ * The side that runs a request calls op_begin() when it accepts it and
+ * op_finish() when it no longer needs the memory. Everything here happens on
  * the loop's thread; nothing here knows what kind of loop that is.
  */
 #ifndef NET_OP_H
@@ -45,9 +45,9 @@ struct op {
 void op_queue_init(struct op_queue *q, void (*wake)(struct op_queue *q));
 
 /*
- * Calls back what is ready now, not what becomes ready meanwhile (so that the
- * loop gets its turn), and no more of it once `time` has passed by that clock
- * (NULL: all of it); the rest stays first in line. Returns how many.
+ * Calls back what is ready now, but not what becomes ready meanwhile, so that
+ * the loop goes on; and no more of it once `time` has passed by that clock
+ * (NULL: all of it). The rest stays first in line. Returns how many.
  */
 size_t op_queue_run(struct op_queue *q, uint64_t (*clock)(void), uint64_t time);
 
@@ -66,7 +66,7 @@ static inline bool op_pending(const struct op *op)
 /* Asks a pending request to end early; does nothing to any other. */
 void op_cancel(struct op *op);
 
-/* The runner's side: takes the request on. cancel_fn may call op_finish(). */
+/* The runner's side: accepts the request. cancel_fn may call op_finish(). */
 void op_begin(
     struct op *op, struct op_queue *q, void (*cancel_fn)(struct op *op));
 

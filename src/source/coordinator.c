@@ -5,13 +5,13 @@
  * call; when it comes back, the answer is unpacked into the page's arena and
  * the page's request finishes.
  *
- * Failures: the call's, with its code; an answer that does not unpack. Both
- * are the page's to judge, nothing is tried again here.
+ * Failures: those of the call, with its code; an answer that cannot be
+ * unpacked. The page decides about both; nothing is tried again here.
  *
  * Cancel: goes to the call, whose callback then ends the page's request too.
  *
- * Close: closes the channel, which cancels every call. The coordinator itself
- * goes with the last of them, since their requests are linked to it.
+ * Close: closes the channel, which cancels every call. The coordinator is
+ * freed with the last of them, since their requests are linked to it.
  */
 #include "source/coordinator.h"
 
@@ -130,7 +130,9 @@ static void fetch_end(struct fetch *f, struct err *err)
 
     if (err->code == 0)
         unpack(buf_view(&f->rpc.answer), req, err);
-    /* Only an embedder sets a pace: a coordinator gets the usual tries. */
+    /*
+     * Only an embedder sets the pace: for a coordinator this is a plain retry.
+     */
     if (err->code == ERR_BUSY)
         err->code = ERR_UNAVAILABLE;
     if (err->code != 0)
@@ -152,7 +154,7 @@ static void on_coordinator_answer(struct op *op)
 
 /* --- going out --------------------------------------------------------- */
 
-/* The request knows nothing of its fetch, but its link stands in our list. */
+/* The request has no pointer to its fetch; its link in our list leads to it. */
 static void fetch_cancel(struct op *op)
 {
     struct fetch *f = container_of(op->link.next, struct fetch, anchor);

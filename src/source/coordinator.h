@@ -1,6 +1,6 @@
 /*
  * Pages from the coordinator over gRPC: the real side of the fetch_page port.
- * What comes back is handed on as it is; sync/envelope understands it.
+ * The answer is passed on unparsed; record/envelope parses it.
  */
 #ifndef SOURCE_COORDINATOR_H
 #define SOURCE_COORDINATOR_H
@@ -34,8 +34,8 @@ void coordinator_close(struct coordinator *c);
 /*
  * The port. Errors are net/rpc.h's by status (ERR_UNAVAILABLE for ERR_BUSY),
  * with "coordinator: " before the first line of the coordinator's text;
- * ERR_PROTOCOL for an answer that is no RouteResponse, ERR_TOO_LARGE for one
- * that the arena has no room for.
+ * ERR_PROTOCOL for an answer that is not a RouteResponse, ERR_TOO_LARGE for
+ * one that does not fit into the arena.
  */
 int coordinator_fetch(struct coordinator *c, struct page_req *req);
 

@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Names are short; a request that reaches the caps is nobody's page. */
+/* Names are short; a request that reaches the caps is not a valid one. */
 enum { ROUTE_TEXT_BYTES = 64 << 10, ROUTE_BYTES = 256 << 10 };
 
 #define ROUTE_USER "system"
 #define ROUTE_SELF "rag-service"
 
-/* What services test for, whatever kind of run asks. */
+/* Services test for this value, in every kind of run. */
 #define ROUTE_SYNC_TYPE "batch"
 
 static void request_add(struct route *r, const char *name, const char *value)

@@ -1,4 +1,4 @@
-/* The question for one page, as the coordinator wants it. Pure. */
+/* The request for one page in the coordinator's format. Pure. */
 #ifndef SOURCE_COORDINATOR_REQUEST_H
 #define SOURCE_COORDINATOR_REQUEST_H
 

@@ -1,12 +1,12 @@
 /*
- * Which services there are.
+ * Asks which services there are.
  *
  * Happy path: the environment names them and the request finishes at once; or
  * the coordinator is asked for /services/list, and where that does not exist
  * (404), for /services, whose entries are objects.
  *
- * Failures: whatever goes wrong with the coordinator, an empty list included,
- * is logged and the fallback's turn. Only an empty fallback is an error.
+ * Failures: any failure of the coordinator, an empty list included, is logged
+ * and the fallback is used. Only an empty fallback is an error.
  *
  * Cancel: goes to the HTTP request; its callback ends ours, without fallback.
  *
@@ -22,7 +22,7 @@
 
 enum { ASK_TIMEOUT_MS = 10000, ANSWER_BYTES = 1 << 20, URL_BYTES = 4096 };
 
-/* A question on its way; owned by itself, freed when the answer is in. */
+/* A pending question; owns itself, freed when the answer has come. */
 struct asking {
     const struct service_list *list; /* borrowed */
     struct services_req *req;        /* borrowed; its owner waits for us */
@@ -177,7 +177,7 @@ static int use_text(struct services_req *req, const char *text,
     return rc;
 }
 
-/* `why` NULL: nobody could be asked. */
+/* `why` NULL: there is no coordinator to ask. */
 static void fall_back(const struct service_list *l, struct services_req *req,
     const struct err *why, struct err *err)
 {
@@ -237,7 +237,7 @@ static int asking_read(struct asking *a, struct err *err)
     return 0;
 }
 
-/* Only the older list is missing, and nobody has canceled meanwhile. */
+/* Only the first path is missing, and the request has not been canceled. */
 static bool asks_again(struct asking *a)
 {
     if (a->http.op.err.code != 0 || a->http.status != 404 || a->objects ||
@@ -273,7 +273,9 @@ static void on_service_list_answer(struct op *op)
     asking_step(a);
 }
 
-/* The request knows nothing of its asking, but its link stands in our list. */
+/*
+ * The request has no pointer to its asking; its link in our list leads to it.
+ */
 static void asking_cancel(struct op *op)
 {
     struct asking *a = container_of(op->link.next, struct asking, anchor);

@@ -19,8 +19,8 @@ struct service_list {
 };
 
 enum {
-    SERVICE_NAME_BYTES = 200, /* a longer name is no service's */
-    SERVICE_LIST_MAX = 1000   /* names; more are not believed */
+    SERVICE_NAME_BYTES = 200, /* a longer name is invalid */
+    SERVICE_LIST_MAX = 1000   /* names; more are an error */
 };
 
 /* A list in the making; names live in the arena. */

@@ -3,9 +3,8 @@
 #define LINK_LOCK "hashtext('batch_sync_link_queue'), hashtext($1)"
 
 /*
- * Only when the turn is another's: he has it for seconds, and his backend does
- * nothing but wait for him. One that is at work is left alone, for a batch may
- * take its time.
+ * Terminates the holder of the lock only if it has waited for its client for 5
+ * s. A holder that is working is left alone: a batch may take long.
  */
 static const char evict_sql[] =
     "SELECT set_config('lock_timeout', $2, true),"

@@ -1,7 +1,7 @@
 /*
- * The turn of a tenant's: batches of its link queue, and deletes of what is
- * linked, come one after the other, in whichever process. A part of the
- * transactions of others (db/call.h); the turn ends with the transaction.
+ * One lock per tenant that serializes the batches of its link queue and the
+ * deletes of linked items, across processes. It is part of other modules'
+ * transactions (db/call.h) and ends with them.
  */
 #ifndef DB_GRAPH_LINK_LOCK_H
 #define DB_GRAPH_LINK_LOCK_H
@@ -11,10 +11,9 @@
 enum { LINK_LOCK_STMTS = 2 };
 
 /*
- * Adds that many statements: what locks are waited for, the turn's among them
- * ("5s": a lock that is not free by then is SQLSTATE 55P03), and the turn.
- * Somebody whose client has stopped with the turn in his hands has his
- * connection ended.
+ * Adds that many statements: the time to wait for locks, this one included
+ * ("5s"; after that SQLSTATE 55P03), and the lock itself. A holder whose
+ * client has stopped has its connection terminated.
  */
 void link_lock_add(struct call *c, const char *tenant, const char *timeout);
 

@@ -1,12 +1,11 @@
 /*
- * What the sources still have, for services whose missing items are deleted:
- * statements for the transactions of others (db/call.h).
+ * Which items the sources still have, for services whose missing items are
+ * deleted: statements for other modules' transactions (db/call.h).
  *
- * Passes over a service, that is the runs that read it, are numbered; a page
- * marks its ids with the number of its pass when it is checkpointed, in the
- * same transaction. So an id has been missed by two complete passes in a row
- * when its mark is older than the complete pass before the one that has just
- * come to its end, whatever has happened in between.
+ * A pass is one run's reading of a service; passes are numbered. A page marks
+ * its ids with the number of its pass in the transaction of its checkpoint.
+ * When a pass completes, two complete passes in a row have missed exactly the
+ * ids whose mark is older than the previous complete pass.
  */
 #ifndef DB_LEDGER_DELETE_MARKS_H
 #define DB_LEDGER_DELETE_MARKS_H
@@ -18,8 +17,8 @@
 int seen_add_marks(struct call *c, const struct checkpoint_req *req);
 
 /*
- * Forgets the passes over a service and its marks: nothing of it is deleted
- * any more, and if that is asked for again, the passes start anew.
+ * Removes the passes and the marks of a service: nothing of it is deleted any
+ * more, and if deletion is switched on again, the passes start from zero.
  */
 void seen_add_forget(struct call *c, const char *tenant, const char *service);
 

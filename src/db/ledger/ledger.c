@@ -2,15 +2,15 @@
  * The ledger's common part: heartbeats, and locks that a lost owner holds.
  *
  * Happy path: a request is one transaction, sent by send() and read by take().
- * The heartbeat is a timer that sends a transaction of its own and starts anew,
- * whether or not the transaction before has come back. Failures: a heartbeat
- * that fails is not repeated before its time; the lease outlives five of them.
- * One that finds the run not running says so once and stops: whoever canceled
- * it or took it over has changed the tokens, so the service at hand ends with
- * ERR_FENCED. A lock that is not free within LOCK_MS (55P03) belongs to an
- * owner that stopped in the middle of a transaction: its connection is ended by
- * the server, and the transaction sent again. On cancel: as db/call.h has it;
- * ledger_stop() cancels the heartbeat.
+ * The heartbeat is a timer that sends a transaction of its own and restarts
+ * itself, whether or not the previous transaction has come back. Failures: a
+ * heartbeat that fails is not repeated early; the lease outlives five of them.
+ * One that finds the run no longer running logs it once and stops: the process
+ * that canceled it or took it over has changed the tokens, so the current
+ * service ends with ERR_FENCED. A lock that is not free within LOCK_MS (55P03)
+ * belongs to an owner that stopped in the middle of a transaction: the server
+ * terminates its connection, and the transaction is sent again. On cancel: see
+ * db/call.h; ledger_stop() cancels the heartbeat.
  */
 #include "db/ledger/ledger_impl.h"
 
@@ -148,10 +148,11 @@ void ledger_add_lock_timeout(struct call *c)
 }
 
 /*
- * Whoever holds, for longer than a statement may take, a row that is to be
- * taken: of a run or a service whose owner is lost, or of a service that
- * nobody has; by LEDGER_FENCE_LOCK. And who holds the lock that runs are begun
- * under while his client says nothing: that lock is held through waits, too.
+ * Finds backends to terminate: those that hold the row lock (by
+ * LEDGER_FENCE_LOCK) of a lost run, of a lost service or of an unclaimed
+ * service for longer than $1 ms, and those that hold the begin lock for as
+ * long while they wait for their client (a live process may hold that lock
+ * through waits).
  */
 static const char evict_sql[] =
     "WITH held AS MATERIALIZED ("
@@ -241,7 +242,7 @@ const char *ledger_counts_json(
     return arena_dup(a, str_of(text)).p;
 }
 
-/* NULs go, what is not UTF-8 becomes U+FFFD. */
+/* Drops NULs; invalid UTF-8 becomes U+FFFD. */
 static struct str repair(struct arena *a, struct str text)
 {
     struct buf out;

@@ -1,16 +1,16 @@
 /*
- * The ledger: who runs what, how far it came, what could not be stored. The
- * real side of the ports run_begin, run_join, service_begin, checkpoint,
- * service_end and run_end (sync/ports.h).
+ * The ledger: which process runs what, how far it has come, what could not be
+ * stored. The real side of the ports run_begin, run_join, service_begin,
+ * checkpoint, service_end and run_end (sync/ports.h).
  *
- * A run and the service at hand are leased by the database's clock and kept
- * alive by heartbeats a sixth of the lease apart; everybody who takes part in
- * a run keeps the run alive. A service whose lease has run out is claimed by
- * the next who comes. A run that nobody is at work on is interrupted: the next
- * run_join resumes it, and so does a run_begin that asks for the same; any
+ * A run and the current service are leased by the database's clock and kept
+ * alive by heartbeats a sixth of the lease apart; every process that takes
+ * part in a run keeps the run alive. The next process claims a service whose
+ * lease has expired. A run without any live process is interrupted: the next
+ * run_join resumes it, and so does a run_begin with the same parameters; any
  * other run_begin marks it abandoned. Either way services get new tokens
- * first, which waits for the statement that a lost owner may still have under
- * way, and ends that owner's connection when it holds on to it.
+ * first, which waits for a statement that a lost owner may still be running,
+ * and terminates that owner's connection if it does not end.
  */
 #ifndef DB_LEDGER_LEDGER_H
 #define DB_LEDGER_LEDGER_H
@@ -22,9 +22,9 @@ enum { OWNER_BYTES = 128 };
 
 /*
  * SQL to be called by every statement that locks the row of a service, with
- * the row's token (of before, where it changes), or the row of a run, with its
- * id. Which transaction holds a row is listed nowhere; this lock is, for
- * whoever has to end an owner that holds on to its rows.
+ * the row's token (the old one, where it changes), or the row of a run, with
+ * its id. PostgreSQL does not list which transaction holds a row lock, but it
+ * lists this advisory lock, by which a stuck owner is found and terminated.
  */
 #define LEDGER_FENCE_LOCK(name)                                  \
     "pg_advisory_xact_lock_shared(hashtext('batch_sync_fence')," \
@@ -35,7 +35,7 @@ struct ledger {
     struct loop *loop;    /* borrowed */
     int lease_s, overlap_s;
     char owner[OWNER_BYTES]; /* host:process:random */
-    /* The run and the service at hand; "" for none. */
+    /* The current run and service; "" for none. */
     char run_id[ID_BYTES];
     char token[ID_BYTES];
     struct counts base; /* of the service, before it was resumed */
@@ -44,7 +44,7 @@ struct ledger {
 };
 
 /*
- * `pool` should have a connection of its own, so that a heartbeat never waits
+ * `pool` must not be the one that stores, so that a heartbeat never waits
  * behind a chunk. The ledger must stay where it is until the loop has ended.
  */
 void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
@@ -53,20 +53,20 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
 /* Ends the heartbeats, if there is no run_end to do so. */
 void ledger_stop(struct ledger *l);
 
-/* The last scheduled fire that any replica has taken. */
+/* The last scheduled fire that any replica has started. */
 struct last_fire_req {
     struct op op;
     int64_t fire_ms; /* out: its nominal instant; 0: there was none */
 };
 int ledger_last_fire(struct ledger *l, struct last_fire_req *req);
 
-/* Ends a run for good, whoever is at work on it: they lose their leases. */
+/* Ends a run for good; all processes that work on it lose their leases. */
 struct run_cancel_req {
     struct op op;
     const char *run_id; /* borrowed until the callback */
     /* Out. */
     bool found;
-    bool canceled; /* false: it had ended already */
+    bool canceled; /* false: it had already ended */
     char status[16];
 };
 int ledger_run_cancel(struct ledger *l, struct run_cancel_req *req);

@@ -1,19 +1,19 @@
 /*
- * Claiming the next service of a run, by whichever process comes.
+ * Claiming the next service of a run.
  *
- * Happy path: one transaction. The first row that nobody is at work on gets our
- * name and a new token; rows that others are just claiming are skipped. When
- * there is none, one whose lease has run out is taken over: its new token waits
- * for the statement that the lost owner may still have under way, and ends that
- * owner's connection when it holds on to it (ledger.c). A row that was skipped
- * is waited for in the same way: who was claiming it may have stopped. Then the
- * same transaction counts what is left, so that who got nothing knows whether
- * to wait. Failures: as ledger.c has them; a run that is not running any more
- * is an answer, not an error.
+ * Happy path: one transaction. The first free row gets our name and a new
+ * token; rows that other processes are just claiming are skipped. If there is
+ * none, a service whose lease has expired is taken over: setting its new token
+ * waits for a statement that the lost owner may still be running, and
+ * terminates that owner's connection if it does not end (ledger.c). A skipped
+ * row is waited for in the same way, because its claimer may have stopped.
+ * Then the same transaction counts what is left, so that a process that got
+ * nothing knows whether to wait. Failures: as in ledger.c; a run that is no
+ * longer running is an answer, not an error.
  *
- * An incremental service asks for what has changed since its last success, if
- * there was a whole pass with this run's model, and no other model since: what
- * another one has embedded must be read, too.
+ * An incremental service asks for what has changed since its last success, but
+ * only if there was a whole pass with this run's model and no run with another
+ * model since, whose items would have to be read again.
  *
  * A page number means something only with the page size it was counted in,
  * so both come out of the row.
@@ -32,7 +32,7 @@ static const char give_up_sql[] =
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
     " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
 
-/* $5: seconds. All that has succeeded since a whole pass is of its model. */
+/* $5: seconds. Everything that succeeded since a whole pass has its model. */
 #define SINCE_LAST_SUCCESS                                                \
     "(SELECT to_char((max(p.started_at) - make_interval(secs => $5))"     \
     "  AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"          \
@@ -147,7 +147,7 @@ static void claim_take(struct call *c)
     call_end(c, NULL);
 }
 
-/* What could not be ended is let go of: its heartbeats end now. */
+/* A run that could not be ended is released: its heartbeats end now. */
 int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 {
     l->token[0] = '\0';

@@ -1,16 +1,15 @@
 /*
  * Ending a run, leaving it, canceling it.
  *
- * Happy path: two transactions. First, when every service has ended, whoever
- * owns the run closes it, with the outcome that the services' rows give, and so
- * does anybody when its owner has left; else a run that is left becomes
- * interrupted unless somebody is at work on it, and one that is canceled ends.
- * Then new tokens fence off who is still at work on a run that is not running,
- * and the second transaction reads how the run stands and what became of each
- * of its services. Who closed it owns it from then on, so that he hears so a
- * second time, when the first answer was lost. Failures: as ledger.c has them.
- * A run that another process has closed, or taken over, is no failure: the
- * answer says how it stands.
+ * Happy path: two transactions. First: when every service has ended, the owner
+ * closes the run with the outcome that follows from the services' rows; if the
+ * owner has left, any process does. Otherwise a run that is left becomes
+ * interrupted unless another process works on it, and a canceled run ends.
+ * Then new tokens fence off processes that still work on a run that is not
+ * running. The second transaction reads the state of the run and of each of
+ * its services. The closer becomes the owner, so a retry after a lost reply
+ * gets the same answer. Failures: as in ledger.c. A run that another process
+ * has closed or taken over is not a failure: the answer says so.
  */
 #include "db/ledger/ledger_impl.h"
 
@@ -19,7 +18,7 @@
 enum { CANCEL_TIMEOUT, CANCELED };          /* results of canceling */
 enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second transaction */
 
-/* `r` is a run that has been selected by $1. */
+/* `r` is the run with the id $1. */
 #define TOTALS                                                        \
     "coalesce((SELECT jsonb_object_agg(t.key, t.n) FROM (SELECT key," \
     "  sum(value::int8) n FROM batch_sync_service_runs,"              \
@@ -119,7 +118,7 @@ static void run_end_send(struct call *c)
     call_send(c);
 }
 
-/* What the ledger calls it; a run that goes on elsewhere is interrupted. */
+/* The ledger's name for it; a run that continues elsewhere is interrupted. */
 static enum run_status status_named(struct str name)
 {
     for (int i = 0; i < RUN_INTERRUPTED; i++)

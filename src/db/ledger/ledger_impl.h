@@ -9,8 +9,8 @@ struct ledger_work {
     struct ledger *ledger;
     void *req;                       /* the request, borrowed */
     void (*send)(struct call *call); /* sends the transaction */
-    void (*take)(struct call *call); /* takes its results and ends */
-    int tries;                       /* times that a lock was in the way */
+    void (*take)(struct call *call); /* reads its results and ends */
+    int tries;                       /* times that it had to wait for a lock */
 };
 
 int ledger_start(struct ledger *l, struct op *op, void *req,
@@ -21,8 +21,7 @@ static inline struct ledger_work *ledger_work(struct call *c)
     return c->data;
 }
 
-/* First in a transaction that may find a row locked: it waits, but not for
- * ever. */
+/* First in a transaction that may find a row locked: limits the wait. */
 void ledger_add_lock_timeout(struct call *c);
 
 /* The advisory lock under which runs are begun and joined. */
@@ -32,14 +31,14 @@ void ledger_fail(struct call *c, int code, const char *why);
 
 /*
  * Three statements: the lock timeout, the lock under which runs are begun, and
- * what makes interrupted runs of those that nobody is at work on. `owner`: who
- * knows that it is at work on none, so that one of its own was begun by a try
- * whose answer was lost; NULL: nobody knows that.
+ * one that marks runs without a live process as interrupted. `owner`: the
+ * caller, if it knows that it runs nothing; a running row under its name is
+ * left over from a lost reply. NULL: the caller does not know.
  */
 void ledger_add_lost(struct call *c, const char *owner);
 
-/* Starts and ends the heartbeats: of that run, no service yet; of what is set
- * in the ledger. */
+/* Starts the heartbeats, of that run and no service yet; ends those of the
+ * ledger's current run and service. */
 void ledger_beat_run(struct ledger *l, const char *run_id);
 void ledger_beat_start(struct ledger *l);
 void ledger_beat_stop(struct ledger *l);

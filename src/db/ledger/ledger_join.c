@@ -1,22 +1,21 @@
 /*
- * Taking part in a run that is there already.
+ * Joining an existing run.
  *
  * Happy path: one cheap query finds a run of the same configuration with
- * services that nobody is at work on; then, under the lock that runs are
- * begun under, its owner is lost or alive for certain, and it is made ours
- * when nobody's. The services come with the same transaction. Heartbeats begin
- * with the first claim, so that a run that is not gone on with after all is not
- * kept alive. A run of our own that is alive stays as it is: a trigger may have
- * begun it since we looked. When its answer was lost, it has services that
- * nobody is at work on, and is joined as any other.
- * Failures: none of its own: when somebody was faster there is nothing to
- * join.
+ * unclaimed services; then, under the begin lock, it is certain whether its
+ * owner is alive, and a run without an owner becomes ours. The same
+ * transaction reads the services. Heartbeats start with the first claim, so
+ * that a run that is not resumed after all is not kept alive. A live run of
+ * our own is left alone: a trigger may have begun it meanwhile. If the reply
+ * to that was lost, its services are unclaimed, and it is joined like any
+ * other. Failures: none of its own: if another process was faster there is
+ * nothing to join.
  */
 #include "db/ledger/ledger_impl.h"
 
 enum { TIMEOUT, LOCK, LOST, RESUMED, SERVICES }; /* results of the joining */
 
-/* An owner that is lost leaves the run to us, unless another is running. */
+/* A run whose owner is lost becomes ours, unless another run is running. */
 static const char find_sql[] =
     "SELECT r.id FROM batch_sync_runs r"
     " WHERE r.status IN ('running', 'interrupted') AND r.tenant_id = $1"

@@ -1,13 +1,13 @@
 /*
  * The dead letters of a checkpoint. Those of items that were tried go into its
- * statement. Two more follow it in the same transaction where they have
- * something to do: the letters of items that were suppressed are touched, and
- * those whose id is stored now are resolved, unless this run has met them:
- * then one id stands for a good item and a bad one.
+ * statement. Two more follow it in the same transaction if needed: letters of
+ * suppressed items are touched, and letters whose id is now stored are
+ * resolved, unless this run has touched them: then one id belongs to both a
+ * good and a bad item.
  *
- * A letter is known when it is open and an earlier run made it by the same
- * recipe. An answer that was lost may bring the same letters a second time,
- * which must not make them known: hence the time, not just the row.
+ * A letter is known when it is open and an earlier run made it with the same
+ * fingerprint. A retry after a lost reply brings the same letters again, which
+ * must not make them known: hence the time, not just the row.
  */
 #include "db/ledger/ledger_impl.h"
 
@@ -66,7 +66,7 @@ static int letters_add_texts(struct call *c, const struct str *texts, size_t n)
     return 0;
 }
 
-/* Which text of a letter goes where. */
+/* The text columns of a letter. */
 static struct str letter_text(const struct dead_letter *d, int column)
 {
     if (column == 0)

@@ -1,11 +1,11 @@
 /*
  * What a service's items were embedded with, as far as the ledger knows: SQL
- * for the statements of others, where `me` is the service: tenant_id, service,
- * and the model that is in force: provider, model, dimensions.
+ * for other statements, in which `me` is the service (tenant_id, service) with
+ * the current model (provider, model, dimensions).
  *
- * A whole pass is a run over a service that asked for everything and was a
- * success: all that the source has is of its model then, and stays so until a
- * run with another model begins on the service, however that one ends.
+ * A whole pass is a run over a service that asked for everything and
+ * succeeded: from then on all items of the source have its model, until a run
+ * with another model begins on the service, however that run ends.
  */
 #ifndef DB_LEDGER_LEDGER_MODEL_H
 #define DB_LEDGER_LEDGER_MODEL_H
@@ -20,7 +20,7 @@
     "  = (me.provider, me.model, me.dimensions)"                        \
     " ORDER BY w.started_at DESC LIMIT 1"
 
-/* FROM and WHERE of what others have begun: o, with its run x. */
+/* FROM and WHERE of services begun with other models: o, with its run x. */
 #define LEDGER_OTHER_MODELS                                        \
     " FROM batch_sync_service_runs o"                              \
     " JOIN batch_sync_runs x ON x.id = o.run_id"                   \

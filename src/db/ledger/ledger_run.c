@@ -2,14 +2,13 @@
  * Beginning a run: at most one is running on a database.
  *
  * Happy path: one transaction under an advisory lock, so that every statement
- * sees the world as the one before left it: runs that nobody is at work on
- * become interrupted and their services get new tokens; the one that was asked
- * for the same is resumed; the others are abandoned; if none is running now, a
- * new one is. It has a row for each of its services. Then the heartbeats
- * begin. A fire of the schedule that has been taken changes nothing, unless its
- * own run is the one that is resumed: by whoever lost it, or by another replica
- * at its time.
- * Failures: ERR_ALREADY_RUNNING says which run.
+ * sees what the one before has written: runs without a live process become
+ * interrupted and their services get new tokens; an interrupted run with the
+ * same parameters is resumed; the others are abandoned; if no run is running
+ * now, a new one is created, with a row for each of its services. Then the
+ * heartbeats start. A scheduled fire that has already been started changes
+ * nothing, unless its own run is the one that is resumed, by the process that
+ * lost it or by another replica. Failures: ERR_ALREADY_RUNNING says which run.
  */
 #include "db/ledger/ledger_impl.h"
 
@@ -53,7 +52,7 @@ static struct pg_param services_param(
     return array_param(&names);
 }
 
-/* A scheduled fire is taken once, by the first replica that comes. */
+/* A scheduled fire is started once, by the first replica. */
 #define FIRE "to_timestamp($11::int8 / 1000.0)"
 
 static void add_fire(struct call *c, const struct run_spec *spec)
@@ -103,7 +102,7 @@ static void add_resume(
     add_params(c, l, req);
 }
 
-/* Only by a run that begins or was resumed; the latter is ours by now. */
+/* Only by a run that begins or was resumed; a resumed run is ours by now. */
 static void add_abandon(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
@@ -138,7 +137,7 @@ static void add_begin(
     call_add_text(c, req->spec.source != NULL ? req->spec.source : "request");
 }
 
-/* A run of an older version has rows only for what had been begun. */
+/* A run of an older version has rows only for services that had begun. */
 static void add_pending(struct call *c, const struct ledger *l)
 {
     call_stmt(c,

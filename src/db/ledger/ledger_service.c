@@ -2,9 +2,9 @@
  * A service of a run: checkpoint, outcome. ledger_claim.c begins it.
  *
  * Happy path: checkpoint() moves next_page and records dead letters in one
- * transaction (ledger_letters.c); service_end() closes the row.
- * Failures: every statement goes by the token: when that is no longer ours
- * nothing is written (ERR_FENCED).
+ * transaction (ledger_letters.c); service_end() closes the row. Failures:
+ * every statement checks the token: if it is no longer ours nothing is written
+ * (ERR_FENCED).
  */
 #include "db/ledger/ledger_impl.h"
 
@@ -20,8 +20,9 @@ enum { ERRORS_BYTES = 256 * 1024 };
 /* --- checkpoint --- */
 
 /*
- * A failed page ($2 is 0) leaves the checkpoint where it is. One whose answer
- * was lost comes again: a page counts when it moves the checkpoint forward.
+ * A failed page ($2 is 0) leaves the checkpoint where it is. A checkpoint
+ * whose reply was lost is sent again: a page counts only when it moves the
+ * checkpoint forward.
  */
 static const char checkpoint_sql[] =
     "WITH known AS (SELECT u.digest FROM batch_sync_service_runs s,"
@@ -104,7 +105,7 @@ int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
 
 /* --- end --- */
 
-/* `base`: what the service had counted before it was gone on with. */
+/* `base`: the counts of the service before it was resumed. */
 static const char *service_row_status_of(
     const struct counts *base, const struct service_end_req *req)
 {
@@ -139,8 +140,9 @@ static const char *service_row_errors_json(
     return copy.p;
 }
 
-/* What is interrupted is gone on with from its last checkpoint, whose counts
- * stay: a page that was cut short will be counted when it is read again. */
+/* An interrupted service resumes at its last checkpoint and keeps the
+ * counts of that: a page that was cut short is counted when it is read
+ * again. */
 static void service_end_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;

@@ -6,11 +6,11 @@
 enum { SQL_BYTES = 16 * 1024 };
 
 /*
- * Which service each row of ours belongs to, and which of several rows with
- * the same key is the newest (place 1). A row without a service belongs to the
- * one of its tenant that its metadata names; that is created unless its
- * service_id is taken by one of another name. Rows whose service stays unknown
- * are left alone.
+ * Which service each microservice_data row belongs to, and which of several
+ * rows with the same key is the newest (place 1). A row without a service
+ * belongs to the service of its tenant that its metadata names; that service
+ * is created unless another one has its service_id. Rows whose service remains
+ * unknown are left alone.
  */
 #define PLACED                                                            \
     "WITH named AS (SELECT DISTINCT tenant_id,"                           \
@@ -40,7 +40,7 @@ enum { SQL_BYTES = 16 * 1024 };
     "   piece ORDER BY updated_at DESC NULLS LAST,"                       \
     "   created_at DESC NULLS LAST, id DESC) END AS place FROM ours)"
 
-/* Edges of ours, the newest of each pair first, then the strongest. */
+/* Edges of our two types, the newest of each pair first, then the strongest. */
 #define RANKED_EDGES                                                         \
     "SELECT id, row_number() OVER (PARTITION BY tenant_id,"                  \
     " source_node_id, target_node_id ORDER BY updated_at DESC NULLS LAST,"   \
@@ -48,7 +48,10 @@ enum { SQL_BYTES = 16 * 1024 };
     " FROM knowledge_graph_edges"                                            \
     " WHERE edge_type IN ('related', 'strongly_related')"
 
-/* Who has rows that would go, or be changed, with one of the table. */
+/*
+ * Tables whose rows would be deleted or changed together with a row of this
+ * one.
+ */
 #define DRAGS(table)                                                   \
     "SELECT string_agg(conrelid::regclass::text, ', ') AS who"         \
     " FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c'," \
@@ -73,7 +76,7 @@ enum plan_column {
     P_UNPLACED,
     P_USABLE,
     P_VECTOR_DRAGS,
-    P_ITEM_INDEX, /* on (tenant_id, content_id): its name */
+    P_ITEM_INDEX, /* the name of the index on (tenant_id, content_id) */
     P_HNSW,
     P_TRIGGERS,
     P_INDEXES,
@@ -152,7 +155,7 @@ void adopt_ask_plan(struct call *c, struct adopt_tables tables)
     call_send_script(c, text.p);
 }
 
-/* A line of the report, unless there is nothing of it. */
+/* A line of the report, unless the count is 0. */
 static void count_line(struct buf *report, const struct pg_result *r,
     int column, const char *name, const char *text)
 {
@@ -173,7 +176,7 @@ static void index_line(
         buf_printf(report, "index %s: would be created\n", name);
 }
 
-/* Would removing duplicates reach into other tables? */
+/* Would removing duplicates change other tables? */
 static int judge_drags(const struct pg_result *r, int doubles, int drags,
     const char *name, struct buf *report, struct err *err)
 {
@@ -235,8 +238,8 @@ static void plan_edges(const struct pg_result *r, struct buf *report)
     index_line(report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
 }
 
-/* What a server of today needs, roughly: all rows are read and sorted, and a
- * row that is rewritten goes into every index again. */
+/* A rough estimate for a current server: all rows are read and sorted, and
+ * a rewritten row is added to every index again. */
 static int64_t estimate_seconds(const struct pg_result *r)
 {
     int64_t rows = call_int(r, 0, P_ROWS) + call_int(r, 0, P_EDGES);
@@ -269,7 +272,7 @@ int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
 
 /* --- the steps --- */
 
-/* What the step before has done, under a name of ADOPT_COUNTS. */
+/* Records the row count of the step before under a name of ADOPT_COUNTS. */
 static void add_count(struct buf *script, const char *name)
 {
     buf_printf(script,
@@ -278,7 +281,10 @@ static void add_count(struct buf *script, const char *name)
         name);
 }
 
-/* Undoes all when the rows that went have taken others' with them. */
+/*
+ * Fails, and so undoes everything, if the deleted rows have taken rows of
+ * other tables with them.
+ */
 static void add_drag_check(
     struct buf *script, const char *table, const char *drags)
 {
@@ -289,7 +295,7 @@ static void add_drag_check(
         drags, table, drags);
 }
 
-/* The names as the store makes them: "my-service" is "My Service". */
+/* The display name as the store makes it: "my-service" is "My Service". */
 static const char services_sql[] = PLACED
     " INSERT INTO microservices (id, tenant_id, name, service_id,"
     " display_name, description, version, is_active, settings, metadata,"
@@ -345,7 +351,7 @@ static void add_edges(struct buf *script)
     buf_puts(script, " END $adopt$;\n");
 }
 
-/* Checks that were put off would keep the tables from being altered. */
+/* Deferred constraint checks would keep the tables from being altered. */
 void adopt_write_steps(struct buf *script, struct adopt_tables tables)
 {
     buf_puts(script, "SET LOCAL lock_timeout = '60s';"

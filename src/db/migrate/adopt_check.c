@@ -1,15 +1,15 @@
 /*
- * What must hold of another program's tables before they are taken over, as
- * one query: a row for each thing that stands in the way, saying what to do.
+ * What must be true of another program's tables before they are taken over, as
+ * one query: one row per obstacle, saying what to do about it.
  */
 #include "db/migrate/adopt.h"
 
 #include <stdlib.h>
 
 /*
- * The columns that are read or written here. Kinds: s text, j jsonb, i integer,
- * n number, t time, b boolean, v vector, h bytea; in upper case: made when it
- * is missing.
+ * The columns that batchsync reads or writes. Kinds: s text, j jsonb, i
+ * integer, n number, t time, b boolean, v vector, h bytea; in upper case:
+ * added when missing.
  */
 #define COLUMNS                                                      \
     "('tenants', 'id s name s domain s settings j created_at t"      \
@@ -49,7 +49,7 @@ static const char facts_sql[] =
     " ('microservices', 'id'), ('microservices', 'tenant_id, name'),"
     " ('knowledge_graph_nodes', 'node_id')) ";
 
-/* Each gives rows of one column. */
+/* Each returns rows with one column. */
 static const char *const obstacles_sql[] = {
     "SELECT format('%s is in schema %I, and new tables would go to %I: give"
     " the role one schema: ALTER ROLE %I SET search_path = %2$I;', tab,"

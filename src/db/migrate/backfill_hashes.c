@@ -1,11 +1,10 @@
 /*
- * Happy path: statistics are made, so that a batch is read from the index of
- * items in its order; then batch after batch is read and its hashes written,
- * until one is empty.
- * Failures: the transaction's; rows that have their hash are not looked at
- * again. A row that somebody changes between reading and writing has another
- * xmin and is left as it is. On cancel: the batch at hand is undone, those
- * before it stay.
+ * Happy path: ANALYZE, so that a batch is read from the index of items in its
+ * order; then batch after batch is read and its hashes are written, until one
+ * is empty. Failures: the transaction's; rows that have their hash are not
+ * looked at again. A row that another program changes between reading and
+ * writing has another xmin and is left as it is. On cancel: the current batch
+ * is undone, earlier ones stay.
  *
  *   ANALYZE --> READ --> WRITE --> READ ... --> done
  */
@@ -31,7 +30,7 @@ struct backfill_work {
     struct backfill_hashes_req *req; /* borrowed */
     struct buf key[KEYS];            /* owned; of the last item looked at */
     char limit[16], bytes[16];       /* the batch's, as parameters */
-    struct arena batch;              /* of the batch at hand */
+    struct arena batch;              /* of the current batch */
     struct hashed *rows;             /* in it */
     size_t n;                        /* rows that get a hash */
 };
@@ -52,7 +51,9 @@ static void free_work(void *ptr)
 
 /* --- reading --- */
 
-/* Rows until their texts are too many; the one that is too much included. */
+/*
+ * Rows until their texts exceed the limit, including the row that exceeds it.
+ */
 static const char read_sql[] =
     "SELECT id, version, tenant_id, microservice_id, content_id, chunk_index,"
     " usable, content_text FROM ("
@@ -96,7 +97,7 @@ static int item_end(const struct pg_result *r, int from)
     return end;
 }
 
-/* Are the pieces 0, 1, ... there, each with its text and its vector? */
+/* Are all pieces 0, 1, ... present, each with its text and its vector? */
 static bool is_whole(const struct pg_result *r, int from, int end)
 {
     for (int i = from; i < end; i++)
@@ -115,7 +116,7 @@ static size_t text_bytes(const struct pg_result *r, int from, int end)
     return n;
 }
 
-/* The text of which the rows are the pieces; .p NULL: no memory. */
+/* The text that the pieces make up; .p NULL: out of memory. */
 static struct str whole_text(
     struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
@@ -162,8 +163,8 @@ static void keep_key(
     }
 }
 
-/* An item at the end of a batch that is full may have more pieces: it begins
- * the next batch, unless it fills this one alone. */
+/* The last item of a full batch may have more pieces: it starts the next
+ * batch, unless it fills this one alone. */
 static int hash_batch(struct backfill_work *w, const struct pg_result *r)
 {
     int n = pg_rows(r), end;

@@ -1,8 +1,8 @@
 /*
- * Hashes for rows that another program has stored: told which model made their
- * vectors, the first sync keeps those whose text is still the same. Only
- * embed_hash follows from what is stored; row_hash stays unknown, so that the
- * first sync writes the metadata of such rows once, without embedding.
+ * Hashes for rows that another program has stored. Given the model that made
+ * their vectors, the first sync keeps the vectors whose text is unchanged.
+ * Only embed_hash can be computed from a stored row; row_hash stays NULL, so
+ * the first sync writes the metadata of such rows once, without embedding.
  */
 #ifndef DB_MIGRATE_BACKFILL_HASHES_H
 #define DB_MIGRATE_BACKFILL_HASHES_H
@@ -11,8 +11,8 @@
 #include "record/item.h"
 
 struct backfill_hashes_req {
-    /* err: what the database answered. What was done until then stays, and
-     * doing it again goes on from there. */
+    /* err: the database's. Batches that were committed stay; another call
+     * continues after them. */
     struct op op;
 
     /* In; borrowed. */
@@ -21,8 +21,8 @@ struct backfill_hashes_req {
 
     /* Out. */
     uint64_t hashed;  /* rows that got their hash, or would */
-    uint64_t without; /* rows that cannot: no vector, no text, pieces missing,
-                         or changed just now */
+    uint64_t without; /* rows that cannot get one: no vector, no text,
+                       * pieces missing, or just changed */
 
     struct backfill_work *work; /* its own */
 };

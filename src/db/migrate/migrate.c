@@ -3,11 +3,10 @@
  *
  * Happy path: inspect the database, then, when something is pending, one
  * script: lock, extension, the pending migrations, each recorded, commit; then
- * inspect again, because another migrator may have been faster and have had
- * another vector size in mind.
- * Failures: whatever the database refuses, rolled back as a whole; a lack of
- * rights is turned into the command that gives them.
- * On cancel: the script is rolled back by the server.
+ * inspect again, because another migrator may have been faster and may have
+ * used another vector size. Failures: the script is rolled back as a whole;
+ * for missing rights the message has the command that grants them. On cancel:
+ * the script is rolled back by the server.
  *
  *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> done
  *     \--> SHAPE (another program's tables) --> PLAN, or APPLY
@@ -23,7 +22,7 @@ enum { FACTS, NAMES, SHAPE, PLAN, APPLY };
 enum { REPORT_BYTES = 64 * 1024, SCRIPT_BYTES = 1024 * 1024 };
 enum { HNSW_DIMENSIONS = 2000, APPLY_MS = 10 * 60 * 1000 };
 
-/* What is there; strings are "" for nothing. */
+/* What the database contains; "" stands for nothing. */
 struct facts {
     bool recorded; /* batch_sync_migrations is there */
     char foreign[256];
@@ -110,7 +109,7 @@ static int find_migration(struct str name)
     return -1;
 }
 
-/* Is the version lower than 0.8, which brought the scans that filter? */
+/* Is the version older than 0.8, the first with iterative scans? */
 static bool is_old(const char *version)
 {
     int major = 0, minor = 0;
@@ -119,13 +118,13 @@ static bool is_old(const char *version)
            minor < 8;
 }
 
-/* Tables that another program has made, not taken over yet? */
+/* Are there tables of another program that have not been taken over? */
 static bool migrate_is_foreign(const struct facts *f)
 {
     return !f->recorded && f->foreign[0] != '\0';
 }
 
-/* What stands in the way whatever the mode. */
+/* The obstacles that count in every mode. */
 static int migrate_refuse(const struct migrate_work *w, struct err *err)
 {
     const struct facts *f = &w->facts;
@@ -293,7 +292,7 @@ static void migrate_check(struct call *c, int pending)
     call_end(c, &err);
 }
 
-/* All is known: what now? */
+/* Decides what to do with what was found. */
 static void migrate_decide(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
@@ -323,7 +322,7 @@ static void migrate_decide(struct call *c)
     }
 }
 
-/* The tables can be taken over, or the report says why not. */
+/* The obstacles are known: applies the migrations, or shows the plan. */
 static void decide_adoption(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
@@ -394,7 +393,7 @@ static void migrate_step(struct call *c)
     }
 }
 
-/* Not allowed to: say who may, and how. */
+/* Missing rights: the message names the role and the command. */
 static void explain_refusal(const struct facts *f, struct err *err)
 {
     if (f->version[0] == '\0')

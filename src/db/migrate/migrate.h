@@ -1,8 +1,9 @@
 /*
  * Migrations: the numbered SQL of schema/sql/, embedded in the binary and
  * applied in order, in one transaction under an advisory lock, each recorded
- * in batch_sync_migrations. Tables that another program has made are taken over
- * in the same transaction (adapters/adopt.h), when that is asked for.
+ * in batch_sync_migrations. Tables that another program has made are taken
+ * over in the same transaction (db/migrate/adopt.h), if the caller asks for
+ * that.
  */
 #ifndef DB_MIGRATE_MIGRATE_H
 #define DB_MIGRATE_MIGRATE_H
@@ -25,22 +26,22 @@ enum migrate_mode {
 
 struct migrate_req {
     /*
-     * err: ERR_CONFIG when a person must act (tables of another program that
-     * are not to be, or cannot be, taken over, a missing extension the role
-     * may not create, another vector size); the message says what to do, with
-     * the exact command. Otherwise what the database answered.
+     * err: ERR_CONFIG when a person must act (another program's tables without
+     * `adopt` or with obstacles, a missing extension that the role may not
+     * create, another vector size); the message says what to do, with the
+     * exact command. Otherwise the database's error.
      */
     struct op op;
 
     /* In. */
     enum migrate_mode mode;
     int dimensions;
-    bool adopt; /* take over tables that another program has made */
+    bool adopt; /* take over another program's tables */
 
     /* Out: what was done, or would be: a line each ("0001_core: applied").
      * Owned by the request: buf_free(). */
     struct buf report;
-    bool ready; /* the tables are there and known as ours */
+    bool ready; /* the tables are complete and migrated by batchsync */
 
     struct migrate_work *work; /* the migration's */
 };

@@ -1,8 +1,7 @@
 /*
  * Happy path: the look-up's statement rides in the look-up's transaction. A
- * retry is one statement: it takes the recipe away, by which a letter is known.
- * Failures: the transaction's.
- * On cancel: as db/call.h has it.
+ * retry is one statement: it takes the recipe away, by which a letter is
+ * known. Failures: the transaction's. On cancel: see db/call.h.
  */
 #include "db/read/dead_letters.h"
 
@@ -10,7 +9,7 @@
 
 /* --- look-up --- */
 
-/* OFFSET 0: as the store's look-up has it. */
+/* OFFSET 0: as in the store's lookup. */
 static const char lookup_sql[] =
     "SELECT i.at::int4 - 1, d.known, d.digest"
     " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
@@ -53,7 +52,7 @@ int dead_letters_take(const struct pg_result *r, struct lookup_req *req)
 
 /* --- retry --- */
 
-/* Letters of before there was a column for it go by their schema's name. */
+/* Letters older than the `registered` column are matched by schema name. */
 static const char retry_sql[] =
     "WITH t AS (UPDATE batch_sync_dead_letters SET recipe = NULL"
     "  WHERE tenant_id = $1 AND resolved_at IS NULL"

@@ -1,6 +1,6 @@
 /*
- * Dead letters outside of a checkpoint: what a look-up wants to know of them,
- * and making them be tried again.
+ * Dead letters outside a checkpoint: finding them during a lookup, and marking
+ * them to be tried again.
  */
 #ifndef DB_READ_DEAD_LETTERS_H
 #define DB_READ_DEAD_LETTERS_H
@@ -12,10 +12,10 @@
 void dead_letters_add(
     struct call *c, const struct scope *scope, struct pg_param ids);
 
-/* Takes its result into req->letters; ERR_NOMEM. */
+/* Reads its result into req->letters; ERR_NOMEM. */
 int dead_letters_take(const struct pg_result *r, struct lookup_req *req);
 
-/* Open letters are tried by the next run that meets them. */
+/* Marks open letters so that the next run that meets them tries them. */
 struct retry_letters_req {
     struct op op;
     struct arena *arena; /* the answer's memory; the caller's */

@@ -3,8 +3,7 @@
  *
  * Happy path: call_new(), one transaction, the text is copied to req->json.
  * Failures: a run that is not there is ERR_NOT_FOUND; a document over
- * JSON_BYTES is ERR_TOO_LARGE.
- * On cancel and close: as db/call.h has it.
+ * JSON_BYTES is ERR_TOO_LARGE. On cancel and close: see db/call.h.
  */
 #include "db/read/history.h"
 
@@ -22,7 +21,7 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     "to_char(" column " AT TIME ZONE 'UTC',"                              \
     " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
-/* A row says "running" until somebody notices that nobody does. */
+/* A row stays "running" after its process has died, until another one looks. */
 #define STATUS(row)                                                       \
     "CASE WHEN " row ".status = 'running'"                                \
     " AND " row ".expires_at < now() THEN 'interrupted'"                  \
@@ -76,7 +75,7 @@ static const char runs_sql[] =
     "   (SELECT b.started_at, b.id FROM batch_sync_runs b WHERE b.id = $3))"
     " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
 
-/* The database's one vector index, as it is now, whichever run is asked for. */
+/* The database's one vector index, as it is now; the same for every run. */
 #define VECTOR_INDEX                                                      \
     "(SELECT json_build_object('state', CASE"                             \
     "   WHEN p.phase IS NOT NULL THEN 'building'"                         \

@@ -1,7 +1,7 @@
 /*
- * What the ledger remembers, to be shown: runs, one run with its services,
- * dead letters. PostgreSQL writes the JSON, in the shape the HTTP API has, so
- * that it is only passed on. Times are ISO-8601 in UTC with milliseconds.
+ * The contents of the ledger, for display: runs, one run with its services,
+ * dead letters. PostgreSQL writes the JSON in the shape of the HTTP API, so it
+ * is only passed on. Times are ISO-8601 in UTC with milliseconds.
  */
 #ifndef DB_READ_HISTORY_H
 #define DB_READ_HISTORY_H
@@ -17,7 +17,7 @@ struct history_req {
     /* err: ERR_NOT_FOUND (history_run), else what net/pg.h has. */
     struct op op;
 
-    /* In; borrowed until the callback. NULL: does not matter. */
+    /* In; borrowed until the callback. NULL: no filter. */
     const char *id;      /* history_run(): which one; never NULL there */
     const char *before;  /* history_runs(): only those older than that run */
     const char *status;  /* history_runs(): "running", "success", ... */
@@ -34,7 +34,8 @@ struct history_req {
  * {"runs":[{"id","tenantId","kind","trigger","status","source","since",
  * "limit","provider","model","dimensions","resumed","startedAt","finishedAt",
  * "durationMs","totals":{..},"error"}],"count"}, newest first. A run whose
- * lease has run out has the status "interrupted", whatever its row says.
+ * lease has expired has the status "interrupted", even if its row says
+ * otherwise.
  */
 int history_runs(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);

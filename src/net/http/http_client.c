@@ -4,10 +4,10 @@
  * Happy path: http_send() puts the call at the end of its host's line. While
  * fewer than max_connections calls of the host are running, the first in line
  * is started: it gets an easy handle in the multi handle, and its clock
- * begins; on a connection that is kept the request leaves within http_send().
- * libcurl says which sockets to watch (on_socket) and when it wants
- * to be woken (on_timer_wanted); every event goes through drive(), which hands
- * it to libcurl and then settles all transfers that have finished.
+ * begins; on a kept connection the request is sent within http_send(). libcurl
+ * says which sockets to watch (on_socket) and when it wants to be woken
+ * (on_timer_wanted); every event goes through drive(), which hands it to
+ * libcurl and then settles all transfers that have finished.
  *
  * Failures: libcurl's result becomes a code of base/err.h with the host and
  * libcurl's reason. When a kept connection turns out to be closed before a
@@ -132,8 +132,7 @@ static void on_http_client_timer(uv_timer_t *timer)
     drive(c, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* Never calls libcurl from here: a delay of 0 is a iteration of the loop away.
- */
+/* Never calls libcurl from here: a delay of 0 means the next iteration. */
 static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
 {
     struct http_client *c = arg;
@@ -173,7 +172,7 @@ static void start_first(struct http_client *c, struct http_host *host)
     curl_multi_add_handle(c->multi, call->easy);
 }
 
-/* Starts what waits; a host nobody needs any more goes. */
+/* Starts waiting calls; frees the host when no call needs it any more. */
 static void host_next(struct http_client *c, struct http_host *host)
 {
     while (!c->closing && host->running < c->max_connections &&
@@ -266,7 +265,7 @@ int http_send(struct http_client *c, struct http_req *req)
     }
     list_push(&call->host->waiting, &call->line);
     host_next(c, call->host);
-    drive(c, CURL_SOCKET_TIMEOUT, 0); /* on its way at once */
+    drive(c, CURL_SOCKET_TIMEOUT, 0); /* sent at once */
     return 0;
 }
 

@@ -31,7 +31,7 @@ struct http_req {
     size_t nheaders;
     struct str body;         /* for POST */
     int timeout_ms;          /* for the whole exchange, from the moment it
-                                leaves the line for a connection; > 0 */
+                              * gets a connection; > 0 */
     size_t max_answer_bytes; /* > 0; a longer answer is ERR_TOO_LARGE */
 
     /* Out. */

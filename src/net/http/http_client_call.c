@@ -1,11 +1,11 @@
-/* One HTTP call: what libcurl is told, and what its results mean. */
+/* One HTTP call: libcurl's options, and the meaning of its results. */
 #include "net/http/http_client_impl.h"
 
 #include <stdio.h>
 
 enum { BUFFER_BYTES = 64 * 1024, RETRY_AFTER_MAX_S = 3600 };
 
-/* host:port of a URL; it is not shown when it is wrong (passwords). */
+/* host:port of a URL. A wrong URL is not shown: it may contain a password. */
 static int read_place(const char *url, char *place, struct err *err)
 {
     CURLU *u = http_must(curl_url());
@@ -66,7 +66,7 @@ int http_call_read(struct http_call *call, char *place, struct err *err)
     return rc < 0 ? rc : read_headers(call, err);
 }
 
-/* All of an answer at once, where its length is told and allowed. */
+/* Reserves memory for the whole answer if its length is known and allowed. */
 static void reserve_answer(struct http_call *call)
 {
     struct buf *answer = &call->req->answer;
@@ -108,8 +108,8 @@ static void set_request(CURL *easy, const struct http_req *req)
 }
 
 /*
- * The bundle alone is kept parsed between connections; with a directory of
- * certificates set as well libcurl reads it anew for each.
+ * Only the bundle is kept parsed between connections; with a directory of
+ * certificates set as well, libcurl would read it again for each.
  */
 static void set_trust(CURL *easy)
 {
@@ -120,7 +120,7 @@ static void set_trust(CURL *easy)
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
-/* QUICK_EXIT: a call that ends does not wait for its name look-up. */
+/* QUICK_EXIT: a call that ends does not wait for its name lookup. */
 static void set_manners(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

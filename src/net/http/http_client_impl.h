@@ -1,6 +1,6 @@
 /*
- * Between http_client.c (lines, sockets, the life of calls) and http_call.c
- * (one call and its easy handle); nobody else includes this.
+ * Between http_client.c (queues, sockets, the life of calls) and
+ * http_client_call.c (one call and its easy handle); private to them.
  */
 #ifndef NET_HTTP_HTTP_CLIENT_IMPL_H
 #define NET_HTTP_HTTP_CLIENT_IMPL_H
@@ -11,7 +11,7 @@
 
 enum { PLACE_BYTES = 300 }; /* host:port */
 
-/* A server, while any call is meant for it. */
+/* A server with at least one call. */
 struct http_host {
     struct list link;    /* in the client's hosts */
     struct list waiting; /* of struct http_call.line, oldest first */
@@ -30,7 +30,7 @@ struct http_call {
     struct curl_slist *headers;   /* owned */
     uint64_t deadline_ms;         /* by loop_now_ms() */
     bool sent_again;              /* its connection was stale once */
-    char reason[CURL_ERROR_SIZE]; /* libcurl's words for a failure */
+    char reason[CURL_ERROR_SIZE]; /* libcurl's text for a failure */
 };
 
 /* Checks the request: its headers, and place[PLACE_BYTES] from its URL. */
@@ -45,11 +45,13 @@ void http_call_open(struct http_call *call, uint64_t now_ms);
  */
 bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms);
 
-/* Fills the request's answer and *err (success, too) from the transfer. */
+/*
+ * Fills in the request's answer and *err (also on success) from the transfer.
+ */
 void http_call_outcome(
     struct http_call *call, CURLcode result, struct err *err);
 
-/* What is left after the transfer, the call itself included. */
+/* Frees what is left after the transfer, the call itself included. */
 void http_call_free(struct http_call *call);
 
 /* Small allocations that fail end the program. */

@@ -1,5 +1,5 @@
 /*
- * The server itself: its listener, its connections' clock, its end.
+ * The server itself: its listener, the clock of its connections, its end.
  *
  * Happy path: http_server_start() listens; each connection that comes is
  * accepted and lives by itself (http_server_conn.c). One timer looks at the
@@ -25,9 +25,9 @@
 
 enum {
     BACKLOG = 511,
-    TICKS = 8, /* in the shortest time that is watched */
+    TICKS = 8, /* per shortest deadline */
     MOST_TICK_MS = 500,
-    QUIET_MS = 10000, /* between two complaints */
+    QUIET_MS = 10000, /* between two log lines */
     PLACE_BYTES = 300
 };
 
@@ -134,7 +134,7 @@ static void http_server_set_options(
         o->max_headers, o->max_body_bytes};
 }
 
-/* Addresses are read; names are looked up, which waits for the answer. */
+/* Addresses are parsed; names are looked up, which blocks. */
 static int resolve(struct loop *loop, const char *host, int port,
     struct sockaddr_storage *address, struct err *err)
 {

@@ -36,8 +36,8 @@ struct http_header_out {
 
 /*
  * Given to the handler once its request is complete, body included. From then
- * on the handler owes it an end, exactly once, at once or later, whether the
- * client is still there or not:
+ * on the handler must end it exactly once, at once or later, whether or not
+ * the client is still there:
  *
  *     http_answer() or http_answer_error()
  *     or http_stream_begin(), http_stream_write()..., http_stream_end()
@@ -64,7 +64,7 @@ struct http_exchange {
      * most once, on the loop, never from inside a function of this header:
      * when the client has closed its side of the connection, the connection
      * has broken, the client did not read for write_ms, or the server was
-     * closed. The exchange still wants its end, which may come from here.
+     * closed. The exchange must still be ended, which may be done from here.
      * (What is sent to a client that closed only its sending side arrives.)
      */
     void (*on_gone)(struct http_exchange *x);
@@ -84,8 +84,8 @@ struct http_server_options {
     int port;         /* 0: any free one, see http_server_port() */
     http_handler handler;
     void *arg; /* borrowed until the server is closed */
-    /* An exchange has ended with that status (a stream: its own), so long
-     * after it was handed over; for metrics. NULL: not interested. */
+    /* An exchange has ended with that status (for a stream its own),
+     * duration_ms after it was handed over; for metrics. NULL: not wanted. */
     void (*answered)(void *arg, const struct http_exchange *x, int status,
         uint64_t duration_ms);
 
@@ -98,7 +98,8 @@ struct http_server_options {
     int idle_ms;    /* 60 s; a kept connection without a request is closed */
     int request_ms; /* 15 s from a request's first byte (of the first one: from
                        the connection) until it is complete, else 408 */
-    int write_ms;   /* 30 s; dropped when the client takes nothing so long */
+    int write_ms;   /* 30 s without the client reading anything: the
+                     * connection is dropped */
 };
 
 /* Since the start; for metrics. */
@@ -137,9 +138,9 @@ struct http_drain_req {
 int http_server_drain(struct http_server *s, struct http_drain_req *req);
 
 /*
- * Stops listening and drops all connections, whatever they are at; on_gone
- * comes for open exchanges. The server frees itself on the loop and must not
- * be used any more.
+ * Stops listening and drops all connections in any state; on_gone comes for
+ * open exchanges. The server frees itself on the loop and must not be used any
+ * more.
  */
 void http_server_close(struct http_server *s);
 
@@ -180,7 +181,7 @@ void http_stream_end(struct http_exchange *x);
 
 /*
  * Appends `raw` with its %XX decoded. ERR_INVALID for a '%' without two hex
- * digits and for %00, with `out` undefined. The result may be no UTF-8.
+ * digits and for %00, with `out` undefined. The result may not be UTF-8.
  */
 int http_decode(struct str raw, struct buf *out);
 

@@ -105,7 +105,7 @@ static void put_framing(struct http_conn *c, const struct head *h)
         buf_printf(out, "Content-Length: %zu\r\n", h->body_bytes);
 }
 
-/* HTTP/1.0 has to be told that its connection stays. */
+/* HTTP/1.0 clients must be told that the connection stays open. */
 static void put_connection(struct http_conn *c, bool http10)
 {
     if (c->last)
@@ -133,7 +133,7 @@ static void put_head(struct http_conn *c, const struct head *h, bool http10)
 
 /* Answers. */
 
-/* Is the exchange still worth an answer? If not, it is gone. */
+/* Can the exchange still be answered? If not, it is freed. */
 static struct http_conn *conn_of(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
@@ -155,7 +155,7 @@ static bool is_last(const struct http_conn *c, const struct http_exchange *x)
            (c->eof && http_conn_ahead(c) == 0);
 }
 
-/* Tells whoever counts; the exchange is about to go. */
+/* Reports the answer for the metrics; the exchange is about to be freed. */
 static void tell_answered(const struct http_conn *c, int status)
 {
     const struct http_server *s = c->server;
@@ -219,7 +219,7 @@ void http_answer(struct http_exchange *x, int status,
         answer_send(c, &h, body);
 }
 
-/* There is no exchange yet, or it is not the handler's. */
+/* There is no exchange yet, or the handler does not own it. */
 void http_conn_refuse(struct http_conn *c, int status, const char *message)
 {
     struct head h = {.status = status, .type = "application/json"};
@@ -296,8 +296,8 @@ int http_stream_write(struct http_exchange *x, struct str part)
     return c->state == CONN_CLOSED ? ERR_UNAVAILABLE : 0;
 }
 
-/* With nothing left to write this is the last answer, so that going on does
- * not call the handler from here. */
+/* With nothing left to write this is the last answer, so that the handler
+ * is not called from here. */
 void http_stream_end(struct http_exchange *x)
 {
     struct http_conn *c = conn_of(x);

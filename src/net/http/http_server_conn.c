@@ -9,11 +9,10 @@
  *
  * The last answer: we close our side and go on reading for a moment
  * (LINGERING), because closing a socket with unread bytes would destroy the
- * answer on its way. A client that has closed its side still gets what it
- * asked for.
+ * answer on its way. A client that has closed its side still gets its answer.
  *
  * On close: the socket is closed at once; in its close callback the exchange
- * loses its connection, hears on_gone, and is the handler's alone.
+ * loses its connection, gets on_gone, and belongs to the handler alone.
  */
 #include "net/http/http_server_impl.h"
 
@@ -76,7 +75,7 @@ void http_exchange_gone(struct http_exchange *x)
         cb(x);
 }
 
-/* Behind the answer. */
+/* After the answer. */
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
@@ -233,7 +232,7 @@ static struct http_conn *conn_new(struct http_server *s)
     return c;
 }
 
-/* A few connections more than the most are told so, the others just closed. */
+/* A few connections over the limit get a 503, the others are just closed. */
 void http_conn_open(struct http_server *s)
 {
     struct http_conn *c = conn_new(s);

@@ -1,5 +1,5 @@
 /*
- * Between the files of the server; nobody else includes this.
+ * Between the files of the server; private to them.
  *
  *   http_server.c         the server: listening, its tick, drain, close
  *   http_server_conn.c    a connection: its states, its deadlines
@@ -44,7 +44,7 @@ enum http_conn_state {
     CONN_BUSY,      /* the handler has the exchange */
     CONN_STREAMING, /* as BUSY; its answer has begun */
     CONN_ANSWERING, /* the answer is complete, and on its way */
-    CONN_LINGERING, /* all is said; waiting for the client to close */
+    CONN_LINGERING, /* all sent; waiting for the client to close */
     CONN_CLOSED     /* waiting for the close callback */
 };
 
@@ -52,7 +52,7 @@ enum http_conn_state {
 struct http_out {
     uv_write_t req;
     struct buf sending, queued; /* owned */
-    size_t left;                /* of `sending`, when last looked at */
+    size_t left;                /* of `sending`, at the last look */
     uint64_t deadline_ms;       /* for it to become less */
     bool busy;                  /* a write is under way */
 };
@@ -63,8 +63,8 @@ struct http_conn {
     uv_tcp_t tcp;
     uv_shutdown_t shutdown;
     struct http_exchange *x; /* owned while READING, else the handler's */
-    struct buf ahead;        /* owned; read, not yet looked at */
-    size_t ahead_at;         /* what of it has been looked at */
+    struct buf ahead;        /* owned; read, not yet parsed */
+    size_t ahead_at;         /* how much of it has been parsed */
     struct http_out out;
     uint64_t deadline_ms; /* of IDLE, READING, LINGERING; 0: none */
     size_t held_bytes;    /* its part of server->held_bytes */
@@ -89,7 +89,7 @@ struct http_server {
     struct list conns;            /* owned */
     int handles;                  /* uv handles not yet closed */
     int port;                     /* that it listens on */
-    bool draining;                /* no further requests are wanted */
+    bool draining;                /* no further requests are accepted */
     struct http_drain_req *drain; /* borrowed; NULL: none pending */
     uint64_t quiet_until_ms;      /* for the log, by loop_now_ms() */
     char read_buf[READ_BYTES];    /* of whichever connection is being read */
@@ -108,10 +108,10 @@ void http_server_left(struct http_server *s);
 /* Accepts what waits at the listener. */
 void http_conn_open(struct http_server *s);
 
-/* Drops it; open exchanges hear of it later. Harmless when closed. */
+/* Drops it; open exchanges get on_gone later. Harmless when closed. */
 void http_conn_close(struct http_conn *c);
 
-/* To be called every now and then: looks at the deadlines. */
+/* To be called regularly: checks the deadlines. */
 void http_conn_tick(struct http_conn *c);
 
 /* The server drains: closes it when it is idle. */
@@ -121,7 +121,7 @@ void http_conn_drain(struct http_conn *c);
 void http_conn_set(struct http_conn *c, enum http_conn_state state);
 void http_conn_due_in(struct http_conn *c, int ms);
 
-/* Its request's body takes so much memory now. */
+/* Records how much memory its request's body takes. */
 void http_conn_hold(struct http_conn *c, size_t bytes);
 
 /* Its exchange has ended, or never began. Harmless without one. */
@@ -139,7 +139,7 @@ void http_conn_sent(struct http_conn *c);
 /* Goes on reading the socket, unless there is nothing more to read. */
 void http_conn_read(struct http_conn *c);
 
-/* Bytes that were read but not looked at. */
+/* Bytes that were read but not parsed. */
 size_t http_conn_ahead(const struct http_conn *c);
 
 /* Takes the next request from them; there must be some. */
@@ -170,7 +170,7 @@ void http_put_header(struct buf *out, const char *name, const char *value);
 /* "Date: Sun, 06 Nov 1994 08:49:37 GMT" CR LF, for now. */
 void http_put_date(struct buf *out);
 
-/* Empties it; keeps no more than a little memory. */
+/* Empties it and keeps at most a little memory. */
 void http_server_reuse(struct buf *b);
 
 /* Small allocations that fail end the program. */

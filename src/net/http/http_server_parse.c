@@ -3,13 +3,13 @@
  *
  * Happy path: llhttp calls back with runs of bytes. The target and the headers
  * are put into one block of the size that the limits allow, so that nothing
- * moves any more; the body grows in a capped buffer. With the last header
- * line settle() judges the whole: version, framing, target, expectations. With
+ * moves any more; the body grows in a capped buffer. After the last header
+ * line settle() checks the whole: version, framing, target, expectations. With
  * the last byte llhttp pauses, and what follows stays with the caller.
  *
- * Failures: whoever notices one calls refuse(), which stops llhttp; llhttp's
- * own objections become 400 with its reason. Bytes that no limit counts
- * (blanks, chunk extensions) are counted as they came over the wire.
+ * Failures: parse_refuse() stops llhttp; llhttp's own errors become 400 with
+ * its reason. Bytes that no limit counts (blanks, chunk extensions) are
+ * counted as they came over the wire.
  */
 #include "net/http/http_server_parse.h"
 
@@ -352,7 +352,7 @@ void http_parse_free(struct http_parse *p)
     free(p);
 }
 
-/* What came over the wire but counts nowhere has its bound, too. */
+/* Bytes that count towards no other limit are bounded too. */
 static int check_wire(struct http_parse *p, size_t len)
 {
     const struct http_limits *m = p->limits;

@@ -2,10 +2,10 @@
  * One HTTP request from its first byte to its last, over llhttp. Knows no
  * socket: bytes go in, a request or a refusal comes out.
  *
- * What has two readings is refused, so that nobody before us can have read it
- * otherwise: more than one length, a length with a transfer coding, any coding
- * but "chunked", a coding in HTTP/1.0, not one Host, lines ended or folded in
- * other ways than CR LF.
+ * What can be read in two ways is refused, so that a proxy in front cannot
+ * have read it differently: more than one length, a length with a transfer
+ * coding, any coding but "chunked", a coding in HTTP/1.0, no or several Hosts,
+ * lines that end otherwise than in CR LF or are folded.
  */
 #ifndef NET_HTTP_HTTP_SERVER_PARSE_H
 #define NET_HTTP_HTTP_SERVER_PARSE_H
@@ -19,8 +19,9 @@ struct http_limits {
 };
 
 enum http_parse_result {
-    HTTP_PARSE_MORE, /* all was taken; the request goes on */
-    HTTP_PARSE_DONE, /* complete; what was not taken is the next one's */
+    HTTP_PARSE_MORE, /* all bytes were taken; the request is not complete */
+    HTTP_PARSE_DONE, /* complete; bytes that were not taken belong to the
+                      * next one */
     HTTP_PARSE_BAD   /* to be refused: status and message say how */
 };
 
@@ -36,7 +37,7 @@ struct http_parse_info {
 struct http_parse *http_parse_new(const struct http_limits *limits);
 void http_parse_free(struct http_parse *p);
 
-/* Takes *used bytes of `in`; to be called until it is no more MORE. */
+/* Takes *used bytes of `in`; to be called until the result is not MORE. */
 enum http_parse_result http_parse_feed(
     struct http_parse *p, struct str in, size_t *used);
 

@@ -1,5 +1,5 @@
 /*
- * What a connection of the server reads.
+ * Reading from a connection of the server.
  *
  * Happy path: bytes go to the parser of the exchange that is being read
  * (READING). When that is complete the handler gets it (BUSY). What the client
@@ -7,9 +7,9 @@
  * on nothing is read; then the next request is taken from there. Nothing but
  * the arrival of bytes and the end of a write calls the handler.
  *
- * Failures: what cannot become a request is refused with an answer of ours
- * that is the last one. When the client closes its side, an open exchange
- * hears on_gone; complete requests are answered all the same.
+ * Failures: bytes that cannot become a request are refused with an answer that
+ * is the connection's last. When the client closes its side, an open exchange
+ * gets on_gone; complete requests are still answered.
  *
  * On close: nothing is read any more.
  */
@@ -17,7 +17,7 @@
 
 #include <stdlib.h>
 
-/* The first request's time began with the connection. */
+/* The first request's time starts with the connection. */
 static void begin_request(struct http_conn *c)
 {
     uint64_t deadline_ms = c->deadline_ms;

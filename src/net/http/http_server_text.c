@@ -126,7 +126,7 @@ static int hex(char c)
     return -1;
 }
 
-/* The byte that s.p[*at], a '%', begins, or < 0; moves *at to its end. */
+/* The byte encoded by the '%' at s.p[*at], or < 0; moves *at to its end. */
 static int take_escape(struct str s, size_t *at)
 {
     int high = *at + 2 < s.len ? hex(s.p[*at + 1]) : -1;

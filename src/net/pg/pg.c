@@ -13,18 +13,18 @@
  * Idle connections stay watched for reading, so that one that dies is dropped
  * when it dies, not when it is needed.
  *
- * Failures: the transaction's first SQL error is its error, and reading goes on
- * to the Sync. A connection that breaks ends its transaction (ERR_UNAVAILABLE,
- * or what the server said in going). A connection that does not come up in
- * time, or a transaction that is overdue by PG_GRACE_MS on this side's clock,
- * is dropped. COPY has no business in a pipeline and is dropped too.
+ * Failures: the transaction's first SQL error is its error, and reading goes
+ * on to the Sync. A connection that breaks ends its transaction
+ * (ERR_UNAVAILABLE, or the last error that the server sent). A connection that
+ * does not come up in time, or a transaction that is overdue by PG_GRACE_MS on
+ * this side's clock, is dropped. COPY is not allowed in a pipeline and drops
+ * the connection too.
  *
  * On cancel: this libpq can ask the server only with the blocking PQcancel(),
- * which a thread of its own does with a copy of the key; nobody waits for the
- * thread. The connection is never used again, so a request that comes late
- * cannot hit the next transaction.
- * On close: pg_slot_drop() in any state, at once. A thread that is still
- * asking holds nothing of ours.
+ * which a detached thread does with a copy of the key. The connection is never
+ * used again, so a request that comes late cannot hit the next transaction. On
+ * close: pg_slot_drop() in any state, at once. A thread that is still asking
+ * uses none of our memory.
  */
 #include "net/pg/pg_impl.h"
 
@@ -90,7 +90,7 @@ static void set_connect_error(struct pg_slot *slot, struct err *err)
     err_set(err, code, "database connection: %s", text);
 }
 
-/* A notice of an ending connection is all that an idle one may get to see. */
+/* An idle connection may receive a notice that it is ending, nothing else. */
 static void on_notice(void *arg, const PGresult *r)
 {
     struct pg_slot *slot = arg;
@@ -313,7 +313,10 @@ static bool idle_is_dead(struct pg_slot *slot)
     return !ok || slot->doomed || PQstatus(slot->conn) != CONNECTION_OK;
 }
 
-/* Sends what is left and watches for what is due; false: the link is down. */
+/*
+ * Sends what is left and watches the socket as needed; false: the connection
+ * is broken.
+ */
 static bool flush_and_watch(struct pg_slot *slot)
 {
     int left = PQflush(slot->conn);

@@ -30,7 +30,7 @@ enum pg_oid {
 };
 
 struct pg_param {
-    unsigned int type; /* oid; 0: inferred */
+    unsigned int type; /* oid; 0: the server infers it */
     const void *data;  /* borrowed until the callback; NULL: SQL NULL */
     int len;           /* bytes; ignored for text */
     bool binary;       /* else data is NUL-terminated text */
@@ -68,7 +68,7 @@ struct pg_req {
     struct pg_result *results[PG_UNIT_STMTS]; /* owned: pg_req_clear() */
     char sqlstate[6];                         /* "" when no SQL error */
     char primary[ERR_MSG_BYTES - 8]; /* then: its message, without detail */
-    int backend_pid; /* as told at connecting; a pooler makes one up */
+    int backend_pid; /* from the connect; a pooler makes one up */
 
     struct list link; /* the pool's */
     void *conn;       /* the pool's */

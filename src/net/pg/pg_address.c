@@ -142,9 +142,9 @@ static bool is_of_endpoint(const char *key)
 }
 
 /*
- * Our wishes first, then the url's: of a repeated key libpq takes the last.
- * The time-outs bound what the kernel waits for: a dead peer, and the thread
- * that asks to cancel.
+ * Our defaults first, then the url's values: of a repeated key libpq takes the
+ * last. The time-outs bound what the kernel waits for: a dead peer, and the
+ * thread that asks to cancel.
  */
 void pg_params_complete(
     struct pg_params *out, const struct pg_slot *slot, const char *address)

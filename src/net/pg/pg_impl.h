@@ -1,8 +1,8 @@
 /*
  * Between the files of net/pg: pg_pool.c decides which connection gets which
- * transaction, pg_slot.c opens and watches a connection, pg.c is its talk with
- * libpq, pg_url.c reads DATABASE_URL, pg_params.c knows its parameters,
- * pg_address.c where the servers are, pg_sqlstate.c what their errors mean.
+ * transaction, pg_slot.c opens and watches a connection, pg.c speaks to libpq,
+ * pg_url.c reads DATABASE_URL, pg_params.c knows its parameters, pg_address.c
+ * where the servers are, pg_sqlstate.c what their errors mean.
  *
  *   transaction        the statements of one pg_req, up to one Sync
  *   slot        a place in the pool that holds a connection, or none yet
@@ -71,13 +71,13 @@ struct pg_slot {
     struct pg_conn *conn;      /* owned */
     struct pg_watch *watch;    /* owned; NULL: the socket is not watched */
     struct pg_lookup *lookup;  /* owned while RESOLVING */
-    uv_timer_t timer;          /* whatever may take too long right now */
+    uv_timer_t timer;          /* the deadline of the current state */
     struct pg_attempt attempt; /* the connection's, or the next one's */
     struct pg_req *req;        /* borrowed; the transaction, while BUSY */
     int at;         /* the statement whose answer comes; -1: the timeout's */
-    bool ended;     /* the statement at hand has had its NULL */
+    bool ended;     /* the current statement has had its NULL */
     bool used;      /* the connection has had a transaction */
-    bool doomed;    /* of no use after the transaction at hand */
+    bool doomed;    /* to be dropped after the current transaction */
     struct err err; /* of the transaction, or of the connect */
 };
 
@@ -99,17 +99,16 @@ struct pg_pool {
 
 /* --- pg_pool.c --- */
 
-/* Hands out transactions and opens connections. The last word of every
- * callback. */
+/* Hands out transactions and opens connections. Every callback ends with it. */
 void pg_pool_step(struct pg_pool *pool);
 
-/* One callback of libuv less; frees a closing pool after the last. */
+/* One libuv callback has come; frees a closing pool after the last. */
 void pg_pool_release(struct pg_pool *pool);
 
 /* A connect failed with *err, and its slot is off again. */
 void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err);
 
-/* Runs fn(arg) in a thread that nobody joins; false: it could not. */
+/* Runs fn(arg) in a detached thread; false: it could not be started. */
 bool pg_start_thread(void *(*fn)(void *arg), void *arg);
 
 /* --- pg_slot.c --- */
@@ -121,7 +120,10 @@ void pg_slot_open(struct pg_slot *slot);
  * the pool told. */
 void pg_slot_attempt_failed(struct pg_slot *slot, const struct err *err);
 
-/* The same with slot->err in a later turn: a step must not meet itself. */
+/*
+ * The same with slot->err in a later iteration, so that a step cannot reenter
+ * itself.
+ */
 void pg_slot_fail_soon(struct pg_slot *slot);
 
 /* The host's addresses are known: comma separated, "" for libpq's own. */
@@ -130,7 +132,7 @@ void pg_slot_resolved(struct pg_slot *slot, const char *addresses);
 /* The transaction has ended with slot->err; the slot no longer knows it. */
 void pg_slot_end_transaction(struct pg_slot *slot);
 
-/* Gives what goes on delay_ms to end, instead of any time set before. */
+/* Sets the deadline of what is going on, replacing any earlier one. */
 void pg_slot_arm(struct pg_slot *slot, uint64_t delay_ms);
 
 /* Watches the socket; false when that is not possible. */
@@ -142,7 +144,7 @@ void pg_watch_close(struct pg_slot *slot);
 /* Adds the url's keywords; ERR_CONFIG when libpq does not understand it. */
 int pg_parse_url(const char *url, struct pg_params *p, struct err *err);
 
-/* Goes on with an address of the endpoint, or NULL: libpq knows better. */
+/* Continues with an address of the endpoint; NULL: libpq resolves. */
 void pg_slot_connect(struct pg_slot *slot, const char *address);
 
 /* Any state: without connection, watch and look-up, and off. */
@@ -150,8 +152,8 @@ void pg_slot_unplug(struct pg_slot *slot);
 
 /*
  * IDLE: sends the transaction. False: the connection turned out to be dead
- * before anything was sent; the slot is OFF and the transaction still the
- * caller's.
+ * before anything was sent; the slot is OFF and the caller keeps the
+ * transaction.
  */
 bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req);
 
@@ -167,8 +169,8 @@ void pg_slot_drop(struct pg_slot *slot, const struct err *err);
 
 /* --- pg_url.c, pg_params.c --- */
 
-/* Reads what people write; ERR_CONFIG, with all that is wrong. Either way the
- * caller frees. */
+/* Parses DATABASE_URL; ERR_CONFIG, with all faults. Either way the caller
+ * frees. */
 int pg_url_read(const char *url, struct pg_url *out, struct err *err);
 void pg_url_free(struct pg_url *u);
 
@@ -185,7 +187,7 @@ enum param_action {
     PARAM_SCHEMA, /* a schema by its name */
     PARAM_PATH,   /* a search_path */
     PARAM_SSL,    /* on, off, or a mode */
-    PARAM_STRICT, /* the server's certificate is to be checked, if so */
+    PARAM_STRICT, /* if true, the server's certificate must be checked */
     PARAM_TARGET  /* JDBC's targetServerType */
 };
 
@@ -195,7 +197,7 @@ struct param_row {
     enum param_action action;
 };
 
-/* NULL: nobody knows it. */
+/* NULL: an unknown parameter. */
 const struct param_row *pg_param_find(const char *word);
 
 /* In lower case, without _ and -; cut to size, then it equals nothing. */
@@ -203,9 +205,9 @@ void pg_word(struct str s, char *out, size_t size);
 /* Is the word one of those in the list, with one blank between? */
 bool pg_word_in(const char *word, const char *list);
 
-/* libpq's spelling of an sslmode in any spelling; NULL: it is none. */
+/* libpq's spelling of an sslmode in any spelling; NULL: not an sslmode. */
 const char *pg_ssl_mode(const char *value);
-/* From 0, disable, upwards; -1: it is none. */
+/* From 0, disable, upwards; -1: not an sslmode. */
 int pg_ssl_rank(const char *value);
 const char *pg_ssl_mode_name(int rank);
 
@@ -214,7 +216,7 @@ const char *pg_ssl_mode_name(int rank);
     "(no-verify of node-postgres is require here: encrypted, without a " \
     "check of the certificate)"
 
-/* NULL: libpq takes the value; else what is allowed. */
+/* NULL: libpq accepts the value; otherwise what is allowed. */
 const char *pg_param_allowed(const char *key, const char *value);
 
 void pg_params_add(struct pg_params *p, const char *key, const char *value);
@@ -223,7 +225,7 @@ void pg_params_free(struct pg_params *p);
 
 /* --- pg_sqlstate.c --- */
 
-/* The SQLSTATE of who may only read: the connection is given up for it. */
+/* The SQLSTATE of a read-only server: its connection is given up. */
 #define PG_READ_ONLY "25006"
 #define PG_READ_ONLY_HINT                                                      \
     "the server is a standby, or default_transaction_read_only is on for the " \
@@ -235,7 +237,7 @@ int pg_error_code(const char *sqlstate);
 int pg_connect_code(const char *sqlstate);
 bool pg_connect_is_config(const char *text);
 
-/* Does the error's detail show the row, which no log may? */
+/* Does the error's detail show the row? Then it must not be logged. */
 bool pg_detail_is_row(const char *sqlstate);
 
 /* Copies libpq's text as one line. */

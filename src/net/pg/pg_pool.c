@@ -5,13 +5,13 @@
  *
  * Happy path: pg_send() puts the transaction in line and pg_pool_step() hands
  * it to a connection; the answer ends in pg.c, which calls pg_pool_step()
- * again. Failures: a connection that breaks ends its own transaction and leaves
- * a slot that is off. A failed connect ends all that wait, unless another
- * connection is alive to serve them: then it is not tried again for a second.
- * On cancel: a waiting transaction ends at once, a running one when the server
- * has stopped it, or after PG_CANCEL_MS without its connection. On close: all
- * transactions end with ERR_CANCELED, all connections are closed; the memory
- * goes with the last callback of libuv.
+ * again. Failures: a connection that breaks ends its own transaction and
+ * leaves a slot that is off. A failed connect ends all that wait, unless
+ * another connection is alive to serve them: then it is tried again after a
+ * second. On cancel: a waiting transaction ends at once, a running one when
+ * the server has stopped it, or after PG_CANCEL_MS without its connection. On
+ * close: all transactions end with ERR_CANCELED, all connections are closed;
+ * the memory goes with the last callback of libuv.
  */
 #include "net/pg/pg_impl.h"
 

@@ -1,6 +1,6 @@
 /*
- * A slot's life as far as it needs no libpq: the watch on its socket, its
- * timer, how a connect begins and fails, how a transaction ends.
+ * The part of a slot's life that does not need libpq: the watch on its socket,
+ * its timer, how a connect begins and fails, how a transaction ends.
  *
  * Happy path: pg_slot_open() to pg_slot_connect() (pg.c), by way of a look-up
  * if the host is a name; every event of the socket goes to pg_slot_event().
@@ -90,7 +90,7 @@ void pg_slot_fail_soon(struct pg_slot *slot)
 
 /* --- attempts ---------------------------------------------------------- */
 
-/* The next address of the endpoint at hand. */
+/* The next address of the current endpoint. */
 static void slot_try_address(struct pg_slot *slot)
 {
     struct pg_attempt *a = &slot->attempt;
@@ -150,7 +150,7 @@ static void note_failure(struct err *all, const struct err *err)
         before, err->msg);
 }
 
-/* Who was let in by no one else's fault asks nobody else. */
+/* After these errors other hosts are not tried: they would refuse too. */
 static bool attempt_is_last(const struct err *err)
 {
     return err->code == ERR_AUTH || err->code == ERR_CONFIG;
@@ -192,7 +192,10 @@ void pg_slot_end_transaction(struct pg_slot *slot)
     op_finish(&req->op, &slot->err);
 }
 
-/* Not even an answer, which costs whoever comes next as much. */
+/*
+ * No answer at all: the endpoint is avoided, because the next attempt would
+ * wait as long.
+ */
 static void slot_unanswered(struct pg_slot *slot, struct err *err)
 {
     const struct pg_endpoint *e =

@@ -62,7 +62,7 @@ bool pg_blames_row(const char *sqlstate)
     return sqlstate[0] != '\0' && match_state(rows, sqlstate) == 0;
 }
 
-/* Of a connect: what does not pass has to be mended by somebody. */
+/* Of a connect: an error that does not pass needs a person. */
 int pg_connect_code(const char *sqlstate)
 {
     static const struct state_row rows[] = {

@@ -1,8 +1,8 @@
 /*
- * DATABASE_URL as people have it: written for other clients, with parameters
- * that libpq does not know. One table says what becomes of each. Everything
- * wrong is told at once, and in words of our own: libpq quotes what it cannot
- * read, which may be a part of the password.
+ * DATABASE_URL, which may have been written for other clients, with parameters
+ * that libpq does not know. One table says what becomes of each. All faults
+ * are reported at once and in our own words: libpq quotes what it cannot read,
+ * which may be part of the password.
  */
 #include "net/pg/pg_impl.h"
 
@@ -23,10 +23,10 @@ struct url_reading {
     struct buf dropped; /* names, ", " between */
     struct buf faults;  /* "; " between */
     struct buf path;    /* the search_path that is asked for */
-    bool vague;         /* what is wrong may be a part of the password */
+    bool vague;         /* the faulty part may belong to the password */
     int mode;           /* sslmode= */
     int implied;        /* by ssl=; counts without sslmode= */
-    int floor;          /* what must be checked at least */
+    int floor;          /* the least that must be checked */
 };
 
 /* --- words ------------------------------------------------------------- */

@@ -9,9 +9,9 @@
  * touches nothing but that list: no request, no callback.
  *
  * Failures: all of them arrive as the status of a batch that completed,
- * deadline and refused connection included. Whether the batch itself is said
- * to have succeeded means nothing (a cancelled one does), so nobody looks.
- * The library retries nothing here; whoever asked knows better.
+ * deadline and refused connection included. The batch's own success flag means
+ * nothing (it is set for a cancelled call too) and is ignored. The library
+ * does not retry; the caller decides about that.
  *
  * Cancel: tells the library; the batch then completes soon, by itself.
  *
@@ -29,12 +29,15 @@
 #include <stdlib.h>
 
 enum {
-    /* A peer that comes back is noticed within the tries of one page. */
+    /*
+     * Short enough that a peer that comes back is noticed within the tries of
+     * one page.
+     */
     RECONNECT_FIRST_MS = 200,
     RECONNECT_MAX_MS = 5000,
     CONNECT_TIMEOUT_MS = 10000,
-    /* Pings go out during calls only, and two at most without data between:
-     * few enough for servers that count them. */
+    /* Pings go out during calls only, at most two without data in between:
+     * few enough for servers that limit them. */
     KEEPALIVE_TIME_MS = 60000,
     KEEPALIVE_TIMEOUT_MS = 20000,
     READ_BYTES = 256 * 1024 /* at once: a page has some hundred KiB */
@@ -70,7 +73,7 @@ static void rpc_call_end(struct rpc_call *call)
 
 /* --- the bridge -------------------------------------------------------- */
 
-/* The list's order is the order of completion; `call` NULL: no more come. */
+/* The list is in the order of completion; `call` NULL: no more will come. */
 static void rpc_hand_over(struct rpc_channel *c, struct rpc_call *call)
 {
     bool was_empty;
@@ -135,7 +138,7 @@ static void rpc_free_when_closed(struct rpc_channel *c)
         uv_unref((uv_handle_t *)&c->wake);
 }
 
-/* Wake-ups coalesce, so each takes all there is; dispatch needs no lock. */
+/* Wake-ups coalesce, so each takes the whole list; dispatch needs no lock. */
 static void on_rpc_wake(uv_async_t *wake)
 {
     struct rpc_channel *c = container_of(wake, struct rpc_channel, wake);
@@ -164,7 +167,7 @@ static void on_rpc_wake(uv_async_t *wake)
 /*
  * c-ares, the library's other resolver, leaks a little at shutdown; and the
  * library's log lines on standard error say nothing that a status does not.
- * Whoever sets the variables knows why, so they are left alone then.
+ * Variables that are set already are left alone.
  */
 static void set_environment(void)
 {
@@ -192,7 +195,7 @@ static grpc_arg int_arg(const char *key, int value)
     return arg;
 }
 
-/* The library notices bad roots late and says "empty address list" then. */
+/* The library notices bad roots late, and then reports "empty address list". */
 static int make_credentials(grpc_channel_credentials **credentials,
     const struct rpc_options *o, struct err *err)
 {
@@ -333,8 +336,8 @@ static void rpc_call_cancel(struct op *op)
     grpc_call_cancel(req->call->call, NULL);
 }
 
-/* The bridge may touch the call from here on, by our lock's leave and not by
- * whatever the library does between its threads. */
+/* From here on the bridge may touch the call. Our lock orders that,
+ * independently of the library's own synchronization. */
 static void publish(struct rpc_channel *c, struct rpc_call *call)
 {
     uv_mutex_lock(&c->lock);

@@ -92,7 +92,10 @@ int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
         grpc_call_error_to_string(rc));
 }
 
-/* Decompression can make more of a message than the library let through. */
+/*
+ * A decompressed message can be larger than the limit that the library
+ * checked.
+ */
 static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
 {
     grpc_byte_buffer_reader reader;

@@ -1,6 +1,6 @@
 /*
  * Between rpc.c (the channel, its bridge, the life of calls) and rpc_call.c
- * (one call and what the library needs for it); nobody else includes this.
+ * (one call and what the library needs for it); private to them.
  */
 #ifndef NET_RPC_RPC_IMPL_H
 #define NET_RPC_RPC_IMPL_H
@@ -17,7 +17,7 @@ struct rpc_call {
     grpc_metadata *headers;      /* owned, req->nmetadata of them */
     grpc_byte_buffer *request;   /* owned */
     grpc_byte_buffer *answer;    /* owned; NULL: none came */
-    grpc_metadata_array initial; /* received, owned; nobody reads it */
+    grpc_metadata_array initial; /* received, owned; not read */
     grpc_metadata_array trailing;
     grpc_status_code status;
     grpc_slice details; /* owned; the status's text */
@@ -33,10 +33,10 @@ struct rpc_call *rpc_call_new(struct rpc_req *req);
 int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
     grpc_completion_queue *queue, struct err *err);
 
-/* Fills the request's status and answer, and *err (success, too). */
+/* Fills in the request's status and answer, and *err (also on success). */
 void rpc_call_outcome(struct rpc_call *call, struct err *err);
 
-/* All that is left, the call itself included. */
+/* Frees what is left, the call itself included. */
 void rpc_call_free(struct rpc_call *call);
 
 #endif

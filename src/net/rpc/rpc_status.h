@@ -1,4 +1,4 @@
-/* What a gRPC status means here. Pure; the numbers are the protocol's. */
+/* Maps a gRPC status to an error code. Pure; the numbers are the protocol's. */
 #ifndef NET_RPC_RPC_STATUS_H
 #define NET_RPC_RPC_STATUS_H
 
