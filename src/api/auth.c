@@ -5,10 +5,10 @@
 #include <strings.h>
 
 static const struct auth_refusal auth_not_local = {403, NULL,
-    "without ADMIN_TOKEN only clients on this machine are answered; set "
+    "without ADMIN_TOKEN only clients on this machine may ask this; set "
     "ADMIN_TOKEN and send it as a Bearer token"};
 static const struct auth_refusal auth_no_token = {401, "Bearer",
-    "this needs the header `Authorization: Bearer <ADMIN_TOKEN>`"};
+    "this path needs the header `Authorization: Bearer <ADMIN_TOKEN>`"};
 
 /* Takes the same time wherever the two differ. */
 static bool auth_same_secret(struct str a, struct str b)

@@ -1,4 +1,4 @@
-/* Health, readiness, metrics: answered from what is known, asking nobody. */
+/* Health, readiness, metrics: answered from memory, without a query. */
 #include "api/api_impl.h"
 #include "api/routes.h"
 #include "ops/result_json.h"

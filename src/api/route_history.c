@@ -1,8 +1,8 @@
 /*
  * The history: runs, one run, dead letters. Happy path: PostgreSQL writes the
- * JSON, which is passed on. Failures: 400 for parameters, 404 for a run that
- * is not there, 503 when the database is down. Cancel: none; the query is
- * short and bounded.
+ * JSON, which is passed on. Failures: 400 for wrong parameters, 404 for an
+ * unknown run, 503 when the database is down. Cancel: none; the query is short
+ * and bounded.
  */
 #include "api/api_impl.h"
 #include "api/routes.h"

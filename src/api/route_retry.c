@@ -1,11 +1,11 @@
 /*
  * POST /admin/batch-sync/dead-letters/retry.
  *
- * Happy path: the letters that the body speaks of are marked, in one
- * statement; then their services are read as by a trigger, which answers.
- * Failures: a body that cannot be understood is 400, no matching letter is an
- * answer of its own. A run that is refused leaves the marks where they are:
- * the next one that reads those services tries the letters.
+ * Happy path: marks the letters that the body names, in one statement; then
+ * triggers a run of their services, which answers.
+ * Failures: 400 for a wrong body; no matching letter is an answer of its own. A
+ * run that is refused leaves the marks: the next run that reads those services
+ * tries the letters.
  * Cancel: a client that goes away stops nothing.
  */
 #include "api/api_impl.h"
@@ -35,7 +35,7 @@ static void retry_call_free(struct api_call *call)
     free(r);
 }
 
-/* What is misspelt would otherwise mean everything. */
+/* A misspelled member would otherwise mean everything. */
 static int retry_check_keys(json_t *body, struct err *err)
 {
     const char *key;

@@ -59,7 +59,7 @@ static void answer_result(
 {
     if (result->status == RUN_INTERRUPTED && t->call.api->draining)
         api_call_error(&t->call, 503,
-            "shutting down: the run was ended early; what it stored stays");
+            "shutting down: the run ended early; stored items stay");
     else
         api_call_answer(&t->call, 200,
             trigger_answer_of(t, result->status == RUN_SUCCESS,

@@ -65,7 +65,7 @@ static int start_schemas(struct app *app, struct err *err)
     buf_init(&problems, PROBLEMS_BYTES);
     if (schema_set_load(&app->schemas, dir, &problems) < 0) {
         console_problems(app->console, "schema", buf_view(&problems));
-        err_set(err, ERR_CONFIG, "the schemas in %s cannot be used", dir);
+        err_set(err, ERR_CONFIG, "cannot use the schemas in %s", dir);
         schema_set_free(&app->schemas);
     }
     buf_free(&problems);
@@ -170,7 +170,7 @@ static void stop_ledger(struct app *app)
     ledger_stop(&app->ledger);
 }
 
-/* Without a graph the linker has no port, and never anything to do. */
+/* Without a graph the linker has no port and nothing to do. */
 static int start_linker(struct app *app, struct err *err)
 {
     struct linker_options options = {
@@ -202,7 +202,7 @@ static void stop_linker(struct app *app)
 
 enum { APP_HTTP = 64 };
 
-/* In the order of starting; stopped the other way round. */
+/* In the order of starting; stopped in reverse. */
 static const struct part {
     unsigned bit;
     unsigned for_parts; /* also started for these */
@@ -282,7 +282,7 @@ int app_open(
 
     *app = (struct app){.console = console};
     hub_init(&app->events);
-    /* A connection that the other side has closed is an error, no signal. */
+    /* Writing to a closed connection is an error, not a signal. */
     signal(SIGPIPE, SIG_IGN);
     if (loop_init(&app->loop, &err) < 0) {
         console_fail(console, &err);
@@ -299,8 +299,8 @@ int app_open(
 static void log_turns(const struct loop_turns *turns)
 {
     log_debug(NULL,
-        "the loop: 99%% of its turns used at most %.1f ms, the longest one "
-        "%.1f ms, all of them %.1f s",
+        "event loop: 99%% of its turns used at most %.1f ms, the longest "
+        "%.1f ms, all together %.1f s",
         (double)loop_turns_quantile_us(turns, 0.99) / 1e3,
         (double)turns->most_us / 1e3, (double)turns->sum_us / 1e6);
 }

@@ -1,6 +1,6 @@
 /*
- * What a subcommand stands on: the configuration, the loop, and those of the
- * program's parts that it asks for, wired to the ports of the pipeline.
+ * What a subcommand needs: the configuration, the loop, and the parts of the
+ * program that it asks for, wired to the ports of the pipeline.
  *
  *   code = app_open(&app, &cli->console, NEED_DATABASE, APP_DATABASE);
  *   if (code == EXIT_DONE)
@@ -8,7 +8,7 @@
  *   return app_close(&app, code);
  *
  * A subcommand runs on main's stack and waits for one request after another;
- * all else (a run and what it has in flight) goes on meanwhile in the loop.
+ * everything else (a run, for example) goes on in the loop meanwhile.
  */
 #ifndef APP_APP_H
 #define APP_APP_H
@@ -29,7 +29,7 @@
 #include "source/service_list.h"
 #include "sync/linker.h"
 
-/* Parts; each brings along those that it stands on. */
+/* Parts; each also starts the parts that it needs. */
 enum app_part {
     APP_SCHEMAS = 1,
     APP_DATABASE = 2,
@@ -71,18 +71,18 @@ struct app {
 
 /*
  * Reads the configuration (`needs`: NEED_ bits), begins to log, starts the
- * parts. Returns EXIT_DONE, or the exit code after telling console->err all
- * that is wrong. app_close() in every case.
+ * parts. Returns EXIT_DONE, or the exit code after printing all faults to
+ * console->err. app_close() in every case.
  */
 int app_open(
     struct app *app, struct console *console, unsigned needs, unsigned parts);
 
-/* Starts further parts; < 0: *err says why, and the part is as not started. */
+/* Starts further parts; < 0: *err says why, and the part is not started. */
 int app_start(struct app *app, unsigned parts, struct err *err);
 
 /*
- * Stops the parts, runs the loop until nothing is left of them and closes it.
- * Returns `code`, or EXIT_INTERNAL with a message when something is left.
+ * Stops the parts, runs the loop until they have closed, and closes the loop.
+ * Returns `code`, or EXIT_INTERNAL with a message when a handle is left open.
  */
 int app_close(struct app *app, int code);
 
@@ -92,15 +92,15 @@ int app_close(struct app *app, int code);
  */
 int app_wait(struct app *app, int submitted, struct op *op);
 
-/* For requests that are waited for. */
+/* The callback of requests that app_wait() waits for. */
 void app_ignore(struct op *op);
 
-/* Migrates and waits; what was done is added to *report, a line each. */
+/* Migrates and waits; appends one line per change to *report. */
 int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     struct err *err);
 
-/* Are the tables as they should be? EXIT_DONE, or the exit code after telling
- * what is wrong, as a sync would. */
+/* Are the tables up to date? EXIT_DONE, or the exit code after printing what is
+ * wrong, as a sync would. */
 int app_check_tables(struct app *app, const char *command);
 
 /* What embeddings depend on, by the configuration; borrowed from it. */

@@ -1,7 +1,7 @@
 /*
- * The streams of the process and its exit codes. Results go to `out`, all
- * else to `err`, and logs to `log`, which is `err` unless a subcommand says
- * otherwise before it opens its app.
+ * The streams of the process and its exit codes. Results go to `out`,
+ * everything else to `err`, and logs to `log`, which is `err` unless a
+ * subcommand sets it before it opens its app.
  */
 #ifndef APP_CONSOLE_H
 #define APP_CONSOLE_H
@@ -12,7 +12,7 @@
 
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_FAILED = 1,         /* failed, or done in part */
+    EXIT_FAILED = 1,         /* failed, or partly done */
     EXIT_USAGE = 64,         /* the command line is wrong */
     EXIT_INTERNAL = 70,      /* a fault of the program */
     EXIT_TRY_LATER = 75,     /* already running, a dependency is down */

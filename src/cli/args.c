@@ -175,8 +175,8 @@ int args_int(const struct args *a, const char *name, int least, int most,
     number = strtol(value, &end, 10);
     if (errno != 0 || *end != '\0' || number < least || number > most)
         return err_set(err, ERR_USAGE,
-            "--%s %s: a whole number from %d to %d is needed", name, value,
-            least, most);
+            "--%s %s must be a whole number from %d to %d", name, value, least,
+            most);
     *out = (int)number;
     return 0;
 }

@@ -49,8 +49,7 @@ size_t args_values(const struct args *a, const char *name, const char **out);
 int args_int(const struct args *a, const char *name, int least, int most,
     int *out, struct err *err);
 
-/* The one of `n` names that was probably meant by `word`; NULL: none is
- * near. */
+/* Which of `n` names `word` probably means; NULL: none is near. */
 const char *args_nearest(const char *word, const char *const *names, size_t n);
 
 #endif

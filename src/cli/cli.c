@@ -42,11 +42,11 @@ static void print_help(FILE *out)
         out);
     for (size_t i = 0; i < NCOMMANDS; i++)
         fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n`batchsync COMMAND --help` says more about each.\n\n"
+    fputs("\n`batchsync COMMAND --help` explains each.\n\n"
           "The configuration comes from the environment; `batchsync check` "
-          "tells what is\nmissing or wrong.\n\n"
-          "Exit codes: 0 done, 1 failed or done in part, 64 wrong usage, "
-          "75 try later,\n78 configuration.\n",
+          "says what is\nmissing or wrong.\n\n"
+          "Exit codes: 0 done, 1 failed or partly done, 64 wrong usage, "
+          "75 try again later,\n78 wrong configuration.\n",
         out);
 }
 
@@ -93,7 +93,7 @@ static int unknown_command(struct cli *cli, const char *word)
     return EXIT_USAGE;
 }
 
-/* A word too many or too few. */
+/* Are there too many words, or too few? */
 static int check_words(
     const struct args *args, const struct command *command, struct err *err)
 {
@@ -158,11 +158,11 @@ int cli_main(struct cli *cli, int argc, char **argv)
 {
     int code = dispatch(cli, argc, argv);
 
-    /* A result nobody could read is none: a full disk, a closed pipe. */
+    /* A result that was not written is a failure: a full disk, a closed pipe.
+     */
     if ((fflush(cli->console.out) != 0 || ferror(cli->console.out)) &&
         code == EXIT_DONE) {
-        fputs("batchsync: standard output could not be written\n",
-            cli->console.err);
+        fputs("batchsync: cannot write to standard output\n", cli->console.err);
         return EXIT_FAILED;
     }
     return code;

@@ -1,11 +1,12 @@
 /*
- * Configuration and connections, one after another; a line each says ok, warn
- * or FAIL and what to do. Nothing is changed anywhere.
+ * Tests the configuration and the connections one after another; a line for
+ * each says ok, warn or FAIL and what to do. Changes nothing.
  */
 #include "app/app.h"
 #include "cli/cli.h"
 #include "daemon/scheduler.h"
 #include "net/rpc/rpc.h"
+#include "ops/services.h"
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -37,7 +38,7 @@ static void say(
     fflush(c->cli->console.out);
 }
 
-/* A fault that a person has to mend outweighs one that may pass. */
+/* A fault that a person has to correct outweighs one that may pass. */
 static void check_fail(struct check *c, const char *what, const struct err *err,
     const char *advice)
 {
@@ -87,8 +88,8 @@ static void say_server(struct check *c, const struct pg_result *r)
         created ? pg_value(r, 0, 1).p : "not created yet");
     if (!created && !str_eq(pg_value(r, 0, 2), STR("t")))
         say(c, "warn", "database",
-            "the role is no superuser: if it may not create the extension, "
-            "have one run CREATE EXTENSION vector; in this database");
+            "the role is not a superuser; if it may not create the extension, "
+            "let a superuser run CREATE EXTENSION vector; in this database");
     buf_free(&url);
 }
 
@@ -107,7 +108,7 @@ static int check_server(struct check *c)
     rc = app_wait(&c->app, pg_send(c->app.pools.store, &req), &req.op);
     if (rc < 0)
         check_fail(c, "database", &req.op.err,
-            "check DATABASE_URL, and that the server runs");
+            "check DATABASE_URL and whether the server runs");
     else
         say_server(c, req.results[0]);
     pg_req_clear(&req);
@@ -127,8 +128,8 @@ static void check_tables(struct check *c)
              c->app.config.database.migrate_on_start &&
              app_migrate(&c->app, MIGRATE_DRY_RUN, &report, &dry) == 0)
         say(c, "ok", "tables",
-            "not up to date: the next sync, or `batchsync migrate`, sees to "
-            "it");
+            "not up to date; the next sync, or `batchsync migrate`, updates "
+            "them");
     else
         check_fail(c, "tables", dry.code != 0 ? &dry : &err, NULL);
     buf_free(&report);
@@ -147,8 +148,8 @@ static void check_database(struct check *c)
 /* --- coordinator ------------------------------------------------------- */
 
 /*
- * A call that every gRPC server answers, be it with UNIMPLEMENTED, and that
- * gives the coordinator nothing to do.
+ * A call that every gRPC server answers, if only with UNIMPLEMENTED, and that
+ * makes the coordinator do nothing.
  */
 static int ping(struct check *c, int *status, struct err *err)
 {
@@ -188,8 +189,8 @@ static void check_coordinator(struct check *c)
     ping(c, &status, &err);
     if (err.code == ERR_UNAVAILABLE || err.code == ERR_TIMEOUT)
         check_fail(c, "coordinator", &err,
-            "check COORDINATOR_GRPC_ENDPOINT and GRPC_USE_SSL, and that it "
-            "runs");
+            "check COORDINATOR_GRPC_ENDPOINT, GRPC_USE_SSL, and whether the "
+            "coordinator runs");
     else if (err.code == 0 || status == UNIMPLEMENTED || err.code == ERR_AUTH)
         say(c, "ok", "coordinator", "%s%s answers; calls are %s",
             config->grpc_target, config->use_tls ? " (TLS)" : "",
@@ -197,8 +198,8 @@ static void check_coordinator(struct check *c)
                                         : "not signed: no RAG_PRIVATE_KEY");
     else
         say(c, "warn", "coordinator",
-            "%s answers, but not as a gRPC server would: %s",
-            config->grpc_target, err.msg);
+            "%s answers, but not like a gRPC server: %s", config->grpc_target,
+            err.msg);
 }
 
 /* --- services and schemas ---------------------------------------------- */
@@ -213,9 +214,9 @@ static void check_schema(
 
     if (schema == NULL) {
         app_schema_dir(&c->app, dir);
-        err_set(&err, ERR_CONFIG, "%s has none in %s", service, dir);
+        err_set(&err, ERR_CONFIG, "no schema for %s in %s", service, dir);
         check_fail(c, "schema", &err,
-            "add one, or its name to the aliases of one that fits");
+            "add a schema, or add the name to the aliases of one that fits");
         return;
     }
     say(c, "ok", "schema", "%s: %s.json, %zu fields", service, schema->stem,
@@ -228,7 +229,7 @@ static void say_services(struct check *c, const struct services_req *req)
 
     say(c, fallback ? "warn" : "ok", "services", "%zu, from %s", req->n,
         strcmp(req->source, "env") == 0 ? "BATCH_SYNC_SERVICES"
-        : fallback ? "the fallback list: the coordinator did not tell; set "
+        : fallback ? "the fallback list: the coordinator listed none; set "
                      "COORDINATOR_HTTP_URL or BATCH_SYNC_SERVICES"
                    : "the coordinator");
 }
@@ -244,8 +245,7 @@ static void check_services(struct check *c)
     op_init(&req.op, app_ignore);
     if (app_start(&c->app, APP_SERVICES, &err) < 0)
         check_fail(c, "services", &err, NULL);
-    else if (app_wait(&c->app, c->app.ports.list_services(&c->app, &req),
-                 &req.op) < 0)
+    else if (app_wait(&c->app, services_ask(&c->app.ops, &req), &req.op) < 0)
         check_fail(c, "services", &req.op.err, NULL);
     else
         say_services(c, &req);
@@ -263,7 +263,7 @@ static const char *embedder_advice(int err_code)
     switch (err_code) {
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
-        return "check OPENAI_API_URL, and that the provider runs";
+        return "check OPENAI_API_URL and whether the provider runs";
     case ERR_AUTH:
         return "check OPENAI_API_KEY";
     case ERR_PROTOCOL:
@@ -354,10 +354,10 @@ const struct command cmd_check = {
     .usage = "",
     .summary = "try the configuration and every connection",
     .details =
-        "Prints a line for each: the configuration, the database and its "
-        "tables, the\ncoordinator, the list of services and a schema for each, "
-        "and the embedder, which\nis asked for one short embedding. Nothing is "
-        "changed.\n\n"
+        "Prints one line each for the configuration, the schedule, the "
+        "database and its\ntables, the coordinator, the list of services, the "
+        "schema of each service, and the\nembedder, from which it requests one "
+        "short embedding. Changes nothing.\n\n"
         "Exits with 0 when a sync can run, with 75 when something is down, and "
         "with 78\nwhen something must be corrected.\n",
     .options = options,

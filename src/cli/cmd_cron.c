@@ -10,10 +10,10 @@
 enum { COUNT = 5, COUNT_MAX = 100000, SENTENCE_BYTES = 4096 };
 
 static const struct arg_option options[] = {
-    {"tz", "ZONE", "the IANA time zone it is read in (UTC)"},
-    {"from", "ISO", "the fires after this instant (now)"},
+    {"tz", "ZONE", "the IANA time zone of the expression (UTC)"},
+    {"from", "ISO", "only fires after this instant (now)"},
     {"count", "N", "how many (5)"},
-    {"verbose", NULL, "also in words, in local time, with notes"},
+    {"verbose", NULL, "add a description, local times and notes"},
     {NULL, NULL, NULL},
 };
 
@@ -32,8 +32,7 @@ static int read_from(struct preview *p, const char *from, struct err *err)
     p->from_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
     if (from != NULL && !iso_to_ms(str_of(from), &p->from_ms))
         return err_set(err, ERR_USAGE,
-            "--from %s: an instant is needed, such as 2026-03-29T00:00:00Z",
-            from);
+            "--from %s must be an instant such as 2026-03-29T00:00:00Z", from);
     return 0;
 }
 
@@ -67,7 +66,7 @@ static void print_reading(struct cli *cli, const struct preview *p)
     buf_free(&sentence);
 }
 
-/* "Sun 2026-03-29 03:00:00 +02:00" and what is to be said of it. */
+/* "Sun 2026-03-29 03:00:00 +02:00", with notes. */
 static void print_local(struct cli *cli, const struct cron_fire *fire)
 {
     static const char weekdays[] = "SunMonTueWedThuFriSat";
@@ -121,7 +120,8 @@ static int preview(struct cli *cli, const struct preview *p)
         print_reading(cli, p);
     if (print_fires(cli, p, verbose) == p->count)
         return EXIT_DONE;
-    fprintf(cli->console.err, "batchsync: cron: no more within %d years\n",
+    fprintf(cli->console.err,
+        "batchsync: cron: no further fire within %d years\n",
         CRON_HORIZON_YEARS);
     return EXIT_FAILED;
 }

@@ -1,6 +1,6 @@
 /*
- * What could not be stored: the list, and trying it again. A retry marks the
- * letters in the database and then is a sync of their services.
+ * Lists the records that could not be stored, and retries them. A retry marks
+ * the letters in the database and then syncs their services.
  */
 #include "app/app.h"
 #include "cli/cli.h"
@@ -13,10 +13,10 @@
 enum { COLUMNS_MAX = 40 };
 
 static const struct arg_option options[] = {
-    {"service", "NAME", "only of this service; may be repeated for a retry"},
-    {"id", "ID", "retry: only of this content id; may be repeated"},
+    {"service", "NAME", "only of this service; a retry may name several"},
+    {"id", "ID", "retry: only this content id; may be repeated"},
     {"status", "STATUS", "list: open (the default), resolved or all"},
-    {"limit", "N", "list: how many, 50 unless told"},
+    {"limit", "N", "list: how many, 50 by default"},
     {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
@@ -42,7 +42,7 @@ static const char *dead_letters_state_of(json_t *letter)
     return json_is_true(json_object_get(letter, "known")) ? "known" : "open";
 }
 
-/* Without what would break the line; the caller's buffer. */
+/* The text of a cell, without characters that would break the line. */
 static const char *cell(json_t *letter, int column, char *out, size_t size)
 {
     static const char *const keys[NCOLUMNS] = {
@@ -153,7 +153,7 @@ static int mark(struct app *app, struct cli *cli, struct marking *r)
     return console_fail(&cli->console, &req->op.err);
 }
 
-/* Nothing to do is no failure. */
+/* Nothing to do is not a failure. */
 static int tell_none(struct cli *cli)
 {
     struct run_result none = {.status = RUN_SUCCESS, .source = "request"};
@@ -169,7 +169,7 @@ static int tell_none(struct cli *cli)
     return EXIT_DONE;
 }
 
-/* The database is closed meanwhile: the sync opens all that it needs. */
+/* The database is closed by now: the sync opens all that it needs. */
 static int sync_marked(struct cli *cli, const struct marking *r)
 {
     const struct retry_letters_req *req = &r->req;
@@ -178,8 +178,8 @@ static int sync_marked(struct cli *cli, const struct marking *r)
     if (req->nnames == 0)
         return tell_none(cli);
     fprintf(cli->console.err,
-        "%llu dead letter%s of %zu service%s: tried again by this run, or "
-        "should it not come about, by the next\n",
+        "%llu dead letter%s of %zu service%s: this run retries them, or, if "
+        "it cannot start, the next run\n",
         (unsigned long long)req->letters, req->letters == 1 ? "" : "s",
         req->nnames, req->nnames == 1 ? "" : "s");
     return sync_spec(cli, &spec);
@@ -228,16 +228,17 @@ static int dead_letters_retry_command(struct cli *cli)
     return code;
 }
 
-/* Options that only the other one knows. */
+/* Options of the other use. */
 static int check_options(const struct args *a, bool retry, struct err *err)
 {
     static const char *const of_list[] = {"status", "limit"};
 
     for (int i = 0; i < 2 && retry; i++)
         if (args_has(a, of_list[i]))
-            return err_set(err, ERR_USAGE, "--%s: not of a retry", of_list[i]);
+            return err_set(
+                err, ERR_USAGE, "--%s is only for the list", of_list[i]);
     if (!retry && args_has(a, "id"))
-        return err_set(err, ERR_USAGE, "--id: only of a retry");
+        return err_set(err, ERR_USAGE, "--id is only for a retry");
     return 0;
 }
 
@@ -281,16 +282,18 @@ const struct command cmd_dead_letters = {
     .name = "dead-letters",
     .usage = "[list|retry] [--service NAME]... [--id ID]... [--status STATUS]\n"
              "       [--limit N] [--json]",
-    .summary = "what could not be stored; retry tries it again",
+    .summary = "list or retry the records that could not be stored",
     .details =
-        "Lists the records that could not be stored, the last met first. Those "
-        "that are\n\"known\" were refused for what they are and are left alone "
-        "until they, the model\nor the schema change; an \"open\" one is tried "
-        "by the next run that meets it.\n\n"
-        "`retry` makes open ones be tried again, all or those of a service or "
-        "id, and\nsyncs the services concerned; see batchsync sync --help. "
-        "While another run is\nunder way it exits with 75, and the next run "
-        "tries them.\n",
+        "Lists the records that could not be stored, the most recent first. "
+        "A \"known\" record\nwas refused for its content and is skipped until "
+        "the record, the model or the schema\nchanges; an \"open\" one is "
+        "tried "
+        "by the next run that reads it.\n\n"
+        "`retry` marks open records, all or those of a service or id, and "
+        "syncs "
+        "their\nservices; see batchsync sync --help. While another run is "
+        "under "
+        "way it exits with\n75, and the next run tries them.\n",
     .options = options,
     .more_words = 1,
     .run = dead_letters_run,

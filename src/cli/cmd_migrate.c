@@ -5,13 +5,13 @@
 #include <inttypes.h>
 
 static const struct arg_option options[] = {
-    {"dry-run", NULL, "only say what would be done"},
+    {"dry-run", NULL, "only print what would change"},
     {"assume-model", "NAME",
-        "keep the vectors that another program stored: NAME made them"},
+        "keep vectors that another program made with model NAME"},
     {NULL, NULL, NULL},
 };
 
-/* Reports what was or would be done; *ready: the tables are there. */
+/* Reports what was or would be done; *ready: the tables exist. */
 static int migrate_tables(struct app *app, bool dry_run, bool *ready)
 {
     struct migrate_req req = {
@@ -40,16 +40,16 @@ static void report_assumed(
 
     if (strcmp(model, req->id->model) != 0)
         fprintf(out,
-            "warning: a sync as configured embeds with %s, and keeps no vector "
-            "of %s\n",
+            "warning: a sync with this configuration embeds with %s and "
+            "replaces the vectors of %s\n",
             model, req->id->model);
     fprintf(out, "vector_embeddings: %" PRIu64 " rows %s as embedded by %s\n",
         req->hashed, req->dry_run ? "would be marked" : "marked",
         req->id->model);
     if (req->without > 0)
         fprintf(out,
-            "vector_embeddings: %" PRIu64 " rows have no vector, no text or "
-            "not all of their pieces; a sync embeds them\n",
+            "vector_embeddings: %" PRIu64 " rows lack a vector, a text or some "
+            "of their pieces; a sync embeds them\n",
             req->without);
 }
 
@@ -80,8 +80,7 @@ static int migrate_run_command(struct cli *cli)
 
     if (code == EXIT_DONE)
         code = migrate_tables(&app, dry_run, &ready);
-    /* A dry run that is to take tables over has told how many rows these are.
-     */
+    /* A dry run that would take over tables has printed the count already. */
     if (code == EXIT_DONE && model != NULL && ready)
         code = assume(&app, model, dry_run);
     return app_close(&app, code);
@@ -90,15 +89,15 @@ static int migrate_run_command(struct cli *cli)
 const struct command cmd_migrate = {
     .name = "migrate",
     .usage = "[--dry-run] [--assume-model NAME]",
-    .summary = "create or update the tables, or take over those of another",
+    .summary = "create or update the tables, or take over existing ones",
     .details =
-        "Applies what is missing in one transaction, which either happens as "
-        "a whole or\nnot at all; a second time there is nothing to do. `sync` "
-        "does the same by itself\nunless MIGRATE_ON_START is false, but it "
-        "leaves tables alone that another\nprogram has made: those this "
-        "command takes over in place. --dry-run says\nbeforehand what would "
-        "change. With --assume-model the first sync embeds only\nwhat has "
-        "changed since NAME made the stored vectors. Needs DATABASE_URL.\n",
+        "Applies all missing migrations in one transaction; a second run "
+        "finds nothing to\ndo. `sync` and `serve` do the same unless "
+        "MIGRATE_ON_START is false, but only this\ncommand takes over tables "
+        "that another program has made, in place. --dry-run prints\nwhat would "
+        "change. With --assume-model the first sync embeds only what has "
+        "changed\nsince model NAME made the stored vectors. Needs "
+        "DATABASE_URL.\n",
     .options = options,
     .run = migrate_run_command,
 };

@@ -18,11 +18,11 @@ enum {
 
 static const struct arg_option options[] = {
     {"schema", "FILE", "the service's schema"},
-    {"metadata", NULL, "show the metadata, too"},
+    {"metadata", NULL, "print the metadata, too"},
     {NULL, NULL, NULL},
 };
 
-/* What is left of the input, in chunks. */
+/* The rest of the input, in chunks. */
 struct reader {
     FILE *in;
     size_t at, end; /* within chunk */
@@ -40,7 +40,7 @@ struct render {
     struct buf line;    /* what is written */
     bool with_metadata;
     uint64_t nlines;
-    uint64_t nbroken; /* lines that are no JSON */
+    uint64_t nbroken; /* lines that are not JSON */
     uint64_t nerrors; /* of any kind */
 };
 
@@ -53,7 +53,7 @@ static bool fill(struct reader *r)
     return r->end > 0;
 }
 
-/* The first byte that is no white space, not taken; EOF at the end. */
+/* The next byte that is not white space, left unread; EOF at the end. */
 static int peek(struct reader *r)
 {
     for (; fill(r); r->at++) {
@@ -157,7 +157,7 @@ static int render_array(struct render *r, struct err *err)
     }
     if (r->text.error != 0)
         return err_set(err, ERR_TOO_LARGE,
-            "an array of more than %d bytes: give one object a line",
+            "the array is larger than %d bytes; pass one object per line",
             INPUT_BYTES);
     arena_init(&document, 0);
     if (json_parse(&document, buf_view(&r->text), &root, NULL, err) == 0) {
@@ -209,7 +209,7 @@ static int render_all(struct render *r, struct cli *cli)
                 cli->console.err);
     }
     if (ferror(r->reader.in)) {
-        fputs("batchsync: render: standard input cannot be read\n",
+        fputs("batchsync: render: cannot read standard input\n",
             cli->console.err);
         return EXIT_FAILED;
     }
@@ -263,8 +263,9 @@ const struct command cmd_render = {
     .usage = "--schema FILE < ITEMS",
     .summary = "show the text that would be embedded for each item",
     .details =
-        "Reads items from standard input, a JSON array or one object a line, "
-        "and writes\none JSON object a line, in the same order: "
+        "Reads items from standard input (a JSON array, or one object per "
+        "line) "
+        "and writes\none JSON object per line, in the same order: "
         "{\"content_id\",\"content_text\"}, or\n{\"error\"} for an item that "
         "would become a dead letter. Needs no configuration\nand no network. "
         "Exits with 1 when any item had an error.\n",

@@ -5,8 +5,8 @@
 enum { COLUMNS_MAX = 40, TITLE_CHARS = 72 };
 
 static const struct arg_option options[] = {
-    {"limit", "N", "how many, 10 unless told"},
-    {"service", "NAME", "only what this service gave"},
+    {"limit", "N", "number of hits, 10 by default"},
+    {"service", "NAME", "only items of this service"},
     {"json", NULL, "print one JSON array"},
     {NULL, NULL, NULL},
 };
@@ -123,11 +123,11 @@ static int search_run(struct cli *cli)
 const struct command cmd_search = {
     .name = "search",
     .usage = "TEXT [--limit N] [--service NAME] [--json]",
-    .summary = "find what is stored nearest to a text",
+    .summary = "find the stored items nearest to a text",
     .details =
         "Embeds the text with the configured provider and prints the nearest "
-        "stored\nitems: rank, cosine similarity, service, content id, and the "
-        "title or the\nbeginning of the text.\n",
+        "stored items:\nrank, cosine similarity, service, content id, and the "
+        "title or the beginning of\nthe text.\n",
     .options = options,
     .words = 1,
     .run = search_run,

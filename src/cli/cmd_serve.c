@@ -5,13 +5,13 @@
  * migrated (again and again while it is down); then the schedule fires and
  * /readyz says ok.
  *
- * Failures: what a person must mend (configuration, another's tables) ends the
- * start; what passes is waited for.
+ * Failures: a fault that a person must correct (configuration, another
+ * program's tables) ends the start; one that passes is waited for.
  *
- * Stop: SIGTERM or SIGINT. Not ready first, no new triggers, the run finishes
- * what is in flight within the grace period, those who wait are answered,
- * /metrics is served until the end; then everything closes. A second signal
- * ends at once.
+ * Stop: SIGTERM or SIGINT. /readyz says no, triggers are refused, the run
+ * finishes what is in flight within the grace period, waiting clients are
+ * answered; /metrics is served until the end, then everything closes. A second
+ * signal exits at once.
  */
 #include "api/api.h"
 #include "app/app.h"
@@ -45,11 +45,11 @@ struct serve {
     struct timer_req lag;  /* measures the loop */
     uint64_t lag_due_ms;
     struct timer_req grace; /* while draining */
-    struct timer_req drain; /* while draining: is everything through? */
+    struct timer_req drain; /* while draining: is everything done? */
     struct op ended;        /* pending until the service has ended */
     bool draining;
-    bool found;     /* items without a node have been looked for */
-    struct err err; /* why it could not go on; code 0: it could */
+    bool found;     /* items without a node were searched for */
+    struct err err; /* why the start failed; code 0: it did not */
 };
 
 /* Ending */
@@ -88,7 +88,7 @@ static void on_serve_grace_over(struct op *op)
 
     if (op->err.code != 0)
         return;
-    log_warn(NULL, "the time to finish is over: giving up what is in flight");
+    log_warn(NULL, "the grace period is over: canceling what is in flight");
     runner_cancel(s->runner);
 }
 
@@ -117,8 +117,8 @@ static void on_serve_signal(void *arg, int signum)
     if (s->draining)
         _exit(128 + signum);
     log_info(NULL,
-        "%s: ending; what is in flight gets up to %d s, a second signal ends "
-        "at once",
+        "%s: shutting down; what is in flight gets up to %d s, a second signal "
+        "exits at once",
         signum == SIGINT ? "SIGINT" : "SIGTERM", s->app.config.sync.grace_s);
     drain(s);
 }
@@ -135,7 +135,7 @@ static void on_boot_wait(struct op *op)
         serve_migrate(s);
 }
 
-/* The first time, items that were stored without a graph are linked, too. */
+/* The first time, it also links items that were stored without a graph. */
 static void serve_link_items(struct serve *s, const char *tenant)
 {
     if (s->found || strcmp(tenant, s->app.config.sync.tenant) != 0) {
@@ -146,8 +146,8 @@ static void serve_link_items(struct serve *s, const char *tenant)
     linker_find(&s->app.linker, tenant);
 }
 
-/* A run that is about to start is waited for: its rows would have to go
- * through the index that linking has built. */
+/* Linking waits for a run that is about to start: its rows would have to go
+ * through the index that linking builds. */
 static void ready(struct serve *s)
 {
     const struct config *config = &s->app.config;
@@ -236,7 +236,7 @@ static void on_lag_tick(struct op *op)
     struct serve *s = container_of(op, struct serve, lag.op);
     uint64_t now_ms = loop_mono_ms();
 
-    if (s->draining) /* in time or canceled: no cancel undoes an end */
+    if (s->draining) /* in time or canceled: both end it */
         return;
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
@@ -247,7 +247,7 @@ static void on_lag_tick(struct op *op)
     lag_tick(s);
 }
 
-/* Opening and closing, in this order and the other way round */
+/* Opening, and closing in the reverse order */
 
 static int open_parts(struct serve *s, struct err *err)
 {
@@ -264,7 +264,7 @@ static int open_parts(struct serve *s, struct err *err)
         runner_init(&s->runner, &s->runner_options) < 0 ||
         run_poller_init(&s->run_poller, &s->runner_options, s->runner) < 0 ||
         probe_start(&s->probe, &probe) < 0)
-        return err_set(err, ERR_NOMEM, "no memory to start with");
+        return err_set(err, ERR_NOMEM, "no memory to start");
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
         s->runner, s->metrics, err);
 }
@@ -352,15 +352,16 @@ static int serve_run(struct cli *cli)
 const struct command cmd_serve = {
     .name = "serve",
     .usage = "",
-    .summary = "run as a service: on schedule, at start-up, on HTTP calls",
+    .summary = "run as a service: on schedule, at start-up, on HTTP requests",
     .details =
-        "Listens on HOST:PORT and fires BATCH_SYNC_SCHEDULE in "
-        "BATCH_SYNC_TIMEZONE. Starts\nwithout the database or the coordinator "
-        "too, and becomes ready when the database\nis there. Logs go to "
-        "standard output. SIGTERM ends it: a run finishes what is in\nflight "
-        "within BATCH_SYNC_GRACE_SECONDS, a second signal ends at once.\n\n"
+        "Listens on HOST:PORT and runs on BATCH_SYNC_SCHEDULE in "
+        "BATCH_SYNC_TIMEZONE. Starts\nwithout the database or the coordinator, "
+        "and becomes ready when the database\nanswers. Logs go to standard "
+        "output. SIGTERM ends it: a run finishes what is in\nflight within "
+        "BATCH_SYNC_GRACE_SECONDS; a second signal exits at once.\n\n"
         "GET  /livez /readyz /health /health/batch-sync /metrics\n"
         "POST /admin/batch-sync/trigger\n"
+        "POST /admin/batch-sync/runs/ID/cancel\n"
         "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n"
         "POST /admin/batch-sync/dead-letters/retry\n",
     .options = options,

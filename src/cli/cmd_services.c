@@ -62,8 +62,8 @@ const struct command cmd_services = {
     .usage = "[--json]",
     .summary = "list the services that a sync would read",
     .details =
-        "The names come on standard output, one a line, and where they are "
-        "from on\nstandard error: env (BATCH_SYNC_SERVICES), coordinator, or "
+        "Prints the names on standard output, one per line, and their source "
+        "on standard\nerror: env (BATCH_SYNC_SERVICES), coordinator, or "
         "fallback\n(BATCH_SYNC_FALLBACK_SERVICES).\n",
     .options = options,
     .run = services_run,

@@ -1,7 +1,6 @@
 /*
- * One run in this process, then the link queue. Each is a request like any
- * other; while it is waited for, signals stop it and a timer draws how far it
- * is.
+ * One run in this process, then the link queue. Each is an ordinary request;
+ * while it is pending, signals stop it and a timer draws the progress.
  */
 #include "cli/cmd_sync.h"
 #include "app/app.h"
@@ -21,8 +20,8 @@ enum { TICK_MS = 100 };
 
 static const struct arg_option options[] = {
     {"service", "NAME", "only this service; may be repeated"},
-    {"incremental", NULL, "only what changed since each one's last success"},
-    {"since", "TIME", "only what changed since then (ISO 8601)"},
+    {"incremental", NULL, "only changes since each service's last success"},
+    {"since", "TIME", "only changes since that time (ISO 8601)"},
     {"json", NULL, "print the result as JSON"},
     {NULL, NULL, NULL},
 };
@@ -63,7 +62,7 @@ static void on_sync_grace_over(struct op *op)
 
     if (op->err.code != 0)
         return;
-    log_warn(NULL, "the time to finish is over: giving up what is in flight");
+    log_warn(NULL, "the grace period is over: canceling what is in flight");
     runner_cancel(s->runner);
 }
 
@@ -78,13 +77,12 @@ static void on_sync_signal(void *arg, int signum)
     s->stopped = true;
     linker_stop(&s->app.linker);
     if (op_pending(&s->linked))
-        log_warn(NULL, "linking is stopped; what is queued waits for the next "
-                       "run");
+        log_warn(NULL, "linking stops; queued items wait for the next run");
     if (!op_pending(&s->run.op))
         return;
     log_warn(NULL,
-        "%s: finishing what is in flight, up to %d s; a second signal ends at "
-        "once",
+        "%s: finishing what is in flight, for up to %d s; a second signal "
+        "exits at once",
         signum == SIGINT ? "SIGINT" : "SIGTERM", grace_s);
     runner_drain(s->runner);
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000);
@@ -95,7 +93,7 @@ static void on_run_done(struct op *op)
     op_cancel(&container_of(op, struct sync, run.op)->grace.op);
 }
 
-/* Notes are to be known before anything is paid for. */
+/* Prints notes before anything is paid for. */
 static void on_sync_event(void *arg, const struct run_event *event)
 {
     struct sync *s = arg;
@@ -131,9 +129,9 @@ static void unwatch_progress(struct sync *s)
 }
 
 /*
- * Links what is queued, of this run or of one that was cut off, and what was
- * stored while there was no graph. It can be
- * stopped like the run, and says itself what goes wrong.
+ * Links the queued items, of this run or of one that was cut off, and those
+ * stored while the graph was off. It can be stopped like the run, and logs what
+ * goes wrong.
  */
 static void sync_link_items(struct sync *s)
 {
@@ -233,8 +231,8 @@ static int sync_work(struct sync *s)
 }
 
 /*
- * Is it switched off? That is answered before anything else is looked at, so
- * that a deployment without a configuration can be off.
+ * Is syncing switched off? This comes before any other check, so that a
+ * deployment without a configuration can be off.
  */
 static bool is_disabled(struct err *err)
 {
@@ -327,19 +325,20 @@ static int sync_run(struct cli *cli)
 const struct command cmd_sync = {
     .name = "sync",
     .usage = "[--service NAME]... [--incremental] [--since TIME] [--json]",
-    .summary = "bring the store up to date, now",
+    .summary = "bring the store up to date now",
     .details =
-        "Reads every service page by page, embeds what is new or has changed "
-        "and stores\nit. Nothing is embedded or written for what is unchanged, "
-        "so running it again\nis cheap. Which services: those named, else "
-        "BATCH_SYNC_SERVICES, else those the\ncoordinator lists.\n\n"
-        "One run at a time on a database: while one is under way another one "
-        "exits with\n75. Ctrl-C or SIGTERM lets what is in flight finish; the "
-        "next run finds what is stored.\n\n"
-        "Then the items that were stored are linked to those nearest to them, "
-        "unless\nKG_ENABLED is false. The result does not depend on that.\n\n"
+        "Reads every service page by page, embeds what is new or has changed, "
+        "and stores it.\nUnchanged items cost no embedding and no write, so "
+        "running it again is cheap. The\nservices are those named, else "
+        "BATCH_SYNC_SERVICES, else those that the coordinator\nlists.\n\n"
+        "A database has one run at a time; while one is under way, another "
+        "exits with 75.\nCtrl-C or SIGTERM lets what is in flight finish, and "
+        "the next run continues from\nthere.\n\n"
+        "After the run, stored items are linked to their nearest neighbours "
+        "unless KG_ENABLED\nis false. The exit code does not depend on "
+        "that.\n\n"
         "Exits with 0 only when everything succeeded, with 1 when a service or "
-        "an item\nfailed.\n",
+        "an item failed.\n",
     .options = options,
     .run = sync_run,
 };

@@ -82,7 +82,7 @@ void progress_linking(struct progress *p, uint64_t linked)
     p->linked = linked;
 }
 
-/* Rows are items or pieces of them: near enough until the page is done. */
+/* Rows are items or pieces of items: close enough until the page is done. */
 static void add_items(
     const struct progress *p, uint64_t now_ms, char *out, size_t size)
 {
@@ -107,7 +107,7 @@ void progress_text(const struct progress *p, uint64_t now_ms, int columns,
     if (p->linking)
         snprintf(out, size, "linking %s", number);
     else if (p->service[0] == '\0')
-        snprintf(out, size, "asking which services there are");
+        snprintf(out, size, "listing the services");
     else
         snprintf(out, size, "service %zu/%zu %s", p->position + 1, p->nservices,
             p->service);

@@ -1,7 +1,7 @@
 /*
- * One line on a terminal that says how far a run is, redrawn in place at most
- * ten times a second and gone at the end. Log lines on the same terminal go
- * through progress_log(), which takes the line away first.
+ * One line on a terminal that shows how far a run is, redrawn in place at most
+ * ten times a second and erased at the end. Log lines on the same terminal go
+ * through progress_log(), which erases the line first.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -16,7 +16,7 @@ struct progress {
     size_t position, nservices;
     char service[64];
     int page;
-    uint64_t items; /* of the service: of the pages that are done */
+    uint64_t items; /* of the service, in pages that are done */
     uint64_t rows;  /* stored since the last of them */
     uint64_t service_began_ms;
     bool linking;    /* the run is over */
@@ -30,14 +30,14 @@ void progress_init(struct progress *p, FILE *err);
 /* The stream for log lines, borrowed until progress_end(). */
 FILE *progress_log(struct progress *p);
 
-/* Takes in what happened; times are of a monotonic clock. */
+/* Takes in an event; times are of a monotonic clock. */
 void progress_event(
     struct progress *p, const struct run_event *event, uint64_t now_ms);
 
-/* Takes the line away until it is drawn again. */
+/* Erases the line until it is drawn again. */
 void progress_clear(struct progress *p);
 
-/* The run is over and its items are being linked; so many have been. */
+/* The run is over and its items are being linked: `linked` so far. */
 void progress_linking(struct progress *p, uint64_t linked);
 
 /* Draws the line, unless it was drawn less than a tenth of a second ago. */
@@ -47,7 +47,7 @@ void progress_draw(struct progress *p, uint64_t now_ms);
 void progress_text(const struct progress *p, uint64_t now_ms, int columns,
     char *out, size_t size);
 
-/* Takes the line away and frees. */
+/* Erases the line and frees. */
 void progress_end(struct progress *p);
 
 #endif

@@ -43,30 +43,31 @@ static const struct advice {
     int code;
     const char *text;
 } advices[] = {
-    {ERR_UNAVAILABLE, "run again later, what is stored stays; "
-                      "`batchsync check` tells who is down"},
-    {ERR_TIMEOUT, "run again later, what is stored stays; "
-                  "`batchsync check` tells who is down"},
-    {ERR_BUSY, "run again later, what is stored stays"},
-    {ERR_SOURCE, "the service or the coordinator says so: look into its log"},
+    {ERR_UNAVAILABLE, "run again later; stored items stay. "
+                      "`batchsync check` says what is down"},
+    {ERR_TIMEOUT, "run again later; stored items stay. "
+                  "`batchsync check` says what is down"},
+    {ERR_BUSY, "run again later; stored items stay"},
+    {ERR_SOURCE,
+        "this is the answer of the service or the coordinator; see its log"},
     {ERR_ANSWERED_BY, "is the service registered with the coordinator under "
                       "this name, and active?"},
-    {ERR_REPEATED, "the service does not heed the page it is asked for"},
+    {ERR_REPEATED, "the service ignores the requested page number"},
     {ERR_AUTH, "correct the credentials, then run again"},
-    {ERR_QUOTA, "raise the provider's quota, then run again: what is stored "
-                "stays"},
-    {ERR_CANCELED, "run again: it goes on where it was stopped"},
-    {ERR_FENCED, "another process goes on with this service"},
+    {ERR_QUOTA,
+        "raise the provider's quota, then run again; stored items stay"},
+    {ERR_CANCELED, "run again: the run resumes where it stopped"},
+    {ERR_FENCED, "another process has taken over this service"},
     {ERR_TOO_LARGE, "raise GRPC_MAX_MESSAGE_BYTES or lower BATCH_SYNC_LIMIT"},
-    {ERR_CONFIG, "`batchsync check` shows what is not right"},
-    {ERR_DATABASE, "`batchsync check` shows what is not right"},
+    {ERR_CONFIG, "`batchsync check` shows what is wrong"},
+    {ERR_DATABASE, "`batchsync check` shows what is wrong"},
 };
 
 const char *report_advice(const struct page_error *error)
 {
-    /* Invalid is an item, which the message explains, or the whole service. */
+    /* With a page it is an item, and the message explains it. */
     if (error->code == ERR_INVALID && error->page == 0)
-        return "add a schema to SCHEMA_DIR, or an alias to the schema that "
+        return "add a schema to SCHEMA_DIR, or add an alias to the schema that "
                "fits";
     for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
         if (advices[i].code == error->code)
@@ -141,7 +142,7 @@ static bool advised(const struct service_result *s, uint32_t at)
     return false;
 }
 
-/* Services not begun all have the same error, and nothing else. */
+/* Services that were not begun have the same error and nothing else. */
 static bool same_error(
     const struct service_result *a, const struct service_result *b)
 {
@@ -205,19 +206,21 @@ static void print_notes(FILE *out, const struct counts *c)
         0)
         fputc('\n', out);
     print_note(out, c->known_failures,
-        "of the failed items was known before and has not changed",
-        "of the failed items were known before and have not changed");
-    print_note(out, c->deleted, "item deleted: gone from its source",
-        "items deleted: gone from their source");
+        "of the failed items was already known and has not changed",
+        "of the failed items were already known and have not changed");
+    print_note(out, c->deleted, "item deleted: no longer in its source",
+        "items deleted: no longer in their source");
     print_note(out, c->delete_refused,
-        "item is gone from its source and was not deleted: more than "
-        "BATCH_SYNC_MAX_DELETE_PERCENT allows",
-        "items are gone from their source and were not deleted: more than "
-        "BATCH_SYNC_MAX_DELETE_PERCENT allows");
+        "item is no longer in its source but was kept: deleting it would "
+        "exceed "
+        "BATCH_SYNC_MAX_DELETE_PERCENT",
+        "items are no longer in their source but were kept: deleting them "
+        "would "
+        "exceed BATCH_SYNC_MAX_DELETE_PERCENT");
     print_note(out, c->nuls_dropped, "NUL character dropped",
         "NUL characters dropped");
-    print_note(out, c->replaced, "broken character replaced by U+FFFD",
-        "broken characters replaced by U+FFFD");
+    print_note(out, c->replaced, "invalid character replaced by U+FFFD",
+        "invalid characters replaced by U+FFFD");
 }
 
 void report_print(FILE *out, const struct run_result *result)
@@ -246,7 +249,7 @@ void report_refused(FILE *out, const struct err *err)
                                               : "COORDINATOR_ENABLED");
     else if (err->code == ERR_ALREADY_RUNNING)
         fprintf(out,
-            "%s; try again when it has ended (if its process is gone: within "
+            "%s; try again when it has ended (a lost process is given up after "
             "BATCH_SYNC_LEASE_SECONDS)\n",
             err->msg);
     else

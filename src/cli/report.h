@@ -1,4 +1,4 @@
-/* A run's result for people: a table, then what went wrong and what to do. */
+/* A run's result as text: a table, then what went wrong and what to do. */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 

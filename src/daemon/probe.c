@@ -1,11 +1,11 @@
 /*
- * Happy path: ask, wait for the answer, pause, ask again. One timer is both
- * the limit of the wait and the pause; step() goes on when neither the request
+ * Happy path: ask, wait for the answer, pause, ask again. One timer serves as
+ * the time limit and as the pause; step() continues when neither the request
  * nor the timer is pending.
  *
- * Failures: any error means that the database is down, and so does no answer
- * in time; then the request is canceled, but what is known changes at once,
- * for a server that hangs takes seconds to be given up.
+ * Failures: an error, or no answer in time, means that the database is down.
+ * After the time limit the request is canceled, but the status changes at once,
+ * because canceling on a server that hangs takes seconds.
  *
  * Cancel and close: probe_stop() cancels both, and the step after the last
  * callback frees the probe.
@@ -24,13 +24,13 @@ struct probe {
     struct pg_stmt stmt;
     struct pg_req req;
     struct timer_req timer;
-    bool asked;    /* the timer at hand, or the last one, was the limit */
-    bool stopping; /* nothing new begins, nothing is remembered */
+    bool asked;    /* the current or last timer is the time limit */
+    bool stopping; /* starts and remembers nothing more */
 };
 
 /* Remembering */
 
-/* That something is there is worth a line only after it was not. */
+/* Logs that something is up only after it was down. */
 static void log_change(const struct dependency *k, enum probe_status before)
 {
     if (k->status == PROBE_DOWN)
@@ -39,7 +39,7 @@ static void log_change(const struct dependency *k, enum probe_status before)
         log_info(NULL, "the %s is back", k->name);
 }
 
-/* True when that is news. */
+/* True when the status has changed. */
 static bool remember(struct dependency *k, const struct err *err)
 {
     enum probe_status status =
@@ -65,7 +65,7 @@ static void remember_database(struct probe *p, const struct err *err)
         p->options.changed(p->options.arg, probe_database_ok(p));
 }
 
-/* Does the error mean that the other side is not there for us? */
+/* Does the error mean that the other side cannot serve us? */
 static bool is_down(int code)
 {
     return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_AUTH ||
@@ -103,7 +103,7 @@ static void probe_give_up(struct probe *p)
 {
     struct err err;
 
-    err_set(&err, ERR_TIMEOUT, "the database does not answer within %d s",
+    err_set(&err, ERR_TIMEOUT, "the database did not answer within %d s",
         WAIT_MS / 1000);
     remember_database(p, &err);
     op_cancel(&p->req.op);

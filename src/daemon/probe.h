@@ -36,8 +36,8 @@ struct probe_options {
     struct loop *loop;
     struct pg_pool *pool; /* shared with other short statements */
     /*
-     * The database came up or went down, or was asked for the first time; or
-     * NULL. May call probe_stop().
+     * NULL, or called when the database comes up or goes down, and after the
+     * first answer. May call probe_stop().
      */
     void (*changed)(void *arg, bool ok);
     void *arg; /* borrowed */
@@ -46,7 +46,7 @@ struct probe_options {
 /* Asks the database at once and then every second. ERR_NOMEM. */
 int probe_start(struct probe **p, const struct probe_options *options);
 
-/* Asks no more; frees itself on the loop, soon. NULL is fine. */
+/* Stops asking; frees itself on the loop. NULL is fine. */
 void probe_stop(struct probe *p);
 
 /* To be called with every event of the pipeline. */

@@ -1,13 +1,12 @@
 /*
- * Happy path: a timer; when it is due and nothing runs here, run_join; when
- * that found a run, the runner takes part in it as it would carry out a
- * trigger; when it has ended, or there was none, the timer again.
+ * Happy path: when the timer is due and nothing runs here, it submits run_join.
+ * If that finds a run, the runner joins it like a trigger. When that run has
+ * ended, or there was none, the timer starts again.
  *
- * Failures: a look that fails is repeated in its time. It is said once, until
- * one succeeds: the probe tells about a database that is away.
+ * Failures: a failed query is repeated at the next tick. It is logged once
+ * until one succeeds, since the probe reports a database that is down.
  *
- * Stop: the timer and the look are canceled. Close: run_poller_free(), when
- * idle.
+ * Stop: cancels the timer and the query. Close: run_poller_free(), when idle.
  */
 #include "daemon/run_poller.h"
 
@@ -20,10 +19,10 @@ struct run_poller {
     struct runner *runner;                /* borrowed */
     struct timer_req timer;
     struct run_join_req join;
-    struct arena arena; /* what was found */
+    struct arena arena; /* the run that was found */
     struct trigger_req run;
     bool stopped;
-    bool failing; /* the last look failed, and that was said */
+    bool failing; /* the last query failed, and that was logged */
 };
 
 static void poller_wait(struct run_poller *j);
@@ -59,7 +58,7 @@ static void on_poller_looked(struct op *op)
     struct run_poller *j = container_of(op, struct run_poller, join.op);
 
     if (op->err.code != 0 && !j->failing && !j->stopped)
-        log_warn(NULL, "looking for runs to take part in: %s", op->err.msg);
+        log_warn(NULL, "cannot look for runs to join: %s", op->err.msg);
     j->failing = op->err.code != 0;
     if (op->err.code == 0 && j->join.run_id[0] != '\0' && !j->stopped)
         take_part(j);

@@ -1,7 +1,7 @@
 /*
- * What a process does that has nothing to do: it looks for a run whose
- * services wait for somebody, and takes part in it. So the replicas on one
- * database share a run, and what one of them leaves behind is gone on with.
+ * Polls for runs that this idle process can help with: those with services that
+ * no process is at work on. So the replicas on one database share a run, and
+ * resume what a lost one leaves behind.
  */
 #ifndef DAEMON_RUN_POLLER_H
 #define DAEMON_RUN_POLLER_H
@@ -10,7 +10,7 @@
 
 struct run_poller;
 
-/* `options` are the runner's; both are borrowed for the run_poller's life. */
+/* `options` are the runner's; both are borrowed for the poller's life. */
 int run_poller_init(struct run_poller **j, const struct runner_options *options,
     struct runner *runner);
 
@@ -21,7 +21,7 @@ void run_poller_free(struct run_poller *j);
 enum { JOINER_POLL_MS = 2000 };
 void run_poller_start(struct run_poller *j);
 
-/* Looks no more; what it takes part in is the runner's to end. */
+/* Stops looking; a run that was joined is the runner's to end. */
 void run_poller_stop(struct run_poller *j);
 bool run_poller_is_idle(const struct run_poller *j);
 

@@ -1,6 +1,6 @@
 /*
- * The one run of this process at a time, whoever triggers it: the schedule,
- * the start-up, an HTTP call. All of it on the loop's thread.
+ * Carries out one run at a time in this process, for every kind of trigger: the
+ * schedule, the start-up, an HTTP request, the command line.
  */
 #ifndef DAEMON_RUNNER_H
 #define DAEMON_RUNNER_H
@@ -32,7 +32,7 @@ struct trigger_req {
      * run was carried out, err is none and `result` is there.
      */
     struct op op;
-    bool quiet; /* in: the caller says itself why nothing ran */
+    bool quiet; /* in: the caller reports why nothing ran */
     /* Called when the run has its id, before anything is synced; or NULL. */
     void (*begun)(struct trigger_req *req);
     char run_id[ID_BYTES];           /* out; "" until then */
@@ -72,7 +72,7 @@ void runner_drain(struct runner *r);
 /* Gives up what is in flight, too. */
 void runner_cancel(struct runner *r);
 
-/* Ends this run early and for good; false: it is not running here. */
+/* Ends this run early and for good; false: it does not run here. */
 bool runner_cancel_run(struct runner *r, const char *run_id);
 
 bool runner_is_running(const struct runner *r);
@@ -81,10 +81,10 @@ const struct last_run *runner_last(const struct runner *r);
 /* To be called with every event of the pipeline. */
 void runner_event(struct runner *r, const struct run_event *event);
 
-/* What became of a trigger, as metrics have it: "accepted", ... */
+/* The outcome of a trigger as a metrics label: "accepted", ... */
 const char *trigger_outcome(const struct err *err);
 
-/* Why a run would be refused by the configuration; NULL: it would not. */
+/* Why the configuration refuses runs; NULL: it does not. */
 const char *runner_disabled(const struct config *config);
 
 #endif

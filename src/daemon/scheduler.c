@@ -1,14 +1,14 @@
 /*
- * Happy path: schedule_look() says that a fire is due, the runner is
- * triggered; schedule_look() again after as long as it said.
+ * Happy path: schedule_look() says that a fire is due and when to look again;
+ * the runner is triggered.
  *
- * Failures: a fire that meets a running run is dropped, logged and counted.
- * One that nothing could run for, for a reason that passes (the database is
- * away), is tried again under the same instant, for FIRE_PATIENCE_MS or until
- * the next fire takes its place; that is said once, and counted when it has
- * come to an end.
- * Cancel: scheduler_stop() cancels the waits; a run it triggered goes on and is
- * waited for. Close: scheduler_free(), when idle.
+ * Failures: a fire during a run is skipped, logged and counted. A fire whose
+ * run cannot start for a passing reason (the database is down) is tried again
+ * under the same instant, for FIRE_PATIENCE_MS or until the next fire replaces
+ * it; that is logged once, and counted at its end.
+ * Cancel: scheduler_stop() cancels the waits; a run that was triggered goes on,
+ * and the scheduler is idle when it has ended. Close: scheduler_free(), when
+ * idle.
  */
 #include "daemon/scheduler.h"
 
@@ -32,7 +32,7 @@ struct firing {
     struct scheduler *scheduler; /* borrowed; the owner */
     struct trigger_req req;
     const char *name;       /* static */
-    int64_t nominal_ms;     /* 0: no fire of the schedule's */
+    int64_t nominal_ms;     /* 0: not a fire of the schedule */
     uint64_t since_ms;      /* when it was tried first, on the loop's clock */
     uint64_t wait_ms;       /* before the last try; 0: it was the first */
     struct timer_req again; /* before the next one */
@@ -51,7 +51,7 @@ struct scheduler {
     struct timer_req wake, startup;
     struct firing by_time, at_startup;
     int64_t wall_ms, mono_ms; /* when it was started */
-    bool asked_again;         /* for the last fire; that was said */
+    bool asked_again;         /* for the last fire; logged */
     bool started, stopped;
 };
 
@@ -78,7 +78,8 @@ static bool may_try_again(const struct firing *f, const struct err *err)
 static void wait_to_try(struct firing *f, const struct err *err)
 {
     if (f->wait_ms == 0)
-        log_warn(NULL, "%s: no run yet: %s; trying again", f->name, err->msg);
+        log_warn(NULL, "%s: cannot start the run yet: %s; trying again",
+            f->name, err->msg);
     f->wait_ms = f->wait_ms == 0 ? FIRE_AGAIN_MS : 2 * f->wait_ms;
     if (f->wait_ms > FIRE_AGAIN_MAX_MS)
         f->wait_ms = FIRE_AGAIN_MAX_MS;
@@ -98,7 +99,7 @@ static void on_scheduler_run_ended(struct op *op)
     f->wait_ms = 0;
     metrics_trigger(f->scheduler->metrics, f->name, trigger_outcome(&op->err));
     if (op->err.code != 0)
-        log_warn(NULL, "%s: no run: %s", f->name, op->err.msg);
+        log_warn(NULL, "%s: the run did not start: %s", f->name, op->err.msg);
 }
 
 static void on_scheduler_begun(struct trigger_req *req)
@@ -117,22 +118,21 @@ static void try_to_run(struct firing *f)
     runner_trigger(f->scheduler->runner, &spec, &f->req);
 }
 
-/* The try that is awaited, or its next one, stands for this fire from now on.
- */
+/* The pending try, or its next one, stands for the new fire from now on. */
 static void supersede(struct firing *f)
 {
     metrics_trigger(f->scheduler->metrics, f->name, "failed");
-    log_warn(NULL, "%s: no run until the next fire", f->name);
+    log_warn(NULL, "%s: the run did not start before the next fire", f->name);
 }
 
 static void fire(struct firing *f, int64_t nominal_ms)
 {
     struct scheduler *s = f->scheduler;
 
-    if (op_pending(&f->req.op) && f->wait_ms == 0) { /* a run is going on */
+    if (op_pending(&f->req.op) && f->wait_ms == 0) { /* it is running */
         metrics_trigger(s->metrics, f->name, "already_running");
         log_warn(
-            NULL, "%s: dropped, the run before is still going on", f->name);
+            NULL, "%s: skipped, the previous run is still under way", f->name);
         return;
     }
     if (f->wait_ms != 0)
@@ -161,9 +161,11 @@ static void report(const struct schedule_step *step)
         log_warn(NULL, "schedule: the wall clock has moved by %lld ms",
             (long long)step->jump_ms);
     if (step->missed > 0)
-        log_warn(NULL, "schedule: %llu%s missed",
+        log_warn(NULL, "schedule: missed %llu fire%s",
             (unsigned long long)step->missed,
-            step->missed_more ? " or more were" : " was");
+            step->missed_more   ? "s or more"
+            : step->missed == 1 ? ""
+                                : "s");
 }
 
 static void scheduler_look(struct scheduler *s)
@@ -188,7 +190,7 @@ static void on_scheduler_wake(struct op *op)
         scheduler_look(s);
 }
 
-/* The same at every start, and another one on another machine. */
+/* Constant on one machine, different on others. */
 static uint64_t jitter_seed(void)
 {
     char host[256] = "";
@@ -228,13 +230,12 @@ static void on_ask_again(struct op *op)
         scheduler_ask(s);
 }
 
-/* Nothing could run before the database is there, so nothing is late. */
+/* Nothing can run without the database, so nothing is late. */
 static void wait_to_ask(struct scheduler *s, const struct err *err)
 {
     if (!s->asked_again)
         log_warn(NULL,
-            "schedule: the last fire is not known yet: %s; trying "
-            "again",
+            "schedule: cannot read the last fire yet: %s; trying again",
             err->msg);
     s->asked_again = true;
     op_init(&s->wake.op, on_ask_again);
@@ -253,7 +254,7 @@ static void on_last_fire(struct op *op)
         return;
     }
     if (op->err.code != 0)
-        log_warn(NULL, "schedule: the last fire is not known: %s", op->err.msg);
+        log_warn(NULL, "schedule: cannot read the last fire: %s", op->err.msg);
     scheduler_begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
 }
 

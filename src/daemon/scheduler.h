@@ -1,7 +1,6 @@
 /*
- * Fires the schedule's runs: the decisions are clock/schedule's, the time is
- * the loop's. Looks at the wall clock at least once a minute, so that a jump
- * of it is noticed.
+ * Starts the scheduled runs: clock/schedule decides, the loop has the time.
+ * Reads the wall clock at least once a minute, so that it notices a jump.
  */
 #ifndef DAEMON_SCHEDULER_H
 #define DAEMON_SCHEDULER_H
@@ -37,7 +36,7 @@ int scheduler_init(struct scheduler **s, struct loop *loop,
  * disabled. */
 void scheduler_start(struct scheduler *s);
 
-/* Fires no more. */
+/* Stops firing. */
 void scheduler_stop(struct scheduler *s);
 bool scheduler_is_idle(const struct scheduler *s);
 

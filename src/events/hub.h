@@ -1,7 +1,7 @@
 /*
- * What the pipeline reports, handed to any number of listeners at once: the
- * progress line, metrics, the probe, the runner. Synchronous and on the loop;
- * an event and what it points at are borrowed for the call.
+ * Hands the pipeline's events to any number of listeners: the progress line,
+ * the metrics, the probe, the runner. Synchronous, on the loop; an event and
+ * everything it points at are borrowed for the call.
  */
 #ifndef EVENTS_HUB_H
 #define EVENTS_HUB_H

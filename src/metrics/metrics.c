@@ -1,9 +1,9 @@
 /*
- * Counting. Everything is a plain number that only grows, or a gauge that is
- * overwritten; nothing here allocates once a label set has been met.
+ * Counting. Everything is a number that only grows, or a gauge that is
+ * overwritten; nothing allocates once a label set exists.
  *
- * A service's counts come as sums of the run so far: what was seen of them
- * before is subtracted, so that the counters grow by what is new.
+ * An event carries a service's sums of the run so far; the part that was
+ * counted before is subtracted, so that the counters grow by the difference.
  */
 #include "metrics/metrics_impl.h"
 
@@ -55,7 +55,7 @@ static int series_init(struct series *s, struct arena *a, size_t cap,
     return strmap_init(&s->index, a, cap);
 }
 
-/* Where new labels go; `cap`, the place of "other", when there is no room. */
+/* The place for new labels; `cap`, which is "other", when there is no room. */
 static size_t series_add(struct series *s, struct arena *a, struct str labels)
 {
     bool found;
@@ -81,7 +81,7 @@ static void *series_at(struct metrics *m, struct series *s)
     return s->values + place * s->value_bytes;
 }
 
-/* Valid UTF-8, not too long, escaped as the format wants it. */
+/* Valid UTF-8, not too long, escaped for the format. */
 static void add_value(struct buf *out, struct str value)
 {
     struct buf clean;
@@ -136,8 +136,8 @@ static int init_series(struct metrics *m)
     return 0;
 }
 
-/* The usual ones are there from the start: a counter that appears with its
- * first event hides that event from increase(). */
+/* The usual ones exist from the start: a counter that appears with its first
+ * event hides that event from increase(). */
 static void init_triggers(struct metrics *m)
 {
     static const char *const names[] = {"http", "schedule", "startup"};

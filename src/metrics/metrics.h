@@ -1,10 +1,10 @@
 /*
  * What the process has done, in numbers, for Prometheus: counters, gauges and
- * histograms, fed by the pipeline's events and by whoever serves HTTP. Every
- * name begins with `batchsync_`; docs/metrics.md lists them.
+ * histograms, fed by the pipeline's events and by the HTTP server. Every name
+ * begins with `batchsync_`; docs/metrics.md lists them.
  *
  * Memory is bounded: label values that come from outside (services, routes)
- * have a cap, and what is over it is counted under the label "other".
+ * have a cap, and those over it are counted under the label "other".
  */
 #ifndef METRICS_METRICS_H
 #define METRICS_METRICS_H
@@ -29,17 +29,17 @@ void metrics_free(struct metrics *m);
 void metrics_event(struct metrics *m, const struct run_event *event);
 
 /*
- * A trigger ("http", "schedule", "startup") and what became of it:
+ * A trigger ("http", "schedule", "startup") and its outcome:
  * "accepted", "already_running", "disabled", "coordinator_disabled",
  * "shutting_down", "failed".
  */
 void metrics_trigger(
     struct metrics *m, const char *trigger, const char *outcome);
 
-/* How much later than planned the loop came round. */
+/* How much later than planned a timer of the loop fired. */
 void metrics_loop_lag(struct metrics *m, uint64_t lag_ms);
 
-/* How far the building of the vector index is. */
+/* The progress of building the vector index. */
 void metrics_index(struct metrics *m, const struct index_progress *progress);
 
 /* What the loop's turns have cost so far. */
@@ -52,8 +52,8 @@ void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns);
 void metrics_http(struct metrics *m, const char *method, const char *route,
     int status, uint64_t duration_ms);
 
-/* Items that wait to be linked, as the linker knows it; shown from the first
- * call on. */
+/* Items that wait to be linked, as the linker last counted; exposed from the
+ * first call on. */
 void metrics_link_queue(struct metrics *m, uint64_t items);
 
 /*

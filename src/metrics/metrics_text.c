@@ -201,7 +201,7 @@ static void write_runs(const struct metrics *m, struct buf *out)
     char more[64];
 
     family(out, "triggers_total", "counter",
-        "Triggers of a run, by where they came from and what became of them.");
+        "Triggers of runs, by origin and outcome.");
     each(out, &m->triggers, write_trigger);
     family(out, "runs_total", "counter", "Runs that ended, by their outcome.");
     for (int i = 0; i < RUN_OUTCOMES; i++) {
@@ -210,23 +210,23 @@ static void write_runs(const struct metrics *m, struct buf *out)
         sample(out, "runs_total", STR(""), more);
         exposition_number(out, run->outcomes[i]);
     }
-    plain_histogram(out, "run_duration_seconds",
-        "How long runs took that had begun.", &run->duration);
+    plain_histogram(
+        out, "run_duration_seconds", "Duration of runs.", &run->duration);
     plain(out, "run_in_progress", "gauge", "1 while this process syncs.",
         run->in_progress);
 }
 
-/* Without a value until there is something to tell. */
+/* Absent until there is a value. */
 static void write_last_run(const struct metrics *m, struct buf *out)
 {
     const struct run_numbers *run = &m->run;
 
     if (run->ended)
         plain(out, "last_run_success", "gauge",
-            "1 if the last run was a success, 0 if not.", run->success);
+            "1 if the last run succeeded, 0 if not.", run->success);
     if (run->last_success_ms != 0)
         plain_seconds(out, "last_success_timestamp_seconds", "gauge",
-            "When the last success ended, since 1970.",
+            "When the last successful run ended, since 1970.",
             (uint64_t)run->last_success_ms);
 }
 
@@ -236,18 +236,18 @@ static void write_services(const struct metrics *m, struct buf *out)
         out, "services_total", "counter", "Services synced, by their outcome.");
     each(out, &m->services, write_ends);
     family(out, "pages_read_total", "counter",
-        "Pages that the coordinator answered and that were understood.");
+        "Pages that were read and understood.");
     each(out, &m->services, write_read);
     family(out, "pages_total", "counter",
-        "Pages that came to their end, stored or failed.");
+        "Pages that were finished, stored or failed.");
     each(out, &m->services, write_pages);
-    family(out, "items_total", "counter", "Items, by what became of them.");
+    family(out, "items_total", "counter", "Items, by outcome.");
     each(out, &m->services, write_items);
     family(out, "items_known_failures_total", "counter",
-        "Of the failed items, those known before as dead letters.");
+        "Failed items that were already known as dead letters.");
     each(out, &m->services, exposition_write_known);
     family(out, "items_embedded_total", "counter",
-        "Items that were sent to the embedder and answered.");
+        "Items that the embedder answered.");
     each(out, &m->services, write_embedded);
 }
 
@@ -258,11 +258,11 @@ static void write_durations(const struct metrics *m, struct buf *out)
     char labels[64];
 
     plain_histogram(out, "coordinator_request_duration_seconds",
-        "How long the coordinator took for a page.", &h[CALL_FETCH]);
+        "Duration of requests for a page.", &h[CALL_FETCH]);
     plain_histogram(out, "embedding_request_duration_seconds",
-        "How long the embedder took for a request.", &h[CALL_EMBED]);
+        "Duration of requests to the embedder.", &h[CALL_EMBED]);
     family(out, database, "histogram",
-        "How long the database took, waiting for a connection included.");
+        "Duration of database requests, including the wait for a connection.");
     for (int i = CALL_LOOKUP; i < CALL_KINDS; i++) {
         snprintf(labels, sizeof(labels), "operation=\"%s\"",
             metrics_call_name((enum call_kind)i));
@@ -312,7 +312,7 @@ static void write_chunks(const struct metrics *m, struct buf *out)
         "Chunks that are being embedded or stored.", m->calls.in_flight);
     if (m->loop.queue_known)
         plain(out, "link_queue_length", "gauge",
-            "Items that wait to be linked in the graph, as counted last.",
+            "Items that wait to be linked in the graph, as last counted.",
             m->loop.queue);
 }
 
@@ -326,19 +326,19 @@ static void write_index(const struct index_progress *p, struct buf *out)
         return;
     snprintf(label, sizeof(label), "phase=\"%s\"", p->phase);
     family(out, "vector_index_build_phase", "gauge",
-        "Always 1; the label is the phase of PostgreSQL's.");
+        "Always 1; the label is PostgreSQL's name of the phase.");
     sample(out, "vector_index_build_phase", str_of(label), "");
     exposition_number(out, 1);
     plain(out, "vector_index_build_blocks_done", "gauge",
-        "Blocks of the table that have been read.", (uint64_t)p->blocks_done);
+        "Blocks of the table read so far.", (uint64_t)p->blocks_done);
     plain(out, "vector_index_build_blocks", "gauge", "Blocks of the table.",
         (uint64_t)p->blocks_total);
     plain(out, "vector_index_build_rows_done", "gauge",
-        "Rows that are in the index.", (uint64_t)p->rows_done);
+        "Rows in the index so far.", (uint64_t)p->rows_done);
     plain(out, "vector_index_build_rows", "gauge", "Rows of the table.",
         (uint64_t)p->rows_total);
     plain_seconds(out, "vector_index_build_seconds", "gauge",
-        "How long it has taken so far.", (uint64_t)p->elapsed_ms);
+        "Duration of the build so far.", (uint64_t)p->elapsed_ms);
 }
 
 /* The loop's own counts, in the form that all histograms have here. */
@@ -350,9 +350,9 @@ static void write_turns(const struct loop_turns *turns, struct buf *out)
     memcpy(buckets.le, loop_bucket_us, sizeof(loop_bucket_us));
     memcpy(h.counts, turns->counts, sizeof(turns->counts));
     plain_histogram(out, "event_loop_turn_cpu_seconds",
-        "Processor time that turns of the event loop used.", &h);
+        "Processor time used by turns of the event loop.", &h);
     family(out, "event_loop_turn_cpu_max_seconds", "gauge",
-        "The most that any turn of the event loop has used.");
+        "The longest turn of the event loop, in processor time.");
     sample(out, "event_loop_turn_cpu_max_seconds", STR(""), "");
     put_seconds(out, turns->most_us, buckets.per_second);
     buf_char(out, '\n');
@@ -364,14 +364,12 @@ static void write_server(const struct metrics *m, struct buf *out)
         "HTTP requests answered, by route, method and status.");
     each(out, &m->requests, write_request);
     family(out, "http_request_duration_seconds", "histogram",
-        "How long HTTP requests took to be answered.");
+        "Duration of HTTP requests.");
     each(out, &m->routes, write_route);
     plain_seconds(out, "event_loop_lag_seconds", "gauge",
-        "How late the event loop was when it was looked at last.",
-        m->loop.last_ms);
+        "Lag of the event loop, as last measured.", m->loop.last_ms);
     plain_histogram(out, "event_loop_lag_duration_seconds",
-        "How late the event loop was, each time it was looked at.",
-        &m->loop.lag);
+        "Lag of the event loop, each time it was measured.", &m->loop.lag);
     write_turns(&m->loop.turns, out);
 }
 
@@ -395,7 +393,7 @@ static void write_process(const struct metrics *m, struct buf *out)
     known(out, "process_virtual_memory_bytes", "Address space in use.",
         u.virtual_bytes);
     known(out, "process_open_fds", "Open file descriptors.", u.open_fds);
-    known(out, "process_max_fds", "Most that may be open.", u.max_fds);
+    known(out, "process_max_fds", "Limit of open file descriptors.", u.max_fds);
     if (m->started_ms > 0)
         plain_seconds(out, "process_start_time_seconds", "gauge",
             "When the process began, since 1970.", (uint64_t)m->started_ms);
@@ -403,7 +401,7 @@ static void write_process(const struct metrics *m, struct buf *out)
 
 void metrics_write(struct metrics *m, struct buf *out)
 {
-    family(out, "build_info", "gauge", "Always 1; the labels say what runs.");
+    family(out, "build_info", "gauge", "Always 1; the label is the version.");
     sample(out, "build_info", m->version, "");
     exposition_number(out, 1);
     write_runs(m, out);

@@ -224,7 +224,7 @@ test('without it, everything is embedded, once', async (t) => {
 test('another model than the one configured is warned of', async (t) => {
   const { w } = await deployment(t, { rows: rows?.slice(0, 100) });
   const { stdout } = await adopt(w, ['--assume-model', 'ada-002']);
-  assert.match(stdout, /warning: a sync as configured embeds with text-emb/);
+  assert.match(stdout, /warning: a sync with this configuration embeds with text-emb/);
 });
 
 test('long texts keep their pieces; gaps do not', async (t) => {

@@ -116,10 +116,10 @@ test('what is wrong on the command line', async (t) => {
   for (const [args, words] of [
     [['again'], /"again" is neither list nor retry/],
     [['retry', 'x'], /"x" is one argument too many/],
-    [['--id', 'x'], /--id: only of a retry/],
-    [['retry', '--limit', '3'], /--limit: not of a retry/],
-    [['--status', 'nonsense'], /--status nonsense: open, resolved or all/],
-    [['--limit', '0'], /--limit 0: a whole number from 1 to 500/],
+    [['--id', 'x'], /--id is only for a retry/],
+    [['retry', '--limit', '3'], /--limit is only for the list/],
+    [['--status', 'nonsense'], /--status nonsense must be open, resolved or all/],
+    [['--limit', '0'], /--limit 0 must be a whole number from 1 to 500/],
   ]) {
     const { exit, stdout, stderr } = await w.letters(...args);
     assert.deepEqual([exit, stdout], [64, '']);

@@ -328,7 +328,7 @@ test('the time to finish is over', async (t) => {
   checkError(await waiting, 503, TRIGGER, /shutting down/);
   const { logs } = await s.ended();
   assert.ok(logs.some(({ message }) =>
-    /the time to finish is over/.test(message)));
+    /the grace period is over/.test(message)));
   assert.deepEqual(await w.db.vectors(), []);
 });
 

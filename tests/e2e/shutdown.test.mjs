@@ -146,7 +146,7 @@ test('the time to finish is over', async (t) => {
   assert.equal(outcome.code, 1);
   assert.equal(outcome.result.success, false);
   assert.ok(outcome.logs.some((line) =>
-    /the time to finish is over/.test(line.message)));
+    /the grace period is over/.test(line.message)));
   assert.deepEqual(await w.db.vectors(), []);
   await checkGone(w);
   w.embedder.script();

@@ -80,7 +80,7 @@ static void a_member_of_another_type_is_refused(void **state)
     assert_string_equal(read("{\"sync_type\":1}"), kinds);
     assert_string_equal(read("{\"sync_type\":\"BATCH\"}"), kinds);
     assert_non_null(
-        strstr(read("{\"since\":1767225600}"), "\"since\" must be a time"));
+        strstr(read("{\"since\":1767225600}"), "\"since\" must be a date"));
     assert_non_null(strstr(
         read("{\"since\":\"yesterday\"}"), "\"since\" must be a date or a"));
     assert_string_equal(read("{\"tenant_id\":\"\"}"),

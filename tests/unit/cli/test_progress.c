@@ -31,7 +31,7 @@ static void the_line_says_where_the_run_is(void **state)
     char line[256];
 
     progress_text(&p, 0, 200, line, sizeof(line));
-    assert_string_equal(line, "asking which services there are");
+    assert_string_equal(line, "listing the services");
     progress_event(&p, &run_begin, 900);
     progress_event(&p, &begin, 1000);
     progress_event(&p, &read_page, 2500);

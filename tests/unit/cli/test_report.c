@@ -174,7 +174,7 @@ static void a_partial_run_lists_errors_with_advice_once(void **state)
     assert_within(text, "\nall ");
     assert_within(text, "  page 3: the service says: \"no\"\n");
     assert_within(text, "  ... and 3 more\n");
-    assert_within(text, "1 of the failed items was known before");
+    assert_within(text, "1 of the failed items was already known");
     assert_within(text, "4 items deleted");
     assert_within(text, "7 NUL characters dropped");
     assert_int_equal(count(text, "  -> "), 1);
@@ -247,7 +247,7 @@ static void refusals_say_what_to_do(void **state)
     fclose(out);
     assert_string_equal(text,
         "batchsync: nothing done: another run is alive; "
-        "try again when it has ended (if its process is gone: within "
+        "try again when it has ended (a lost process is given up after "
         "BATCH_SYNC_LEASE_SECONDS)\n"
         "batchsync: nothing done: COORDINATOR_ENABLED is false\n");
     free(text);

@@ -5,7 +5,7 @@ static void a_fresh_process_says_what_it_is(void **state)
 {
     struct fixture *f = *state;
 
-    expect(f, "# HELP batchsync_build_info Always 1; the labels say what runs."
+    expect(f, "# HELP batchsync_build_info Always 1; the label is the version."
               "\n# TYPE batchsync_build_info gauge\n"
               "batchsync_build_info{version=\"1.2.3\"} 1\n");
     expect(f, "batchsync_run_in_progress 0\n");
