@@ -4,10 +4,11 @@
  *
  *   run -> service -> page -> chunk
  *
- * Each is a state machine that owns its children. A child tells its parent
- * through one callback, as the last thing it does in a iteration of the loop;
- * parents call their children's functions directly. Nothing is ever called
- * back from inside a start function: pipeline_submit() makes sure.
+ * Each is a state machine that owns its children. A child ends through one
+ * callback, as the last thing it does in an iteration of the loop; before that
+ * a chunk also counts in its page, notes retries there and kicks it. Parents
+ * call their children's functions directly. Nothing is ever called back from
+ * inside a start function: pipeline_submit() makes sure.
  */
 #ifndef SYNC_PIPELINE_H
 #define SYNC_PIPELINE_H

@@ -148,13 +148,13 @@ test('usage', async () => {
     [['snyc'], /unknown command "snyc"; did you mean "sync"\?/],
     [['sync', '--jsn'], /--jsn; did you mean --json\?/],
     [['sync', '--since'], /--since needs a value/],
-    [['sync', '--since', 'tomorrow'], /--since tomorrow: /],
+    [['sync', '--since', 'tomorrow'], /--since tomorrow must be /],
     [['sync', '--service='], /--service is empty/],
     [['sync', '--json=yes'], /--json takes no value/],
     [['sync', 'alpha'], /"alpha" is one argument too many/],
     [['search'], /an argument is missing/],
     [['search', '   '], /empty/],
-    [['search', 'x', '--limit', '0'], /--limit 0: /],
+    [['search', 'x', '--limit', '0'], /--limit 0 must be /],
     [['render'], /--schema is missing/],
     [['migrate', '--dry'], /--dry-run/],
     [['version', 'x'], /too many/],
@@ -268,7 +268,7 @@ test('check: each thing broken in turn', async (t) => {
   await one({ COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1' }, 'coordinator', 75,
     /COORDINATOR_GRPC_ENDPOINT/);
   await one({ BATCH_SYNC_SERVICES: 'stranger' }, 'schema', 78,
-    /stranger has none.*aliases/);
+    /no schema for stranger.*aliases/);
   await one({ OPENAI_API_URL: 'http://127.0.0.1:1/v1' }, 'embedder', 75,
     /OPENAI_API_URL/);
   w.embedder.script(faults.unauthorized());
