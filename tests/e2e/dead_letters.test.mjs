@@ -71,7 +71,7 @@ test('a retry sends them once more, and runs their service alone',
     assert.deepEqual(result.services.map(({ service }) => service), ['alpha']);
     assert.equal(result.services[0].failed, 2);
     assert.equal(result.services[0].knownFailures, 1);
-    assert.match(stderr, /^1 dead letter of 1 service: tried again/);
+    assert.match(stderr, /^1 dead letter of 1 service: this run retries them/);
     assert.deepEqual(asked(w), [BAD[0]]);
     assert.equal(w.coordinator.callsTo('beta').length, 0);
     w.embedder.reset();
