@@ -222,7 +222,7 @@ test("another's tables end the start", async (t) => {
   const w = await alpha(t);
   await w.db.rows('CREATE TABLE tenants (id text PRIMARY KEY)');
   const { stdout } = await refused(w, {}, 78,
-    /tables that another program made \(tenants\)/);
+    /tables that another program created \(tenants\)/);
   checkServeLogs({ stdout, stderr: '' });
   assert.deepEqual(await w.db.rows(`SELECT relname FROM pg_class
     WHERE relname LIKE 'batch_sync_%' OR relname = 'vector_embeddings'`), []);
@@ -371,7 +371,7 @@ test('a second signal ends at once', async (t) => {
     waiting.catch(() => {});
     await until(() => w.embedder.requests.length > 0, 'a request', 30_000);
     s.program.kill();
-    await s.untilLog(/^SIGTERM: ending/);
+    await s.untilLog(/^SIGTERM: shutting down/);
     s.program.kill(signal);
     await s.ended({ code });
     await assert.rejects(waiting);
