@@ -99,6 +99,14 @@ done < <(git ls-files -co --exclude-standard 'src/*.c' | xargs awk '
   awk '{ n[$1]++; files[$1] = files[$1] " " $2 }
     END { for (i in n) if (n[i] > 1) print i files[i] }')
 
+# Tables are named with their schema, which takes the place of "@.".
+while IFS= read -r line; do
+  fault "$line: write @. before the table's name (src/db/call.h)"
+done < <(git grep -nE \
+  '"[^"]*\b(FROM|JOIN|INTO|UPDATE|USING|ANALYZE|LOCK TABLE) +(tenants|microservices|vector_embeddings|knowledge_graph_nodes|knowledge_graph_edges|batch_sync_[a-z_]+)\b' \
+  -- src ':!src/db/migrate/adopt*' ':!src/db/migrate/migrate.c' |
+  cut -d: -f1,2 || true)
+
 # A folder that one can take in at a glance.
 while read -r count dir; do
   [ "$count" -le 22 ] || fault "$dir/ has $count files; 22 is the most"

@@ -1,9 +1,14 @@
 #include "db/call.h"
 
+#include "db/table_schema.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { CALL_SQL_BYTES = 2 * 1024 * 1024 };
+
+static void on_call_transaction(struct op *op);
 
 static void on_call_cancel(struct op *op)
 {
@@ -70,11 +75,85 @@ void call_add_bool(struct call *c, bool value)
         (struct pg_param){.type = PG_BOOL, .data = value ? "true" : "false"});
 }
 
+/* --- the schema -------------------------------------------------------- */
+
+static const char mark[] = "@.";
+
+/* Is the place within a literal that begins just before it? */
+static void add_schema(struct buf *out, const char *schema, bool literal)
+{
+    for (; *schema != '\0'; schema++) {
+        if (literal && *schema == '\'')
+            buf_char(out, '\'');
+        buf_char(out, *schema);
+    }
+    buf_char(out, '.');
+}
+
+void call_name_tables(struct buf *out, const char *sql, const char *schema)
+{
+    const char *at;
+
+    for (const char *from = sql; (at = strstr(sql, mark)) != NULL;
+         sql = at + sizeof(mark) - 1) {
+        buf_add(out, sql, (size_t)(at - sql));
+        add_schema(out, schema, at > from && at[-1] == '\'');
+    }
+    buf_puts(out, sql);
+}
+
+const char *call_sql(struct call *c, const char *sql)
+{
+    struct buf out;
+    struct str copy;
+
+    if (strstr(sql, mark) == NULL)
+        return sql;
+    buf_init(&out, CALL_SQL_BYTES);
+    call_name_tables(&out, sql, pg_pool_schema(c->pool));
+    copy = arena_dup(&c->arena, buf_view(&out));
+    if (out.error != 0 || copy.p == NULL)
+        abort();
+    buf_free(&out);
+    return copy.p;
+}
+
+/* --- transactions ------------------------------------------------------ */
+
+static void call_send_named(struct call *c)
+{
+    for (int i = 0; i < c->pg.nstmts; i++)
+        c->stmts[i].sql = call_sql(c, c->stmts[i].sql);
+    if (c->pg.script != NULL)
+        c->pg.script = call_sql(c, c->pg.script);
+    pg_send(c->pool, &c->pg);
+}
+
+/* The schema is known, or the call has come to its end. */
+static void call_found(struct call *c)
+{
+    struct err err = c->pg.op.err;
+    int rc = table_schema_found(c->find, c->pool, &c->pg, &err);
+
+    c->find = NULL;
+    if (rc < 0 || c->op->err.code != 0) {
+        call_end(c, &err);
+        return;
+    }
+    pg_req_clear(&c->pg);
+    op_init(&c->pg.op, on_call_transaction);
+    call_send_named(c);
+}
+
 static void on_call_transaction(struct op *op)
 {
     struct call *c = container_of(op, struct call, pg.op);
     bool failed = op->err.code != 0 || c->op->err.code != 0;
 
+    if (c->find != NULL) {
+        call_found(c);
+        return;
+    }
     c->pg.nstmts = 0;
     if (!failed)
         c->step(c);
@@ -86,6 +165,11 @@ static void call_send_transaction(struct call *c)
 {
     op_init(&c->pg.op, on_call_transaction);
     pg_req_clear(&c->pg);
+    if (pg_pool_schema(c->pool)[0] != '\0') {
+        call_send_named(c);
+        return;
+    }
+    c->find = table_schema_ask(&c->arena, c->pool, &c->pg);
     pg_send(c->pool, &c->pg);
 }
 

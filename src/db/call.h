@@ -13,10 +13,13 @@
 #define DB_CALL_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "net/pg/pg.h"
 #include <stdint.h>
 
 enum { CALL_PARAMS = 24 };
+
+struct schema_question;
 
 struct call {
     struct pg_req pg;
@@ -27,8 +30,9 @@ struct call {
     void *data;           /* the caller's; in the arena */
     int state;            /* the caller's */
     void (*step)(struct call *call);
-    bool (*on_error)(struct call *call); /* may be NULL; true: it has
-                                          * handled the error */
+    bool (*on_error)(struct call *call); /* NULL, or true: goes on itself */
+    struct schema_question
+        *find; /* in the arena; while the schema is asked for */
     struct pg_stmt stmts[PG_UNIT_STMTS];
     struct pg_param params[PG_UNIT_STMTS][CALL_PARAMS];
 };
@@ -36,6 +40,18 @@ struct call {
 /* Begins op. data: that many zeroed bytes. */
 struct call *call_new(struct pg_pool *pool, struct loop *loop, struct op *op,
     void (*step)(struct call *call), size_t data_bytes);
+
+/*
+ * SQL names its tables as @.table: the schema that the tables are in, quoted,
+ * takes the place of the @. Within a literal ('@.table'::regclass) its quotes
+ * are doubled. The first call of a pool finds the schema out
+ * (db/table_schema.h).
+ */
+
+void call_name_tables(struct buf *out, const char *sql, const char *schema);
+
+/* The statement as the database gets it; in the call's arena. */
+const char *call_sql(struct call *c, const char *sql);
 
 /* Adds a statement to the next transaction; further ones to come by
  * call_add_*(). */

@@ -111,7 +111,7 @@ static void batch_send(struct call *c)
     }
     if (l->req->counts) {
         l->count_at = c->pg.nstmts;
-        call_stmt(c, "SELECT count(*) FROM batch_sync_link_queue", false);
+        call_stmt(c, "SELECT count(*) FROM @.batch_sync_link_queue", false);
     }
     call_send(c);
 }

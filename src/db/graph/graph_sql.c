@@ -34,16 +34,16 @@
  * their target, not all of the tenant's in the index that has it last. */
 static const char items_sql[] =
     "WITH taken AS ("
-    " DELETE FROM batch_sync_link_queue WHERE ctid = ANY (ARRAY("
-    "  SELECT ctid FROM batch_sync_link_queue WHERE tenant_id = $1"
+    " DELETE FROM @.batch_sync_link_queue WHERE ctid = ANY (ARRAY("
+    "  SELECT ctid FROM @.batch_sync_link_queue WHERE tenant_id = $1"
     "  ORDER BY microservice_id, content_id LIMIT $2 FOR UPDATE SKIP LOCKED))"
     " RETURNING microservice_id, content_id),"
     "items AS MATERIALIZED ("
     " SELECT v.id, v.embedding, v.preview, m.name,"
     "  'content:' || $1 || ':' || m.name || ':' || t.content_id AS node_id"
-    " FROM taken t JOIN microservices m ON m.id = t.microservice_id"
+    " FROM taken t JOIN @.microservices m ON m.id = t.microservice_id"
     " CROSS JOIN LATERAL (SELECT id, embedding,"
-    "   left(content_text, 200) AS preview FROM vector_embeddings"
+    "   left(content_text, 200) AS preview FROM @.vector_embeddings"
     "  WHERE tenant_id = $1 AND microservice_id || '' = t.microservice_id"
     "   AND content_id = t.content_id AND chunk_index = 0"
     "   AND content_type || '' = 'microservice_data' OFFSET 0) v),";
@@ -57,18 +57,18 @@ static const char near_sql[] =
     "  SELECT v.microservice_id, v.content_id,"
     "   left(v.content_text, 200) AS preview,"
     "   v.embedding OPERATOR(%s.<=>) i.embedding AS distance"
-    "  FROM vector_embeddings v WHERE v.tenant_id = $1"
+    "  FROM @.vector_embeddings v WHERE v.tenant_id = $1"
     "   AND v.content_type = 'microservice_data' AND v.chunk_index = 0"
     "   AND v.microservice_id IS NOT NULL AND v.id <> i.id"
     "  ORDER BY v.embedding OPERATOR(%s.<=>) i.embedding LIMIT %d) d"
-    " JOIN microservices m ON m.id = d.microservice_id"
+    " JOIN @.microservices m ON m.id = d.microservice_id"
     " WHERE i.embedding IS NOT NULL AND d.distance <= 2"
     "  AND 1 - d.distance > 0.70),";
 
 /* A node that is there keeps what others put into it, and its created_at. */
 static const char nodes_sql[] =
     "nodes AS ("
-    " INSERT INTO knowledge_graph_nodes AS k (id, tenant_id, node_id,"
+    " INSERT INTO @.knowledge_graph_nodes AS k (id, tenant_id, node_id,"
     "  node_type, properties, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, w.node_id, w.name,"
     "  jsonb_build_object('source_service', w.name, 'batch_processed', true,"
@@ -78,7 +78,7 @@ static const char nodes_sql[] =
     "  SELECT DISTINCT ON (node_id) node_id, name, preview FROM ("
     "   SELECT node_id, name, preview, 0 AS rank FROM items"
     "   UNION ALL SELECT target, name, preview, 1 FROM near"
-    "   WHERE NOT EXISTS (SELECT 1 FROM knowledge_graph_nodes o"
+    "   WHERE NOT EXISTS (SELECT 1 FROM @.knowledge_graph_nodes o"
     "    WHERE o.node_id = target)) u ORDER BY node_id, rank) w"
     " ORDER BY w.node_id"
     " ON CONFLICT (node_id) DO UPDATE SET"
@@ -93,7 +93,7 @@ static const char known_sql[] =
     "known AS MATERIALIZED ("
     " SELECT o.id, i.node_id AS source, o.target_node_id AS target"
     " FROM items i CROSS JOIN LATERAL ("
-    "  SELECT id, target_node_id FROM knowledge_graph_edges"
+    "  SELECT id, target_node_id FROM @.knowledge_graph_edges"
     "  WHERE tenant_id = $1 AND source_node_id = i.node_id AND " OURS
     "  OFFSET 0) o),";
 
@@ -102,13 +102,13 @@ static const char inward_sql[] =
     "inward AS MATERIALIZED ("
     " SELECT o.id, d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
     "  " EDGE " FROM items i CROSS JOIN LATERAL ("
-    "  SELECT id, source_node_id FROM knowledge_graph_edges"
+    "  SELECT id, source_node_id FROM @.knowledge_graph_edges"
     "  WHERE tenant_id = $1 AND target_node_id = i.node_id"
     "   AND edge_type || '' IN ('related', 'strongly_related') OFFSET 0) o"
-    " JOIN knowledge_graph_nodes s ON s.node_id = o.source_node_id"
-    " JOIN microservices m ON m.tenant_id = $1 AND m.name = s.node_type"
+    " JOIN @.knowledge_graph_nodes s ON s.node_id = o.source_node_id"
+    " JOIN @.microservices m ON m.tenant_id = $1 AND m.name = s.node_type"
     " CROSS JOIN LATERAL (SELECT embedding OPERATOR(%s.<=>) i.embedding"
-    "   AS distance FROM vector_embeddings"
+    "   AS distance FROM @.vector_embeddings"
     "  WHERE tenant_id = $1 AND microservice_id || '' = m.id"
     "   AND content_id = substr(s.node_id,"
     "    length('content:' || $1 || ':' || m.name || ':') + 1)"
@@ -119,7 +119,7 @@ static const char inward_sql[] =
 /* The index over edges takes keys of 2,704 bytes: longer ones are left out. */
 static const char edges_sql[] =
     "edges AS ("
-    " INSERT INTO knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
+    " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
     "  target_node_id, edge_type, weight, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
     "  " UTC ", " UTC " FROM near"
@@ -132,13 +132,13 @@ static const char edges_sql[] =
     "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
     " RETURNING 1),"
     "moved AS ("
-    " UPDATE knowledge_graph_edges k SET edge_type = w.edge_type,"
+    " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
     "  weight = w.weight, updated_at = " UTC
     " FROM inward w WHERE k.id = w.id AND w.holds"
     "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)"
     " RETURNING 1),"
     "gone AS ("
-    " DELETE FROM knowledge_graph_edges k WHERE k.id IN ("
+    " DELETE FROM @.knowledge_graph_edges k WHERE k.id IN ("
     "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM near n"
     "   WHERE n.source = e.source AND n.target = e.target)"
     "  UNION ALL SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE)"

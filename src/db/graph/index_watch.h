@@ -18,11 +18,11 @@ enum { INDEX_WATCH_MS = 2000, INDEX_LOG_MS = 15000 };
  * Rows of pg_stat_progress_create_index that are about our index, whoever
  * builds it, as p. Without CONCURRENTLY the index has no oid there.
  */
-#define INDEX_PROGRESS_ROWS                                          \
-    "(SELECT * FROM pg_stat_progress_create_index"                   \
-    " WHERE datname = current_database()"                            \
-    "  AND relid = to_regclass('vector_embeddings')"                 \
-    "  AND index_relid IN (0, to_regclass('" VECTOR_INDEX_NAME "'))" \
+#define INDEX_PROGRESS_ROWS                                            \
+    "(SELECT * FROM pg_stat_progress_create_index"                     \
+    " WHERE datname = current_database()"                              \
+    "  AND relid = to_regclass('@.vector_embeddings')"                 \
+    "  AND index_relid IN (0, to_regclass('@." VECTOR_INDEX_NAME "'))" \
     " LIMIT 1) p"
 
 struct index_progress {

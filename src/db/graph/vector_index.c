@@ -36,7 +36,7 @@ static void index_look(struct call *c)
         "  a.atttypmod FROM pg_class c JOIN pg_attribute a"
         "  ON a.attrelid = c.oid AND a.attname = 'embedding'"
         "  AND NOT a.attisdropped"
-        "  WHERE c.oid = 'vector_embeddings'::regclass),"
+        "  WHERE c.oid = '@.vector_embeddings'::regclass),"
         "x AS (SELECT c.relname, i.indisvalid, i.indpred IS NULL"
         "  AND i.indkey[0] = t.attnum AND o.opcname = 'vector_cosine_ops'"
         "  AND am.amname IN ('hnsw', 'ivfflat') AS serves"
@@ -50,10 +50,10 @@ static void index_look(struct call *c)
         " (SELECT indisvalid FROM x WHERE relname = '" VECTOR_INDEX_NAME "'),"
         " pg_has_role(current_user, t.relowner, 'USAGE'),"
         " array_to_string(t.reloptions, ' ') LIKE '%parallel_workers=%',"
-        " t.atttypmod, EXISTS (SELECT 1 FROM batch_sync_index_builds"
+        " t.atttypmod, EXISTS (SELECT 1 FROM @.batch_sync_index_builds"
         "  WHERE index_name = '" VECTOR_INDEX_NAME "'),"
         " CASE WHEN s.yes THEN 0 ELSE (SELECT count(*) FROM"
-        "  (SELECT 1 FROM vector_embeddings LIMIT $1) r) END,"
+        "  (SELECT 1 FROM @.vector_embeddings LIMIT $1) r) END,"
         " quote_ident(current_user) FROM t, s",
         false);
     call_add_int(c, INDEX_ROWS_FEW + 1);
@@ -104,7 +104,7 @@ static void lack_rights(struct call *c)
 
     snprintf(why, sizeof(why),
         "role %s may not build it; the owner of vector_embeddings may: %s",
-        index_req_of(c)->facts.role, vector_index_sql(c));
+        index_req_of(c)->facts.role, call_sql(c, vector_index_sql(c)));
     do_without(c, why);
 }
 
@@ -118,12 +118,12 @@ static void lack_rights(struct call *c)
  */
 static const char settle_script[] =
     "BEGIN; SET LOCAL statement_timeout = 0;"
-    " LOCK TABLE vector_embeddings IN SHARE UPDATE EXCLUSIVE MODE;"
+    " LOCK TABLE @.vector_embeddings IN SHARE UPDATE EXCLUSIVE MODE;"
     " SET LOCAL lock_timeout = '10s';"
     " DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_index"
-    "  WHERE indexrelid = to_regclass('" VECTOR_INDEX_NAME "')"
-    "  AND indrelid = 'vector_embeddings'::regclass AND NOT indisvalid)"
-    " THEN DROP INDEX " VECTOR_INDEX_NAME "; END IF; END $$;"
+    "  WHERE indexrelid = to_regclass('@." VECTOR_INDEX_NAME "')"
+    "  AND indrelid = '@.vector_embeddings'::regclass AND NOT indisvalid)"
+    " THEN DROP INDEX @." VECTOR_INDEX_NAME "; END IF; END $$;"
     " COMMIT; SELECT pg_sleep(random())";
 
 static void index_settle(struct call *c)

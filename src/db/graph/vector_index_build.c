@@ -46,7 +46,7 @@ const char *vector_index_sql(struct call *c)
     char *sql = sql_text(c, 512);
 
     snprintf(sql, 512,
-        "CREATE INDEX CONCURRENTLY " VECTOR_INDEX_NAME " ON vector_embeddings"
+        "CREATE INDEX CONCURRENTLY " VECTOR_INDEX_NAME " ON @.vector_embeddings"
         " USING hnsw (embedding %s.vector_cosine_ops)"
         " WITH (m = 16, ef_construction = 64)",
         store_work(c)->store->vector_schema);
@@ -60,7 +60,7 @@ void vector_index_size(struct call *c)
     index_req_of(c)->stage = INDEX_SIZE;
     c->pg.timeout_ms = SIZE_TIMEOUT_MS;
     call_stmt(c,
-        "SELECT (SELECT count(*) FROM vector_embeddings),"
+        "SELECT (SELECT count(*) FROM @.vector_embeddings),"
         " (SELECT setting::int8 * 1024 FROM pg_settings"
         "   WHERE name = 'maintenance_work_mem'),"
         " (SELECT setting::int8 * 8192 FROM pg_settings"
@@ -101,13 +101,13 @@ static void add_workers(struct call *c, int workers)
 
     index_req_of(c)->tuned = true;
     call_stmt(c,
-        "INSERT INTO batch_sync_index_builds (index_name, parallel_workers)"
+        "INSERT INTO @.batch_sync_index_builds (index_name, parallel_workers)"
         " VALUES ('" VECTOR_INDEX_NAME "', $1) ON CONFLICT (index_name)"
         " DO UPDATE SET parallel_workers = excluded.parallel_workers",
         false);
     call_add_int(c, workers);
     snprintf(sql, 128,
-        "ALTER TABLE vector_embeddings SET (parallel_workers = %d)", workers);
+        "ALTER TABLE @.vector_embeddings SET (parallel_workers = %d)", workers);
     call_stmt(c, sql, false);
 }
 
@@ -203,9 +203,9 @@ void vector_index_build(struct call *c)
 static void add_untuning(struct call *c)
 {
     call_stmt(
-        c, "ALTER TABLE vector_embeddings RESET (parallel_workers)", false);
+        c, "ALTER TABLE @.vector_embeddings RESET (parallel_workers)", false);
     call_stmt(c,
-        "DELETE FROM batch_sync_index_builds WHERE index_name ="
+        "DELETE FROM @.batch_sync_index_builds WHERE index_name ="
         " '" VECTOR_INDEX_NAME "'",
         false);
     index_req_of(c)->tuned = false;
@@ -223,7 +223,7 @@ static void add_session_reset(struct call *c)
 static void add_analyze(struct call *c)
 {
     call_stmt(c,
-        "ANALYZE vector_embeddings (tenant_id, microservice_id, content_type,"
+        "ANALYZE @.vector_embeddings (tenant_id, microservice_id, content_type,"
         " content_id, chunk_index)",
         false);
 }

@@ -6,11 +6,11 @@
  * complete pass: it goes without a run_id, and each page of it has a number.
  */
 static const char marks_sql[] =
-    "WITH pass AS (INSERT INTO batch_sync_passes AS p (tenant_id,"
+    "WITH pass AS (INSERT INTO @.batch_sync_passes AS p (tenant_id,"
     "  microservice_id, service, run_id, number)"
     " SELECT $2, $3, s.service, CASE WHEN $5 OR o.run_id = s.run_id"
     "  THEN s.run_id ELSE '' END, 1"
-    " FROM batch_sync_service_runs s LEFT JOIN batch_sync_passes o"
+    " FROM @.batch_sync_service_runs s LEFT JOIN @.batch_sync_passes o"
     "  ON o.tenant_id = $2 AND o.microservice_id = $3 WHERE s.token = $1"
     " ON CONFLICT (tenant_id, microservice_id) DO UPDATE SET"
     "  number = p.number + (p.run_id <> excluded.run_id"
@@ -19,7 +19,7 @@ static const char marks_sql[] =
     "   ELSE 0 END,"
     "  service = excluded.service, run_id = excluded.run_id"
     " RETURNING number)"
-    "INSERT INTO batch_sync_seen AS s (tenant_id, microservice_id,"
+    "INSERT INTO @.batch_sync_seen AS s (tenant_id, microservice_id,"
     "  content_id, pass)"
     " SELECT DISTINCT $2, $3, u.id, pass.number FROM pass, unnest($4) u (id)"
     " ON CONFLICT (tenant_id, microservice_id, content_id) DO UPDATE SET"
@@ -55,11 +55,12 @@ int seen_add_marks(struct call *c, const struct checkpoint_req *req)
 void seen_add_forget(struct call *c, const char *tenant, const char *service)
 {
     call_stmt(c,
-        "WITH pass AS (DELETE FROM batch_sync_passes p USING microservices m"
+        "WITH pass AS (DELETE FROM @.batch_sync_passes p USING @.microservices "
+        "m"
         "  WHERE m.tenant_id = $1 AND m.name = $2"
         "  AND p.tenant_id = $1 AND p.microservice_id = m.id"
         "  RETURNING p.microservice_id)"
-        " DELETE FROM batch_sync_seen s USING pass"
+        " DELETE FROM @.batch_sync_seen s USING pass"
         " WHERE s.tenant_id = $1 AND s.microservice_id = pass.microservice_id",
         false);
     call_add_text(c, tenant);

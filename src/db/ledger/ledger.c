@@ -73,10 +73,10 @@ static void beat_send(struct call *c)
 
     ledger_add_lock_timeout(c);
     call_stmt(c,
-        "WITH r AS (UPDATE batch_sync_runs"
+        "WITH r AS (UPDATE @.batch_sync_runs"
         "  SET expires_at = now() + make_interval(secs => $3)"
         "  WHERE id = $1 AND status = 'running' RETURNING " RUN_LOCK "),"
-        " s AS (UPDATE batch_sync_service_runs"
+        " s AS (UPDATE @.batch_sync_service_runs"
         "  SET expires_at = now() + make_interval(secs => $3)"
         "  WHERE token = $2 AND status = 'running' RETURNING " TOKEN_LOCK ")"
         " SELECT count(*) FROM r",
@@ -157,14 +157,14 @@ void ledger_add_lock_timeout(struct call *c)
 static const char evict_sql[] =
     "WITH held AS MATERIALIZED ("
     " SELECT hashtext(s.token)::int8 & x'ffffffff'::int8 AS name"
-    "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
+    "  FROM @.batch_sync_service_runs s JOIN @.batch_sync_runs r"
     "   ON r.id = s.run_id WHERE CASE WHEN s.status = 'running'"
     "   THEN s.expires_at < now() OR r.expires_at < now()"
     "    OR r.status <> 'running'"
     "   ELSE s.status IN ('pending', 'interrupted')"
     "    AND r.status = 'running' END"
     " UNION ALL SELECT hashtext(id)::int8 & x'ffffffff'::int8"
-    "  FROM batch_sync_runs WHERE status IN ('running', 'interrupted')"
+    "  FROM @.batch_sync_runs WHERE status IN ('running', 'interrupted')"
     "  AND expires_at < now())"
     " SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a"
     " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"

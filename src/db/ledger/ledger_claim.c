@@ -25,40 +25,40 @@
 enum { TIMEOUT, GIVEN_UP, CLAIMED, LEFT }; /* results */
 
 static const char give_up_sql[] =
-    "UPDATE batch_sync_service_runs s SET status = 'failed',"
+    "UPDATE @.batch_sync_service_runs s SET status = 'failed',"
     "  finished_at = now(), errors = jsonb_build_array("
     "   jsonb_build_object('page', 0, 'error', 'not begun: ' || $2))"
-    " FROM batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
+    " FROM @.batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
     " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
 
-/* $5: seconds. Everything that succeeded since a whole pass has its model. */
-#define SINCE_LAST_SUCCESS                                                \
-    "(SELECT to_char((max(p.started_at) - make_interval(secs => $5))"     \
-    "  AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"          \
-    " FROM (SELECT s.tenant_id, s.service, r.provider, r.model,"          \
-    "  r.dimensions) me, LATERAL (" LEDGER_WHOLE_PASS ") whole"           \
-    " JOIN batch_sync_service_runs p ON p.started_at >= whole.started_at" \
-    "  AND p.status = 'success'"                                          \
-    " JOIN batch_sync_runs q ON q.id = p.run_id AND q.since IS NULL"      \
-    " WHERE p.tenant_id = me.tenant_id AND p.service = me.service"        \
-    " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                       \
+/* $5: seconds. All that has succeeded since a whole pass is of its model. */
+#define SINCE_LAST_SUCCESS                                                  \
+    "(SELECT to_char((max(p.started_at) - make_interval(secs => $5))"       \
+    "  AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"            \
+    " FROM (SELECT s.tenant_id, s.service, r.provider, r.model,"            \
+    "  r.dimensions) me, LATERAL (" LEDGER_WHOLE_PASS ") whole"             \
+    " JOIN @.batch_sync_service_runs p ON p.started_at >= whole.started_at" \
+    "  AND p.status = 'success'"                                            \
+    " JOIN @.batch_sync_runs q ON q.id = p.run_id AND q.since IS NULL"      \
+    " WHERE p.tenant_id = me.tenant_id AND p.service = me.service"          \
+    " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                         \
     "  AND o.started_at > whole.started_at))"
 
 static const char claim_sql[] =
     "WITH open AS (SELECT s.position, s.status, s.expires_at"
-    "  FROM batch_sync_service_runs s JOIN batch_sync_runs r"
+    "  FROM @.batch_sync_service_runs s JOIN @.batch_sync_runs r"
     "   ON r.id = s.run_id AND r.status = 'running' WHERE r.id = $1)"
-    ", free AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
+    ", free AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
     "  AND EXISTS (SELECT 1 FROM open)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    ", lost AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
+    ", lost AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND (s.status IN ('pending', 'interrupted')"
     "   OR s.status = 'running' AND s.expires_at < now())"
     "  AND EXISTS (SELECT 1 FROM open) AND NOT EXISTS (SELECT 1 FROM free)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE)"
-    " UPDATE batch_sync_service_runs s SET status = 'running', owner = $2,"
+    " UPDATE @.batch_sync_service_runs s SET status = 'running', owner = $2,"
     "  token = gen_random_uuid()::text, finished_at = NULL,"
     "  expires_at = now() + make_interval(secs => $3),"
     "  started_at = CASE s.status WHEN 'pending' THEN now()"
@@ -66,14 +66,14 @@ static const char claim_sql[] =
     "  since = CASE WHEN s.status <> 'pending' THEN s.since"
     "   WHEN $4 THEN " SINCE_LAST_SUCCESS " END"
     " FROM (SELECT * FROM free UNION ALL SELECT * FROM lost) n,"
-    "  batch_sync_runs r"
+    "  @.batch_sync_runs r"
     " WHERE r.id = $1 AND s.run_id = r.id AND s.position = n.position"
     " RETURNING s.position, s.token, s.next_page, s.page_limit,"
     "  coalesce(s.since, '')"
 #define X(name) ", coalesce((s.counts->>'" #name "')::int8, 0)"
     COUNTS_MAP(X)
 #undef X
-        ", (SELECT count(*) FROM batch_sync_dead_letters d"
+        ", (SELECT count(*) FROM @.batch_sync_dead_letters d"
         "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
         "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
         " " LEDGER_FENCE_LOCK("n.token");
@@ -98,7 +98,7 @@ static void claim_send(struct call *c)
     call_stmt(c,
         "SELECT count(*) FILTER (WHERE s.status IN"
         "  ('pending', 'running', 'interrupted'))"
-        " FROM batch_sync_runs r LEFT JOIN batch_sync_service_runs s"
+        " FROM @.batch_sync_runs r LEFT JOIN @.batch_sync_service_runs s"
         "  ON s.run_id = r.id"
         " WHERE r.id = $1 AND r.status = 'running' GROUP BY r.id",
         false);

@@ -21,46 +21,46 @@ enum { TIMEOUT, FENCED, STATUS, SERVICES }; /* and of the second transaction */
 /* `r` is the run with the id $1. */
 #define TOTALS                                                        \
     "coalesce((SELECT jsonb_object_agg(t.key, t.n) FROM (SELECT key," \
-    "  sum(value::int8) n FROM batch_sync_service_runs,"              \
+    "  sum(value::int8) n FROM @.batch_sync_service_runs,"            \
     "  jsonb_each_text(counts) WHERE run_id = $1 GROUP BY key) t), '{}')"
 
 static const char close_sql[] =
-    "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
+    "UPDATE @.batch_sync_runs r SET finished_at = now(), expires_at = now(),"
     "  owner = $2, status = s.status, error = s.error, totals = " TOTALS
     " FROM (SELECT CASE WHEN bool_and(status = 'success') THEN 'success'"
     "   WHEN bool_or(status = 'success') OR sum(pages) > 0 THEN 'partial'"
     "   ELSE 'failed' END AS status,"
     "   (array_agg(errors #>> '{0,error}' ORDER BY position)"
     "    FILTER (WHERE status <> 'success'))[1] AS error"
-    "  FROM batch_sync_service_runs WHERE run_id = $1 HAVING count(*) FILTER"
+    "  FROM @.batch_sync_service_runs WHERE run_id = $1 HAVING count(*) FILTER"
     "   (WHERE status IN ('pending', 'running', 'interrupted')) = 0) s"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
     " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char leave_sql[] =
-    "UPDATE batch_sync_runs r SET"
+    "UPDATE @.batch_sync_runs r SET"
     "  owner = CASE WHEN w.others THEN '' ELSE $2 END,"
     "  status = CASE WHEN w.others THEN r.status ELSE 'interrupted' END,"
     "  expires_at = CASE WHEN w.others THEN r.expires_at ELSE now() END,"
     "  finished_at = CASE WHEN w.others THEN NULL ELSE now() END,"
     "  totals = CASE WHEN w.others THEN r.totals ELSE " TOTALS " END"
-    " FROM (SELECT EXISTS (SELECT 1 FROM batch_sync_service_runs"
+    " FROM (SELECT EXISTS (SELECT 1 FROM @.batch_sync_service_runs"
     "  WHERE run_id = $1 AND status = 'running' AND expires_at > now())"
     "  AS others) w"
     " WHERE r.id = $1 AND r.owner IN ($2, '') AND r.status = 'running'"
     " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char cancel_sql[] =
-    "UPDATE batch_sync_runs r SET finished_at = now(), expires_at = now(),"
+    "UPDATE @.batch_sync_runs r SET finished_at = now(), expires_at = now(),"
     "  owner = $2, status = 'canceled', totals = " TOTALS
     " WHERE r.id = $1 AND r.status IN ('running', 'interrupted')"
     " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char fence_sql[] =
-    "WITH old AS (SELECT s.position, s.token FROM batch_sync_service_runs s"
-    "  JOIN batch_sync_runs r ON r.id = s.run_id WHERE r.id = $1"
+    "WITH old AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
+    "  JOIN @.batch_sync_runs r ON r.id = s.run_id WHERE r.id = $1"
     "  AND r.status <> 'running' AND s.status = 'running' FOR UPDATE OF s)"
-    " UPDATE batch_sync_service_runs s SET status = 'interrupted',"
+    " UPDATE @.batch_sync_service_runs s SET status = 'interrupted',"
     "  token = gen_random_uuid()::text FROM old"
     " WHERE s.run_id = $1 AND s.position = old.position"
     " RETURNING " LEDGER_FENCE_LOCK("old.token");
@@ -72,7 +72,7 @@ static const char services_sql[] =
 #define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
     COUNTS_MAP(X)
 #undef X
-        " FROM batch_sync_service_runs WHERE run_id = $1 ORDER BY position";
+        " FROM @.batch_sync_service_runs WHERE run_id = $1 ORDER BY position";
 
 static void add_run(struct call *c, const char *sql, const char *run_id)
 {
@@ -105,7 +105,7 @@ static void add_fence(struct call *c, const char *run_id)
     add_run(c, fence_sql, run_id);
     add_owned(c,
         "SELECT status, (owner = $2 AND status <> 'running')::int"
-        " FROM batch_sync_runs WHERE id = $1",
+        " FROM @.batch_sync_runs WHERE id = $1",
         run_id);
 }
 

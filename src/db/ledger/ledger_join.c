@@ -17,15 +17,15 @@ enum { TIMEOUT, LOCK, LOST, RESUMED, SERVICES }; /* results of the joining */
 
 /* A run whose owner is lost becomes ours, unless another run is running. */
 static const char find_sql[] =
-    "SELECT r.id FROM batch_sync_runs r"
+    "SELECT r.id FROM @.batch_sync_runs r"
     " WHERE r.status IN ('running', 'interrupted') AND r.tenant_id = $1"
     " AND r.provider = $2 AND r.model = $3 AND r.dimensions = $4"
     " AND r.page_limit = $5 AND CASE"
     "  WHEN r.status = 'running' AND r.expires_at >= now() THEN EXISTS ("
-    "   SELECT 1 FROM batch_sync_service_runs s WHERE s.run_id = r.id"
+    "   SELECT 1 FROM @.batch_sync_service_runs s WHERE s.run_id = r.id"
     "   AND (s.status IN ('pending', 'interrupted')"
     "    OR s.status = 'running' AND s.expires_at < now()))"
-    "  ELSE NOT EXISTS (SELECT 1 FROM batch_sync_runs o WHERE o.id <> r.id"
+    "  ELSE NOT EXISTS (SELECT 1 FROM @.batch_sync_runs o WHERE o.id <> r.id"
     "   AND o.status = 'running' AND o.expires_at >= now()) END"
     " ORDER BY r.started_at DESC LIMIT 1";
 
@@ -49,17 +49,17 @@ static void join_send(struct call *c)
 
     ledger_add_lost(c, NULL);
     call_stmt(c,
-        "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
+        "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
         "  finished_at = NULL, resumed = resumed + 1"
         " WHERE id = $3 AND status = 'interrupted' AND NOT EXISTS ("
-        "  SELECT 1 FROM batch_sync_runs WHERE status = 'running')",
+        "  SELECT 1 FROM @.batch_sync_runs WHERE status = 'running')",
         false);
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
     call_add_text(c, req->run_id);
     call_stmt(c,
-        "SELECT r.kind, r.source, r.since, n.name FROM batch_sync_runs r,"
+        "SELECT r.kind, r.source, r.since, n.name FROM @.batch_sync_runs r,"
         "  unnest(r.services) WITH ORDINALITY n (name, position)"
         " WHERE r.id = $1 AND r.status = 'running' ORDER BY n.position",
         false);

@@ -115,9 +115,9 @@ static void letters_add_scope(struct call *c, const struct scope *scope)
 static int add_suppressed(struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
-        "UPDATE batch_sync_dead_letters d SET last_seen = now(),"
+        "UPDATE @.batch_sync_dead_letters d SET last_seen = now(),"
         " times = d.times + 1, resolved_at = NULL"
-        " FROM batch_sync_service_runs s WHERE s.token = $1"
+        " FROM @.batch_sync_service_runs s WHERE s.token = $1"
         " AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)",
         false);
     letters_add_scope(c, req->scope);
@@ -127,8 +127,8 @@ static int add_suppressed(struct call *c, const struct checkpoint_req *req)
 static int add_resolved(struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
-        "UPDATE batch_sync_dead_letters d SET resolved_at = now()"
-        " FROM batch_sync_service_runs s WHERE s.token = $1"
+        "UPDATE @.batch_sync_dead_letters d SET resolved_at = now()"
+        " FROM @.batch_sync_service_runs s WHERE s.token = $1"
         " AND d.tenant_id = $2 AND d.service = $3 AND d.content_id = ANY ($4)"
         " AND d.resolved_at IS NULL AND d.last_seen < s.started_at",
         false);

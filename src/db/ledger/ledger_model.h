@@ -12,8 +12,8 @@
 
 /* When the last whole pass with the model began: started_at. */
 #define LEDGER_WHOLE_PASS                                               \
-    "SELECT w.started_at FROM batch_sync_service_runs w"                \
-    " JOIN batch_sync_runs r ON r.id = w.run_id"                        \
+    "SELECT w.started_at FROM @.batch_sync_service_runs w"              \
+    " JOIN @.batch_sync_runs r ON r.id = w.run_id"                      \
     " WHERE w.tenant_id = me.tenant_id AND w.service = me.service"      \
     " AND w.status = 'success' AND w.since IS NULL AND r.since IS NULL" \
     " AND (r.provider, r.model, r.dimensions)"                          \
@@ -22,8 +22,8 @@
 
 /* FROM and WHERE of services begun with other models: o, with its run x. */
 #define LEDGER_OTHER_MODELS                                        \
-    " FROM batch_sync_service_runs o"                              \
-    " JOIN batch_sync_runs x ON x.id = o.run_id"                   \
+    " FROM @.batch_sync_service_runs o"                            \
+    " JOIN @.batch_sync_runs x ON x.id = o.run_id"                 \
     " WHERE o.tenant_id = me.tenant_id AND o.service = me.service" \
     " AND o.owner <> '' AND (x.provider, x.model, x.dimensions)"   \
     "  <> (me.provider, me.model, me.dimensions)"

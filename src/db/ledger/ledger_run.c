@@ -23,11 +23,11 @@ void ledger_add_lost(struct call *c, const char *owner)
     ledger_add_lock_timeout(c);
     call_stmt(c, "SELECT pg_advisory_xact_lock(" LEDGER_BEGIN_LOCK ")", false);
     call_stmt(c,
-        "WITH lost AS (UPDATE batch_sync_runs SET status = 'interrupted',"
+        "WITH lost AS (UPDATE @.batch_sync_runs SET status = 'interrupted',"
         "  owner = ''"
         "  WHERE status = 'running' AND (expires_at < now() OR owner = $1)"
         "  RETURNING id)"
-        " UPDATE batch_sync_service_runs s"
+        " UPDATE @.batch_sync_service_runs s"
         " SET token = gen_random_uuid()::text,"
         "  status = CASE s.status WHEN 'running' THEN 'interrupted'"
         "   ELSE s.status END"
@@ -84,17 +84,17 @@ static void add_resume(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
-        "UPDATE batch_sync_runs SET status = 'running', owner = $1,"
+        "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
         "  finished_at = NULL, resumed = resumed + 1,"
         "  fire_at = coalesce(" FIRE ", fire_at)"
-        " WHERE id = (SELECT id FROM batch_sync_runs"
+        " WHERE id = (SELECT id FROM @.batch_sync_runs"
         "  WHERE status = 'interrupted' AND tenant_id = $3"
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
         "  AND services = $5 AND since IS NOT DISTINCT FROM $6"
         "  AND page_limit = $7 AND provider = $8 AND model = $9"
         "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
-        " AND NOT EXISTS (SELECT 1 FROM batch_sync_runs o"
+        " AND NOT EXISTS (SELECT 1 FROM @.batch_sync_runs o"
         "  WHERE o.status = 'running'"
         "  OR o.fire_at = " FIRE " AND o.id <> batch_sync_runs.id)"
         " RETURNING id",
@@ -107,10 +107,10 @@ static void add_abandon(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
-        "UPDATE batch_sync_runs SET status = 'abandoned',"
+        "UPDATE @.batch_sync_runs SET status = 'abandoned',"
         "  finished_at = coalesce(finished_at, now())"
         " WHERE status = 'interrupted' AND NOT EXISTS ("
-        "  SELECT 1 FROM batch_sync_runs"
+        "  SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' AND owner <> $1"
         "  OR status <> 'running'"
         "   AND fire_at = to_timestamp($2::int8 / 1000.0))",
@@ -123,12 +123,12 @@ static void add_begin(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
-        "INSERT INTO batch_sync_runs (owner, expires_at, tenant_id, kind,"
+        "INSERT INTO @.batch_sync_runs (owner, expires_at, tenant_id, kind,"
         "  services, since, page_limit, provider, model, dimensions, fire_at,"
         "  trigger, source)"
         " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
         "  $8, $9, $10, " FIRE ", $12, $13"
-        " WHERE NOT EXISTS (SELECT 1 FROM batch_sync_runs"
+        " WHERE NOT EXISTS (SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' OR fire_at = " FIRE ")"
         " RETURNING id",
         false);
@@ -141,11 +141,11 @@ static void add_begin(
 static void add_pending(struct call *c, const struct ledger *l)
 {
     call_stmt(c,
-        "INSERT INTO batch_sync_service_runs (run_id, position, tenant_id,"
+        "INSERT INTO @.batch_sync_service_runs (run_id, position, tenant_id,"
         "  service, status, owner, token, expires_at, page_limit)"
         " SELECT r.id, n.position - 1, r.tenant_id, n.service, 'pending', '',"
         "  gen_random_uuid()::text, now(), r.page_limit"
-        " FROM batch_sync_runs r,"
+        " FROM @.batch_sync_runs r,"
         "  unnest(r.services) WITH ORDINALITY n (service, position)"
         " WHERE r.status = 'running' AND r.owner = $1"
         " ON CONFLICT (run_id, position) DO NOTHING",
@@ -164,7 +164,7 @@ static void begin_send(struct call *c)
     add_begin(c, l, req);
     add_pending(c, l);
     call_stmt(c,
-        "SELECT id, owner, started_at FROM batch_sync_runs"
+        "SELECT id, owner, started_at FROM @.batch_sync_runs"
         " WHERE status = 'running'",
         false);
     call_send(c);
@@ -212,7 +212,7 @@ static void fire_send(struct call *c)
 {
     call_stmt(c,
         "SELECT (extract(epoch FROM max(fire_at)) * 1000)::int8"
-        " FROM batch_sync_runs",
+        " FROM @.batch_sync_runs",
         false);
     call_send(c);
 }

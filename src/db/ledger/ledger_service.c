@@ -25,13 +25,13 @@ enum { ERRORS_BYTES = 256 * 1024 };
  * checkpoint forward.
  */
 static const char checkpoint_sql[] =
-    "WITH known AS (SELECT u.digest FROM batch_sync_service_runs s,"
+    "WITH known AS (SELECT u.digest FROM @.batch_sync_service_runs s,"
     "  unnest($8 || $14) u (digest)"
-    "  JOIN batch_sync_dead_letters d ON d.tenant_id = $6"
+    "  JOIN @.batch_sync_dead_letters d ON d.tenant_id = $6"
     "  AND d.service = $7 AND d.digest = u.digest AND d.recipe = $13"
     "  AND d.resolved_at IS NULL"
     "  WHERE s.token = $1 AND d.known_since < s.started_at),"
-    " f AS (UPDATE batch_sync_service_runs SET"
+    " f AS (UPDATE @.batch_sync_service_runs SET"
     "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"
     "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END,"
     "  pages = pages + ($2 > next_page)::int,"
@@ -40,13 +40,13 @@ static const char checkpoint_sql[] =
     "    + (SELECT count(*) FROM known)) ELSE counts END,"
     "  expires_at = now() + make_interval(secs => $5)"
     "  WHERE token = $1 RETURNING run_id, service, " TOKEN_LOCK "),"
-    " letters AS (INSERT INTO batch_sync_dead_letters AS d (tenant_id,"
+    " letters AS (INSERT INTO @.batch_sync_dead_letters AS d (tenant_id,"
     "  service, digest, content_id, reason, payload, model, registered,"
     "  refused, recipe, known_since)"
     "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
     "   nullif(u.content_id, ''), u.reason, u.payload, r.model, f.service,"
     "   u.refused = 1, $13, now()"
-    "  FROM f JOIN batch_sync_runs r ON r.id = f.run_id,"
+    "  FROM f JOIN @.batch_sync_runs r ON r.id = f.run_id,"
     "   unnest($8, $9, $10, $11, $12)"
     "    u (digest, content_id, reason, payload, refused)"
     "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
@@ -149,7 +149,7 @@ static void service_end_send(struct call *c)
     const struct service_end_req *req = ledger_work(c)->req;
 
     call_stmt(c,
-        "UPDATE batch_sync_service_runs SET status = $2,"
+        "UPDATE @.batch_sync_service_runs SET status = $2,"
         "  counts = CASE $2 WHEN 'interrupted' THEN counts"
         "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now(),"
         "  expires_at = now() WHERE token = $1"

@@ -65,6 +65,16 @@ struct adopt_tables adopt_tables(const char *tables)
     };
 }
 
+void adopt_write_path(struct buf *script, const char *schema)
+{
+    buf_printf(script, " SET LOCAL search_path = %s;", schema);
+    buf_puts(script,
+        " SELECT set_config('search_path', current_setting('search_path')"
+        "  || ', ' || quote_ident(n.nspname), true)"
+        " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " WHERE e.extname = 'vector' AND to_regtype('vector') IS NULL;");
+}
+
 /* --- the plan --- */
 
 enum plan_column {
@@ -141,10 +151,11 @@ void adopt_ask_plan(struct call *c, struct adopt_tables tables)
     struct str text;
 
     buf_init(&sql, SQL_BYTES);
-    buf_printf(&sql,
+    buf_puts(&sql,
         "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-        " SET LOCAL statement_timeout = 0;"
-        " SELECT * FROM (%s) v, (%s) e; COMMIT",
+        " SET LOCAL statement_timeout = 0;");
+    adopt_write_path(&sql, pg_pool_schema(c->pool));
+    buf_printf(&sql, " SELECT * FROM (%s) v, (%s) e; COMMIT",
         tables.vectors ? plan_vectors_sql : "SELECT 0,0,0,0,0,0,0,'','',0,'',0",
         tables.edges ? plan_edges_sql : "SELECT 0,0,'',''");
     text = arena_dup(&c->arena, buf_view(&sql));

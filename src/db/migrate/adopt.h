@@ -40,7 +40,11 @@ void adopt_ask_plan(struct call *c, struct adopt_tables tables);
 int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
     struct buf *report, struct err *err);
 
-/* Adds the steps that come before the migrations. */
+/* Adds what makes a script's transaction look for tables in that schema alone,
+ * and for the types of pgvector where they are. */
+void adopt_write_path(struct buf *script, const char *schema);
+
+/* Adds the steps that go before the migrations. */
 void adopt_write_steps(struct buf *script, struct adopt_tables tables);
 
 /* Columns for the script's last query, and their lines in the report, from

@@ -30,7 +30,8 @@
 static const char facts_sql[] =
     "WITH list (tab, cols) AS (VALUES " COLUMNS "),"
     "there AS (SELECT tab, cols, c.oid, c.relkind, c.relowner,"
-    "  c.relnamespace FROM list JOIN pg_class c ON c.oid = to_regclass(tab)),"
+    "  c.relnamespace FROM list JOIN pg_class c ON c.oid = to_regclass('@.' || "
+    "tab)),"
     "wanted AS (SELECT t.tab, t.oid, w.word[1] AS col, w.word[2] AS kind"
     " FROM there t,"
     "  regexp_matches(t.cols, '(\\w+) (\\w)', 'g') AS w (word)),"
@@ -51,12 +52,6 @@ static const char facts_sql[] =
 
 /* Each returns rows with one column. */
 static const char *const obstacles_sql[] = {
-    "SELECT format('%s is in schema %I, and new tables would go to %I: give"
-    " the role one schema: ALTER ROLE %I SET search_path = %2$I;', tab,"
-    " n.nspname, current_schema(), current_user)"
-    " FROM there JOIN pg_namespace n ON n.oid = relnamespace"
-    " WHERE n.nspname IS DISTINCT FROM current_schema()",
-
     "SELECT format('%s is not an ordinary table: only ordinary tables can be "
     "taken over', tab) FROM there WHERE relkind <> 'r'",
 
@@ -64,16 +59,17 @@ static const char *const obstacles_sql[] = {
     " %I;', tab, pg_get_userbyid(relowner), current_user) FROM there"
     " WHERE NOT pg_has_role(current_user, relowner, 'USAGE')",
 
-    "SELECT format('role %I may not create tables: GRANT CREATE ON SCHEMA %I"
-    " TO %1$I;', current_user, current_schema())"
-    " WHERE NOT has_schema_privilege(current_schema(), 'CREATE')",
+    "SELECT DISTINCT format('role %I may not create tables: GRANT CREATE ON"
+    " SCHEMA %I TO %1$I;', current_user, n.nspname) FROM there JOIN"
+    " pg_namespace n ON n.oid = relnamespace"
+    " WHERE NOT has_schema_privilege(n.oid, 'CREATE')",
 
     "SELECT format('%s is missing, but %s refers to it: these tables cannot be "
     "taken over', need, tab) FROM there JOIN (VALUES ('microservices', "
     "'tenants'), ('vector_embeddings', 'microservices'), "
     "('knowledge_graph_nodes', 'tenants'), ('knowledge_graph_edges', "
     "'knowledge_graph_nodes')) AS d (tab, need) USING (tab) WHERE "
-    "to_regclass(need) IS NULL",
+    "to_regclass('@.' || need) IS NULL",
 
     "SELECT format('%s has no column %s', tab, col) FROM wanted w"
     " WHERE kind <> 'H' AND NOT EXISTS (SELECT FROM found f"

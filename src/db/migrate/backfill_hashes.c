@@ -61,7 +61,7 @@ static const char read_sql[] =
     " chunk_index, embedding IS NOT NULL AND content_text <> '' AS usable,"
     " content_text, sum(octet_length(content_text)) OVER (ORDER BY tenant_id,"
     "  microservice_id, content_id, chunk_index) AS bytes"
-    " FROM vector_embeddings WHERE content_type = 'microservice_data'"
+    " FROM @.vector_embeddings WHERE content_type = 'microservice_data'"
     " AND embed_hash IS NULL AND microservice_id IS NOT NULL"
     " AND (tenant_id, microservice_id, content_id) > ($1, $2, $3)"
     " ORDER BY tenant_id, microservice_id, content_id, chunk_index"
@@ -242,7 +242,7 @@ static void write_batch(struct call *c)
     }
     c->state = WRITE;
     call_stmt(c,
-        "UPDATE vector_embeddings v SET embed_hash = u.hash"
+        "UPDATE @.vector_embeddings v SET embed_hash = u.hash"
         " FROM unnest($1, $2, $3) AS u (id, version, hash)"
         " WHERE v.id = u.id AND v.xmin::text = u.version",
         false);
@@ -272,7 +272,7 @@ static void backfill_count(struct call *c)
         " coalesce(sum(n) FILTER (WHERE NOT whole), 0) FROM ("
         "SELECT count(*) AS n, bool_and(embedding IS NOT NULL"
         "  AND content_text <> '') AND max(chunk_index) = count(*) - 1"
-        " AS whole FROM vector_embeddings"
+        " AS whole FROM @.vector_embeddings"
         " WHERE content_type = 'microservice_data' AND embed_hash IS NULL"
         " AND microservice_id IS NOT NULL"
         " GROUP BY tenant_id, microservice_id, content_id) i",
@@ -312,7 +312,7 @@ static void backfill_start(struct call *c)
 {
     c->state = ANALYZE;
     c->pg.timeout_ms = UNIT_MS;
-    call_send_script(c, "ANALYZE vector_embeddings");
+    call_send_script(c, "ANALYZE @.vector_embeddings");
 }
 
 int backfill_hashes_run(

@@ -28,7 +28,7 @@ struct facts {
     char foreign[256];
     char version[32];   /* of the extension */
     char available[32]; /* which version could be created */
-    char database[128], schema[128], role[128]; /* quoted */
+    char database[128], schema[PG_SCHEMA_BYTES], role[128]; /* quoted */
     bool superuser;
     int dimensions; /* of the column; 0: no column, or no size */
 };
@@ -67,9 +67,9 @@ static void migrate_read_facts(struct call *c)
     call_copy(r, 0, 3, f->available, sizeof(f->available));
     f->dimensions = (int)call_int(r, 0, 4);
     call_copy(r, 0, 5, f->database, sizeof(f->database));
-    call_copy(r, 0, 6, f->schema, sizeof(f->schema));
-    call_copy(r, 0, 7, f->role, sizeof(f->role));
-    f->superuser = pg_value(r, 0, 8).p[0] == 't';
+    call_copy(r, 0, 6, f->role, sizeof(f->role));
+    f->superuser = pg_value(r, 0, 7).p[0] == 't';
+    snprintf(f->schema, sizeof(f->schema), "%s", pg_pool_schema(c->pool));
     migrate_work_of(c)->req->ready = f->recorded;
 }
 
@@ -77,18 +77,18 @@ static void ask_facts(struct call *c)
 {
     c->state = FACTS;
     call_stmt(c,
-        "SELECT to_regclass('batch_sync_migrations') IS NOT NULL,"
+        "SELECT to_regclass('@.batch_sync_migrations') IS NOT NULL,"
         " (SELECT string_agg(t, ', ') FROM unnest(ARRAY['tenants',"
         "  'microservices', 'vector_embeddings', 'knowledge_graph_nodes',"
-        "  'knowledge_graph_edges']) t WHERE to_regclass(t) IS NOT NULL),"
+        "  'knowledge_graph_edges']) t WHERE to_regclass('@.' || t) IS NOT "
+        "NULL),"
         " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
         " (SELECT default_version FROM pg_available_extensions"
         "  WHERE name = 'vector'),"
         " coalesce((SELECT atttypmod FROM pg_attribute"
-        "  WHERE attrelid = to_regclass('vector_embeddings')"
+        "  WHERE attrelid = to_regclass('@.vector_embeddings')"
         "  AND attname = 'embedding' AND NOT attisdropped), 0),"
-        " quote_ident(current_database()), quote_ident(current_schema()),"
-        " quote_ident(current_user),"
+        " quote_ident(current_database()), quote_ident(current_user),"
         " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)",
         false);
     call_send(c);
@@ -97,7 +97,8 @@ static void ask_facts(struct call *c)
 static void ask_names(struct call *c)
 {
     c->state = NAMES;
-    call_stmt(c, "SELECT name FROM batch_sync_migrations ORDER BY name", false);
+    call_stmt(
+        c, "SELECT name FROM @.batch_sync_migrations ORDER BY name", false);
     call_send(c);
 }
 
@@ -209,16 +210,12 @@ static void write_script(struct migrate_work *w)
 {
     struct buf *out = &w->script;
 
-    buf_puts(out, "BEGIN;"
-                  " SET LOCAL statement_timeout = 0;"
-                  " SELECT pg_advisory_xact_lock(7089061847);");
+    buf_puts(out, "BEGIN; SET LOCAL statement_timeout = 0;");
+    adopt_write_path(out, w->facts.schema);
+    buf_puts(out, " SELECT pg_advisory_xact_lock(7089061847);");
     if (w->facts.version[0] == '\0')
         buf_puts(out, " CREATE EXTENSION IF NOT EXISTS vector;");
     buf_puts(out,
-        " SELECT set_config('search_path', current_setting('search_path')"
-        "  || ', ' || quote_ident(n.nspname), true)"
-        " FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
-        " WHERE e.extname = 'vector' AND to_regtype('vector') IS NULL;"
         " CREATE TABLE IF NOT EXISTS batch_sync_migrations ("
         "  name text PRIMARY KEY,"
         "  applied_at timestamptz NOT NULL DEFAULT now());"

@@ -15,7 +15,7 @@ static const char lookup_sql[] =
     " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
     " CROSS JOIN LATERAL (SELECT digest,"
     "   refused AND coalesce(recipe = $4, false) AS known"
-    "  FROM batch_sync_dead_letters WHERE tenant_id = $1 AND service = $2"
+    "  FROM @.batch_sync_dead_letters WHERE tenant_id = $1 AND service = $2"
     "  AND content_id = i.content_id AND resolved_at IS NULL OFFSET 0) d";
 
 void dead_letters_add(
@@ -54,7 +54,7 @@ int dead_letters_take(const struct pg_result *r, struct lookup_req *req)
 
 /* Letters older than the `registered` column are matched by schema name. */
 static const char retry_sql[] =
-    "WITH t AS (UPDATE batch_sync_dead_letters SET recipe = NULL"
+    "WITH t AS (UPDATE @.batch_sync_dead_letters SET recipe = NULL"
     "  WHERE tenant_id = $1 AND resolved_at IS NULL"
     "  AND (cardinality($2) = 0 OR service = ANY ($2)"
     "   OR registered = ANY ($2))"

@@ -49,7 +49,7 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     " CROSS JOIN LATERAL (SELECT CASE WHEN r.totals <> '{}'"              \
     "   THEN r.totals ELSE (SELECT jsonb_object_agg(key, n) FROM"         \
     "    (SELECT key, sum(value::int8) AS n"                              \
-    "     FROM batch_sync_service_runs s, jsonb_each_text(s.counts)"      \
+    "     FROM @.batch_sync_service_runs s, jsonb_each_text(s.counts)"      \
     "     WHERE s.run_id = r.id GROUP BY key) k) END AS totals) t"
 
 #define RUN_MEMBERS                                                       \
@@ -68,11 +68,11 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
 static const char runs_sql[] =
     "SELECT json_build_object('runs', coalesce(json_agg(j.run), '[]'),"
     "  'count', count(*)) FROM (SELECT json_build_object(" RUN_MEMBERS ")"
-    "  AS run FROM batch_sync_runs r" RUN_TOTALS
+    "  AS run FROM @.batch_sync_runs r" RUN_TOTALS
     " WHERE ($1 IS NULL OR r.tenant_id = $1)"
     "  AND ($2 IS NULL OR " STATUS("r") " = $2)"
     "  AND ($3 IS NULL OR (r.started_at, r.id) <"
-    "   (SELECT b.started_at, b.id FROM batch_sync_runs b WHERE b.id = $3))"
+    "   (SELECT b.started_at, b.id FROM @.batch_sync_runs b WHERE b.id = $3))"
     " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
 
 /* The database's one vector index, as it is now; the same for every run. */
@@ -88,7 +88,7 @@ static const char runs_sql[] =
     " LEFT JOIN (SELECT i.indisvalid FROM pg_index i"                     \
     "  JOIN pg_class c ON c.oid = i.indexrelid"                           \
     "  JOIN pg_am m ON m.oid = c.relam AND m.amname IN ('hnsw',"          \
-    "   'ivfflat') WHERE i.indrelid = to_regclass('vector_embeddings'))"  \
+    "   'ivfflat') WHERE i.indrelid = to_regclass('@.vector_embeddings'))"  \
     " i ON true GROUP BY p.phase, p.blocks_done, p.blocks_total,"         \
     "  p.tuples_done)"
 
@@ -105,11 +105,11 @@ static const char run_sql[] =
     "   'startedAt', " ISO("s.started_at") ","
     "   'finishedAt', " ISO("s.finished_at") ") ORDER BY n.position), '[]')"
     "  FROM unnest(r.services) WITH ORDINALITY n (service, position)"
-    "  LEFT JOIN batch_sync_service_runs s"
+    "  LEFT JOIN @.batch_sync_service_runs s"
     "   ON s.run_id = r.id AND s.position = n.position - 1"
     "   AND s.status <> 'pending'),"
     " 'vectorIndex', " VECTOR_INDEX ")"
-    " FROM batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
+    " FROM @.batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
 
 static const char letters_sql[] =
     "SELECT json_build_object('deadLetters',"
@@ -121,7 +121,7 @@ static const char letters_sql[] =
     "   'times', times, 'known', resolved_at IS NULL AND refused"
     "    AND recipe IS NOT NULL,"
     "   'resolvedAt', " ISO("resolved_at") ") AS letter"
-    "  FROM batch_sync_dead_letters"
+    "  FROM @.batch_sync_dead_letters"
     "  WHERE ($1 IS NULL OR tenant_id = $1)"
     "   AND ($2 IS NULL OR service = $2 OR registered = $2)"
     "   AND ($3 IS NULL OR (resolved_at IS NOT NULL) = $3)"

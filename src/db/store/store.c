@@ -142,18 +142,19 @@ static char *describe(struct arena *a, const char *service)
 
 static const char open_sql[] =
     "WITH t AS ("
-    " INSERT INTO tenants (id, name, domain, settings, created_at, updated_at)"
+    " INSERT INTO @.tenants (id, name, domain, settings, created_at, "
+    "updated_at)"
     " SELECT $1, $1, $1, '{}', now() AT TIME ZONE 'UTC',"
     "  now() AT TIME ZONE 'UTC'"
-    " WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE id = $1)"
+    " WHERE NOT EXISTS (SELECT 1 FROM @.tenants WHERE id = $1)"
     " ON CONFLICT DO NOTHING),"
     "m AS ("
-    " INSERT INTO microservices (id, tenant_id, name, service_id,"
+    " INSERT INTO @.microservices (id, tenant_id, name, service_id,"
     "  display_name, description, version, is_active, settings, metadata,"
     "  created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, $2, $2 || '-' || $1, $3, $4, $5,"
     "  true, '{}', '{}', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
-    " WHERE NOT EXISTS (SELECT 1 FROM microservices"
+    " WHERE NOT EXISTS (SELECT 1 FROM @.microservices"
     "  WHERE tenant_id = $1 AND name = $2"
     "  AND description IS NOT DISTINCT FROM $4"
     "  AND version IS NOT DISTINCT FROM $5)"
@@ -161,10 +162,10 @@ static const char open_sql[] =
     "  description = excluded.description, version = excluded.version,"
     "  updated_at = excluded.updated_at"
     " RETURNING id) "
-    "SELECT id, EXISTS (SELECT 1 FROM batch_sync_dead_letters"
+    "SELECT id, EXISTS (SELECT 1 FROM @.batch_sync_dead_letters"
     "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
     "  AND resolved_at IS NULL) FROM (SELECT id FROM m UNION ALL"
-    " SELECT id FROM microservices WHERE tenant_id = $1 AND name = $2"
+    " SELECT id FROM @.microservices WHERE tenant_id = $1 AND name = $2"
     " LIMIT 1) i";
 
 static void open_send(struct call *c)
@@ -220,7 +221,7 @@ static const char lookup_sql[] =
     "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash"
     " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
     " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash"
-    "  FROM vector_embeddings WHERE tenant_id = $1"
+    "  FROM @.vector_embeddings WHERE tenant_id = $1"
     "  AND content_id = i.content_id AND microservice_id || '' = $2"
     "  AND content_type || '' = 'microservice_data' OFFSET 0) v"
     " ORDER BY 1, 2";

@@ -22,11 +22,11 @@ static const char model_sql[] =
     " GROUP BY whole.at),"
     " span AS (SELECT model, CASE WHEN whole IS NULL THEN '-infinity'"
     "   ELSE first END AS from_at, coalesce((SELECT min(s.started_at)"
-    "   FROM batch_sync_service_runs s WHERE s.tenant_id = $1"
+    "   FROM @.batch_sync_service_runs s WHERE s.tenant_id = $1"
     "   AND s.service = $3 AND s.owner <> '' AND s.started_at > last),"
     "   'infinity') AS to_at FROM others)"
     " SELECT span.model, n FROM span CROSS JOIN LATERAL (SELECT count(*) AS n"
-    "  FROM vector_embeddings v JOIN microservices m"
+    "  FROM @.vector_embeddings v JOIN @.microservices m"
     "   ON m.id = v.microservice_id WHERE m.tenant_id = $1 AND m.name = $2"
     "   AND v.tenant_id = $1 AND v.content_type = 'microservice_data'"
     "   AND v.chunk_index = 0 AND v.updated_at >= (from_at " MS

@@ -26,14 +26,14 @@ static char *search_sql(struct call *c, bool one_service)
         " left(v.content_text, 200) FROM ("
         " SELECT microservice_id, content_id, chunk_index, metadata,"
         "  content_text, embedding OPERATOR(%s.<=>) $1 AS distance"
-        " FROM vector_embeddings WHERE tenant_id = $2"
+        " FROM @.vector_embeddings WHERE tenant_id = $2"
         "  AND content_type = 'microservice_data'%s"
         " ORDER BY embedding OPERATOR(%s.<=>) $1 LIMIT $3) v"
-        " LEFT JOIN microservices m ON m.id = v.microservice_id"
+        " LEFT JOIN @.microservices m ON m.id = v.microservice_id"
         " WHERE v.distance IS NOT NULL"
         " ORDER BY v.distance, v.content_id, v.chunk_index",
         schema,
-        one_service ? " AND microservice_id = (SELECT id FROM microservices"
+        one_service ? " AND microservice_id = (SELECT id FROM @.microservices"
                       " WHERE tenant_id = $2 AND name = $4)"
                     : "",
         schema);

@@ -204,7 +204,7 @@ static int add_trims(struct call *c, const struct store_req *req)
 static void sql_rows(struct buf *sql, int n)
 {
     buf_printf(sql,
-        ", rows AS (INSERT INTO vector_embeddings (id, tenant_id,"
+        ", rows AS (INSERT INTO @.vector_embeddings (id, tenant_id,"
         " microservice_id, content_type, content_id, chunk_index, metadata,"
         " embed_hash, row_hash, content_text, embedding, created_at,"
         " updated_at)"
@@ -228,7 +228,7 @@ static void sql_rows(struct buf *sql, int n)
 static void sql_links(struct buf *sql, int n)
 {
     buf_printf(sql,
-        ", links AS (INSERT INTO batch_sync_link_queue AS q (tenant_id,"
+        ", links AS (INSERT INTO @.batch_sync_link_queue AS q (tenant_id,"
         " microservice_id, content_id)"
         " SELECT $2, $3, r.content_id"
         " FROM fence, unnest($%d, $%d) AS r (content_id, chunk_index)"
@@ -240,17 +240,17 @@ static void sql_links(struct buf *sql, int n)
 
 /* The rows that a part is about, by its own list u; hidden from the planner as
  * the look-up's are. */
-#define EXISTING                                            \
-    " CROSS JOIN LATERAL (SELECT id FROM vector_embeddings" \
-    " WHERE tenant_id = $2 AND microservice_id || '' = $3"  \
-    " AND content_type || '' = 'microservice_data'"         \
+#define EXISTING                                              \
+    " CROSS JOIN LATERAL (SELECT id FROM @.vector_embeddings" \
+    " WHERE tenant_id = $2 AND microservice_id || '' = $3"    \
+    " AND content_type || '' = 'microservice_data'"           \
     " AND content_id = u.content_id AND chunk_index "
 
 /* The vector stays. */
 static void sql_meta(struct buf *sql, int n)
 {
     buf_printf(sql,
-        ", meta AS (UPDATE vector_embeddings v SET metadata = u.metadata,"
+        ", meta AS (UPDATE @.vector_embeddings v SET metadata = u.metadata,"
         " embed_hash = u.embed_hash, row_hash = u.row_hash,"
         " content_text = u.content_text, updated_at = fence.now"
         " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d) AS u (content_id,"
@@ -262,7 +262,7 @@ static void sql_meta(struct buf *sql, int n)
 static void sql_trims(struct buf *sql, int n)
 {
     buf_printf(sql,
-        ", trims AS (DELETE FROM vector_embeddings v"
+        ", trims AS (DELETE FROM @.vector_embeddings v"
         " USING fence, unnest($%d, $%d) AS u (content_id, first)" EXISTING
         ">= u.first OFFSET 0) e WHERE v.id = e.id)",
         n, n + 1);
@@ -280,7 +280,7 @@ static int write_build(struct call *c, struct buf *sql)
         return ERR_NOMEM;
     buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT " LEDGER_FENCE_LOCK(
                       "$1") ", now() AT TIME ZONE 'UTC' AS now"
-                            " FROM batch_sync_service_runs WHERE token = $1"
+                            " FROM @.batch_sync_service_runs WHERE token = $1"
                             " FOR KEY SHARE)");
     if (rows.n > 0) {
         sql_rows(sql, *n + 1);

@@ -64,23 +64,23 @@ static void sweep_add_scope(struct call *c)
     call_add_text(c, scope->microservice_id);
 }
 
-#define FENCE                                   \
-    "f AS MATERIALIZED (SELECT run_id, counts," \
-    " " LEDGER_FENCE_LOCK(                      \
-        "$1") " FROM batch_sync_service_runs WHERE token = $1 FOR KEY SHARE)"
+#define FENCE                                                                  \
+    "f AS MATERIALIZED (SELECT run_id, counts,"                                \
+    " " LEDGER_FENCE_LOCK("$1") " FROM @.batch_sync_service_runs WHERE token " \
+                                "= $1 FOR KEY SHARE)"
 
 /* The pass that ends now, if there was a complete one before it. */
 #define PASS                                                            \
     "p AS MATERIALIZED (SELECT p.complete, m.name,"                     \
     "  (p.complete_at AT TIME ZONE 'UTC')::timestamp(3) AS complete_at" \
-    " FROM f JOIN batch_sync_passes p ON p.tenant_id = $2"              \
+    " FROM f JOIN @.batch_sync_passes p ON p.tenant_id = $2"            \
     "  AND p.microservice_id = $3 AND p.run_id = f.run_id"              \
-    " JOIN microservices m ON m.id = $3"                                \
+    " JOIN @.microservices m ON m.id = $3"                              \
     " WHERE p.complete > 0 AND p.complete < p.number)"
 
-#define ITEMS                                \
-    "vector_embeddings WHERE tenant_id = $2" \
-    " AND microservice_id = $3"              \
+#define ITEMS                                  \
+    "@.vector_embeddings WHERE tenant_id = $2" \
+    " AND microservice_id = $3"                \
     " AND content_type = 'microservice_data'"
 
 /*
@@ -91,7 +91,7 @@ static void sweep_add_scope(struct call *c)
 #define NOT_SEEN_OTHERWISE                                              \
     "NOT EXISTS (SELECT 1 FROM " ITEMS " AND content_id = v.content_id" \
     "  AND updated_at >= p.complete_at OFFSET 0)"                       \
-    " AND NOT EXISTS (SELECT 1 FROM batch_sync_dead_letters d"          \
+    " AND NOT EXISTS (SELECT 1 FROM @.batch_sync_dead_letters d"        \
     "  WHERE d.tenant_id = $2 AND d.service = p.name"                   \
     "  AND d.content_id = v.content_id AND d.resolved_at IS NULL"       \
     "  OFFSET 0)"
@@ -104,7 +104,7 @@ static const char judge_sql[] =
     " count(*), count(*) FILTER (WHERE coalesce(s.pass, 0) < p.complete"
     "  AND " NOT_SEEN_OTHERWISE ")"
     " FROM p CROSS JOIN (SELECT DISTINCT content_id FROM " ITEMS ") v"
-    " LEFT JOIN LATERAL (SELECT pass FROM batch_sync_seen"
+    " LEFT JOIN LATERAL (SELECT pass FROM @.batch_sync_seen"
     "  WHERE tenant_id = $2 AND microservice_id = $3"
     "  AND content_id = v.content_id OFFSET 0) s ON true";
 
@@ -121,7 +121,7 @@ static void complete(struct call *c)
 {
     c->state = COMPLETE;
     call_stmt(c,
-        "WITH " FENCE ", done AS (UPDATE batch_sync_passes p"
+        "WITH " FENCE ", done AS (UPDATE @.batch_sync_passes p"
         "  SET complete = p.number, complete_at = now() FROM f WHERE "
         "p.tenant_id = $2"
         "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
@@ -185,7 +185,7 @@ static const char find_sql[] =
     "WITH " FENCE ", " PASS " SELECT v.content_id FROM p CROSS JOIN LATERAL ("
     " SELECT DISTINCT v.content_id FROM (SELECT content_id FROM " ITEMS
     "   AND content_id > $4 ORDER BY content_id) v"
-    " WHERE coalesce((SELECT s.pass FROM batch_sync_seen s"
+    " WHERE coalesce((SELECT s.pass FROM @.batch_sync_seen s"
     "   WHERE s.tenant_id = $2 AND s.microservice_id = $3"
     "   AND s.content_id = v.content_id), 0) < p.complete "
     "AND " NOT_SEEN_OTHERWISE
@@ -226,50 +226,50 @@ static int keep_ids(struct call *c, const struct pg_result *r)
 #define NODES                                                       \
     "WITH " FENCE ", n AS MATERIALIZED (SELECT m.name,"             \
     "  'content:' || $2 || ':' || m.name || ':' || u.id AS node_id" \
-    " FROM f, microservices m, unnest($4) u (id) WHERE m.id = $3)"
+    " FROM f, @.microservices m, unnest($4) u (id) WHERE m.id = $3)"
 
 #define OURS "edge_type IN ('related', 'strongly_related')"
 
 static const char edges_sql[] =
-    NODES " DELETE FROM knowledge_graph_edges WHERE id IN ("
+    NODES " DELETE FROM @.knowledge_graph_edges WHERE id IN ("
           " SELECT e.id FROM n CROSS JOIN LATERAL ("
-          "  SELECT id FROM knowledge_graph_edges WHERE tenant_id = $2"
+          "  SELECT id FROM @.knowledge_graph_edges WHERE tenant_id = $2"
           "   AND source_node_id = n.node_id AND " OURS " OFFSET 0) e"
           " UNION ALL SELECT e.id FROM n CROSS JOIN LATERAL ("
-          "  SELECT id, source_node_id FROM knowledge_graph_edges"
+          "  SELECT id, source_node_id FROM @.knowledge_graph_edges"
           "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " OURS
           "   OFFSET 0) e"
-          " JOIN knowledge_graph_nodes s ON s.node_id = e.source_node_id"
+          " JOIN @.knowledge_graph_nodes s ON s.node_id = e.source_node_id"
           " WHERE s.tenant_id = $2 AND starts_with(s.node_id,"
           "  'content:' || $2 || ':' || s.node_type || ':'))";
 
 static const char nodes_sql[] = NODES
-    ", gone AS (DELETE FROM knowledge_graph_nodes k USING n"
+    ", gone AS (DELETE FROM @.knowledge_graph_nodes k USING n"
     " WHERE k.node_id = n.node_id AND k.tenant_id = $2"
     "  AND k.node_type = n.name AND k.properties @> '{\"batch_processed\":"
-    " true}' AND NOT EXISTS (SELECT 1 FROM knowledge_graph_edges e"
+    " true}' AND NOT EXISTS (SELECT 1 FROM @.knowledge_graph_edges e"
     "   WHERE e.source_node_id = k.node_id)"
-    "  AND NOT EXISTS (SELECT 1 FROM knowledge_graph_edges e"
+    "  AND NOT EXISTS (SELECT 1 FROM @.knowledge_graph_edges e"
     "   WHERE e.target_node_id = k.node_id) RETURNING 1)"
-    " SELECT (SELECT count(*) FROM n JOIN knowledge_graph_nodes k"
+    " SELECT (SELECT count(*) FROM n JOIN @.knowledge_graph_nodes k"
     "  ON k.node_id = n.node_id) - (SELECT count(*) FROM gone)";
 
 /* OFFSET 0: whatever the statistics say, rows by their keys. */
 static const char rows_sql[] =
     "WITH " FENCE ", u AS MATERIALIZED ("
     " SELECT u.id AS content_id FROM f, unnest($4) u (id)),"
-    "rows AS (DELETE FROM vector_embeddings v USING u CROSS JOIN LATERAL ("
-    " SELECT id FROM vector_embeddings WHERE tenant_id = $2"
+    "rows AS (DELETE FROM @.vector_embeddings v USING u CROSS JOIN LATERAL ("
+    " SELECT id FROM @.vector_embeddings WHERE tenant_id = $2"
     "  AND content_id = u.content_id AND microservice_id || '' = $3"
     "  AND content_type || '' = 'microservice_data' OFFSET 0) e"
     " WHERE v.id = e.id RETURNING v.content_id),"
-    "queue AS (DELETE FROM batch_sync_link_queue q USING u"
+    "queue AS (DELETE FROM @.batch_sync_link_queue q USING u"
     " WHERE q.tenant_id = $2 AND q.microservice_id = $3"
     "  AND q.content_id = u.content_id),"
-    "marks AS (DELETE FROM batch_sync_seen s USING u"
+    "marks AS (DELETE FROM @.batch_sync_seen s USING u"
     " WHERE s.tenant_id = $2 AND s.microservice_id = $3"
     "  AND s.content_id = u.content_id)"
-    "UPDATE batch_sync_service_runs SET counts = counts"
+    "UPDATE @.batch_sync_service_runs SET counts = counts"
     " || jsonb_build_object('deleted', coalesce((counts->>'deleted')::int8, 0)"
     "  + (SELECT count(DISTINCT content_id) FROM rows))"
     " WHERE token = $1 RETURNING (counts->>'deleted')::int8";

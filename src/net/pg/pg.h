@@ -45,6 +45,9 @@ struct pg_stmt {
 
 enum { PG_UNIT_STMTS = 8 };
 
+/* A name of 63 bytes, each of them a quote, within quotes. */
+enum { PG_SCHEMA_BYTES = 132 };
+
 struct pg_req {
     /*
      * err: ERR_UNAVAILABLE (no connection, or it broke: the transaction may or
@@ -94,6 +97,11 @@ void pg_url_warn(const char *url);
 /* The search_path that the url asks for (schema=, options=-csearch_path=);
  * borrowed from the pool; NULL: none. */
 const char *pg_pool_path(const struct pg_pool *pool);
+
+/* The schema of the pool's tables, quoted; "" until the caller has set it. The
+ * pool copies it and makes nothing of it (db/table_schema.h does). */
+void pg_pool_set_schema(struct pg_pool *pool, const char *quoted);
+const char *pg_pool_schema(const struct pg_pool *pool);
 
 /* May a single row have caused this SQLSTATE? Any but those about the server,
  * the connection, the transaction or a lock. */

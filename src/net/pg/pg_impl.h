@@ -85,6 +85,7 @@ struct pg_pool {
     struct loop *loop;       /* borrowed */
     struct pg_params params; /* the url's */
     char *path;              /* owned; the search_path it asks for, or NULL */
+    char schema[PG_SCHEMA_BYTES]; /* pg_pool_set_schema() */
     struct pg_endpoint endpoints[PG_ENDPOINTS];
     int nendpoints; /* at least 1 */
     int connect_ms; /* that an attempt may take */

@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { HOLD_MS = 1000 };
@@ -58,6 +59,16 @@ static void free_url(struct pg_pool *pool)
 const char *pg_pool_path(const struct pg_pool *pool)
 {
     return pool->path;
+}
+
+void pg_pool_set_schema(struct pg_pool *pool, const char *quoted)
+{
+    snprintf(pool->schema, sizeof(pool->schema), "%s", quoted);
+}
+
+const char *pg_pool_schema(const struct pg_pool *pool)
+{
+    return pool->schema;
 }
 
 int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,

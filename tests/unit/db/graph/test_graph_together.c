@@ -1,6 +1,8 @@
 /* Linking beside others: stores, linkers, locks; and what serves its query. */
 #include "unit/db/graph/graph_world.h"
 
+#include "db/call.h"
+
 #include <libpq-fe.h>
 
 static void store_one(struct world *w, const char *id, int piece,
@@ -297,17 +299,20 @@ static void a_lock_is_not_waited_for_long(void **state)
 /* What EXPLAIN says of the batch's statement, as one string. */
 static const char *plan(struct world *w)
 {
-    struct buf text;
+    struct buf text, batch;
     const char *lines;
 
     buf_init(&text, 64 * 1024);
+    buf_init(&batch, 64 * 1024);
     buf_puts(&text, "CREATE FUNCTION plan() RETURNS text LANGUAGE plpgsql AS"
                     " $f$ DECLARE line text; all_lines text := ''; BEGIN"
                     " FOR line IN EXECUTE 'EXPLAIN EXECUTE batch (''t1'', 100)'"
                     " LOOP all_lines := all_lines || line || chr(10); END LOOP;"
                     " RETURN all_lines; END $f$;"
                     " PREPARE batch (text, int8) AS ");
-    assert_int_equal(graph_sql(&text, "public"), 0);
+    assert_int_equal(graph_sql(&batch, "public"), 0);
+    call_name_tables(&text, batch.data, w->db.schema);
+    buf_free(&batch);
     db_exec(&w->db, text.data);
     buf_free(&text);
     lines = ask(w, "SELECT plan()");

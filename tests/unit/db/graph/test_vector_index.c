@@ -455,13 +455,16 @@ static void expect_small_is_read(struct world *w, struct store *s)
 static void expect_large_is_refused(struct world *w, struct store *s)
 {
     struct index_req req = {.builds = true};
+    char want[256];
 
     assert_int_equal(ensure(w, s, &req), ERR_CONFIG);
     assert_non_null(strstr(req.op.err.msg, "_plain may not build it"));
-    assert_non_null(strstr(req.op.err.msg,
-        "CREATE INDEX CONCURRENTLY " INDEX " ON vector_embeddings USING hnsw"
+    snprintf(want, sizeof(want),
+        "CREATE INDEX CONCURRENTLY " INDEX " ON %s.vector_embeddings USING hnsw"
         " (embedding public.vector_cosine_ops) WITH (m = 16,"
-        " ef_construction = 64)"));
+        " ef_construction = 64)",
+        w->db.schema);
+    assert_non_null(strstr(req.op.err.msg, want));
 }
 
 static void without_the_rights(void **state)
