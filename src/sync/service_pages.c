@@ -175,6 +175,7 @@ static void pages_decide_more(struct service *s, struct page *page)
         return;
     s->judged = page->number;
     s->received += page->view.n;
+    s->ctx.received = s->received;
     if (page->view.limit > 0)
         s->limit = (int)page->view.limit;
     s->more = envelope_more(&page->view, s->received, page->limit);

@@ -140,14 +140,25 @@ static char *describe(struct arena *a, const char *service)
     return text;
 }
 
+/*
+ * A tenant's domain is unique, and another tenant may have the one that ours
+ * would get: it gets none, or, where the column takes no NULL, is not made, and
+ * the last column says whose it is.
+ */
+#define OPEN_DOMAIN                                                    \
+    "CASE WHEN EXISTS (SELECT 1 FROM @.tenants WHERE domain = $1)"     \
+    " AND NOT (SELECT attnotnull FROM pg_attribute"                    \
+    "  WHERE attrelid = '@.tenants'::regclass AND attname = 'domain')" \
+    " THEN NULL ELSE $1 END"
+
 static const char open_sql[] =
     "WITH t AS ("
-    " INSERT INTO @.tenants (id, name, domain, settings, created_at, "
-    "updated_at)"
-    " SELECT $1, $1, $1, '{}', now() AT TIME ZONE 'UTC',"
+    " INSERT INTO @.tenants (id, name, domain, settings, created_at,"
+    "  updated_at)"
+    " SELECT $1, $1, " OPEN_DOMAIN ", '{}', now() AT TIME ZONE 'UTC',"
     "  now() AT TIME ZONE 'UTC'"
     " WHERE NOT EXISTS (SELECT 1 FROM @.tenants WHERE id = $1)"
-    " ON CONFLICT DO NOTHING),"
+    " ON CONFLICT DO NOTHING RETURNING id),"
     "m AS ("
     " INSERT INTO @.microservices (id, tenant_id, name, service_id,"
     "  display_name, description, version, is_active, settings, metadata,"
@@ -158,20 +169,54 @@ static const char open_sql[] =
     "  WHERE tenant_id = $1 AND name = $2"
     "  AND description IS NOT DISTINCT FROM $4"
     "  AND version IS NOT DISTINCT FROM $5)"
+    "  AND (EXISTS (SELECT 1 FROM t)"
+    "   OR EXISTS (SELECT 1 FROM @.tenants WHERE id = $1))"
     " ON CONFLICT (tenant_id, name) DO UPDATE SET"
     "  description = excluded.description, version = excluded.version,"
     "  updated_at = excluded.updated_at"
     " RETURNING id) "
-    "SELECT id, EXISTS (SELECT 1 FROM @.batch_sync_dead_letters"
+    "SELECT (SELECT id FROM m UNION ALL SELECT id FROM @.microservices"
+    "  WHERE tenant_id = $1 AND name = $2 LIMIT 1),"
+    " EXISTS (SELECT 1 FROM @.batch_sync_dead_letters"
     "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
-    "  AND resolved_at IS NULL) FROM (SELECT id FROM m UNION ALL"
-    " SELECT id FROM @.microservices WHERE tenant_id = $1 AND name = $2"
-    " LIMIT 1) i";
+    "  AND resolved_at IS NULL),"
+    " (SELECT id FROM @.tenants WHERE domain = $1 AND id <> $1)";
+
+/* The unique service_id is another row's. */
+static bool open_failed(struct call *c)
+{
+    const struct store_open_req *req = store_work(c)->req;
+
+    if (strcmp(c->pg.sqlstate, "23505") == 0)
+        err_set(&c->pg.op.err, ERR_CONFIG,
+            "microservices.service_id '%s-%s' belongs to another service or "
+            "tenant: give that row another service_id",
+            req->service, req->tenant);
+    return false;
+}
+
+static void open_lacks_row(struct call *c)
+{
+    const struct store_open_req *req = store_work(c)->req;
+    const char *holder = pg_value(c->pg.results[0], 0, 2).p;
+    struct err err;
+
+    if (holder[0] == '\0') {
+        store_fail(c, ERR_UNAVAILABLE, "the microservice's row is not there");
+        return;
+    }
+    err_set(&err, ERR_CONFIG,
+        "tenants.domain '%s' belongs to tenant %s, so that tenant %s cannot be "
+        "created: set DEFAULT_TENANT_ID=%s, or give that row another domain",
+        req->tenant, holder, req->tenant, holder);
+    call_end(c, &err);
+}
 
 static void open_send(struct call *c)
 {
     const struct store_open_req *req = store_work(c)->req;
 
+    c->on_error = open_failed;
     call_stmt(c, open_sql, false);
     call_add_text(c, req->tenant);
     call_add_text(c, req->service);
@@ -191,7 +236,7 @@ static void open_take(struct call *c)
     struct store_open_req *req = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
 
-    if (pg_rows(r) == 1) {
+    if (!pg_is_null(r, 0, 0)) {
         call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
         req->has_letters = pg_value(r, 0, 1).p[0] == 't';
         store_take_model(c->pg.results[1], req);
@@ -199,7 +244,7 @@ static void open_take(struct call *c)
     } else if (c->state++ < WORK + OPEN_TRIES) {
         open_send(c);
     } else {
-        store_fail(c, ERR_UNAVAILABLE, "the microservice's row is not there");
+        open_lacks_row(c);
     }
 }
 

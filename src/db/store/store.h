@@ -35,8 +35,9 @@ int store_lookup(struct store *s, struct lookup_req *req);
 /*
  * One statement, one transaction: fence, rows, rows that keep their vector,
  * the link queue, stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the
- * database refused a value, nothing was written. ERR_DATABASE when a row that
- * was to keep its vector is no longer there; the others were written.
+ * database refused what a single row may have caused, nothing was written; or
+ * a trigger left a row out, the others were written. ERR_DATABASE when a row
+ * that was to keep its vector is no longer there; the others were written.
  */
 int store_write(struct store *s, struct store_req *req);
 

@@ -216,7 +216,7 @@ static void sql_rows(struct buf *sql, int n)
         " metadata = excluded.metadata, embed_hash = excluded.embed_hash,"
         " row_hash = excluded.row_hash, content_text = excluded.content_text,"
         " embedding = excluded.embedding, updated_at = excluded.updated_at"
-        " RETURNING 1)",
+        " RETURNING content_id, chunk_index, embed_hash)",
         n + 7, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
 }
 
@@ -268,12 +268,33 @@ static void sql_trims(struct buf *sql, int n)
         n, n + 1);
 }
 
+/*
+ * How many rows are there now as they were sent: a trigger may leave a row out,
+ * or make another one of it, which no look-up would find again. `first`: the
+ * parameter with the ids of the rows.
+ */
+static void write_counts(struct buf *sql, const struct part *rows,
+    const struct part *meta, int first)
+{
+    buf_puts(sql, " SELECT (SELECT count(*) FROM fence), ");
+    if (rows->n > 0)
+        buf_printf(sql,
+            "(SELECT count(*) FROM rows JOIN unnest($%d, $%d, $%d) AS u (id,"
+            " at, hash) ON u.id = rows.content_id AND u.at = rows.chunk_index"
+            " AND u.hash = rows.embed_hash)",
+            first, first + 1, first + 3);
+    else
+        buf_puts(sql, "0");
+    buf_printf(sql, ", %s", meta->n > 0 ? "(SELECT count(*) FROM meta)" : "0");
+}
+
 /* Statement and parameters part by part. */
 static int write_build(struct call *c, struct buf *sql)
 {
     const struct store_req *req = store_work(c)->req;
     const int *n = &c->stmts[0].nparams;
     struct part rows, meta;
+    int first = *n + 1; /* parameter of the rows */
 
     if (part_init(&rows, &c->arena, req, true) < 0 ||
         part_init(&meta, &c->arena, req, false) < 0)
@@ -305,19 +326,25 @@ static int write_build(struct call *c, struct buf *sql)
         if (add_trims(c, req) < 0)
             return ERR_NOMEM;
     }
-    buf_printf(sql, " SELECT (SELECT count(*) FROM fence), %s + %s",
-        rows.n > 0 ? "(SELECT count(*) FROM rows)" : "0",
-        meta.n > 0 ? "(SELECT count(*) FROM meta)" : "0");
+    write_counts(sql, &rows, &meta, first);
     return sql->error;
 }
 
-/* The detail is about one row; what it is refused for is about all alike. */
+/*
+ * The detail is about one row; what it is refused for is about all alike. A
+ * refusal that a single row may have caused (an index of somebody's that takes
+ * no value so long, a trigger that raises, row security) is the row's until
+ * its neighbours are refused alike.
+ */
 static bool write_failed(struct call *c)
 {
     struct store_req *req = store_work(c)->req;
+    struct err *err = &c->pg.op.err;
 
     snprintf(
         req->fault, sizeof(req->fault), "%s %s", c->pg.sqlstate, c->pg.primary);
+    if (err->code == ERR_DATABASE && pg_blames_row(c->pg.sqlstate))
+        err->code = ERR_DATA;
     return false;
 }
 
@@ -344,21 +371,49 @@ static void write_send(struct call *c)
     call_send(c);
 }
 
+static size_t count_with_vector(const struct store_req *req)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < req->nrows; i++)
+        n += req->rows[i].vector != NULL;
+    return n;
+}
+
+/* Fewer rows are there than were sent, and no error says why. */
+static void write_judge(
+    struct store_req *req, size_t rows, size_t meta, struct err *err)
+{
+    size_t sent = count_with_vector(req);
+
+    if (rows < sent) {
+        err_set(err, ERR_DATA,
+            "%zu of %zu rows were left out or given another id by a trigger or "
+            "a rule of vector_embeddings",
+            sent - rows, sent);
+        snprintf(req->fault, sizeof(req->fault), "left out");
+    } else if (meta < req->nrows - sent) {
+        err_set(err, ERR_DATABASE,
+            "%zu rows to be updated were deleted meanwhile, or left out by a "
+            "trigger of vector_embeddings",
+            req->nrows - sent - meta);
+    }
+}
+
 static void write_take(struct call *c)
 {
     struct store_req *req = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
+    size_t rows = (size_t)call_int(r, 0, 1), meta = (size_t)call_int(r, 0, 2);
     struct err err;
 
-    req->written = (uint64_t)call_int(r, 0, 1);
+    req->written = rows + meta;
     if (call_int(r, 0, 0) == 0) {
         store_fail(c, ERR_FENCED, "another owner has taken over the service");
         return;
     }
     err_clear(&err);
-    if (req->written < req->nrows)
-        err_set(&err, ERR_DATABASE, "%zu stored rows are no longer there",
-            req->nrows - (size_t)req->written);
+    write_judge(req, rows, meta, &err);
     call_end(c, &err);
 }
 

@@ -33,6 +33,13 @@ void chunk_fail_no_memory(struct chunk *c);
 void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
     const char *words);
 
+/*
+ * One more item was refused alone by the database: false when they are too many
+ * for it to be theirs. The chunk has failed then, and the run ends.
+ */
+bool chunk_blame_row(
+    struct chunk *c, struct page_item *m, const struct err *err);
+
 /* Everything was tried: those blamed fail, or, when the fault is nobody's, the
  * chunk does (false). */
 bool chunk_judge(struct chunk *c);

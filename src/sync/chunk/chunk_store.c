@@ -18,19 +18,20 @@ static void store_accept(struct chunk *c)
     c->verdict.passed += c->range.hi - c->range.lo;
 }
 
-static void store_narrow(struct chunk *c, const struct err *err)
+/* False: the chunk has failed. */
+static bool store_narrow(struct chunk *c, const struct err *err)
 {
-    if (c->range.hi - c->range.lo > 1)
-        ranges_halve(&c->ranges, c->range);
-    else
-        chunk_blame(c, c->members[c->range.lo], err, c->store.fault);
+    if (c->range.hi - c->range.lo == 1)
+        return chunk_blame_row(c, c->members[c->range.lo], err);
+    ranges_halve(&c->ranges, c->range);
+    return true;
 }
 
 static void store_failed(struct chunk *c, const struct err *err)
 {
     if (err->code == ERR_DATA) {
-        store_narrow(c, err);
-        chunk_next_range(c);
+        if (store_narrow(c, err))
+            chunk_next_range(c);
         return;
     }
     if (chunk_retry(c, err, CALL_STORE, CHUNK_STORE_WAIT))

@@ -1,11 +1,15 @@
 /*
  * Whose fault is a refusal? An item that is refused alone is the culprit, as a
  * rule. When nothing of its chunk goes through and all say the same, it is what
- * they have in common: the request's model, or the database's table.
+ * they have in common: the request's model, or the database's table. And so is
+ * the table when more rows of a service are refused in a run than rows can be
+ * bad, each for a reason of its own.
  */
 #include "sync/chunk/chunk_impl.h"
 
 #include <stdio.h>
+
+enum { CHUNK_ROWS_LEAST = 50, CHUNK_ROWS_PERCENT = 1 };
 
 static void suspect(
     struct chunk_verdict *v, const struct err *err, const char *words)
@@ -28,6 +32,36 @@ void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
         suspect(&c->verdict, err, words);
     m->reason = reason.p == NULL ? err_name(err->code) : reason.p;
     m->refused = err->code != ERR_PROTOCOL; /* garbage may be a bad moment */
+}
+
+/* As many may be refused in a run; beyond it the table is at fault. */
+static bool too_many_rows(const struct page_context *ctx)
+{
+    uint64_t share = ctx->received * CHUNK_ROWS_PERCENT / 100;
+
+    return ctx->refused_rows >
+           (share > CHUNK_ROWS_LEAST ? share : CHUNK_ROWS_LEAST);
+}
+
+bool chunk_blame_row(struct chunk *c, struct page_item *m, const struct err *e)
+{
+    struct page_context *ctx = c->page->ctx;
+    struct err err = *e;
+
+    chunk_blame(c, m, e, c->store.fault);
+    if (!m->failed_before)
+        ctx->refused_rows++;
+    if (!too_many_rows(ctx))
+        return true;
+    c->p->all_refused = true;
+    err.code = ERR_CONFIG;
+    err_wrap(&err,
+        "the table is at fault: the database refused %llu of the service's "
+        "rows, the last one for this",
+        (unsigned long long)ctx->refused_rows);
+    c->unstorable = true;
+    chunk_fail(c, &err);
+    return false;
 }
 
 static bool is_nobodys_fault(const struct chunk_verdict *v)

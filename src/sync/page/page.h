@@ -87,6 +87,8 @@ struct page_context {
     const char *since;     /* NULL: everything */
     bool has_letters;      /* the service has open dead letters */
     struct page_mark last; /* kept by the pages */
+    uint64_t received;     /* items of the service in this run, so far */
+    uint64_t refused_rows; /* of them, by the database, each by itself */
     /* A page has moved on. Only notes it down for a later iteration of the
      * loop, so that pages and chunks may call it anywhere. */
     void (*kick)(void *arg);

@@ -1,0 +1,131 @@
+// What a single row causes, in a database that is not ours alone: somebody's
+// index, a trigger, row security. The row is set aside, its neighbours pass.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { itemsOf, pagesOf, TENANT, world } from './support/world.mjs';
+
+const count = (w, table = 'vector_embeddings') =>
+  w.db.value(`SELECT count(*)::int FROM ${table}`);
+
+async function small(t, items, env = {}) {
+  const w = await world(t, { services: { alpha: pagesOf(items) },
+    env: { KG_ENABLED: 'false', BATCH_SYNC_LIMIT: '20', ...env } });
+  assert.equal((await w.run(['migrate'])).code, 0);
+  return w;
+}
+
+const guard = (when, what) => `CREATE FUNCTION guard() RETURNS trigger
+  LANGUAGE plpgsql AS $$ BEGIN IF ${when} THEN ${what} END IF; RETURN NEW; END
+  $$; CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON vector_embeddings
+  FOR EACH ROW EXECUTE FUNCTION guard()`;
+
+const POISONS = {
+  'an index that takes no value so long (54000)': {
+    sql: `CREATE INDEX ON vector_embeddings ((metadata->>'name'))`,
+    change: (item) => { item.name = Array.from({ length: 3000 }, (_, i) =>
+      String.fromCodePoint(0x4e00 + i * 7919 % 20000)).join(''); },
+    says: /index row requires/,
+  },
+  'a trigger that raises (P0001)': {
+    sql: guard(`NEW.content_id = 'item-00030'`,
+      `RAISE EXCEPTION 'not allowed here: %', NEW.content_id;`),
+    says: /not allowed here: item-00030/,
+  },
+  'a trigger that leaves the row out': {
+    sql: guard(`NEW.content_id = 'item-00030'`, 'RETURN NULL;'),
+    says: /left out or given another id by a trigger/,
+  },
+  'a trigger that changes the id': {
+    sql: guard(`NEW.content_id = 'item-00030'`, `NEW.content_id := 'other';`),
+    says: /left out or given another id by a trigger/,
+    rows: 60,
+  },
+};
+
+for (const [what, { sql, change, says, rows = 59 }] of Object.entries(POISONS)) {
+  test(what, async (t) => {
+    const items = itemsOf(60);
+    change?.(items[29]);
+    const w = await small(t, items);
+    await w.db.script(sql);
+    const { code, stdout } = await w.sync();
+    assert.equal(code, 1, stdout);
+    const json = JSON.parse(stdout);
+    const [alpha] = json.services;
+    assert.deepEqual([alpha.stored, alpha.failed], [59, 1]);
+    assert.equal(await count(w), rows);
+    const letters = await w.db.rows('SELECT * FROM batch_sync_dead_letters');
+    assert.deepEqual(letters.map((l) => l.content_id), ['item-00030']);
+    assert.match(letters[0].reason, says);
+    const paid = w.embedder.requests.flatMap((r) => r.inputs ?? []).length;
+    const again = await w.sync();
+    assert.equal(again.code, 0, again.stdout);
+    assert.equal(w.embedder.requests.flatMap((r) => r.inputs ?? []).length,
+      paid, 'nothing is paid for again');
+  });
+}
+
+test('row security that hides one row', async (t) => {
+  const w = await small(t, itemsOf(60));
+  const role = `rls_${w.db.name}`;
+  await w.db.script(`CREATE ROLE ${role} LOGIN;
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role};
+    ALTER TABLE vector_embeddings ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON vector_embeddings TO ${role}
+      USING (content_id <> 'item-00030')`);
+  const url = new URL(w.db.url);
+  url.username = role;
+  const { code, stdout } = await w.sync({ env: { DATABASE_URL: url.href,
+    MIGRATE_ON_START: 'false' } });
+  await w.db.script(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  assert.equal(code, 1, stdout);
+  const json = JSON.parse(stdout);
+  assert.deepEqual([json.services[0].stored, json.services[0].failed], [59, 1]);
+  assert.equal(await count(w), 59);
+});
+
+test('more than 50 rows are the table\'s fault', async (t) => {
+  const w = await small(t, itemsOf(200));
+  await w.db.script(guard(`NEW.content_id ~ '[05]$' OR NEW.content_id ~ '2$'`,
+    `RAISE EXCEPTION 'no %', NEW.content_id;`));
+  const { code, stdout } = await w.sync();
+  assert.notEqual(code, 0);
+  assert.match(stdout, /the table is at fault: the database refused 51 of/);
+  assert.ok(await count(w) < 200);
+});
+
+test('what is refused of all alike stops the run', async (t) => {
+  const w = await small(t, itemsOf(60));
+  await w.db.script(guard('true', `RAISE EXCEPTION 'closed';`));
+  const { code, stdout } = await w.sync();
+  assert.notEqual(code, 0);
+  assert.match(stdout, /refused alike.*closed/);
+  assert.equal(await count(w, 'batch_sync_dead_letters'), 0);
+});
+
+test('a domain that another tenant has', async (t) => {
+  const w = await small(t, itemsOf(3));
+  await w.db.script(`INSERT INTO tenants (id, name, domain, updated_at)
+    VALUES ('theirs', 'Theirs', '${TENANT}', now())`);
+  await w.good();
+  assert.equal(await w.db.value(`SELECT coalesce(domain, 'none') FROM tenants
+    WHERE id = '${TENANT}'`), 'none');
+  await w.db.script(`DELETE FROM vector_embeddings; DELETE FROM microservices;
+    DELETE FROM tenants WHERE id = '${TENANT}';
+    ALTER TABLE tenants ALTER domain SET NOT NULL`);
+  const { stdout, code } = await w.sync();
+  assert.notEqual(code, 0);
+  assert.match(stdout, /belongs to tenant theirs.*DEFAULT_TENANT_ID=theirs/);
+});
+
+test('a service_id that another row has', async (t) => {
+  const w = await small(t, itemsOf(3));
+  await w.db.script(`INSERT INTO tenants (id, name, updated_at) VALUES
+    ('theirs', 'Theirs', now()); INSERT INTO microservices (id, tenant_id, name,
+    service_id, updated_at) VALUES ('x', 'theirs', 'y', 'alpha-${TENANT}',
+    now())`);
+  const { stdout, code } = await w.sync();
+  assert.notEqual(code, 0);
+  assert.match(stdout, /service_id 'alpha-tenant-7' belongs to another/);
+});
