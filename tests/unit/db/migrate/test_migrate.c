@@ -266,7 +266,7 @@ static void names_who_may_create_the_extension(void **state)
 
     NEED_SERVER();
     exec_named("CREATE ROLE %1$s_plain");
-    exec_named("CREATE DATABASE %1$s TEMPLATE template0");
+    exec_named("CREATE DATABASE %1$s OWNER %1$s_plain TEMPLATE template0");
     snprintf(param, sizeof(param), "dbname=%s", db.schema);
     db_url(with_name, db_server(), param);
     snprintf(param, sizeof(param), "options=-crole%%3D%s_plain", db.schema);
