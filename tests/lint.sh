@@ -30,9 +30,9 @@ floor() {
 # The floors, lowest first: a room includes itself and rooms below it.
 # record/ and sync/ stand on base/, and of net/ on op.h alone.
 floor base 'base/*'
-floor config 'base/*' 'config/*'
-floor net 'base/*' 'net/*'
 floor clock 'base/*' 'clock/*'
+floor config 'base/*' 'clock/*' 'config/*'
+floor net 'base/*' 'net/*'
 floor record 'base/*' 'record/*'
 floor sync 'base/*' 'net/op.h' 'record/*' 'sync/*'
 BELOW=('base/*' 'config/*' 'net/*' 'clock/*' 'record/*' 'sync/*')

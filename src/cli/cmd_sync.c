@@ -211,6 +211,13 @@ static int sync_refuse(struct cli *cli, const struct err *err)
     return console_exit_code(err->code);
 }
 
+static int sync_exit_code(const struct run_result *result)
+{
+    if (result->status == RUN_SUCCESS)
+        return EXIT_DONE;
+    return run_result_is_outage(result) ? EXIT_TRY_LATER : EXIT_FAILED;
+}
+
 static int sync_work(struct sync *s)
 {
     struct err err = {0};
@@ -223,7 +230,7 @@ static int sync_work(struct sync *s)
             sync_print_json(s->cli, result_json(s->run.result));
         else
             report_print(s->cli->console.out, s->run.result);
-        code = s->run.result->status == RUN_SUCCESS ? EXIT_DONE : EXIT_FAILED;
+        code = sync_exit_code(s->run.result);
     }
     trigger_req_clear(&s->run);
     runner_free(s->runner);

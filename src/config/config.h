@@ -47,7 +47,7 @@ struct config_coordinator {
     char *grpc_target;     /* host:port, from the first variable that is set */
     char *http_url;        /* COORDINATOR_HTTP_URL or COORDINATOR_URL or
                               COORDINATOR_SERVICE_URL; NULL: none */
-    bool use_tls;          /* GRPC_USE_SSL */
+    bool use_tls;          /* GRPC_USE_SSL, or the address's scheme */
     char *root_pem;        /* GRPC_ROOT_CERT, decoded; NULL: the system's */
     char *private_key;     /* RAG_PRIVATE_KEY; NULL: unsigned. Also NULL when
                               COORDINATOR_SIGNATURE_ENABLED is false */
@@ -130,6 +130,7 @@ enum config_kind {
     CONFIG_INT,      /* a whole number, least .. most */
     CONFIG_CHOICE,   /* one of `choices` */
     CONFIG_HTTP_URL, /* http:// or https:// */
+    CONFIG_ADDRESS,  /* the same, or a bare host, read as http:// */
     CONFIG_DATABASE, /* a PostgreSQL URL or keyword=value string */
     CONFIG_TOKEN     /* visible ASCII, fit for a header */
 };

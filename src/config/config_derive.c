@@ -2,6 +2,7 @@
 #include "config/config_table.h"
 
 #include "base/crypto.h"
+#include "clock/cron.h"
 #include <stdlib.h>
 
 /* Hands over the string: the one it came from is NULL then. */
@@ -19,9 +20,39 @@ static char *target_named(
     char *target = config_target(str_of(value), r->raw->grpc_port);
 
     if (target == NULL)
-        config_fault(
-            r, config_key_named(name), str_of(value), "must be host:port");
+        config_fault(r, config_key_named(name), str_of(value),
+            "must be host, host:port, the same behind http://, https://, "
+            "grpc://, grpcs:// or dns:///, or unix:PATH");
     return target;
+}
+
+/*
+ * Whether a call goes through TLS. The address of the gRPC side itself must
+ * not say something else than GRPC_USE_SSL; that of the HTTP side decides only
+ * where GRPC_USE_SSL is not set.
+ */
+static void derive_tls(struct config_reading *r, const char *url)
+{
+    struct config_raw *raw = r->raw;
+    const char *own =
+        raw->grpc_endpoint != NULL ? raw->grpc_endpoint : raw->grpc_url;
+    enum config_scheme scheme =
+        config_scheme_of(str_of(own != NULL ? own : url));
+    bool *use_tls = &raw->c.coordinator.use_tls;
+
+    if (scheme == SCHEME_NONE)
+        return;
+    if (!config_is_set(r, "GRPC_USE_SSL"))
+        *use_tls = scheme == SCHEME_TLS;
+    else if (own != NULL && *use_tls != (scheme == SCHEME_TLS))
+        config_fault(r,
+            config_key_named(raw->grpc_endpoint != NULL
+                                 ? "COORDINATOR_GRPC_ENDPOINT"
+                                 : "COORDINATOR_GRPC_URL"),
+            str_of(own),
+            "its scheme contradicts GRPC_USE_SSL=%s: must agree with it, or "
+            "one of the two must go",
+            *use_tls ? "true" : "false");
 }
 
 static void derive_target(struct config_reading *r)
@@ -38,6 +69,7 @@ static void derive_target(struct config_reading *r)
     else
         *target = config_target_at(
             str_of(url != NULL ? url : "localhost"), raw->grpc_port);
+    derive_tls(r, url);
 }
 
 static void derive_http_url(struct config_raw *raw)
@@ -74,6 +106,28 @@ static void derive_root(struct config_reading *r)
     free(pem);
     config_fault(r, config_key_named("GRPC_ROOT_CERT"), text,
         "must be PEM or base64-encoded PEM");
+}
+
+/* A wrong schedule stops every command, for all wrong values are listed. */
+static void check_schedule_values(struct config_reading *r)
+{
+    const struct config_schedule *c = &r->raw->c.schedule;
+    struct zone *zone;
+    struct cron cron;
+    struct err err;
+
+    if (cron_parse(c->cron, &cron, &err) < 0)
+        config_fault(r, config_key_named("BATCH_SYNC_SCHEDULE"),
+            str_of(c->cron),
+            "%s; must be a cron expression of 5 fields, or 6 with seconds "
+            "first",
+            err.msg);
+    zone = zone_open(c->timezone, &err);
+    if (zone == NULL)
+        config_fault(r, config_key_named("BATCH_SYNC_TIMEZONE"),
+            str_of(c->timezone),
+            "%s; must be an IANA name such as Europe/Berlin", err.msg);
+    zone_close(zone);
 }
 
 /* A key that does not work must stop the start, not the first call. */
@@ -119,6 +173,7 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_target(r);
     derive_http_url(raw);
     derive_root(r);
+    check_schedule_values(r);
     if (raw->sign)
         raw->c.coordinator.private_key = derive_take(&raw->key);
     check_needs(r, needs);

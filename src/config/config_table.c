@@ -9,6 +9,7 @@
 #define TEXT .kind = CONFIG_TEXT
 #define BOOL .kind = CONFIG_BOOL
 #define HTTP_URL .kind = CONFIG_HTTP_URL
+#define ADDRESS .kind = CONFIG_ADDRESS
 #define CHOICE(list) .kind = CONFIG_CHOICE, .choices = (list)
 #define SECRET .secret = true, .file = true
 
@@ -80,23 +81,26 @@ static const struct config_key rows[] = {
         "false: every run is refused because the coordinator is disabled", BOOL,
         TO(c.coordinator.enabled)},
     {"COORDINATOR_GRPC_ENDPOINT", NULL,
-        "host:port of the coordinator's gRPC server", TEXT, TO(grpc_endpoint)},
+        "the coordinator's gRPC server: host, host:port, a URL, unix: or dns:",
+        TEXT, TO(grpc_endpoint)},
     {"COORDINATOR_GRPC_URL", NULL,
-        "the same as a URL; used if COORDINATOR_GRPC_ENDPOINT is not set", TEXT,
+        "the same; used if COORDINATOR_GRPC_ENDPOINT is not set", TEXT,
         TO(grpc_url)},
     {"COORDINATOR_URL", NULL,
-        "the coordinator's HTTP URL; its host is also the default gRPC host",
-        HTTP_URL, TO(url)},
+        "the coordinator's HTTP address, a URL or a host; its host is also the "
+        "default gRPC host",
+        ADDRESS, TO(url)},
     {"COORDINATOR_SERVICE_URL", NULL,
-        "the same; used if COORDINATOR_URL is not set", HTTP_URL,
-        TO(service_url)},
+        "the same; used if COORDINATOR_URL is not set", ADDRESS, TO(service_url)},
     {"COORDINATOR_HTTP_URL", NULL,
-        "the HTTP URL for the list of services; default: COORDINATOR_URL",
-        HTTP_URL, TO(http_url)},
-    {"COORDINATOR_GRPC_PORT", "50051", "the gRPC port where none is given",
-        RANGE(1, 65535), TO(grpc_port)},
-    {"GRPC_USE_SSL", "false", "use TLS for gRPC", BOOL,
-        TO(c.coordinator.use_tls)},
+        "the HTTP address for the list of services; default: COORDINATOR_URL",
+        ADDRESS, TO(http_url)},
+    {"COORDINATOR_GRPC_PORT", "50051",
+        "the gRPC port where none is given", RANGE(1, 65535),
+        TO(grpc_port)},
+    {"GRPC_USE_SSL", NULL,
+        "use TLS for gRPC; default: if the address says so (https://, grpcs://)",
+        BOOL, TO(c.coordinator.use_tls)},
     {"GRPC_ROOT_CERT", NULL,
         "root certificates for that, PEM or base64-encoded PEM; default: "
         "the system's",

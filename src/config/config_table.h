@@ -37,6 +37,17 @@ void config_allowed(struct buf *out, const struct config_key *key);
 /* Is it http:// or https:// with a host and, if any, a valid port? */
 bool config_is_http_url(struct str url);
 
+/* The same, or such a URL without its scheme: a host, perhaps with a port. */
+bool config_is_address(struct str s);
+
+/* An address as a URL: a bare one gets http:// and, if it is an IPv6 address,
+ * brackets. To be freed. */
+char *config_http_url(struct str address);
+
+/* Does the scheme ask for TLS, or for none? A bare address says neither. */
+enum config_scheme { SCHEME_NONE, SCHEME_PLAIN, SCHEME_TLS };
+enum config_scheme config_scheme_of(struct str address);
+
 /*
  * host:port for gRPC from host:port, a URL, or a name of gRPC's own (dns:,
  * ipv4:, ipv6:, unix:); NULL when it is none of these. Without a port it gets

@@ -114,17 +114,51 @@ static bool config_url_split(struct str s, struct str *host, int *port)
     return is_ipv6(*host);
 }
 
-bool config_is_http_url(struct str url)
+static bool is_http(struct str url)
+{
+    return has_scheme(url, "http://") || has_scheme(url, "https://");
+}
+
+bool config_is_address(struct str s)
 {
     struct str host;
     int port;
 
-    if (!has_scheme(url, "http://") && !has_scheme(url, "https://"))
+    if (scheme_len(s) > 0 && !is_http(s))
         return false;
-    for (size_t i = 0; i < url.len; i++)
-        if ((unsigned char)url.p[i] <= ' ' || url.p[i] == 0x7F)
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7F)
             return false;
-    return config_url_split(authority(url), &host, &port);
+    return config_url_split(authority(s), &host, &port);
+}
+
+bool config_is_http_url(struct str url)
+{
+    return is_http(url) && config_is_address(url);
+}
+
+char *config_http_url(struct str address)
+{
+    size_t size = address.len + sizeof("http://[]");
+    char *url;
+
+    if (is_http(address))
+        return config_copy(address);
+    url = malloc(size);
+    if (url == NULL)
+        abort();
+    snprintf(url, size, is_ipv6(address) ? "http://[%.*s]" : "http://%.*s",
+        STR_ARG(address));
+    return url;
+}
+
+enum config_scheme config_scheme_of(struct str address)
+{
+    if (has_scheme(address, "https://") || has_scheme(address, "grpcs://"))
+        return SCHEME_TLS;
+    if (has_scheme(address, "http://") || has_scheme(address, "grpc://"))
+        return SCHEME_PLAIN;
+    return SCHEME_NONE;
 }
 
 static char *config_url_join(struct str host, int port)
@@ -154,13 +188,15 @@ char *config_target(struct str text, int port)
     struct str host;
     int own_port;
 
-    if (has_scheme(text, "unix:") || has_scheme(text, "ipv4:") ||
-        has_scheme(text, "ipv6:"))
+    if (has_scheme(text, "unix:") || has_scheme(text, "unix-abstract:") ||
+        has_scheme(text, "ipv4:") || has_scheme(text, "ipv6:"))
         return config_copy(text);
     if (has_scheme(text, "https://"))
         port = 443;
     if (has_scheme(text, "dns:"))
         text = after_dns(text);
+    else if (scheme_len(text) > 0 && config_scheme_of(text) == SCHEME_NONE)
+        return NULL;
     if (!config_url_split(authority(text), &host, &own_port))
         return NULL;
     return config_url_join(host, own_port != 0 ? own_port : port);

@@ -104,6 +104,8 @@ static bool text_fits(const struct config_key *key, struct str s)
     switch (key->kind) {
     case CONFIG_HTTP_URL:
         return config_is_http_url(s);
+    case CONFIG_ADDRESS:
+        return config_is_address(s);
     case CONFIG_DATABASE:
         return is_database(s);
     case CONFIG_TOKEN:
@@ -115,14 +117,16 @@ static bool text_fits(const struct config_key *key, struct str s)
 
 static int value_set_text(char **to, const struct config_key *key, struct str s)
 {
+    bool is_url = key->kind == CONFIG_HTTP_URL || key->kind == CONFIG_ADDRESS;
+
     if (!text_fits(key, s))
         return ERR_INVALID;
-    while (key->kind == CONFIG_HTTP_URL && s.p[s.len - 1] == '/')
+    while (is_url && s.p[s.len - 1] == '/')
         s.len--;
     if (to == NULL)
         return 0;
     free(*to);
-    *to = config_copy(s);
+    *to = key->kind == CONFIG_ADDRESS ? config_http_url(s) : config_copy(s);
     return 0;
 }
 
@@ -168,6 +172,10 @@ void config_allowed(struct buf *out, const struct config_key *key)
         break;
     case CONFIG_HTTP_URL:
         buf_puts(out, "a URL that starts with http:// or https://");
+        break;
+    case CONFIG_ADDRESS:
+        buf_puts(out, "a host with or without a port, or a URL that begins "
+                      "with http:// or https://");
         break;
     case CONFIG_DATABASE:
         buf_puts(out, "a URL that starts with postgres:// or postgresql://, or "

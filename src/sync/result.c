@@ -31,3 +31,20 @@ const char *run_status_name(enum run_status status)
     }
     return "unknown";
 }
+
+static bool result_is_outage(const struct service_result *s)
+{
+    for (uint32_t i = 0; i < s->nerrors; i++)
+        if (s->errors[i].code != ERR_UNAVAILABLE &&
+            s->errors[i].code != ERR_TIMEOUT)
+            return false;
+    return !s->success && s->nerrors > 0;
+}
+
+bool run_result_is_outage(const struct run_result *result)
+{
+    for (size_t i = 0; i < result->nservices; i++)
+        if (!result_is_outage(&result->services[i]))
+            return false;
+    return result->nservices > 0;
+}

@@ -3,6 +3,7 @@
 #define SYNC_RESULT_H
 
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,5 +67,9 @@ struct run_result {
 };
 
 const char *run_status_name(enum run_status status);
+
+/* Did all services fail, and only because something that they depend on is
+ * away? Then the same run may succeed later. */
+bool run_result_is_outage(const struct run_result *result);
 
 #endif

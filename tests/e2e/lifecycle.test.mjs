@@ -202,10 +202,10 @@ test('what is configured wrongly is named', async (t) => {
   const w = await alpha(t);
   for (const [env, message] of [
     [{ BATCH_SYNC_SCHEDULE: '0 25 * * *' },
-      /BATCH_SYNC_SCHEDULE=0 25 \* \* \*/],
-    [{ BATCH_SYNC_SCHEDULE: 'daily' }, /BATCH_SYNC_SCHEDULE=daily/],
+      /BATCH_SYNC_SCHEDULE="0 25 \* \* \*": .*hour/],
+    [{ BATCH_SYNC_SCHEDULE: 'daily' }, /BATCH_SYNC_SCHEDULE="daily"/],
     [{ BATCH_SYNC_TIMEZONE: 'Europe/Atlantis' },
-      /BATCH_SYNC_TIMEZONE=Europe\/Atlantis/],
+      /BATCH_SYNC_TIMEZONE="Europe\/Atlantis"/],
     [{ BATCH_SYNC_TIMEZONE: '../../etc/passwd' }, /BATCH_SYNC_TIMEZONE=/],
     [{ PORT: 'http' }, /PORT="?http.*0 to 65535/],
     [{ BATCH_SYNC_ON_STARTUP: 'perhaps' }, /BATCH_SYNC_ON_STARTUP="?perhaps/],

@@ -369,7 +369,7 @@ test('a coordinator that is down', async (t) => {
   const { endpoint } = w.coordinator;
   const { code, result } = await w.sync({ env: {
     COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1', BATCH_SYNC_TRIES: '2' } });
-  assert.equal(code, 1);
+  assert.equal(code, 75);
   assert.match(errorsOf(result).join(), /^1: .*UNAVAILABLE/);
   assert.equal(w.coordinator.calls.length, 0);
   await w.good({ env: { COORDINATOR_GRPC_ENDPOINT: endpoint } });

@@ -184,10 +184,77 @@ test('TLS: another root, or none, or no TLS at all', async (t) => {
     { GRPC_USE_SSL: 'false' },
   ]) {
     const { code, result } = await w.sync({ env });
-    assert.equal(code, 1);
+    assert.equal(code, 75);
     assert.match(errorsOf(result).join(), /^1: .*UNAVAILABLE/);
   }
   assert.equal(w.coordinator.calls.length, 0);
+});
+
+/* ---- addresses ---- */
+
+test('a scheme says whether calls go through TLS', async (t) => {
+  const w = await alpha(t, { coordinator: { tls: true } });
+  const { certificate, port } = w.coordinator;
+  const root = { GRPC_ROOT_CERT: certificate, BATCH_SYNC_TRIES: '1',
+    COORDINATOR_GRPC_ENDPOINT: undefined };
+  for (const scheme of ['https', 'grpcs'])
+    await w.good({ env: { ...root,
+      COORDINATOR_GRPC_URL: `${scheme}://localhost:${port}` } });
+  await w.good({ env: { ...root, COORDINATOR_GRPC_PORT: String(port),
+    COORDINATOR_URL: 'https://localhost' } });
+  const calls = w.coordinator.calls.length;
+  for (const scheme of ['http', 'grpc']) {
+    const { code } = await w.sync({ env: { ...root,
+      COORDINATOR_GRPC_URL: `${scheme}://localhost:${port}` } });
+    assert.equal(code, 75);
+  }
+  const { code, stderr } = await w.run(['sync'], { ...root,
+    GRPC_USE_SSL: 'false', COORDINATOR_GRPC_URL: `https://localhost:${port}` });
+  assert.equal(code, 78);
+  assert.match(stderr, /COORDINATOR_GRPC_URL=.*contradicts GRPC_USE_SSL/);
+  assert.equal(w.coordinator.calls.length, calls);
+});
+
+test('a bare host serves gRPC, and its service list at http://', async (t) => {
+  const w = await alpha(t);
+  const { port, httpPort } = w.coordinator;
+  const env = { COORDINATOR_GRPC_ENDPOINT: undefined,
+    COORDINATOR_GRPC_PORT: String(port), BATCH_SYNC_SERVICES: undefined,
+    BATCH_SYNC_FALLBACK_SERVICES: 'alpha' };
+  const sourceOf = async (url) => {
+    await w.good({ env: { ...env, COORDINATOR_URL: url } });
+    const { stdout } = await w.run(['services', '--json'],
+      { ...env, COORDINATOR_URL: url });
+    return JSON.parse(stdout).source;
+  };
+  assert.equal(await sourceOf(`127.0.0.1:${httpPort}`), 'coordinator');
+  assert.equal(await sourceOf('localhost'), 'fallback');
+  await w.good({ env: { ...env, COORDINATOR_GRPC_ENDPOINT: 'localhost',
+    COORDINATOR_GRPC_URL: '127.0.0.1:1', BATCH_SYNC_SERVICES: 'alpha' } });
+  for (const target of [`dns:///localhost:${port}`, `localhost:${port}`])
+    await w.good({ env: { ...env, COORDINATOR_GRPC_URL: target,
+      BATCH_SYNC_SERVICES: 'alpha' } });
+});
+
+test('a coordinator that is away: try later', async (t) => {
+  const w = await alpha(t, { env: { BATCH_SYNC_TRIES: '2' } });
+  const { code, result } = await w.sync(
+    { env: { COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1' } });
+  assert.equal(code, 75);
+  assert.equal(result.success, false);
+  await w.good();
+});
+
+test('a status may carry a stack trace of 64 KiB', async (t) => {
+  const w = await alpha(t);
+  const details = 'Error: relation "courses" does not exist\n'
+    + '    at handler (/srv/app/index.js:1:1)\n'.repeat(1700);
+  assert.ok(details.length > 64_000);
+  w.coordinator.script('alpha', { grpcCode: 'NOT_FOUND', details });
+  const { code, result } = await w.sync();
+  assert.equal(code, 1);
+  assert.match(errorsOf(result).join(), /NOT_FOUND: Error: relation/);
+  assert.equal(w.coordinator.calls.length, 1);
 });
 
 /* ---- since ---- */

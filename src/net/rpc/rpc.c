@@ -40,7 +40,9 @@ enum {
      * few enough for servers that limit them. */
     KEEPALIVE_TIME_MS = 60000,
     KEEPALIVE_TIMEOUT_MS = 20000,
-    READ_BYTES = 256 * 1024 /* at once: a page has some hundred KiB */
+    READ_BYTES = 256 * 1024, /* at once: a page has some hundred KiB */
+    /* A status may carry a stack trace of 64 KiB, each of its bytes escaped. */
+    METADATA_BYTES = 256 * 1024
 };
 
 struct rpc_channel {
@@ -226,6 +228,8 @@ static int channel_open(
         int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
         int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
         int_arg(GRPC_ARG_TCP_READ_CHUNK_SIZE, READ_BYTES),
+        int_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
+        int_arg("grpc.absolute_max_metadata_size", METADATA_BYTES),
     };
     grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
     grpc_channel_credentials *credentials = NULL;

@@ -147,8 +147,8 @@ static void all_faults_are_told_at_once_a_line_each(void **state)
 
     READ(f, NEED_DATABASE | NEED_EMBEDDER, "BATCH_SYNC_LIMIT=a\nb",
         "BATCH_SYNC_WORKERS=0", "LOG_LEVEL=loud", "EMBEDDING_ENCODING=hex",
-        "COORDINATOR_GRPC_PORT=70000", "COORDINATOR_URL=coordinator", "PORT=x",
-        "KG_ENABLED=perhaps");
+        "COORDINATOR_GRPC_PORT=70000", "COORDINATOR_URL=coordinator:x",
+        "PORT=x", "KG_ENABLED=perhaps");
     assert_int_equal(lines(f), 10);
     assert_fault(f, "BATCH_SYNC_LIMIT=\"a\\nb\": ");
     assert_fault(f, "BATCH_SYNC_WORKERS=\"0\": ");
@@ -156,7 +156,7 @@ static void all_faults_are_told_at_once_a_line_each(void **state)
         f, "LOG_LEVEL=\"loud\": must be one of debug, info, warn, error");
     assert_fault(f, "EMBEDDING_ENCODING=\"hex\": must be one of base64, float");
     assert_fault(f, "COORDINATOR_GRPC_PORT=\"70000\": ");
-    assert_fault(f, "COORDINATOR_URL=\"coordinator\": ");
+    assert_fault(f, "COORDINATOR_URL=\"coordinator:x\": must be a host with");
     assert_fault(f, "PORT=\"x\": ");
     assert_fault(f, "KG_ENABLED=\"perhaps\": ");
     assert_fault(f, "DATABASE_URL is not set");

@@ -117,6 +117,20 @@ static const struct {
     {{"COORDINATOR_GRPC_URL=http://"}, NULL},
     {{"COORDINATOR_URL=http://h:99999"}, NULL},
     {{"COORDINATOR_URL=http://h h"}, NULL},
+    {{"COORDINATOR_URL=coordinator"}, "coordinator:50051"},
+    {{"COORDINATOR_URL=coordinator:4000/"}, "coordinator:50051"},
+    {{"COORDINATOR_URL=10.0.0.1:4000", "COORDINATOR_GRPC_PORT=7"},
+        "10.0.0.1:7"},
+    {{"COORDINATOR_URL=::1"}, "[::1]:50051"},
+    {{"COORDINATOR_SERVICE_URL=coordinator"}, "coordinator:50051"},
+    {{"COORDINATOR_GRPC_ENDPOINT=coordinator", "COORDINATOR_GRPC_URL=d:2"},
+        "coordinator:50051"},
+    {{"COORDINATOR_GRPC_URL=unix:///run/c.sock"}, "unix:///run/c.sock"},
+    {{"COORDINATOR_GRPC_URL=unix-abstract:c"}, "unix-abstract:c"},
+    {{"COORDINATOR_URL=grpc://h"}, NULL},
+    {{"COORDINATOR_URL=h h"}, NULL},
+    {{"COORDINATOR_URL=h:x"}, NULL},
+    {{"COORDINATOR_GRPC_URL=ftp://h"}, NULL},
 };
 
 static void the_target_is_the_first_that_is_named(void **state)
@@ -150,6 +164,61 @@ static void the_http_side_is_the_first_that_is_named(void **state)
     READ(f, 0, "COORDINATOR_URL=http://u", "COORDINATOR_HTTP_URL=https://h/p");
     assert_string_equal(c->http_url, "https://h/p");
     assert_string_equal(c->grpc_target, "u:50051");
+    READ(f, 0, "COORDINATOR_URL=coordinator");
+    assert_string_equal(c->http_url, "http://coordinator");
+    READ(f, 0, "COORDINATOR_URL=coordinator:4000/");
+    assert_string_equal(c->http_url, "http://coordinator:4000");
+    READ(f, 0, "COORDINATOR_URL=::1");
+    assert_string_equal(c->http_url, "http://[::1]");
+    READ(f, 0, "COORDINATOR_HTTP_URL=[::1]:80");
+    assert_string_equal(c->http_url, "http://[::1]:80");
+}
+
+/* What is set, and whether calls go through TLS. */
+static const struct {
+    char *names[3];
+    bool use_tls;
+} schemes[] = {
+    {{"COORDINATOR_GRPC_URL=https://d"}, true},
+    {{"COORDINATOR_GRPC_URL=grpcs://d:2"}, true},
+    {{"COORDINATOR_GRPC_ENDPOINT=GRPCS://d:2"}, true},
+    {{"COORDINATOR_GRPC_URL=http://d:2"}, false},
+    {{"COORDINATOR_GRPC_URL=grpc://d:2"}, false},
+    {{"COORDINATOR_GRPC_URL=d:2"}, false},
+    {{"COORDINATOR_GRPC_URL=d:2", "GRPC_USE_SSL=true"}, true},
+    {{"COORDINATOR_GRPC_URL=dns:///d:2", "GRPC_USE_SSL=true"}, true},
+    {{"COORDINATOR_GRPC_URL=https://d", "GRPC_USE_SSL=true"}, true},
+    {{"COORDINATOR_GRPC_URL=http://d", "GRPC_USE_SSL=false"}, false},
+    {{"COORDINATOR_GRPC_ENDPOINT=d", "COORDINATOR_GRPC_URL=https://e"}, false},
+    {{"COORDINATOR_GRPC_ENDPOINT=d", "COORDINATOR_URL=https://e"}, false},
+    {{"COORDINATOR_URL=https://e"}, true},
+    {{"COORDINATOR_URL=https://e", "GRPC_USE_SSL=false"}, false},
+    {{"COORDINATOR_URL=http://e", "GRPC_USE_SSL=true"}, true},
+    {{"COORDINATOR_URL=e"}, false},
+    {{"COORDINATOR_HTTP_URL=https://e"}, false},
+};
+
+static void a_scheme_means_what_it_says(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        READ(f, 0, schemes[i].names[0], schemes[i].names[1]);
+        assert_fine(f);
+        if (f->config.coordinator.use_tls != schemes[i].use_tls)
+            fail_msg("%s: TLS is %d", schemes[i].names[0], !schemes[i].use_tls);
+    }
+}
+
+static void a_scheme_must_not_contradict_the_variable(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, 0, "COORDINATOR_GRPC_URL=https://d", "GRPC_USE_SSL=false");
+    assert_fault(f, "COORDINATOR_GRPC_URL=\"https://d\": its scheme "
+                    "contradicts GRPC_USE_SSL=false");
+    READ(f, 0, "COORDINATOR_GRPC_ENDPOINT=grpc://d", "GRPC_USE_SSL=true");
+    assert_fault(f, "COORDINATOR_GRPC_ENDPOINT=\"grpc://d\": its scheme");
 }
 
 int main(void)
@@ -160,6 +229,8 @@ int main(void)
         READING(a_password_in_any_url_is_masked),
         READING(the_target_is_the_first_that_is_named),
         READING(the_http_side_is_the_first_that_is_named),
+        READING(a_scheme_means_what_it_says),
+        READING(a_scheme_must_not_contradict_the_variable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
