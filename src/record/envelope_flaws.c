@@ -79,6 +79,15 @@ static struct str leading_scalar(struct str text)
     return text;
 }
 
+/* The key that the first part of an id stands behind. */
+static struct str first_id_key(const struct schema *s)
+{
+    const struct schema_id_part *part = &s->id_parts[0];
+
+    return part->field >= 0 ? s->fields[part->field].name
+                            : part->path[part->npath - 1];
+}
+
 int envelope_set_broken(const struct envelope_reader *r, const struct err *why)
 {
     const struct schema *s = r->schema;
@@ -86,9 +95,8 @@ int envelope_set_broken(const struct envelope_reader *r, const struct err *why)
 
     if (text.len > r->flaws.error_at)
         text.len = r->flaws.error_at;
-    if (s != NULL)
-        id = leading_scalar(
-            rest_behind_key(text, s->fields[s->id_fields[0]].name));
+    if (s != NULL && s->nid_parts > 0)
+        id = leading_scalar(rest_behind_key(text, first_id_key(s)));
     if (id.len == 0)
         return err_set(
             r->err, ERR_SOURCE, "envelope_json is not JSON: %s", why->msg);

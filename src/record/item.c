@@ -2,8 +2,8 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "record/item_id.h"
 #include "record/render.h"
-#include <inttypes.h>
 
 /* An item on its way: its values in the schema's order. */
 struct extract {
@@ -89,47 +89,45 @@ static int item_keep(struct extract *x, struct str *to)
     return 0;
 }
 
-/* A number that is all digits keeps them, however many there are. */
-static bool is_integer(yyjson_val *raw)
+static void hash_number(struct sha256 *s, uint64_t n)
 {
-    struct str s = {yyjson_get_raw(raw), yyjson_get_len(raw)};
-    size_t i = s.len > 0 && s.p[0] == '-';
+    uint8_t bytes[8];
 
-    for (; i < s.len; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9')
-            return false;
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(n >> (8 * i));
+    sha256_add(s, bytes, sizeof(bytes));
+}
+
+/* The digest of what the schema makes of the item. */
+static void write_id_hash(struct extract *x)
+{
+    uint8_t digest[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+    struct sha256 s;
+
+    sha256_init(&s);
+    for (size_t i = 0; i < x->schema->nfields; i++) {
+        sha256_add_field(&s, x->schema->fields[i].name);
+        if (is_absent(x->values[i]))
+            hash_number(&s, 0);
+        else
+            json_digest(&s, x->values[i]);
     }
-    return true;
+    sha256_end(&s, digest);
+    hex_encode(digest, sizeof(digest), hex);
+    buf_puts(x->scratch, hex);
 }
 
-static void write_id_part(struct buf *out, yyjson_val *v)
-{
-    if (yyjson_is_uint(v))
-        buf_printf(out, "%" PRIu64, yyjson_get_uint(v));
-    else if (yyjson_is_sint(v))
-        buf_printf(out, "%" PRId64, yyjson_get_sint(v));
-    else if (yyjson_is_raw(v) && is_integer(v))
-        buf_add(out, yyjson_get_raw(v), yyjson_get_len(v));
-    else
-        render_value(out, v);
-}
-
-static int write_id(struct extract *x)
+static int write_id(struct extract *x, yyjson_val *value)
 {
     const struct schema *schema = x->schema;
 
     buf_reset(x->scratch);
-    for (size_t i = 0; i < schema->nid_fields; i++) {
-        yyjson_val *v = x->values[schema->id_fields[i]];
-        size_t before;
-
-        if (i > 0)
-            buf_char(x->scratch, ':');
-        before = x->scratch->len;
-        if (!is_absent(v) && !yyjson_is_ctn(v))
-            write_id_part(x->scratch, v);
-        if (x->scratch->len == before && x->scratch->error == 0)
-            return err_set(x->err, ERR_INVALID, "no content id");
+    if (schema->nid_parts == 0)
+        write_id_hash(x);
+    else if (!item_id_write(schema, value, x->values, x->scratch)) {
+        x->out->no_id = true;
+        return err_set(x->err, ERR_INVALID, "no content id");
     }
     if (x->scratch->len > CONTENT_ID_BYTES ||
         x->scratch->error == ERR_TOO_LARGE)
@@ -230,19 +228,10 @@ int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     pick_values(&x, value);
     if (parse_nested(&x) < 0)
         return err_set(err, ERR_NOMEM, "no memory for an item");
-    rc = write_id(&x);
+    rc = write_id(&x, value);
     if (rc == 0)
         rc = write_text(&x);
     return rc < 0 ? rc : write_metadata(&x);
-}
-
-static void hash_number(struct sha256 *s, uint64_t n)
-{
-    uint8_t bytes[8];
-
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(n >> (8 * i));
-    sha256_add(s, bytes, sizeof(bytes));
 }
 
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
@@ -279,6 +268,13 @@ static void hash_field_of(struct sha256 *s, const struct schema_field *field)
     hash_number(s, (uint64_t)field->type);
 }
 
+static void hash_id_part(struct sha256 *s, const struct schema_id_part *part)
+{
+    hash_number(s, (uint64_t)part->field);
+    for (size_t i = 0; i < part->npath; i++)
+        sha256_add_field(s, part->path[i]);
+}
+
 void item_fingerprint(const struct schema *schema,
     const struct embedding_id *id, uint8_t out[SHA256_BYTES])
 {
@@ -292,9 +288,9 @@ void item_fingerprint(const struct schema *schema,
     hash_number(&s, schema->nfields);
     for (size_t i = 0; i < schema->nfields; i++)
         hash_field_of(&s, &schema->fields[i]);
-    hash_number(&s, schema->nid_fields);
-    for (size_t i = 0; i < schema->nid_fields; i++)
-        hash_number(&s, schema->id_fields[i]);
+    hash_number(&s, schema->nid_parts);
+    for (size_t i = 0; i < schema->nid_parts; i++)
+        hash_id_part(&s, &schema->id_parts[i]);
     hash_number(&s, (uint64_t)schema->title_field);
     hash_number(&s, (uint64_t)schema->url_field);
     sha256_end(&s, out);

@@ -15,6 +15,7 @@ struct item {
     struct str metadata;     /* JSON object, without _stored_at */
     size_t nuls;             /* NUL characters dropped */
     size_t replaced;         /* U+FFFD put in (JSON inside strings) */
+    bool no_id;              /* a part of the id has no value */
 };
 
 enum { CONTENT_ID_BYTES = 1000 };

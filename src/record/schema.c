@@ -18,6 +18,11 @@ static const char *const type_names[] = {"string", "text", "number", "integer",
 static const char type_list[] =
     "string, text, number, integer, boolean, date, datetime, object, array";
 
+const char *schema_type_name(enum field_type type)
+{
+    return type_names[type];
+}
+
 struct loader {
     struct arena *a;
     struct schema *schema; /* being filled */
@@ -173,25 +178,24 @@ static struct str nearest_field(const struct schema *s, struct str name)
     return best;
 }
 
-/* The index of the field that `v` names; -1 when it is wrong (reported). */
-static long field_of(
-    struct loader *l, const struct schema_member *m, yyjson_val *v)
+long schema_field_of(struct schema_file *file, const struct schema *s,
+    const struct schema_member *m, yyjson_val *v)
 {
     struct str near = {NULL, 0}, key = str_of(m->name);
     const size_t *index;
 
-    if (!schema_is_text(&l->file, m->at, key, v))
+    if (!schema_is_text(file, m->at, key, v))
         return -1;
-    index = strmap_get(&l->schema->index, json_str(v));
+    index = strmap_get(&s->index, json_str(v));
     if (index != NULL)
         return (long)*index;
-    if (!schema_faults_full(&l->file))
-        near = nearest_field(l->schema, json_str(v));
+    if (!schema_faults_full(file))
+        near = nearest_field(s, json_str(v));
     if (near.len == 0)
-        schema_fault(&l->file, yyjson_get_str(v), key,
+        schema_fault(file, yyjson_get_str(v), key,
             "\"%.80s\" is no field of data_structure", yyjson_get_str(v));
     else
-        schema_fault(&l->file, yyjson_get_str(v), key,
+        schema_fault(file, yyjson_get_str(v), key,
             "\"%.80s\" is no field of data_structure; did you mean \"%.*s\"?",
             yyjson_get_str(v), STR_ARG(near));
     return -1;
@@ -201,62 +205,9 @@ static long read_field_name(struct loader *l, const char *name)
 {
     struct schema_member m;
 
-    return schema_member_find(&l->file, name, &m) ? field_of(l, &m, m.value)
-                                                  : -1;
-}
-
-static void add_id_field(
-    struct loader *l, const struct schema_member *m, size_t field)
-{
-    struct schema *s = l->schema;
-    const struct schema_field *f = &s->fields[field];
-    struct str key = str_of(m->name);
-
-    if (f->type == FIELD_OBJECT || f->type == FIELD_ARRAY) {
-        schema_fault(&l->file, m->at, key,
-            "\"%.*s\" has type %s and cannot be part of an id",
-            STR_ARG(f->name), type_names[f->type]);
-        return;
-    }
-    for (size_t i = 0; i < s->nid_fields; i++) {
-        if (s->id_fields[i] == field) {
-            schema_fault(&l->file, m->at, key, "\"%.*s\" is named twice",
-                STR_ARG(f->name));
-            return;
-        }
-    }
-    s->id_fields[s->nid_fields++] = field;
-}
-
-/* The first field, unless id_fields says otherwise. */
-static void read_id_fields(struct loader *l)
-{
-    struct schema *s = l->schema;
-    struct schema_member m;
-    size_t i, n, room = 1;
-    yyjson_val *v;
-    bool given = schema_member_find(&l->file, "id_fields", &m);
-
-    if (given && !schema_is_list(&l->file, &m, 1))
-        return;
-    if (given)
-        room = yyjson_arr_size(m.value);
-    s->id_fields = arena_calloc(l->a, room, sizeof(*s->id_fields));
-    if (s->id_fields == NULL) {
-        l->nomem = true;
-        return;
-    }
-    if (!given) {
-        s->nid_fields = 1;
-        return;
-    }
-    yyjson_arr_foreach(m.value, i, n, v)
-    {
-        long field = field_of(l, &m, v);
-
-        if (field >= 0)
-            add_id_field(l, &m, (size_t)field);
-    }
+    return schema_member_find(&l->file, name, &m)
+               ? schema_field_of(&l->file, l->schema, &m, m.value)
+               : -1;
 }
 
 static void read_aliases(struct loader *l)
@@ -311,7 +262,7 @@ static int read_schema(struct loader *l)
     schema_read_fields(l);
     read_labels(l);
     if (s->nfields > 0) {
-        read_id_fields(l);
+        l->nomem |= schema_read_id(l->a, &l->file, s) < 0;
         s->title_field = read_field_name(l, "title_field");
         s->url_field = read_field_name(l, "url_field");
     }

@@ -22,10 +22,20 @@ enum field_type {
     FIELD_ARRAY
 };
 
+const char *schema_type_name(enum field_type type);
+
 struct schema_field {
     struct str name;
     struct str label; /* first word of its description, else the name */
     enum field_type type;
+};
+
+/* A part of the id: a field, or where that has no value (or there is no such
+ * field) what the path leads to in the item. */
+struct schema_id_part {
+    long field; /* index into fields; -1: a path alone */
+    struct str *path;
+    size_t npath; /* 0: no path */
 };
 
 /* Where a schema stands, for the faults that concern two files. */
@@ -42,10 +52,10 @@ struct schema {
     const char *description;  /* NULL: none */
     const char *version;      /* "1.0.0" when the file has none */
     struct schema_field *fields;
-    size_t nfields;      /* >= 1 */
-    struct strmap index; /* field name -> index into fields */
-    size_t *id_fields;   /* indexes into fields; {0} unless given */
-    size_t nid_fields;
+    size_t nfields;                  /* >= 1 */
+    struct strmap index;             /* field name -> index into fields */
+    struct schema_id_part *id_parts; /* the first field, unless given */
+    size_t nid_parts;                /* 0: the id is a hash of the item */
     const char **aliases;
     size_t naliases;
     long title_field; /* index into fields; -1: none */

@@ -61,4 +61,17 @@ const char *schema_read_string(struct schema_file *f, const char *name);
 /* An optional boolean; *out stays when it is absent or wrong (reported). */
 void schema_read_bool(struct schema_file *f, const char *name, bool *out);
 
+struct schema;
+
+/* The index of the field that the member's value `v` names; -1 when it is
+ * wrong (reported). */
+long schema_field_of(struct schema_file *file, const struct schema *s,
+    const struct schema_member *m, yyjson_val *v);
+
+/*
+ * What the id's parts are: reads id_fields and "id", behind the fields.
+ * ERR_NOMEM; faults are reported.
+ */
+int schema_read_id(struct arena *a, struct schema_file *file, struct schema *s);
+
 #endif

@@ -4,6 +4,13 @@
 
 #include "sync/service.h"
 
+/* Items with and without an id, of the pages that have ended. */
+struct service_ids {
+    uint64_t with, without;
+    uint64_t untold;   /* new dead letters of which no error tells yet */
+    struct err advice; /* from the first item without one */
+};
+
 struct service_busy {
     struct service *service;               /* borrowed; the owner */
     const struct service_begin_req *claim; /* borrowed from the run */
@@ -14,6 +21,7 @@ struct service_busy {
     struct timer_req kick; /* pending: a decision is due */
     uint64_t started_ms;
     bool failed; /* reads no further page */
+    struct service_ids ids;
 };
 
 /* PAGES: looks at everything and decides what happens next. */
@@ -30,5 +38,12 @@ void service_move(struct service *s, enum service_state to);
 
 /* An error of a page, or with 0 of the service: logged and put in R. */
 void service_error(struct service *s, int page, const struct err *err);
+
+/* Counts the items of a page that has ended; true: of its dead letters
+ * service_ids_report() will tell. */
+bool service_ids_note(struct service *s, const struct page *page);
+
+/* The last page has ended. */
+void service_ids_report(struct service *s);
 
 #endif

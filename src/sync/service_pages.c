@@ -48,7 +48,7 @@ static void note_letters(struct service *s, const struct page *page)
     struct str id = first == NULL ? STR("") : first->item.content_id;
     struct err err;
 
-    if (fresh == 0)
+    if (service_ids_note(s, page) || fresh == 0)
         return;
     err_set(&err, ERR_INVALID,
         "%llu of %zu items could not be stored and are dead letters%s%s%.*s"
@@ -313,6 +313,7 @@ void service_step_pages(struct service *s)
         service_kick(s);
         return;
     }
+    service_ids_report(s);
     note_rest(s);
     service_sweep(s);
 }

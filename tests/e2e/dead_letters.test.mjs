@@ -11,7 +11,7 @@ const ITEMS = itemsOf(10);
 /** Two poisons in alpha, one record without an id in beta. */
 async function poisoned(t) {
   const w = await world(t, { services: { alpha: pagesOf(ITEMS),
-    beta: pagesOf([{ ...itemsOf(1)[0], id: '' }]) } });
+    beta: pagesOf([...itemsOf(1, 900), { ...itemsOf(1)[0], id: '' }]) } });
   w.bad = new Set(BAD);
   w.embedder.script(rejecting((text) => [...w.bad].some((id) =>
     text.includes(id)), 'not\nallowed'));

@@ -13,7 +13,7 @@ static void require(bool holds)
 static void check_schema(const struct schema *s)
 {
     require(s->service_name != NULL && s->version != NULL);
-    require(s->nfields > 0 && s->nid_fields > 0);
+    require(s->nfields > 0);
     for (size_t i = 0; i < s->nfields; i++) {
         const struct schema_field *f = &s->fields[i];
         const size_t *at = strmap_get(&s->index, f->name);
@@ -22,8 +22,14 @@ static void check_schema(const struct schema *s)
         require(utf8_valid(f->name) && utf8_valid(f->label));
         require(f->type >= FIELD_STRING && f->type <= FIELD_ARRAY);
     }
-    for (size_t i = 0; i < s->nid_fields; i++)
-        require(s->id_fields[i] < s->nfields);
+    for (size_t i = 0; i < s->nid_parts; i++) {
+        const struct schema_id_part *part = &s->id_parts[i];
+
+        require(part->field >= -1 && part->field < (long)s->nfields);
+        require(part->field >= 0 || part->npath > 0);
+        for (size_t j = 0; j < part->npath; j++)
+            require(utf8_valid(part->path[j]));
+    }
     require(s->title_field >= -1 && s->title_field < (long)s->nfields);
     require(s->url_field >= -1 && s->url_field < (long)s->nfields);
     require(schema_is_named(s, str_of(s->service_name)));

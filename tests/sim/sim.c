@@ -59,7 +59,7 @@ static struct schema_field fields[] = {
     {{"text", 4}, {"text", 4}, FIELD_TEXT},
     {{"seq", 3}, {"seq", 3}, FIELD_INTEGER},
 };
-static size_t id_fields[] = {0};
+static struct schema_id_part id_parts[] = {{.field = 0}};
 
 void make_schemas(struct schema_set *set, int n)
 {
@@ -76,8 +76,8 @@ void make_schemas(struct schema_set *set, int n)
         s->version = "1.0.0";
         s->fields = fields;
         s->nfields = 3;
-        s->id_fields = id_fields;
-        s->nid_fields = 1;
+        s->id_parts = id_parts;
+        s->nid_parts = 1;
         s->title_field = s->url_field = -1;
         set->schemas[i] = s;
     }

@@ -58,8 +58,8 @@ static void test_minimal(void **state)
     assert_str(b.schema->fields[0].name, STR("id"));
     assert_str(b.schema->fields[1].label, STR("t"));
     assert_int_equal(b.schema->fields[1].type, FIELD_TEXT);
-    assert_int_equal(b.schema->nid_fields, 1);
-    assert_int_equal(b.schema->id_fields[0], 0);
+    assert_int_equal(b.schema->nid_parts, 1);
+    assert_int_equal(b.schema->id_parts[0].field, 0);
     assert_int_equal(b.schema->naliases, 0);
     assert_int_equal(b.schema->title_field, -1);
     assert_int_equal(b.schema->url_field, -1);
@@ -91,9 +91,9 @@ static void test_everything(void **state)
     for (size_t i = 0; i < 9; i++)
         assert_int_equal(b.schema->fields[i].type, i);
     assert_str(b.schema->fields[1].label, STR("Some"));
-    assert_int_equal(b.schema->nid_fields, 2);
-    assert_int_equal(b.schema->id_fields[0], 2);
-    assert_int_equal(b.schema->id_fields[1], 0);
+    assert_int_equal(b.schema->nid_parts, 2);
+    assert_int_equal(b.schema->id_parts[0].field, 2);
+    assert_int_equal(b.schema->id_parts[1].field, 0);
     assert_int_equal(b.schema->naliases, 2);
     assert_string_equal(b.schema->aliases[1], "y");
     assert_int_equal(b.schema->title_field, 1);
@@ -224,7 +224,7 @@ static void test_wrong_names(void **state)
         "/etc/x.json:6: key \"aliases\": must have 1 to 256 bytes\n"
         "/etc/x.json:6: key \"aliases\": must be a string, not uint\n"
         "/etc/x.json:4: key \"id_fields\": \"o\" has type object and cannot "
-        "be part of an id\n"
+        "be part of an id; name a value in it by its path, \"o.id\"\n"
         "/etc/x.json:4: key \"id_fields\": \"title\" is named twice\n"
         "/etc/x.json:4: key \"id_fields\": must be a string, not uint\n"
         "/etc/x.json:5: key \"id_fields\": \"titl\" is no field of "
@@ -480,6 +480,46 @@ static void test_shipped(void **state)
 
 #define DIR_TEST(f) cmocka_unit_test_setup_teardown(f, open_dir, close_dir)
 
+static void test_id_paths(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    parse(&b, "/etc/x.json",
+        HEAD "\"data_structure\":{\"user\":\"object\",\"a.b\":\"string\"},"
+             "\"id_fields\":[\"a.b\",\"user.id\",\"/x~1y/0/~0z\"]}");
+    assert_int_equal(b.schema->nid_parts, 3);
+    assert_int_equal(b.schema->id_parts[0].field, 1);
+    assert_int_equal(b.schema->id_parts[1].field, -1);
+    assert_int_equal(b.schema->id_parts[1].npath, 2);
+    assert_int_equal(b.schema->id_parts[2].npath, 3);
+    assert_true(str_eq(b.schema->id_parts[2].path[0], STR("x/y")));
+    assert_true(str_eq(b.schema->id_parts[2].path[2], STR("~z")));
+    release(&b);
+    parse(&b, "/etc/x.json",
+        HEAD "\"data_structure\":{\"a\":\"string\"},"
+             "\"id\":\"hash\"}");
+    assert_int_equal(b.schema->nid_parts, 0);
+    release(&b);
+}
+
+static void test_wrong_ids(void **state)
+{
+    (void)state;
+    assert_problems(HEAD "\"data_structure\":{\"a\":\"string\"},\n"
+                         "\"id\":\"digest\"}",
+        "/etc/x.json:3: key \"id\": \"hash\" is all that it may be; name the "
+        "fields of an id in id_fields\n");
+    assert_problems(HEAD "\"data_structure\":{\"a\":\"string\"},\n"
+                         "\"id\":\"hash\",\"id_fields\":[\"a\"]}",
+        "/etc/x.json:3: key \"id\": the id is either a hash or made of "
+        "id_fields\n");
+    assert_problems(HEAD "\"data_structure\":{\"a\":\"string\"},\n"
+                         "\"id_fields\":[\"a..b\"]}",
+        "/etc/x.json:3: key \"id_fields\": \"a..b\" is not a path: user.id or "
+        "/user/0/id\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_wrong_total),
         cmocka_unit_test(test_wrong_names),
+        cmocka_unit_test(test_id_paths),
+        cmocka_unit_test(test_wrong_ids),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_many_faults),
         DIR_TEST(test_find),
