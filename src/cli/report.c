@@ -53,6 +53,8 @@ static const struct advice {
     {ERR_ANSWERED_BY, "is the service registered with the coordinator under "
                       "this name, and active?"},
     {ERR_REPEATED, "the service ignores the requested page number"},
+    {ERR_INCOMPLETE, "look into the service; if its total counts something "
+                     "else, set \"total\": \"ignore\" in its schema"},
     {ERR_AUTH, "correct the credentials, then run again"},
     {ERR_QUOTA,
         "raise the provider's quota, then run again; stored items stay"},
@@ -223,6 +225,18 @@ static void print_notes(FILE *out, const struct counts *c)
         "invalid characters replaced by U+FFFD");
 }
 
+/* Those that fell short before, too: no error, but worth a line. */
+static void print_incomplete(FILE *out, const struct run_result *result)
+{
+    for (size_t i = 0; i < result->nservices; i++) {
+        const struct service_result *s = &result->services[i];
+
+        if (s->success && s->pass.reason != NULL)
+            fprintf(out, "\n%s: not complete, as before: %s\n", s->service,
+                s->pass.reason);
+    }
+}
+
 void report_print(FILE *out, const struct run_result *result)
 {
     char items[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
@@ -237,6 +251,7 @@ void report_print(FILE *out, const struct run_result *result)
     if (result->nservices > 0)
         report_print_table(out, result);
     print_errors(out, result);
+    print_incomplete(out, result);
     print_notes(out, &result->counts);
 }
 

@@ -24,7 +24,7 @@ struct config_sync {
     int limit;               /* BATCH_SYNC_LIMIT, items a page */
     int chunk_size;          /* BATCH_SYNC_CHUNK_SIZE, items */
     int workers;             /* BATCH_SYNC_WORKERS, embedding slots */
-    int max_pages;           /* BATCH_SYNC_MAX_PAGES */
+    int max_pages;           /* BATCH_SYNC_MAX_PAGES; 0: no limit */
     int timeout_s;           /* BATCH_SYNC_TIMEOUT, one coordinator call */
     int tries;               /* BATCH_SYNC_TRIES, 5 */
     int retry_base_ms;       /* BATCH_SYNC_RETRY_BASE_MS, 500 */

@@ -269,6 +269,8 @@ static void end_service(struct metrics *m, const struct run_event *event)
 
     metrics_count_items(s, event);
     s->seen = (struct counts){0};
+    s->passed = true;
+    s->complete = event->complete;
     if (strcmp(event->outcome, "success") == 0)
         s->successes++;
     else

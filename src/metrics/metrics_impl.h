@@ -46,7 +46,8 @@ struct service_numbers {
     uint64_t pages_read, pages;
     uint64_t items[ITEM_OUTCOMES];
     uint64_t known_failures, embedded;
-    struct counts seen; /* of the run under way, already counted */
+    bool passed, complete; /* it has been synced, and then how */
+    struct counts seen;    /* of the run under way, already counted */
 };
 
 struct run_numbers {

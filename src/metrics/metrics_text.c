@@ -193,6 +193,17 @@ static void write_embedded(
     exposition_number(out, ((const struct service_numbers *)value)->embedded);
 }
 
+static void write_complete(
+    struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+
+    if (!s->passed)
+        return;
+    sample(out, "service_complete", labels, "");
+    exposition_number(out, s->complete);
+}
+
 /* What is written, in order */
 
 static void write_runs(const struct metrics *m, struct buf *out)
@@ -249,6 +260,10 @@ static void write_services(const struct metrics *m, struct buf *out)
     family(out, "items_embedded_total", "counter",
         "Items that the embedder answered.");
     each(out, &m->services, write_embedded);
+    family(out, "service_complete", "gauge",
+        "1 if all came that the source announced, the last time the service "
+        "was synced; 0 if not.");
+    each(out, &m->services, write_complete);
 }
 
 static void write_durations(const struct metrics *m, struct buf *out)

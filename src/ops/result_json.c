@@ -54,6 +54,16 @@ static json_t *result_errors_json(const struct service_result *service)
     return errors;
 }
 
+static void set_pass(json_t *object, const struct pass_end *pass)
+{
+    set(object, "complete", json_boolean(pass->complete));
+    if (!pass->complete)
+        set(object, "reason",
+            result_json_text(pass->reason != NULL
+                                 ? pass->reason
+                                 : "not all of its pages were read"));
+}
+
 static json_t *service_json(const struct service_result *service)
 {
     const struct counts *counts = &service->counts;
@@ -71,6 +81,7 @@ static json_t *service_json(const struct service_result *service)
     set_count(object, "deleted", counts->deleted);
     set_count(object, "failed", counts->failed);
     set_extras(object, counts);
+    set_pass(object, &service->pass);
     return object;
 }
 

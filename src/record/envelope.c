@@ -311,16 +311,6 @@ static int envelope_find_items(const struct envelope_reader *r)
     return rc < 0 ? rc : set_no_items(r);
 }
 
-static void digest_items(struct page_view *view)
-{
-    struct sha256 s;
-
-    sha256_init(&s);
-    if (view->items != NULL)
-        json_digest(&s, view->items);
-    sha256_end(&s, view->digest);
-}
-
 /* The checks in the order the answers of the deployments call for. */
 static int envelope_understand(struct envelope_reader *r)
 {
@@ -355,21 +345,7 @@ int envelope_read(const struct envelope *e, const char *service,
     if (rc < 0)
         return rc;
     r.result = json_member(r.root, "successfulResult");
-    rc = envelope_understand(&r);
-    if (rc == 0)
-        digest_items(view);
-    return rc;
-}
-
-bool envelope_more(const struct page_view *view, uint64_t received, int limit)
-{
-    if (view->n == 0)
-        return false;
-    if (view->has_more_known && view->has_more)
-        return true;
-    if (view->total >= 0 && received < (uint64_t)view->total)
-        return true;
-    return view->n >= (uint64_t)(view->limit > 0 ? view->limit : limit);
+    return envelope_understand(&r);
 }
 
 yyjson_val *page_view_item(const struct page_view *view, size_t i)

@@ -5,7 +5,6 @@
 #ifndef RECORD_ENVELOPE_H
 #define RECORD_ENVELOPE_H
 
-#include "base/crypto.h"
 #include "base/json.h"
 #include "record/schema.h"
 
@@ -29,11 +28,10 @@ struct page_view {
     size_t n;
     /* How it says that there is more; each may be absent. */
     bool has_more_known, has_more;
-    struct str has_more_odd;      /* one that is not understood; len 0: none */
-    int64_t total;                /* -1: not said */
-    int64_t limit;                /* -1: not said */
-    uint8_t digest[SHA256_BYTES]; /* of the items alone */
-    size_t replaced;              /* lone surrogates and broken bytes */
+    struct str has_more_odd; /* one that is not understood; len 0: none */
+    int64_t total;           /* -1: not said */
+    int64_t limit;           /* -1: not said */
+    size_t replaced;         /* lone surrogates and broken bytes */
 };
 
 /*
@@ -47,12 +45,6 @@ struct page_view {
 int envelope_read(const struct envelope *e, const char *service,
     const struct schema *schema, struct arena *a, struct page_view *view,
     struct err *err);
-
-/*
- * Is there another page? `received` counts the service's items so far, this
- * page's included; `limit` is the one in force (view->limit replaces it).
- */
-bool envelope_more(const struct page_view *view, uint64_t received, int limit);
 
 /* The item at index i. */
 yyjson_val *page_view_item(const struct page_view *view, size_t i);

@@ -199,6 +199,9 @@ struct service_begin_req {
     int first_page;        /* 1, or where another owner stopped */
     int limit;             /* the page size that first_page is counted in */
     uint64_t received;     /* items of the pages before it */
+    int64_t announced;     /* the total by then; -1: none */
+    int64_t short_before;  /* items that the service's last pass of the same
+                              kind fell short by; -1: none, or none known */
     char since[ISO_BYTES]; /* "": everything */
     uint64_t letters;      /* new ones, made before it was interrupted */
 };
@@ -223,6 +226,7 @@ struct checkpoint_req {
     const struct scope *scope;
     int next_page;               /* 0: the page has failed */
     int limit;                   /* in force for the next page */
+    int64_t announced;           /* the total so far; -1: none */
     const struct counts *counts; /* of the service so far */
     const struct dead_letter *letters;
     size_t nletters;
@@ -363,6 +367,7 @@ struct run_event {
     const char *outcome;         /* .._END: "success", "partial", ... */
     size_t rows;                 /* EVENT_STORED */
     const char *note;            /* EVENT_NOTE: a sentence */
+    bool complete;               /* EVENT_SERVICE_END: the pass */
     bool joined; /* RUN_..: begun, and to be ended, by another process */
 };
 

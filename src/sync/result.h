@@ -37,10 +37,19 @@ struct page_error {
 
 enum { RESULT_ERRORS = 50 }; /* kept per service; further ones are counted */
 
+/* Has all come that the source spoke of? Not the same as success. */
+struct pass_end {
+    bool complete;
+    int64_t shortfall;  /* items; -1: unknown, not all pages were read */
+    const char *reason; /* why it is not complete; NULL: complete, or not all
+                           pages were read; owned by the run's arena */
+};
+
 struct service_result {
     const char *service; /* registered name; borrowed from the run */
     bool success;
     struct counts counts;
+    struct pass_end pass;
     uint32_t pages;            /* read and completed */
     struct page_error *errors; /* owned by the run's arena */
     uint32_t nerrors;          /* entries in `errors` */

@@ -25,7 +25,7 @@ struct run_options {
     int limit;              /* items a page */
     int chunk_size;         /* items a chunk */
     int workers;            /* embedding slots */
-    int max_pages;          /* a service */
+    int max_pages;          /* a service; 0: no limit */
     int max_tokens;         /* a text; longer ones are split */
     int max_delete_percent; /* of a service's items */
     int tries;              /* of a page, an embedding, a store */

@@ -116,6 +116,7 @@ static void service_finish(struct service *s)
                   .position = s->busy->claim->position,
                   .counts = &result->counts,
                   .duration_ms = result->duration_ms,
+                  .complete = result->pass.complete,
                   .outcome = result->success ? "success" : "failed"});
     s->done(s, s->arg);
 }
@@ -282,7 +283,8 @@ static void service_begin(struct service *s)
                                           : NULL;
     s->next_page = claim->first_page;
     s->limit = claim->limit;
-    s->received = claim->received;
+    pass_begin(&s->pass, s->p->options->limit, s->schema->ignores_total,
+        claim->received, claim->announced);
     note_earlier_letters(s);
     open_submit(s);
 }
@@ -297,12 +299,14 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
 
     if (s == NULL || busy == NULL)
         abort();
+    result->pass = (struct pass_end){.shortfall = -1};
     *s = (struct service){.p = p,
         .arena = arena,
         .schema = schema_find(schemas, arena, result->service),
         .state = SERVICE_OPEN,
         .scope = {.tenant = p->options->spec.tenant},
         .more = true,
+        .ids = known_ids_new(),
         .result = result,
         .busy = busy,
         .done = done,
@@ -328,6 +332,7 @@ void service_free(struct service *s)
     assert(s->state == SERVICE_DONE && s->checkpointing == NULL &&
            s->head == NULL && s->ahead == NULL);
     buf_free(&s->busy->sweep.after);
+    known_ids_free(s->ids);
     free(s->busy);
     free(s);
 }

@@ -21,6 +21,7 @@
 #ifndef SYNC_SERVICE_H
 #define SYNC_SERVICE_H
 
+#include "record/pass/pass.h"
 #include "sync/page/page.h"
 
 enum service_state {
@@ -41,8 +42,10 @@ struct service {
     struct page *checkpointing, *head, *ahead; /* owned; in the pages' order */
     int next_page, limit;                      /* of the next fetch */
     bool more;                                 /* there is a page to fetch */
-    int judged;        /* number of the last page asked about more */
-    uint64_t received; /* items of the pages judged */
+    int judged;            /* number of the last page asked about more */
+    struct pass pass;      /* what the pages judged have said */
+    bool read_all;         /* the last of them was the end */
+    struct known_ids *ids; /* owned; of the pages judged */
     struct service_result *result; /* borrowed; filled in */
     struct service_busy *busy;     /* requests */
     void (*done)(struct service *s, void *arg);

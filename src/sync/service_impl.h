@@ -22,10 +22,16 @@ struct service_busy {
     uint64_t started_ms;
     bool failed; /* reads no further page */
     struct service_ids ids;
+    bool told_odd; /* of a has_more that is not understood */
 };
 
 /* PAGES: looks at everything and decides what happens next. */
 void service_step_pages(struct service *s);
+
+/* PAGES: what the page says about the ones behind it, and at the end whether
+ * the pass is complete (service_pass.c). */
+void service_take_page(struct service *s, struct page *page);
+void service_weigh_pass(struct service *s);
 
 /* PAGES -> SWEEP when what is gone is to be deleted, else -> END. */
 void service_sweep(struct service *s);

@@ -168,26 +168,12 @@ static void wind_down(struct service *s)
 
 /* Going on */
 
-static void pages_decide_more(struct service *s, struct page *page)
-{
-    if (page == NULL || page->number <= s->judged || page->state < PAGE_READY ||
-        page->state == PAGE_DONE)
-        return;
-    s->judged = page->number;
-    s->received += page->view.n;
-    s->ctx.received = s->received;
-    if (page->view.limit > 0)
-        s->limit = (int)page->view.limit;
-    s->more = envelope_more(&page->view, s->received, page->limit);
-    s->next_page = page->number + 1;
-}
-
 static bool over_max_pages(struct service *s)
 {
     struct err err;
     int max = s->p->options->max_pages;
 
-    if (s->next_page <= max)
+    if (max == 0 || s->next_page <= max)
         return false;
     err_set(&err, ERR_SOURCE,
         "the source has more than %d pages; raise BATCH_SYNC_MAX_PAGES if "
@@ -271,7 +257,7 @@ static void checkpoint(struct service *s)
         page_drop(page);
         return;
     }
-    page_checkpoint(page, &s->result->counts, s->limit);
+    page_checkpoint(page, &s->result->counts, s->limit, s->pass.total);
     if (page->state != PAGE_CHECKPOINT || page->failed)
         return;
     s->checkpointing = page;
@@ -294,8 +280,8 @@ void service_step_pages(struct service *s)
 {
     assert(s->state == SERVICE_PAGES);
     pages_settle(s);
-    pages_decide_more(s, s->head);
-    pages_decide_more(s, s->ahead);
+    service_take_page(s, s->head);
+    service_take_page(s, s->ahead);
     if (!pipeline_open(s->p))
         wind_down(s);
     else if (!s->busy->failed)
@@ -315,5 +301,6 @@ void service_step_pages(struct service *s)
     }
     service_ids_report(s);
     note_rest(s);
+    service_weigh_pass(s);
     service_sweep(s);
 }

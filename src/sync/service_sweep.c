@@ -18,7 +18,7 @@ enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
 static bool is_complete_pass(const struct service *s)
 {
     return s->schema->delete_missing && s->result->errors_total == 0 &&
-           s->ctx.since == NULL &&
+           s->result->pass.complete && s->ctx.since == NULL &&
            strcmp(s->p->options->spec.kind, "incremental") != 0 &&
            pipeline_open(s->p);
 }

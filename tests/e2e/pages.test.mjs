@@ -122,11 +122,12 @@ test('a full page asks again, whatever has_more says; an empty one ends',
     const w = await together(t, {
       full: pagesOf(itemsOf(20, 1, 'full'), shapes.dataItems,
         { extra: { has_more: false } }),
-      silent: pagesOf(itemsOf(20, 1, 'silent')),
+      silent: pagesOf(itemsOf(20, 1, 'silent'), shapes.dataItems,
+        { silent: true }),
       short: pagesOf(itemsOf(9, 1, 'short')),
-      // Says for ever that there are more.
-      liar: pagesOf(itemsOf(5, 1, 'liar'), shapes.dataItems,
-        { extra: { has_more: true, total: 999 } }),
+      // One more request proves that a page which says nothing was the last.
+      proven: pagesOf(itemsOf(9, 1, 'proven'), shapes.dataItems,
+        { silent: true }),
       none: pagesOf(itemsOf(5, 1, 'none'), shapes.rootArray,
         { extra: { has_more: 'none', total: 'none', limit: 'none' } }),
     });
@@ -135,10 +136,11 @@ test('a full page asks again, whatever has_more says; an empty one ends',
     assert.deepEqual(pages('full'), [1, 2, 3]);
     assert.deepEqual(pages('silent'), [1, 2, 3]);
     assert.deepEqual(pages('short'), [1]);
-    assert.deepEqual(pages('liar'), [1, 2]);
-    assert.deepEqual(pages('none'), [1]);
-    assert.deepEqual(w.outcome.result.services.map((s) => s.totalItems),
-      [20, 20, 9, 5, 5]);
+    assert.deepEqual(pages('proven'), [1, 2]);
+    assert.deepEqual(pages('none'), [1, 2]);
+    assert.deepEqual(w.outcome.result.services.map((s) =>
+      [s.totalItems, s.complete]),
+    [[20, true], [20, true], [9, true], [9, true], [5, true]]);
   });
 
 test('the limit that is answered replaces the one asked for', async (t) => {
@@ -156,25 +158,28 @@ test('the limit that is answered replaces the one asked for', async (t) => {
 
 /* ---- guards ---- */
 
-test('a page that is repeated ends the service', async (t) => {
+test('full pages that are repeated end the service', async (t) => {
   const page = itemsOf(10);
   const other = itemsOf(10, 11);
+  const repeats = (number) => [`${number}: source repeats: 3 pages in a row `
+    + '(30 items) without an id that no page before them had'];
   const w = await together(t, {
     // The envelope around the items has another time in every answer.
     stuck: shapes.wrappedItems(page),
     later: sequence(shapes.dataItems(page), shapes.dataItems(other),
       shapes.dataItems(other)),
-    // The same items in another order are another page.
+    // The same items in another order are no news, but two such pages are
+    // not enough.
     turned: sequence(shapes.dataItems(page),
       shapes.dataItems([...page].reverse()), shapes.dataItems([])),
   });
   assert.equal(w.outcome.code, 1);
   const errors = (name) => errorsOf(w.outcome.result, name);
-  assert.deepEqual(errors('stuck'), ['2: source repeats page 1']);
-  assert.equal(w.coordinator.callsTo('stuck').length, 2);
+  assert.deepEqual(errors('stuck'), repeats(4));
+  assert.equal(w.coordinator.callsTo('stuck').length, 4);
   await checkStored(w, 'stuck', page);
-  assert.deepEqual(errors('later'), ['3: source repeats page 2']);
-  assert.equal(w.coordinator.callsTo('later').length, 3);
+  assert.deepEqual(errors('later'), repeats(5));
+  assert.equal(w.coordinator.callsTo('later').length, 5);
   await checkStored(w, 'later', [...page, ...other]);
   assert.deepEqual(errors('turned'), []);
 });
@@ -299,7 +304,7 @@ test('codes that are tried again, and those that are not', async (t) => {
   for (const code of PASSING) {
     const name = named(code, '-twice');
     services[name] = failing(2, { grpcCode: code, details: 'wait' },
-      shapes.dataItems(itemsOf(2, 1, name)));
+      pagesOf(itemsOf(2, 1, name)));
   }
   const w = await together(t, services);
   assert.equal(w.outcome.code, 1);
@@ -325,7 +330,7 @@ test('codes that are tried again, and those that are not', async (t) => {
 });
 
 test('envelopes that go wrong twice are asked for again', async (t) => {
-  const good = (name) => shapes.wrappedItems(itemsOf(2, 1, name));
+  const good = (name) => pagesOf(itemsOf(2, 1, name), shapes.wrappedItems);
   const faults = { down: shapes.serviceDown(), garbage: { envelope: '<html>' },
     failed: shapes.failure('busy'), keys: { envelope: { a: 1 } } };
   const w = await together(t, Object.fromEntries(Object.entries(faults)

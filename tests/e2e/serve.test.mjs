@@ -25,8 +25,8 @@ const R_KEYS = ['success', 'services', 'totalItems', 'totalErrors',
   'nulsDropped', 'deleteRefused', 'knownFailures'].sort();
 const SERVICE_KEYS = ['service', 'success', 'totalItems', 'totalPages',
   'errors', 'duration_ms', 'embedded', 'unchanged', 'stored', 'deleted',
-  'failed', 'collisions', 'nulsDropped', 'deleteRefused', 'knownFailures']
-  .sort();
+  'failed', 'collisions', 'nulsDropped', 'deleteRefused', 'knownFailures',
+  'complete'].sort();
 
 test('a trigger waits for its run', async (t) => {
   const w = await alpha(t);

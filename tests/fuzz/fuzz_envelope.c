@@ -3,6 +3,7 @@
  * then the envelope: a page with all its items, or an error that says why.
  */
 #include "record/envelope.h"
+#include "record/pass/pass.h"
 
 #include "base/text.h"
 #include <stdlib.h>
@@ -36,13 +37,19 @@ static struct str take_line(struct str *rest)
 
 static void check_view(const struct page_view *view)
 {
+    struct pass pass;
+    enum pass_next next;
+
     require(view->total >= -1 && view->limit != 0 && view->limit >= -1);
     for (size_t i = 0; i < view->n; i++)
         require(page_view_item(view, i) != NULL);
+    require(utf8_valid(view->has_more_odd));
+    pass_begin(&pass, 10, false, 0, -1);
+    next = pass_take(&pass, view, 10, view->n);
     if (view->n == 0)
-        require(!envelope_more(view, 0, 10));
+        require(next == PASS_END);
     if (view->n > 0 && view->has_more_known && view->has_more)
-        require(envelope_more(view, view->n, 1000));
+        require(next == PASS_MORE);
 }
 
 static void check_error(const struct err *err, int rc)

@@ -421,6 +421,7 @@ void simulate_deletes(uint64_t seed)
     source.poison = source.bad_data = 0; /* they would fail every pass */
     source.id_space = source.items * PICK(&r, 1, 3) + 1;
     draw_options(&r, &options);
+    spread_ids(&source, options.limit);
     options.max_delete_percent = PICK(&r, 0, 30, 30, 100);
     make_schemas(&schemas, source.services);
     world_init(&d->w, &source, &none, &options, seed);

@@ -98,6 +98,7 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
         s->result.pages += req->next_page > s->next_page;
         s->next_page = req->next_page;
         s->limit = req->limit;
+        s->announced = req->announced;
         s->result.counts = s->base;
         counts_add(&s->result.counts, req->counts);
         s->result.counts.known_failures += known;
@@ -163,6 +164,8 @@ static void take_claim(
     req->first_page = s->next_page;
     req->limit = s->limit;
     req->received = s->base.received;
+    req->announced = s->announced;
+    req->short_before = w->shared->short_before[req->position];
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
     w->token = s->token;
@@ -208,6 +211,15 @@ static int port_service_begin(void *world, struct service_begin_req *req)
     return 0;
 }
 
+/* What the next pass is held against; one that was cut short says nothing. */
+static void note_pass(
+    struct shared *shared, ptrdiff_t service, const struct pass_end *pass)
+{
+    CHECK(!pass->complete || pass->shortfall == 0);
+    if (pass->shortfall >= 0)
+        shared->short_before[service] = pass->complete ? -1 : pass->shortfall;
+}
+
 static void end_service(struct world *w, struct op *op, struct err *err)
 {
     struct service_end_req *req = container_of(op, struct service_end_req, op);
@@ -227,9 +239,11 @@ static void end_service(struct world *w, struct op *op, struct err *err)
         .pages = s->result.pages,
         .errors_total = req->result->errors_total,
         .duration_ms = req->result->duration_ms,
+        .pass = {req->result->pass.complete, req->result->pass.shortfall, NULL},
         .counts = s->base};
     counts_add(&s->result.counts, &req->result->counts);
     s->state = ENDED;
+    note_pass(w->shared, s - w->shared->ledger.services, &s->result.pass);
 }
 
 static int port_service_end(void *world, struct service_end_req *req)
@@ -296,8 +310,8 @@ static void begin_run(struct world *w, struct op *op, struct err *err)
         .nservices = w->source.services,
         .tokens = ledger->tokens};
     for (int i = 0; i < ledger->nservices; i++)
-        ledger->services[i] =
-            (struct sim_service){.next_page = 1, .limit = w->options->limit};
+        ledger->services[i] = (struct sim_service){
+            .next_page = 1, .limit = w->options->limit, .announced = -1};
 }
 
 static int port_run_begin(void *world, struct run_begin_req *req)

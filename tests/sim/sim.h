@@ -21,6 +21,7 @@ static inline int pick(uint64_t *r, const int *from, int n)
 void make_schemas(struct schema_set *set, int n);
 void draw_source(uint64_t *r, struct source *s);
 void draw_options(uint64_t *r, struct run_options *o);
+void spread_ids(struct source *s, int limit);
 
 /* Returns the number of steps. `crash_at`: the process ends then; 0: never. */
 int run_until(struct world *w, const struct schema_set *schemas,

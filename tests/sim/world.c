@@ -169,10 +169,8 @@ static int at_hand(const struct world *w)
                                   w->pages[w->ncheckpointed].committed);
 }
 
-static void hand_out(struct world *w, const struct page_req *req, int n)
+static void hand_out(struct world *w, int lo, int n)
 {
-    int lo = (req->page - 1) * req->limit;
-
     CHECK(w->npages < 8192);
     /* Never more than one ahead. */
     CHECK(w->npages - at_hand(w) <= 1);
@@ -223,9 +221,8 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
     }
     req->envelope.json = arena_dup(req->arena, buf_view(&text));
     buf_free(&text);
-    if (n >= 0 && req->envelope.nfields == 0 && page == req->page &&
-        op->err.code == 0)
-        hand_out(w, req, n);
+    if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0)
+        hand_out(w, (page - 1) * req->limit, n);
 }
 
 static int port_fetch(void *world, struct page_req *req)
@@ -370,16 +367,17 @@ static int seq_of(const struct store_row *row)
     return atoi(strstr(row->metadata.p, "\"seq\":") + 6);
 }
 
-/* The page that a store belongs to. */
+/* The page that a store belongs to; a source that repeats itself has the same
+ * items on several. */
 static struct open_page *page_of(struct world *w, const struct store_req *req)
 {
     int seq = seq_of(&req->rows[0]);
-    struct open_page *page = &w->pages[w->ncheckpointed];
+    struct open_page *page = &w->pages[at_hand(w)];
 
-    while (page < &w->pages[w->npages] && seq >= page->hi)
+    while (page < &w->pages[w->npages] &&
+           (page->given_up || seq < page->lo || seq >= page->hi))
         page++;
     CHECK(page < &w->pages[w->npages]);
-    CHECK(seq >= page->lo && seq < page->hi);
     return page;
 }
 
@@ -583,6 +581,8 @@ void world_init(struct world *w, const struct source *source,
     *w = (struct world){
         .source = *source, .faults = *faults, .options = options};
     list_init(&w->own.events);
+    for (int i = 0; i < SIM_SERVICES; i++)
+        w->own.short_before[i] = -1;
     set_up(w, &w->own, seed);
 }
 

@@ -142,6 +142,7 @@ struct sim_service {
     int token;           /* of the owner */
     uint64_t expires_ms; /* not lost before, whoever has heard of it */
     int next_page, limit;
+    int64_t announced;
     struct counts base; /* of the owners before this one */
     struct service_result result;
 };
@@ -162,6 +163,7 @@ struct shared {
     struct database db;
     struct letters letters;
     struct sim_ledger ledger;
+    int64_t short_before[SIM_SERVICES]; /* -1: complete, or no pass before */
     uint64_t clock_ms;
     struct list events;
     struct world *processes[8]; /* borrowed */

@@ -45,6 +45,18 @@ static const char give_up_sql[] =
     " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                         \
     "  AND o.started_at > whole.started_at))"
 
+/* How far the last pass over the service fell short that asked for as much:
+ * for everything, or for what has changed. */
+#define SHORT_BEFORE                                                     \
+    "coalesce((SELECT CASE WHEN p.complete THEN -1 ELSE p.shortfall END" \
+    " FROM @.batch_sync_service_runs p"                                  \
+    " JOIN @.batch_sync_runs q ON q.id = p.run_id"                       \
+    " WHERE p.tenant_id = s.tenant_id AND p.service = s.service"         \
+    " AND p.run_id <> s.run_id AND p.shortfall IS NOT NULL"              \
+    " AND (coalesce(p.since, q.since) IS NULL)"                          \
+    "  = (coalesce(s.since, r.since) IS NULL)"                           \
+    " ORDER BY p.started_at DESC LIMIT 1), -1)"
+
 static const char claim_sql[] =
     "WITH open AS (SELECT s.position, s.status, s.expires_at"
     "  FROM @.batch_sync_service_runs s JOIN @.batch_sync_runs r"
@@ -76,6 +88,7 @@ static const char claim_sql[] =
         ", (SELECT count(*) FROM @.batch_sync_dead_letters d"
         "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
         "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
+        " coalesce(s.announced, -1), " SHORT_BEFORE ","
         " " LEDGER_FENCE_LOCK("n.token");
 
 static void claim_send(struct call *c)
@@ -120,13 +133,17 @@ static int read_base(struct counts *base, const struct pg_result *r)
 static void claim_take_service(
     struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
+    int column = read_base(&l->base, r);
+
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)call_int(r, 0, 0);
     call_copy(r, 0, 1, req->token, sizeof(req->token));
     req->first_page = (int)call_int(r, 0, 2);
     req->limit = (int)call_int(r, 0, 3);
     call_copy(r, 0, 4, req->since, sizeof(req->since));
-    req->letters = (uint64_t)call_int(r, 0, read_base(&l->base, r));
+    req->letters = (uint64_t)call_int(r, 0, column);
+    req->announced = call_int(r, 0, column + 1);
+    req->short_before = call_int(r, 0, column + 2);
     req->received = l->base.received;
     memcpy(l->token, req->token, sizeof(l->token));
     memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);

@@ -72,6 +72,7 @@ static const char services_sql[] =
 #define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
     COUNTS_MAP(X)
 #undef X
+        ", complete IS TRUE, reason"
         " FROM @.batch_sync_service_runs WHERE run_id = $1 ORDER BY position";
 
 static void add_run(struct call *c, const char *sql, const char *run_id)
@@ -177,6 +178,10 @@ static void run_end_take_service(
 #define X(name) result->counts.name = (uint64_t)call_int(r, row, column++);
     COUNTS_MAP(X)
 #undef X
+    result->pass.complete = pg_value(r, row, column).p[0] == 't';
+    if (!pg_is_null(r, row, column + 1))
+        result->pass.reason =
+            arena_dup(req->arena, pg_value(r, row, column + 1)).p;
 }
 
 static void run_end_take(struct call *c)

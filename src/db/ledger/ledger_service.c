@@ -60,6 +60,11 @@ static const char checkpoint_sql[] =
     "   last_seen = now(), times = d.times + 1, resolved_at = NULL)"
     " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";
 
+/* Seldom more than once a pass. */
+static const char announced_sql[] =
+    "UPDATE @.batch_sync_service_runs SET announced = $2 WHERE token = $1"
+    "  AND announced IS DISTINCT FROM $2";
+
 static void checkpoint_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
@@ -76,6 +81,11 @@ static void checkpoint_send(struct call *c)
     if (ledger_add_letters(c, req) < 0) {
         ledger_fail(c, ERR_NOMEM, "recording dead letters");
         return;
+    }
+    if (req->next_page > 0 && req->announced >= 0) {
+        call_stmt(c, announced_sql, false);
+        call_add_text(c, req->scope->token);
+        call_add_int(c, req->announced);
     }
     if (req->marks && seen_add_marks(c, req) < 0) {
         ledger_fail(c, ERR_NOMEM, "recording what was seen");
@@ -152,6 +162,7 @@ static void service_end_send(struct call *c)
         "UPDATE @.batch_sync_service_runs SET status = $2,"
         "  counts = CASE $2 WHEN 'interrupted' THEN counts"
         "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now(),"
+        "  complete = $5, shortfall = nullif($6, -1), reason = $7,"
         "  expires_at = now() WHERE token = $1"
         " RETURNING " TOKEN_LOCK,
         false);
@@ -160,6 +171,9 @@ static void service_end_send(struct call *c)
     call_add_text(
         c, ledger_counts_json(&c->arena, &l->base, &req->result->counts));
     call_add_text(c, service_row_errors_json(c, req->result));
+    call_add_bool(c, req->result->pass.complete);
+    call_add_int(c, req->result->pass.shortfall);
+    call_add_text(c, req->result->pass.reason);
     call_send(c);
 }
 

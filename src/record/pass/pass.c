@@ -55,13 +55,13 @@ enum pass_next pass_take(
 {
     bool says_more = view->has_more_known && view->has_more;
     bool full = view->n >= (uint64_t)(view->limit > 0 ? view->limit : limit);
-    bool was_short = pass->was_short;
     bool stale = view->n > 0 && fresh == 0;
+    bool repeated = stale && pass->was_short && !says_more;
 
     pass->was_short = !full;
     pass->stale_pages = stale ? pass->stale_pages + 1 : 0;
     pass->stale_items = stale ? pass->stale_items + view->n : 0;
-    if (!stale)
+    if (!repeated)
         pass->received += view->n;
     pass_take_total(pass, view);
     if (view->n == 0) {
@@ -70,7 +70,7 @@ enum pass_next pass_take(
     }
     if (pass_is_stuck(pass))
         return PASS_STUCK;
-    if (stale && was_short && !says_more)
+    if (repeated)
         return PASS_REPEATED;
     return pass_asks_again(pass, view, full) ? PASS_MORE : PASS_END;
 }

@@ -23,7 +23,7 @@ enum {
 struct pass {
     int page_items;       /* the configured limit */
     bool ignores_total;   /* the schema says "total": "ignore" */
-    uint64_t received;    /* items, of pages that brought something new */
+    uint64_t received;    /* items, without those of a repeated last page */
     int64_t total;        /* as last announced; -1: none */
     bool other_totals;    /* not each total was its own page's count */
     bool was_short;       /* the last page was */

@@ -119,22 +119,6 @@ static void fetch_failed(struct page *page, const struct err *err)
     page_finish(page);
 }
 
-/* The same items again would go on for ever. */
-static int check_progress(struct page *page, struct err *err)
-{
-    struct page_mark *last = &page->ctx->last;
-    const struct page_view *view = &page->view;
-
-    if (view->n > 0 && last->number != 0 && last->n == view->n &&
-        memcmp(last->digest, view->digest, SHA256_BYTES) == 0)
-        return err_set(
-            err, ERR_REPEATED, "source repeats page %d", last->number);
-    last->number = page->number;
-    last->n = view->n;
-    memcpy(last->digest, view->digest, SHA256_BYTES);
-    return 0;
-}
-
 static int page_understand(struct page *page, struct err *err)
 {
     struct page_work *busy = page->busy;
@@ -143,14 +127,12 @@ static int page_understand(struct page *page, struct err *err)
 
     if (rc < 0)
         return rc;
-    rc = check_progress(page, err);
-    if (rc < 0)
-        return rc;
     page->bytes = busy->fetch.envelope.json.len;
     page->counts.replaced += page->view.replaced;
     page->items =
         arena_calloc(&page->arena, page->view.n, sizeof(*page->items));
-    if (page->items == NULL ||
+    busy->keys = arena_calloc(&page->arena, page->view.n, sizeof(*busy->keys));
+    if (page->items == NULL || busy->keys == NULL ||
         strmap_init(&page->ids, &page->arena, page->view.n) < 0)
         return err_set(
             err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
@@ -216,6 +198,9 @@ static int render_item(struct page *page, size_t index, struct err *err)
     page->counts.replaced += it->item.replaced;
     if (rc == ERR_NOMEM)
         return rc;
+    page->busy->keys[index] = it->item.content_id.len > 0
+                                  ? id_key_of_id(it->item.content_id)
+                                  : id_key_of_item(it->value);
     if (page->view.flaws != NULL && page->view.flaws[index] != NULL)
         rc = err_set(err, ERR_INVALID, "%s", page->view.flaws[index]);
     if (rc < 0) {

@@ -24,6 +24,7 @@
 
 #include "base/strmap.h"
 #include "record/envelope.h"
+#include "record/pass/known_ids.h"
 #include "sync/pipeline.h"
 
 struct chunk;
@@ -70,14 +71,6 @@ struct page_item {
     const char *reason;   /* of a dead letter; NULL: none */
 };
 
-/* What the last understood page looked like: a source that repeats itself
- * would never end. */
-struct page_mark {
-    int number; /* 0: no page yet */
-    size_t n;
-    uint8_t digest[SHA256_BYTES];
-};
-
 /* What a service tells its pages; all borrowed. */
 struct page_context {
     struct pipeline *p;
@@ -86,7 +79,6 @@ struct page_context {
     const char *service;   /* registered name */
     const char *since;     /* NULL: everything */
     bool has_letters;      /* the service has open dead letters */
-    struct page_mark last; /* kept by the pages */
     uint64_t received;     /* items of the service in this run, so far */
     uint64_t refused_rows; /* of them, by the database, each by itself */
     /* A page has moved on. Only notes it down for a later iteration of the
@@ -123,6 +115,18 @@ struct page *page_start(struct page_context *ctx, int number, int limit);
  */
 void page_compare(struct page *page, const struct page *before);
 
+/*
+ * From READY on, before anything has started (page_progress.c): how many of
+ * its items have ids that no page before had; < 0: the look-up has to tell.
+ */
+long page_count_new(const struct page *page, const struct known_ids *ids);
+
+/* Adds its ids to those that are known. */
+void page_note_ids(struct page *page, struct known_ids *ids);
+
+/* The same stage: none of its items is taken, as if it were empty. */
+void page_leave_out(struct page *page);
+
 /* In DRAIN: is there an item that no chunk has taken yet? */
 bool page_has_work(const struct page *page);
 
@@ -149,10 +153,11 @@ bool page_is_drained(const struct page *page);
 /*
  * In DRAIN, drained, with the turn: writes the checkpoint and the dead
  * letters, or when the page has failed the letters alone. `total` is the
- * service's count up to the page before, `next_limit` the limit in force.
+ * service's count up to the page before, `next_limit` the limit in force,
+ * `announced` how many items the source says there are (-1: it does not).
  */
-void page_checkpoint(
-    struct page *page, const struct counts *total, int next_limit);
+void page_checkpoint(struct page *page, const struct counts *total,
+    int next_limit, int64_t announced);
 
 /* The same, but a page before this one has failed: a run that is resumed
  * begins there, so nothing is written of this one. */

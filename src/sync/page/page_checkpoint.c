@@ -215,8 +215,8 @@ void page_drop(struct page *page)
     page_finish(page);
 }
 
-void page_checkpoint(
-    struct page *page, const struct counts *total, int next_limit)
+void page_checkpoint(struct page *page, const struct counts *total,
+    int next_limit, int64_t announced)
 {
     const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
@@ -230,6 +230,7 @@ void page_checkpoint(
     busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
         .next_page = page->failed ? 0 : page->number + 1,
         .limit = next_limit,
+        .announced = announced,
         .counts = &busy->so_far};
     if (page_write_letters(page) < 0 ||
         (!page->failed && page->ctx->schema->delete_missing &&

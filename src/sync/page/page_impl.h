@@ -14,6 +14,7 @@ struct page_work {
     struct retry retry;
     struct buf scratch;      /* for rendering */
     size_t rendered;         /* items rendered so far */
+    struct id_key *keys;     /* of them, view.n */
     struct page_item **open; /* looked up, in the order of lookup.ids */
     struct counts so_far;    /* the service's, this page's included */
 };

@@ -75,6 +75,8 @@ export const shapes = {
  * shape    one of `shapes`
  * options  total    true: say how many items there are
  *          hasMore  true: say whether more follow
+ *          silent   true: say nothing; otherwise the last page with items says
+ *                   that no more follow, unless it says a total
  *          limit    serve at most so many a page, and say so
  *          extra    say this, too
  *          delayMs  take so long
@@ -87,6 +89,8 @@ export function pagesOf(items, shape = shapes.dataItems, options = {}) {
     const extra = { ...options.extra };
     if (options.total) extra.total = all.length;
     if (options.hasMore) extra.has_more = end < all.length;
+    const last = end >= all.length && end - limit < all.length;
+    if (last && !options.silent && !options.total) extra.has_more ??= false;
     if (options.limit) extra.limit = limit;
     const reply = shape(all.slice(end - limit, end), extra);
     return { ...reply, delayMs: options.delayMs };

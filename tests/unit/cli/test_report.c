@@ -27,6 +27,7 @@ static struct service_result two_services[] = {
             .embedded = 998,
             .nuls_dropped = 7,
             .deleted = 4},
+        .pass = {.shortfall = 8, .reason = "12 of 20 came"},
         .pages = 2,
         .duration_ms = 4210},
     {.service = "devlab-service",
@@ -82,14 +83,17 @@ static void json_has_every_key_in_order(void **state)
         "\"totalItems\":1234,\"totalPages\":2,\"errors\":[],"
         "\"duration_ms\":4210,\"embedded\":998,\"unchanged\":231,"
         "\"stored\":1000,\"deleted\":4,\"failed\":1,\"collisions\":2,"
-        "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1},"
+        "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
+        "\"complete\":false,\"reason\":\"12 of 20 came\"},"
         "{\"service\":\"devlab-service\",\"success\":false,"
         "\"totalItems\":10,\"totalPages\":1,\"errors\":["
         "{\"page\":3,\"error\":\"the service says: \\\"no\\\"\"},"
         "{\"page\":0,\"error\":\"broken \xef\xbf\xbd byte\"}],"
         "\"duration_ms\":120,\"embedded\":10,\"unchanged\":0,"
         "\"stored\":10,\"deleted\":0,\"failed\":0,\"collisions\":0,"
-        "\"nulsDropped\":0,\"deleteRefused\":0,\"knownFailures\":0}],"
+        "\"nulsDropped\":0,\"deleteRefused\":0,\"knownFailures\":0,"
+        "\"complete\":false,"
+        "\"reason\":\"not all of its pages were read\"}],"
         "\"totalItems\":1244,\"totalErrors\":5,\"successfulServices\":1,"
         "\"failedServices\":1,\"duration_ms\":65000,\"collisions\":2,"
         "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1}");

@@ -106,6 +106,7 @@ static void items_grow_by_what_is_new(void **state)
     expect(f, "batchsync_items_embedded_total{service=\"a\"} 4\n");
     expect(f, "batchsync_pages_read_total{service=\"a\"} 2\n");
     expect(f, "batchsync_pages_total{service=\"a\"} 2\n");
+    expect(f, "batchsync_service_complete{service=\"a\"} 0\n");
     expect(f, "batchsync_services_total{service=\"a\",outcome=\"success\"} 1\n"
               "batchsync_services_total{service=\"a\",outcome=\"failed\"} 0\n");
 }

@@ -203,7 +203,6 @@ static void test_recorded_page(void **state)
     assert_false(b->view.has_more_known);
     assert_str(json_str(json_member(page_view_item(&b->view, 2), "id")),
         STR("item-00003"));
-    assert_true(envelope_more(&b->view, 3, 1000));
 }
 
 static void test_recorded_failure(void **state)
@@ -213,73 +212,6 @@ static void test_recorded_failure(void **state)
     read_recorded(b, "route-service-down.json");
     assert_int_equal(b->rc, ERR_SOURCE);
     assert_string_equal(b->err.msg, "assessment-service: fetch failed");
-}
-
-/* ---- more pages, the same page ---- */
-
-static void test_more(void **state)
-{
-    static const struct {
-        struct page_view view;
-        uint64_t received;
-        bool more;
-    } cases[] = {
-        /* An empty page ends it, whatever is said. */
-        {{.n = 0,
-             .has_more_known = true,
-             .has_more = true,
-             .total = 9,
-             .limit = -1},
-            5, false},
-        {{.n = 3, .total = -1, .limit = -1}, 3, false},
-        {{.n = 10, .total = -1, .limit = -1}, 10, true},
-        {{.n = 3,
-             .has_more_known = true,
-             .has_more = true,
-             .total = 3,
-             .limit = -1},
-            3, true},
-        {{.n = 3, .has_more_known = true, .total = -1, .limit = -1}, 3, false},
-        {{.n = 10, .has_more_known = true, .total = -1, .limit = -1}, 10, true},
-        {{.n = 3, .total = 4, .limit = -1}, 3, true},
-        {{.n = 3, .has_more_known = true, .total = 4, .limit = -1}, 3, true},
-        {{.n = 3, .total = 13, .limit = -1}, 13, false},
-        {{.n = 10, .total = 20, .limit = -1}, 20, true},
-        /* The answered limit is the one in force. */
-        {{.n = 3, .total = -1, .limit = 3}, 3, true},
-        {{.n = 10, .total = -1, .limit = 100}, 10, false},
-    };
-    (void)state;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        if (envelope_more(&cases[i].view, cases[i].received, 10) !=
-            cases[i].more)
-            fail_msg("case %zu", i);
-    }
-}
-
-static void digest_of(const char *envelope, uint8_t out[SHA256_BYTES])
-{
-    struct bench b;
-
-    arena_init(&b.a, 0);
-    read_answer(&b, str_of(envelope), NULL);
-    assert_int_equal(b.rc, 0);
-    memcpy(out, b.view.digest, SHA256_BYTES);
-    arena_free(&b.a);
-}
-
-/* Of the items alone: the envelope around them carries times. */
-static void test_digest(void **state)
-{
-    uint8_t first[SHA256_BYTES], same[SHA256_BYTES], other[SHA256_BYTES];
-    (void)state;
-
-    digest_of("{\"data\":[{\"id\":1},{\"id\":2}],\"time\":1}", first);
-    digest_of("{\"items\":[ {\"id\":1}, {\"id\":2} ],\"time\":2}", same);
-    digest_of("{\"data\":[{\"id\":1},{\"id\":3}],\"time\":1}", other);
-    assert_memory_equal(first, same, SHA256_BYTES);
-    assert_memory_not_equal(first, other, SHA256_BYTES);
 }
 
 /* A page of many items can be walked by index without a second thought. */
@@ -346,8 +278,6 @@ int main(void)
         CASES("flaws"),
         BENCH_TEST(test_recorded_page),
         BENCH_TEST(test_recorded_failure),
-        cmocka_unit_test(test_more),
-        cmocka_unit_test(test_digest),
         BENCH_TEST(test_large_page),
         BENCH_TEST(test_no_memory),
         BENCH_TEST(test_without_schema),

@@ -261,19 +261,21 @@ static void services_come_in_order_with_their_errors(void **state)
         "UPDATE batch_sync_service_runs SET status = 'failed', pages = 3,"
         " next_page = 4, errors = '[{\"page\": 4, \"error\": \"no \\\\ \"}]',"
         " started_at = '2026-01-02 03:04:05.006Z',"
-        " finished_at = '2026-01-02 04:04:05.0069Z', owner = 'host:1:2'"
+        " finished_at = '2026-01-02 04:04:05.0069Z', owner = 'host:1:2',"
+        " complete = false, reason = '20 of 60'"
         " WHERE position = 0");
     json = one_run(w, w->run.run_id);
     expect_json(json_incref(json_object_get(json, "services")),
         "[{\"service\":\"svc-a\",\"position\":0,\"status\":\"failed\","
         "\"pages\":3,\"nextPage\":4,\"counts\":" NO_COUNTS ","
         "\"errors\":[{\"page\":4,\"error\":\"no \\\\ \"}],"
-        "\"owner\":\"host:1:2\","
+        "\"complete\":false,\"reason\":\"20 of 60\",\"owner\":\"host:1:2\","
         "\"startedAt\":\"2026-01-02T03:04:05.006Z\","
         "\"finishedAt\":\"2026-01-02T04:04:05.006Z\"},"
         "{\"service\":\"svc-b\",\"position\":1,\"status\":\"pending\","
         "\"pages\":0,\"nextPage\":1,\"counts\":" NO_COUNTS ",\"errors\":[],"
-        "\"owner\":null,\"startedAt\":null,\"finishedAt\":null}]");
+        "\"complete\":null,\"reason\":null,\"owner\":null,\"startedAt\":null,"
+        "\"finishedAt\":null}]");
     json_decref(json);
 }
 

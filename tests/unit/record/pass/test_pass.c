@@ -130,13 +130,15 @@ static const struct pass_case cases[] = {
         PASS_REPEATED, -1},
 
     /* Repeats that would never end. */
+    {"items whose ids came before count all the same",
+        PAGES(NEW_OF(20, 44), OLD_OF(20, 44), OLD_OF(4, 44)), PASS_END, -1},
     {"full pages", PAGES(NEW(20), OLD(20), OLD(20), OLD(20)), PASS_STUCK, -1},
     {"two are not enough",
         PAGES(NEW(20), OLD(20), OLD(20), NEW(20), OLD(20), OLD(20), EMPTY),
         PASS_END, -1},
     {"with a total that is never reached",
         PAGES(NEW_OF(20, 60), OLD_OF(20, 60), OLD_OF(20, 60), OLD_OF(20, 60)),
-        PASS_STUCK, 40},
+        PASS_STUCK, -1},
     {"pages smaller than the configured limit: six",
         PAGES({5, 5, -1, SILENT, 5}, {5, 0, -1, SILENT, 5},
             {5, 0, -1, SILENT, 5}, {5, 0, -1, SILENT, 5}, {5, 0, -1, SILENT, 5},
