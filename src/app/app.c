@@ -344,7 +344,7 @@ struct embedding_id app_embedding_id(const struct app *app)
     bool builtin = config->provider == PROVIDER_BUILTIN;
 
     return (struct embedding_id){
-        .provider = builtin ? "builtin" : "openai",
+        .provider = builtin ? "builtin" : config->identity,
         .model = builtin ? EMBEDDER_BUILTIN_MODEL : config->model,
         .dimensions = config->dimensions,
     };

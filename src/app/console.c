@@ -15,6 +15,7 @@ int console_exit_code(int err_code)
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
     case ERR_BUSY:
+    case ERR_LATER:
     case ERR_ALREADY_RUNNING:
         return EXIT_TRY_LATER;
     case ERR_INTERNAL:

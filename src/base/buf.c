@@ -152,11 +152,10 @@ static bool word_is_plain(const char *p)
     return (found & ones << 7) == 0;
 }
 
-void buf_json_str(struct buf *b, struct str s)
+void buf_json_part(struct buf *b, struct str s)
 {
     size_t from = 0;
 
-    buf_char(b, '"');
     for (size_t i = 0; i < s.len; i++) {
         while (s.len - i > WORD_BYTES && word_is_plain(s.p + i))
             i += WORD_BYTES;
@@ -173,5 +172,11 @@ void buf_json_str(struct buf *b, struct str s)
         from = i + 1;
     }
     buf_add(b, s.p + from, s.len - from);
+}
+
+void buf_json_str(struct buf *b, struct str s)
+{
+    buf_char(b, '"');
+    buf_json_part(b, s);
     buf_char(b, '"');
 }

@@ -33,7 +33,10 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 /* Appends `s` as a JSON string with its quotes; `s` must be valid UTF-8. */
 void buf_json_str(struct buf *b, struct str s);
 
-/* Reserves room for `more` further bytes. */
+/* The same without the quotes. */
+void buf_json_part(struct buf *b, struct str s);
+
+/* Makes room for `more` bytes that are to come. */
 void buf_reserve(struct buf *b, size_t more);
 
 /* Makes room and appends `len` bytes for the caller to fill; NULL on error. */

@@ -48,6 +48,8 @@ static const struct advice {
     {ERR_TIMEOUT, "run again later; stored items stay. "
                   "`batchsync check` says what is down"},
     {ERR_BUSY, "run again later; stored items stay"},
+    {ERR_LATER, "run again later; stored items stay. Or raise "
+                "EMBEDDING_MAX_WAIT"},
     {ERR_SOURCE,
         "this is the answer of the service or the coordinator; see its log"},
     {ERR_ANSWERED_BY, "is the service registered with the coordinator under "

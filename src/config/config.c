@@ -111,6 +111,8 @@ static void config_read_key(
     struct str path = value_of_file(r, key, file_name);
     char *content = NULL;
 
+    if (key->kind == CONFIG_VERBATIM && value.len > 0)
+        value = str_of(r->get(r->arg, key->name));
     /* The default first, so that a wrong value leaves something usable. */
     if (key->fallback != NULL)
         config_set(r->raw, key, str_of(key->fallback));
@@ -177,6 +179,9 @@ static void free_raw(struct config_raw *raw)
     free(raw->http_url);
     free(raw->root_cert);
     free(raw->key);
+    free(raw->extra);
+    free(raw->query_extra);
+    free(raw->extra_neutral);
 }
 
 int config_read(struct config *c, unsigned needs, config_getenv get, void *arg,
@@ -218,7 +223,11 @@ void config_free(struct config *c)
         c->schedule.timezone, c->coordinator.grpc_target,
         c->coordinator.http_url, c->coordinator.root_pem,
         c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,
-        c->embedding.model, c->database.url, c->http.host, c->http.admin_token};
+        c->embedding.model, c->embedding.identity, c->embedding.headers,
+        c->embedding.ca_file, c->embedding.documents.prefix,
+        c->embedding.documents.extra, c->embedding.queries.prefix,
+        c->embedding.queries.extra, c->database.url, c->http.host,
+        c->http.admin_token};
 
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum embedding_provider { PROVIDER_OPENAI, PROVIDER_BUILTIN };
-enum embedding_encoding { ENCODING_BASE64, ENCODING_FLOAT };
+enum embedding_encoding { ENCODING_BASE64, ENCODING_FLOAT, ENCODING_NONE };
 
 /* Strings are owned by the struct config, and NULL where nothing is set. */
 struct config_sync {
@@ -54,10 +54,30 @@ struct config_coordinator {
     int max_message_bytes; /* GRPC_MAX_MESSAGE_BYTES */
 };
 
+/* What is sent with the texts of documents, or with those of searches. */
+struct config_embedding_side {
+    char *prefix; /* EMBEDDING_DOCUMENT_PREFIX, EMBEDDING_QUERY_PREFIX */
+    char *extra;  /* JSON members, without the braces, from EMBEDDING_EXTRA;
+                     for queries merged with EMBEDDING_QUERY_EXTRA */
+};
+
+struct config_embedding_limits {
+    int inputs;     /* EMBEDDING_MAX_INPUTS, texts a request */
+    int tokens;     /* EMBEDDING_MAX_REQUEST_TOKENS, estimated */
+    int max_wait_s; /* EMBEDDING_MAX_WAIT */
+};
+
 struct config_embedding {
     enum embedding_provider provider; /* EMBEDDING_PROVIDER */
-    char *api_url;                    /* OPENAI_API_URL, no trailing slash */
-    char *api_key;                    /* OPENAI_API_KEY; NULL: none is sent */
+    char *identity; /* what vectors come from: "openai", with a digest of the
+                       documents' prefix and extra fields where there are any */
+    char *api_url;  /* OPENAI_API_URL, no trailing slash */
+    char *api_key;  /* OPENAI_API_KEY; NULL: none is sent */
+    bool key_as_api_key; /* in a header `api-key`, not as a Bearer token */
+    char *headers;       /* EMBEDDING_HEADERS, checked lines */
+    char *ca_file;       /* EMBEDDING_CA_FILE */
+    struct config_embedding_side documents, queries;
+    struct config_embedding_limits limits;
     char *model;                      /* EMBEDDING_MODEL */
     int dimensions;                   /* EMBEDDING_DIMENSIONS, 1 .. 16000 */
     enum embedding_encoding encoding; /* EMBEDDING_ENCODING */
@@ -126,11 +146,13 @@ void config_mask_url(struct buf *out, const char *url);
 
 enum config_kind {
     CONFIG_TEXT,     /* any text */
+    CONFIG_VERBATIM, /* any text, with the white space around it */
     CONFIG_BOOL,     /* true, false, 1, 0, yes, no, on, off */
     CONFIG_INT,      /* a whole number, least .. most */
     CONFIG_CHOICE,   /* one of `choices` */
     CONFIG_HTTP_URL, /* http:// or https:// */
     CONFIG_ADDRESS,  /* the same, or a bare host, read as http:// */
+    CONFIG_API_URL,  /* http:// or https://, or unix:/path/of/socket */
     CONFIG_DATABASE, /* a PostgreSQL URL or keyword=value string */
     CONFIG_TOKEN     /* visible ASCII, fit for a header */
 };

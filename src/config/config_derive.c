@@ -161,7 +161,9 @@ static void check_needs(struct config_reading *r, unsigned needs)
     if ((needs & NEED_EMBEDDER) != 0 &&
         r->raw->c.embedding.provider == PROVIDER_OPENAI &&
         !config_is_set(r, "OPENAI_API_KEY") &&
-        !config_is_set(r, "OPENAI_API_URL"))
+        !config_is_set(r, "OPENAI_API_URL") &&
+        r->raw->c.embedding.headers == NULL &&
+        !config_preset_url(r->raw->profile))
         need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: set one of "
                 "them, or EMBEDDING_PROVIDER=builtin\n");
 }
@@ -174,6 +176,7 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_http_url(raw);
     derive_root(r);
     check_schedule_values(r);
+    config_derive_embedding(r);
     if (raw->sign)
         raw->c.coordinator.private_key = derive_take(&raw->key);
     check_needs(r, needs);

@@ -7,6 +7,7 @@
 #define TO(path) .member = offsetof(struct config_raw, path)
 #define RANGE(lo, hi) .kind = CONFIG_INT, .least = (lo), .most = (hi)
 #define TEXT .kind = CONFIG_TEXT
+#define VERBATIM .kind = CONFIG_VERBATIM
 #define BOOL .kind = CONFIG_BOOL
 #define HTTP_URL .kind = CONFIG_HTTP_URL
 #define ADDRESS .kind = CONFIG_ADDRESS
@@ -118,9 +119,13 @@ static const struct config_key rows[] = {
         "openai: an OpenAI-compatible server; builtin: in process, no "
         "network",
         CHOICE("openai|builtin"), TO(c.embedding.provider)},
+    {"EMBEDDING_PROFILE", "none",
+        "presets for a provider; what is set here still wins",
+        CHOICE("none|azure|gemini|nim|voyage|mistral|tei|ollama"), TO(profile)},
     {"OPENAI_API_URL", "https://api.openai.com/v1",
-        "the embeddings server; /embeddings is appended", HTTP_URL,
-        TO(c.embedding.api_url)},
+        "where the embeddings come from, an http(s) URL or unix:/socket:/path; "
+        "/embeddings is added unless it ends so, a query is kept",
+        .kind = CONFIG_API_URL, TO(c.embedding.api_url)},
     {"OPENAI_API_KEY", NULL,
         "the API key for that server; default: none is sent",
         .kind = CONFIG_TOKEN, SECRET, TO(c.embedding.api_key)},
@@ -130,8 +135,9 @@ static const struct config_key rows[] = {
         "the length of the vectors; above 2000 they are not indexed",
         RANGE(1, 16000), TO(c.embedding.dimensions)},
     {"EMBEDDING_ENCODING", "base64",
-        "the encoding that is asked for; answers may use either",
-        CHOICE("base64|float"), TO(c.embedding.encoding)},
+        "how vectors are asked for; none leaves the field out; whatever comes "
+        "is understood",
+        CHOICE("base64|float|none"), TO(c.embedding.encoding)},
     {"EMBEDDING_SEND_DIMENSIONS", "true",
         "false: for servers that do not know the field", BOOL,
         TO(c.embedding.send_dimensions)},
@@ -139,8 +145,40 @@ static const struct config_key rows[] = {
         "tokens the model accepts at once; longer texts are stored in "
         "pieces",
         RANGE(1, 1000000), TO(c.embedding.max_tokens)},
+    {"EMBEDDING_MAX_INPUTS", "2048", "texts one request may carry",
+        RANGE(1, 1000000), TO(c.embedding.limits.inputs)},
+    {"EMBEDDING_MAX_REQUEST_TOKENS", "300000",
+        "estimated tokens one request may carry", RANGE(1, INT_MAX),
+        TO(c.embedding.limits.tokens)},
     {"EMBEDDING_TIMEOUT", "60", "seconds that one embedding request may take",
         RANGE(1, 3600), TO(c.embedding.timeout_s)},
+    {"EMBEDDING_MAX_WAIT", "600",
+        "seconds that a run waits when the provider asks it to; when it asks "
+        "for more, the run ends with \"try later\"",
+        RANGE(1, 86400), TO(c.embedding.limits.max_wait_s)},
+    {"EMBEDDING_DOCUMENT_PREFIX", NULL,
+        "put before each text that is stored, white space included; texts are "
+        "embedded anew when it changes",
+        VERBATIM, TO(c.embedding.documents.prefix)},
+    {"EMBEDDING_QUERY_PREFIX", NULL, "put before the text of a search",
+        VERBATIM, TO(c.embedding.queries.prefix)},
+    {"EMBEDDING_EXTRA", NULL,
+        "a JSON object whose members are added to each request; texts are "
+        "embedded anew when it changes",
+        TEXT, TO(extra)},
+    {"EMBEDDING_QUERY_EXTRA", NULL,
+        "the same for searches, on top of EMBEDDING_EXTRA", TEXT,
+        TO(query_extra)},
+    {"EMBEDDING_EXTRA_NEUTRAL", "user",
+        "members of EMBEDDING_EXTRA that do not change the vectors, comma "
+        "separated",
+        TEXT, TO(extra_neutral)},
+    {"EMBEDDING_HEADERS", NULL,
+        "more headers for each request, lines of the form Name: value", TEXT,
+        SECRET, TO(c.embedding.headers)},
+    {"EMBEDDING_CA_FILE", NULL,
+        "a PEM file of certificates to trust besides the system's", TEXT,
+        TO(c.embedding.ca_file)},
     {"KG_ENABLED", "true", "link stored items to their nearest neighbours",
         BOOL, TO(c.graph.enabled)},
 

@@ -17,6 +17,10 @@ struct config_raw {
     char *http_url;      /* COORDINATOR_HTTP_URL */
     char *root_cert;     /* GRPC_ROOT_CERT as it came */
     char *key;           /* RAG_PRIVATE_KEY as it came */
+    char *extra;         /* EMBEDDING_EXTRA as it came */
+    char *query_extra;   /* EMBEDDING_QUERY_EXTRA as it came */
+    char *extra_neutral; /* EMBEDDING_EXTRA_NEUTRAL */
+    int profile;         /* EMBEDDING_PROFILE */
     int grpc_port;       /* COORDINATOR_GRPC_PORT */
     bool sign;           /* COORDINATOR_SIGNATURE_ENABLED */
 };
@@ -48,6 +52,9 @@ char *config_http_url(struct str address);
 enum config_scheme { SCHEME_NONE, SCHEME_PLAIN, SCHEME_TLS };
 enum config_scheme config_scheme_of(struct str address);
 
+/* Is it one of those, or unix:/path/of/socket with a ":/path" behind it? */
+bool config_is_api_url(struct str url);
+
 /*
  * host:port for gRPC from host:port, a URL, or a name of gRPC's own (dns:,
  * ipv4:, ipv6:, unix:); NULL when it is none of these. Without a port it gets
@@ -76,6 +83,12 @@ const struct config_key *config_key_named(const char *name);
 /* After all rows are read: computes the members that depend on several
  * rows, and checks across rows. */
 void config_derive(struct config_reading *r, unsigned needs);
+
+/* What the embedder's variables come to: presets, headers, extra fields. */
+void config_derive_embedding(struct config_reading *r);
+
+/* Does the profile say where the provider is? */
+bool config_preset_url(int profile);
 
 /* Appends any bytes in quotes: on one line, as valid UTF-8, shortened. */
 void config_show(struct buf *out, struct str value);

@@ -161,6 +161,16 @@ enum config_scheme config_scheme_of(struct str address)
     return SCHEME_NONE;
 }
 
+bool config_is_api_url(struct str url)
+{
+    if (!has_scheme(url, "unix:/"))
+        return config_is_http_url(url);
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.p[i] < ' ')
+            return false;
+    return true;
+}
+
 static char *config_url_join(struct str host, int port)
 {
     bool ipv6 = memchr(host.p, ':', host.len) != NULL;

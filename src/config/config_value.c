@@ -106,6 +106,8 @@ static bool text_fits(const struct config_key *key, struct str s)
         return config_is_http_url(s);
     case CONFIG_ADDRESS:
         return config_is_address(s);
+    case CONFIG_API_URL:
+        return config_is_api_url(s);
     case CONFIG_DATABASE:
         return is_database(s);
     case CONFIG_TOKEN:
@@ -117,7 +119,8 @@ static bool text_fits(const struct config_key *key, struct str s)
 
 static int value_set_text(char **to, const struct config_key *key, struct str s)
 {
-    bool is_url = key->kind == CONFIG_HTTP_URL || key->kind == CONFIG_ADDRESS;
+    bool is_url = key->kind == CONFIG_HTTP_URL || key->kind == CONFIG_ADDRESS ||
+                  key->kind == CONFIG_API_URL;
 
     if (!text_fits(key, s))
         return ERR_INVALID;
@@ -177,6 +180,10 @@ void config_allowed(struct buf *out, const struct config_key *key)
         buf_puts(out, "a host with or without a port, or a URL that begins "
                       "with http:// or https://");
         break;
+    case CONFIG_API_URL:
+        buf_puts(out, "a URL that begins with http:// or https://, or "
+                      "unix:/path/of/socket");
+        break;
     case CONFIG_DATABASE:
         buf_puts(out, "a URL that starts with postgres:// or postgresql://, or "
                       "a keyword=value string");
@@ -185,6 +192,7 @@ void config_allowed(struct buf *out, const struct config_key *key)
         buf_puts(out, "visible ASCII characters without spaces");
         break;
     case CONFIG_TEXT:
+    case CONFIG_VERBATIM:
         buf_puts(out, "any text");
         break;
     }

@@ -1,73 +1,45 @@
 /*
  * The OpenAI-compatible embedder.
  *
- * Happy path: embedder_send() writes the request's JSON and hands one POST to
- * the HTTP client, where it may wait in line for a connection. Its callback
- * tells the caller that the provider has answered; a turn later, when the next
- * request is on its way, the vectors are read into the caller's array and the
- * request ends.
+ * Happy path: embedder_send() cuts the texts into requests that the provider
+ * takes, as a rule one. Its JSON is handed to the HTTP client, where it may
+ * wait in line for a connection. Its callback tells the caller that the
+ * provider has answered; an iteration of the loop later, when the next request
+ * is on its way, the vectors are read into the caller's array. Then comes the
+ * next one, until all texts have theirs.
  *
- * Failures: transport errors come as the HTTP client has them, answers other
- * than 2xx and answers that are not what was asked for get their codes in
+ *   ASK, as often as it takes -> ALONE, once for each bad vector -> end
+ *    \-> PROVE, after the first answer without an index -/
+ *
+ * Failures: a vector that is bad among good ones is asked for once more, alone.
+ * Answers without an index wait until their order is proven, by one call for
+ * all. Transport errors come as the HTTP client has them, answers other than
+ * 2xx and answers that are not what was asked for get their codes in
  * embedder_refusal.c and embedder_answer.c; one that is longer than any should
- * be goes by its status. Nothing is repeated here.
+ * be goes by its status. All of these end the call: what it has by then stays
+ * in the caller's array, marked as good. Nothing else is repeated here.
  *
- * On cancel: the POST is canceled, its callback ends the request.
+ * On cancel: the POST is canceled, its callback ends the request; a call that
+ * waits for another's proof ends at once.
  *
  * On close: nothing to do; whoever stops the program cancels its requests or
  * closes the HTTP client, and frees the embedder after the last callback.
  */
-#include "embed/embedder.h"
+#include "embed/embedder_impl.h"
 
-#include "embed/embedder_answer.h"
+#include "record/item.h"
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEADERS = 4, ESCAPED_BYTES = 6 /* \u0000 */, AROUND_BYTES = 256 };
-
-struct embedder {
-    struct loop *loop;                     /* borrowed */
-    struct http_client *http;              /* borrowed */
-    const struct config_embedding *config; /* borrowed */
-    char *url;                             /* owned */
-    char *authorization;                   /* owned; NULL without a key */
-    struct http_header headers[HEADERS];
-    size_t nheaders;
-    size_t pending; /* calls */
-};
-
-/* A request from embedder_send() to op_finish(). */
-struct embed_call {
-    struct embedder *embedder; /* borrowed */
-    struct embed_req *req;     /* borrowed */
-    struct list anchor;        /* of req->op.link, for its cancel */
-    struct buf body;           /* owned */
-    struct http_req http;
-    struct timer_req reading; /* a iteration of the loop */
-};
+enum { ORDER_MS = 60 * 60 * 1000 };
 
 static void *embedder_must(void *p)
 {
     if (p == NULL)
         abort();
     return p;
-}
-
-static char *embedder_join(const char *a, const char *b)
-{
-    size_t size = strlen(a) + strlen(b) + 1;
-    char *z = embedder_must(malloc(size));
-
-    snprintf(z, size, "%s%s", a, b);
-    return z;
-}
-
-static void embedder_add_header(
-    struct embedder *e, const char *name, const char *value)
-{
-    assert(e->nheaders < HEADERS);
-    e->headers[e->nheaders++] = (struct http_header){name, value};
 }
 
 struct embedder *embedder_new(struct loop *loop, struct http_client *http,
@@ -78,14 +50,8 @@ struct embedder *embedder_new(struct loop *loop, struct http_client *http,
     e->loop = loop;
     e->http = http;
     e->config = config;
-    e->url = embedder_join(config->api_url, "/embeddings");
-    embedder_add_header(e, "Content-Type", "application/json");
-    embedder_add_header(e, "Accept", "application/json");
-    embedder_add_header(e, "User-Agent", "batchsync");
-    if (config->api_key != NULL) {
-        e->authorization = embedder_join("Bearer ", config->api_key);
-        embedder_add_header(e, "Authorization", e->authorization);
-    }
+    list_init(&e->unordered);
+    embed_form_init(&e->form, config);
     return e;
 }
 
@@ -94,48 +60,289 @@ void embedder_free(struct embedder *e)
     if (e == NULL)
         return;
     assert(e->pending == 0);
-    free(e->url);
-    free(e->authorization);
+    embed_form_free(&e->form);
     free(e);
 }
 
-static size_t body_cap(const struct embedder *e, const struct embed_req *req)
-{
-    size_t cap = AROUND_BYTES + ESCAPED_BYTES * strlen(e->config->model);
+/* One exchange */
 
-    for (size_t i = 0; i < req->n; i++)
-        cap += ESCAPED_BYTES * req->texts[i].len + sizeof("\"\",");
-    return cap;
+static void post_clear(struct embed_post *post)
+{
+    http_req_clear(&post->http);
+    buf_free(&post->body);
+    free(post->places);
+    free(post->vectors);
+    free(post->good);
+    *post = (struct embed_post){.n = 0};
 }
 
-static void write_body(struct embed_call *call)
+static void post_open(struct embed_post *post, size_t most, int dimensions)
 {
-    const struct config_embedding *config = call->embedder->config;
-    const struct embed_req *req = call->req;
-    struct buf *b = &call->body;
+    post_clear(post);
+    post->places = embedder_must(calloc(most, sizeof(*post->places)));
+    post->good = embedder_must(calloc(most, sizeof(*post->good)));
+    post->vectors = malloc(most * (size_t)dimensions * sizeof(float));
+}
 
-    buf_init(b, body_cap(call->embedder, req));
-    buf_puts(b, "{\"model\":");
-    buf_json_str(b, str_of(config->model));
-    buf_puts(b, ",\"input\":[");
-    for (size_t i = 0; i < req->n; i++) {
-        if (i > 0)
-            buf_char(b, ',');
-        buf_json_str(b, text_trim(req->texts[i]));
+static void on_embedder_answer(struct op *op);
+
+static void set_http(struct embed_call *call)
+{
+    const struct embed_form *form = &call->embedder->form;
+    struct http_req *http = &call->post.http;
+
+    op_init(&http->op, on_embedder_answer);
+    http->method = "POST";
+    http->url = form->address.url;
+    http->unix_socket = form->address.unix_socket;
+    http->ca_file = call->embedder->config->ca_file;
+    http->headers = form->headers;
+    http->nheaders = form->nheaders;
+    http->body = buf_view(&call->post.body);
+    http->timeout_ms = call->embedder->config->timeout_s * 1000;
+    http->max_answer_bytes =
+        embedder_answer_cap(call->post.n, call->req->dimensions);
+}
+
+/* The life of a call */
+
+static void proof_ended(struct embedder *e);
+
+/* Texts are bad for the reason that the call ends with, or not yet. */
+static void keep_open(struct embed_call *call)
+{
+    for (size_t i = 0; i < call->req->n; i++)
+        if (call->outcomes[i] == EMBED_BAD)
+            call->outcomes[i] = EMBED_OPEN;
+}
+
+static void embed_call_end(struct embed_call *call, const struct err *err)
+{
+    struct embedder *e = call->embedder;
+    struct embed_req *req = call->req;
+    bool proving = call->step == STEP_PROVE;
+
+    if (err != &call->fault)
+        keep_open(call);
+
+    e->pending--;
+    list_remove(&req->op.link);
+    list_remove(&call->line);
+    post_clear(&call->post);
+    post_clear(&call->held);
+    if (call->outcomes != req->outcomes)
+        free(call->outcomes);
+    free(call->suspect);
+    op_finish(&req->op, err);
+    free(call);
+    if (proving)
+        proof_ended(e);
+}
+
+static void call_fail(struct embed_call *call, int code, const char *what)
+{
+    struct err err;
+
+    err_set(&err, code, "%s", what);
+    embed_call_end(call, &err);
+}
+
+/* Cannot fail on its own: what goes wrong ends the call. */
+static void call_post(struct embed_call *call)
+{
+    int code =
+        call->post.vectors == NULL ? ERR_NOMEM : embed_request_write(call);
+
+    if (code < 0) {
+        call_fail(call, code, "no memory for the texts");
+        return;
     }
-    buf_char(b, ']');
-    if (config->send_dimensions)
-        buf_printf(b, ",\"dimensions\":%d", req->dimensions);
-    buf_printf(b, ",\"encoding_format\":\"%s\"}",
-        config->encoding == ENCODING_BASE64 ? "base64" : "float");
+    set_http(call);
+    if (http_send(call->embedder->http, &call->post.http) < 0)
+        call_fail(call, ERR_CANCELED, "the HTTP client is closed");
+}
+
+/* As many texts without a vector as one request may carry, in order. */
+static void choose_open(struct embed_call *call)
+{
+    const struct config_embedding_limits *limits =
+        &call->embedder->config->limits;
+    const struct embed_req *req = call->req;
+    size_t inputs = limits->inputs > 0 ? (size_t)limits->inputs : SIZE_MAX;
+    size_t room = limits->tokens > 0 ? (size_t)limits->tokens : SIZE_MAX;
+    struct embed_post *post = &call->post;
+
+    for (size_t i = 0; i < req->n && post->n < inputs; i++) {
+        size_t tokens;
+
+        if (call->outcomes[i] != EMBED_OPEN || call->suspect[i])
+            continue;
+        tokens = text_tokens(req->texts[i]);
+        if (post->n > 0 && tokens > room)
+            break;
+        room -= tokens < room ? tokens : room;
+        post->places[post->n++] = i;
+    }
+}
+
+static void choose_suspect(struct embed_call *call)
+{
+    for (size_t i = 0; i < call->req->n && call->post.n == 0; i++)
+        if (call->outcomes[i] == EMBED_OPEN && call->suspect[i])
+            call->post.places[call->post.n++] = i;
+}
+
+/* The next request, if there is anything left to ask for. */
+static void call_next(struct embed_call *call)
+{
+    call->step = STEP_ASK;
+    post_open(&call->post, call->req->n, call->req->dimensions);
+    choose_open(call);
+    if (call->post.n == 0) {
+        call->step = STEP_ALONE;
+        choose_suspect(call);
+    }
+    if (call->post.n > 0)
+        call_post(call);
+    else
+        embed_call_end(call, &call->fault);
+}
+
+/* What comes of an answer */
+
+/* Vectors that came where they belong. */
+static void embedder_accept(
+    struct embed_call *call, const struct embed_post *post)
+{
+    struct embed_req *req = call->req;
+    size_t row = (size_t)req->dimensions;
+
+    call->embedder->worked = true;
+    for (size_t i = 0; i < post->n; i++) {
+        size_t place = post->places[i];
+
+        if (post->good[i]) {
+            memcpy(req->vectors + place * row, post->vectors + i * row,
+                row * sizeof(float));
+            call->outcomes[place] = EMBED_GOOD;
+        } else {
+            call->suspect[place] = true;
+        }
+    }
+}
+
+/* Asked for again, the text is still without a good vector. */
+static void give_up_on(struct embed_call *call, const struct err *fault)
+{
+    call->outcomes[call->post.places[0]] = EMBED_BAD;
+    if (call->fault.code == 0)
+        call->fault = *fault;
+}
+
+static void prove(struct embed_call *call)
+{
+    size_t places[2];
+
+    call->step = STEP_PROVE;
+    call->embedder->order = ORDER_PROVING;
+    call->held = call->post;
+    call->post = (struct embed_post){.n = 0};
+    for (int i = 0; i < 2; i++)
+        places[i] = call->held.places[call->pair[1 - i]];
+    post_open(&call->post, 2, call->req->dimensions);
+    memcpy(call->post.places, places, sizeof(places));
+    call->post.n = 2;
+    call_post(call);
+}
+
+static void call_disordered(struct embed_call *call)
+{
+    struct err err;
+
+    err_set(&err, ERR_CONFIG,
+        "the answer gives no index, and asked for two of the texts the other "
+        "way round, %s gives their vectors in no order to rely on: set "
+        "EMBEDDING_MAX_INPUTS=1",
+        call->embedder->form.address.shown);
+    embed_call_end(call, &err);
+}
+
+/* An answer without an index: taken when the order is known, or cannot matter.
+ * Else this call proves it, or waits for the one that is at it. */
+static void take_unordered(struct embed_call *call)
+{
+    struct embedder *e = call->embedder;
+
+    if (e->order == ORDER_PROVING) {
+        list_push(&e->unordered, &call->line);
+    } else if (e->order == ORDER_REFUTED) {
+        call_disordered(call);
+    } else if (e->order == ORDER_PROVEN ||
+               !embed_order_choose(
+                   &call->post, call->req->dimensions, call->pair)) {
+        embedder_accept(call, &call->post);
+        call_next(call);
+    } else {
+        prove(call);
+    }
+}
+
+/* Those that waited go on; without a proof the first of them tries. */
+static void proof_ended(struct embedder *e)
+{
+    struct list waiting;
+
+    if (e->order == ORDER_PROVING)
+        e->order = ORDER_UNKNOWN;
+    list_init(&waiting);
+    list_splice(&waiting, &e->unordered);
+    while (!list_empty(&waiting))
+        take_unordered(
+            container_of(list_pop(&waiting), struct embed_call, line));
+}
+
+static void finish_proof(struct embed_call *call, const struct err *fault)
+{
+    struct embedder *e = call->embedder;
+
+    if (fault->code != 0) {
+        embed_call_end(call, fault);
+        return;
+    }
+    e->proven_ms = loop_now_ms(e->loop);
+    e->order = embed_order_proven(&call->held, call->req->dimensions,
+                   call->pair, call->post.vectors)
+                   ? ORDER_PROVEN
+                   : ORDER_REFUTED;
+    if (e->order == ORDER_REFUTED) {
+        call_disordered(call);
+        return;
+    }
+    embedder_accept(call, &call->held);
+    post_clear(&call->held);
+    call_next(call);
+    proof_ended(e);
+}
+
+/* All vectors have another length: so has whatever the model makes. */
+static int embedder_strange(const struct embed_call *call,
+    const struct embedder_answer *a, struct err *err)
+{
+    return err_set(err, ERR_CONFIG,
+        "the vectors have %zu dimensions instead of %d: set "
+        "EMBEDDING_DIMENSIONS=%zu, or an EMBEDDING_MODEL that makes %d "
+        "(asked %s)",
+        a->length, a->dimensions, a->length, a->dimensions,
+        call->embedder->form.address.shown);
 }
 
 static void read_refusal(
     const struct embed_call *call, struct str body, struct err *err)
 {
     embedder_refusal_read(
-        &(struct embedder_refusal){.status = call->http.status,
-            .retry_after_ms = call->http.retry_after_ms,
+        &(struct embedder_refusal){.status = call->post.http.status,
+            .retry_after_ms = call->post.http.retry_after_ms,
+            .max_wait_s = call->embedder->config->limits.max_wait_s,
             .body = body,
             .secret = str_of(call->embedder->config->api_key)},
         err);
@@ -146,12 +353,24 @@ static bool is_good(const struct http_req *http)
     return http->status >= 200 && http->status < 300;
 }
 
+static void read_vectors(
+    struct embed_call *call, struct embedder_answer *a, struct err *err)
+{
+    embedder_answer_read(&call->post.http.answer, a, err);
+    call->req->tokens += a->tokens;
+    if (err->code == 0 && a->strange == a->n &&
+        (a->n > 1 || !call->embedder->worked))
+        embedder_strange(call, a, err);
+    else if (err->code == 0 && a->nbad == a->n && a->n > 1)
+        *err = a->fault; /* it is not the texts, then */
+}
+
 /* What an answer means its status says, however long it is: that it is too
  * long is all there is to read of it then. */
-static void embedder_read_answer(struct embed_call *call, struct err *err)
+static void embedder_read_answer(
+    struct embed_call *call, struct embedder_answer *a, struct err *err)
 {
-    struct http_req *http = &call->http;
-    const struct embed_req *req = call->req;
+    struct http_req *http = &call->post.http;
     bool good = is_good(http);
 
     *err = http->op.err;
@@ -160,46 +379,76 @@ static void embedder_read_answer(struct embed_call *call, struct err *err)
     else if (err->code == ERR_TOO_LARGE)
         read_refusal(call, str_of(http->op.err.msg), err);
     else if (err->code == 0 && good)
-        embedder_answer_read(
-            &http->answer, req->n, req->dimensions, req->vectors, err);
+        read_vectors(call, a, err);
     else if (err->code == 0)
         read_refusal(call, buf_view(&http->answer), err);
 }
 
-static void call_free(struct embed_call *call)
+static void call_answered(struct embed_call *call)
 {
-    http_req_clear(&call->http);
-    buf_free(&call->body);
-    free(call);
-}
+    struct embedder_answer a = {.n = call->post.n,
+        .dimensions = call->req->dimensions,
+        .vectors = call->post.vectors,
+        .good = call->post.good};
+    struct err err = {.code = 0};
 
-static void embedder_call_end(struct embed_call *call)
-{
-    struct embed_req *req = call->req;
-    struct err err;
-
-    embedder_read_answer(call, &err);
-    call->embedder->pending--;
-    list_remove(&req->op.link);
-    call_free(call);
-    op_finish(&req->op, &err);
+    embedder_read_answer(call, &a, &err);
+    if (call->req->op.err.code != 0) /* canceled meanwhile */
+        err = call->req->op.err;
+    if (call->step == STEP_PROVE) {
+        finish_proof(call, err.code != 0 ? &err : &a.fault);
+    } else if (err.code != 0) {
+        embed_call_end(call, &err);
+    } else if (a.ordered) {
+        take_unordered(call);
+    } else if (call->step == STEP_ALONE && a.nbad > 0) {
+        give_up_on(call, &a.fault);
+        call_next(call);
+    } else {
+        embedder_accept(call, &call->post);
+        call_next(call);
+    }
 }
 
 static void on_reading(struct op *op)
 {
-    embedder_call_end(container_of(op, struct embed_call, reading.op));
+    call_answered(container_of(op, struct embed_call, reading.op));
+}
+
+/* Is this the answer to the last of the texts? */
+static bool embedder_is_last(const struct embed_call *call)
+{
+    size_t asked = 0, open = 0;
+
+    for (size_t i = 0; i < call->req->n; i++)
+        open += call->outcomes[i] == EMBED_OPEN;
+    asked = call->step == STEP_PROVE ? 0 : call->post.n;
+    return open == asked;
+}
+
+static void count_answer(struct embed_call *call)
+{
+    struct embed_req *req = call->req;
+
+    req->sent += call->post.n;
+    for (size_t i = 0; i < call->post.n; i++)
+        req->tokens_guess += text_tokens(req->texts[call->post.places[i]]);
 }
 
 static void on_embedder_answer(struct op *op)
 {
-    struct embed_call *call = container_of(op, struct embed_call, http.op);
+    struct embed_call *call = container_of(op, struct embed_call, post.http.op);
 
-    if (op->err.code != 0 || !is_good(&call->http)) {
-        embedder_call_end(call);
+    call->req->status = call->post.http.status;
+    if (op->err.code != 0 || !is_good(&call->post.http)) {
+        call_answered(call);
         return;
     }
-    if (call->req->answered != NULL)
+    count_answer(call);
+    if (call->req->answered != NULL && !call->told && embedder_is_last(call)) {
+        call->told = true;
         call->req->answered(call->req);
+    }
     op_init(&call->reading.op, on_reading);
     loop_timer(call->embedder->loop, &call->reading, 0);
 }
@@ -209,49 +458,42 @@ static void embed_cancel(struct op *op)
     struct embed_call *call =
         container_of(op->link.next, struct embed_call, anchor);
 
-    op_cancel(&call->http.op);
+    if (list_empty(&call->line))
+        op_cancel(&call->post.http.op);
+    else
+        embed_call_end(call, NULL);
 }
 
-static void set_http(struct embed_call *call)
+/* What was proven may change with the server; and a refutation ends a run. */
+static void forget_order(struct embedder *e)
 {
-    struct embedder *e = call->embedder;
-    const struct embed_req *req = call->req;
-    struct http_req *http = &call->http;
+    bool old = loop_now_ms(e->loop) - e->proven_ms > ORDER_MS;
 
-    op_init(&http->op, on_embedder_answer);
-    http->method = "POST";
-    http->url = e->url;
-    http->headers = e->headers;
-    http->nheaders = e->nheaders;
-    http->body = buf_view(&call->body);
-    http->timeout_ms = e->config->timeout_s * 1000;
-    http->max_answer_bytes = embedder_answer_cap(req->n, req->dimensions);
-}
-
-/* Cannot go on: the callback never comes. */
-static int embedder_fail(struct embed_call *call, int code, const char *what)
-{
-    struct embed_req *req = call->req;
-
-    call_free(call);
-    return err_set(&req->op.err, code, "%s", what);
+    if ((e->order == ORDER_PROVEN && old) ||
+        (e->order == ORDER_REFUTED && e->pending == 0))
+        e->order = ORDER_UNKNOWN;
 }
 
 int embedder_send(struct embedder *e, struct embed_req *req)
 {
     struct embed_call *call = embedder_must(calloc(1, sizeof(*call)));
 
+    forget_order(e);
     call->embedder = e;
     call->req = req;
+    call->outcomes = req->outcomes != NULL ? req->outcomes
+                                           : embedder_must(calloc(req->n, 1));
+    call->suspect = embedder_must(calloc(req->n, sizeof(*call->suspect)));
+    req->status = 0;
+    req->sent = req->tokens = req->tokens_guess = 0;
+    for (size_t i = 0; i < req->n; i++)
+        if (call->outcomes[i] != EMBED_GOOD)
+            call->outcomes[i] = EMBED_OPEN;
     list_init(&call->anchor);
-    write_body(call);
-    if (call->body.error != 0)
-        return embedder_fail(call, call->body.error, "no memory for the texts");
-    set_http(call);
-    if (http_send(e->http, &call->http) < 0)
-        return embedder_fail(call, ERR_CANCELED, "the HTTP client is closed");
+    list_init(&call->line);
     op_begin(&req->op, &e->loop->ready, embed_cancel);
     list_push(&call->anchor, &req->op.link);
     e->pending++;
+    call_next(call);
     return 0;
 }

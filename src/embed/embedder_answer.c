@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+static const double LEAST_NORM = 1e-6, MOST_NORM = 1e6;
+
 enum {
     NUMBER_BYTES = 48, /* a number on an indented line of its own */
     ENTRY_BYTES = 512, /* what stands around a vector */
@@ -19,16 +21,23 @@ size_t embedder_answer_cap(size_t n, int dimensions)
            n * (ENTRY_BYTES + (size_t)dimensions * NUMBER_BYTES);
 }
 
-static int read_numbers(yyjson_val *array, size_t index, int dimensions,
-    float *row, struct err *err)
+static int answer_strange(
+    struct embedder_answer *a, size_t length, struct err *err)
+{
+    if (a->strange++ == 0)
+        a->length = length;
+    return err_set(err, ERR_PROTOCOL,
+        "a vector has %zu dimensions instead of %d", length, a->dimensions);
+}
+
+static int read_numbers(
+    struct embedder_answer *a, yyjson_val *array, float *row, struct err *err)
 {
     size_t i, count;
     yyjson_val *v;
 
-    if (yyjson_arr_size(array) != (size_t)dimensions)
-        return err_set(err, ERR_PROTOCOL,
-            "the vector of index %zu has %zu dimensions instead of %d", index,
-            yyjson_arr_size(array), dimensions);
+    if (yyjson_arr_size(array) != (size_t)a->dimensions)
+        return answer_strange(a, yyjson_arr_size(array), err);
     yyjson_arr_foreach(array, i, count, v)
     {
         double x = yyjson_is_num(v) ? yyjson_get_num(v) : NAN;
@@ -38,20 +47,25 @@ static int read_numbers(yyjson_val *array, size_t index, int dimensions,
     return 0;
 }
 
-static int read_base64(
-    struct str text, size_t index, int dimensions, float *row, struct err *err)
+/* The bytes that so much base64 stands for; white space in it is rare. */
+static size_t base64_bytes(struct str text)
 {
-    size_t size = (size_t)dimensions * sizeof(float);
+    while (text.len > 0 && text.p[text.len - 1] == '=')
+        text.len--;
+    return text.len / 4 * 3 + text.len % 4 * 3 / 4;
+}
+
+static int read_base64(
+    struct embedder_answer *a, struct str text, float *row, struct err *err)
+{
+    size_t size = (size_t)a->dimensions * sizeof(float);
     long len = base64_decode(text, row, size);
 
     if (len == ERR_INVALID)
-        return err_set(
-            err, ERR_PROTOCOL, "the vector of index %zu is not base64", index);
+        return err_set(err, ERR_PROTOCOL, "a vector is not base64");
     if (len < 0 || (size_t)len != size)
-        return err_set(err, ERR_PROTOCOL,
-            "the vector of index %zu has %s dimensions than %d", index,
-            len < 0 ? "more" : "fewer", dimensions);
-    for (int i = 0; i < dimensions; i++) {
+        return answer_strange(a, base64_bytes(text) / sizeof(float), err);
+    for (int i = 0; i < a->dimensions; i++) {
         uint32_t bits;
 
         memcpy(&bits, &row[i], sizeof(bits));
@@ -62,59 +76,117 @@ static int read_base64(
 }
 
 /* By their bits: a loop without branches is twice as fast. */
-static int check_vector(
-    const float *row, size_t index, int dimensions, struct err *err)
+static bool is_finite(const float *row, int dimensions)
 {
-    const uint32_t exponent = 0x7F800000, sign = 0x80000000;
+    const uint32_t exponent = 0x7F800000;
     bool finite = true;
-    uint32_t any = 0, bits;
+    uint32_t bits;
 
     for (int i = 0; i < dimensions; i++) {
         memcpy(&bits, &row[i], sizeof(bits));
         finite &= (bits & exponent) != exponent;
-        any |= bits;
     }
-    if (!finite)
-        return err_set(err, ERR_PROTOCOL,
-            "the vector of index %zu holds something that is no number", index);
-    if ((any & ~sign) == 0)
+    return finite;
+}
+
+static int check_vector(const float *row, int dimensions, struct err *err)
+{
+    double square = 0;
+
+    if (!is_finite(row, dimensions))
         return err_set(
-            err, ERR_PROTOCOL, "the vector of index %zu is all zeroes", index);
+            err, ERR_PROTOCOL, "a vector holds something that is not a number");
+    for (int i = 0; i < dimensions; i++)
+        square += (double)row[i] * (double)row[i];
+    if (square == 0)
+        return err_set(err, ERR_PROTOCOL, "a vector is all zeroes");
+    if (square < LEAST_NORM * LEAST_NORM || square > MOST_NORM * MOST_NORM)
+        return err_set(err, ERR_PROTOCOL,
+            "a vector's length is %g, not within 1e-6 .. 1e6", sqrt(square));
     return 0;
 }
 
-/* Where the answer goes, and which rows have been filled. */
+/* Which rows have come, and which entries said which they are. */
 struct placing {
-    float *vectors;  /* borrowed */
-    uint8_t *filled; /* n flags; owned */
-    size_t n;
-    int dimensions;
+    struct embedder_answer *answer; /* borrowed */
+    bool *filled;                   /* n; owned */
+    size_t entries, indexed;        /* so far */
 };
 
-static int read_entry(struct placing *p, yyjson_val *entry, struct err *err)
+/* The row that an entry belongs to. One without an index is row 0 when others
+ * have one, as protobuf leaves out a 0; when none has, entries come in order.
+ */
+static int place_entry(
+    struct placing *p, yyjson_val *entry, size_t *row, struct err *err)
 {
-    yyjson_val *number = yyjson_obj_get(entry, "index");
+    yyjson_val *index = yyjson_obj_get(entry, "index");
+    int64_t value = 0;
+
+    *row = p->indexed > 0 ? 0 : p->entries;
+    if (!yyjson_is_obj(entry))
+        return err_set(err, ERR_PROTOCOL, "an entry is not an object");
+    if (index != NULL && !yyjson_is_null(index)) {
+        if (!json_int(index, &value) || value < 0 ||
+            (uint64_t)value >= p->answer->n)
+            return err_set(err, ERR_PROTOCOL,
+                "an entry whose index is not one of 0 .. %zu",
+                p->answer->n - 1);
+        *row = (size_t)value;
+        p->indexed++;
+    }
+    p->entries++;
+    if (*row >= p->answer->n || p->filled[*row])
+        return err_set(err, ERR_PROTOCOL,
+            p->entries > p->answer->n ? "too many entries"
+                                      : "index %zu comes twice",
+            *row);
+    p->filled[*row] = true;
+    return 0;
+}
+
+static int read_vector(
+    struct embedder_answer *a, yyjson_val *entry, float *row, struct err *err)
+{
     yyjson_val *vector = yyjson_obj_get(entry, "embedding");
-    uint64_t index = yyjson_get_uint(number);
-    float *row;
     int rc;
 
-    if (!yyjson_is_uint(number) || index >= p->n)
-        return err_set(err, ERR_PROTOCOL,
-            "an entry whose index is not one of 0 .. %zu", p->n - 1);
-    if (p->filled[index])
-        return err_set(
-            err, ERR_PROTOCOL, "index %zu comes twice", (size_t)index);
-    p->filled[index] = 1;
-    row = p->vectors + index * (size_t)p->dimensions;
     if (yyjson_is_str(vector))
-        rc = read_base64(json_str(vector), index, p->dimensions, row, err);
+        rc = read_base64(a, json_str(vector), row, err);
     else if (yyjson_is_arr(vector))
-        rc = read_numbers(vector, index, p->dimensions, row, err);
+        rc = read_numbers(a, vector, row, err);
     else
-        rc = err_set(
-            err, ERR_PROTOCOL, "index %zu has no embedding", (size_t)index);
-    return rc < 0 ? rc : check_vector(row, index, p->dimensions, err);
+        rc = err_set(err, ERR_PROTOCOL, "an entry has no embedding");
+    return rc < 0 ? rc : check_vector(row, a->dimensions, err);
+}
+
+/* A vector that is bad is the row's own fault; what is wrong with the places
+ * is the answer's. */
+static int read_entry(struct placing *p, yyjson_val *entry, struct err *err)
+{
+    struct embedder_answer *a = p->answer;
+    struct err fault = {.code = 0};
+    size_t row;
+
+    if (place_entry(p, entry, &row, err) < 0)
+        return err->code;
+    read_vector(a, entry, a->vectors + row * (size_t)a->dimensions, &fault);
+    a->good[row] = fault.code == 0;
+    if (fault.code != 0 && a->nbad++ == 0)
+        a->fault = fault;
+    return 0;
+}
+
+/* Entries without an index: none, the one of row 0, or all there are. */
+static int check_places(struct placing *p, struct err *err)
+{
+    struct embedder_answer *a = p->answer;
+    size_t unnamed = a->n - p->indexed;
+
+    a->ordered = p->indexed == 0 && a->n > 1;
+    if (unnamed > 1 && p->indexed > 0)
+        return err_set(err, ERR_PROTOCOL, "%zu of %zu entries have no index",
+            unnamed, a->n);
+    return 0;
 }
 
 /*
@@ -173,7 +245,7 @@ static int vectors_not_json(
         r->at == r->end ? "it ends too soon" : why);
 }
 
-/* The next value, until the one after it is read; NULL: it is none. */
+/* The next value, until the one after it is read; NULL: it is not one. */
 static yyjson_val *next(struct reader *r, struct err *err)
 {
     yyjson_read_err fault = {.msg = "it ends too soon"};
@@ -198,8 +270,8 @@ static int vectors_read_entries(
     struct reader *r, struct placing *p, struct err *err)
 {
     struct err fault = {.code = 0};
+    size_t n = 0, wanted = p->answer->n;
     yyjson_val *entry;
-    size_t n = 0;
 
     while (!vectors_take(r, ']')) {
         if (n > 0 && !vectors_take(r, ','))
@@ -207,46 +279,74 @@ static int vectors_read_entries(
         entry = next(r, err);
         if (entry == NULL)
             return err->code;
-        if (++n <= p->n && fault.code == 0)
+        if (++n <= wanted && fault.code == 0)
             read_entry(p, entry, &fault);
     }
-    if (n != p->n)
-        return err_set(err, ERR_PROTOCOL, "%zu vectors for %zu texts", n, p->n);
+    if (n != wanted)
+        return err_set(
+            err, ERR_PROTOCOL, "%zu vectors for %zu texts", n, wanted);
+    if (fault.code == 0)
+        check_places(p, &fault);
     *err = fault;
     return err->code;
 }
 
-/* The name of the next member, as far as it matters. */
-static bool is_data(struct reader *r, bool *is, struct err *err)
+/* The members of an answer that matter. */
+enum answer_member { MEMBER_OTHER, MEMBER_DATA, MEMBER_USAGE };
+
+static bool read_name(
+    struct reader *r, enum answer_member *member, struct err *err)
 {
     yyjson_val *name = next(r, err);
 
     if (name == NULL)
         return false;
-    *is = yyjson_equals_str(name, "data");
+    *member = yyjson_equals_str(name, "data")    ? MEMBER_DATA
+              : yyjson_equals_str(name, "usage") ? MEMBER_USAGE
+                                                 : MEMBER_OTHER;
     if (yyjson_is_str(name) && vectors_take(r, ':'))
         return true;
     vectors_not_json(r, "an object without names", err);
     return false;
 }
 
+static void read_usage(struct embedder_answer *a, yyjson_val *usage)
+{
+    int64_t tokens = 0;
+
+    if (!json_int(yyjson_obj_get(usage, "prompt_tokens"), &tokens))
+        json_int(yyjson_obj_get(usage, "total_tokens"), &tokens);
+    a->tokens = tokens > 0 ? (uint64_t)tokens : 0;
+}
+
+static int read_member(
+    struct reader *r, struct placing *p, bool *found, struct err *err)
+{
+    enum answer_member member;
+    yyjson_val *value;
+
+    if (!read_name(r, &member, err))
+        return err->code;
+    if (member == MEMBER_DATA && !*found && vectors_take(r, '[')) {
+        *found = true;
+        return vectors_read_entries(r, p, err);
+    }
+    value = next(r, err);
+    if (value != NULL && member == MEMBER_USAGE)
+        read_usage(p->answer, value);
+    return value == NULL ? err->code : 0;
+}
+
 /* All of it is read, so that an answer that was cut is none. */
 static int read_members(struct reader *r, struct placing *p, struct err *err)
 {
-    bool found = false, data, first = true;
+    bool found = false, first = true;
 
     for (; !vectors_take(r, '}'); first = false) {
         if (!first && !vectors_take(r, ','))
             return vectors_not_json(r, "an object without commas", err);
-        if (!is_data(r, &data, err))
+        if (read_member(r, p, &found, err) < 0)
             return err->code;
-        if (data && !found && vectors_take(r, '[')) {
-            found = true;
-            if (vectors_read_entries(r, p, err) < 0)
-                return err->code;
-        } else if (next(r, err) == NULL) {
-            return err->code;
-        }
     }
     skip_space(r);
     if (r->at < r->end)
@@ -269,19 +369,21 @@ static int read_root(struct reader *r, struct placing *p, struct err *err)
 }
 
 int embedder_answer_read(
-    struct buf *body, size_t n, int dimensions, float *vectors, struct err *err)
+    struct buf *body, struct embedder_answer *a, struct err *err)
 {
-    struct placing p = {.vectors = vectors,
-        .filled = calloc(n, 1),
-        .n = n,
-        .dimensions = dimensions};
+    struct placing p = {.answer = a, .filled = calloc(a->n, sizeof(bool))};
     struct reader r;
     int rc;
 
     err_clear(err);
+    err_clear(&a->fault);
+    a->nbad = a->strange = a->length = 0;
+    a->ordered = false;
+    a->tokens = 0;
+    memset(a->good, 0, a->n * sizeof(*a->good));
     rc = reader_init(&r, body, err);
     if (rc == 0 && p.filled == NULL)
-        rc = err_set(err, ERR_NOMEM, "no memory for %zu vectors", n);
+        rc = err_set(err, ERR_NOMEM, "no memory for %zu vectors", a->n);
     if (rc == 0)
         rc = read_root(&r, &p, err);
     free(r.memory);

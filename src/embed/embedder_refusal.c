@@ -157,6 +157,19 @@ static int refusal_code(int status, const struct words *w)
     }
 }
 
+/* Nobody sits out a wait of hours: the next run comes anyway. */
+static void refusal_end_run(const struct embedder_refusal *r, struct err *err)
+{
+    unsigned wait_s = err->retry_after_ms / 1000;
+
+    err->code = ERR_LATER;
+    err->retry_after_ms = 0;
+    err_wrap(err,
+        "the provider asks to wait for %u s, more than EMBEDDING_MAX_WAIT "
+        "(%d s)",
+        wait_s, r->max_wait_s);
+}
+
 int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
 {
     struct words w = {.message = "", .label = ""};
@@ -173,5 +186,8 @@ int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
         message[0] == '\0' ? "" : ": ", message);
     if (err_is_transient(code))
         err->retry_after_ms = r->retry_after_ms;
-    return code;
+    if (r->max_wait_s > 0 &&
+        err->retry_after_ms > (uint32_t)r->max_wait_s * 1000)
+        refusal_end_run(r, err);
+    return err->code;
 }

@@ -68,6 +68,7 @@ int search_text(const struct ops *ops, struct text_search_req *req)
     req->nhits = 0;
     req->embed = (struct embed_req){.texts = &req->text,
         .n = 1,
+        .query = true,
         .dimensions = dimensions,
         .vectors = vector};
     op_init(&req->embed.op, on_text_embedded);

@@ -26,6 +26,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+enum { HEAD_BYTES = 32 * 1024 }; /* what is beyond is not kept */
+
 /* A socket that libcurl wants watched; freed in its close callback. */
 struct http_watch {
     struct list link; /* in the client's watches */
@@ -212,7 +214,10 @@ static void call_settle(struct http_call *call, CURLcode result)
     struct http_client *c = call->client;
     struct err err;
 
-    if (http_call_again(call, result, loop_now_ms(c->loop))) {
+    uint64_t now_ms = loop_now_ms(c->loop);
+
+    if (http_call_again(call, result, now_ms) ||
+        http_call_redirected(call, result, now_ms)) {
         curl_multi_remove_handle(c->multi, call->easy);
         curl_multi_add_handle(c->multi, call->easy);
         return;
@@ -248,6 +253,7 @@ int http_send(struct http_client *c, struct http_req *req)
     req->status = 0;
     req->retry_after_ms = 0;
     buf_init(&req->answer, req->max_answer_bytes);
+    buf_init(&req->head, HEAD_BYTES);
     if (c->closing)
         return err_set(&req->op.err, ERR_CANCELED, "the client is closed");
     call = req->call = http_must(calloc(1, sizeof(*call)));
@@ -272,6 +278,7 @@ int http_send(struct http_client *c, struct http_req *req)
 void http_req_clear(struct http_req *req)
 {
     buf_free(&req->answer);
+    buf_free(&req->head);
 }
 
 /* The client's own life. */

@@ -1,9 +1,15 @@
 /* One HTTP call: libcurl's options, and the meaning of its results. */
 #include "net/http/http_client_impl.h"
 
+#include "base/text.h"
 #include <stdio.h>
+#include <strings.h>
 
-enum { BUFFER_BYTES = 64 * 1024, RETRY_AFTER_MAX_S = 3600 };
+enum {
+    BUFFER_BYTES = 64 * 1024,
+    RETRY_AFTER_MAX_S = 30 * 24 * 3600,
+    REDIRECTS = 5
+};
 
 /* host:port of a URL. A wrong URL is not shown: it may contain a password. */
 static int read_place(const char *url, char *place, struct err *err)
@@ -89,6 +95,37 @@ static size_t on_client_call_answer(
     return req->answer.error == 0 ? size * n : 0;
 }
 
+/* A new status line begins a new answer: the one before was a proxy's, or
+ * not the last. */
+static size_t on_client_call_header(
+    char *data, size_t size, size_t n, void *arg)
+{
+    struct http_call *call = arg;
+    struct buf *head = &call->req->head;
+    struct str line = {data, size * n};
+
+    while (line.len > 0 && strchr("\r\n ", line.p[line.len - 1]) != NULL)
+        line.len--;
+    if (line.len > 5 && memcmp(line.p, "HTTP/", 5) == 0)
+        buf_reset(head);
+    else if (line.len > 0)
+        buf_printf(head, "%.*s\n", STR_ARG(line));
+    return size * n;
+}
+
+struct str http_answer_header(const struct http_req *req, const char *name)
+{
+    struct str lines = buf_view(&req->head), line;
+    size_t len = strlen(name);
+
+    while (text_next_line(&lines, &line))
+        if (line.len > len && line.p[len] == ':' &&
+            strncasecmp(line.p, name, len) == 0)
+            return text_trim(
+                (struct str){line.p + len + 1, line.len - len - 1});
+    return (struct str){NULL, 0};
+}
+
 static void set_request(CURL *easy, const struct http_req *req)
 {
     bool post = strcmp(req->method, "POST") == 0;
@@ -108,15 +145,21 @@ static void set_request(CURL *easy, const struct http_req *req)
 }
 
 /*
- * Only the bundle is kept parsed between connections; with a directory of
- * certificates set as well, libcurl would read it again for each.
+ * The bundle alone is kept parsed between connections; with a directory of
+ * certificates set as well libcurl reads it anew for each. Only a file of the
+ * request's own is trusted beside the system's directory.
  */
-static void set_trust(CURL *easy)
+static void set_trust(CURL *easy, const struct http_req *req)
 {
-    char *bundle = NULL;
+    const char *bundle = getenv("SSL_CERT_FILE");
+    char *known = NULL;
 
-    curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
-    if (bundle != NULL)
+    if (bundle != NULL && bundle[0] != '\0')
+        curl_easy_setopt(easy, CURLOPT_CAINFO, bundle);
+    curl_easy_getinfo(easy, CURLINFO_CAINFO, &known);
+    if (req->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, req->ca_file);
+    else if (known != NULL || bundle != NULL)
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
@@ -140,12 +183,15 @@ void http_call_open(struct http_call *call, uint64_t now_ms)
     call->easy = easy;
     call->deadline_ms = now_ms + (uint64_t)call->req->timeout_ms;
     set_manners(easy);
-    set_trust(easy);
+    set_trust(easy, call->req);
     set_request(easy, call->req);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_client_call_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_client_call_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->req->unix_socket);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)call);
 }
 
@@ -175,6 +221,42 @@ bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms)
     return true;
 }
 
+/* scheme://host:port of a URL, for comparison; "" of what is none. */
+static void origin_of(const char *url, char out[PLACE_BYTES])
+{
+    struct err err;
+    char place[PLACE_BYTES] = "";
+    bool tls = strncasecmp(url, "https:", 6) == 0;
+
+    out[0] = '\0';
+    if (read_place(url, place, &err) == 0)
+        snprintf(out, PLACE_BYTES, "%s%s", tls ? "s:" : "p:", place);
+}
+
+bool http_call_redirected(
+    struct http_call *call, CURLcode result, uint64_t now_ms)
+{
+    char from[PLACE_BYTES], to[PLACE_BYTES];
+    char *url = NULL;
+    long status = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &url);
+    if (result != CURLE_OK || (status != 307 && status != 308) || url == NULL ||
+        call->redirects == REDIRECTS || now_ms >= call->deadline_ms)
+        return false;
+    origin_of(call->req->url, from);
+    origin_of(url, to);
+    if (from[0] == '\0' || strcmp(from, to) != 0)
+        return false;
+    call->redirects++;
+    buf_reset(&call->req->answer);
+    curl_easy_setopt(call->easy, CURLOPT_URL, url);
+    curl_easy_setopt(
+        call->easy, CURLOPT_TIMEOUT_MS, (long)(call->deadline_ms - now_ms));
+    return true;
+}
+
 static int error_code(CURLcode result)
 {
     switch (result) {
@@ -196,6 +278,21 @@ static int error_code(CURLcode result)
     }
 }
 
+static int proxy_refused(const struct http_call *call, struct err *err)
+{
+    char proxy[PLACE_BYTES];
+    const char *name;
+
+    if (!http_proxy_of(call->req->url, proxy, &name))
+        return err_set(err, ERR_CONFIG,
+            "%s: HTTP 407: it asks for a proxy's credentials",
+            call->host->place);
+    return err_set(err, ERR_CONFIG,
+        "the proxy %s refused the request for %s (HTTP 407): put its user and "
+        "password into %s, as http://user:password@host:port",
+        proxy, call->host->place, name);
+}
+
 static void set_error(struct http_call *call, CURLcode result, struct err *err)
 {
     int code = error_code(result);
@@ -206,16 +303,34 @@ static void set_error(struct http_call *call, CURLcode result, struct err *err)
     if (code == ERR_TOO_LARGE)
         err_set(err, code, "%s: the answer is longer than %zu bytes", place,
             call->req->max_answer_bytes);
+    else if (result == CURLE_PEER_FAILED_VERIFICATION)
+        err_set(err, code,
+            "%s: %s (SSL_CERT_FILE names a file of certificates to trust)",
+            place, call->reason);
     else
         err_set(err, code, "%s: %s", place,
             call->reason[0] != '\0' ? call->reason
                                     : curl_easy_strerror(result));
 }
 
+static void outcome_inflate(struct http_call *call, struct err *err)
+{
+    struct http_req *req = call->req;
+    int code = http_inflate(&req->answer);
+
+    if (code == ERR_TOO_LARGE)
+        err_set(err, code, "%s: the answer is longer than %zu bytes",
+            call->host->place, req->max_answer_bytes);
+    else if (code < 0)
+        err_set(err, code, "%s: a compressed answer that is %s",
+            call->host->place,
+            code == ERR_NOMEM ? "too large for memory" : "broken");
+}
+
 void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
 {
     struct http_req *req = call->req;
-    long status = 0;
+    long status = 0, connect_status = 0;
     curl_off_t after_s = 0;
 
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -225,8 +340,13 @@ void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
     req->status = (int)status;
     req->retry_after_ms = after_s > 0 ? (uint32_t)after_s * 1000 : 0;
     err_clear(err);
-    if (result != CURLE_OK)
+    curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    if (status == 407 || connect_status == 407)
+        proxy_refused(call, err);
+    else if (result != CURLE_OK)
         set_error(call, result, err);
+    else
+        outcome_inflate(call, err);
 }
 
 void http_call_free(struct http_call *call)

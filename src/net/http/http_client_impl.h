@@ -30,7 +30,8 @@ struct http_call {
     struct curl_slist *headers;   /* owned */
     uint64_t deadline_ms;         /* by loop_now_ms() */
     bool sent_again;              /* its connection was stale once */
-    char reason[CURL_ERROR_SIZE]; /* libcurl's text for a failure */
+    int redirects;                /* that were followed */
+    char reason[CURL_ERROR_SIZE]; /* libcurl's words for a failure */
 };
 
 /* Checks the request: its headers, and place[PLACE_BYTES] from its URL. */
@@ -45,9 +46,21 @@ void http_call_open(struct http_call *call, uint64_t now_ms);
  */
 bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms);
 
+/* True when the answer is a redirect to the same origin: as above. */
+bool http_call_redirected(
+    struct http_call *call, CURLcode result, uint64_t now_ms);
+
 /*
- * Fills in the request's answer and *err (also on success) from the transfer.
+ * Decompresses an answer that begins as gzip or zlib do, within the buffer's
+ * cap. Returns 0, ERR_TOO_LARGE, ERR_PROTOCOL or ERR_NOMEM.
  */
+int http_inflate(struct buf *answer);
+
+/* The proxy that the environment names for a URL, without credentials, and
+ * the variable that does; false: none. */
+bool http_proxy_of(const char *url, char proxy[PLACE_BYTES], const char **name);
+
+/* Fills the request's answer and *err (success, too) from the transfer. */
 void http_call_outcome(
     struct http_call *call, CURLcode result, struct err *err);
 

@@ -79,9 +79,21 @@ static int plan_requests(struct chunk *c)
 
 /* Embedding */
 
-static bool member_failed(const struct chunk *c, size_t text)
+/* Its item has failed already, or it has its vector. */
+static bool embed_settled(const struct chunk *c, size_t text)
 {
-    return c->members[c->texts[text].member]->reason != NULL;
+    return c->texts[text].vector != NULL ||
+           c->members[c->texts[text].member]->reason != NULL;
+}
+
+/* Drops from both ends of the range what is settled; false: all of it is. */
+static bool embed_trim(struct chunk *c)
+{
+    while (c->range.lo < c->range.hi && embed_settled(c, c->range.lo))
+        c->range.lo++;
+    while (c->range.lo < c->range.hi && embed_settled(c, c->range.hi - 1))
+        c->range.hi--;
+    return c->range.lo < c->range.hi;
 }
 
 /* What a request may carry now: until the settings are proven, one text. */
@@ -97,15 +109,10 @@ static void limit_range(struct chunk *c)
     ranges_push(&c->ranges, rest);
 }
 
-/* Drops from both ends of the range what belongs to items already failed. */
 static bool next_embed_range(struct chunk *c)
 {
     while (ranges_pop(&c->ranges, &c->range)) {
-        while (c->range.lo < c->range.hi && member_failed(c, c->range.lo))
-            c->range.lo++;
-        while (c->range.lo < c->range.hi && member_failed(c, c->range.hi - 1))
-            c->range.hi--;
-        if (c->range.lo < c->range.hi) {
+        if (embed_trim(c)) {
             limit_range(c);
             return true;
         }
@@ -120,8 +127,9 @@ static int embed_prepare(struct chunk *c)
     size_t n = c->range.hi - c->range.lo;
     size_t floats = n * (size_t)c->p->options->embedding.dimensions;
     struct str *texts = arena_calloc(&c->arena, n, sizeof(*texts));
+    uint8_t *outcomes = arena_calloc(&c->arena, n, sizeof(*outcomes));
 
-    if (texts == NULL)
+    if (texts == NULL || outcomes == NULL)
         return ERR_NOMEM;
     if (c->vectors == NULL || c->vectors_size < floats) {
         c->vectors = arena_alloc(&c->arena, floats * sizeof(*c->vectors));
@@ -129,9 +137,13 @@ static int embed_prepare(struct chunk *c)
     }
     if (c->vectors == NULL)
         return ERR_NOMEM;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         texts[i] = c->texts[c->range.lo + i].text;
+        outcomes[i] =
+            c->texts[c->range.lo + i].vector != NULL ? EMBED_GOOD : EMBED_OPEN;
+    }
     c->embed.texts = texts;
+    c->embed.outcomes = outcomes;
     c->embed.n = n;
     c->embed.dimensions = c->p->options->embedding.dimensions;
     c->embed.vectors = c->vectors;
@@ -158,16 +170,37 @@ static void embed_submit(struct chunk *c)
     pipeline_submit(c->p, ports->embed(ports->world, &c->embed), &c->embed.op);
 }
 
-/* The texts of the range have their vectors: they keep that memory. */
-static void embed_accept(struct chunk *c)
+/* Texts of the range have their vectors, all of them after a success: they keep
+ * that memory. */
+static void embed_accept(struct chunk *c, bool all)
 {
-    size_t dimensions = (size_t)c->embed.dimensions;
+    size_t dimensions = (size_t)c->embed.dimensions, kept = 0;
 
-    for (size_t i = 0; i < c->embed.n; i++)
-        c->texts[c->range.lo + i].vector = c->vectors + i * dimensions;
-    c->verdict.passed += c->embed.n;
-    c->vectors = NULL;
-    embed_record_pass(&c->p->embed, c->embed.n);
+    for (size_t i = 0; i < c->embed.n; i++) {
+        struct chunk_text *text = &c->texts[c->range.lo + i];
+
+        if (text->vector != NULL ||
+            (!all && c->embed.outcomes[i] != EMBED_GOOD))
+            continue;
+        text->vector = c->vectors + i * dimensions;
+        kept++;
+    }
+    c->verdict.passed += kept;
+    if (kept > 0) {
+        c->vectors = NULL;
+        embed_record_pass(&c->p->embed, kept);
+    }
+}
+
+/* Those that got no vector worth the name, alone as well. */
+static void embed_blame_bad(struct chunk *c, const struct err *err)
+{
+    for (size_t i = 0; i < c->embed.n; i++) {
+        size_t text = c->range.lo + i;
+
+        if (c->embed.outcomes[i] == EMBED_BAD && !embed_settled(c, text))
+            chunk_blame(c, c->members[c->texts[text].member], err, err->msg);
+    }
 }
 
 /* Where to cut a text in two: the code-point border nearest its middle. */
@@ -266,10 +299,15 @@ static void on_embedded(struct op *op)
         return;
     }
     if (err.code != 0) {
-        embed_failed(c, &err);
-        return;
+        embed_accept(c, false);
+        embed_blame_bad(c, &err);
+        if (embed_trim(c)) {
+            embed_failed(c, &err);
+            return;
+        }
+    } else {
+        embed_accept(c, true);
     }
-    embed_accept(c);
     chunk_next_range(c);
 }
 
@@ -306,6 +344,7 @@ void chunk_send_witness(struct chunk *c)
     c->embed.n = 1;
     c->embed.dimensions = c->p->options->embedding.dimensions;
     c->embed.vectors = vector;
+    c->embed.outcomes = NULL;
     embed_submit(c);
 }
 

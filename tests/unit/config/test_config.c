@@ -193,6 +193,74 @@ static void the_embedder_needs_a_key_or_an_address(void **state)
     assert_fine(f);
 }
 
+/* With nothing said of the form, vectors come from where they always came. */
+static void the_identity_is_plain_until_documents_are_sent_otherwise(
+    void **state)
+{
+    struct fixture *f = *state;
+    const struct config_embedding *e = &f->config.embedding;
+    char first[64];
+
+    READ(f, 0, "EMBEDDING_QUERY_PREFIX=query: ", "OPENAI_API_KEY=k",
+        "EMBEDDING_EXTRA={\"user\":\"me\"}", "EMBEDDING_HEADERS=X-A: b",
+        "EMBEDDING_QUERY_EXTRA={\"input_type\":\"query\"}");
+    assert_fine(f);
+    assert_string_equal(e->identity, "openai");
+    assert_string_equal(e->queries.prefix, "query: ");
+    assert_string_equal(e->documents.extra, "\"user\":\"me\"");
+    assert_string_equal(
+        e->queries.extra, "\"user\":\"me\",\"input_type\":\"query\"");
+    READ(f, 0, "EMBEDDING_DOCUMENT_PREFIX= passage: ");
+    assert_string_equal(e->documents.prefix, " passage: ");
+    assert_memory_equal(e->identity, "openai+", 7);
+    snprintf(first, sizeof(first), "%s", e->identity);
+    READ(f, 0, "EMBEDDING_DOCUMENT_PREFIX=passage: ");
+    assert_string_not_equal(e->identity, first);
+    READ(f, 0, "EMBEDDING_EXTRA={\"b\":1, \"a\":2}");
+    snprintf(first, sizeof(first), "%s", e->identity);
+    READ(f, 0, "EMBEDDING_EXTRA={\"a\":2,\"b\":1,\"c\":3}",
+        "EMBEDDING_EXTRA_NEUTRAL=user, c");
+    assert_string_equal(e->identity, first);
+}
+
+static void extra_fields_are_an_object_of_others_than_ours(void **state)
+{
+    struct fixture *f = *state;
+
+    READ(f, 0, "EMBEDDING_EXTRA=[1]", "EMBEDDING_QUERY_EXTRA={\"a\":");
+    assert_fault(f, "EMBEDDING_EXTRA=\"[1]\": allowed is a JSON object");
+    assert_fault(f, "EMBEDDING_QUERY_EXTRA=");
+    READ(f, 0, "EMBEDDING_EXTRA={\"encoding_format\":\"float\"}");
+    assert_fault(f, "encoding_format comes from EMBEDDING_ENCODING");
+    READ(f, 0, "EMBEDDING_HEADERS=X-Key: secret-1\nno header");
+    assert_fault(f, "EMBEDDING_HEADERS=***: ");
+    assert_null(strstr(problems(f), "secret-1"));
+}
+
+static void a_profile_presets_what_is_not_set(void **state)
+{
+    struct fixture *f = *state;
+    const struct config_embedding *e = &f->config.embedding;
+
+    READ(f, NEED_EMBEDDER, "EMBEDDING_PROFILE=Mistral");
+    assert_fine(f);
+    assert_string_equal(e->api_url, "https://api.mistral.ai/v1");
+    assert_int_equal(e->limits.tokens, 16384);
+    assert_int_equal(e->limits.inputs, 512);
+    assert_false(e->send_dimensions);
+    READ(f, 0, "EMBEDDING_PROFILE=nim", "OPENAI_API_URL=http://nim:8000/v1",
+        "EMBEDDING_SEND_DIMENSIONS=true",
+        "EMBEDDING_QUERY_EXTRA={\"input_type\":\"q\"}");
+    assert_string_equal(e->api_url, "http://nim:8000/v1");
+    assert_true(e->send_dimensions);
+    assert_string_equal(e->documents.extra, "\"input_type\":\"passage\"");
+    assert_string_equal(e->queries.extra, "\"input_type\":\"q\"");
+    READ(f, NEED_EMBEDDER, "EMBEDDING_PROFILE=azure", "OPENAI_API_KEY=k",
+        "OPENAI_API_URL=unix:/run/proxy.sock:/x?api-version=1");
+    assert_fine(f);
+    assert_true(e->key_as_api_key);
+}
+
 static void a_key_must_fit_into_a_header(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +339,9 @@ int main(void)
         READING(all_faults_are_told_at_once_a_line_each),
         READING(long_and_broken_values_are_shown_fit_for_a_log),
         READING(the_embedder_needs_a_key_or_an_address),
+        READING(the_identity_is_plain_until_documents_are_sent_otherwise),
+        READING(extra_fields_are_an_object_of_others_than_ours),
+        READING(a_profile_presets_what_is_not_set),
         READING(a_key_must_fit_into_a_header),
         READING(unknown_names_are_warned_of_with_the_nearest),
         READING(every_row_of_the_table_is_sound),

@@ -90,7 +90,7 @@ static void on_answered(struct embed_req *req)
     w->answered++;
     assert_int_equal(w->called, 0);
     for (int i = 0; i < TEXTS * DIMENSIONS; i++)
-        assert_true(w->vectors[i] == 0);
+        assert_true(w->vectors[i] == 0 || w->config.limits.inputs > 0);
     if (w->cancel_answered)
         op_cancel(&req->op);
 }
@@ -177,6 +177,139 @@ static void leaves_out_what_is_not_configured(void **state)
     assert_null(strstr(w.asked, "dimensions"));
     assert_non_null(strstr(w.asked, "],\"encoding_format\":\"float\"}"));
     assert_null(strstr(w.head, "Authorization"));
+    world_close(&w);
+}
+
+/* What each request is answered in turn; the last one for all further ones. */
+struct script {
+    struct world *w;
+    const char *answers[4];
+    char asked[4][512];
+    int n;
+};
+
+static bool answer_by_script(void *arg, struct stub_request *r)
+{
+    struct script *s = arg;
+    int i = s->n < 3 ? s->n : 3;
+
+    snprintf(s->asked[i], sizeof(s->asked[i]), "%s", r->body);
+    s->n++;
+    return stub_answer(r->fd, 200, "", s->answers[i], strlen(s->answers[i]));
+}
+
+static void world_follow(struct world *w, struct script *s)
+{
+    world_open(w);
+    s->w = w;
+    w->stub.arg = s;
+    w->stub.fn = answer_by_script;
+}
+
+#define UNNAMED(a, b, c) "{\"embedding\":[" a "," b "," c ",0]}"
+
+static void proves_an_order_before_it_is_believed(void **state)
+{
+    struct world w;
+    struct script s = {
+        .answers = {"{\"data\":[" UNNAMED("1", "0", "0") "," UNNAMED(
+                        "0", "1", "0") "," UNNAMED("0", "0", "1") "]}",
+            "{\"data\":[" UNNAMED("0", "1", "0") "," UNNAMED(
+                "1", "0", "0") "]}",
+            "{\"data\":[" UNNAMED("1", "0", "0") "," UNNAMED(
+                "0", "1", "0") "," UNNAMED("0", "0", "1") "]}"}};
+
+    world_follow(&w, &s);
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(s.n, 2);
+    assert_non_null(
+        strstr(s.asked[1], "\"input\":[\"t\\\"w\\\\o\\u0001\",\"one\"]"));
+    assert_true(w.vectors[0] == 1 && w.vectors[5] == 1 && w.vectors[10] == 1);
+    assert_int_equal(w.req.sent, 5);
+    assert_int_equal(w.answered, 1);
+    memset(w.vectors, 0, sizeof(w.vectors));
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(s.n, 3);
+    world_close(&w);
+}
+
+static void stops_where_there_is_no_order(void **state)
+{
+    struct world w;
+    struct script s = {
+        .answers = {"{\"data\":[" UNNAMED("1", "0", "0") "," UNNAMED(
+                        "0", "1", "0") "," UNNAMED("0", "0", "1") "]}",
+            "{\"data\":[" UNNAMED("1", "0", "0") "," UNNAMED(
+                "0", "1", "0") "]}"}};
+
+    world_follow(&w, &s);
+    assert_err(embed(&w), ERR_CONFIG, "EMBEDDING_MAX_INPUTS=1");
+    assert_int_equal(s.n, 2);
+    world_close(&w);
+}
+
+#define NAMED(i, x) "{\"index\":" i ",\"embedding\":[" x ",0,0,0]}"
+
+static void asks_alone_for_what_was_bad(void **state)
+{
+    struct world w;
+    struct script s = {.answers = {"{\"data\":[" NAMED("0", "1") "," NAMED(
+                                       "1", "null") "," NAMED("2", "3") "]}",
+                           "{\"data\":[" NAMED("0", "2") "]}"}};
+
+    world_follow(&w, &s);
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(s.n, 2);
+    assert_non_null(strstr(s.asked[1], "\"input\":[\"t\\\"w\\\\o\\u0001\"]"));
+    assert_true(w.vectors[0] == 1 && w.vectors[4] == 2 && w.vectors[8] == 3);
+    assert_int_equal(w.req.sent, 4);
+    world_close(&w);
+}
+
+static void tells_what_stays_bad_and_keeps_the_rest(void **state)
+{
+    struct world w;
+    uint8_t outcomes[TEXTS] = {0};
+    struct script s = {.answers = {"{\"data\":[" NAMED("0", "1") "," NAMED(
+                                       "1", "0") "," NAMED("2", "3") "]}",
+                           "{\"data\":[" NAMED("0", "0") "]}"}};
+
+    world_follow(&w, &s);
+    w.req.outcomes = outcomes;
+    assert_err(embed(&w), ERR_PROTOCOL, "a vector is all zeroes");
+    assert_int_equal(s.n, 2);
+    assert_int_equal(outcomes[0], EMBED_GOOD);
+    assert_int_equal(outcomes[1], EMBED_BAD);
+    assert_int_equal(outcomes[2], EMBED_GOOD);
+    world_close(&w);
+}
+
+static void names_the_size_that_all_vectors_have(void **state)
+{
+    struct world w;
+    struct script s = {.answers = {"{\"data\":[{\"index\":0,\"embedding\":[1]},"
+                                   "{\"index\":1,\"embedding\":[1]},"
+                                   "{\"index\":2,\"embedding\":[1]}]}"}};
+
+    world_follow(&w, &s);
+    assert_err(embed(&w), ERR_CONFIG, "set EMBEDDING_DIMENSIONS=1");
+    assert_int_equal(s.n, 1);
+    world_close(&w);
+}
+
+static void sends_no_more_texts_than_allowed(void **state)
+{
+    struct world w;
+    struct script s = {
+        .answers = {"{\"data\":[" NAMED("0", "1") "," NAMED("1", "2") "]}",
+            "{\"data\":[" NAMED("0", "3") "]}"}};
+
+    world_follow(&w, &s);
+    w.config.limits.inputs = 2;
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(s.n, 2);
+    assert_int_equal(w.answered, 1);
+    assert_true(w.vectors[0] == 1 && w.vectors[4] == 2 && w.vectors[8] == 3);
     world_close(&w);
 }
 
@@ -344,11 +477,9 @@ static void takes_nothing_when_the_http_client_is_closed(void **state)
 
     world_open(&w);
     http_client_close(w.http);
-    assert_int_equal(submit(&w), ERR_CANCELED);
-    assert_err(&w.req.op.err, ERR_CANCELED, "");
     w.http = NULL;
+    assert_err(embed(&w), ERR_CANCELED, "");
     world_close(&w);
-    assert_int_equal(w.called, 0);
 }
 
 int main(void)
@@ -356,6 +487,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_trimmed_and_escaped_texts_in_one_request),
         cmocka_unit_test(leaves_out_what_is_not_configured),
+        cmocka_unit_test(proves_an_order_before_it_is_believed),
+        cmocka_unit_test(stops_where_there_is_no_order),
+        cmocka_unit_test(asks_alone_for_what_was_bad),
+        cmocka_unit_test(tells_what_stays_bad_and_keeps_the_rest),
+        cmocka_unit_test(names_the_size_that_all_vectors_have),
+        cmocka_unit_test(sends_no_more_texts_than_allowed),
         cmocka_unit_test(places_floats_by_index_although_base64_was_asked),
         cmocka_unit_test(reports_a_bad_answer),
         cmocka_unit_test(tells_of_an_answer_before_reading_it),

@@ -22,6 +22,18 @@ static void assert_err(const struct err *err, int code, const char *words)
     assert_null(strstr(err->msg, key));
 }
 
+/* Reads it; the fault of a single vector counts as the answer's. */
+static int read_answer(struct buf *b, float *vectors, struct err *err)
+{
+    bool good[TEXTS];
+    struct embedder_answer a = {
+        .n = TEXTS, .dimensions = DIMENSIONS, .vectors = vectors, .good = good};
+
+    if (embedder_answer_read(b, &a, err) == 0)
+        *err = a.fault;
+    return err->code;
+}
+
 static void add_entry(struct buf *b, int index, const float *row, size_t n)
 {
     uint8_t bytes[64];
@@ -58,8 +70,7 @@ static void places_base64_by_index(void **state)
     struct buf b;
 
     write_base64(&b, rows, DIMENSIONS);
-    assert_int_equal(
-        embedder_answer_read(&b, TEXTS, DIMENSIONS, vectors, &err), 0);
+    assert_int_equal(read_answer(&b, vectors, &err), 0);
     for (int i = 0; i < TEXTS * DIMENSIONS; i++)
         assert_true(vectors[i] == rows[i / DIMENSIONS][i % DIMENSIONS]);
     buf_free(&b);
@@ -80,8 +91,7 @@ static void finds_them_among_others(void **state)
         " {\"embedding\" : [ 1.5 , 2 , -3 , 4 ] , \"index\" : 0} ,"
         "\t{\"index\":1,\"embedding\":[0,0,0,7],\"x\":[{\"data\":[]}]}\n ],\n"
         "\"data\": [], \"usage\": {\"prompt_tokens\": 3, \"l\": [1, 2]} }\n");
-    assert_int_equal(
-        embedder_answer_read(&b, TEXTS, DIMENSIONS, vectors, &err), 0);
+    assert_int_equal(read_answer(&b, vectors, &err), 0);
     assert_true(vectors[0] == 1.5f && vectors[2] == -3 && vectors[3] == 4);
     assert_true(vectors[4] == 0 && vectors[7] == 7);
     assert_true(vectors[8] == 9 && vectors[11] == 1e-3f);
@@ -97,7 +107,7 @@ static void assert_bad_base64(
     struct buf b;
 
     write_base64(&b, rows, n);
-    embedder_answer_read(&b, TEXTS, DIMENSIONS, vectors, &err);
+    read_answer(&b, vectors, &err);
     assert_err(&err, ERR_PROTOCOL, words);
     buf_free(&b);
 }
@@ -109,11 +119,90 @@ static void refuses_bad_base64_vectors(void **state)
     const float zero_in_1[3][8] = {{1}, {0, -0.0f}, {1}};
     const float ones[3][8] = {{1}, {1}, {1}};
 
-    assert_bad_base64(nan_in_2, 4, "index 2");
-    assert_bad_base64(inf_in_0, 4, "index 0");
-    assert_bad_base64(zero_in_1, 4, "index 1 is all zeroes");
-    assert_bad_base64(ones, 3, "fewer dimensions than 4");
-    assert_bad_base64(ones, 5, "more dimensions than 4");
+    assert_bad_base64(nan_in_2, 4, "not a number");
+    assert_bad_base64(inf_in_0, 4, "not a number");
+    assert_bad_base64(zero_in_1, 4, "a vector is all zeroes");
+    assert_bad_base64(ones, 3, "3 dimensions instead of 4");
+    assert_bad_base64(ones, 5, "5 dimensions instead of 4");
+}
+
+struct spelling {
+    const char *body;
+    bool ordered;
+};
+
+#define SAYS(index, x) \
+    "{" index "\"embedding\":[" x ",0,0,1],\"object\":\"embedding\"}"
+
+static void places_every_spelling_of_an_index(void **state)
+{
+    static const struct spelling spellings[] = {
+        {SAYS("\"index\":\"2\",", "3") "," SAYS(
+             "\"index\":\"0\",", "1") "," SAYS("\"index\":\"1\",", "2"),
+            false},
+        {SAYS("\"index\":2.0,", "3") "," SAYS("\"index\":0.0,", "1") "," SAYS(
+             "\"index\":1e0,", "2"),
+            false},
+        {SAYS("", "1") "," SAYS("\"index\":1,", "2") "," SAYS(
+             "\"index\":2,", "3"),
+            false},
+        {SAYS("\"index\":2,", "3") "," SAYS("\"index\":1,", "2") "," SAYS(
+             "", "1"),
+            false},
+        {SAYS("", "1") "," SAYS("", "2") "," SAYS("", "3"), true},
+        {SAYS("\"index\":null,", "1") "," SAYS("\"index\":null,", "2") "," SAYS(
+             "", "3"),
+            true},
+    };
+
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
+        float vectors[TEXTS * DIMENSIONS];
+        bool good[TEXTS];
+        struct embedder_answer a = {.n = TEXTS,
+            .dimensions = DIMENSIONS,
+            .vectors = vectors,
+            .good = good};
+        struct err err;
+        struct buf b;
+
+        buf_init(&b, 4096);
+        buf_printf(&b, "{\"data\":[%s],\"usage\":{\"prompt_tokens\":\"9\"}}",
+            spellings[i].body);
+        if (embedder_answer_read(&b, &a, &err) < 0)
+            fail_msg("%zu: %s", i, err.msg);
+        assert_int_equal(a.ordered, spellings[i].ordered);
+        assert_int_equal(a.nbad, 0);
+        assert_int_equal(a.tokens, 9);
+        for (int k = 0; k < TEXTS; k++)
+            assert_true(vectors[k * DIMENSIONS] == (float)(k + 1));
+        buf_free(&b);
+    }
+}
+
+/* What is good of an answer is told apart from what is not. */
+static void keeps_good_vectors_beside_bad_ones(void **state)
+{
+    float vectors[TEXTS * DIMENSIONS];
+    bool good[TEXTS];
+    struct embedder_answer a = {
+        .n = TEXTS, .dimensions = DIMENSIONS, .vectors = vectors, .good = good};
+    struct err err;
+    struct buf b;
+
+    buf_init(&b, 4096);
+    buf_puts(&b, "{\"data\":[{\"index\":2,\"embedding\":[1,2]},"
+                 "{\"index\":1,\"embedding\":[5,6,7,8]},"
+                 "{\"index\":0,\"embedding\":null}]}");
+    assert_int_equal(embedder_answer_read(&b, &a, &err), 0);
+    assert_int_equal(a.nbad, 2);
+    assert_int_equal(a.strange, 1);
+    assert_int_equal(a.length, 2);
+    assert_false(good[0]);
+    assert_true(good[1]);
+    assert_false(good[2]);
+    assert_true(vectors[4] == 5 && vectors[7] == 8);
+    assert_err(&a.fault, ERR_PROTOCOL, "2 dimensions instead of 4");
+    buf_free(&b);
 }
 
 struct bad_answer {
@@ -122,6 +211,7 @@ struct bad_answer {
 
 #define ENTRY(i, v) "{\"index\":" i ",\"embedding\":[" v "]}"
 #define GOOD(i) ENTRY(i, "1,2,3,4")
+#define BARE "{\"embedding\":[1,2,3,4]}"
 #define LIST(entries) "{\"data\":[" entries "]}"
 
 static const struct bad_answer bad_answers[] = {
@@ -149,28 +239,39 @@ static const struct bad_answer bad_answers[] = {
         "4 vectors for 3 texts"},
     {LIST(GOOD("0") "," GOOD("1") "," GOOD("3")), "0 .. 2"},
     {LIST(GOOD("0") "," GOOD("1") "," GOOD("-1")), "0 .. 2"},
-    {LIST(GOOD("0") "," GOOD("1") "," GOOD("2.0")), "0 .. 2"},
-    {LIST(GOOD("0") "," GOOD("1") "," GOOD("\"2\"")), "0 .. 2"},
+    {LIST(GOOD("0") "," GOOD("1") "," GOOD("2.5")), "0 .. 2"},
+    {LIST(GOOD("0") "," GOOD("1") "," GOOD("\"x\"")), "0 .. 2"},
+    {LIST(GOOD("0") "," GOOD("1") "," GOOD("true")), "0 .. 2"},
     {LIST(GOOD("0") "," GOOD("1") "," GOOD("18446744073709551615")), "0 .. 2"},
-    {LIST(GOOD("0") "," GOOD("1") ",7"), "0 .. 2"},
-    {LIST(GOOD("0") "," GOOD("1") ",{\"embedding\":[1,2,3,4]}"), "0 .. 2"},
+    {LIST(GOOD("0") "," GOOD("1") ",7"), "not an object"},
+    {LIST(GOOD("0") "," GOOD("1") "," BARE), "index 0 comes twice"},
+    {LIST(BARE "," GOOD("2") "," BARE), "index 0 comes twice"},
+    {LIST(BARE "," BARE "," GOOD("2")), "2 of 3 entries have no index"},
+    {LIST(BARE "," BARE "," GOOD("0")), "index 0 comes twice"},
     {LIST(GOOD("0") "," GOOD("1") "," GOOD("1")), "index 1 comes twice"},
-    {LIST(GOOD("0") "," GOOD("1") ",{\"index\":2}"), "index 2 has no"},
+    {LIST(GOOD("0") "," GOOD("1") ",{\"index\":2}"),
+        "an entry has no embedding"},
     {LIST(GOOD("0") "," GOOD("1") "," ENTRY("2", "1,2,3")),
-        "index 2 has 3 dimensions instead of 4"},
+        "a vector has 3 dimensions instead of 4"},
     {LIST(GOOD("0") "," GOOD("1") "," ENTRY("2", "1,2,3,4,5")),
-        "index 2 has 5 dimensions instead of 4"},
+        "a vector has 5 dimensions instead of 4"},
     {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "0,0,-0.0,0")),
-        "index 1 is all zeroes"},
-    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,NaN,2,3")), "index 1"},
-    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,null,2,3")), "index 1"},
-    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,\"2\",2,3")), "index 1"},
-    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,1e39,2,3")), "index 1"},
-    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,1e999,2,3")), "index 1"},
+        "a vector is all zeroes"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1e-9,0,0,0")), "length"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1e9,0,0,0")), "length"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,NaN,2,3")), "not a number"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,null,2,3")),
+        "not a number"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,\"2\",2,3")),
+        "not a number"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,1e39,2,3")),
+        "not a number"},
+    {LIST(GOOD("0") "," GOOD("2") "," ENTRY("1", "1,1e999,2,3")),
+        "not a number"},
     {LIST(GOOD("0") "," GOOD("2") ",{\"index\":1,\"embedding\":\"??\"}"),
-        "index 1 is not base64"},
+        "a vector is not base64"},
     {LIST(GOOD("0") "," GOOD("2") ",{\"index\":1,\"embedding\":\"\"}"),
-        "index 1 has fewer"},
+        "0 dimensions"},
 };
 
 static void refuses_bad_answers(void **state)
@@ -183,9 +284,7 @@ static void refuses_bad_answers(void **state)
 
         buf_init(&body, 4096);
         buf_puts(&body, bad_answers[i].body);
-        assert_int_equal(
-            embedder_answer_read(&body, TEXTS, DIMENSIONS, vectors, &err),
-            ERR_PROTOCOL);
+        assert_int_equal(read_answer(&body, vectors, &err), ERR_PROTOCOL);
         assert_err(&err, ERR_PROTOCOL, bad_answers[i].words);
         buf_free(&body);
     }
@@ -291,6 +390,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_base64_by_index),
         cmocka_unit_test(finds_them_among_others),
+        cmocka_unit_test(places_every_spelling_of_an_index),
+        cmocka_unit_test(keeps_good_vectors_beside_bad_ones),
         cmocka_unit_test(refuses_bad_base64_vectors),
         cmocka_unit_test(refuses_bad_answers),
         cmocka_unit_test(tells_refusals_apart),

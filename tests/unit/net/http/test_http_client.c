@@ -223,7 +223,7 @@ static void reads_both_forms_of_retry_after(void **state)
     assert_int_equal(wait_asked(&w, 0, "seconds"), 7000);
     assert_int_equal(w.gets[0].req.status, 429);
     assert_in_range(wait_asked(&w, 1, "date"), 85000, 90000);
-    assert_int_equal(wait_asked(&w, 2, "long"), 3600000);
+    assert_int_equal(wait_asked(&w, 2, "long"), 86400000);
     assert_int_equal(wait_asked(&w, 3, "past"), 0);
     assert_int_equal(wait_asked(&w, 4, "junk"), 0);
     world_close(&w);
@@ -241,6 +241,52 @@ static void follows_no_redirect(void **state)
     world_open(&w, point_elsewhere, 2);
     assert_answered(fetch(&w, 0), 302, "");
     assert_int_equal(w.stub.nrequests, 1);
+    world_close(&w);
+}
+
+/* 307 and 308 within the origin, until it is there. */
+static bool point_here(void *arg, struct stub_request *r)
+{
+    if (strstr(r->head, "/there") != NULL)
+        return stub_answer(
+            r->fd, 200, "X-Mark:  here \r\n", r->body, r->body_len);
+    if (strstr(r->head, "/away") != NULL)
+        return stub_answer(
+            r->fd, 308, "Location: http://127.0.0.1:1/there\r\n", "", 0);
+    if (strstr(r->head, "/loop") != NULL)
+        return stub_answer(r->fd, 307, "Location: /loop\r\n", "", 0);
+    return stub_answer(r->fd, 308, "Location: /there\r\n", "", 0);
+}
+
+static void follows_redirects_within_the_origin(void **state)
+{
+    struct world w;
+    struct str mark, none;
+
+    world_open(&w, point_here, 2);
+    assert_answered(fetch(&w, 0), 200, "");
+    assert_int_equal(w.stub.nrequests, 2);
+    mark = http_answer_header(&w.gets[0].req, "x-mark");
+    none = http_answer_header(&w.gets[0].req, "x-mar");
+    assert_true(str_eq(mark, STR("here")));
+    assert_int_equal(none.len, 0);
+    world_close(&w);
+}
+
+static void leaves_the_origin_for_nobody(void **state)
+{
+    struct world w;
+    struct str location;
+
+    world_open(&w, point_here, 2);
+    snprintf(w.url, sizeof(w.url), "http://127.0.0.1:%d/away", w.stub.port);
+    assert_answered(fetch(&w, 0), 308, "");
+    assert_int_equal(w.stub.nrequests, 1);
+    location = http_answer_header(&w.gets[0].req, "location");
+    assert_true(str_eq(location, STR("http://127.0.0.1:1/there")));
+    snprintf(w.url, sizeof(w.url), "http://127.0.0.1:%d/loop", w.stub.port);
+    assert_answered(fetch(&w, 1), 307, "");
+    assert_int_equal(w.stub.nrequests, 7);
     world_close(&w);
 }
 
@@ -308,6 +354,8 @@ int main(void)
         cmocka_unit_test(counts_no_time_spent_in_line),
         cmocka_unit_test(reads_both_forms_of_retry_after),
         cmocka_unit_test(follows_no_redirect),
+        cmocka_unit_test(follows_redirects_within_the_origin),
+        cmocka_unit_test(leaves_the_origin_for_nobody),
         cmocka_unit_test(notices_what_is_not_http),
         cmocka_unit_test(refuses_bad_urls),
         cmocka_unit_test(refuses_line_breaks_in_headers),
