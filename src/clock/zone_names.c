@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "base/text.h"
+#include "clock/zone_alias.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -191,8 +192,16 @@ static void zone_names_compare(void *arg, const char *name)
     snprintf(nearest->found, sizeof(nearest->found), "%s", name);
 }
 
+/* An older name, in any case of letters, of a zone that is here. */
+static bool is_alias(const char *name, char target[NAME_BYTES])
+{
+    return zone_alias_find(data_directory(), name, target, NAME_BYTES) &&
+           has_data(target);
+}
+
 static int suggest(const char *name, int code, struct err *err)
 {
+    char target[NAME_BYTES];
     struct nearest nearest = {.has_area = strchr(name, '/') != NULL};
 
     to_lower(nearest.wanted, name);
@@ -202,6 +211,11 @@ static int suggest(const char *name, int code, struct err *err)
             "unknown time zone \"%s\": there is no zone data in %s; install "
             "the system package tzdata",
             name, data_directory());
+    if (nearest.distance > 0 && is_alias(name, target))
+        return err_set(err, code,
+            "unknown time zone \"%s\": it is an older name of %s; use that, or "
+            "install the older names (Debian: tzdata-legacy)",
+            name, target);
     if (nearest.found[0] == '\0')
         return err_set(err, code,
             "unknown time zone \"%s\"; use an IANA name such as Europe/Berlin "

@@ -2,9 +2,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,6 +145,39 @@ static void without_zone_data_the_error_says_so(void **state)
     unsetenv("TZDIR");
 }
 
+/* As on a system whose zone data is split in two packages. */
+static void an_older_name_is_told_the_zone_it_stands_for(void **state)
+{
+    char dir[] = "/tmp/batchsync-zones.XXXXXX", path[64];
+    FILE *f;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/Asia", dir);
+    assert_int_equal(symlink("/usr/share/zoneinfo/Asia", path), 0);
+    snprintf(path, sizeof(path), "%s/tzdata.zi", dir);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    fputs("# version 2026f\nZ Asia/Kolkata 5:53:28 - LMT 1854 Jun 28\n"
+          "L Asia/Kolkata Asia/Bombay\nL America/New_York US/Eastern\n"
+          "L Asia/Kolkata\nL\n",
+        f);
+    fclose(f);
+    setenv("TZDIR", dir, 1);
+    refuse("Asia/Bombay", ERR_NOT_FOUND,
+        "unknown time zone \"Asia/Bombay\": it is an older name of "
+        "Asia/Kolkata; use that, or install the older names (Debian: "
+        "tzdata-legacy)");
+    refuse("asia/bombay", ERR_NOT_FOUND, "older name of Asia/Kolkata;");
+    refuse("asia/kolkata", ERR_NOT_FOUND, "did you mean Asia/Kolkata?");
+    /* Its zone is not here either. */
+    refuse("US/Eastern", ERR_NOT_FOUND, "such as Europe/Berlin");
+    unsetenv("TZDIR");
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/Asia", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
 static void the_zone_of_the_process_is_not_touched(void **state)
 {
     struct tm tm;
@@ -185,6 +220,7 @@ int main(void)
         cmocka_unit_test(a_wrong_name_is_told_the_nearest),
         cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test(without_zone_data_the_error_says_so),
+        cmocka_unit_test(an_older_name_is_told_the_zone_it_stands_for),
         cmocka_unit_test(the_zone_of_the_process_is_not_touched),
         cmocka_unit_test(a_zone_can_be_made_up),
     };
