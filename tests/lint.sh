@@ -149,7 +149,7 @@ else
 fi
 
 shellcheck -x scripts/setup scripts/demo scripts/test scripts/lib/*.sh \
-  tests/lint.sh tests/docker.sh tests/hardening.sh bench/run bench/section bench/lib/*.sh \
+  tests/lint.sh tests/docker.sh tests/hardening.sh tests/scripts.sh bench/run bench/section bench/lib/*.sh \
   bench/sections/*.sh .ci/run || fault "shellcheck"
 
 [ "$FAULTS" -eq 0 ] || { echo "lint: $FAULTS faults"; exit 1; }

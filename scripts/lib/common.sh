@@ -113,6 +113,25 @@ spawn() {
   on_exit reap "$SPAWNED"
 }
 
+# stay PID: wait until the spawned process ends, or the script is told to end.
+# Without a child that sleeps: a Ctrl-C would leave it behind.
+stay() {
+  wait "$1"
+}
+
+# shell_words WORD...: print the words as a shell reads them, those with other
+# than plain characters in quotes.
+shell_words() {
+  local word space=''
+  for word in "$@"; do
+    case $word in
+      '' | *[!A-Za-z0-9_./:@%+,=-]*) word="'${word//\'/\'\\\'\'}'" ;;
+    esac
+    printf '%s%s' "$space" "$word"
+    space=' '
+  done
+}
+
 # alive PID: is this child still running?
 alive() {
   kill -0 "$1" 2>/dev/null
