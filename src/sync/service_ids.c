@@ -40,12 +40,19 @@ bool service_ids_note(struct service *s, const struct page *page)
     return true;
 }
 
+/* Not a part of the pass, that others or an earlier life have begun, and not
+ * just what has changed. */
+static bool service_ids_are_all(const struct service *s)
+{
+    return s->ctx.since == NULL && s->busy->claim->first_page == 1;
+}
+
 void service_ids_report(struct service *s)
 {
     struct service_ids *ids = &s->busy->ids;
     struct err err;
 
-    if (ids->without > 0 && ids->with == 0)
+    if (ids->without > 0 && ids->with == 0 && service_ids_are_all(s))
         err_set(&err, ERR_INVALID, "none of %llu items has a content id: %s",
             (unsigned long long)ids->without, ids->advice.msg);
     else if (ids->untold > 0)

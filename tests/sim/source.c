@@ -40,7 +40,7 @@ void source_item(
                   draw(s, service, seq, 5) % 1000 < (uint64_t)s->cursed;
     if (s->renamed > 0 && draw(s, service, seq, 90 + s->renamed) % 8 == 0)
         out->number += s->id_space * s->renamed;
-    if ((int)(flags / 1000000 % 1000) < s->no_id)
+    if (seq > 0 && (int)(flags / 1000000 % 1000) < s->no_id)
         out->id[0] = '\0';
     else
         snprintf(out->id, sizeof(out->id), "id-%d", out->number);
