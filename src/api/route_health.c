@@ -67,6 +67,26 @@ static json_t *health_dependency_json(const struct dependency *d)
     return object;
 }
 
+/* What has not been asked yet is not down, but for the database. */
+static bool health_is_down(const struct dependency *d)
+{
+    return d->status == PROBE_DOWN ||
+           (d->status == PROBE_UNKNOWN && strcmp(d->name, "database") == 0);
+}
+
+/* The key that signs calls: "down" where there is none. Calls go out unsigned
+ * then, as some coordinators want them, so that nothing is degraded by it. */
+static void health_set_key(
+    const struct api *a, json_t *dependencies, json_t *details)
+{
+    bool is_set = a->options.ops->config->coordinator.private_key != NULL;
+
+    json_object_set_new(
+        dependencies, "private_key", json_string(is_set ? "ok" : "down"));
+    json_object_set_new(details, "private_key",
+        json_pack("{s:s}", "status", is_set ? "set" : "not set"));
+}
+
 /*
  * Degraded when anything is known to be down, or the database not to be up;
  * 503 only for the database, without which nothing can be done.
@@ -74,19 +94,23 @@ static json_t *health_dependency_json(const struct dependency *d)
 void route_health(struct api *a, struct http_exchange *x, struct str id)
 {
     const struct dependency *known = probe_dependencies(a->options.probe);
-    json_t *dependencies = json_object();
+    json_t *dependencies = json_object(), *details = json_object();
     bool database = known[PROBE_DATABASE].status == PROBE_OK, ok = database;
     json_t *body;
 
     for (int i = 0; i < PROBE_DEPENDENCIES; i++) {
         ok = ok && known[i].status != PROBE_DOWN;
+        json_object_set_new(dependencies, known[i].name,
+            json_string(health_is_down(&known[i]) ? "down" : "ok"));
         json_object_set_new(
-            dependencies, known[i].name, health_dependency_json(&known[i]));
+            details, known[i].name, health_dependency_json(&known[i]));
     }
+    health_set_key(a, dependencies, details);
     body = json_pack(
         "{s:s, s:s}", "status", ok ? "ok" : "degraded", "service", "batchsync");
     answer_set_now(body);
     json_object_set_new(body, "dependencies", dependencies);
+    json_object_set_new(body, "details", details);
     answer_json(x, database ? 200 : 503, body);
 }
 
@@ -124,27 +148,27 @@ static json_t *scheduler_json(const struct api *a)
 
 static void health_set_bool(json_t *object, const char *key, bool value)
 {
-    json_object_set_new(object, key, json_string(value ? "true" : "false"));
+    json_object_set_new(object, key, json_boolean(value));
 }
 
 static void health_set_text(json_t *object, const char *key, const char *value)
 {
     json_object_set_new(
-        object, key, value == NULL ? json_null() : json_string(value));
+        object, key, json_string(value == NULL ? "not set" : value));
 }
 
 static void health_set_url(json_t *object, const char *key, const char *url)
 {
-    struct buf masked;
+    struct buf shown;
 
-    buf_init(&masked, HEALTH_URL_BYTES);
+    buf_init(&shown, HEALTH_URL_BYTES);
     if (url != NULL)
-        config_mask_url(&masked, url);
-    health_set_text(object, key, url == NULL ? NULL : masked.data);
-    buf_free(&masked);
+        config_public_url(&shown, url);
+    health_set_text(object, key, url == NULL ? NULL : shown.data);
+    buf_free(&shown);
 }
 
-/* Effective values, as strings, null where there is none. */
+/* Effective values: booleans, and texts with "not set" where there is none. */
 static json_t *health_environment_json(const struct config *c)
 {
     json_t *e = json_object();
@@ -154,8 +178,9 @@ static json_t *health_environment_json(const struct config *c)
     health_set_bool(e, "BATCH_SYNC_ON_STARTUP", c->schedule.on_startup);
     health_set_text(e, "BATCH_SYNC_TIMEZONE", c->schedule.timezone);
     health_set_bool(e, "COORDINATOR_ENABLED", c->coordinator.enabled);
-    health_set_text(e, "COORDINATOR_GRPC_ENDPOINT", c->coordinator.grpc_target);
-    health_set_text(e, "COORDINATOR_GRPC_URL", c->coordinator.grpc_target);
+    health_set_url(
+        e, "COORDINATOR_GRPC_ENDPOINT", c->coordinator.grpc_endpoint);
+    health_set_url(e, "COORDINATOR_GRPC_URL", c->coordinator.grpc_url);
     health_set_url(e, "COORDINATOR_URL", c->coordinator.http_url);
     return e;
 }

@@ -45,6 +45,8 @@ void router_find(const struct route *routes, size_t n, const char *method,
     struct str id;
 
     *match = (struct route_match){.route = NULL};
+    if (path.len > 1 && path.p[path.len - 1] == '/')
+        path.len--;
     for (size_t i = 0; i < n; i++) {
         if (!router_path_matches(routes[i].path, path, &id))
             continue;

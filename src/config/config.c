@@ -172,8 +172,6 @@ static void warn_unknown(char **names, struct buf *warnings)
 
 static void free_raw(struct config_raw *raw)
 {
-    free(raw->grpc_endpoint);
-    free(raw->grpc_url);
     free(raw->url);
     free(raw->service_url);
     free(raw->http_url);
@@ -221,6 +219,7 @@ void config_free(struct config *c)
     char *const owned[] = {c->sync.services, c->sync.fallback_services,
         c->sync.tenant, c->sync.schema_dir, c->schedule.cron,
         c->schedule.timezone, c->coordinator.grpc_target,
+        c->coordinator.grpc_endpoint, c->coordinator.grpc_url,
         c->coordinator.http_url, c->coordinator.root_pem,
         c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,
         c->embedding.model, c->embedding.identity, c->embedding.headers,

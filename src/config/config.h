@@ -45,6 +45,8 @@ struct config_schedule {
 struct config_coordinator {
     bool enabled;          /* COORDINATOR_ENABLED */
     char *grpc_target;     /* host:port, from the first variable that is set */
+    char *grpc_endpoint;   /* COORDINATOR_GRPC_ENDPOINT; NULL: not set */
+    char *grpc_url;        /* COORDINATOR_GRPC_URL; NULL: not set */
     char *http_url;        /* COORDINATOR_HTTP_URL or COORDINATOR_URL or
                               COORDINATOR_SERVICE_URL; NULL: none */
     bool use_tls;          /* GRPC_USE_SSL, or the address's scheme */
@@ -143,6 +145,9 @@ void config_free(struct config *c);
  * database URL, its parameters or a keyword=value string.
  */
 void config_mask_url(struct buf *out, const char *url);
+
+/* Appends the URL without its user and password, and without its query. */
+void config_public_url(struct buf *out, const char *url);
 
 enum config_kind {
     CONFIG_TEXT,     /* any text */

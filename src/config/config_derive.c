@@ -2,6 +2,7 @@
 #include "config/config_table.h"
 
 #include "base/crypto.h"
+#include "base/log.h"
 #include "clock/cron.h"
 #include <stdlib.h>
 
@@ -34,8 +35,9 @@ static char *target_named(
 static void derive_tls(struct config_reading *r, const char *url)
 {
     struct config_raw *raw = r->raw;
-    const char *own =
-        raw->grpc_endpoint != NULL ? raw->grpc_endpoint : raw->grpc_url;
+    const char *own = raw->c.coordinator.grpc_endpoint != NULL
+                          ? raw->c.coordinator.grpc_endpoint
+                          : raw->c.coordinator.grpc_url;
     enum config_scheme scheme =
         config_scheme_of(str_of(own != NULL ? own : url));
     bool *use_tls = &raw->c.coordinator.use_tls;
@@ -46,7 +48,7 @@ static void derive_tls(struct config_reading *r, const char *url)
         *use_tls = scheme == SCHEME_TLS;
     else if (own != NULL && *use_tls != (scheme == SCHEME_TLS))
         config_fault(r,
-            config_key_named(raw->grpc_endpoint != NULL
+            config_key_named(raw->c.coordinator.grpc_endpoint != NULL
                                  ? "COORDINATOR_GRPC_ENDPOINT"
                                  : "COORDINATOR_GRPC_URL"),
             str_of(own),
@@ -61,11 +63,12 @@ static void derive_target(struct config_reading *r)
     const char *url = raw->url != NULL ? raw->url : raw->service_url;
     char **target = &raw->c.coordinator.grpc_target;
 
-    if (raw->grpc_endpoint != NULL)
-        *target =
-            target_named(r, "COORDINATOR_GRPC_ENDPOINT", raw->grpc_endpoint);
-    else if (raw->grpc_url != NULL)
-        *target = target_named(r, "COORDINATOR_GRPC_URL", raw->grpc_url);
+    if (raw->c.coordinator.grpc_endpoint != NULL)
+        *target = target_named(
+            r, "COORDINATOR_GRPC_ENDPOINT", raw->c.coordinator.grpc_endpoint);
+    else if (raw->c.coordinator.grpc_url != NULL)
+        *target = target_named(
+            r, "COORDINATOR_GRPC_URL", raw->c.coordinator.grpc_url);
     else
         *target = config_target_at(
             str_of(url != NULL ? url : "localhost"), raw->grpc_port);
@@ -168,11 +171,21 @@ static void check_needs(struct config_reading *r, unsigned needs)
                 "them, or EMBEDDING_PROVIDER=builtin\n");
 }
 
+/* The words of other loggers, between ours. */
+static void derive_log_level(struct config_raw *raw)
+{
+    static const int levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR,
+        LOG_DEBUG /* verbose */, LOG_DEBUG /* silly */, LOG_INFO /* http */};
+
+    raw->c.log_level = levels[raw->c.log_level];
+}
+
 void config_derive(struct config_reading *r, unsigned needs)
 {
     struct config_raw *raw = r->raw;
 
     derive_target(r);
+    derive_log_level(raw);
     derive_http_url(raw);
     derive_root(r);
     check_schedule_values(r);

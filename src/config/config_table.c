@@ -83,10 +83,10 @@ static const struct config_key rows[] = {
         TO(c.coordinator.enabled)},
     {"COORDINATOR_GRPC_ENDPOINT", NULL,
         "the coordinator's gRPC server: host, host:port, a URL, unix: or dns:",
-        TEXT, TO(grpc_endpoint)},
+        TEXT, TO(c.coordinator.grpc_endpoint)},
     {"COORDINATOR_GRPC_URL", NULL,
         "the same; used if COORDINATOR_GRPC_ENDPOINT is not set", TEXT,
-        TO(grpc_url)},
+        TO(c.coordinator.grpc_url)},
     {"COORDINATOR_URL", NULL,
         "the coordinator's HTTP address, a URL or a host; its host is also the "
         "default gRPC host",
@@ -198,7 +198,7 @@ static const struct config_key rows[] = {
         "are allowed",
         .kind = CONFIG_TOKEN, SECRET, TO(c.http.admin_token)},
     {"LOG_LEVEL", "info", "the lowest level that is logged",
-        CHOICE("debug|info|warn|error"), TO(c.log_level)},
+        CHOICE("debug|info|warn|error|verbose|silly|http"), TO(c.log_level)},
 };
 
 const struct config_key *config_keys(size_t *n)

@@ -274,6 +274,18 @@ static const char *url_user(const char *z)
     return mark + 3;
 }
 
+void config_public_url(struct buf *out, const char *url)
+{
+    const char *mark = strstr(url, "://");
+    const char *from = mark != NULL ? mark + 3 : url;
+    const char *at = strrchr(from, '@');
+
+    buf_add(out, url, (size_t)(from - url));
+    if (at != NULL)
+        from = at + 1;
+    buf_add(out, from, strcspn(from, "?#"));
+}
+
 /*
  * A password may contain any character, even an unescaped @ or /, so it is
  * taken to extend to the last @.

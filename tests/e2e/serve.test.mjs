@@ -299,7 +299,7 @@ for (const [name, reason] of [['BATCH_SYNC_ENABLED', 'disabled'],
     assert.equal(scheduler.enabled, name !== 'BATCH_SYNC_ENABLED');
     assert.equal(scheduler.isScheduled, false);
     assert.equal(scheduler.nextRun, null);
-    assert.equal(environment[name], 'false');
+    assert.equal(environment[name], false);
     assert.equal((await s.get('/admin/batch-sync/runs')).json.count, 0);
     assert.equal(w.coordinator.calls.length, 0);
     await s.end();
@@ -368,7 +368,8 @@ test('/health/batch-sync has these keys and no others', async (t) => {
   const w = await alpha(t);
   const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: '30 4 * * *',
     BATCH_SYNC_TIMEZONE: 'Asia/Kolkata', BATCH_SYNC_ON_STARTUP: 'no',
-    COORDINATOR_URL: 'http://user:secret@127.0.0.1:1' } });
+    COORDINATOR_URL: 'http://user:secret@127.0.0.1:1/x?token=secret',
+    LOG_LEVEL: 'http' } });
   await s.scheduled();
   let { status, json } = await s.get('/health/batch-sync');
   assert.equal(status, 200);
@@ -383,15 +384,14 @@ test('/health/batch-sync has these keys and no others', async (t) => {
   const wait = Date.parse(nextRun) - Date.now();
   assert.ok(wait > -60_000 && wait <= 86_400_000, nextRun);
   const { COORDINATOR_URL, ...environment } = json.environment;
-  assert.deepEqual(environment, { BATCH_SYNC_ENABLED: 'true',
-    BATCH_SYNC_SCHEDULE: '30 4 * * *', BATCH_SYNC_ON_STARTUP: 'false',
-    BATCH_SYNC_TIMEZONE: 'Asia/Kolkata', COORDINATOR_ENABLED: 'true',
+  assert.deepEqual(environment, { BATCH_SYNC_ENABLED: true,
+    BATCH_SYNC_SCHEDULE: '30 4 * * *', BATCH_SYNC_ON_STARTUP: false,
+    BATCH_SYNC_TIMEZONE: 'Asia/Kolkata', COORDINATOR_ENABLED: true,
     COORDINATOR_GRPC_ENDPOINT: w.coordinator.endpoint,
-    COORDINATOR_GRPC_URL: w.coordinator.endpoint });
-  assert.match(COORDINATOR_URL, /127\.0\.0\.1:1/);
-  assert.doesNotMatch(COORDINATOR_URL, /secret/);
+    COORDINATOR_GRPC_URL: 'not set' });
+  assert.equal(COORDINATOR_URL, 'http://127.0.0.1:1/x');
   await s.good();
-  ({ json } = await s.get('/health/batch-sync'));
+  ({ json } = await s.get('/health/batch-sync/'));
   assert.match(json.scheduler.lastRun, ISO);
   assert.equal(json.scheduler.isRunning, false);
   await s.end();
@@ -402,18 +402,20 @@ test('/health tells what was last known of the others', async (t) => {
   const s = await serve(t, w);
   let { status, json } = await s.get('/health');
   assert.equal(status, 200);
-  const { status: word, service, timestamp, dependencies, ...others } = json;
+  const { status: word, service, timestamp, dependencies, details,
+    ...others } = json;
   assert.deepEqual(others, {});
   assert.equal(word, 'ok');
   assert.equal(service, 'batchsync');
   assert.match(timestamp, ISO);
-  assert.deepEqual(Object.keys(dependencies).sort(),
-    ['coordinator', 'database', 'embedder']);
-  assert.equal(dependencies.database.status, 'ok');
-  assert.match(dependencies.database.since, ISO);
-  assert.match(dependencies.database.checkedAt, ISO);
-  assert.deepEqual(dependencies.coordinator, { status: 'unknown' });
-  assert.deepEqual(dependencies.embedder, { status: 'unknown' });
+  assert.deepEqual(dependencies, { database: 'ok', coordinator: 'ok',
+    embedder: 'ok', private_key: 'down' });
+  assert.equal(details.database.status, 'ok');
+  assert.match(details.database.since, ISO);
+  assert.match(details.database.checkedAt, ISO);
+  assert.deepEqual(details.coordinator, { status: 'unknown' });
+  assert.deepEqual(details.embedder, { status: 'unknown' });
+  assert.deepEqual(details.private_key, { status: 'not set' });
   // It asked nobody.
   assert.equal(w.coordinator.calls.length, 0);
   assert.equal(w.embedder.requests.length, 0);
@@ -421,17 +423,17 @@ test('/health tells what was last known of the others', async (t) => {
   await s.good();
   ({ json } = await s.get('/health'));
   assert.equal(json.status, 'ok');
-  assert.equal(json.dependencies.coordinator.status, 'ok');
-  assert.equal(json.dependencies.embedder.status, 'ok');
+  assert.equal(json.details.coordinator.status, 'ok');
+  assert.equal(json.details.embedder.status, 'ok');
 
   w.coordinator.script('alpha', { grpcCode: 'UNAVAILABLE', details: 'gone' });
   await s.trigger({ services: ['alpha'] });
   ({ status, json } = await s.get('/health'));
   assert.equal(status, 200);
   assert.equal(json.status, 'degraded');
-  assert.equal(json.dependencies.coordinator.status, 'down');
-  assert.match(json.dependencies.coordinator.error, /gone/);
-  assert.equal(json.dependencies.database.status, 'ok');
+  assert.equal(json.dependencies.coordinator, 'down');
+  assert.match(json.details.coordinator.error, /gone/);
+  assert.equal(json.dependencies.database, 'ok');
   await s.good({ services: ['beta'] });
   ({ json } = await s.get('/health'));
   assert.equal(json.status, 'ok');

@@ -55,10 +55,16 @@ static void an_id_is_one_segment(void **state)
     expect("GET", "/things/7", 2, "7");
     expect("GET", "/things/a%2Fb", 2, "a%2Fb");
     expect("POST", "/things/7/end", 3, "7");
-    expect_none("GET", "/things/", "");
     expect_none("GET", "/things/a/b", "");
     expect_none("POST", "/things//end", "");
     expect_none("POST", "/things/a/b/end", "");
+}
+
+static void a_slash_at_the_end_is_accepted(void **state)
+{
+    expect("GET", "/things/", 0, "");
+    expect("GET", "/things/7/", 2, "7");
+    expect_none("GET", "/things//", "");
 }
 
 static void other_paths_are_unknown(void **state)
@@ -103,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(method_and_path_decide),
         cmocka_unit_test(an_id_is_one_segment),
+        cmocka_unit_test(a_slash_at_the_end_is_accepted),
         cmocka_unit_test(other_paths_are_unknown),
         cmocka_unit_test(another_method_learns_what_is_allowed),
         cmocka_unit_test(every_route_is_found_by_its_path),

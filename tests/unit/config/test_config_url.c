@@ -67,6 +67,26 @@ static void passwords_are_masked_wherever_they_stand(void **state)
     buf_free(&out);
 }
 
+static void a_public_url_has_no_user_and_no_query(void **state)
+{
+    static const char *const cases[][2] = {
+        {"coordinator:50051", "coordinator:50051"},
+        {"http://h:1/x", "http://h:1/x"},
+        {"http://u:p@h:1/x?token=t#f", "http://h:1/x"},
+        {"grpcs://u:p/@q@h", "grpcs://h"},
+        {"u:p@h", "h"},
+    };
+    struct buf out;
+
+    buf_init(&out, 1000);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        buf_reset(&out);
+        config_public_url(&out, cases[i][0]);
+        assert_str(buf_view(&out), str_of(cases[i][1]));
+    }
+    buf_free(&out);
+}
+
 static void a_password_in_any_url_is_masked(void **state)
 {
     struct fixture *f = *state;
@@ -227,6 +247,7 @@ int main(void)
         READING(the_database_is_a_url_or_keywords),
         READING(passwords_are_masked_wherever_they_stand),
         READING(a_password_in_any_url_is_masked),
+        READING(a_public_url_has_no_user_and_no_query),
         READING(the_target_is_the_first_that_is_named),
         READING(the_http_side_is_the_first_that_is_named),
         READING(a_scheme_means_what_it_says),
