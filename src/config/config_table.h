@@ -10,17 +10,17 @@
  */
 struct config_raw {
     struct config c;
-    char *url;         /* COORDINATOR_URL */
-    char *service_url; /* COORDINATOR_SERVICE_URL */
-    char *http_url;    /* COORDINATOR_HTTP_URL */
-    char *root_cert;   /* GRPC_ROOT_CERT as it came */
-    char *key;         /* RAG_PRIVATE_KEY as it came */
-    char *extra;       /* EMBEDDING_EXTRA as it came */
-    char *query_extra; /* EMBEDDING_QUERY_EXTRA as it came */
+    char *url;           /* COORDINATOR_URL */
+    char *service_url;   /* COORDINATOR_SERVICE_URL */
+    char *http_url;      /* COORDINATOR_HTTP_URL */
+    char *root_cert;     /* GRPC_ROOT_CERT as it came */
+    char *key;           /* RAG_PRIVATE_KEY as it came */
+    char *extra;         /* EMBEDDING_EXTRA as it came */
+    char *query_extra;   /* EMBEDDING_QUERY_EXTRA as it came */
     char *extra_neutral; /* EMBEDDING_EXTRA_NEUTRAL */
     int profile;         /* EMBEDDING_PROFILE */
-    int grpc_port;     /* COORDINATOR_GRPC_PORT */
-    bool sign;         /* COORDINATOR_SIGNATURE_ENABLED */
+    int grpc_port;       /* COORDINATOR_GRPC_PORT */
+    bool sign;           /* COORDINATOR_SIGNATURE_ENABLED */
 };
 
 /* A copy, to be freed; aborts when out of memory. */
