@@ -76,12 +76,12 @@ test('SIGSTOP of the owner past its lease', async (t) => {
     await account.add(b, { tried: 0, allowed: 2 * IN_FLIGHT });
     await b.next();
   }
-  account.end('past its lease: another one ends the run, it writes nothing');
+  account.end('past its lease: another process ends the run, the owner writes nothing');
 });
 
 test('the owner goes on while another is at it', async (t) => {
   const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });
-  const account = new Account(t, 'SIGCONT while another is at it');
+  const account = new Account(t, 'SIGCONT while another process runs it');
   for (let i = 0; i < ROUNDS; i++) {
     const { program, ended } = await begun(b, account.random);
     program.kill('SIGSTOP');
@@ -96,7 +96,7 @@ test('the owner goes on while another is at it', async (t) => {
     await account.add(b, { allowed: 2 * IN_FLIGHT });
     await b.next();
   }
-  account.end('both embed for a moment, one of them stores');
+  account.end('both embed for a moment, only one of them stores');
 });
 
 test('SIGSTOP in mid-statement', async (t) => {
@@ -132,7 +132,7 @@ test('SIGSTOP in mid-statement', async (t) => {
     await b.empty();
     b.load(0);
   }
-  account.end('its connection is ended by who takes over');
+  account.end('the next owner terminates its connection');
 });
 
 /** The owner stops when all of a unit with that word but its end is sent. */
@@ -166,7 +166,7 @@ test('SIGSTOP between a statement and its commit', (t) => stopInUnit(t,
 
 test('SIGSTOP between a checkpoint and its commit', (t) => stopInUnit(t,
   'SIGSTOP between checkpoint and commit', 'next_page = CASE',
-  'its connection is ended; the page is compared once more'));
+  'its connection is terminated; the page is compared again'));
 
 test('the owner is cut off from the database', async (t) => {
   const b = await bench(t, { env: ENV, embedder: { latencyMs: 5 } });

@@ -108,7 +108,7 @@ test('the coordinator', async (t) => {
         { envelope: '<html>bad gateway</html>' }, { envelope: { data: 7 } },
         shapes.failure('out of order'), { grpcCode: 'INTERNAL' },
         { grpcCode: 'UNAVAILABLE' }, { grpcCode: 'RESOURCE_EXHAUSTED' }])),
-    remark: 'answers cut, empty, of another kind; failures' });
+    remark: 'answers that are cut, empty or of another type; failures' });
   });
 
   await t.test('answering slowly', async (t) => {
@@ -163,7 +163,7 @@ test('the embedder', async (t) => {
         faults.reset(), faults.wrongCount(-1), faults.wrongCount(2),
         faults.wrongLength(32), faults.duplicateIndex(), faults.nan(),
         faults.zero()])),
-    remark: 'no JSON, cut, reset, wrong count, index or length, NaN, zero' });
+    remark: 'not JSON, cut, reset, wrong count, index or length, NaN, zero' });
   });
 
   await t.test('refusing in bursts', async (t) => {

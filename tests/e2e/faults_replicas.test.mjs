@@ -69,7 +69,7 @@ async function share(t, what, n, strike, pooled = false) {
     await b.next();
   }
   assert.ok(most > 1, 'nobody joined');
-  account.end(`up to ${most} at work on one run; its services taken over`);
+  account.end(`up to ${most} processes shared the run; its services were taken over`);
 }
 
 async function kill(replica) {
@@ -86,7 +86,7 @@ test('replicas behind a pooler, one of them killed', { skip: missing }, (t) =>
   share(t, 'one of 2 replicas behind PgBouncer killed', 2, kill, true));
 
 test('one of three replicas is told to end', (t) =>
-  share(t, 'one of 3 replicas told to end', 3, async (replica) => {
+  share(t, 'SIGTERM to one of 3 replicas', 3, async (replica) => {
     await replica.end();
   }));
 

@@ -24,13 +24,13 @@ const cells = (title, row) => `| ${[title,
 writeFileSync(table, `# Faults
 
 Written by the tests (\`./scripts/test --long\`), not by hand. Each fault hits a
-real sync of some 650 items, with PostgreSQL, a coordinator and an embedder, at
-a moment drawn from a seed; then the sync goes on, or another one does, until a
-run has ended. *items* were compared with the tables of an undisturbed run, hash
-by hash and vector by vector: those that were missing or different are *lost*,
-rows that should not be there are *doubled*. *Embedded again* are texts that
-were answered with a vector more often than an undisturbed run needs, all of
-them in flight when the fault came: a kill may cost at most the chunks that are
+real sync of about 650 items, with PostgreSQL, a coordinator and an embedder, at
+a moment drawn from a seed; then this sync or another one continues until a run
+has ended. The *items* are compared with the tables of an undisturbed run, hash
+by hash and vector by vector: missing or different ones are *lost*, rows that
+should not exist are *doubled*. *Embedded again* counts texts for which the
+embedder returned a vector more often than in an undisturbed run; all of them
+were in flight when the fault came. A kill may cost at most the chunks that are
 being embedded or stored, twice \`BATCH_SYNC_WORKERS\`.
 
 | fault | tried | items | lost | doubled | embedded again | |
