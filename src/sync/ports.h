@@ -234,6 +234,7 @@ struct dead_letter {
     const char *reason;
     struct str payload; /* JSON; the ledger keeps at most 64 KiB */
     bool refused;       /* for what it is: it will not do better next time */
+    bool passing;       /* it may do better later: kept whole, tried again */
     bool suppressed;    /* known, and so not tried: reason, payload stay */
 };
 

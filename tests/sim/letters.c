@@ -57,6 +57,7 @@ static bool take_tried(struct letters *l, int service,
     letter->seq = atoi(strstr(in->payload.p, "\"seq\":") + 6);
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
+    letter->passing = in->passing;
     letter->last_seen = l->run;
     memcpy(letter->fingerprint, scope->fingerprint, SHA256_BYTES);
     return known;
@@ -128,7 +129,8 @@ void letters_lookup(
                 !str_eq(str_of(letter->id), req->ids[k]))
                 continue;
             out->item = (uint32_t)k;
-            out->known = letter->refused && has_recipe(letter, req->scope);
+            out->known = (letter->refused || letter->passing) &&
+                         has_recipe(letter, req->scope);
             memcpy(out->digest, letter->digest, SHA256_BYTES);
             req->nletters++;
         }

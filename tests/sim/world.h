@@ -72,7 +72,8 @@ struct sim_letter {
     uint8_t digest[SHA256_BYTES], fingerprint[SHA256_BYTES];
     int seq;
     bool open, has_recipe, refused;
-    bool poison;                /* for the embedder, not for the database */
+    bool passing; /* left alone for now: runs follow one another at once */
+    bool poison;  /* for the embedder, not for the database */
     int known_since, last_seen; /* numbers of runs */
 };
 

@@ -71,7 +71,9 @@ static struct str letter_text(const struct dead_letter *d, int column)
 {
     if (column == 0)
         return d->content_id;
-    return column == 1 ? str_of(d->reason) : cut_payload(d->payload);
+    if (column == 1)
+        return str_of(d->reason);
+    return d->passing ? d->payload : cut_payload(d->payload);
 }
 
 static int add_letter_texts(
@@ -90,8 +92,13 @@ static int add_letter_texts(
     return letters_add_texts(c, texts, n);
 }
 
-/* As 0 and 1. */
-static int add_refused(struct call *c, const struct checkpoint_req *req)
+/* 1: refused for what it is; 2: it may pass; 0: neither. */
+static int letter_kind(const struct dead_letter *d)
+{
+    return d->passing ? 2 : d->refused;
+}
+
+static int add_kinds(struct call *c, const struct checkpoint_req *req)
 {
     size_t n = letters_count(req, false);
     struct pg_array a;
@@ -100,7 +107,7 @@ static int add_refused(struct call *c, const struct checkpoint_req *req)
         return ERR_NOMEM;
     for (size_t i = 0; i < req->nletters; i++)
         if (!req->letters[i].suppressed)
-            array_add_int4(&a, req->letters[i].refused);
+            array_add_int4(&a, letter_kind(&req->letters[i]));
     call_add(c, array_param(&a));
     return 0;
 }
@@ -143,7 +150,7 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
     for (int column = 0; column < 3; column++)
         if (add_letter_texts(c, req, column) < 0)
             return ERR_NOMEM;
-    if (add_refused(c, req) < 0)
+    if (add_kinds(c, req) < 0)
         return ERR_NOMEM;
     call_add(c, (struct pg_param){.type = PG_BYTEA,
                     .data = req->scope->fingerprint,

@@ -24,6 +24,8 @@ enum { ERRORS_BYTES = 256 * 1024 };
  * whose reply was lost is sent again: a page counts only when it moves the
  * checkpoint forward.
  */
+#define LONGEST_PAUSE "interval '7 days', "
+
 static const char checkpoint_sql[] =
     "WITH known AS (SELECT u.digest FROM @.batch_sync_service_runs s,"
     "  unnest($8 || $14) u (digest)"
@@ -42,18 +44,23 @@ static const char checkpoint_sql[] =
     "  WHERE token = $1 RETURNING run_id, service, " TOKEN_LOCK "),"
     " letters AS (INSERT INTO @.batch_sync_dead_letters AS d (tenant_id,"
     "  service, digest, content_id, reason, payload, model, registered,"
-    "  refused, recipe, known_since)"
+    "  refused, recipe, known_since, passing, failures, next_try)"
     "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
     "   nullif(u.content_id, ''), u.reason, u.payload, r.model, f.service,"
-    "   u.refused = 1, $13, now()"
+    "   u.kind = 1, $13, now(), u.kind = 2, (u.kind = 2)::int,"
+    "   CASE WHEN u.kind = 2 THEN now() + interval '1 hour' END"
     "  FROM f JOIN @.batch_sync_runs r ON r.id = f.run_id,"
     "   unnest($8, $9, $10, $11, $12)"
-    "    u (digest, content_id, reason, payload, refused)"
+    "    u (digest, content_id, reason, payload, kind)"
     "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
     "   content_id = excluded.content_id, reason = excluded.reason,"
     "   payload = excluded.payload, model = excluded.model,"
     "   registered = excluded.registered, refused = excluded.refused,"
-    "   recipe = excluded.recipe,"
+    "   recipe = excluded.recipe, passing = excluded.passing,"
+    "   failures = CASE WHEN NOT excluded.passing THEN 0"
+    "    ELSE d.failures + 1 END,"
+    "   next_try = CASE WHEN excluded.passing THEN now() + least(" LONGEST_PAUSE
+    "    interval '1 hour' * power(2, least(d.failures, 10))) END,"
     "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
     "     WHERE k.digest = d.digest) THEN d.known_since"
     "    ELSE excluded.known_since END,"

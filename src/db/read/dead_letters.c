@@ -14,7 +14,8 @@ static const char lookup_sql[] =
     "SELECT i.at::int4 - 1, d.known, d.digest"
     " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
     " CROSS JOIN LATERAL (SELECT digest,"
-    "   refused AND coalesce(recipe = $4, false) AS known"
+    "   (refused OR (passing AND next_try > now()))"
+    "   AND coalesce(recipe = $4, false) AS known"
     "  FROM @.batch_sync_dead_letters WHERE tenant_id = $1 AND service = $2"
     "  AND content_id = i.content_id AND resolved_at IS NULL OFFSET 0) d";
 

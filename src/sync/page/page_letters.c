@@ -109,6 +109,7 @@ static int write_letter(
     *letter = (struct dead_letter){.content_id = it->item.content_id,
         .reason = it->reason,
         .refused = it->refused,
+        .passing = it->passing,
         .suppressed = it->suppressed,
         .payload = STR("")};
     item_digest(it, letter->digest);

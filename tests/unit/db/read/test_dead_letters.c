@@ -225,6 +225,50 @@ static void skipped_ones_keep_what_they_say(void **state)
         "why \xef\xbf\xbd|{\"a\":1}|2|t");
 }
 
+/* What may do better later is left alone for an hour, then two, ... */
+static void a_passing_failure_has_a_pause(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter d = letter("x", 1);
+    static const char pause_sql[] =
+        "SELECT round(extract(epoch FROM next_try - last_seen) / 3600)"
+        " FROM batch_sync_dead_letters";
+
+    NEED_SERVER();
+    d.refused = false;
+    d.passing = true;
+    send_letters(w, &d, 1, 0);
+    assert_string_equal(look_up(w, "x", "y"), "0:1:1");
+    assert_string_equal(ask(w, pause_sql), "1");
+    ask(w, "UPDATE batch_sync_dead_letters SET next_try = now()"
+           " RETURNING 1");
+    assert_string_equal(look_up(w, "x", "y"), "0:1:0");
+    next_run(w);
+    send_letters(w, &d, 1, 0);
+    assert_string_equal(ask(w, pause_sql), "2");
+    for (int i = 0; i < 9; i++)
+        send_letters(w, &d, 1, 0);
+    assert_string_equal(ask(w, pause_sql), "168");
+}
+
+static void a_passing_failure_keeps_its_payload_whole(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter d[] = {letter("x", 1), letter("y", 2)};
+    static char large[100001];
+
+    NEED_SERVER();
+    memset(large, 'a', sizeof(large) - 1);
+    d[0].payload = d[1].payload = str_of(large);
+    d[0].passing = true;
+    d[0].refused = false;
+    send_letters(w, d, 2, 0);
+    assert_string_equal(
+        ask(w, "SELECT string_agg(length(payload)::text, ' ' ORDER BY"
+               " content_id) FROM batch_sync_dead_letters"),
+        "100000 65536");
+}
+
 static void an_id_that_is_stored_resolves_its_letters(void **state)
 {
     struct world *w = *state;
@@ -358,6 +402,8 @@ int main(void)
         TEST(only_what_was_refused_is_skipped),
         TEST(looks_up_open_ones_of_the_service),
         TEST(skipped_ones_keep_what_they_say),
+        TEST(a_passing_failure_has_a_pause),
+        TEST(a_passing_failure_keeps_its_payload_whole),
         TEST(an_id_that_is_stored_resolves_its_letters),
         TEST(a_fenced_checkpoint_writes_nothing),
         TEST(payloads_are_cut),

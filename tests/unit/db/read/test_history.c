@@ -336,7 +336,8 @@ static void dead_letters_have_the_shape_of_the_api(void **state)
         "\"reason\":\"input refused\",\"model\":\"m\","
         "\"firstSeen\":\"2026-01-01T00:00:00.000Z\","
         "\"lastSeen\":\"2026-01-02T00:03:00.000Z\",\"times\":4,"
-        "\"known\":false,\"resolvedAt\":\"2026-01-03T00:00:00.000Z\"}],"
+        "\"known\":false,\"nextTry\":null,\"resolvedAt\":\"2026-01-03T00:00:00."
+        "000Z\"}],"
         "\"count\":1}");
 }
 
