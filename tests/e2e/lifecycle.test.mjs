@@ -8,7 +8,8 @@ import { freePort } from './rig/wait.mjs';
 import { postgres } from './support/postgres.mjs';
 import { checkError, checkServeLogs, gate, serve, valueOf }
   from './support/serve.mjs';
-import { checkStored, errorsOf, faults, itemsOf, pagesOf, sanitized, sleep,
+import { checkStored, errorsOf, faults, itemsOf,
+  onceProven, pagesOf, sanitized, sleep,
   until, world } from './support/world.mjs';
 
 const TRIGGER = '/admin/batch-sync/trigger';
@@ -263,10 +264,10 @@ test('told to end while nothing happens', async (t) => {
 test('told to end while a run is under way and a client waits', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '30' } });
   const hold = gate();
-  w.embedder.script(() => hold.wait);
+  w.embedder.script(onceProven(() => hold.wait));
   const s = await serve(t, w);
   const waiting = s.trigger();
-  await until(() => w.embedder.requests.length === 5, 'five requests', 30_000);
+  await until(() => w.embedder.requests.length === 6, 'six requests', 30_000);
   s.program.kill();
   await s.ready(503);
   assert.equal((await s.get('/readyz')).text, 'shutting down\n');
@@ -284,7 +285,7 @@ test('told to end while a run is under way and a client waits', async (t) => {
   hold.open();
   checkError(await waiting, 503, TRIGGER, /shutting down/);
   await s.ended();
-  assert.equal(w.embedder.requests.length, 5);
+  assert.equal(w.embedder.requests.length, 6);
   await checkStored(w, 'alpha', ITEMS.slice(0, 25));
   await until(async () => (await w.connections()).length === 0,
     'its connections to be gone');
@@ -308,9 +309,9 @@ test('told to end while a run is under way and a client waits', async (t) => {
 test('told to end while a run by schedule is under way', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '30' } });
   const hold = gate();
-  w.embedder.script(() => hold.wait);
+  w.embedder.script(onceProven(() => hold.wait));
   const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: '* * * * * *' } });
-  await until(() => w.embedder.requests.length === 5, 'five requests', 30_000);
+  await until(() => w.embedder.requests.length === 6, 'six requests', 30_000);
   s.program.kill();
   await s.ready(503);
   hold.open();
@@ -320,10 +321,10 @@ test('told to end while a run by schedule is under way', async (t) => {
 
 test('the time to finish is over', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
-  w.embedder.script(faults.hang());
+  w.embedder.script(onceProven(faults.hang()));
   const s = await serve(t, w);
   const waiting = s.trigger();
-  await until(() => w.embedder.requests.length === 5, 'five requests', 30_000);
+  await until(() => w.embedder.requests.length === 6, 'six requests', 30_000);
   s.program.kill();
   checkError(await waiting, 503, TRIGGER, /shutting down/);
   const { logs } = await s.ended();
@@ -346,11 +347,11 @@ test('told to end while a page is awaited', async (t) => {
 test('told to end when the client that waits has gone', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '30' } });
   const hold = gate();
-  w.embedder.script(() => hold.wait);
+  w.embedder.script(onceProven(() => hold.wait));
   const s = await serve(t, w);
   const gone = new AbortController();
   const waiting = s.trigger({}, { signal: gone.signal });
-  await until(() => w.embedder.requests.length === 5, 'five requests', 30_000);
+  await until(() => w.embedder.requests.length === 6, 'six requests', 30_000);
   gone.abort();
   await assert.rejects(waiting, { name: 'AbortError' });
   s.program.kill();
@@ -362,7 +363,7 @@ test('told to end when the client that waits has gone', async (t) => {
 
 test('a second signal ends at once', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '60' } });
-  w.embedder.script(faults.hang());
+  w.embedder.script(onceProven(faults.hang()));
   for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]]) {
     w.embedder.reset();
     const s = await serve(t, w, { env: { BATCH_SYNC_LEASE_SECONDS: '1' } });

@@ -7,7 +7,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gate, serve, valueOf } from './support/serve.mjs';
-import { failing, faults, folderOf, itemsOf, pagesOf, times, until, world }
+import { failing, faults, folderOf, itemsOf,
+  onceProven, pagesOf, times, until, world }
   from './support/world.mjs';
 
 const ITEMS = itemsOf(120);
@@ -246,10 +247,10 @@ test('retries and errors are counted by call', async (t) => {
 test('while a run is under way', async (t) => {
   const hold = gate();
   const w = await alpha(t);
-  w.embedder.script(() => hold.wait);
+  w.embedder.script(onceProven(() => hold.wait));
   const s = await serve(t, w);
   const answer = s.trigger();
-  await until(() => w.embedder.requests.length === 5, 'five requests', 30_000);
+  await until(() => w.embedder.requests.length === 6, 'six requests', 30_000);
   await s.untilMetrics((m) => valueOf(m, 'run_in_progress') === 1
     && valueOf(m, 'coordinator_request_duration_seconds_count') >= 1,
   'the run to be seen');

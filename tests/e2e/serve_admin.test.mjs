@@ -5,7 +5,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkError, gate, ISO, serve } from './support/serve.mjs';
-import { checkStored, errorsOf, folderOf, itemsOf, pagesOf, TENANT, until,
+import { checkStored, errorsOf, folderOf, itemsOf,
+  onceProven, pagesOf, TENANT, until,
   world } from './support/world.mjs';
 
 const RUNS = '/admin/batch-sync/runs';
@@ -111,7 +112,7 @@ test('one run', async (t) => {
 test('a run is canceled', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_CHUNK_SIZE: '5' } });
   const hold = gate();
-  w.embedder.script(() => hold.wait);
+  w.embedder.script(onceProven(() => hold.wait));
   const s = await serve(t, w);
   const first = s.trigger();
   await until(() => w.embedder.requests.length > 0, 'a request', 30_000);

@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkLogs, checkStored, errorsOf, faults, itemsOf, pagesOf, TENANT,
+import { checkLogs, checkStored, errorsOf, faults, itemsOf,
+  onceProven, pagesOf, TENANT,
   until, world } from './support/world.mjs';
 
 const ITEMS = itemsOf(300);
@@ -137,9 +138,9 @@ test('SIGTERM among pages that are not full: none is left out', async (t) => {
 
 test('the time to finish is over', async (t) => {
   const w = await alpha(t, { env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
-  w.embedder.script(faults.hang());
+  w.embedder.script(onceProven(faults.hang()));
   const program = w.begin();
-  await program.until(() => w.embedder.requests.length === 5, 'five requests');
+  await program.until(() => w.embedder.requests.length === 6, 'six requests');
   program.kill();
   const outcome = await program.exit(30_000);
   checkLogs(outcome);
@@ -156,9 +157,9 @@ test('the time to finish is over', async (t) => {
 test('a second signal ends at once', async (t) => {
   const env = { BATCH_SYNC_GRACE_SECONDS: '60', BATCH_SYNC_LEASE_SECONDS: '2' };
   const w = await alpha(t, { env });
-  w.embedder.script(faults.hang());
+  w.embedder.script(onceProven(faults.hang()));
   const program = w.begin();
-  await program.until(() => w.embedder.requests.length === 5, 'five requests');
+  await program.until(() => w.embedder.requests.length === 6, 'six requests');
   program.kill();
   await program.until(() => stopping(program), 'its word that it stops');
   program.kill('SIGINT');
@@ -231,8 +232,8 @@ test('SIGTERM while another try is awaited', async (t) => {
 
 test('SIGTERM while the provider asks for patience', async (t) => {
   const w = await alpha(t);
-  w.embedder.script(faults.rateLimited(600));
-  await stop(w, () => w.embedder.requests.length === 5, 'five requests');
+  w.embedder.script(onceProven(faults.rateLimited(600)));
+  await stop(w, () => w.embedder.requests.length === 6, 'six requests');
   assert.deepEqual(await w.db.vectors(), []);
   w.embedder.script();
   await checkCompletes(t, w);

@@ -306,6 +306,19 @@ export const faults = {
   slow: (delayMs) => ({ delayMs }),
 };
 
+/**
+ * A good answer to the first request, the one text with which a run finds out
+ * that its settings work, and then `step`.
+ */
+export function onceProven(step) {
+  let proven = false;
+  return (request) => {
+    if (proven) return typeof step === 'function' ? step(request) : step;
+    proven = true;
+    return undefined;
+  };
+}
+
 /** The fault for the first n requests, then good answers. */
 export function times(n, fault) {
   let left = n;

@@ -11,7 +11,8 @@ import * as databases from '../rig/database.mjs';
 import * as embedders from '../rig/embedder.mjs';
 
 export { failing, pagesOf, sequence, shapes } from '../rig/coordinator.mjs';
-export { faults, rejecting, times, vectorOf } from '../rig/embedder.mjs';
+export { faults, onceProven, rejecting, times, vectorOf }
+  from '../rig/embedder.mjs';
 export { sleep, until } from '../rig/wait.mjs';
 
 export const TENANT = 'tenant-7';
