@@ -79,6 +79,7 @@ void embed_form_init(
     buf_init(&form->names, bytes);
     buf_reserve(&form->names, bytes);
     add_own_headers(form, own);
+    form->nown = form->nheaders;
     request_add_header(form, "Content-Type", "application/json");
     request_add_header(form, "Accept", "application/json");
     request_add_header(form, "User-Agent", "batchsync");

@@ -16,8 +16,9 @@
  * all. Transport errors come as the HTTP client has them, answers other than
  * 2xx and answers that are not what was asked for get their codes in
  * embedder_refusal.c and embedder_answer.c; one that is longer than any should
- * be goes by its status. All of these end the call: what it has by then stays
- * in the caller's array, marked as good. Nothing else is repeated here.
+ * be goes by its status. A request that is refused as too large is cut, and so
+ * are all that follow. All others of these end the call: what it has by then
+ * stays in the caller's array, marked as good. Nothing else is repeated here.
  *
  * On cancel: the POST is canceled, its callback ends the request; a call that
  * waits for another's proof ends at once.
@@ -33,7 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ORDER_MS = 60 * 60 * 1000 };
+enum { BEGIN_BYTES = 16 * 1024 };
 
 static void *embedder_must(void *p)
 {
@@ -66,7 +67,7 @@ void embedder_free(struct embedder *e)
 
 /* One exchange */
 
-static void post_clear(struct embed_post *post)
+void embed_post_clear(struct embed_post *post)
 {
     http_req_clear(&post->http);
     buf_free(&post->body);
@@ -76,9 +77,9 @@ static void post_clear(struct embed_post *post)
     *post = (struct embed_post){.n = 0};
 }
 
-static void post_open(struct embed_post *post, size_t most, int dimensions)
+void embed_post_open(struct embed_post *post, size_t most, int dimensions)
 {
-    post_clear(post);
+    embed_post_clear(post);
     post->places = embedder_must(calloc(most, sizeof(*post->places)));
     post->good = embedder_must(calloc(most, sizeof(*post->good)));
     post->vectors = malloc(most * (size_t)dimensions * sizeof(float));
@@ -106,8 +107,6 @@ static void set_http(struct embed_call *call)
 
 /* The life of a call */
 
-static void proof_ended(struct embedder *e);
-
 /* Texts are bad for the reason that the call ends with, or not yet. */
 static void keep_open(struct embed_call *call)
 {
@@ -116,7 +115,7 @@ static void keep_open(struct embed_call *call)
             call->outcomes[i] = EMBED_OPEN;
 }
 
-static void embed_call_end(struct embed_call *call, const struct err *err)
+void embed_call_end(struct embed_call *call, const struct err *err)
 {
     struct embedder *e = call->embedder;
     struct embed_req *req = call->req;
@@ -128,15 +127,15 @@ static void embed_call_end(struct embed_call *call, const struct err *err)
     e->pending--;
     list_remove(&req->op.link);
     list_remove(&call->line);
-    post_clear(&call->post);
-    post_clear(&call->held);
+    embed_post_clear(&call->post);
+    embed_post_clear(&call->held);
     if (call->outcomes != req->outcomes)
         free(call->outcomes);
     free(call->suspect);
     op_finish(&req->op, err);
     free(call);
     if (proving)
-        proof_ended(e);
+        embed_proof_ended(e);
 }
 
 static void call_fail(struct embed_call *call, int code, const char *what)
@@ -148,7 +147,7 @@ static void call_fail(struct embed_call *call, int code, const char *what)
 }
 
 /* Cannot fail on its own: what goes wrong ends the call. */
-static void call_post(struct embed_call *call)
+void embed_call_post(struct embed_call *call)
 {
     int code =
         call->post.vectors == NULL ? ERR_NOMEM : embed_request_write(call);
@@ -162,14 +161,25 @@ static void call_post(struct embed_call *call)
         call_fail(call, ERR_CANCELED, "the HTTP client is closed");
 }
 
+/* A configured limit, in estimated units, and a learnt one; 0: there is none.
+ */
+static size_t least_of(int limit, double ratio, size_t learnt)
+{
+    size_t least = limit > 0 ? (size_t)((double)limit / ratio) : SIZE_MAX;
+
+    return learnt > 0 && learnt < least ? learnt : least;
+}
+
 /* As many texts without a vector as one request may carry, in order. */
 static void choose_open(struct embed_call *call)
 {
     const struct config_embedding_limits *limits =
         &call->embedder->config->limits;
     const struct embed_req *req = call->req;
-    size_t inputs = limits->inputs > 0 ? (size_t)limits->inputs : SIZE_MAX;
-    size_t room = limits->tokens > 0 ? (size_t)limits->tokens : SIZE_MAX;
+    const struct embed_caps *caps = &call->embedder->caps;
+    size_t inputs = least_of(limits->inputs, 1, caps->inputs);
+    size_t room = least_of(limits->tokens,
+        embed_usage_ratio(&call->embedder->usage), caps->tokens);
     struct embed_post *post = &call->post;
 
     for (size_t i = 0; i < req->n && post->n < inputs; i++) {
@@ -193,17 +203,18 @@ static void choose_suspect(struct embed_call *call)
 }
 
 /* The next request, if there is anything left to ask for. */
-static void call_next(struct embed_call *call)
+void embed_call_next(struct embed_call *call)
 {
     call->step = STEP_ASK;
-    post_open(&call->post, call->req->n, call->req->dimensions);
+    embed_caps_age(&call->embedder->caps, loop_now_ms(call->embedder->loop));
+    embed_post_open(&call->post, call->req->n, call->req->dimensions);
     choose_open(call);
     if (call->post.n == 0) {
         call->step = STEP_ALONE;
         choose_suspect(call);
     }
     if (call->post.n > 0)
-        call_post(call);
+        embed_call_post(call);
     else
         embed_call_end(call, &call->fault);
 }
@@ -211,13 +222,14 @@ static void call_next(struct embed_call *call)
 /* What comes of an answer */
 
 /* Vectors that came where they belong. */
-static void embedder_accept(
-    struct embed_call *call, const struct embed_post *post)
+void embedder_accept(struct embed_call *call, const struct embed_post *post)
 {
     struct embed_req *req = call->req;
     size_t row = (size_t)req->dimensions;
 
     call->embedder->worked = true;
+    call->embedder->refusals = 0;
+    embed_caps_passed(&call->embedder->caps);
     for (size_t i = 0; i < post->n; i++) {
         size_t place = post->places[i];
 
@@ -239,91 +251,6 @@ static void give_up_on(struct embed_call *call, const struct err *fault)
         call->fault = *fault;
 }
 
-static void prove(struct embed_call *call)
-{
-    size_t places[2];
-
-    call->step = STEP_PROVE;
-    call->embedder->order = ORDER_PROVING;
-    call->held = call->post;
-    call->post = (struct embed_post){.n = 0};
-    for (int i = 0; i < 2; i++)
-        places[i] = call->held.places[call->pair[1 - i]];
-    post_open(&call->post, 2, call->req->dimensions);
-    memcpy(call->post.places, places, sizeof(places));
-    call->post.n = 2;
-    call_post(call);
-}
-
-static void call_disordered(struct embed_call *call)
-{
-    struct err err;
-
-    err_set(&err, ERR_CONFIG,
-        "the answer gives no index, and asked for two of the texts the other "
-        "way round, %s gives their vectors in no order to rely on: set "
-        "EMBEDDING_MAX_INPUTS=1",
-        call->embedder->form.address.shown);
-    embed_call_end(call, &err);
-}
-
-/* An answer without an index: taken when the order is known, or cannot matter.
- * Else this call proves it, or waits for the one that is at it. */
-static void take_unordered(struct embed_call *call)
-{
-    struct embedder *e = call->embedder;
-
-    if (e->order == ORDER_PROVING) {
-        list_push(&e->unordered, &call->line);
-    } else if (e->order == ORDER_REFUTED) {
-        call_disordered(call);
-    } else if (e->order == ORDER_PROVEN ||
-               !embed_order_choose(
-                   &call->post, call->req->dimensions, call->pair)) {
-        embedder_accept(call, &call->post);
-        call_next(call);
-    } else {
-        prove(call);
-    }
-}
-
-/* Those that waited go on; without a proof the first of them tries. */
-static void proof_ended(struct embedder *e)
-{
-    struct list waiting;
-
-    if (e->order == ORDER_PROVING)
-        e->order = ORDER_UNKNOWN;
-    list_init(&waiting);
-    list_splice(&waiting, &e->unordered);
-    while (!list_empty(&waiting))
-        take_unordered(
-            container_of(list_pop(&waiting), struct embed_call, line));
-}
-
-static void finish_proof(struct embed_call *call, const struct err *fault)
-{
-    struct embedder *e = call->embedder;
-
-    if (fault->code != 0) {
-        embed_call_end(call, fault);
-        return;
-    }
-    e->proven_ms = loop_now_ms(e->loop);
-    e->order = embed_order_proven(&call->held, call->req->dimensions,
-                   call->pair, call->post.vectors)
-                   ? ORDER_PROVEN
-                   : ORDER_REFUTED;
-    if (e->order == ORDER_REFUTED) {
-        call_disordered(call);
-        return;
-    }
-    embedder_accept(call, &call->held);
-    post_clear(&call->held);
-    call_next(call);
-    proof_ended(e);
-}
-
 /* All vectors have another length: so has whatever the model makes. */
 static int embedder_strange(const struct embed_call *call,
     const struct embedder_answer *a, struct err *err)
@@ -336,38 +263,45 @@ static int embedder_strange(const struct embed_call *call,
         call->embedder->form.address.shown);
 }
 
-static void read_refusal(
-    const struct embed_call *call, struct str body, struct err *err)
-{
-    embedder_refusal_read(
-        &(struct embedder_refusal){.status = call->post.http.status,
-            .retry_after_ms = call->post.http.retry_after_ms,
-            .max_wait_s = call->embedder->config->limits.max_wait_s,
-            .body = body,
-            .secret = str_of(call->embedder->config->api_key)},
-        err);
-}
-
 static bool is_good(const struct http_req *http)
 {
     return http->status >= 200 && http->status < 300;
 }
 
-static void read_vectors(
+/* The beginning of an answer, which reading changes. */
+static struct str answer_begin(const struct buf *body, char *copy)
+{
+    struct str begin = {
+        copy, body->len < BEGIN_BYTES ? body->len : BEGIN_BYTES};
+
+    memcpy(copy, body->data, begin.len);
+    return begin;
+}
+
+/* A long answer that is none is known by what it begins with. */
+static bool read_vectors(
     struct embed_call *call, struct embedder_answer *a, struct err *err)
 {
-    embedder_answer_read(&call->post.http.answer, a, err);
+    char *copy = embedder_must(malloc(BEGIN_BYTES));
+    struct buf *body = &call->post.http.answer;
+    struct str begin = body->len > 0 ? answer_begin(body, copy) : STR("");
+    bool smaller = false;
+
+    embedder_answer_read(body, a, err);
     call->req->tokens += a->tokens;
-    if (err->code == 0 && a->strange == a->n &&
-        (a->n > 1 || !call->embedder->worked))
+    if (err->code == 0 && a->strange == a->n && !call->embedder->worked)
         embedder_strange(call, a, err);
     else if (err->code == 0 && a->nbad == a->n && a->n > 1)
         *err = a->fault; /* it is not the texts, then */
+    else if (err->code != 0)
+        smaller = embed_misanswered(call, begin, a, err);
+    free(copy);
+    return smaller;
 }
 
 /* What an answer means its status says, however long it is: that it is too
- * long is all there is to read of it then. */
-static void embedder_read_answer(
+ * long is all there is to read of it then. True: ask again, for less. */
+static bool embedder_read_answer(
     struct embed_call *call, struct embedder_answer *a, struct err *err)
 {
     struct http_req *http = &call->post.http;
@@ -377,11 +311,12 @@ static void embedder_read_answer(
     if (err->code == ERR_TOO_LARGE && good)
         err->code = ERR_PROTOCOL;
     else if (err->code == ERR_TOO_LARGE)
-        read_refusal(call, str_of(http->op.err.msg), err);
+        return embed_refused(call, str_of(http->op.err.msg), err);
     else if (err->code == 0 && good)
-        read_vectors(call, a, err);
+        return read_vectors(call, a, err);
     else if (err->code == 0)
-        read_refusal(call, buf_view(&http->answer), err);
+        return embed_refused(call, buf_view(&http->answer), err);
+    return false;
 }
 
 static void call_answered(struct embed_call *call)
@@ -391,22 +326,27 @@ static void call_answered(struct embed_call *call)
         .vectors = call->post.vectors,
         .good = call->post.good};
     struct err err = {.code = 0};
+    bool smaller = embedder_read_answer(call, &a, &err);
 
-    embedder_read_answer(call, &a, &err);
-    if (call->req->op.err.code != 0) /* canceled meanwhile */
+    if (call->req->op.err.code != 0) { /* canceled meanwhile */
         err = call->req->op.err;
+        smaller = false;
+    }
     if (call->step == STEP_PROVE) {
-        finish_proof(call, err.code != 0 ? &err : &a.fault);
+        embed_finish_proof(call, err.code != 0 ? &err : &a.fault);
+    } else if (smaller) {
+        embed_call_next(call);
     } else if (err.code != 0) {
         embed_call_end(call, &err);
     } else if (a.ordered) {
-        take_unordered(call);
+        embed_take_unordered(call);
     } else if (call->step == STEP_ALONE && a.nbad > 0) {
         give_up_on(call, &a.fault);
-        call_next(call);
+        embed_call_next(call);
     } else {
+        embed_usage_add(call, &a);
         embedder_accept(call, &call->post);
-        call_next(call);
+        embed_call_next(call);
     }
 }
 
@@ -428,11 +368,8 @@ static bool embedder_is_last(const struct embed_call *call)
 
 static void count_answer(struct embed_call *call)
 {
-    struct embed_req *req = call->req;
-
-    req->sent += call->post.n;
-    for (size_t i = 0; i < call->post.n; i++)
-        req->tokens_guess += text_tokens(req->texts[call->post.places[i]]);
+    call->req->sent += call->post.n;
+    call->req->tokens_guess += embed_post_tokens(call);
 }
 
 static void on_embedder_answer(struct op *op)
@@ -464,21 +401,11 @@ static void embed_cancel(struct op *op)
         embed_call_end(call, NULL);
 }
 
-/* What was proven may change with the server; and a refutation ends a run. */
-static void forget_order(struct embedder *e)
-{
-    bool old = loop_now_ms(e->loop) - e->proven_ms > ORDER_MS;
-
-    if ((e->order == ORDER_PROVEN && old) ||
-        (e->order == ORDER_REFUTED && e->pending == 0))
-        e->order = ORDER_UNKNOWN;
-}
-
 int embedder_send(struct embedder *e, struct embed_req *req)
 {
     struct embed_call *call = embedder_must(calloc(1, sizeof(*call)));
 
-    forget_order(e);
+    embed_forget_order(e);
     call->embedder = e;
     call->req = req;
     call->outcomes = req->outcomes != NULL ? req->outcomes
@@ -494,6 +421,6 @@ int embedder_send(struct embedder *e, struct embed_req *req)
     op_begin(&req->op, &e->loop->ready, embed_cancel);
     list_push(&call->anchor, &req->op.link);
     e->pending++;
-    call_next(call);
+    embed_call_next(call);
     return 0;
 }

@@ -328,7 +328,7 @@ static int read_member(
     if (!read_name(r, &member, err))
         return err->code;
     if (member == MEMBER_DATA && !*found && vectors_take(r, '[')) {
-        *found = true;
+        *found = p->answer->listed = true;
         return vectors_read_entries(r, p, err);
     }
     value = next(r, err);
@@ -378,7 +378,7 @@ int embedder_answer_read(
     err_clear(err);
     err_clear(&a->fault);
     a->nbad = a->strange = a->length = 0;
-    a->ordered = false;
+    a->ordered = a->listed = false;
     a->tokens = 0;
     memset(a->good, 0, a->n * sizeof(*a->good));
     rc = reader_init(&r, body, err);

@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "embed/embed_caps.h"
+#include "embed/embed_words.h"
 #include <stdint.h>
 
 /* What an answer with status 2xx held. */
@@ -19,6 +21,7 @@ struct embedder_answer {
     size_t strange;   /* rows of another length than `dimensions` */
     size_t length;    /* that of the first of these */
     bool ordered;     /* no entry had an index: rows are as they came */
+    bool listed;      /* there was a list `data` */
     uint64_t tokens;  /* usage.prompt_tokens; 0: not told */
 };
 
@@ -36,17 +39,32 @@ struct embedder_answer {
 int embedder_answer_read(
     struct buf *body, struct embedder_answer *a, struct err *err);
 
-/* An answer whose HTTP status is not 2xx. */
+/* An answer whose HTTP status is not 2xx, or that is an error all the same. */
 struct embedder_refusal {
     int status;
-    uint32_t retry_after_ms;
-    int max_wait_s; /* a longer wait is ERR_LATER; 0: none is too long */
     struct str body;
-    struct str secret; /* never shown, even when the body holds it */
+    struct embed_hidden hidden; /* what is not to be told */
+    int64_t now_ms;             /* since 1970 */
+    uint64_t retry_after_ms;    /* from the headers made for it; 0: none */
+    uint64_t reset_ms;          /* from those of a rate limit; 0: none */
+    int max_wait_s;      /* a longer wait is ERR_LATER; 0: none is too long */
+    const char *address; /* that was asked, for messages; NULL: not told */
+    struct str location; /* of a redirect */
+    size_t n;            /* texts in the request */
+    size_t tokens_alone; /* of the text, when it was the only one; else 0 */
+    bool worked;         /* these settings have worked before */
+    unsigned refusals;   /* since then, this one not counted */
 };
 
-/* Sets *err (embedder.h has the table) and returns its code. */
-int embedder_refusal_read(const struct embedder_refusal *r, struct err *err);
+/* Sets *err (embedder.h has the table) and returns its code. *excess: was the
+ * request as a whole too large? */
+int embedder_refusal_read(const struct embedder_refusal *r,
+    struct embedder_excess *excess, struct err *err);
+
+/* The same for words that have been read already. */
+int embedder_refusal_judge(const struct embedder_refusal *r,
+    const struct embed_words *w, struct embedder_excess *excess,
+    struct err *err);
 
 /* Bytes that no sound answer exceeds. */
 size_t embedder_answer_cap(size_t n, int dimensions);

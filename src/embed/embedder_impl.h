@@ -1,7 +1,4 @@
-/*
- * Between embedder.c (the life of a call), embed_request.c (what is sent) and
- * embed_order.c (the proof of an order); nobody else includes this.
- */
+/* What the files of the OpenAI-compatible embedder share; for them alone. */
 #ifndef EMBED_EMBEDDER_IMPL_H
 #define EMBED_EMBEDDER_IMPL_H
 
@@ -15,19 +12,28 @@ enum { HEADERS = 36 };
 struct embed_form {
     struct embed_address address;
     struct http_header headers[HEADERS];
-    size_t nheaders;
-    struct buf names; /* owned; the memory of headers */
+    size_t nheaders, nown; /* nown: the first ones, of EMBEDDING_HEADERS */
+    struct buf names;      /* owned; the memory of headers */
 };
 
 /* What is known of the order of answers without an index. */
 enum embed_order { ORDER_UNKNOWN, ORDER_PROVING, ORDER_PROVEN, ORDER_REFUTED };
+
+/* What was billed beside what was estimated for the same. */
+struct embed_usage {
+    uint64_t billed, guessed;
+    bool warned; /* that texts are cut */
+};
 
 struct embedder {
     struct loop *loop;                     /* borrowed */
     struct http_client *http;              /* borrowed */
     const struct config_embedding *config; /* borrowed */
     struct embed_form form;
-    bool worked; /* there was a good answer */
+    bool worked;       /* there was a good answer */
+    unsigned refusals; /* since then */
+    struct embed_caps caps;
+    struct embed_usage usage;
     enum embed_order order;
     uint64_t proven_ms;    /* when it was, by loop_now_ms() */
     struct list unordered; /* of struct embed_call.line: wait for the proof */
@@ -67,6 +73,27 @@ struct embed_call {
     struct timer_req reading;     /* an iteration of the loop */
 };
 
+/* embedder.c: the life of a call and of its posts. */
+void embed_post_open(struct embed_post *post, size_t most, int dimensions);
+void embed_post_clear(struct embed_post *post);
+
+/* Sends the post; what goes wrong ends the call. */
+void embed_call_post(struct embed_call *call);
+
+/* The next request, or the end when nothing is left to ask for. */
+void embed_call_next(struct embed_call *call);
+void embed_call_end(struct embed_call *call, const struct err *err);
+
+/* Keeps the vectors of a post that are good. */
+void embedder_accept(struct embed_call *call, const struct embed_post *post);
+
+/* embed_proof.c: an answer without an index; the answer to the proof; its end,
+ * for those that wait; what is too old to be believed. */
+void embed_take_unordered(struct embed_call *call);
+void embed_finish_proof(struct embed_call *call, const struct err *fault);
+void embed_proof_ended(struct embedder *e);
+void embed_forget_order(struct embedder *e);
+
 /* embed_request.c */
 void embed_form_init(
     struct embed_form *form, const struct config_embedding *config);
@@ -74,6 +101,21 @@ void embed_form_free(struct embed_form *form);
 
 /* Writes the JSON for the texts of call->post; ERR_TOO_LARGE, ERR_NOMEM. */
 int embed_request_write(struct embed_call *call);
+
+/* embed_usage.c: estimated tokens of the post; what the answers have billed for
+ * each of them, 1 while too little is known; what one more answer says. */
+size_t embed_post_tokens(const struct embed_call *call);
+double embed_usage_ratio(const struct embed_usage *usage);
+void embed_usage_add(struct embed_call *call, const struct embedder_answer *a);
+
+/* embed_refused.c: what an exchange failed with; true: with smaller requests,
+ * which are in force now, it need not. */
+bool embed_refused(struct embed_call *call, struct str body, struct err *err);
+
+/* What is wrong with an answer that passed for one: an error in its body, a
+ * page, or *err as it is. `begin`: of the body, as it came. */
+bool embed_misanswered(struct embed_call *call, struct str begin,
+    const struct embedder_answer *a, struct err *err);
 
 /* embed_order.c: two vectors that differ enough to tell an order by, as
  * places in the post; false: all are alike, their order does not matter. */

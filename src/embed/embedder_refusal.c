@@ -2,87 +2,14 @@
 #define _GNU_SOURCE /* strcasestr */
 #include "embed/embedder_answer.h"
 
-#include "base/json.h"
-#include "base/text.h"
-#include <ctype.h>
+#include "embed/embed_words.h"
+#include <stdio.h>
+#include <stdlib.h>
 
-enum { WORDS_BYTES = 320, LABEL_BYTES = 64 };
+enum { LONG_TOKENS = 256, ROW_OF_REFUSALS = 12 };
 
-/* The provider's own words; empty where it used none. */
-struct words {
-    char message[WORDS_BYTES];
-    char label[LABEL_BYTES]; /* error.code, else error.type */
-};
-
-static bool begins_with(struct str s, struct str start)
-{
-    return start.len > 0 && s.len >= start.len &&
-           memcmp(s.p, start.p, start.len) == 0;
-}
-
-/* Copies whole characters, as many as fit, on one line, without the secret. */
-static void copy_text(char *to, size_t size, struct str s, struct str secret)
-{
-    size_t len = 0;
-
-    while (s.len > 0) {
-        struct str piece = {s.p, 0};
-        size_t taken;
-
-        utf8_next(s, &piece.len);
-        taken = piece.len;
-        if (begins_with(s, secret)) {
-            piece = STR("***");
-            taken = secret.len;
-        } else if (iscntrl((unsigned char)*s.p)) {
-            piece = STR(" ");
-        }
-        if (len + piece.len >= size)
-            break;
-        memcpy(to + len, piece.p, piece.len);
-        len += piece.len;
-        s = (struct str){s.p + taken, s.len - taken};
-    }
-    to[len] = '\0';
-}
-
-/* {"error":{..}}, {"error":".."}, [{"error":..}], {"message"}, {"detail"} */
-static void read_words(yyjson_val *root, struct str secret, struct words *w)
-{
-    yyjson_val *error, *message, *label;
-
-    if (yyjson_is_arr(root))
-        root = yyjson_arr_get_first(root);
-    error = yyjson_obj_get(root, "error");
-    if (!yyjson_is_obj(error) && !yyjson_is_str(error))
-        error = root;
-    message = yyjson_is_str(error) ? error : yyjson_obj_get(error, "message");
-    if (!yyjson_is_str(message))
-        message = yyjson_obj_get(error, "detail");
-    label = yyjson_obj_get(error, "code");
-    if (!yyjson_is_str(label))
-        label = yyjson_obj_get(error, "type");
-    if (yyjson_is_str(message))
-        copy_text(w->message, sizeof(w->message), json_str(message), secret);
-    if (yyjson_is_str(label))
-        copy_text(w->label, sizeof(w->label), json_str(label), secret);
-}
-
-/* A body that is no JSON is shown when it is plain text, not a page. */
-static void refusal_read_body(
-    struct str body, struct str secret, struct words *w)
-{
-    yyjson_doc *doc = yyjson_read(body.p, body.len, 0);
-    struct str plain = text_trim(body);
-
-    if (doc != NULL)
-        read_words(yyjson_doc_get_root(doc), secret, w);
-    else if (plain.len > 0 && plain.p[0] != '<' && utf8_valid(plain))
-        copy_text(w->message, sizeof(w->message), plain, secret);
-    yyjson_doc_free(doc);
-}
-
-static bool says(const struct words *w, const char *const *phrases)
+static bool refusal_says(
+    const struct embed_words *w, const char *const *phrases)
 {
     for (; *phrases != NULL; phrases++)
         if (strcasestr(w->label, *phrases) != NULL ||
@@ -91,103 +18,261 @@ static bool says(const struct words *w, const char *const *phrases)
     return false;
 }
 
-static bool is_about_money(const struct words *w)
-{
-    static const char *const phrases[] = {"insufficient_quota",
-        "billing_hard_limit", "exceeded your current quota", NULL};
+#define SAYS(w, ...) refusal_says(w, (const char *const[]){__VA_ARGS__, NULL})
 
-    return says(w, phrases);
+/* Money, which no waiting brings back. */
+static bool is_about_money(const struct embed_words *w)
+{
+    return SAYS(w, "insufficient_quota", "billing_hard_limit",
+        "insufficient_balance", "insufficient balance", "credit balance",
+        "out of credits", "payment required");
 }
 
-static bool is_about_length(const struct words *w)
+/* A quota: of money, or of a time that may be told. */
+static bool is_about_quota(const struct embed_words *w)
 {
-    static const char *const phrases[] = {"context_length_exceeded",
-        "context length", "context_length", "maximum input length", "too long",
-        "must have less than", NULL};
-
-    return says(w, phrases);
+    return is_about_money(w) || SAYS(w, "quota", "billing");
 }
 
-static bool is_about_setup(const struct words *w)
+/* One that comes back by itself, within a minute or so. */
+static bool is_about_rate(const struct embed_words *w)
 {
-    static const char *const phrases[] = {"model_not_found", NULL};
-
-    return says(w, phrases);
+    return SAYS(w, "per minute", "perminute", "per_minute", "per second",
+        "per-minute", "requests/min", "tokens/min");
 }
 
-static bool is_about_key(const struct words *w)
+static bool is_about_length(const struct embed_words *w)
 {
-    static const char *const phrases[] = {
-        "invalid_api_key", "api key not valid", NULL};
-
-    return says(w, phrases);
+    return SAYS(w, "context_length", "context length", "maximum input length",
+        "too long", "must have less than", "input length", "token count",
+        "too large to process", "maximum sequence length",
+        "exceeds maximum allowed token", "string_too_long", "max_length");
 }
 
-static int judge_input(const struct words *w)
+static bool is_about_model(const struct embed_words *w)
 {
+    return SAYS(w, "model_not_found", "model not found", "no such model",
+               "unknown model") ||
+           (SAYS(w, "model") && SAYS(w, "does not exist", "not found"));
+}
+
+static bool is_about_key(const struct embed_words *w)
+{
+    return SAYS(w, "invalid_api_key", "api key not valid", "incorrect api key");
+}
+
+/* The setting behind a field of the request that the message names. */
+static const char *setting_of(const struct embed_words *w)
+{
+    if (SAYS(w, "encoding_format"))
+        return "EMBEDDING_ENCODING: float or none";
+    if (SAYS(w, "input_type", "task_type"))
+        return "EMBEDDING_EXTRA and EMBEDDING_QUERY_EXTRA";
+    if (SAYS(w, "dimensions", "dimensionality", "output_dimension"))
+        return "EMBEDDING_SEND_DIMENSIONS and EMBEDDING_DIMENSIONS";
+    return NULL;
+}
+
+/* Numbers of a message that stand alone: the largest below, the least of at
+ * least `from`; 0: none. */
+static size_t number_below(const char *z, size_t limit, size_t from, bool least)
+{
+    size_t best = 0;
+
+    for (const char *at = z; *at != '\0'; at++) {
+        bool starts = at == z || strchr(" (:=,<>\"'", at[-1]) != NULL;
+        char *end;
+        unsigned long value;
+
+        if (!starts || *at < '0' || *at > '9')
+            continue;
+        value = strtoul(at, &end, 10);
+        at = end - 1;
+        if ((*end == '>' && z < at) || value < from || value >= limit ||
+            strchr(" .,:;)]>\"'", *end) == NULL)
+            continue;
+        if (best == 0 || (least ? value < best : value > best))
+            best = value;
+    }
+    return best;
+}
+
+/* The request as a whole is too large: which of its measures, and how much it
+ * may be, as far as it is told. */
+static void judge_size(const struct embedder_refusal *r,
+    const struct embed_words *w, struct embedder_excess *out)
+{
+    bool limits = SAYS(w, "at most", "max", "larger than", "exceed", "limit",
+        "up to", "more than", "too many", "greater than", "too large");
+    bool tokens = SAYS(w, "token");
+    bool whole = SAYS(w, "batch", "overall", "in total", "per request",
+        "in request", "max_tokens_per_request", "total number", "all inputs");
+
+    if (r->n < 2 || (!limits && r->status != 413))
+        return;
+    if (tokens && whole) {
+        out->what = EXCESS_TOKENS;
+        out->limit = number_below(w->message, SIZE_MAX, 64, true);
+        out->told = out->limit == 0 ? 0
+                                    : number_below(w->message, SIZE_MAX,
+                                          out->limit + 1, true);
+    } else if (!tokens && !SAYS(w, "character", "length") &&
+               SAYS(w, "batch", "inputs", "array", "items", "texts",
+                   "documents", "list", "elements", "requests", "instances",
+                   "contents")) {
+        out->what = EXCESS_INPUTS;
+        out->limit = number_below(w->message, r->n, 1, false);
+    } else if (r->status == 413 && !is_about_length(w)) {
+        out->what = EXCESS_TOKENS;
+    }
+}
+
+static int judge_input(const struct embedder_refusal *r,
+    const struct embed_words *w, const char **setting)
+{
+    bool length = is_about_length(w);
+
     if (is_about_key(w))
         return ERR_AUTH;
-    if (is_about_setup(w))
-        return ERR_CONFIG;
-    if (is_about_money(w))
+    if (is_about_quota(w) && !length)
         return ERR_QUOTA;
-    return is_about_length(w) ? ERR_TOO_LONG : ERR_REFUSED;
+    *setting = length || r->worked ? NULL : setting_of(w);
+    if (*setting != NULL)
+        return ERR_CONFIG;
+    if (is_about_model(w) && !r->worked) {
+        *setting = "EMBEDDING_MODEL";
+        return ERR_CONFIG;
+    }
+    return length || (r->worked && r->tokens_alone >= LONG_TOKENS)
+               ? ERR_TOO_LONG
+               : ERR_REFUSED;
 }
 
-static int refusal_code(int status, const struct words *w)
+/* 401 and 403: the key, a quota, or a firewall that dislikes a text. */
+static int judge_forbidden(const struct embedder_refusal *r, int status,
+    const struct embed_words *w, const char **setting)
+{
+    if (is_about_quota(w))
+        return ERR_QUOTA;
+    if (status == 403 && r->worked && r->refusals < ROW_OF_REFUSALS &&
+        !is_about_key(w))
+        return ERR_REFUSED;
+    *setting = "OPENAI_API_KEY or EMBEDDING_HEADERS";
+    return ERR_AUTH;
+}
+
+static int refusal_code(const struct embedder_refusal *r, int status,
+    const struct embed_words *w, const char **setting)
 {
     switch (status) {
     case 400:
     case 413:
     case 422:
-        return judge_input(w);
+        return judge_input(r, w, setting);
     case 401:
     case 403:
-        return ERR_AUTH;
+        return judge_forbidden(r, status, w, setting);
     case 402:
         return ERR_QUOTA;
+    case 406:
+    case 451:
+        if (r->worked && r->refusals < ROW_OF_REFUSALS)
+            return ERR_REFUSED;
+        break;
     case 408:
         return ERR_TIMEOUT;
     case 409: /* a conflict at their side, for the moment */
+    case 425:
         return ERR_UNAVAILABLE;
     case 429:
-        return is_about_money(w) ? ERR_QUOTA : ERR_BUSY;
+        return is_about_quota(w) && !is_about_rate(w) ? ERR_QUOTA : ERR_BUSY;
     default:
-        return status >= 500 ? ERR_UNAVAILABLE : ERR_CONFIG;
+        break;
     }
+    if (status >= 500 && is_about_length(w))
+        return r->n > 1 ? ERR_REFUSED : ERR_TOO_LONG;
+    if (status >= 500)
+        return ERR_UNAVAILABLE;
+    *setting = "OPENAI_API_URL and EMBEDDING_MODEL";
+    return ERR_CONFIG;
+}
+
+/* Headers first: they are made to be read by programs. */
+static uint64_t wait_told(
+    const struct embedder_refusal *r, const struct embed_words *w)
+{
+    uint64_t in_words = embed_wait_in_words(w->message);
+
+    if (r->retry_after_ms > 0)
+        return r->retry_after_ms;
+    if (w->wait_ms > 0)
+        return w->wait_ms;
+    return in_words > 0 ? in_words : r->reset_ms;
 }
 
 /* Nobody sits out a wait of hours: the next run comes anyway. */
-static void refusal_end_run(const struct embedder_refusal *r, struct err *err)
+static void refusal_wait(
+    const struct embedder_refusal *r, uint64_t wait_ms, struct err *err)
 {
-    unsigned wait_s = err->retry_after_ms / 1000;
-
-    err->code = ERR_LATER;
-    err->retry_after_ms = 0;
-    err_wrap(err,
-        "the provider asks to wait for %u s, more than EMBEDDING_MAX_WAIT "
-        "(%d s)",
-        wait_s, r->max_wait_s);
+    if (r->max_wait_s > 0 && wait_ms > (uint64_t)r->max_wait_s * 1000) {
+        err->code = ERR_LATER;
+        err_wrap(err,
+            "the provider asks to wait for %llu s, more than "
+            "EMBEDDING_MAX_WAIT (%d s)",
+            (unsigned long long)(wait_ms + 999) / 1000, r->max_wait_s);
+    } else if (err_is_transient(err->code)) {
+        err->retry_after_ms =
+            wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    }
 }
 
-int embedder_refusal_read(const struct embedder_refusal *r, struct err *err)
+static void refusal_tell(const struct embedder_refusal *r, int code, int status,
+    const struct embed_words *w, const char *setting, struct err *err)
 {
-    struct words w = {.message = "", .label = ""};
-    const char *hint = "", *message = w.message;
-    int code;
+    const char *message = w->message[0] != '\0' ? w->message : w->label;
+    char place[ERR_MSG_BYTES / 2] = "";
 
-    refusal_read_body(r->body, r->secret, &w);
-    code = refusal_code(r->status, &w);
-    if (code == ERR_CONFIG)
-        hint = " (wrong OPENAI_API_URL or EMBEDDING_MODEL?)";
-    if (message[0] == '\0')
-        message = w.label;
-    err_set(err, code, "HTTP %d%s%s%s", r->status, hint,
-        message[0] == '\0' ? "" : ": ", message);
-    if (err_is_transient(code))
-        err->retry_after_ms = r->retry_after_ms;
-    if (r->max_wait_s > 0 &&
-        err->retry_after_ms > (uint32_t)r->max_wait_s * 1000)
-        refusal_end_run(r, err);
+    if (r->location.len > 0)
+        snprintf(place, sizeof(place),
+            " (%s redirects to %.*s, which is not followed: set "
+            "OPENAI_API_URL)",
+            r->address, (int)(r->location.len < 120 ? r->location.len : 120),
+            r->location.p);
+    else if (r->address != NULL)
+        snprintf(place, sizeof(place), " (asked %s%s%s)", r->address,
+            setting != NULL ? "; look at " : "",
+            setting != NULL ? setting : "");
+    err_set(err, code, "HTTP %d%s%s%s%s", r->status,
+        status != r->status ? " with an error" : "",
+        message[0] == '\0' ? "" : ": ", message, place);
+}
+
+int embedder_refusal_judge(const struct embedder_refusal *r,
+    const struct embed_words *w, struct embedder_excess *excess,
+    struct err *err)
+{
+    const char *setting = NULL;
+    uint64_t wait_ms = wait_told(r, w);
+    int status = r->status, code;
+
+    if (status >= 200 && status < 300)
+        status = w->status != 0 ? w->status : 500;
+    *excess = (struct embedder_excess){.what = EXCESS_NONE};
+    code = refusal_code(r, status, w, &setting);
+    if (code == ERR_QUOTA && wait_ms > 0 && status != 402 && !is_about_money(w))
+        code = ERR_BUSY;
+    if (code == ERR_REFUSED || code == ERR_TOO_LONG)
+        judge_size(r, w, excess);
+    refusal_tell(r, code, status, w, setting, err);
+    refusal_wait(r, wait_ms, err);
     return err->code;
+}
+
+int embedder_refusal_read(const struct embedder_refusal *r,
+    struct embedder_excess *excess, struct err *err)
+{
+    struct embed_words w;
+
+    embed_words_read(r->body, &r->hidden, r->now_ms, &w);
+    return embedder_refusal_judge(r, &w, excess, err);
 }

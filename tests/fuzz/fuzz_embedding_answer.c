@@ -5,6 +5,7 @@
  */
 #include "embed/embedder_answer.h"
 
+#include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -32,11 +33,20 @@ static void read_vectors(struct str body, size_t n, int dimensions)
 
 static void read_refusal(struct str body, int status)
 {
-    struct embedder_refusal r = {
-        .status = status, .body = body, .secret = STR("secret")};
+    struct str text =
+        STR("What a text says, in some length: \xC3\xA9t\xC3\xA9.");
+    struct embedder_refusal r = {.status = status,
+        .body = body,
+        .hidden = {.secret = STR("secret"), .texts = &text, .ntexts = 1},
+        .now_ms = 1700000000000,
+        .n = 7,
+        .address = "http://a/v1/embeddings"};
+    struct embedder_excess excess;
     struct err err;
 
-    if (embedder_refusal_read(&r, &err) >= 0 ||
+    if (embedder_refusal_read(&r, &excess, &err) >= 0 ||
+        !utf8_valid(str_of(err.msg)) ||
+        strstr(err.msg, "says, in some") != NULL ||
         strstr(err.msg, "secret") != NULL)
         abort();
 }

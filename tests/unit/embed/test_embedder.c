@@ -313,6 +313,34 @@ static void sends_no_more_texts_than_allowed(void **state)
     world_close(&w);
 }
 
+static bool refuse_more_than_one(void *arg, struct stub_request *r)
+{
+    static const char told[] = "{\"message\":\"Batch size is invalid, it "
+                               "should not be larger than 1\"}";
+
+    if (strstr(r->body, "one\",") != NULL ||
+        strstr(r->body, "u0001\",") != NULL)
+        return stub_answer(r->fd, 400, "", told, strlen(told));
+    return stub_answer(r->fd, 200, "", "{\"data\":[" NAMED("0", "1") "]}",
+        strlen("{\"data\":[" NAMED("0", "1") "]}"));
+}
+
+static void learns_how_much_a_request_may_carry(void **state)
+{
+    struct world w;
+
+    world_open(&w);
+    w.stub.fn = refuse_more_than_one;
+    w.config.limits.inputs = 7; /* vectors come before the last answer */
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(w.stub.nrequests, 1 + TEXTS);
+    assert_int_equal(w.req.sent, TEXTS);
+    memset(w.vectors, 0, sizeof(w.vectors));
+    assert_int_equal(embed(&w)->code, 0);
+    assert_int_equal(w.stub.nrequests, 1 + 2 * TEXTS);
+    world_close(&w);
+}
+
 static void places_floats_by_index_although_base64_was_asked(void **state)
 {
     struct world w;
@@ -329,8 +357,14 @@ static void reports_a_bad_answer(void **state)
     struct world w;
 
     world_open(&w);
-    w.answer = "<html>welcome</html>";
+    w.answer = "welcome";
     assert_err(embed(&w), ERR_PROTOCOL, "not JSON");
+    w.answer = "<html><title>Sign in</title></html>";
+    assert_err(embed(&w), ERR_CONFIG, "the answer is a web page \"Sign in\"");
+    assert_err(&w.req.op.err, ERR_CONFIG, "look at OPENAI_API_URL");
+    w.answer = "{\"error\":{\"code\":429,\"message\":\"Slow down\"}}";
+    assert_err(
+        embed(&w), ERR_BUSY, "HTTP 200 with an error: Slow down (asked http");
     world_close(&w);
 }
 
@@ -493,6 +527,7 @@ int main(void)
         cmocka_unit_test(tells_what_stays_bad_and_keeps_the_rest),
         cmocka_unit_test(names_the_size_that_all_vectors_have),
         cmocka_unit_test(sends_no_more_texts_than_allowed),
+        cmocka_unit_test(learns_how_much_a_request_may_carry),
         cmocka_unit_test(places_floats_by_index_although_base64_was_asked),
         cmocka_unit_test(reports_a_bad_answer),
         cmocka_unit_test(tells_of_an_answer_before_reading_it),

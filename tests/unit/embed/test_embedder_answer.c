@@ -319,7 +319,8 @@ static const struct refusal refusals[] = {
     {402, "{\"error\":\"Pay first\"}", ERR_QUOTA, "HTTP 402: Pay first"},
     {500, ERROR("Oops", "server_error", "null"), ERR_UNAVAILABLE,
         "HTTP 500: Oops"},
-    {502, "<html><body>Bad Gateway</body></html>", ERR_UNAVAILABLE, "HTTP 502"},
+    {502, "<html><body>Bad Gateway</body></html>", ERR_UNAVAILABLE,
+        "HTTP 502: Bad Gateway"},
     {503, "\xFF\xFE", ERR_UNAVAILABLE, "HTTP 503"},
     {529, "overloaded", ERR_UNAVAILABLE, "HTTP 529: overloaded"},
     {408, "", ERR_TIMEOUT, "HTTP 408"},
@@ -337,13 +338,30 @@ static const struct refusal refusals[] = {
     {422, "{\"detail\":\"no such thing\"}", ERR_REFUSED,
         "HTTP 422: no such thing"},
     {422, "{\"detail\":[{\"loc\":[\"body\"]}]}", ERR_REFUSED, "HTTP 422"},
+    {422,
+        "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\","
+        "\"dimensions\"],\"msg\":\"Extra inputs\",\"input\":8}]}",
+        ERR_CONFIG, "HTTP 422: Extra inputs (body.dimensions)"},
+    {400, ERROR("encoding_format must be float", "x", "null"), ERR_CONFIG,
+        "encoding_format must be float"},
+    {429,
+        "[{\"error\":{\"code\":429,\"message\":\"You exceeded your current "
+        "quota. Please retry in 1.47s.\"}}]",
+        ERR_BUSY, "HTTP 429: You exceeded"},
+    {403, ERROR("Quota will be replenished in 00:00:12", "x", "null"), ERR_BUSY,
+        "HTTP 403: Quota will be"},
+    {500, ERROR("input is too large to process", "x", "null"), ERR_TOO_LONG,
+        "HTTP 500: input is too large"},
+    {200, "{\"error\":{\"code\":404,\"message\":\"No such model\"}}",
+        ERR_CONFIG, "HTTP 200 with an error: No such model"},
+    {200, "{\"error\":\"overloaded\"}", ERR_UNAVAILABLE, "overloaded"},
     {400, ERROR("Max 300000 tokens", "x", "\"max_tokens_per_request\""),
         ERR_REFUSED, "300000"},
     {400, "[{\"error\":{\"message\":\"API key not valid.\",\"code\":400}}]",
         ERR_AUTH, "HTTP 400: API key not valid."},
     {404, ERROR("The model `x` does not exist", "x", "\"model_not_found\""),
         ERR_CONFIG, "The model `x` does not exist"},
-    {404, "", ERR_CONFIG, "OPENAI_API_URL or EMBEDDING_MODEL"},
+    {404, "", ERR_CONFIG, "HTTP 404"},
     {302, "", ERR_CONFIG, "HTTP 302"},
     {405, "{\"message\":\"no\"}", ERR_CONFIG, ": no"},
     {400, "{\"error\":{\"code\":\"odd\"}}", ERR_REFUSED, "HTTP 400: odd"},
@@ -351,14 +369,16 @@ static const struct refusal refusals[] = {
 
 static void tells_refusals_apart(void **state)
 {
+    struct embedder_excess excess;
     struct err err;
 
     for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
         struct embedder_refusal r = {.status = refusals[i].status,
             .retry_after_ms = 7000,
             .body = str_of(refusals[i].body),
-            .secret = str_of(key)};
-        int rc = embedder_refusal_read(&r, &err);
+            .hidden = {.secret = str_of(key)},
+            .n = 1};
+        int rc = embedder_refusal_read(&r, &excess, &err);
 
         assert_int_equal(rc, err.code);
         assert_err(&err, refusals[i].code, refusals[i].words);
@@ -369,6 +389,7 @@ static void tells_refusals_apart(void **state)
 
 static void bounds_what_a_provider_says(void **state)
 {
+    struct embedder_excess excess;
     struct buf b;
     struct err err;
 
@@ -378,7 +399,8 @@ static void bounds_what_a_provider_says(void **state)
         buf_puts(&b, "שגיאה ");
     buf_puts(&b, "\"}}");
     embedder_refusal_read(
-        &(struct embedder_refusal){.status = 400, .body = buf_view(&b)}, &err);
+        &(struct embedder_refusal){.status = 400, .body = buf_view(&b), .n = 1},
+        &excess, &err);
     assert_int_equal(err.code, ERR_REFUSED);
     assert_in_range(strlen(err.msg), 300, 400);
     assert_true(utf8_valid(str_of(err.msg)));

@@ -1,8 +1,8 @@
-#include "embed/embedder_builtin.h"
+#include "embed/builtin/embedder_builtin.h"
 
 #include "base/crypto.h"
-#include "embed/text_features.h"
-#include "embed/text_fold.h"
+#include "embed/builtin/text_features.h"
+#include "embed/builtin/text_fold.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

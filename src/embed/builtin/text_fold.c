@@ -1,4 +1,4 @@
-#include "embed/text_fold.h"
+#include "embed/builtin/text_fold.h"
 
 #include <stdbool.h>
 #include <stddef.h>

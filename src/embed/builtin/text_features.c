@@ -10,11 +10,11 @@
  * their length, are the vector. Only that last division is not in integers,
  * and IEEE 754 fixes its result and that of the square root.
  */
-#include "embed/text_features.h"
+#include "embed/builtin/text_features.h"
 
 #include "base/err.h"
 #include "base/text.h"
-#include "embed/text_fold.h"
+#include "embed/builtin/text_fold.h"
 #include <math.h>
 #include <stdlib.h>
 

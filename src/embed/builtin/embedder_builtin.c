@@ -13,9 +13,9 @@
  * On close: nothing to do; whoever stops the program cancels its requests and
  * frees the embedder after the last callback.
  */
-#include "embed/embedder_builtin.h"
+#include "embed/builtin/embedder_builtin.h"
 
-#include "embed/text_features.h"
+#include "embed/builtin/text_features.h"
 #include <assert.h>
 #include <stdlib.h>
 

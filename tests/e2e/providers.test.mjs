@@ -1,0 +1,182 @@
+// How providers, gateways and proxies behave, a row each: what they answer, and
+// what has to come of it. Money is counted: texts paid for beside texts stored.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { join } from 'node:path';
+import { DIMENSIONS, good, provider, send } from './support/provider.mjs';
+import { folderOf, itemsOf, pagesOf, vectorOf, world }
+  from './support/world.mjs';
+
+const refuse = (response, status, message, more = {}) =>
+  send(response, status, { error: { message, ...more } });
+
+const without = (entry, name) => {
+  const { [name]: dropped, ...rest } = entry;
+  return rest;
+};
+
+const shuffled = (list) => [...list].sort((a, b) =>
+  JSON.stringify(a).localeCompare(JSON.stringify(b)));
+
+/**
+ * items       how many there are; 60 unless told
+ * answer      the provider's; see support/provider.mjs
+ * env         settings
+ * stored      items that are stored; all unless told
+ * paid        texts paid for at most; one each unless told
+ * requests    at most
+ * code        the exit code; 0 unless told
+ * says        what the run's errors say
+ * logs        what a line of the log says
+ */
+const rows = {
+  'index 0 is left out, as protobuf does': {
+    answer: ({ ok }) => ok((e) => e.index === 0 ? without(e, 'index') : e) },
+  'indexes are strings': {
+    answer: ({ ok }) => ok((e) => ({ ...e, index: String(e.index) })) },
+  'no entry has an index': {
+    answer: ({ ok }) => ok((e) => without(e, 'index')), paid: 60 + 2 },
+  'no entry has an index, and there is no order': {
+    answer: ({ body, response }) => {
+      const { data } = good(body, (e) => without(e, 'index'));
+      send(response, 200, { data: shuffled(data) });
+    },
+    stored: 1, code: 78, says: /EMBEDDING_MAX_INPUTS=1/ },
+  'one vector is null': {
+    answer: ({ ok }) => ok((e, text) => /item-00007/.test(text)
+      ? { ...e, embedding: null } : e),
+    stored: 59, paid: 61, code: 1, says: /an entry has no embedding/ },
+  'one vector is NaN the first time': {
+    answer: ({ ok, texts }) => ok((e, text) => /item-00007/.test(text) &&
+      texts.length > 1 ? { ...e, embedding: [null, 1] } : e),
+    paid: 61 },
+  'a compressed answer that was not asked for': {
+    answer: ({ body, response }) => send(response, 200,
+      gzipSync(JSON.stringify(good(body))), { 'content-encoding': 'gzip' }) },
+  'an answer that is said to be compressed, and is not': {
+    answer: ({ ok }) => ok(undefined, {}, { 'content-encoding': 'gzip' }) },
+  'a redirect within the origin': {
+    answer: ({ request, response, ok }) => request.url.startsWith('/v1/')
+      ? send(response, 308, '', { location: '/v2/embeddings' }) : ok() },
+  'a redirect to elsewhere': {
+    answer: ({ response }) => send(response, 307, '',
+      { location: 'http://elsewhere.example/v1/embeddings' }),
+    stored: 0, code: 78, requests: 2, says: /elsewhere\.example/ },
+  'an error in a 200': {
+    answer: ({ response }) => send(response, 200, { error: {
+      message: 'No successful provider responses.', code: 404 } }),
+    stored: 0, code: 78, requests: 2, says: /No successful provider/ },
+  'a rate limit in a 200': {
+    answer: ({ n, response, ok }) => n < 3 ? send(response, 200, { error: {
+      message: 'Slow down', code: 429 } }) : ok() },
+  'a web page': {
+    answer: ({ response }) => send(response, 200,
+      '<html><title>Sign in</title></html>', { 'content-type': 'text/html' }),
+    stored: 0, code: 78, requests: 2, says: /web page .*Sign in.*API_URL/ },
+  'vectors of another size': {
+    answer: ({ body, response }) => send(response, 200, { data:
+      body.input.map((text, index) => ({ index, embedding: [1, 2, 3] })) }),
+    stored: 0, code: 78, requests: 2, says: /set EMBEDDING_DIMENSIONS=3/ },
+  'at most ten inputs': {
+    items: 300, answer: ({ texts, response, ok }) => texts.length > 10
+      ? refuse(response, 400, 'batch size is invalid, it should not be larger ' +
+        'than 10.: input.contents') : ok(),
+    requests: 1 + 30 + 12 + 12, logs: /EMBEDDING_MAX_INPUTS/ },
+  'too many inputs, no number': {
+    items: 300, answer: ({ texts, response, ok }) => texts.length > 20
+      ? refuse(response, 400, 'Too many inputs in request, split into more ' +
+        'batches.') : ok() },
+  'a quota with a time to come back': {
+    answer: ({ n, response, ok }) => n < 3 ? refuse(response, 429,
+      'You exceeded your current quota. Please retry in 0.1s.') : ok() },
+  'a quota without one': {
+    answer: ({ response }) => refuse(response, 429,
+      'You exceeded your current quota.', { type: 'insufficient_quota' }),
+    stored: 0, code: 1, requests: 2, says: /exceeded your current quota/ },
+  'a wait of eleven hours': {
+    answer: ({ response }) => send(response, 429, { error: 'Daily limit' },
+      { 'retry-after': '40000' }),
+    stored: 0, requests: 2, code: 1, says: /40000 s.*EMBEDDING_MAX_WAIT/ },
+  'dimensions are not known': {
+    answer: ({ response }) => send(response, 422, { detail: [{
+      type: 'extra_forbidden', loc: ['body', 'dimensions'],
+      msg: 'Extra inputs are not permitted', input: 8 }] }),
+    stored: 0, code: 78, requests: 2, says: /EMBEDDING_SEND_DIMENSIONS/ },
+  'texts are repeated in the refusal': {
+    answer: ({ texts, response, ok }) => {
+      const bad = texts.find((text) => /item-00007/.test(text));
+      if (bad) refuse(response, 400, `Could not embed: "${bad}"`);
+      else ok();
+    },
+    stored: 59, code: 1, paid: 59, says: /Could not embed: .{1,2}\[\.\.\.\]/ },
+  'long texts are cut in silence': {
+    items: 3, edit: (item) => ({ ...item, body: 'Sentence. '.repeat(400) }),
+    answer: ({ ok, texts }) => ok(undefined,
+      { usage: { prompt_tokens: texts.length * 128 } }),
+    logs: /set EMBEDDING_MAX_TOKENS=128/ },
+};
+
+for (const [name, row] of Object.entries(rows)) {
+  test(name, async (t) => {
+    const items = itemsOf(row.items ?? 60).map(row.edit ?? ((item) => item));
+    const account = await provider(t, row.answer);
+    const w = await world(t, { services: { alpha: pagesOf(items) },
+      env: { OPENAI_API_URL: account.url, EMBEDDING_ENCODING: 'float',
+        EMBEDDING_DIMENSIONS: String(DIMENSIONS), OPENAI_API_KEY: 'sk-1',
+        KG_ENABLED: 'false', ...row.env } });
+    const outcome = await w.run(['sync', '--json']);
+    const errors = JSON.stringify(outcome.result?.services) ?? '';
+    assert.match(errors, row.says ?? /"errors":\[\]/);
+    const stored = row.stored ?? items.length;
+    const vectors = await w.db.vectors();
+    assert.equal(vectors.length, stored);
+    for (const { text, vector } of vectors) {
+      const want = vectorOf(text.trim(), DIMENSIONS);
+      assert.ok(vector.every((x, i) => Math.abs(x - want[i]) < 1e-4), text);
+    }
+    assert.ok(account.paid.length <= (row.paid ?? items.length),
+      `${account.paid.length} paid for`);
+    assert.ok(account.requests.length <= (row.requests ?? Infinity),
+      `${account.requests.length} requests`);
+    if (row.logs) assert.match(outcome.stderr, row.logs);
+    assert.equal(outcome.code === 0, (row.code ?? 0) === 0, outcome.stderr);
+  });
+}
+
+/* ---- what can be said ---- */
+
+test('a prefix, extra fields and headers, over a unix socket', async (t) => {
+  const socket = join(folderOf(t), 'provider.sock');
+  const account = await provider(t, ({ ok }) => ok(), socket);
+  const env = { OPENAI_API_URL: `${account.url}:/x?api-version=1`,
+    EMBEDDING_ENCODING: 'none', EMBEDDING_DIMENSIONS: String(DIMENSIONS),
+    EMBEDDING_PROFILE: 'azure', OPENAI_API_KEY: 'sk-1', KG_ENABLED: 'false',
+    EMBEDDING_DOCUMENT_PREFIX: 'passage: ', EMBEDDING_QUERY_PREFIX: 'query: ',
+    EMBEDDING_EXTRA: '{"input_type":"passage","user":"me"}',
+    EMBEDDING_QUERY_EXTRA: '{"input_type":"query"}',
+    EMBEDDING_HEADERS: 'X-Team: search' };
+  const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) }, env });
+  await w.good();
+  for (const { path, body, headers, texts } of account.requests) {
+    assert.equal(path, '/x/embeddings?api-version=1');
+    assert.equal(headers['api-key'], 'sk-1');
+    assert.ok(!('authorization' in headers));
+    assert.equal(headers['x-team'], 'search');
+    assert.ok(!('encoding_format' in body));
+    assert.equal(body.input_type, 'passage');
+    assert.ok(texts.every((text) => text.startsWith('passage: ')));
+  }
+  assert.equal(account.paid.length, 3);
+  await w.run(['search', 'hello']);
+  const { body, texts } = account.requests.at(-1);
+  assert.deepEqual([texts, body.input_type, body.user],
+    [['query: hello'], 'query', 'me']);
+  const paid = account.paid.length;
+  await w.good({ env: { EMBEDDING_QUERY_PREFIX: 'q: ',
+    EMBEDDING_EXTRA: '{"user":"you","input_type":"passage"}' } });
+  assert.equal(account.paid.length, paid, 'what is neutral embeds nothing');
+  await w.good({ env: { EMBEDDING_DOCUMENT_PREFIX: 'text: ' } });
+  assert.equal(account.paid.length, paid + 3, 'another prefix embeds anew');
+});

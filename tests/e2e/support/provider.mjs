@@ -1,0 +1,62 @@
+// A provider that answers as a row of a table says, and keeps the account: what
+// it was asked, and which texts it was paid for.
+
+import { createServer } from 'node:http';
+import { vectorOf } from '../rig/embedder.mjs';
+
+export const DIMENSIONS = 8;
+
+const isWitness = (texts) =>
+  texts.length === 1 && /^[a-z]{5}\d{6}$/.test(texts[0]);
+
+export const base64 = (vector) => Buffer.from(vector.buffer).toString('base64');
+
+/** A good answer as OpenAI has it; `entry` changes each one. */
+export const good = ({ input, model, encoding_format: format }, entry = (e) => e,
+  more = {}) => ({
+  object: 'list',
+  data: input.map((text, index) => entry({ object: 'embedding', index,
+    embedding: format === 'base64' ? base64(vectorOf(text, DIMENSIONS))
+      : [...vectorOf(text, DIMENSIONS)] }, text)),
+  model,
+  ...more,
+});
+
+/** Answers with a status, a body and headers. */
+export const send = (response, status, body, headers = {}) => {
+  const bytes = typeof body === 'string' || Buffer.isBuffer(body) ? body
+    : JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(bytes);
+};
+
+/**
+ * `answer({ body, texts, n, request, response, ok })` is called for each
+ * request, n from 1; ok(entry, more, headers) is a good answer. Texts that get
+ * one are paid for, witnesses aside.
+ */
+export async function provider(t, answer, socket) {
+  const account = { requests: [], paid: [] };
+  const handle = async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const body = JSON.parse(Buffer.concat(parts));
+    const texts = body.input;
+    account.requests.push({ texts, body, path: request.url,
+      headers: request.headers });
+    const ok = (entry, more, headers) => {
+      if (!isWitness(texts)) account.paid.push(...texts);
+      send(response, 200, good(body, entry, more), headers);
+    };
+    await answer({ body, texts, n: account.requests.length, request, response,
+      ok });
+  };
+  const server = createServer((request, response) =>
+    handle(request, response).catch(() => response.destroy()));
+  await new Promise((done) => socket ? server.listen(socket, done)
+    : server.listen(0, '127.0.0.1', done));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  account.url = socket ? `unix:${socket}`
+    : `http://127.0.0.1:${server.address().port}/v1`;
+  return account;
+}
