@@ -13,40 +13,40 @@ import { cascade } from './envelope.mjs';
  * answer   (request, page) -> RouteResponse, no two services alike
  */
 const services = {
-  'assessment-service': {
+  'demo-assessment': {
     items: assessments(),
     changed: 'updated_at',
     answer: (request, { items, page, limit, total }) =>
       cascade(request, [{
-        service: 'assessment-service',
+        service: 'demo-assessment',
         data: { items, page, limit, total },
       }]),
   },
-  'devlab-service': {
+  'demo-devlab': {
     items: labs(),
     changed: 'updated_at',
     answer: (request, { items, page, hasMore }) =>
-      plain(request, 'devlab-service',
+      plain(request, 'demo-devlab',
         { data: { items, page, has_more: hasMore } }),
   },
-  'managementreporting-service': {
+  'demo-reports': {
     items: reports(),
     changed: 'generated_at',
     answer: (request, { items, total }) =>
-      plain(request, 'managementreporting-service',
+      plain(request, 'demo-reports',
         { success: true, data: items }, { total: String(total) }),
   },
-  'course-builder-service': {
+  'demo-courses': {
     items: lessons(),
     changed: 'published_at',
     answer: (request, { items }) =>
-      plain(request, 'course-builder-service', items),
+      plain(request, 'demo-courses', items),
   },
-  'knowledge-base': {
+  'demo-knowledge': {
     items: articles(),
     changed: 'updated_at',
     answer: (request, { items }) =>
-      cascade(request, [{ service: 'knowledge-base', data: items }]),
+      cascade(request, [{ service: 'demo-knowledge', data: items }]),
   },
 };
 

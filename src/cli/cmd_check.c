@@ -204,19 +204,59 @@ static void check_coordinator(struct check *c)
 
 /* --- services and schemas ---------------------------------------------- */
 
+enum { ADVICE_BYTES = 1024 };
+
+/* How far a schema's names are from a service's. */
+static size_t check_distance(const struct schema *schema, const char *service)
+{
+    size_t stem = edit_distance(str_of(schema->stem), str_of(service));
+    size_t name = edit_distance(str_of(schema->service_name), str_of(service));
+
+    return stem < name ? stem : name;
+}
+
+/* The nearest schemas, and the line by which one of them would fit. */
+static void check_nearest(const struct schema_set *set, const char *service,
+    char *advice, size_t size)
+{
+    const struct schema *first = NULL, *second = NULL;
+
+    for (size_t i = 0; i < set->n; i++) {
+        const struct schema *s = set->schemas[i];
+        size_t distance = check_distance(s, service);
+
+        if (first == NULL || distance < check_distance(first, service)) {
+            second = first;
+            first = s;
+        } else if (second == NULL ||
+                   distance < check_distance(second, service)) {
+            second = s;
+        }
+    }
+    if (first == NULL)
+        snprintf(advice, size, "add one");
+    else
+        snprintf(advice, size,
+            "add one; or, if it is one of the nearest, %s%s%s, put into its "
+            "file: \"aliases\": [\"%s\"]",
+            first->stem, second != NULL ? " and " : "",
+            second != NULL ? second->stem : "", service);
+}
+
 static void check_schema(
     struct check *c, struct arena *arena, const char *service)
 {
     const struct schema_set *set = &c->app.schemas;
     const struct schema *schema = schema_find(set, arena, service);
     char dir[APP_PATH_BYTES];
+    char advice[ADVICE_BYTES];
     struct err err;
 
     if (schema == NULL) {
         app_schema_dir(&c->app, dir);
         err_set(&err, ERR_CONFIG, "no schema for %s in %s", service, dir);
-        check_fail(c, "schema", &err,
-            "add a schema, or add the name to the aliases of one that fits");
+        check_nearest(set, service, advice, sizeof(advice));
+        check_fail(c, "schema", &err, advice);
         return;
     }
     say(c, "ok", "schema", "%s: %s.json, %zu fields", service, schema->stem,

@@ -272,7 +272,7 @@ test('check: each thing broken in turn', async (t) => {
   await one({ COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1' }, 'coordinator', 75,
     /COORDINATOR_GRPC_ENDPOINT/);
   await one({ BATCH_SYNC_SERVICES: 'stranger' }, 'schema', 78,
-    /no schema for stranger.*aliases/);
+    /no schema for stranger.*alpha.*"aliases": \["stranger"\]/);
   await one({ OPENAI_API_URL: 'http://127.0.0.1:1/v1' }, 'embedder', 75,
     /OPENAI_API_URL/);
   w.embedder.script(faults.unauthorized());

@@ -12,11 +12,11 @@ const schemaOf = (service) => JSON.parse(readFileSync(
 
 /** Where each service puts its items. */
 const places = {
-  'assessment-service': (d) => d.successfulResult.data.items,
-  'devlab-service': (d) => d.data.items,
-  'managementreporting-service': (d) => d.data,
-  'course-builder-service': (d) => d,
-  'knowledge-base': (d) => d.successfulResult.data,
+  'demo-assessment': (d) => d.successfulResult.data.items,
+  'demo-devlab': (d) => d.data.items,
+  'demo-reports': (d) => d.data,
+  'demo-courses': (d) => d,
+  'demo-knowledge': (d) => d.successfulResult.data,
 };
 
 function page(service, number, limit, since) {

@@ -474,8 +474,8 @@ static void test_shipped(void **state)
     if (schema_set_load(&d->set, SCHEMA_SERVICES, &d->problems) < 0)
         fail_msg("%s", d->problems.data);
     assert_string_equal(
-        schema_find(&d->set, &d->a, "assessment-service")->service_name,
-        "assessment-backend");
+        schema_find(&d->set, &d->a, "demo-assessment")->service_name,
+        "demo-assessment-backend");
 }
 
 #define DIR_TEST(f) cmocka_unit_test_setup_teardown(f, open_dir, close_dir)
