@@ -56,7 +56,9 @@ static void report_assumed(
 static int assume(struct app *app, const char *model, bool dry_run)
 {
     struct embedding_id id = app_embedding_id(app);
-    struct backfill_hashes_req req = {.id = &id, .dry_run = dry_run};
+    struct backfill_hashes_req req = {.id = &id,
+        .max_tokens = (size_t)app->config.embedding.max_tokens,
+        .dry_run = dry_run};
 
     id.model = model;
     op_init(&req.op, app_ignore);

@@ -235,7 +235,7 @@ int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
 }
 
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
-    size_t pieces, uint8_t out[SHA256_BYTES])
+    size_t pieces, enum cut_rule rule, uint8_t out[SHA256_BYTES])
 {
     struct sha256 s;
 
@@ -245,15 +245,18 @@ void item_embed_hash(struct str content_text, const struct embedding_id *id,
     sha256_add_field(&s, str_of(id->model));
     hash_number(&s, (uint64_t)id->dimensions);
     hash_number(&s, pieces);
+    if (pieces > 1 && rule == CUT_LAST_THIRD)
+        sha256_add_field(&s, STR("last third"));
     sha256_end(&s, out);
 }
 
 void item_hash(const struct item *item, const struct schema *schema,
-    const struct embedding_id *id, size_t pieces, struct item_hashes *out)
+    const struct embedding_id *id, size_t pieces, enum cut_rule rule,
+    struct item_hashes *out)
 {
     struct sha256 s;
 
-    item_embed_hash(item->content_text, id, pieces, out->embed_hash);
+    item_embed_hash(item->content_text, id, pieces, rule, out->embed_hash);
     sha256_init(&s);
     sha256_add(&s, out->embed_hash, sizeof(out->embed_hash));
     sha256_add_field(&s, item->metadata);

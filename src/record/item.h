@@ -38,17 +38,26 @@ struct embedding_id {
 };
 
 /*
+ * How a long text is cut: at a border in the last third of a piece, so that no
+ * piece is a short header alone; or, as rows from before that rule are cut and
+ * stay until their text changes, at the last border wherever it is.
+ */
+enum cut_rule { CUT_LAST_THIRD, CUT_ANYWHERE };
+
+/*
  * The hashes that are stored beside an item of `pieces` rows. embed_hash: of
  * the trimmed text, provider, model, dimensions. row_hash: of that, metadata
  * and schema version. Both contain the number of pieces, so that an item with
- * a piece missing never looks unchanged.
+ * a piece missing never looks unchanged, and of several pieces the rule that
+ * cut them.
  */
 struct item_hashes {
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES];
 };
 void item_hash(const struct item *item, const struct schema *schema,
-    const struct embedding_id *id, size_t pieces, struct item_hashes *out);
+    const struct embedding_id *id, size_t pieces, enum cut_rule rule,
+    struct item_hashes *out);
 
 /*
  * The digest of all that decides, beside the item itself, how it ends: what
@@ -59,7 +68,7 @@ void item_fingerprint(const struct schema *schema,
 
 /* The embed_hash alone; it follows from what is stored. */
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
-    size_t pieces, uint8_t out[SHA256_BYTES]);
+    size_t pieces, enum cut_rule rule, uint8_t out[SHA256_BYTES]);
 
 /* A token per 3 ASCII bytes and per non-ASCII code point, rounded up. */
 size_t text_tokens(struct str text);
@@ -70,7 +79,7 @@ size_t text_tokens(struct str text);
  * Pieces borrow from it; the array is in `a`. One piece when it fits; none is
  * only white space. Returns the count, or < 0 (ERR_NOMEM).
  */
-long text_split(
-    struct arena *a, struct str text, size_t max_tokens, struct str **pieces);
+long text_split(struct arena *a, struct str text, size_t max_tokens,
+    enum cut_rule rule, struct str **pieces);
 
 #endif

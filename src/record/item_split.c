@@ -1,8 +1,8 @@
 /*
  * Long texts in pieces. A piece is the longest run that fits, cut back to the
- * last paragraph border in it, else to the last sentence border, else cut at
- * a code point. That stays linear: a piece that was cut back far leaves no
- * such border behind it, so that the next ones reach further.
+ * last paragraph border in its last third, else to the last sentence border
+ * there, else cut at a code point. That stays linear: a piece that was cut back
+ * far leaves no such border behind it, so that the next ones reach further.
  */
 #include "record/item.h"
 
@@ -147,20 +147,22 @@ static size_t sentence_border(struct str text)
 }
 
 /* Bytes of the first piece of a text that may be too long. */
-static size_t first_piece(struct str text, size_t max_tokens)
+static size_t first_piece(
+    struct str text, size_t max_tokens, enum cut_rule rule)
 {
     struct str window = text;
-    size_t border;
+    size_t border, least;
 
     if (text.len <= max_tokens)
         return text.len;
     window.len = fit(text, max_tokens);
     if (window.len == text.len)
         return text.len;
+    least = rule == CUT_LAST_THIRD ? window.len - window.len / 3 : 1;
     border = paragraph_border(window);
-    if (border == 0)
+    if (border < least)
         border = sentence_border(window);
-    return border > 0 ? border : window.len;
+    return border < least ? window.len : border;
 }
 
 /* The pieces while their number is not known. */
@@ -188,14 +190,14 @@ static int add_piece(struct arena *a, struct pieces *to, struct str piece)
     return 0;
 }
 
-long text_split(
-    struct arena *a, struct str text, size_t max_tokens, struct str **pieces)
+long text_split(struct arena *a, struct str text, size_t max_tokens,
+    enum cut_rule rule, struct str **pieces)
 {
     struct pieces found = {.n = 0};
     size_t len;
 
     do {
-        len = first_piece(text, max_tokens);
+        len = first_piece(text, max_tokens, rule);
         if (add_piece(a, &found, (struct str){text.p, len}) < 0)
             return ERR_NOMEM;
         text.p += len;

@@ -135,6 +135,25 @@ static struct str whole_text(
     return text;
 }
 
+/* The rule that cuts the text into the pieces that are stored. */
+static enum cut_rule rule_of(struct backfill_work *w, struct str text,
+    const struct pg_result *r, int from, int end)
+{
+    struct str *pieces;
+    long n;
+
+    if (end - from == 1)
+        return CUT_LAST_THIRD;
+    n = text_split(
+        &w->batch, text, w->req->max_tokens, CUT_LAST_THIRD, &pieces);
+    if (n != end - from)
+        return CUT_ANYWHERE;
+    for (long k = 0; k < n; k++)
+        if (!str_eq(pieces[k], pg_value(r, from + (int)k, TEXT)))
+            return CUT_ANYWHERE;
+    return CUT_LAST_THIRD;
+}
+
 static int add_item(
     struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
@@ -143,7 +162,8 @@ static int add_item(
 
     if (text.p == NULL)
         return ERR_NOMEM;
-    item_embed_hash(text, w->req->id, (size_t)(end - from), hash);
+    item_embed_hash(text, w->req->id, (size_t)(end - from),
+        rule_of(w, text, r, from, end), hash);
     for (int i = from; i < end; i++) {
         struct hashed *row = &w->rows[w->n++];
 

@@ -17,7 +17,8 @@ struct backfill_hashes_req {
 
     /* In; borrowed. */
     const struct embedding_id *id;
-    bool dry_run; /* only count */
+    size_t max_tokens; /* of a piece, as a sync would cut it */
+    bool dry_run;      /* only count */
 
     /* Out. */
     uint64_t hashed;  /* rows that got their hash, or would */

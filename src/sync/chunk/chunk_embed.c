@@ -44,7 +44,8 @@ static int collect_texts(struct chunk *c)
 
         if (m->change != CHANGE_TEXT)
             continue;
-        n = text_split(&c->arena, m->item.content_text, max_tokens, &pieces);
+        n = text_split(
+            &c->arena, m->item.content_text, max_tokens, m->cut, &pieces);
         if (n < 0)
             return (int)n;
         for (long k = 0; k < n; k++)

@@ -37,8 +37,8 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
 static void rows_hash_of(const struct chunk *c, const struct page_item *m,
     size_t pieces, struct item_hashes *out)
 {
-    item_hash(
-        &m->item, c->page->ctx->schema, &c->p->options->embedding, pieces, out);
+    item_hash(&m->item, c->page->ctx->schema, &c->p->options->embedding, pieces,
+        m->cut, out);
 }
 
 /* The vectors stay; the text is the same but for white space at its ends. */
@@ -48,7 +48,8 @@ static int add_changed_row(
     size_t max_tokens = (size_t)c->p->options->max_tokens;
     struct item_hashes hashes;
     struct str *pieces;
-    long n = text_split(&c->arena, m->item.content_text, max_tokens, &pieces);
+    long n = text_split(
+        &c->arena, m->item.content_text, max_tokens, m->cut, &pieces);
 
     if (n < 0)
         return (int)n;

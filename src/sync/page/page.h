@@ -61,6 +61,8 @@ struct page_item {
     enum outcome outcome;
     enum change change;
     size_t stored_pieces; /* rows found */
+    enum cut_rule cut;    /* of its pieces: stored ones that keep their text
+                             keep theirs */
     bool uncertain;       /* the page before may have written it meanwhile */
     bool has_letter;      /* an open dead letter has its id */
     bool failed_before;   /* and is of this very item */

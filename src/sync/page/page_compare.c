@@ -91,25 +91,24 @@ static bool rows_are_whole(const struct stored_row *rows, size_t n)
  * are no part of what is embedded), piece by piece: they must be cut as the
  * stored ones are, which the embedder may have had cut further.
  */
-static bool cut_alike(struct page *page, const struct page_item *it, size_t n)
+static bool cut_alike(
+    struct page *page, const struct page_item *it, enum cut_rule rule, size_t n)
 {
     size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
     struct str *pieces;
 
-    return text_split(&page->arena, it->item.content_text, max_tokens,
+    return text_split(&page->arena, it->item.content_text, max_tokens, rule,
                &pieces) == (long)n;
 }
 
-static enum change compare_item(struct page *page, const struct page_item *it,
-    const struct stored_row *rows, size_t n)
+static enum change compare_cut(struct page *page, const struct page_item *it,
+    const struct stored_row *rows, size_t n, enum cut_rule rule)
 {
     struct item_hashes now;
     bool same_text = true, same_row = true;
 
-    if (it->uncertain || !rows_are_whole(rows, n))
-        return CHANGE_TEXT;
     item_hash(&it->item, page->ctx->schema, &page->ctx->p->options->embedding,
-        n, &now);
+        n, rule, &now);
     for (size_t k = 0; k < n; k++) {
         if (memcmp(rows[k].embed_hash, now.embed_hash, SHA256_BYTES) != 0)
             same_text = false;
@@ -118,7 +117,25 @@ static enum change compare_item(struct page *page, const struct page_item *it,
     }
     if (same_text && same_row)
         return CHANGE_NONE;
-    return same_text && cut_alike(page, it, n) ? CHANGE_ROW : CHANGE_TEXT;
+    return same_text && cut_alike(page, it, rule, n) ? CHANGE_ROW : CHANGE_TEXT;
+}
+
+/* Rows keep the rule that they were cut by until their text changes. */
+static enum change compare_item(struct page *page, struct page_item *it,
+    const struct stored_row *rows, size_t n)
+{
+    enum change change;
+
+    it->cut = CUT_LAST_THIRD;
+    if (it->uncertain || !rows_are_whole(rows, n))
+        return CHANGE_TEXT;
+    change = compare_cut(page, it, rows, n, CUT_LAST_THIRD);
+    if (change != CHANGE_TEXT || n == 1)
+        return change;
+    change = compare_cut(page, it, rows, n, CUT_ANYWHERE);
+    if (change != CHANGE_TEXT)
+        it->cut = CUT_ANYWHERE;
+    return change;
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */

@@ -26,7 +26,7 @@ static struct item_hashes hashes_of(const char *schema, const char *json,
     if (item_render(
             s, parse_json(&a, str_of(json)), &a, &scratch, &item, &err) < 0)
         fail_msg("%s", err.msg);
-    item_hash(&item, s, id, pieces, &out);
+    item_hash(&item, s, id, pieces, CUT_LAST_THIRD, &out);
     buf_free(&scratch);
     arena_free(&a);
     return out;

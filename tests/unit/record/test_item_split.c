@@ -36,8 +36,8 @@ static void test_tokens_by_block(void **state)
 }
 
 /* The pieces of a text, each between brackets. */
-static void assert_split(
-    const char *text, size_t max_tokens, const char *expected)
+static void assert_cut(enum cut_rule rule, const char *text, size_t max_tokens,
+    const char *expected)
 {
     struct arena a;
     struct buf got;
@@ -46,7 +46,7 @@ static void assert_split(
 
     arena_init(&a, 0);
     buf_init(&got, 4096);
-    n = text_split(&a, str_of(text), max_tokens, &pieces);
+    n = text_split(&a, str_of(text), max_tokens, rule, &pieces);
     buf_puts(&got, "");
     for (long i = 0; i < n; i++) {
         buf_char(&got, '[');
@@ -56,6 +56,27 @@ static void assert_split(
     assert_str(buf_view(&got), str_of(expected));
     buf_free(&got);
     arena_free(&a);
+}
+
+/* Of a rule that looks for borders everywhere. */
+static void assert_split(
+    const char *text, size_t max_tokens, const char *expected)
+{
+    assert_cut(CUT_ANYWHERE, text, max_tokens, expected);
+}
+
+static void test_borders_in_the_last_third(void **state)
+{
+    (void)state;
+    assert_cut(CUT_LAST_THIRD, "all of it", 3, "[all of it]");
+    assert_cut(
+        CUT_LAST_THIRD, "a.\n\nbbbbbbbbbbbbb", 4, "[a.\n\nbbbbbbbb][bbbbb]");
+    assert_cut(
+        CUT_LAST_THIRD, "aaaaaa\n\nbbbbbbbbb", 4, "[aaaaaa\n\n][bbbbbbbbb]");
+    assert_cut(
+        CUT_LAST_THIRD, "a\n\naaaaaa. bbbbbbb", 4, "[a\n\naaaaaa. ][bbbbbbb]");
+    assert_cut(CUT_LAST_THIRD, "One. Two! Three is long", 4,
+        "[One. Two! ][Three is lon][g]");
 }
 
 static void test_borders(void **state)
@@ -123,7 +144,7 @@ static void check_pieces(struct str text, size_t max_tokens)
     long n;
 
     arena_init(&a, 0);
-    n = text_split(&a, text, max_tokens, &pieces);
+    n = text_split(&a, text, max_tokens, CUT_LAST_THIRD, &pieces);
     assert_true(n >= 0);
     for (long i = 0; i < n; i++) {
         struct str gap = {at, (size_t)(pieces[i].p - at)};
@@ -170,7 +191,8 @@ static void test_large(void **state)
             buf_puts(&text, "word");
     }
     arena_init(&a, 0);
-    assert_true(text_split(&a, buf_view(&text), 8191, &pieces) > 400);
+    assert_true(
+        text_split(&a, buf_view(&text), 8191, CUT_LAST_THIRD, &pieces) > 400);
     arena_free(&a);
     buf_free(&text);
 }
@@ -182,7 +204,8 @@ static void test_no_memory(void **state)
     (void)state;
 
     arena_init(&a, 8);
-    assert_int_equal(text_split(&a, STR("abc"), 1, &pieces), ERR_NOMEM);
+    assert_int_equal(
+        text_split(&a, STR("abc"), 1, CUT_LAST_THIRD, &pieces), ERR_NOMEM);
     arena_free(&a);
 }
 
@@ -192,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_tokens_by_block),
         cmocka_unit_test(test_borders),
+        cmocka_unit_test(test_borders_in_the_last_third),
         cmocka_unit_test(test_white_space),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_large),
