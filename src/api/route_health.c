@@ -16,13 +16,15 @@ static const char *health_why_not_ready(const struct api *a)
 {
     if (a->why_not_ready != NULL)
         return a->why_not_ready;
-    return probe_database_ok(a->options.probe) ? NULL : "the database is down";
+    return probe_database_ok(a->options.probe)
+               ? NULL
+               : probe_database_reason(a->options.probe);
 }
 
 void route_readyz(struct api *a, struct http_exchange *x, struct str id)
 {
     const char *why_not = health_why_not_ready(a);
-    char line[128];
+    char line[ERR_MSG_BYTES + 2];
 
     snprintf(line, sizeof(line), "%s\n", why_not == NULL ? "ok" : why_not);
     answer_text(x, why_not == NULL ? 200 : 503, "text/plain; charset=utf-8",

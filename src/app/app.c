@@ -356,6 +356,8 @@ int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     struct migrate_req req = {
         .mode = mode,
         .dimensions = app->config.embedding.dimensions,
+        .tenant = app->config.sync.tenant,
+        .tenant_chosen = app->config.sync.tenant_chosen,
     };
 
     op_init(&req.op, app_ignore);
@@ -364,6 +366,21 @@ int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     buf_free(&req.report);
     *err = req.op.err;
     return err->code;
+}
+
+void app_log_migration(struct str lines)
+{
+    static const struct str warning = {"warning: ", 9};
+    struct str line;
+
+    while (text_next_line(&lines, &line)) {
+        struct str head = {line.p, line.len < 9 ? line.len : 9};
+
+        if (str_eq(head, warning))
+            log_warn(NULL, "%.*s", (int)line.len - 9, line.p + 9);
+        else if (!str_eq(line, STR("nothing to do")))
+            log_info(NULL, "migrate: %.*s", STR_ARG(line));
+    }
 }
 
 int app_check_tables(struct app *app, const char *command)

@@ -99,6 +99,9 @@ void app_ignore(struct op *op);
 int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     struct err *err);
 
+/* Logs what a migration reports; its warnings as such. */
+void app_log_migration(struct str lines);
+
 /* Are the tables up to date? EXIT_DONE, or the exit code after printing what is
  * wrong, as a sync would. */
 int app_check_tables(struct app *app, const char *command);

@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "cli/cli.h"
 #include "daemon/scheduler.h"
+#include "db/writable.h"
 #include "net/rpc/rpc.h"
 #include "ops/services.h"
 #include <stdarg.h>
@@ -76,43 +77,127 @@ static void check_schedule(struct check *c)
 
 /* --- database ---------------------------------------------------------- */
 
+/* A version's place among others: 0.8.2 is 802. */
+static int version_rank(const char *version)
+{
+    int major = 0, minor = 0, patch = 0;
+
+    sscanf(version, "%d.%d.%d", &major, &minor, &patch);
+    return major * 10000 + minor * 100 + patch;
+}
+
+/*
+ * pgvector's own faults. `version`: of the library, which may be ahead of the
+ * extension's. A vendor may have mended an older one without a new number.
+ */
+static void check_pgvector(struct check *c, const char *version)
+{
+    static const char vendor[] =
+        "a vendor's package may have it under an older number: look for it in "
+        "the package's changelog (apt changelog postgresql-NN-pgvector, rpm -q "
+        "--changelog pgvector_NN) or the provider's release notes";
+    int rank = version_rank(version);
+    struct err err;
+
+    if (rank < 800) {
+        err_set(&err, ERR_CONFIG, "pgvector %s is older than 0.8", version);
+        check_fail(c, "pgvector", &err,
+            "filtered searches and linking would miss items: install 0.8.4 or "
+            "newer, then ALTER EXTENSION vector UPDATE;");
+    } else if (rank < 802) {
+        say(c, "warn", "pgvector",
+            "%s: building an HNSW index with parallel workers can overflow a "
+            "buffer (CVE-2026-3172, mended in 0.8.2), so batchsync builds it "
+            "without them; vacuuming one can corrupt it or fail (mended in "
+            "0.8.3 and 0.8.4) -> install 0.8.4 or newer, then ALTER EXTENSION "
+            "vector UPDATE; %s",
+            version, vendor);
+    } else if (rank < 804) {
+        say(c, "warn", "pgvector",
+            "%s: vacuuming an HNSW index can %s (mended in 0.8.4) -> install "
+            "0.8.4 or newer, then ALTER EXTENSION vector UPDATE; %s",
+            version, rank < 803 ? "corrupt it or fail" : "fail", vendor);
+    }
+}
+
+enum server_column { S_VERSION, S_EXTENSION, S_LIBRARY, S_SUPER, S_OWNER };
+
+static const char server_sql[] =
+    "SELECT split_part(current_setting('server_version'), ' ', 1),"
+    " (SELECT extversion || ' in schema ' || quote_ident(n.nspname)"
+    "  FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+    "  WHERE extname = 'vector'),"
+    " (SELECT CASE WHEN string_to_array(substring(e.extversion"
+    "    FROM '^[0-9.]*[0-9]'), '.')::int[] < string_to_array(substring("
+    "    a.default_version FROM '^[0-9.]*[0-9]'), '.')::int[]"
+    "   THEN a.default_version ELSE e.extversion END FROM pg_extension e"
+    "  LEFT JOIN pg_available_extensions a ON a.name = e.extname"
+    "  WHERE e.extname = 'vector'),"
+    " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
+    " (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class"
+    "  WHERE oid = to_regclass($1))";
+
 static void say_server(struct check *c, const struct pg_result *r)
 {
-    bool created = !pg_is_null(r, 0, 1);
+    bool created = !pg_is_null(r, 0, S_EXTENSION);
     struct buf url;
 
     buf_init(&url, URL_BYTES);
     config_mask_url(&url, c->app.config.database.url);
     say(c, "ok", "database", "%.*s: PostgreSQL %s, pgvector %s",
-        STR_ARG(buf_view(&url)), pg_value(r, 0, 0).p,
-        created ? pg_value(r, 0, 1).p : "not created yet");
-    if (!created && !str_eq(pg_value(r, 0, 2), STR("t")))
+        STR_ARG(buf_view(&url)), pg_value(r, 0, S_VERSION).p,
+        created ? pg_value(r, 0, S_EXTENSION).p : "not created yet");
+    if (!created && !str_eq(pg_value(r, 0, S_SUPER), STR("t")))
         say(c, "warn", "database",
             "the role is not a superuser; if it may not create the extension, "
             "let a superuser run CREATE EXTENSION vector; in this database");
+    if (pg_is_null(r, 0, S_OWNER))
+        say(c, "ok", "schema", "%s, without tables yet",
+            pg_pool_schema(c->app.pools.store));
+    else
+        say(c, "ok", "schema", "%s, its tables owned by %s",
+            pg_pool_schema(c->app.pools.store), pg_value(r, 0, S_OWNER).p);
+    if (created)
+        check_pgvector(c, pg_value(r, 0, S_LIBRARY).p);
     buf_free(&url);
 }
 
-/* 0: it answers. */
-static int check_server(struct check *c)
+/* Whether it answers, and can be written to; the schema is known then. */
+static int check_writable(struct check *c)
 {
-    const char *sql =
-        "SELECT split_part(current_setting('server_version'), ' ', 1),"
-        " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
-        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
-    struct pg_stmt stmt = {.sql = sql};
-    struct pg_req req = {.stmts = &stmt, .nstmts = 1, .timeout_ms = QUERY_MS};
-    int rc;
+    struct writable_req req;
 
     op_init(&req.op, app_ignore);
-    rc = app_wait(&c->app, pg_send(c->app.pools.store, &req), &req.op);
-    if (rc < 0)
+    writable_ask(c->app.pools.store, &c->app.loop, &req);
+    if (app_wait(&c->app, 0, &req.op) < 0)
         check_fail(c, "database", &req.op.err,
-            "check DATABASE_URL and whether the server runs");
+            pg_pool_schema(c->app.pools.store)[0] != '\0' ||
+                    req.op.err.code == ERR_CONFIG
+                ? NULL
+                : "check DATABASE_URL and whether the server runs");
+    return req.op.err.code;
+}
+
+static int check_server(struct check *c)
+{
+    char table[PG_SCHEMA_BYTES + 32];
+    struct pg_param param = {.type = PG_TEXT, .data = table};
+    struct pg_stmt stmt = {.sql = server_sql, .params = &param, .nparams = 1};
+    struct pg_req req = {.stmts = &stmt, .nstmts = 1, .timeout_ms = QUERY_MS};
+    int rc = check_writable(c);
+
+    if (pg_pool_schema(c->app.pools.store)[0] == '\0')
+        return rc;
+    snprintf(table, sizeof(table), "%s.vector_embeddings",
+        pg_pool_schema(c->app.pools.store));
+    op_init(&req.op, app_ignore);
+    pg_send(c->app.pools.store, &req);
+    if (app_wait(&c->app, 0, &req.op) < 0)
+        check_fail(c, "database", &req.op.err, NULL);
     else
         say_server(c, req.results[0]);
     pg_req_clear(&req);
-    return rc;
+    return rc < 0 ? rc : req.op.err.code;
 }
 
 static void check_tables(struct check *c)

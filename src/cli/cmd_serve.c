@@ -171,7 +171,9 @@ static void boot_failed(struct serve *s, const struct err *err)
         return;
     }
     log_warn(NULL, "%s; trying again", err->msg);
-    api_set_ready(s->api, "the database is down");
+    api_set_ready(s->api, probe_database_ok(s->probe)
+                              ? "the database is down"
+                              : probe_database_reason(s->probe));
     op_init(&s->boot.op, on_boot_wait);
     loop_timer(&s->app.loop, &s->boot, BOOT_RETRY_MS);
 }
@@ -179,11 +181,8 @@ static void boot_failed(struct serve *s, const struct err *err)
 static void on_migrated(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, migrate.op);
-    struct str lines = buf_view(&s->migrate.report), line;
 
-    while (text_next_line(&lines, &line))
-        if (!str_eq(line, STR("nothing to do")))
-            log_info(NULL, "migrate: %.*s", STR_ARG(line));
+    app_log_migration(buf_view(&s->migrate.report));
     buf_free(&s->migrate.report);
     if (s->draining)
         return;
@@ -200,6 +199,8 @@ static void serve_migrate(struct serve *s)
     s->migrate = (struct migrate_req){
         .mode = apply ? MIGRATE_APPLY : MIGRATE_CHECK,
         .dimensions = s->app.config.embedding.dimensions,
+        .tenant = s->app.config.sync.tenant,
+        .tenant_chosen = s->app.config.sync.tenant_chosen,
     };
     op_init(&s->migrate.op, on_migrated);
     migrate_run(s->app.pools.store, &s->app.loop, &s->migrate);

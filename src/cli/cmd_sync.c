@@ -182,15 +182,10 @@ static int prepare_database(struct sync *s, struct err *err)
 {
     bool apply = s->app.config.database.migrate_on_start;
     struct buf report;
-    struct str lines, line;
 
     buf_init(&report, APP_REPORT_BYTES);
     app_migrate(&s->app, apply ? MIGRATE_APPLY : MIGRATE_CHECK, &report, err);
-    lines = buf_view(&report);
-    while (text_next_line(&lines, &line)) {
-        if (!str_eq(line, STR("nothing to do")))
-            log_info(NULL, "migrate: %.*s", STR_ARG(line));
-    }
+    app_log_migration(buf_view(&report));
     buf_free(&report);
     return err->code;
 }

@@ -20,6 +20,7 @@ struct config_sync {
     char *services;          /* BATCH_SYNC_SERVICES, comma separated */
     char *fallback_services; /* BATCH_SYNC_FALLBACK_SERVICES */
     char *tenant;            /* DEFAULT_TENANT_ID */
+    bool tenant_chosen;      /* and it is set */
     char *schema_dir;        /* SCHEMA_DIR; NULL: where the program's are */
     int limit;               /* BATCH_SYNC_LIMIT, items a page */
     int chunk_size;          /* BATCH_SYNC_CHUNK_SIZE, items */

@@ -184,6 +184,7 @@ void config_derive(struct config_reading *r, unsigned needs)
 {
     struct config_raw *raw = r->raw;
 
+    raw->c.sync.tenant_chosen = config_is_set(r, "DEFAULT_TENANT_ID");
     derive_target(r);
     derive_log_level(raw);
     derive_http_url(raw);

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "db/writable.h"
 #include <stdlib.h>
 
 enum { PAUSE_MS = 1000, WAIT_MS = 5000 };
@@ -21,8 +22,7 @@ enum { PAUSE_MS = 1000, WAIT_MS = 5000 };
 struct probe {
     struct probe_options options;
     struct dependency known[PROBE_DEPENDENCIES];
-    struct pg_stmt stmt;
-    struct pg_req req;
+    struct writable_req req;
     struct timer_req timer;
     bool asked;    /* the current or last timer is the time limit */
     bool stopping; /* starts and remembers nothing more */
@@ -48,8 +48,10 @@ static bool remember(struct dependency *k, const struct err *err)
 
     k->status = status;
     k->checked_ms = loop_wall_ms();
-    if (status == PROBE_DOWN)
+    if (status == PROBE_DOWN) {
+        k->code = err->code;
         memcpy(k->error, err->msg, sizeof(k->error));
+    }
     if (before == status)
         return false;
     k->since_ms = k->checked_ms;
@@ -127,9 +129,8 @@ static void arm(struct probe *p, uint64_t delay_ms)
 static void probe_ask(struct probe *p)
 {
     op_init(&p->req.op, on_probe_answer);
-    pg_req_clear(&p->req);
     arm(p, WAIT_MS);
-    pg_send(p->options.pool, &p->req);
+    writable_ask(p->options.pool, p->options.loop, &p->req);
 }
 
 static void step(struct probe *p)
@@ -137,7 +138,6 @@ static void step(struct probe *p)
     if (op_pending(&p->req.op) || op_pending(&p->timer.op))
         return;
     if (p->stopping) {
-        pg_req_clear(&p->req);
         free(p);
         return;
     }
@@ -160,10 +160,6 @@ int probe_start(struct probe **out, const struct probe_options *options)
     p->options = *options;
     for (int i = 0; i < PROBE_DEPENDENCIES; i++)
         p->known[i].name = names[i];
-    p->stmt.sql = "SELECT 1";
-    p->req.stmts = &p->stmt;
-    p->req.nstmts = 1;
-    p->req.timeout_ms = WAIT_MS;
     *out = p;
     step(p);
     return 0;
@@ -183,6 +179,19 @@ void probe_stop(struct probe *p)
 bool probe_database_ok(const struct probe *p)
 {
     return p->known[PROBE_DATABASE].status == PROBE_OK;
+}
+
+/* Away, or there and of no use? */
+const char *probe_database_reason(const struct probe *p)
+{
+    static const char read_only[] = "the database is read-only";
+    const struct dependency *k = &p->known[PROBE_DATABASE];
+
+    if (k->status == PROBE_DOWN &&
+        (k->code == ERR_CONFIG ||
+            strncmp(k->error, read_only, sizeof(read_only) - 1) == 0))
+        return k->error;
+    return "the database is down";
 }
 
 const struct dependency *probe_dependencies(const struct probe *p)

@@ -2,9 +2,10 @@
  * Are the database, the coordinator and the embedder there? Remembers the last
  * known answer, so that health and readiness need no query of their own.
  *
- * The database is asked every second, over a pool that the probe shares with
- * the ledger and with what people look at. The coordinator and the embedder
- * are not asked at all: the probe remembers how the pipeline's calls ended.
+ * The database is asked every second whether one can write, over a pool that
+ * the probe shares with the ledger and with what people look at. The
+ * coordinator and the embedder are not asked at all: the probe remembers how
+ * the pipeline's calls ended.
  */
 #ifndef DAEMON_PROBE_H
 #define DAEMON_PROBE_H
@@ -28,7 +29,8 @@ struct dependency {
     const char *name; /* static: "database", "coordinator", "embedder" */
     enum probe_status status;
     int64_t since_ms, checked_ms; /* since 1970; 0: unknown */
-    char error[ERR_MSG_BYTES];    /* while down */
+    int code;                     /* while down, and its message: */
+    char error[ERR_MSG_BYTES];
 };
 
 /* All borrowed until probe_stop(), the pool until the loop has ended. */
@@ -52,8 +54,10 @@ void probe_stop(struct probe *p);
 /* To be called with every event of the pipeline. */
 void probe_event(struct probe *p, const struct run_event *event);
 
-/* Did the database answer when it was asked last? */
+/* Could one write to the database when it was asked last? */
 bool probe_database_ok(const struct probe *p);
+/* Why not; borrowed until the probe ends, and may change. */
+const char *probe_database_reason(const struct probe *p);
 
 /* What is known: PROBE_DEPENDENCIES of them, by enum probe_dependency;
  * borrowed until probe_stop(). */

@@ -14,7 +14,8 @@
  * are kept aside, and starts no workers: so the table says how many while the
  * index is built. A row of batch_sync_index_builds says that this is of our
  * doing, and is there exactly as long: whoever finds both afterwards takes
- * both back.
+ * both back. Below pgvector 0.8.2 the session has none, or behind a pooler the
+ * table: a parallel build can overflow a buffer there (CVE-2026-3172).
  */
 #include "db/graph/vector_index_impl.h"
 
@@ -112,15 +113,19 @@ static void add_workers(struct call *c, int workers)
 }
 
 /* The session's: no time limit ends the building but ours. */
-static void add_session(struct call *c, int64_t bytes)
+static void add_session(struct call *c, int64_t bytes, bool parallel)
 {
     index_req_of(c)->session = true;
     call_stmt(c,
         "SELECT set_config('maintenance_work_mem', $1 || 'kB', false),"
         " set_config('statement_timeout', '0', false),"
-        " set_config('lock_timeout', '0', false)",
+        " set_config('lock_timeout', '0', false),"
+        " set_config('max_parallel_maintenance_workers', CASE WHEN $2"
+        "  THEN current_setting('max_parallel_maintenance_workers')"
+        "  ELSE '0' END, false)",
         false);
     call_add_int(c, bytes / 1024);
+    call_add_bool(c, parallel);
 }
 
 /* What it is about to be built with. */
@@ -130,6 +135,7 @@ struct means {
     int64_t memory;
     int workers; /* -1: as many as the table says */
     bool pooled;
+    bool safe; /* pgvector builds in parallel without overflowing a buffer */
 };
 
 static void index_build_tell(const struct index_req *req, const struct means *m)
@@ -164,6 +170,9 @@ static void read_means(struct call *c, struct means *m)
     m->workers = req->thrift == INDEX_ROOMY
                      ? vector_index_workers(m->bytes, (int)call_int(r, 0, 3))
                      : 0;
+    m->safe = store_work(c)->store->parallel_builds;
+    if (!m->safe)
+        m->workers = 0;
     if (f->tuned && !f->marked)
         m->workers = -1;
 }
@@ -177,10 +186,11 @@ void vector_index_tune(struct call *c)
     index_build_tell(req, &m);
     req->stage = INDEX_TUNE;
     c->pg.timeout_ms = 0;
-    if (m.workers > 0 || (m.workers == 0 && req->thrift != INDEX_ROOMY))
+    if (m.workers > 0 || (m.workers == 0 && (req->thrift != INDEX_ROOMY ||
+                                                (!m.safe && m.pooled))))
         add_workers(c, m.workers);
     if (!m.pooled)
-        add_session(c, m.memory);
+        add_session(c, m.memory, m.safe);
     if (c->pg.nstmts > 0)
         call_send(c);
     else
@@ -216,6 +226,7 @@ static void add_session_reset(struct call *c)
     call_stmt(c, "RESET maintenance_work_mem", false);
     call_stmt(c, "RESET statement_timeout", false);
     call_stmt(c, "RESET lock_timeout", false);
+    call_stmt(c, "RESET max_parallel_maintenance_workers", false);
     index_req_of(c)->session = false;
 }
 

@@ -8,17 +8,20 @@
  * for missing rights the message has the command that grants them. On cancel:
  * the script is rolled back by the server.
  *
- *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> done
+ *   FACTS --> NAMES --> decide --> APPLY --> FACTS --> NAMES --> ready
  *     \--> SHAPE (another program's tables) --> PLAN, or APPLY
+ *   ready --> TENANTS --> TRY --> done
  */
 #include "db/migrate/migrate.h"
 
 #include "db/call.h"
 #include "db/migrate/adopt.h"
+#include "db/migrate/tenants.h"
+#include "db/writable.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FACTS, NAMES, SHAPE, PLAN, APPLY };
+enum { FACTS, NAMES, SHAPE, PLAN, APPLY, TENANTS, TRY };
 enum { REPORT_BYTES = 64 * 1024, SCRIPT_BYTES = 1024 * 1024 };
 enum { HNSW_DIMENSIONS = 2000, APPLY_MS = 10 * 60 * 1000 };
 
@@ -30,6 +33,7 @@ struct facts {
     char available[32]; /* which version could be created */
     char database[128], schema[PG_SCHEMA_BYTES], role[128]; /* quoted */
     bool superuser;
+    char encoding[32];
     int dimensions; /* of the column; 0: no column, or no size */
 };
 
@@ -69,6 +73,7 @@ static void migrate_read_facts(struct call *c)
     call_copy(r, 0, 5, f->database, sizeof(f->database));
     call_copy(r, 0, 6, f->role, sizeof(f->role));
     f->superuser = pg_value(r, 0, 7).p[0] == 't';
+    call_copy(r, 0, 8, f->encoding, sizeof(f->encoding));
     snprintf(f->schema, sizeof(f->schema), "%s", pg_pool_schema(c->pool));
     migrate_work_of(c)->req->ready = f->recorded;
 }
@@ -89,7 +94,8 @@ static void ask_facts(struct call *c)
         "  WHERE attrelid = to_regclass('@.vector_embeddings')"
         "  AND attname = 'embedding' AND NOT attisdropped), 0),"
         " quote_ident(current_database()), quote_ident(current_user),"
-        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)",
+        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),"
+        " getdatabaseencoding()",
         false);
     call_send(c);
 }
@@ -131,6 +137,12 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
     const struct facts *f = &w->facts;
     int wanted = w->req->dimensions;
 
+    if (strcmp(f->encoding, "UTF8") != 0)
+        return err_set(err, ERR_CONFIG,
+            "database %s is encoded in %s, which cannot hold every character: "
+            "create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
+            "template0, and name it in DATABASE_URL",
+            f->database, f->encoding);
     if (migrate_is_foreign(f) && !w->req->adopt)
         return err_set(err, ERR_CONFIG,
             "database %s has tables that another program created (%s): review "
@@ -277,15 +289,45 @@ static void report_plan(struct migrate_work *w)
             w->done[i] ? "already applied" : "would be applied");
 }
 
+/* --- ready: whose items are there, and can one write? --- */
+
+static void migrate_ready(struct call *c)
+{
+    struct migrate_work *w = migrate_work_of(c);
+
+    if (w->req->tenant == NULL) {
+        call_end(c, NULL);
+        return;
+    }
+    c->state = TENANTS;
+    tenants_ask(c, w->req->tenant);
+}
+
+static void migrate_try(struct call *c)
+{
+    struct migrate_work *w = migrate_work_of(c);
+    struct err err;
+
+    if (tenants_judge(w->req, c->pg.results[0], &err) < 0) {
+        call_end(c, &err);
+        return;
+    }
+    c->state = TRY;
+    writable_add_try(c, w->req->tenant);
+    call_send(c);
+}
+
 static void migrate_check(struct call *c, int pending)
 {
     struct err err;
 
-    err_clear(&err);
-    if (pending > 0)
-        err_set(&err, ERR_CONFIG,
-            "the database lacks %d migration%s: run batchsync migrate", pending,
-            pending == 1 ? "" : "s");
+    if (pending == 0) {
+        migrate_ready(c);
+        return;
+    }
+    err_set(&err, ERR_CONFIG,
+        "the database lacks %d migration%s: run batchsync migrate", pending,
+        pending == 1 ? "" : "s");
     call_end(c, &err);
 }
 
@@ -309,13 +351,16 @@ static void migrate_decide(struct call *c)
         migrate_check(c, pending);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
         report_plan(w);
-        call_end(c, NULL);
+        if (w->facts.recorded)
+            migrate_ready(c);
+        else
+            call_end(c, NULL);
     } else if (pending > 0 && !w->applied) {
         apply(c);
     } else {
         if (!w->applied)
             buf_puts(&w->req->report, "nothing to do\n");
-        call_end(c, NULL);
+        migrate_ready(c);
     }
 }
 
@@ -387,6 +432,12 @@ static void migrate_step(struct call *c)
         report_applied(c);
         ask_facts(c);
         break;
+    case TENANTS:
+        migrate_try(c);
+        break;
+    case TRY:
+        call_end(c, NULL);
+        break;
     }
 }
 
@@ -411,6 +462,10 @@ static bool migrate_failed(struct call *c)
 {
     struct err err = c->pg.op.err;
 
+    if (c->state == TRY) {
+        call_end(c, writable_judge_try(c, &err) ? &err : NULL);
+        return true;
+    }
     if (strcmp(c->pg.sqlstate, "42501") == 0)
         explain_refusal(&migrate_work_of(c)->facts, &err);
     else if (strcmp(c->pg.sqlstate, "55P03") == 0)

@@ -37,6 +37,11 @@ struct migrate_req {
     enum migrate_mode mode;
     int dimensions;
     bool adopt; /* take over another program's tables */
+    /* Whose items are to be written, so that this is tried, and another
+     * tenant's items are noticed; NULL: neither. `tenant_chosen`: by somebody,
+     * not by default. */
+    const char *tenant;
+    bool tenant_chosen;
 
     /* Out: what was done, or would be: a line each ("0001_core: applied").
      * Owned by the request: buf_free(). */

@@ -35,17 +35,31 @@ void store_fail(struct call *c, int code, const char *why)
     call_end(c, &err);
 }
 
+/* Is it 0.minor.patch, or newer? */
+static bool version_from(const char *version, int minor, int patch)
+{
+    int had[3] = {0, 0, 0};
+
+    sscanf(version, "%d.%d.%d", &had[0], &had[1], &had[2]);
+    return had[0] > 0 || had[1] > minor || (had[1] == minor && had[2] >= patch);
+}
+
+bool store_version_builds_parallel(const char *version)
+{
+    return version_from(version, 8, 2);
+}
+
 static bool read_types(struct store *s, const struct pg_result *r)
 {
-    int major = 0, minor = 0;
+    const char *version = pg_rows(r) == 0 ? "" : pg_value(r, 0, 3).p;
 
     if (pg_rows(r) == 0)
         return false;
     s->vector_oid = (unsigned)call_int(r, 0, 0);
     s->vector_array_oid = (unsigned)call_int(r, 0, 1);
     call_copy(r, 0, 2, s->vector_schema, sizeof(s->vector_schema));
-    sscanf(pg_value(r, 0, 3).p, "%d.%d", &major, &minor);
-    s->iterative_scan = major > 0 || minor >= 8;
+    s->iterative_scan = version_from(version, 8, 0);
+    s->parallel_builds = store_version_builds_parallel(version);
     return true;
 }
 

@@ -17,9 +17,14 @@ struct store {
     unsigned vector_oid, vector_array_oid;
     char vector_schema[128]; /* quoted */
     bool iterative_scan;     /* pgvector 0.8 or newer */
+    bool parallel_builds;    /* 0.8.2 or newer: CVE-2026-3172 is mended */
     bool queues_links;       /* stored items go on the link queue; the owner's
                                 to set, false after store_init() */
 };
+
+/* Does that version of pgvector build in parallel without overflowing a buffer
+ * (CVE-2026-3172)? */
+bool store_version_builds_parallel(const char *version);
 
 void store_init(struct store *s, struct pg_pool *pool, struct loop *loop);
 

@@ -76,6 +76,7 @@ static void workers_are_asked_for_and_forgotten(void **state)
 
     NEED_SERVER();
     put_many(w, ENOUGH_FOR_WORKERS, false);
+    w->store.parallel_builds = true;
     sql(w,
         "CREATE TABLE noted (had text);"
         "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$"
@@ -98,6 +99,48 @@ static void workers_are_asked_for_and_forgotten(void **state)
         "t");
 }
 
+/* CVE-2026-3172: neither the table nor the session allows any, whatever the
+ * table's size. */
+static void an_old_pgvector_builds_without_workers(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    put_many(w, ENOUGH_FOR_WORKERS, false);
+    w->store.parallel_builds = false;
+    sql(w,
+        "CREATE TABLE noted (had text);"
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF current_schema() = '%1$s' THEN INSERT INTO noted"
+        "  SELECT coalesce(" SETTING ", 'none') || ' '"
+        "   || current_setting('max_parallel_maintenance_workers')"
+        "   FROM pg_class WHERE oid = 'vector_embeddings'::regclass; END IF;"
+        " END $$;"
+        "CREATE EVENT TRIGGER %1$s_note ON ddl_command_start"
+        " WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION note()",
+        w->db.schema);
+    expect_ensured(w, true);
+    sql(w, "DROP EVENT TRIGGER %s_note", w->db.schema);
+    assert_answer(w, "SELECT had FROM noted", "none 0");
+    assert_answer(w,
+        "SELECT count(*) FROM pg_settings WHERE name ="
+        " 'max_parallel_maintenance_workers' AND setting <> reset_val",
+        "0");
+}
+
+static void knows_which_pgvector_is_safe(void **state)
+{
+    static const struct {
+        const char *version;
+        bool safe;
+    } rows[] = {{"0.7.4", false}, {"0.8.0", false}, {"0.8.1", false},
+        {"0.8.2", true}, {"0.8.4", true}, {"0.9.0", true}, {"1.0", true}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(
+            store_version_builds_parallel(rows[i].version), rows[i].safe);
+}
+
 /* As where shared memory is small: it fails as long as there are workers. */
 static void without_room_for_workers(void **state)
 {
@@ -105,6 +148,7 @@ static void without_room_for_workers(void **state)
 
     NEED_SERVER();
     put_many(w, ENOUGH_FOR_WORKERS, false);
+    w->store.parallel_builds = true;
     sql(w,
         "CREATE FUNCTION crowded() RETURNS event_trigger LANGUAGE plpgsql AS $$"
         " BEGIN IF current_schema() = '%1$s' AND EXISTS (SELECT 1 FROM pg_class"
@@ -502,6 +546,8 @@ int main(void)
         TEST(few_rows_need_no_index),
         TEST(builds_it_once),
         TEST(workers_are_asked_for_and_forgotten),
+        TEST(an_old_pgvector_builds_without_workers),
+        cmocka_unit_test(knows_which_pgvector_is_safe),
         TEST(without_room_for_workers),
         TEST(the_tables_own_setting_stays),
         TEST(traces_of_a_dead_builder_are_removed),
