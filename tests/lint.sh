@@ -149,8 +149,8 @@ else
 fi
 
 shellcheck -x scripts/setup scripts/demo scripts/test scripts/lib/*.sh \
-  tests/lint.sh tests/docker.sh tests/hardening.sh tests/scripts.sh bench/run bench/section bench/lib/*.sh \
-  bench/sections/*.sh .ci/run || fault "shellcheck"
+  tests/*.sh bench/run bench/section bench/lib/*.sh bench/sections/*.sh \
+  .ci/run || fault "shellcheck"
 
 [ "$FAULTS" -eq 0 ] || { echo "lint: $FAULTS faults"; exit 1; }
 echo "lint: clean"
