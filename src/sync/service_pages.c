@@ -257,7 +257,7 @@ static void checkpoint(struct service *s)
         page_drop(page);
         return;
     }
-    page_checkpoint(page, &s->result->counts, s->limit, s->pass.total);
+    page_checkpoint(page, &s->result->counts, s->limit, s->pass.said);
     if (page->state != PAGE_CHECKPOINT || page->failed)
         return;
     s->checkpointing = page;

@@ -28,7 +28,8 @@
  * And in some whose embedder fails as embedders do (embedder.c).
  *
  * And in one whose sources lose items, some of whose services delete what is
- * gone (deletes.c).
+ * gone (deletes.c). And in one whose sources do not page as they should
+ * (sources.c).
  */
 #include "sim.h"
 
@@ -257,6 +258,18 @@ static void check_item(
     CHECK(str_eq(buf_view(&expected), buf_view(&stored)));
     buf_free(&expected);
     buf_free(&stored);
+}
+
+/* The first n items of a service whose ids are unique. */
+void check_first_items(const struct world *w, int service, int n)
+{
+    bool repeats = false;
+    int *last = last_items(&w->source, service, &repeats);
+
+    CHECK(!repeats);
+    for (int seq = 0; seq < n; seq++)
+        check_item(w, service, seq, last);
+    free(last);
 }
 
 void check_rows(const struct world *w)
@@ -746,6 +759,7 @@ int main(int argc, char **argv)
         simulate(current_seed);
         simulate_crash(current_seed);
         simulate_deletes(current_seed);
+        simulate_sources(current_seed);
         simulate_embedder(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",

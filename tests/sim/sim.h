@@ -33,6 +33,12 @@ void check_counts(const struct run_req *req);
 /* Every row has the vector of its text. */
 void check_rows(const struct world *w);
 
+/* So are the first n items of a service whose ids are unique. */
+void check_first_items(const struct world *w, int service, int n);
+
+/* Sources whose pages do not agree with what they say (sources.c). */
+void simulate_sources(uint64_t seed);
+
 /* Sources that lose items, some of whose services delete them (deletes.c). */
 void simulate_deletes(uint64_t seed);
 /* Embedders that are away, that flap, that fail for some texts or sizes

@@ -33,7 +33,7 @@ void source_item(
     bool blanks; /* nothing but blanks at the end has changed */
     struct buf text;
 
-    out->number = (int)(d % (uint64_t)s->id_space);
+    out->number = s->unique ? seq : (int)(d % (uint64_t)s->id_space);
     out->poison = (int)(flags % 1000) < s->poison;
     out->bad_data = !out->poison && (int)(flags / 1000 % 1000) < s->bad_data;
     out->cursed = !out->poison && !out->bad_data &&
@@ -83,31 +83,87 @@ static void add_items(
     buf_char(out, ']');
 }
 
-int source_page(
-    const struct source *s, int service, int page, int limit, struct buf *out)
+/* Of a source that does not page right: which items are on the page. */
+static void find_range(
+    const struct source *s, int page, int limit, int *lo, int *hi)
 {
-    int64_t from = (int64_t)(page - 1) * limit;
-    int lo = from > s->items ? s->items : (int)from;
-    int hi = lo + limit > s->items ? s->items : lo + limit;
+    int shown = s->manner == ENDS_EARLY ? s->shown : s->items;
+    int last = (shown + limit - 1) / limit, full = shown / limit;
+    int64_t from;
 
+    if (s->manner == SHRINKS)
+        shown -= (page - 1) * (1 + limit / 4);
+    if (s->manner == CLAMPED && page > last && last > 0)
+        page = last;
+    else if (s->manner == IGNORES_PAGE)
+        page = 1;
+    else if (s->manner == CYCLES && full > 0)
+        page = 1 + (page - 1) % full;
+    from =
+        (int64_t)(page - 1) * (s->manner == SHIFTS ? limit - limit / 3 : limit);
+    shown = shown < 0 ? 0 : shown;
+    *lo = from > shown ? shown : (int)from;
+    *hi = *lo + limit > shown ? shown : *lo + limit;
+}
+
+/* What it calls its total; -1: it says nothing. */
+static int total_of(const struct source *s, int page, int limit, int lo, int hi)
+{
+    int left = s->items - (page - 1) * (1 + limit / 4);
+
+    switch (s->manner) {
+    case ENDS_EARLY: /* an empty page does not say it again */
+        return page == 1 || hi > lo ? s->items : -1;
+    case GROWS:
+        return hi + (s->items - hi + 1) / 2;
+    case SHRINKS:
+        return left < 0 ? 0 : left;
+    case SHIFTS:
+        return s->items + (page - 1) * (limit / 3);
+    default:
+        return -1;
+    }
+}
+
+static void add_page(const struct source *s, int service, int total,
+    const char *beside, int lo, int hi, struct buf *out)
+{
+    buf_puts(out, "{\"data\":{\"items\":");
+    add_items(s, service, lo, hi, out);
+    if (total >= 0)
+        buf_printf(out, ",\"total\":%d", total);
+    buf_printf(out, "%s}}", beside);
+}
+
+int source_page(const struct source *s, int service, int page, int limit,
+    int *lo, struct buf *out)
+{
+    int hi;
+
+    find_range(s, page, limit, lo, &hi);
+    if (s->manner != HONEST) {
+        add_page(
+            s, service, total_of(s, page, limit, *lo, hi), "", *lo, hi, out);
+        return hi - *lo;
+    }
     switch (draw(s, service, 0, 99) % 4) {
     case 0:
-        buf_puts(out, "{\"data\":{\"items\":");
-        add_items(s, service, lo, hi, out);
-        buf_printf(out, ",\"has_more\":%s}}", hi < s->items ? "true" : "false");
+        add_page(s, service, -1,
+            hi < s->items ? ",\"has_more\":true" : ",\"has_more\":false", *lo,
+            hi, out);
         break;
     case 1:
-        buf_puts(out, "{\"successfulResult\":{\"data\":{\"items\":");
-        add_items(s, service, lo, hi, out);
-        buf_printf(out, ",\"total\":%d}}}", s->items);
+        buf_puts(out, "{\"successfulResult\":");
+        add_page(s, service, s->items, "", *lo, hi, out);
+        buf_char(out, '}');
         break;
     case 2:
         buf_puts(out, "{\"data\":");
-        add_items(s, service, lo, hi, out);
+        add_items(s, service, *lo, hi, out);
         buf_char(out, '}');
         break;
     default:
-        add_items(s, service, lo, hi, out);
+        add_items(s, service, *lo, hi, out);
     }
-    return hi - lo;
+    return hi - *lo;
 }

@@ -195,7 +195,7 @@ static void repeat_or_misdirect(
 static void answer_page(struct world *w, struct op *op, struct err *err)
 {
     struct page_req *req = container_of(op, struct page_req, op);
-    int page = req->page, n;
+    int page = req->page, lo = 0, n;
     struct buf text;
 
     w->fetch_requests++;
@@ -217,12 +217,12 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
                                    : "{\"data\":[{\"id\":");
         n = -1;
     } else {
-        n = source_page(&w->source, w->current, page, req->limit, &text);
+        n = source_page(&w->source, w->current, page, req->limit, &lo, &text);
     }
     req->envelope.json = arena_dup(req->arena, buf_view(&text));
     buf_free(&text);
     if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0)
-        hand_out(w, (page - 1) * req->limit, n);
+        hand_out(w, lo, n);
 }
 
 static int port_fetch(void *world, struct page_req *req)

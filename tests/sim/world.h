@@ -15,6 +15,19 @@
 
 enum { SIM_DIMENSIONS = 4 };
 
+/* How a source pages, besides doing it right. */
+enum manner {
+    HONEST,
+    ENDS_EARLY,   /* announces `items` and shows the first `shown` of them */
+    CLAMPED,      /* beyond the end the last page comes again */
+    IGNORES_PAGE, /* always the first one */
+    CYCLES,       /* after the last full page the first one */
+    GROWS,        /* its total does while it is read */
+    SHRINKS,      /* loses items at its end meanwhile, and says so */
+    SHIFTS,       /* gets others in front: pages overlap */
+    MANNERS
+};
+
 /* Where the items come from (source.c): pure functions of the seed. */
 struct source {
     uint64_t seed;
@@ -27,6 +40,9 @@ struct source {
     int no_id;    /* of 1000 items, those without an id */
     int version;  /* of the data: another one changes some texts */
     int renamed;  /* times that an eighth of the ids became others */
+    bool unique;  /* no id comes twice */
+    enum manner manner;
+    int shown; /* of a source that ends early */
 };
 
 struct sim_item {
@@ -40,9 +56,9 @@ void source_item(
     const struct source *s, int service, int seq, struct sim_item *out);
 
 /* Appends the page's envelope, in a shape drawn per service. Returns the
- * number of items on it. */
-int source_page(
-    const struct source *s, int service, int page, int limit, struct buf *out);
+ * number of items on it; *lo is the first one's seq. */
+int source_page(const struct source *s, int service, int page, int limit,
+    int *lo, struct buf *out);
 
 /* What is stored (database.c). */
 struct sim_row {

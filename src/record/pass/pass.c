@@ -1,25 +1,33 @@
 #include "record/pass/pass.h"
 
 void pass_begin(struct pass *pass, int page_items, bool ignores_total,
-    uint64_t received, int64_t total)
+    uint64_t received, int64_t said)
 {
     *pass = (struct pass){.page_items = page_items,
         .ignores_total = ignores_total,
         .received = received,
-        .total = ignores_total ? -1 : total,
+        .total = ignores_total || said < (int64_t)received ? -1 : said,
+        .said = said,
         .other_totals = received > 0};
+}
+
+/* An empty page that counts itself takes nothing back, and what has been added
+ * since the page before it is the next pass's. */
+static bool is_no_news(const struct pass *pass, const struct page_view *view)
+{
+    return view->n == 0 &&
+           (view->total == 0 || (pass->said >= 0 && view->total >= pass->said));
 }
 
 /*
  * A total below what has come counts something else, and so does one that is
- * the page's own count on every page. An empty page that counts itself takes
- * back nothing.
+ * the page's own count on every page.
  */
 static void pass_take_total(struct pass *pass, const struct page_view *view)
 {
-    if (pass->ignores_total || view->total < 0 ||
-        (view->n == 0 && view->total == 0))
+    if (pass->ignores_total || view->total < 0 || is_no_news(pass, view))
         return;
+    pass->said = view->total;
     if ((uint64_t)view->total != view->n)
         pass->other_totals = true;
     pass->total = pass->other_totals && (uint64_t)view->total >= pass->received

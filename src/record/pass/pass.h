@@ -25,6 +25,7 @@ struct pass {
     bool ignores_total;   /* the schema says "total": "ignore" */
     uint64_t received;    /* items, without those of a repeated last page */
     int64_t total;        /* as last announced; -1: none */
+    int64_t said;         /* what the last page that said any called it */
     bool other_totals;    /* not each total was its own page's count */
     bool was_short;       /* the last page was */
     bool more_at_end;     /* the last page had nothing, and has_more */
@@ -33,9 +34,9 @@ struct pass {
 };
 
 /* A pass that goes on where another process stopped has its `received` and
- * `total`; a new one 0 and -1. */
+ * `said`; a new one 0 and -1. */
 void pass_begin(struct pass *pass, int page_items, bool ignores_total,
-    uint64_t received, int64_t total);
+    uint64_t received, int64_t said);
 
 /*
  * The next page: `limit` is the one in force when it was asked for, `fresh`

@@ -93,6 +93,8 @@ static const struct pass_case cases[] = {
     {"short pages all along",
         PAGES(NEW_OF(15, 60), NEW_OF(12, 60), NEW_OF(13, 60), EMPTY_OF(60)),
         PASS_END, 20},
+    {"an empty page whose total has grown", PAGES(NEW_OF(20, 60), EMPTY_OF(70)),
+        PASS_END, 40},
     {"a total that grows, and is not reached",
         PAGES(NEW_OF(20, 60), NEW_OF(20, 70), EMPTY_OF(70)), PASS_END, 30},
     {"has_more on an empty page",
@@ -100,6 +102,10 @@ static const struct pass_case cases[] = {
 
     /* Totals that do not matter, and those that count something else. */
     {"a total that grows", PAGES(NEW_OF(20, 30), NEW_OF(15, 35)), PASS_END, -1},
+    {"one that grows behind the last page",
+        PAGES(NEW_OF(20, 40), NEW_OF(20, 40), EMPTY_OF(43)), PASS_END, -1},
+    {"the same behind a page that counts itself",
+        PAGES(NEW_OF(9, 9), EMPTY_OF(12)), PASS_END, -1},
     {"a total that shrinks", PAGES(NEW_OF(20, 60), NEW_OF(15, 35)), PASS_END,
         -1},
     {"shrunk below what has come, by an empty page too",
