@@ -338,6 +338,9 @@ void metrics_event(struct metrics *m, const struct run_event *event)
     case EVENT_CALL:
         count_call(m, event);
         return;
+    case EVENT_CHUNK_BEGIN:
+        m->calls.in_flight = event->in_flight;
+        return;
     case EVENT_NOTE:
     case EVENT_STORED:
         return;

@@ -365,6 +365,7 @@ enum run_event_kind {
     EVENT_SERVICE_BEGIN,
     EVENT_NOTE, /* of a service, before its first page: note */
     EVENT_PAGE_READ,
+    EVENT_CHUNK_BEGIN,
     EVENT_STORED, /* rows, committed */
     EVENT_CHUNK_DONE,
     EVENT_PAGE_DONE,
@@ -385,7 +386,7 @@ struct run_event {
     const struct err *err;       /* EVENT_RETRY and failures; else NULL */
     enum call_kind call;         /* EVENT_CALL and EVENT_RETRY */
     uint64_t duration_ms;        /* EVENT_CALL and .._END */
-    size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_DONE: chunks */
+    size_t in_flight;            /* EVENT_CALL, EVENT_CHUNK_..: chunks */
     const char *outcome;         /* .._END: "success", "partial", ... */
     size_t rows;                 /* EVENT_STORED */
     const char *note;            /* EVENT_NOTE: a sentence */

@@ -224,7 +224,7 @@ test('retries and errors are counted by call', async (t) => {
   w.coordinator.script('beta', failing(2,
     { grpcCode: 'UNAVAILABLE', details: 'not now' },
     pagesOf(itemsOf(5, 1, 'beta'))));
-  w.embedder.script(times(3, faults.status(503, 'later')));
+  w.embedder.script(times(3, faults.rateLimited()));
   const s = await serve(t, w);
   await s.good();
   const m = await s.metrics();

@@ -154,9 +154,9 @@ test('what the database refuses of every item is no fault of theirs',
     assert.equal(code, 1);
     assert.equal(result.failedServices, 2);
     assert.match(errorsOf(result, 'alpha').join('|'),
-      /^1: every item .* refused alike: store: null value in column "must"/);
+      /^1: the table is at fault: .* store: null value in column "must"/);
     assert.match(errorsOf(result, 'beta').join('|'),
-      /^0: not begun: every item .*"must"/);
+      /^0: not begun: the table is at fault: .*"must"/);
     assert.equal(w.coordinator.callsTo('beta').length, 0);
     assert.deepEqual(await letters(w), []);
     await w.db.rows('ALTER TABLE vector_embeddings DROP must');

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
 import { missing as skip, pooler } from './support/pooler.mjs';
-import { checkStored, faults, itemsOf, pagesOf, world }
+import { checkStored, faults, itemsOf, onceProven, pagesOf, world }
   from './support/world.mjs';
 
 for (const servers of [1, 3]) {
@@ -71,7 +71,7 @@ test('a pooled server is never held by a run that waits', { skip },
   async (t) => {
     const w = await world(t, { services: { alpha: pagesOf(itemsOf(60)) } });
     const { url, ask } = await pooler(t, w, 1);
-    w.embedder.script(faults.hang());
+    w.embedder.script(onceProven(faults.hang()));
     const run = w.begin({ env: { DATABASE_URL: url,
       BATCH_SYNC_GRACE_SECONDS: '1' } });
     await run.until(() => w.embedder.requests.length >= 2, 'its requests');

@@ -252,6 +252,8 @@ test('respond-async among other preferences, in any case', async (t) => {
     const answer = await s.trigger({}, { headers: { prefer } });
     assert.equal(answer.status, 202, `${prefer}: ${answer.text}`);
     await s.run(answer.json.runId);
+    await until(async () => !(await s.get('/health/batch-sync'))
+      .json.scheduler.isRunning, 'its end');
   }
   for (const prefer of ['return=minimal', 'no-respond-asynchronous', '']) {
     const answer = await s.trigger({}, { headers: { prefer } });
@@ -456,7 +458,7 @@ test('/livez and /readyz', async (t) => {
 test('paths and methods that are not there', async (t) => {
   const w = await alpha(t);
   const s = await serve(t, w);
-  for (const path of ['/nothing', '/livez/', '//livez', '/admin/nothing',
+  for (const path of ['/nothing', '/livez//', '//livez', '/admin/nothing',
     '/admin/batch-sync/runs/a/b', '/admin/batch-sync', '/LIVEZ',
     '/admin/batch-sync/runs//cancel']) {
     checkError(await s.get(path), 404, path, /./);

@@ -36,7 +36,7 @@ async function poisoned(t, { env } = {}) {
 
 /** Which of the poisons were asked for. */
 const asked = (w) => [...new Set(w.embedder.requests.flatMap(({ inputs }) =>
-  inputs.flatMap((text) => /(item|beta)-\d{5}/.exec(text)[0])))].sort();
+  inputs.flatMap((text) => text.match(/(?:item|beta)-\d{5}/) ?? [])))].sort();
 
 const called = (w) => [...new Set(w.coordinator.calls.map((call) =>
   call.service))].sort();

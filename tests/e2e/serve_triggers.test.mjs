@@ -267,7 +267,7 @@ test('BATCH_SYNC_ON_STARTUP runs once, about five seconds after the start',
     [{ trigger: 'startup', kind: 'daily', status: 'success' }]);
     await checkStored(w, 'alpha', ITEMS);
     assert.equal((await s.get('/health/batch-sync')).json.environment
-      .BATCH_SYNC_ON_STARTUP, 'true');
+      .BATCH_SYNC_ON_STARTUP, true);
     await s.end();
   });
 

@@ -61,11 +61,11 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     let open;
     const gate = new Promise((done) => { open = done; });
     w.embedder.script(async ({ callNumber }) => {
-      if (callNumber > 5) await gate;
+      if (callNumber > 6) await gate;
     });
     const program = w.begin();
     await program.until(() => w.embedder.embedded === 25
-      && w.embedder.requests.length === 10, 'five chunks, and five more');
+      && w.embedder.requests.length === 11, 'five chunks, and five more');
     program.kill(signal);
     await program.until(() => stopping(program), 'its word that it stops');
     open();
@@ -77,7 +77,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     assert.match(errorsOf(outcome.result, 'beta').join('|'),
       /^0: stopped before the service was begun$/);
     // Nothing new was begun, and what was in flight has been stored.
-    assert.equal(w.embedder.requests.length, 10);
+    assert.equal(w.embedder.requests.length, 11);
     const stored = await checkStored(w, 'alpha', ITEMS.slice(0, 50));
     assert.equal(outcome.result.services[0].stored, stored.length);
     assert.equal(outcome.result.services[0].embedded, stored.length);
@@ -255,9 +255,18 @@ test('SIGTERM while the database is locked', async (t) => {
   await w.good({ args: ['--service', 'beta'] });
   const holder = await w.db.connect();
   try {
+    let open;
+    const gate = new Promise((done) => { open = done; });
+    w.coordinator.script('alpha', async (context) => {
+      await gate;
+      return pagesOf(ITEMS)(context);
+    });
+    w.coordinator.calls.length = 0;
+    const program = w.begin({ env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
+    await program.until(() => w.coordinator.calls.length > 0, 'the run');
     await holder.query('BEGIN');
     await holder.query('LOCK TABLE vector_embeddings IN ACCESS EXCLUSIVE MODE');
-    const program = w.begin({ env: { BATCH_SYNC_GRACE_SECONDS: '1' } });
+    open();
     await program.until(async () => (await w.connections())
       .some(({ waits }) => waits === 'Lock'), 'a query that waits');
     program.kill();

@@ -190,6 +190,8 @@ void simulate_sources(uint64_t seed)
     draw_options(&r, &options);
     source.poison = source.bad_data = source.no_id = source.long_text = 0;
     source.unique = true;
+    if (source.items == 0) /* it has nothing to shift, repeat or hold back */
+        source.items = 1;
     source.manner = (enum manner)(1 + draw(&r, MANNERS - 1));
     source.shown = source.items;
     make_schemas(&schemas, source.services);

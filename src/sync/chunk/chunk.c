@@ -194,6 +194,9 @@ void chunk_start(struct page *page, struct page_item **members, size_t nmembers)
     chunk_take_slot(c);
     arena_init(&c->arena, CHUNK_ARENA_BYTES);
     list_push(&page->chunks, &c->link);
+    pipeline_event(c->p, &(struct run_event){.kind = EVENT_CHUNK_BEGIN,
+                             .service = page->ctx->service,
+                             .in_flight = (size_t)c->p->in_flight});
     if (chunk_collect(c) < 0) {
         chunk_fail_no_memory(c);
         return;

@@ -220,6 +220,16 @@ void chunk_doubt(struct chunk *c, const struct err *err)
         weigh(c);
 }
 
+/* The first success proves the settings: other chunks may start. */
+void chunk_note_pass(struct chunk *c, size_t texts)
+{
+    bool first = !c->p->embed.proven;
+
+    embed_record_pass(&c->p->embed, texts);
+    if (first)
+        c->page->ctx->kick(c->page->ctx->arg);
+}
+
 /* The witness */
 
 static void say_outage(struct chunk *c, const struct err *err)
@@ -319,7 +329,7 @@ void chunk_witnessed(struct chunk *c, const struct err *err)
         return;
     }
     c->trial.witnessing = c->trial.garbage = false;
-    embed_record_pass(&c->p->embed, 1);
+    chunk_note_pass(c, 1);
     if (c->trial.outage)
         outage_over(c);
     if (c->trial.proving) {

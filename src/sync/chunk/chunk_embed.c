@@ -189,7 +189,7 @@ static void embed_accept(struct chunk *c, bool all)
     c->verdict.passed += kept;
     if (kept > 0) {
         c->vectors = NULL;
-        embed_record_pass(&c->p->embed, kept);
+        chunk_note_pass(c, kept);
     }
 }
 

@@ -52,12 +52,14 @@ int chunk_collect(struct chunk *c);
  * failed in such a way. chunk_prove(): it was refused before anything had been
  * embedded. chunk_witnessed(): how the witness ended. chunk_step_doubt(): what
  * has to be done before, or instead of, another request; false: nothing.
+ * chunk_note_pass(): a request of so many texts has succeeded.
  */
 bool chunk_is_passing(int code);
 void chunk_doubt(struct chunk *c, const struct err *err);
 void chunk_prove(struct chunk *c, const struct err *err);
 void chunk_witnessed(struct chunk *c, const struct err *err);
 bool chunk_step_doubt(struct chunk *c);
+void chunk_note_pass(struct chunk *c, size_t texts);
 bool chunk_has_suspect(const struct chunk *c);
 
 /* A request that failed for good, whatever for; narrows or fails. */

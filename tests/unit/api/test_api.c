@@ -59,7 +59,7 @@ static void a_trigger_answers_with_its_result(void **state)
     assert_int_equal(ask(w, REQUEST(TRIGGER, "")), 200);
     expect_member("\"success\":true");
     expect_member("\"message\":\"Batch sync completed\"");
-    expect_member("\"service\":\"devlab-service\"");
+    expect_member("\"service\":\"demo-devlab\"");
     assert_int_equal(w->begun_runs, 1);
 }
 
@@ -170,7 +170,7 @@ static void the_services_are_listed(void **state)
     struct world *w = *state;
 
     assert_int_equal(ask(w, GET("/admin/batch-sync/services")), 200);
-    expect_member("\"services\":[\"devlab-service\"],\"count\":1");
+    expect_member("\"services\":[\"demo-devlab\"],\"count\":1");
     expect_member("\"source\":\"env\"");
     expect_member("\"note\":\"from BATCH_SYNC_SERVICES\"");
 }

@@ -59,7 +59,7 @@ static inline int end(struct world *w, struct op *op, int code)
 
 static inline int list_services(void *world, struct services_req *req)
 {
-    static const char *names[] = {"devlab-service"};
+    static const char *names[] = {"demo-devlab"};
 
     req->names = names;
     req->n = 1;

@@ -19,7 +19,7 @@ static struct {
 
 static int run_join(void *world, struct run_join_req *req)
 {
-    static const char *names[] = {"devlab-service"};
+    static const char *names[] = {"demo-devlab"};
 
     it.looks++;
     snprintf(it.model, sizeof(it.model), "%s", req->embedding.model);

@@ -19,7 +19,7 @@ static void a_trigger_gets_an_id_and_then_a_result(void **state)
     expect_end(c, 0);
     assert_int_equal(c->status, RUN_SUCCESS);
     assert_int_equal(c->nservices, 1);
-    assert_string_equal(c->service, "devlab-service");
+    assert_string_equal(c->service, "demo-devlab");
     assert_int_equal(c->begun, 1);
     assert_false(runner_is_running(w->runner));
 }
@@ -50,7 +50,7 @@ static void what_a_trigger_says_is_copied(void **state)
 {
     struct world *w = *state;
     struct client *c = &w->clients[0];
-    char name[] = "devlab-service", tenant[] = "acme", since[] = "2026-01-01";
+    char name[] = "demo-devlab", tenant[] = "acme", since[] = "2026-01-01";
     const char *names[] = {name};
 
     op_init(&c->req.op, on_end);
@@ -68,7 +68,7 @@ static void what_a_trigger_says_is_copied(void **state)
     names[0] = NULL;
     loop_run(&w->loop);
     expect_end(c, 0);
-    assert_string_equal(c->service, "devlab-service");
+    assert_string_equal(c->service, "demo-devlab");
 }
 
 static void the_configured_tenant_is_the_usual_one(void **state)
@@ -335,7 +335,7 @@ static void a_result_outlives_the_next_trigger(void **state)
         loop_run(&w->loop);
         expect_end(c, 0);
         assert_int_equal(c->nservices, 1);
-        assert_string_equal(c->service, "devlab-service");
+        assert_string_equal(c->service, "demo-devlab");
         assert_int_equal(w->clients[1].ended, 1);
     }
 }
@@ -355,7 +355,7 @@ static void a_run_may_begin_before_the_last_one_is_told(void **state)
     loop_run(&w->loop);
     expect_end(first, 0);
     expect_end(second, 0);
-    assert_string_equal(first->service, "devlab-service");
+    assert_string_equal(first->service, "demo-devlab");
     assert_string_not_equal(first->req.run_id, second->req.run_id);
 }
 
