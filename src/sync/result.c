@@ -32,11 +32,16 @@ const char *run_status_name(enum run_status status)
     return "unknown";
 }
 
+static bool code_is_outage(int code)
+{
+    return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_BUSY ||
+           code == ERR_LATER;
+}
+
 static bool result_is_outage(const struct service_result *s)
 {
     for (uint32_t i = 0; i < s->nerrors; i++)
-        if (s->errors[i].code != ERR_UNAVAILABLE &&
-            s->errors[i].code != ERR_TIMEOUT)
+        if (!code_is_outage(s->errors[i].code))
             return false;
     return !s->success && s->nerrors > 0;
 }
