@@ -83,7 +83,7 @@ void pipeline_pace(struct pipeline *p, const struct op *op);
  */
 void pipeline_submit(struct pipeline *p, int rc, struct op *op);
 
-/* Tells whoever watches; `err` may be NULL. */
+/* Reports to the listeners; `err` may be NULL. */
 void pipeline_event(const struct pipeline *p, const struct run_event *event);
 
 /* Tells how long the call that has just ended took, and how it ended. An

@@ -240,8 +240,8 @@ struct dead_letter {
 
 /*
  * A page is done: all its chunks have committed. One transaction. Of a page
- * that has failed only the dead letters are recorded: it is to be read again
- * by whoever goes on.
+ * that has failed only the dead letters are recorded: the run reads it again
+ * when it is resumed.
  */
 struct checkpoint_req {
     struct op op; /* ERR_FENCED */
@@ -295,7 +295,7 @@ struct service_end_req {
 enum run_end_mode {
     RUN_END_DONE,  /* its owner ends it when all its services have ended */
     RUN_END_LEAVE, /* and lets go of it when not */
-    RUN_END_CANCEL /* and when not, ends it for good, whoever is at work */
+    RUN_END_CANCEL /* and when not, ends it for good, whatever others do */
 };
 
 struct run_end_req {
@@ -304,7 +304,7 @@ struct run_end_req {
     enum run_end_mode mode;
     struct arena *arena; /* the answer's memory; the caller's */
     size_t nservices;    /* of the run */
-    /* Out: what the ledger knows, whoever did it. */
+    /* Out: what the ledger knows of every process. */
     bool closed; /* by this process */
     enum run_status status;
     struct service_result *services; /* nservices; by position */
@@ -340,7 +340,7 @@ struct find_req {
     size_t limit; /* items to be looked at, at most */
 
     /* In and out: the last one looked at. NULL: begins with the first. Owned
-     * by whoever asks: free(). */
+     * by the caller: free(). */
     char *microservice_id, *content_id;
 
     /* Out. */

@@ -62,7 +62,7 @@ enum run_status {
     RUN_PARTIAL,
     RUN_FAILED,
     RUN_CANCELED,   /* for good */
-    RUN_INTERRUPTED /* to be gone on with, by this process or another */
+    RUN_INTERRUPTED /* resumable, by this process or another */
 };
 
 struct run_result {

@@ -152,7 +152,7 @@ static void on_run_ended(struct op *op)
     run_finish(r, NULL);
 }
 
-/* Who only takes part may own the run, for having resumed it. */
+/* A process that only takes part may own the run, having resumed it. */
 static enum run_end_mode end_mode(const struct run *r)
 {
     if (r->p.canceled)

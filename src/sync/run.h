@@ -48,12 +48,11 @@ int run_submit(const struct ports *ports, const struct schema_set *schemas,
 
 /*
  * Ends early, gracefully; idempotent; the callback still comes. The run is
- * interrupted: it is gone on with by whoever takes part in it, is started
- * again, or asks for the same.
+ * interrupted: another replica, a restart, or an identical request resumes it.
  */
 void run_stop(struct run_req *req);
 
-/* The same for good: nobody goes on with it. */
+/* The same for good: the run is not resumed. */
 void run_cancel(struct run_req *req);
 
 /* After the callback: frees what the result points at. */

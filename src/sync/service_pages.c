@@ -2,8 +2,8 @@
  * The decisions about pages. One step, in this order: settle what is done,
  * wind down when the run should end, ask whether there is more, fetch,
  * compare, start chunks, checkpoint, store; and when nothing is left, end.
- * Requests to the embedder go out before rows to the database: whoever has the
- * longer way is not kept waiting.
+ * Requests to the embedder go out before rows to the database, because the
+ * embedder takes longer to answer.
  */
 #include "sync/service_impl.h"
 

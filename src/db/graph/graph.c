@@ -52,9 +52,9 @@ static void graph_finish(struct linking *l, const struct err *err)
 /*
  * All of it ends with the transaction. Settings of the index's, both kinds: one
  * that is not known is ignored. Then the tenant, alone: two batches that change
- * edges between their items would each decide by what the other one undoes. A
- * turn is waited for as long as a large batch may take; whoever else locks the
- * tables does not hold us up for as long, hence the second time-out.
+ * edges between their items would each decide by what the other one undoes. The
+ * tenant's lock is waited for as long as a large batch may take; other locks on
+ * the tables are waited for less long, hence the second time-out.
  *
  * The planner does not count what it costs to fetch vectors from their own
  * storage, so that the table looks small and sorting it cheap: 31 ms an item

@@ -108,13 +108,13 @@ static void lack_rights(struct call *c)
     do_without(c, why);
 }
 
-/* --- somebody else's --- */
+/* --- another process's build --- */
 
 /*
- * Whoever builds holds this lock until the index is done: having it means
- * that nobody does. LOCK waits without a snapshot, which the builder would
- * wait for in its turn; nothing that has one may come before it. And who has
- * waited together shall not build together again.
+ * The builder holds this lock until the index is done, so holding it means
+ * that no process builds. LOCK waits without a snapshot, which the builder
+ * would have to wait for; nothing that takes one may come before it. The random
+ * sleep keeps two waiters from racing again.
  */
 static const char settle_script[] =
     "BEGIN; SET LOCAL statement_timeout = 0;"
@@ -136,8 +136,8 @@ static void index_settle(struct call *c)
 
 /* --- deciding --- */
 
-/* Whoever built it did not come to tidy up. Once is enough: when that fails,
- * it is because of somebody who is at work on the table. */
+/* The builder did not get to tidy up. Once is enough: when that fails, another
+ * session is using the table. */
 static void remove_traces(struct call *c)
 {
     struct index_req *req = index_req_of(c);
@@ -174,8 +174,8 @@ static void index_decide(struct call *c)
     else if (f->named && f->named_valid)
         do_without(c, VECTOR_INDEX_NAME " is something else");
     else if (++req->tries == LOOKS)
-        store_fail(
-            c, ERR_DATABASE, "the vector index does not come into being");
+        store_fail(c, ERR_DATABASE,
+            "could not build the vector index after %d attempts", LOOKS);
     else if (f->named)
         index_settle(c);
     else

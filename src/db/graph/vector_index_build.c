@@ -12,9 +12,9 @@
  *
  * The planner judges the table by its heap, which is small when the vectors
  * are kept aside, and starts no workers: so the table says how many while the
- * index is built. A row of batch_sync_index_builds says that this is of our
- * doing, and is there exactly as long: whoever finds both afterwards takes
- * both back. Below pgvector 0.8.2 the session has none, or behind a pooler the
+ * index is built. A row of batch_sync_index_builds says that this is our
+ * doing, for exactly as long: a process that finds both afterwards takes both
+ * back. Below pgvector 0.8.2 the session has none, or behind a pooler the
  * table: a parallel build can overflow a buffer there (CVE-2026-3172).
  */
 #include "db/graph/vector_index_impl.h"

@@ -7,8 +7,8 @@
 /* Moves, asserted against the header's drawing; frees the slot. */
 void chunk_move(struct chunk *c, enum chunk_state to);
 
-/* The embedding slot, each without effect when that is so already. Who has
- * none and wants one gets it before new chunks do. */
+/* The embedding slot; each has no effect when that is so already. A chunk that
+ * wants one gets it before new chunks do. */
 void chunk_take_slot(struct chunk *c);
 void chunk_want_slot(struct chunk *c);
 void chunk_free_slot(struct chunk *c);

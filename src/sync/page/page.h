@@ -4,7 +4,7 @@
  *
  *   FETCH <-> FETCH_WAIT    one coordinator call at a time
  *     |
- *   RENDER                  item by item, a slice a iteration of the loop
+ *   RENDER                  item by item, a slice per iteration of the loop
  *     |
  *   READY                   waits for page_compare(): the page before must
  *     |                     know first which ids it writes
@@ -12,8 +12,8 @@
  *     |                     fails here, without being tried again
  *   DRAIN                   chunks run; the service starts them
  *     |
- *   SEAL <-> SEAL_WAIT      the checkpoint: all chunks have committed and it
- *     |                     is this page's turn
+ *   CHECKPOINT <-> ..._WAIT all chunks have committed and it is this page's
+ *     |                     turn
  *   DONE                    page->err says how it ended; page->counts adds up
  *
  * A page that fails ends in DONE too; what its chunks stored stays stored,
@@ -171,7 +171,7 @@ void page_drop(struct page *page);
  */
 void page_fail(struct page *page, const struct err *err, bool cancel);
 
-/* A chunk of the page is through; frees it. */
+/* A chunk of the page has ended; frees it. */
 void page_chunk_done(struct page *page, struct chunk *chunk);
 
 /* Says that a call of this page is tried again: a warning, an event. */

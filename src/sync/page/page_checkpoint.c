@@ -1,6 +1,6 @@
 /*
- * DRAIN -> SEAL -> DONE: chunks are started and come back; when none is left
- * the page is checkpointed, its dead letters in the same transaction, and
+ * DRAIN -> CHECKPOINT -> DONE: chunks are started and come back; when none is
+ * left the page is checkpointed, its dead letters in the same transaction, and
  * every item is counted out.
  */
 #include "sync/page/page_impl.h"

@@ -5,8 +5,8 @@
  */
 #include "sync/page/page_impl.h"
 
-/* Of an item without an id, or with one that a later item has too, the
- * look-up knows nothing. */
+/* The look-up did not ask for an item without an id, nor for one whose id a
+ * later item has too. */
 static bool is_found(const struct page_item *it)
 {
     return it->item.content_id.len == 0 || it->outcome == ITEM_COLLISION ||
