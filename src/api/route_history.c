@@ -63,7 +63,7 @@ static struct history_call *history_call_new(
     return h;
 }
 
-typedef int (*history_query)(
+typedef void (*history_query)(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /* Starts the query; with rc < 0 the call ends with *err instead. */

@@ -322,10 +322,8 @@ int app_close(struct app *app, int code)
 
 /* --- waiting ----------------------------------------------------------- */
 
-int app_wait(struct app *app, int submitted, struct op *op)
+int app_wait(struct app *app, struct op *op)
 {
-    if (submitted < 0 && op->err.code == 0)
-        err_set(&op->err, submitted, "%s", err_name(submitted));
     if (!loop_run_until(&app->loop, op)) {
         fputs("batchsync: internal error: a request never ended\n",
             app->console->err);
@@ -361,7 +359,8 @@ int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
     };
 
     op_init(&req.op, app_ignore);
-    app_wait(app, migrate_run(app->pools.store, &app->loop, &req), &req.op);
+    migrate_run(app->pools.store, &app->loop, &req);
+    app_wait(app, &req.op);
     buf_str(report, buf_view(&req.report));
     buf_free(&req.report);
     *err = req.op.err;

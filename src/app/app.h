@@ -86,11 +86,8 @@ int app_start(struct app *app, unsigned parts, struct err *err);
  */
 int app_close(struct app *app, int code);
 
-/*
- * Runs the loop until the request has ended; `submitted` is what its submit
- * returned. Returns op->err.code, also of one that was refused.
- */
-int app_wait(struct app *app, int submitted, struct op *op);
+/* Runs the loop until the request has ended. Returns op->err.code. */
+int app_wait(struct app *app, struct op *op);
 
 /* The callback of requests that app_wait() waits for. */
 void app_ignore(struct op *op);

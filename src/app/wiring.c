@@ -8,90 +8,91 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static int port_list_services(void *world, struct services_req *req)
+static void port_list_services(void *world, struct services_req *req)
 {
-    return service_list_submit(&((struct app *)world)->services, req);
+    service_list_submit(&((struct app *)world)->services, req);
 }
 
-static int port_fetch_page(void *world, struct page_req *req)
+static void port_fetch_page(void *world, struct page_req *req)
 {
-    return coordinator_fetch(((struct app *)world)->coordinator, req);
+    coordinator_fetch(((struct app *)world)->coordinator, req);
 }
 
-static int port_embed(void *world, struct embed_req *req)
+static void port_embed(void *world, struct embed_req *req)
 {
     struct app *app = world;
 
     if (app->embedder != NULL)
-        return embedder_send(app->embedder, req);
-    return embedder_builtin_send(app->builtin, req);
+        embedder_send(app->embedder, req);
+    else
+        embedder_builtin_send(app->builtin, req);
 }
 
-static int port_open_store(void *world, struct store_open_req *req)
+static void port_open_store(void *world, struct store_open_req *req)
 {
-    return store_open(&((struct app *)world)->store, req);
+    store_open(&((struct app *)world)->store, req);
 }
 
-static int port_lookup(void *world, struct lookup_req *req)
+static void port_lookup(void *world, struct lookup_req *req)
 {
-    return store_lookup(&((struct app *)world)->store, req);
+    store_lookup(&((struct app *)world)->store, req);
 }
 
-static int port_write_store(void *world, struct store_req *req)
+static void port_write_store(void *world, struct store_req *req)
 {
-    return store_write(&((struct app *)world)->store, req);
+    store_write(&((struct app *)world)->store, req);
 }
 
-static int port_run_begin(void *world, struct run_begin_req *req)
+static void port_run_begin(void *world, struct run_begin_req *req)
 {
-    return ledger_run_begin(&((struct app *)world)->ledger, req);
+    ledger_run_begin(&((struct app *)world)->ledger, req);
 }
 
-static int port_run_join(void *world, struct run_join_req *req)
+static void port_run_join(void *world, struct run_join_req *req)
 {
-    return ledger_run_join(&((struct app *)world)->ledger, req);
+    ledger_run_join(&((struct app *)world)->ledger, req);
 }
 
-static int port_service_begin(void *world, struct service_begin_req *req)
+static void port_service_begin(void *world, struct service_begin_req *req)
 {
-    return ledger_service_begin(&((struct app *)world)->ledger, req);
+    ledger_service_begin(&((struct app *)world)->ledger, req);
 }
 
-static int port_checkpoint(void *world, struct checkpoint_req *req)
+static void port_checkpoint(void *world, struct checkpoint_req *req)
 {
-    return ledger_checkpoint(&((struct app *)world)->ledger, req);
+    ledger_checkpoint(&((struct app *)world)->ledger, req);
 }
 
-static int port_sweep(void *world, struct sweep_req *req)
+static void port_sweep(void *world, struct sweep_req *req)
 {
     struct app *app = world;
 
-    return sweep_run(app->pools.store, &app->loop, req);
+    sweep_run(app->pools.store, &app->loop, req);
 }
 
-static int port_service_end(void *world, struct service_end_req *req)
+static void port_service_end(void *world, struct service_end_req *req)
 {
-    return ledger_service_end(&((struct app *)world)->ledger, req);
+    ledger_service_end(&((struct app *)world)->ledger, req);
 }
 
-static int port_run_end(void *world, struct run_end_req *req)
+static void port_run_end(void *world, struct run_end_req *req)
 {
-    return ledger_run_end(&((struct app *)world)->ledger, req);
+    ledger_run_end(&((struct app *)world)->ledger, req);
 }
 
-static int port_link_items(void *world, struct link_req *req)
+static void port_link_items(void *world, struct link_req *req)
 {
-    return graph_link(&((struct app *)world)->graph, req);
+    graph_link(&((struct app *)world)->graph, req);
 }
 
-static int port_find_items(void *world, struct find_req *req)
+static void port_find_items(void *world, struct find_req *req)
 {
-    return graph_find(&((struct app *)world)->graph, req);
+    graph_find(&((struct app *)world)->graph, req);
 }
 
-static int port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static void port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
-    return loop_timer(&((struct app *)world)->loop, req, delay_ms);
+    loop_timer(&((struct app *)world)->loop, req, delay_ms);
 }
 
 static uint64_t port_now_ms(void *world)

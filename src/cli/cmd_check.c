@@ -169,7 +169,7 @@ static int check_writable(struct check *c)
 
     op_init(&req.op, app_ignore);
     writable_ask(c->app.pools.store, &c->app.loop, &req);
-    if (app_wait(&c->app, 0, &req.op) < 0)
+    if (app_wait(&c->app, &req.op) < 0)
         check_fail(c, "database", &req.op.err,
             pg_pool_schema(c->app.pools.store)[0] != '\0' ||
                     req.op.err.code == ERR_CONFIG
@@ -192,7 +192,7 @@ static int check_server(struct check *c)
         pg_pool_schema(c->app.pools.store));
     op_init(&req.op, app_ignore);
     pg_send(c->app.pools.store, &req);
-    if (app_wait(&c->app, 0, &req.op) < 0)
+    if (app_wait(&c->app, &req.op) < 0)
         check_fail(c, "database", &req.op.err, NULL);
     else
         say_server(c, req.results[0]);
@@ -252,7 +252,8 @@ static int ping(struct check *c, int *status, struct err *err)
     if (rpc_channel_init(&channel, &c->app.loop, &channel_options, err) < 0)
         return err->code;
     op_init(&req.op, app_ignore);
-    app_wait(&c->app, rpc_call(channel, &req), &req.op);
+    rpc_call(channel, &req);
+    app_wait(&c->app, &req.op);
     *status = req.status;
     *err = req.op.err;
     rpc_req_clear(&req);
@@ -359,6 +360,16 @@ static void say_services(struct check *c, const struct services_req *req)
                    : "the coordinator");
 }
 
+static void list_services(struct check *c, struct services_req *req)
+{
+    op_init(&req->op, app_ignore);
+    services_ask(&c->app.ops, req);
+    if (app_wait(&c->app, &req->op) < 0)
+        check_fail(c, "services", &req->op.err, NULL);
+    else
+        say_services(c, req);
+}
+
 static void check_services(struct check *c)
 {
     struct services_req req = {.n = 0};
@@ -367,13 +378,10 @@ static void check_services(struct check *c)
 
     arena_init(&arena, 0);
     req.arena = &arena;
-    op_init(&req.op, app_ignore);
     if (app_start(&c->app, APP_SERVICES, &err) < 0)
         check_fail(c, "services", &err, NULL);
-    else if (app_wait(&c->app, services_ask(&c->app.ops, &req), &req.op) < 0)
-        check_fail(c, "services", &req.op.err, NULL);
     else
-        say_services(c, &req);
+        list_services(c, &req);
     if (app_start(&c->app, APP_SCHEMAS, &err) < 0)
         check_fail(c, "schema", &err, NULL);
     for (size_t i = 0; err.code == 0 && i < req.n; i++)
@@ -414,7 +422,8 @@ static void embed_something(struct check *c)
     if (req.vectors == NULL)
         abort();
     op_init(&req.op, app_ignore);
-    if (app_wait(&c->app, c->app.ports.embed(&c->app, &req), &req.op) < 0)
+    c->app.ports.embed(&c->app, &req);
+    if (app_wait(&c->app, &req.op) < 0)
         check_fail(
             c, "embedder", &req.op.err, embedder_advice(req.op.err.code));
     else

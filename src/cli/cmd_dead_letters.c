@@ -122,8 +122,8 @@ static int dead_letters_list(
 
     req->tenant = app->config.sync.tenant;
     op_init(&req->op, app_ignore);
-    if (app_wait(app, history_dead_letters(app->ops.history, &app->loop, req),
-            &req->op) < 0) {
+    history_dead_letters(app->ops.history, &app->loop, req);
+    if (app_wait(app, &req->op) < 0) {
         err_wrap(&req->op.err, "dead-letters");
         code = console_fail(&cli->console, &req->op.err);
     } else {
@@ -147,7 +147,8 @@ static int mark(struct app *app, struct cli *cli, struct marking *r)
     req->arena = &r->arena;
     req->tenant = arena_dup(&r->arena, str_of(app->config.sync.tenant)).p;
     op_init(&req->op, app_ignore);
-    if (app_wait(app, retry_mark(&app->ops, req), &req->op) == 0)
+    retry_mark(&app->ops, req);
+    if (app_wait(app, &req->op) == 0)
         return EXIT_DONE;
     err_wrap(&req->op.err, "dead-letters retry");
     return console_fail(&cli->console, &req->op.err);

@@ -21,7 +21,8 @@ static int migrate_tables(struct app *app, bool dry_run, bool *ready)
     };
 
     op_init(&req.op, app_ignore);
-    app_wait(app, migrate_run(app->pools.store, &app->loop, &req), &req.op);
+    migrate_run(app->pools.store, &app->loop, &req);
+    app_wait(app, &req.op);
     fprintf(app->console->out, "%.*s", STR_ARG(buf_view(&req.report)));
     fflush(app->console->out);
     buf_free(&req.report);
@@ -62,8 +63,8 @@ static int assume(struct app *app, const char *model, bool dry_run)
 
     id.model = model;
     op_init(&req.op, app_ignore);
-    app_wait(
-        app, backfill_hashes_run(app->pools.store, &app->loop, &req), &req.op);
+    backfill_hashes_run(app->pools.store, &app->loop, &req);
+    app_wait(app, &req.op);
     if (req.op.err.code == 0) {
         report_assumed(app, &req);
         return EXIT_DONE;

@@ -64,7 +64,8 @@ static int search_ask(
     struct app *app, struct cli *cli, struct text_search_req *req)
 {
     op_init(&req->op, app_ignore);
-    if (app_wait(app, search_text(&app->ops, req), &req->op) < 0) {
+    search_text(&app->ops, req);
+    if (app_wait(app, &req->op) < 0) {
         err_wrap(&req->op.err, "search");
         return console_fail(&cli->console, &req->op.err);
     }

@@ -320,8 +320,8 @@ static int serve_work(struct serve *s)
     op_begin(&s->ended, &app->loop.ready, NULL);
     serve_migrate(s);
     lag_tick(s);
-    app_wait(app, 0, &s->ended);
-    app_wait(app, 0, &s->grace.op);
+    app_wait(app, &s->ended);
+    app_wait(app, &s->grace.op);
     if (s->err.code != 0)
         return console_fail(&s->cli->console, &s->err);
     log_info(NULL, "ended");

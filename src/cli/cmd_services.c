@@ -35,7 +35,8 @@ static int services_list(struct app *app, struct cli *cli)
     arena_init(&arena, 0);
     req.arena = &arena;
     op_init(&req.op, app_ignore);
-    if (app_wait(app, services_ask(&app->ops, &req), &req.op) < 0) {
+    services_ask(&app->ops, &req);
+    if (app_wait(app, &req.op) < 0) {
         err_wrap(&req.op.err, "services");
         code = console_fail(&cli->console, &req.op.err);
     } else if (args_has(&cli->args, "json")) {

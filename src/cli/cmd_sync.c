@@ -123,7 +123,7 @@ static void unwatch_progress(struct sync *s)
 {
     s->watching = false;
     op_cancel(&s->tick.op);
-    app_wait(&s->app, 0, &s->tick.op);
+    app_wait(&s->app, &s->tick.op);
     log_init(s->cli->console.err, (enum log_level)s->app.config.log_level);
     progress_end(&s->progress);
 }
@@ -138,7 +138,7 @@ static void sync_link_items(struct sync *s)
     op_init(&s->linked, app_ignore);
     linker_find(&s->app.linker, s->app.config.sync.tenant);
     linker_when_idle(&s->app.linker, &s->linked);
-    app_wait(&s->app, 0, &s->linked);
+    app_wait(&s->app, &s->linked);
 }
 
 static void sync_start_runner(struct sync *s)
@@ -166,8 +166,9 @@ static int carry_out(struct sync *s, struct err *err)
     watch_progress(s);
     s->events = (struct listener){.on_event = on_sync_event, .arg = s};
     hub_join(&app->events, &s->events);
-    app_wait(app, runner_trigger(s->runner, &s->spec, &s->run), &s->run.op);
-    app_wait(app, 0, &s->grace.op);
+    runner_trigger(s->runner, &s->spec, &s->run);
+    app_wait(app, &s->run.op);
+    app_wait(app, &s->grace.op);
     if (s->run.result != NULL)
         sync_link_items(s);
     hub_leave(&s->events);

@@ -153,10 +153,7 @@ static int runner_start(struct runner *r, const struct run_spec *spec,
         options->spec.tenant = r->options.config->sync.tenant;
     runner_set_limits(r, options);
     op_init(&req->run.op, on_run);
-    if (run_submit(r->options.ports, r->options.schemas, &req->run) < 0) {
-        *err = req->run.op.err;
-        return err->code;
-    }
+    run_submit(r->options.ports, r->options.schemas, &req->run);
     r->req = req;
     return 0;
 }
@@ -174,7 +171,7 @@ static int runner_refuse(const struct runner *r, struct err *err)
     return 0;
 }
 
-int runner_trigger(
+void runner_trigger(
     struct runner *r, const struct run_spec *spec, struct trigger_req *req)
 {
     struct err err = {.code = 0};
@@ -187,7 +184,6 @@ int runner_trigger(
     op_begin(&req->op, r->options.ports->queue, NULL);
     if (runner_refuse(r, &err) < 0 || runner_start(r, spec, req, &err) < 0)
         op_finish(&req->op, &err);
-    return 0;
 }
 
 /* Stopping */

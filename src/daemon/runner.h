@@ -63,7 +63,7 @@ void runner_free(struct runner *r);
  * Starts a run; the callback comes when it has ended. The spec is copied; its
  * tenant may be NULL for the configured one.
  */
-int runner_trigger(
+void runner_trigger(
     struct runner *r, const struct run_spec *spec, struct trigger_req *req);
 
 /* Refuses further triggers and lets the run finish what is in flight. */

@@ -261,8 +261,7 @@ static void on_last_fire(struct op *op)
 static void scheduler_ask(struct scheduler *s)
 {
     op_init(&s->last.op, on_last_fire);
-    if (ledger_last_fire(s->ledger, &s->last) < 0)
-        scheduler_begin(s, SCHEDULE_NONE);
+    ledger_last_fire(s->ledger, &s->last);
 }
 
 void scheduler_start(struct scheduler *s)

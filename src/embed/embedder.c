@@ -157,8 +157,7 @@ void embed_call_post(struct embed_call *call)
         return;
     }
     set_http(call);
-    if (http_send(call->embedder->http, &call->post.http) < 0)
-        call_fail(call, ERR_CANCELED, "the HTTP client is closed");
+    http_send(call->embedder->http, &call->post.http);
 }
 
 /* A configured limit, in estimated units, and a learnt one; 0: there is none.
@@ -401,7 +400,7 @@ static void embed_cancel(struct op *op)
         embed_call_end(call, NULL);
 }
 
-int embedder_send(struct embedder *e, struct embed_req *req)
+void embedder_send(struct embedder *e, struct embed_req *req)
 {
     struct embed_call *call = embedder_must(calloc(1, sizeof(*call)));
 
@@ -422,5 +421,4 @@ int embedder_send(struct embedder *e, struct embed_req *req)
     list_push(&call->anchor, &req->op.link);
     e->pending++;
     embed_call_next(call);
-    return 0;
 }

@@ -31,6 +31,6 @@ void embedder_free(struct embedder *e);
  *   ERR_UNAVAILABLE  5xx, or no connection
  *   ERR_TIMEOUT      408, or no answer in time
  */
-int embedder_send(struct embedder *e, struct embed_req *req);
+void embedder_send(struct embedder *e, struct embed_req *req);
 
 #endif

@@ -185,7 +185,7 @@ static void timer_cancel(struct op *op)
     op_finish(op, NULL);
 }
 
-int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
+void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
 {
     struct list *at = &l->timers;
 
@@ -193,7 +193,7 @@ int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
     if (delay_ms == 0) {
         list_init(&t->link);
         op_finish(&t->op, NULL);
-        return 0;
+        return;
     }
     t->due_ms = uv_now(&l->uv) + delay_ms;
     while (at->prev != &l->timers &&
@@ -201,7 +201,6 @@ int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
         at = at->prev;
     list_push(at, &t->link);
     arm_timer(l);
-    return 0;
 }
 
 static void on_loop_signal(uv_signal_t *handle, int signum)

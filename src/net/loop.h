@@ -72,8 +72,8 @@ uint64_t loop_mono_ms(void);
 /* Milliseconds since 1970 by the wall clock, now. */
 int64_t loop_wall_ms(void);
 
-/* Calls back after delay_ms, 0: in a later iteration. Always returns 0. */
-int loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms);
+/* Calls back after delay_ms, 0: in a later iteration. */
+void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms);
 
 /*
  * Calls cb on the loop for SIGINT and SIGTERM. The watch does not keep the

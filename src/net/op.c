@@ -84,3 +84,9 @@ void op_finish(struct op *op, const struct err *err)
     if (was_empty)
         op->queue->wake(op->queue);
 }
+
+void op_fail(struct op *op, struct op_queue *q, const struct err *err)
+{
+    op_begin(op, q, NULL);
+    op_finish(op, err);
+}

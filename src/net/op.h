@@ -2,9 +2,10 @@
  * The request object. Every asynchronous call takes a request struct that the
  * caller owns, with a struct op inside and one callback.
  *
- *   submit returns < 0   nothing was started, the callback never comes.
- *   submit returns 0     the callback comes exactly once, later, on the loop:
- *                        never from inside submit or op_cancel().
+ *   submit returns nothing and cannot be refused: the callback comes exactly
+ *                        once, later, on the loop, never from inside submit
+ *                        or op_cancel(). A submit that finds a fault reports
+ *                        it there too: op_fail().
  *   op_cancel()          idempotent, best effort; the callback still comes,
  *                        once, usually with ERR_CANCELED.
  *   in the callback      op->err says how it ended; the memory may go. A
@@ -57,7 +58,7 @@ bool op_queue_run_one(struct op_queue *q);
 /* Before the first submit and before each further one. */
 void op_init(struct op *op, op_cb done);
 
-/* True from a successful submit until the callback begins. */
+/* True from submit until the callback begins. */
 static inline bool op_pending(const struct op *op)
 {
     return op->state != OP_IDLE;
@@ -75,6 +76,12 @@ void op_begin(
  * runner must not touch the request afterwards.
  */
 void op_finish(struct op *op, const struct err *err);
+
+/*
+ * The runner's side: takes on a request that cannot be started. Its callback
+ * comes later with *err, as that of any other failure.
+ */
+void op_fail(struct op *op, struct op_queue *q, const struct err *err);
 
 /* A timer, or with a delay of 0 a later iteration of the loop. */
 struct timer_req {

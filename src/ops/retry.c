@@ -1,10 +1,10 @@
 #include "ops/retry.h"
 
-int retry_mark(const struct ops *ops, struct retry_letters_req *req)
+void retry_mark(const struct ops *ops, struct retry_letters_req *req)
 {
     if (req->tenant == NULL)
         req->tenant = ops->config->sync.tenant;
-    return dead_letters_retry(ops->history, ops->loop, req);
+    dead_letters_retry(ops->history, ops->loop, req);
 }
 
 struct run_spec retry_spec(

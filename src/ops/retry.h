@@ -13,7 +13,7 @@
  * Marks what req->services and req->ids name; req->tenant NULL is the
  * configured one. Works with the history pool, the loop and the configuration.
  */
-int retry_mark(const struct ops *ops, struct retry_letters_req *req);
+void retry_mark(const struct ops *ops, struct retry_letters_req *req);
 
 /* The run that tries what was marked; borrows the names from the request. */
 struct run_spec retry_spec(

@@ -57,7 +57,7 @@ static void on_text_embedded(struct op *op)
     store_search(req->ops->store, &req->search);
 }
 
-int search_text(const struct ops *ops, struct text_search_req *req)
+void search_text(const struct ops *ops, struct text_search_req *req)
 {
     int dimensions = ops->config->embedding.dimensions;
     float *vector =
@@ -77,7 +77,6 @@ int search_text(const struct ops *ops, struct text_search_req *req)
     if (vector == NULL)
         abort();
     ops->ports->embed(ops->ports->world, &req->embed);
-    return 0;
 }
 
 static json_t *search_json_text(struct str s)

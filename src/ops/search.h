@@ -27,7 +27,7 @@ struct text_search_req {
     struct search_req search;
 };
 
-int search_text(const struct ops *ops, struct text_search_req *req);
+void search_text(const struct ops *ops, struct text_search_req *req);
 
 /* [{"rank","similarity","service","content_id","chunk_index","title",
  * "preview"}]; a new reference. */

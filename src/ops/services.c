@@ -3,9 +3,9 @@
 #include "ops/result_json.h"
 #include <string.h>
 
-int services_ask(const struct ops *ops, struct services_req *req)
+void services_ask(const struct ops *ops, struct services_req *req)
 {
-    return ops->ports->list_services(ops->ports->world, req);
+    ops->ports->list_services(ops->ports->world, req);
 }
 
 json_t *services_json(const struct services_req *req)

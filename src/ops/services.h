@@ -9,7 +9,7 @@
  * Works with the port list_services. Falls back by itself when the coordinator
  * is away, so there is an answer without one, too.
  */
-int services_ask(const struct ops *ops, struct services_req *req);
+void services_ask(const struct ops *ops, struct services_req *req);
 
 /* {"services":[..],"count","source"}; a new reference. */
 json_t *services_json(const struct services_req *req);

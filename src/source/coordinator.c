@@ -207,24 +207,19 @@ static int fetch_build(struct fetch *f, struct err *err)
     return fetch_sign(f, params.now_ms, err);
 }
 
-static int fetch_send(struct fetch *f, struct err *err)
+static void fetch_send(struct fetch *f)
 {
-    int rc;
-
     f->rpc.method = "/rag.v1.CoordinatorService/Route";
     f->rpc.request = buf_view(&f->route.packed);
     f->rpc.metadata = f->headers;
     f->rpc.timeout_ms = f->coordinator->options.timeout_ms;
-    rc = rpc_call(f->coordinator->channel, &f->rpc);
-    if (rc < 0)
-        *err = f->rpc.op.err;
-    return rc;
+    rpc_call(f->coordinator->channel, &f->rpc);
 }
 
-int coordinator_fetch(struct coordinator *c, struct page_req *req)
+void coordinator_fetch(struct coordinator *c, struct page_req *req)
 {
     struct fetch *f = calloc(1, sizeof(*f));
-    int rc;
+    struct err err;
 
     if (f == NULL)
         abort();
@@ -234,18 +229,17 @@ int coordinator_fetch(struct coordinator *c, struct page_req *req)
     buf_init(&f->signature, SIGNATURE_BYTES);
     op_init(&f->rpc.op, on_coordinator_answer);
     req->envelope = (struct envelope){.nfields = 0};
-    rc = fetch_build(f, &req->op.err);
-    if (rc == 0)
-        rc = fetch_send(f, &req->op.err);
-    if (rc < 0) {
+    if (fetch_build(f, &err) < 0) {
+        err_wrap(&err, "coordinator");
+        op_fail(&req->op, &c->loop->ready, &err);
         fetch_free(f);
-        return err_wrap(&req->op.err, "coordinator");
+        return;
     }
     c->nfetches++;
     op_begin(&req->op, &c->loop->ready, fetch_cancel);
     list_init(&f->anchor);
     list_push(&f->anchor, &req->op.link);
-    return 0;
+    fetch_send(f);
 }
 
 /* --- the coordinator --------------------------------------------------- */

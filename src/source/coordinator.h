@@ -37,6 +37,6 @@ void coordinator_close(struct coordinator *c);
  * ERR_PROTOCOL for an answer that is not a RouteResponse, ERR_TOO_LARGE for
  * one that does not fit into the arena.
  */
-int coordinator_fetch(struct coordinator *c, struct page_req *req);
+void coordinator_fetch(struct coordinator *c, struct page_req *req);
 
 #endif

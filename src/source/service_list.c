@@ -202,9 +202,10 @@ static const char *asked_path(const struct asking *a)
     return a->objects ? "/services" : "/services/list";
 }
 
-static int service_list_ask(struct asking *a)
+static void service_list_ask(struct asking *a)
 {
     struct str base = str_of(a->list->http_url);
+    struct err err;
 
     while (base.len > 0 && base.p[base.len - 1] == '/')
         base.len--;
@@ -213,13 +214,16 @@ static int service_list_ask(struct asking *a)
     buf_str(&a->url, base);
     buf_puts(&a->url, asked_path(a));
     op_init(&a->http.op, on_service_list_answer);
-    if (a->url.error != 0)
-        return err_set(&a->http.op.err, ERR_CONFIG, "the URL is too long");
+    if (a->url.error != 0) {
+        err_set(&err, ERR_CONFIG, "the URL is too long");
+        op_fail(&a->http.op, &a->list->loop->ready, &err);
+        return;
+    }
     a->http.method = "GET";
     a->http.url = a->url.data;
     a->http.timeout_ms = ASK_TIMEOUT_MS;
     a->http.max_answer_bytes = ANSWER_BYTES;
-    return http_send(a->list->http, &a->http);
+    http_send(a->list->http, &a->http);
 }
 
 static int asking_read(struct asking *a, struct err *err)
@@ -244,7 +248,8 @@ static bool asks_again(struct asking *a)
         a->req->op.err.code != 0)
         return false;
     a->objects = true;
-    return service_list_ask(a) == 0;
+    service_list_ask(a);
+    return true;
 }
 
 static void asking_step(struct asking *a)
@@ -283,12 +288,9 @@ static void asking_cancel(struct op *op)
     op_cancel(&a->http.op);
 }
 
-/* 0: the callback ends the request; else *err says why nothing was asked. */
-static int asking_start(
-    const struct service_list *l, struct services_req *req, struct err *err)
+static void asking_start(const struct service_list *l, struct services_req *req)
 {
     struct asking *a = calloc(1, sizeof(*a));
-    int rc;
 
     if (a == NULL)
         abort();
@@ -296,30 +298,25 @@ static int asking_start(
     a->req = req;
     list_init(&a->anchor);
     buf_init(&a->url, URL_BYTES);
-    rc = service_list_ask(a);
-    if (rc < 0) {
-        *err = a->http.op.err;
-        asking_free(a);
-        return rc;
-    }
     op_begin(&req->op, &l->loop->ready, asking_cancel);
     list_push(&a->anchor, &req->op.link);
-    return 0;
+    service_list_ask(a);
 }
 
-int service_list_submit(const struct service_list *l, struct services_req *req)
+void service_list_submit(const struct service_list *l, struct services_req *req)
 {
-    bool asked = l->http_url != NULL && *l->http_url != '\0';
-    struct err why, err;
+    bool asks = l->http_url != NULL && *l->http_url != '\0';
+    struct err err;
 
     err_clear(&err);
     if (use_text(req, l->env, "env", &err) == ERR_NOT_FOUND) {
         err_clear(&err);
-        if (asked && asking_start(l, req, &why) == 0)
-            return 0;
-        fall_back(l, req, asked ? &why : NULL, &err);
+        if (asks) {
+            asking_start(l, req);
+            return;
+        }
+        fall_back(l, req, NULL, &err);
     }
     op_begin(&req->op, &l->loop->ready, NULL);
     op_finish(&req->op, &err);
-    return 0;
 }

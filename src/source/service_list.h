@@ -46,6 +46,7 @@ int service_names_split(
  * The port. What fails on the way is a warning in the log and the next
  * source's turn; ERR_NOT_FOUND when the fallback is empty too.
  */
-int service_list_submit(const struct service_list *l, struct services_req *req);
+void service_list_submit(
+    const struct service_list *l, struct services_req *req);
 
 #endif

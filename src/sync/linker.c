@@ -122,8 +122,7 @@ static void linker_wait(struct linker *l, uint64_t delay_ms)
     linker_move(l, LINKER_WAIT);
     l->resting = delay_ms > 0;
     op_init(&timer->op, on_linker_waited);
-    pipeline_submit(
-        &l->p, ports->timer(ports->world, timer, delay_ms), &timer->op);
+    ports->timer(ports->world, timer, delay_ms);
 }
 
 /* What has just been done took so long: while a run is at work, that is all
@@ -219,8 +218,8 @@ static void submit_find(struct linker *l)
     l->find.tenant = link_job_of(l->tenants.next)->tenant;
     l->find.limit = (size_t)l->options.find;
     l->find.seen = l->find.queued = 0;
-    op_init(&l->find.op, on_found);
-    pipeline_submit(&l->p, ports->find(ports->world, &l->find), &l->find.op);
+    pipeline_op_init(&l->p, &l->find.op, on_found);
+    ports->find(ports->world, &l->find);
 }
 
 /* --- batches --- */
@@ -276,8 +275,8 @@ static void submit_batch(struct linker *l)
         .limit = (size_t)l->batch,
         .builds = !l->sharing,
         .counts = ports->now_ms(ports->world) >= l->count_ms};
-    op_init(&l->link.op, on_linker_batch);
-    pipeline_submit(&l->p, ports->link(ports->world, &l->link), &l->link.op);
+    pipeline_op_init(&l->p, &l->link.op, on_linker_batch);
+    ports->link(ports->world, &l->link);
 }
 
 /* --- from outside --- */

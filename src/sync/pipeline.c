@@ -2,18 +2,10 @@
 
 enum { RETRY_CAP_MS = 30000 };
 
-void pipeline_submit(struct pipeline *p, int rc, struct op *op)
+void pipeline_op_init(struct pipeline *p, struct op *op, op_cb done)
 {
-    struct err err;
-
+    op_init(op, done);
     op->begun_ms = p->ports->now_ms(p->ports->world);
-    if (rc >= 0)
-        return;
-    err = op->err;
-    if (err.code == 0)
-        err_set(&err, rc, "%s", err_name(rc));
-    op_begin(op, p->ports->queue, NULL);
-    op_finish(op, &err);
 }
 
 void pipeline_event(const struct pipeline *p, const struct run_event *event)
@@ -143,8 +135,7 @@ bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     delay = retry_delay_ms(p->options->retry_base_ms, tries,
         err->retry_after_ms, p->ports->random(p->ports->world));
     op_init(&r->timer.op, done);
-    pipeline_submit(
-        p, p->ports->timer(p->ports->world, &r->timer, delay), &r->timer.op);
+    p->ports->timer(p->ports->world, &r->timer, delay);
     return true;
 }
 

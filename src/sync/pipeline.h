@@ -8,7 +8,7 @@
  * callback, as the last thing it does in an iteration of the loop; before that
  * a chunk also counts in its page, notes retries there and kicks it. Parents
  * call their children's functions directly. Nothing is ever called back from
- * inside a start function: pipeline_submit() makes sure.
+ * inside a start function (net/op.h).
  */
 #ifndef SYNC_PIPELINE_H
 #define SYNC_PIPELINE_H
@@ -76,12 +76,8 @@ static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
 /* An embedding call has ended: opens or narrows the window. */
 void pipeline_pace(struct pipeline *p, const struct op *op);
 
-/*
- * The second half of every submit: `rc` is what the port returned. When it
- * refused, the callback comes all the same, later, with the port's error, so
- * that each request has one way to end.
- */
-void pipeline_submit(struct pipeline *p, int rc, struct op *op);
+/* op_init() for a call that is measured: notes when it begins. */
+void pipeline_op_init(struct pipeline *p, struct op *op, op_cb done);
 
 /* Reports to the listeners; `err` may be NULL. */
 void pipeline_event(const struct pipeline *p, const struct run_event *event);

@@ -2,10 +2,9 @@
  * The only way the pipeline reaches the world. main wires the adapters here;
  * the simulation wires its own in-memory world with a simulated clock.
  *
- * Every port is a submit function of net/op.h: it returns 0 and calls back
- * once, later, or it returns < 0 with req->op.err set and never calls back.
- * What a request points at is borrowed until its callback. Errors carry codes
- * of base/err.h; the pipeline decides what they mean.
+ * Every port is a submit function of net/op.h: it returns nothing and calls
+ * back once, later. What a request points at is borrowed until its callback.
+ * Errors carry codes of base/err.h; the pipeline decides what they mean.
  */
 #ifndef SYNC_PORTS_H
 #define SYNC_PORTS_H
@@ -398,25 +397,25 @@ struct ports {
     void *world;            /* handed to every function below */
     struct op_queue *queue; /* where the run's own requests finish */
 
-    int (*list_services)(void *world, struct services_req *req);
-    int (*fetch_page)(void *world, struct page_req *req);
-    int (*embed)(void *world, struct embed_req *req);
+    void (*list_services)(void *world, struct services_req *req);
+    void (*fetch_page)(void *world, struct page_req *req);
+    void (*embed)(void *world, struct embed_req *req);
 
-    int (*store_open)(void *world, struct store_open_req *req);
-    int (*lookup)(void *world, struct lookup_req *req);
-    int (*store)(void *world, struct store_req *req);
+    void (*store_open)(void *world, struct store_open_req *req);
+    void (*lookup)(void *world, struct lookup_req *req);
+    void (*store)(void *world, struct store_req *req);
 
-    int (*run_begin)(void *world, struct run_begin_req *req);
-    int (*run_join)(void *world, struct run_join_req *req);
-    int (*service_begin)(void *world, struct service_begin_req *req);
-    int (*checkpoint)(void *world, struct checkpoint_req *req);
-    int (*sweep)(void *world, struct sweep_req *req);
-    int (*service_end)(void *world, struct service_end_req *req);
-    int (*run_end)(void *world, struct run_end_req *req);
-    int (*link)(void *world, struct link_req *req); /* NULL: no graph */
-    int (*find)(void *world, struct find_req *req);
+    void (*run_begin)(void *world, struct run_begin_req *req);
+    void (*run_join)(void *world, struct run_join_req *req);
+    void (*service_begin)(void *world, struct service_begin_req *req);
+    void (*checkpoint)(void *world, struct checkpoint_req *req);
+    void (*sweep)(void *world, struct sweep_req *req);
+    void (*service_end)(void *world, struct service_end_req *req);
+    void (*run_end)(void *world, struct run_end_req *req);
+    void (*link)(void *world, struct link_req *req); /* NULL: no graph */
+    void (*find)(void *world, struct find_req *req);
 
-    int (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
+    void (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
     uint64_t (*now_ms)(void *world); /* monotonic */
     int64_t (*wall_ms)(void *world); /* since 1970 */
     uint64_t (*random)(void *world); /* for jitter */

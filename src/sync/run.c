@@ -170,7 +170,7 @@ static void run_end_submit(struct run *r)
         .arena = &r->arena,
         .nservices = r->req->result.nservices};
     op_init(&r->end.op, on_run_ended);
-    pipeline_submit(&r->p, ports->run_end(ports->world, &r->end), &r->end.op);
+    ports->run_end(ports->world, &r->end);
 }
 
 static void run_end_run(struct run *r)
@@ -227,8 +227,7 @@ static void wait_for_others(struct run *r)
     const struct ports *ports = r->p.ports;
 
     op_init(&r->poll.op, on_polled);
-    pipeline_submit(
-        &r->p, ports->timer(ports->world, &r->poll, POLL_MS), &r->poll.op);
+    ports->timer(ports->world, &r->poll, POLL_MS);
 }
 
 static void on_claimed(struct op *op)
@@ -270,8 +269,7 @@ static void run_claim(struct run *r)
             spec->since == NULL && strcmp(spec->kind, "incremental") == 0,
         .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
     op_init(&r->claim.op, on_claimed);
-    pipeline_submit(
-        &r->p, ports->service_begin(ports->world, &r->claim), &r->claim.op);
+    ports->service_begin(ports->world, &r->claim);
 }
 
 /* Beginning */
@@ -349,8 +347,7 @@ static void run_begin(
     }
     if (is_helper(r)) {
         op_init(&r->poll.op, on_joined);
-        pipeline_submit(
-            &r->p, ports->timer(ports->world, &r->poll, 0), &r->poll.op);
+        ports->timer(ports->world, &r->poll, 0);
         return;
     }
     r->begin = (struct run_begin_req){
@@ -359,8 +356,7 @@ static void run_begin(
     r->begin.spec.nservices = n;
     r->begin.spec.source = source;
     op_init(&r->begin.op, on_run_begun);
-    pipeline_submit(
-        &r->p, ports->run_begin(ports->world, &r->begin), &r->begin.op);
+    ports->run_begin(ports->world, &r->begin);
 }
 
 static void on_run_listed(struct op *op)
@@ -379,8 +375,7 @@ static void run_list(struct run *r)
 
     r->list.arena = &r->arena;
     op_init(&r->list.op, on_run_listed);
-    pipeline_submit(
-        &r->p, ports->list_services(ports->world, &r->list), &r->list.op);
+    ports->list_services(ports->world, &r->list);
 }
 
 /* Stopping */
@@ -422,14 +417,14 @@ static void run_abort(struct op *op)
     run_kick(r);
 }
 
-int run_submit(const struct ports *ports, const struct schema_set *schemas,
+void run_submit(const struct ports *ports, const struct schema_set *schemas,
     struct run_req *req)
 {
     const struct run_spec *spec = &req->options.spec;
     struct run *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
-        return err_set(&req->op.err, ERR_NOMEM, "no memory for a run");
+        abort();
     r->req = req;
     r->schemas = schemas;
     r->p.ports = ports;
@@ -446,7 +441,6 @@ int run_submit(const struct ports *ports, const struct schema_set *schemas,
             spec->source != NULL ? spec->source : "request");
     else
         run_list(r);
-    return 0;
 }
 
 void run_req_clear(struct run_req *req)

@@ -43,7 +43,7 @@ struct run_req {
 };
 
 /* `ports` and `schemas` are borrowed until the callback. */
-int run_submit(const struct ports *ports, const struct schema_set *schemas,
+void run_submit(const struct ports *ports, const struct schema_set *schemas,
     struct run_req *req);
 
 /*

@@ -71,8 +71,7 @@ static void service_kick_later(void *arg)
     if (s->state != SERVICE_PAGES || op_pending(&timer->op))
         return;
     op_init(&timer->op, on_kick);
-    pipeline_submit(
-        s->p, s->p->ports->timer(s->p->ports->world, timer, 0), &timer->op);
+    s->p->ports->timer(s->p->ports->world, timer, 0);
 }
 
 void service_kick(struct service *s)
@@ -153,7 +152,7 @@ static void service_end_submit(struct service *s)
         .result = s->result,
         .interrupted = s->p->stopping};
     op_init(&req->op, on_service_ended);
-    pipeline_submit(s->p, ports->service_end(ports->world, req), &req->op);
+    ports->service_end(ports->world, req);
 }
 
 void service_end(struct service *s)
@@ -243,7 +242,7 @@ static void open_submit(struct service *s)
         .model = id->model,
         .dimensions = id->dimensions};
     op_init(&req->op, on_opened);
-    pipeline_submit(s->p, ports->store_open(ports->world, req), &req->op);
+    ports->store_open(ports->world, req);
 }
 
 /* Beginning */

@@ -102,7 +102,7 @@ static void service_sweep_submit(struct service *s)
     struct sweep_req *req = &s->busy->sweep;
 
     op_init(&req->op, on_swept);
-    pipeline_submit(s->p, ports->sweep(ports->world, req), &req->op);
+    ports->sweep(ports->world, req);
 }
 
 void service_sweep(struct service *s)

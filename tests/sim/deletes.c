@@ -250,7 +250,7 @@ static void apply_sweep(struct world *w, struct op *op, struct err *err)
         take_sweep(d, wrong ? &lost : req, false);
 }
 
-static int port_sweep(void *world, struct sweep_req *req)
+static void port_sweep(void *world, struct sweep_req *req)
 {
     struct world *w = world;
 
@@ -258,7 +258,6 @@ static int port_sweep(void *world, struct sweep_req *req)
     CHECK(strcmp(w->options->spec.kind, "incremental") != 0);
     world_schedule(w, &req->op,
         1 + draw(&w->random, (uint64_t)w->faults.latency_ms), apply_sweep);
-    return 0;
 }
 
 /* Runs */

@@ -110,7 +110,7 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
         w->ncheckpointed++;
 }
 
-static int port_checkpoint(void *world, struct checkpoint_req *req)
+static void port_checkpoint(void *world, struct checkpoint_req *req)
 {
     struct world *w = world;
     const struct counts *c = req->counts;
@@ -122,7 +122,6 @@ static int port_checkpoint(void *world, struct checkpoint_req *req)
         w->pages[w->ncheckpointed].committed = true;
     }
     world_schedule(w, &req->op, draw_latency(w), checkpoint);
-    return 0;
 }
 
 /* Services */
@@ -204,11 +203,10 @@ static void claim(struct world *w, struct op *op, struct err *err)
         take_claim(w, req, s);
 }
 
-static int port_service_begin(void *world, struct service_begin_req *req)
+static void port_service_begin(void *world, struct service_begin_req *req)
 {
     ((struct world *)world)->token = 0;
     world_schedule(world, &req->op, 1, claim);
-    return 0;
 }
 
 /* What the next pass is held against; one that was cut short says nothing. */
@@ -246,10 +244,9 @@ static void end_service(struct world *w, struct op *op, struct err *err)
     note_pass(w->shared, s - w->shared->ledger.services, &s->result.pass);
 }
 
-static int port_service_end(void *world, struct service_end_req *req)
+static void port_service_end(void *world, struct service_end_req *req)
 {
     world_schedule(world, &req->op, 1, end_service);
-    return 0;
 }
 
 /* Runs */
@@ -314,11 +311,10 @@ static void begin_run(struct world *w, struct op *op, struct err *err)
             .next_page = 1, .limit = w->options->limit, .announced = -1};
 }
 
-static int port_run_begin(void *world, struct run_begin_req *req)
+static void port_run_begin(void *world, struct run_begin_req *req)
 {
     strcpy(req->run_id, "run");
     world_schedule(world, &req->op, 1, begin_run);
-    return 0;
 }
 
 static bool has_work(const struct shared *shared)
@@ -352,10 +348,9 @@ static void join(struct world *w, struct op *op, struct err *err)
         .nservices = (size_t)ledger->nservices};
 }
 
-static int port_run_join(void *world, struct run_join_req *req)
+static void port_run_join(void *world, struct run_join_req *req)
 {
     world_schedule(world, &req->op, 1, join);
-    return 0;
 }
 
 static bool all_ended(const struct sim_ledger *ledger)
@@ -426,12 +421,11 @@ static void end_run(struct world *w, struct op *op, struct err *err)
     }
 }
 
-static int port_run_end(void *world, struct run_end_req *req)
+static void port_run_end(void *world, struct run_end_req *req)
 {
     ((struct world *)world)->token = 0;
     ((struct world *)world)->beats = false;
     world_schedule(world, &req->op, 1, end_run);
-    return 0;
 }
 
 void ledger_ports(struct world *w)

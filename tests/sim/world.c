@@ -225,14 +225,13 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
         hand_out(w, lo, n);
 }
 
-static int port_fetch(void *world, struct page_req *req)
+static void port_fetch(void *world, struct page_req *req)
 {
     struct world *w = world;
 
     CHECK(w->fetching == 0);
     CHECK(service_index(req->service) == w->current);
     schedule(w, &req->op, latency(w), answer_page, &w->fetching);
-    return 0;
 }
 
 /* Embedding */
@@ -347,7 +346,7 @@ static bool answer_is_unread(const struct world *w)
     return false;
 }
 
-static int port_embed(void *world, struct embed_req *req)
+static void port_embed(void *world, struct embed_req *req)
 {
     struct world *w = world;
 
@@ -357,7 +356,6 @@ static int port_embed(void *world, struct embed_req *req)
     for (size_t i = 0; i < req->n; i++)
         CHECK(text_trim(req->texts[i]).len > 0);
     schedule(w, &req->op, latency(w), answer_embed, &w->embedding);
-    return 0;
 }
 
 /* The store */
@@ -458,7 +456,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     req->written = req->nrows;
 }
 
-static int port_store(void *world, struct store_req *req)
+static void port_store(void *world, struct store_req *req)
 {
     struct world *w = world;
 
@@ -467,7 +465,6 @@ static int port_store(void *world, struct store_req *req)
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
         apply_store, &page_of(w, req)->storing);
-    return 0;
 }
 
 static void answer_lookup(struct world *w, struct op *op, struct err *err)
@@ -481,12 +478,11 @@ static void answer_lookup(struct world *w, struct op *op, struct err *err)
         letters_lookup(&w->shared->letters, w->current, req);
 }
 
-static int port_lookup(void *world, struct lookup_req *req)
+static void port_lookup(void *world, struct lookup_req *req)
 {
     struct world *w = world;
 
     schedule(w, &req->op, latency(w), answer_lookup, NULL);
-    return 0;
 }
 
 static void maybe_fault(struct world *w, struct op *op, struct err *err)
@@ -494,14 +490,13 @@ static void maybe_fault(struct world *w, struct op *op, struct err *err)
     database_fails(w, w->faults.ledger, err);
 }
 
-static int port_store_open(void *world, struct store_open_req *req)
+static void port_store_open(void *world, struct store_open_req *req)
 {
     struct world *w = world;
 
     strcpy(req->microservice_id, "microservice");
     req->has_letters = letters_any(&w->shared->letters, w->current);
     schedule(w, &req->op, latency(w), maybe_fault, NULL);
-    return 0;
 }
 
 static void list(struct world *w, struct op *op, struct err *err)
@@ -518,18 +513,16 @@ static void list(struct world *w, struct op *op, struct err *err)
     req->source = "env";
 }
 
-static int port_list(void *world, struct services_req *req)
+static void port_list(void *world, struct services_req *req)
 {
     schedule(world, &req->op, 1, list, NULL);
-    return 0;
 }
 
 /* Time */
 
-static int port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static void port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     schedule(world, &req->op, delay_ms, NULL, NULL);
-    return 0;
 }
 
 static uint64_t port_now(void *world)

@@ -160,7 +160,7 @@ static void on_graph_cancel(struct op *op)
     op_cancel(&l->batch);
 }
 
-int graph_link(struct graph *g, struct link_req *req)
+void graph_link(struct graph *g, struct link_req *req)
 {
     struct linking *l = calloc(1, sizeof(*l));
 
@@ -177,5 +177,4 @@ int graph_link(struct graph *g, struct link_req *req)
     op_init(&l->index.op, on_index);
     op_init(&l->batch, on_graph_batch);
     vector_index_ensure(&g->index, &l->index);
-    return 0;
 }

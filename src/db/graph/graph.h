@@ -39,13 +39,13 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
  * taken off then. Several processes may link the same tenant: their batches
  * take turns, by an advisory lock that each holds until it has committed.
  */
-int graph_link(struct graph *g, struct link_req *req);
+void graph_link(struct graph *g, struct link_req *req);
 
 /*
  * Puts items without a node on the link queue, those of the tenant that come
  * next by their key (sync/ports.h). Errors are the database's.
  */
-int graph_find(struct graph *g, struct find_req *req);
+void graph_find(struct graph *g, struct find_req *req);
 
 /*
  * The statement that links; exposed to be looked at by EXPLAIN. $1 is the

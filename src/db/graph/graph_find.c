@@ -74,7 +74,7 @@ static void find_take(struct call *c)
     call_end(c, NULL);
 }
 
-int graph_find(struct graph *g, struct find_req *req)
+void graph_find(struct graph *g, struct find_req *req)
 {
-    return store_start(&g->store, &req->op, req, find_send, find_take);
+    store_start(&g->store, &req->op, req, find_send, find_take);
 }

@@ -271,7 +271,7 @@ static void index_begin(struct call *c)
     index_look(c);
 }
 
-int vector_index_ensure(struct vector_index *index, struct index_req *req)
+void vector_index_ensure(struct vector_index *index, struct index_req *req)
 {
     req->index = index;
     req->built = req->later = false;
@@ -279,5 +279,5 @@ int vector_index_ensure(struct vector_index *index, struct index_req *req)
     req->thrift = INDEX_ROOMY;
     req->tries = 0;
     err_clear(&req->err);
-    return store_start(index->store, &req->op, req, index_begin, index_take);
+    store_start(index->store, &req->op, req, index_begin, index_take);
 }

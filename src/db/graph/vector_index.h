@@ -67,7 +67,7 @@ enum index_thrift { INDEX_ROOMY, INDEX_ALONE, INDEX_THRIFTY };
  * leaves an invalid one behind, which the next call removes. Several processes
  * may do this at the same time.
  */
-int vector_index_ensure(struct vector_index *index, struct index_req *req);
+void vector_index_ensure(struct vector_index *index, struct index_req *req);
 
 /*
  * What building asks for; exposed to be tested. Bytes that the index of so many

@@ -211,7 +211,7 @@ static bool ledger_failed(struct call *c)
     return true;
 }
 
-int ledger_start(struct ledger *l, struct op *op, void *req,
+void ledger_start(struct ledger *l, struct op *op, void *req,
     void (*send)(struct call *call), void (*take)(struct call *call))
 {
     struct call *c =
@@ -221,7 +221,6 @@ int ledger_start(struct ledger *l, struct op *op, void *req,
     c->on_error = ledger_failed;
     c->state = UNIT;
     send(c);
-    return 0;
 }
 
 /* --- texts --- */

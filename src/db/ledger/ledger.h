@@ -58,7 +58,7 @@ struct last_fire_req {
     struct op op;
     int64_t fire_ms; /* out: its nominal instant; 0: there was none */
 };
-int ledger_last_fire(struct ledger *l, struct last_fire_req *req);
+void ledger_last_fire(struct ledger *l, struct last_fire_req *req);
 
 /* Ends a run for good; all processes that work on it lose their leases. */
 struct run_cancel_req {
@@ -69,13 +69,13 @@ struct run_cancel_req {
     bool canceled; /* false: it had already ended */
     char status[16];
 };
-int ledger_run_cancel(struct ledger *l, struct run_cancel_req *req);
+void ledger_run_cancel(struct ledger *l, struct run_cancel_req *req);
 
-int ledger_run_begin(struct ledger *l, struct run_begin_req *req);
-int ledger_run_join(struct ledger *l, struct run_join_req *req);
-int ledger_service_begin(struct ledger *l, struct service_begin_req *req);
-int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);
-int ledger_service_end(struct ledger *l, struct service_end_req *req);
-int ledger_run_end(struct ledger *l, struct run_end_req *req);
+void ledger_run_begin(struct ledger *l, struct run_begin_req *req);
+void ledger_run_join(struct ledger *l, struct run_join_req *req);
+void ledger_service_begin(struct ledger *l, struct service_begin_req *req);
+void ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);
+void ledger_service_end(struct ledger *l, struct service_end_req *req);
+void ledger_run_end(struct ledger *l, struct run_end_req *req);
 
 #endif

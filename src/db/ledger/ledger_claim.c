@@ -165,8 +165,8 @@ static void claim_take(struct call *c)
 }
 
 /* A run that could not be ended is released: its heartbeats end now. */
-int ledger_service_begin(struct ledger *l, struct service_begin_req *req)
+void ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 {
     l->token[0] = '\0';
-    return ledger_start(l, &req->op, req, claim_send, claim_take);
+    ledger_start(l, &req->op, req, claim_send, claim_take);
 }

@@ -214,10 +214,10 @@ static void settle_take(struct call *c)
     w->send(c);
 }
 
-int ledger_run_end(struct ledger *l, struct run_end_req *req)
+void ledger_run_end(struct ledger *l, struct run_end_req *req)
 {
     ledger_beat_stop(l);
-    return ledger_start(l, &req->op, req, settle_send, settle_take);
+    ledger_start(l, &req->op, req, settle_send, settle_take);
 }
 
 /* --- canceling from outside --- */
@@ -262,7 +262,7 @@ static void cancel_take(struct call *c)
     w->send(c);
 }
 
-int ledger_run_cancel(struct ledger *l, struct run_cancel_req *req)
+void ledger_run_cancel(struct ledger *l, struct run_cancel_req *req)
 {
-    return ledger_start(l, &req->op, req, cancel_send, cancel_take);
+    ledger_start(l, &req->op, req, cancel_send, cancel_take);
 }

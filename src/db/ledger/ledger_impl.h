@@ -13,7 +13,7 @@ struct ledger_work {
     int tries;                       /* times that it had to wait for a lock */
 };
 
-int ledger_start(struct ledger *l, struct op *op, void *req,
+void ledger_start(struct ledger *l, struct op *op, void *req,
     void (*send)(struct call *call), void (*take)(struct call *call));
 
 static inline struct ledger_work *ledger_work(struct call *c)

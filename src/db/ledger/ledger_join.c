@@ -126,8 +126,8 @@ static void join_find_take(struct call *c)
     w->send(c);
 }
 
-int ledger_run_join(struct ledger *l, struct run_join_req *req)
+void ledger_run_join(struct ledger *l, struct run_join_req *req)
 {
     req->run_id[0] = '\0';
-    return ledger_start(l, &req->op, req, join_find_send, join_find_take);
+    ledger_start(l, &req->op, req, join_find_send, join_find_take);
 }

@@ -201,9 +201,9 @@ static void begin_take(struct call *c)
     call_end(c, NULL);
 }
 
-int ledger_run_begin(struct ledger *l, struct run_begin_req *req)
+void ledger_run_begin(struct ledger *l, struct run_begin_req *req)
 {
-    return ledger_start(l, &req->op, req, begin_send, begin_take);
+    ledger_start(l, &req->op, req, begin_send, begin_take);
 }
 
 /* --- the schedule's last fire --- */
@@ -225,7 +225,7 @@ static void fire_take(struct call *c)
     call_end(c, NULL);
 }
 
-int ledger_last_fire(struct ledger *l, struct last_fire_req *req)
+void ledger_last_fire(struct ledger *l, struct last_fire_req *req)
 {
-    return ledger_start(l, &req->op, req, fire_send, fire_take);
+    ledger_start(l, &req->op, req, fire_send, fire_take);
 }

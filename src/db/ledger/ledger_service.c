@@ -114,10 +114,10 @@ static void checkpoint_take(struct call *c)
     call_end(c, NULL);
 }
 
-int ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
+void ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
 {
     req->known_letters = 0;
-    return ledger_start(l, &req->op, req, checkpoint_send, checkpoint_take);
+    ledger_start(l, &req->op, req, checkpoint_send, checkpoint_take);
 }
 
 /* --- end --- */
@@ -195,7 +195,7 @@ static void service_end_take(struct call *c)
         call_end(c, NULL);
 }
 
-int ledger_service_end(struct ledger *l, struct service_end_req *req)
+void ledger_service_end(struct ledger *l, struct service_end_req *req)
 {
-    return ledger_start(l, &req->op, req, service_end_send, service_end_take);
+    ledger_start(l, &req->op, req, service_end_send, service_end_take);
 }

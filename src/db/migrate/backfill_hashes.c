@@ -335,7 +335,7 @@ static void backfill_start(struct call *c)
     call_send_script(c, "ANALYZE @.vector_embeddings");
 }
 
-int backfill_hashes_run(
+void backfill_hashes_run(
     struct pg_pool *pool, struct loop *loop, struct backfill_hashes_req *req)
 {
     struct call *c = call_new(
@@ -356,5 +356,4 @@ int backfill_hashes_run(
         backfill_count(c);
     else
         backfill_start(c);
-    return 0;
 }

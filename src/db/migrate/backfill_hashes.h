@@ -33,7 +33,7 @@ struct backfill_hashes_req {
  * at most ASSUME_BYTES of texts and one more row in memory. Needs our columns.
  */
 enum { ASSUME_ROWS = 1000, ASSUME_BYTES = 8 * 1024 * 1024 };
-int backfill_hashes_run(
+void backfill_hashes_run(
     struct pg_pool *pool, struct loop *loop, struct backfill_hashes_req *req);
 
 #endif

@@ -475,7 +475,7 @@ static bool migrate_failed(struct call *c)
     return true;
 }
 
-int migrate_run(
+void migrate_run(
     struct pg_pool *pool, struct loop *loop, struct migrate_req *req)
 {
     struct call *c = call_new(
@@ -489,5 +489,4 @@ int migrate_run(
     if (arena_defer(&c->arena, free_script, &req->work->script) < 0)
         abort();
     ask_facts(c);
-    return 0;
 }

@@ -51,7 +51,7 @@ struct migrate_req {
     struct migrate_work *work; /* the migration's */
 };
 
-int migrate_run(
+void migrate_run(
     struct pg_pool *pool, struct loop *loop, struct migrate_req *req);
 
 #endif

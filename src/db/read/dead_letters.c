@@ -95,7 +95,7 @@ static void on_dead_letters_marked(struct call *c)
     call_end(c, &err);
 }
 
-int dead_letters_retry(
+void dead_letters_retry(
     struct pg_pool *pool, struct loop *loop, struct retry_letters_req *req)
 {
     struct call *c = call_new(pool, loop, &req->op, on_dead_letters_marked, 1);
@@ -106,5 +106,4 @@ int dead_letters_retry(
     call_add(c, names_param(c, req->services, req->nservices));
     call_add(c, names_param(c, req->ids, req->nids));
     call_send(c);
-    return 0;
 }

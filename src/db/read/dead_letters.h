@@ -30,7 +30,7 @@ struct retry_letters_req {
     size_t nnames;
 };
 
-int dead_letters_retry(
+void dead_letters_retry(
     struct pg_pool *pool, struct loop *loop, struct retry_letters_req *req);
 
 #endif

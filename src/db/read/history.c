@@ -165,7 +165,7 @@ static void add_limit(struct call *c, const struct history_req *req)
     call_add_int(c, limit < HISTORY_MOST ? limit : HISTORY_MOST);
 }
 
-int history_runs(
+void history_runs(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
     struct call *c = history_begin(pool, loop, req, runs_sql);
@@ -175,20 +175,18 @@ int history_runs(
     call_add_text(c, req->before);
     add_limit(c, req);
     call_send(c);
-    return 0;
 }
 
-int history_run(
+void history_run(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
     struct call *c = history_begin(pool, loop, req, run_sql);
 
     call_add_text(c, req->id);
     call_send(c);
-    return 0;
 }
 
-int history_dead_letters(
+void history_dead_letters(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
     struct call *c = history_begin(pool, loop, req, letters_sql);
@@ -201,7 +199,6 @@ int history_dead_letters(
         call_add_bool(c, req->letters == LETTERS_RESOLVED);
     add_limit(c, req);
     call_send(c);
-    return 0;
 }
 
 void history_req_clear(struct history_req *req)

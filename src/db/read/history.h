@@ -37,7 +37,7 @@ struct history_req {
  * lease has expired has the status "interrupted", even if its row says
  * otherwise.
  */
-int history_runs(
+void history_runs(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /*
@@ -46,7 +46,7 @@ int history_runs(
  * "finishedAt"}]. Those not begun are "pending", or "skipped" when the run
  * has ended.
  */
-int history_run(
+void history_run(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /*
@@ -55,7 +55,7 @@ int history_run(
  * last seen first; the digest in hex. known: open, and not tried again while
  * item, model and schema stay as they are.
  */
-int history_dead_letters(
+void history_dead_letters(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /* After the callback, or instead of a submit. */

@@ -80,7 +80,7 @@ static void store_step(struct call *c)
     w->send(c);
 }
 
-int store_start(struct store *s, struct op *op, void *req,
+void store_start(struct store *s, struct op *op, void *req,
     void (*send)(struct call *call), void (*take)(struct call *call))
 {
     struct call *c =
@@ -90,7 +90,7 @@ int store_start(struct store *s, struct op *op, void *req,
     c->state = s->vector_oid == 0 ? TYPES : WORK;
     if (c->state == WORK) {
         send(c);
-        return 0;
+        return;
     }
     call_stmt(c,
         "SELECT t.oid, t.typarray, quote_ident(n.nspname), e.extversion"
@@ -100,7 +100,6 @@ int store_start(struct store *s, struct op *op, void *req,
         " WHERE e.extname = 'vector'",
         false);
     call_send(c);
-    return 0;
 }
 
 size_t vector_bytes(int dimensions)
@@ -262,9 +261,9 @@ static void open_take(struct call *c)
     }
 }
 
-int store_open(struct store *s, struct store_open_req *req)
+void store_open(struct store *s, struct store_open_req *req)
 {
-    return store_start(s, &req->op, req, open_send, open_take);
+    store_start(s, &req->op, req, open_send, open_take);
 }
 
 /* --- look-up --- */
@@ -346,7 +345,7 @@ static void lookup_take(struct call *c)
     call_end(c, NULL);
 }
 
-int store_lookup(struct store *s, struct lookup_req *req)
+void store_lookup(struct store *s, struct lookup_req *req)
 {
-    return store_start(s, &req->op, req, lookup_send, lookup_take);
+    store_start(s, &req->op, req, lookup_send, lookup_take);
 }

@@ -32,10 +32,10 @@ void store_init(struct store *s, struct pg_pool *pool, struct loop *loop);
  * Makes sure of the tenant's and the microservice's rows. Like all requests
  * below, ERR_CONFIG when the database has no pgvector.
  */
-int store_open(struct store *s, struct store_open_req *req);
+void store_open(struct store *s, struct store_open_req *req);
 
 /* One query for all ids. */
-int store_lookup(struct store *s, struct lookup_req *req);
+void store_lookup(struct store *s, struct lookup_req *req);
 
 /*
  * One statement, one transaction: fence, rows, rows that keep their vector,
@@ -44,7 +44,7 @@ int store_lookup(struct store *s, struct lookup_req *req);
  * a trigger left a row out, the others were written. ERR_DATABASE when a row
  * that was to keep its vector is no longer there; the others were written.
  */
-int store_write(struct store *s, struct store_req *req);
+void store_write(struct store *s, struct store_req *req);
 
 struct search_hit {
     struct str service; /* the microservice's name; "" if it has none */
@@ -69,6 +69,6 @@ struct search_req {
     size_t nhits;
 };
 
-int store_search(struct store *s, struct search_req *req);
+void store_search(struct store *s, struct search_req *req);
 
 #endif

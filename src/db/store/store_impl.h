@@ -13,7 +13,7 @@ struct store_work {
     void (*take)(struct call *call); /* takes its results and ends */
 };
 
-int store_start(struct store *s, struct op *op, void *req,
+void store_start(struct store *s, struct op *op, void *req,
     void (*send)(struct call *call), void (*take)(struct call *call));
 
 static inline struct store_work *store_work(struct call *c)

@@ -102,9 +102,9 @@ static void search_take(struct call *c)
         store_fail(c, ERR_NOMEM, "search");
 }
 
-int store_search(struct store *s, struct search_req *req)
+void store_search(struct store *s, struct search_req *req)
 {
     req->hits = NULL;
     req->nhits = 0;
-    return store_start(s, &req->op, req, search_send, search_take);
+    store_start(s, &req->op, req, search_send, search_take);
 }

@@ -417,9 +417,9 @@ static void write_take(struct call *c)
     call_end(c, &err);
 }
 
-int store_write(struct store *s, struct store_req *req)
+void store_write(struct store *s, struct store_req *req)
 {
     req->written = 0;
     req->fault[0] = '\0';
-    return store_start(s, &req->op, req, write_send, write_take);
+    store_start(s, &req->op, req, write_send, write_take);
 }

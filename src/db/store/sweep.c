@@ -405,7 +405,7 @@ static bool sweep_failed(struct call *c)
     return true;
 }
 
-int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
+void sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
 {
     struct call *c =
         call_new(pool, loop, &req->op, sweep_step, sizeof(struct sweep_work));
@@ -418,5 +418,4 @@ int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
         sweep_find(c);
     else
         complete(c); /* the call that did so before has failed */
-    return 0;
 }

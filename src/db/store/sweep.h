@@ -10,6 +10,6 @@
 
 enum { SWEEP_ITEMS = 100 }; /* a batch */
 
-int sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req);
+void sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req);
 
 #endif

@@ -110,7 +110,7 @@ static void on_iteration(struct op *op)
     call_step(container_of(op, struct builtin_call, iteration.op));
 }
 
-int embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req)
+void embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req)
 {
     struct builtin_call *call = builtin_must(calloc(1, sizeof(*call)));
 
@@ -120,5 +120,4 @@ int embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req)
     e->pending++;
     op_init(&call->iteration.op, on_iteration);
     loop_timer(e->loop, &call->iteration, 0);
-    return 0;
 }

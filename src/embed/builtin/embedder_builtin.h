@@ -28,6 +28,6 @@ void embedder_builtin_free(struct embedder_builtin *e);
  * ports.embed. Works in slices of a few milliseconds, a iteration of the loop
  * each. ERR_NOMEM is the only error.
  */
-int embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req);
+void embedder_builtin_send(struct embedder_builtin *e, struct embed_req *req);
 
 #endif

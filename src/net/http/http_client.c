@@ -243,7 +243,7 @@ static void drive(struct http_client *c, curl_socket_t fd, int events)
     }
 }
 
-int http_send(struct http_client *c, struct http_req *req)
+void http_send(struct http_client *c, struct http_req *req)
 {
     struct http_call *call;
     char place[PLACE_BYTES] = "";
@@ -254,8 +254,11 @@ int http_send(struct http_client *c, struct http_req *req)
     req->retry_after_ms = 0;
     buf_init(&req->answer, req->max_answer_bytes);
     buf_init(&req->head, HEAD_BYTES);
-    if (c->closing)
-        return err_set(&req->op.err, ERR_CANCELED, "the client is closed");
+    if (c->closing) {
+        err_set(&err, ERR_CANCELED, "the client is closed");
+        op_fail(&req->op, &c->loop->ready, &err);
+        return;
+    }
     call = req->call = http_must(calloc(1, sizeof(*call)));
     call->client = c;
     call->req = req;
@@ -267,12 +270,11 @@ int http_send(struct http_client *c, struct http_req *req)
     call->host = find_host(c, place);
     if (err.code != 0) {
         http_client_call_end(call, &err);
-        return 0;
+        return;
     }
     list_push(&call->host->waiting, &call->line);
     host_next(c, call->host);
     drive(c, CURL_SOCKET_TIMEOUT, 0); /* sent at once */
-    return 0;
 }
 
 void http_req_clear(struct http_req *req)

@@ -66,8 +66,8 @@ int http_client_init(struct http_client **c, struct loop *loop,
 /* Cancels what is pending, closes its handles; frees itself on the loop. */
 void http_client_close(struct http_client *c);
 
-/* ERR_CANCELED once the client is closed; other faults come by callback. */
-int http_send(struct http_client *c, struct http_req *req);
+/* ERR_CANCELED once the client is closed. */
+void http_send(struct http_client *c, struct http_req *req);
 
 /* Frees the answer; needed after every callback, harmless before the first. */
 void http_req_clear(struct http_req *req);

@@ -241,21 +241,20 @@ static void drain_cancel(struct op *op)
     end_drain(container_of(op, struct http_drain_req, op)->server, NULL);
 }
 
-int http_server_drain(struct http_server *s, struct http_drain_req *req)
+void http_server_drain(struct http_server *s, struct http_drain_req *req)
 {
     s->draining = true;
     close_listener(s);
     list_for_each (node, &s->conns)
         http_conn_drain(container_of(node, struct http_conn, link));
     if (req == NULL)
-        return 0;
+        return;
     assert(s->drain == NULL);
     s->drain = req;
     req->server = s;
     op_begin(&req->op, &s->loop->ready, drain_cancel);
     if (s->stats.connections == 0)
         end_drain(s, NULL);
-    return 0;
 }
 
 void http_server_close(struct http_server *s)

@@ -133,9 +133,9 @@ struct http_drain_req {
  * still read and handed over, each answer says `Connection: close` and is its
  * connection's last. Streams go on until they are ended. `req` (may be NULL)
  * tells when the last connection has gone; http_server_close() ends it as
- * canceled. May be called again; one request may be pending. Always returns 0.
+ * canceled. May be called again; one request may be pending.
  */
-int http_server_drain(struct http_server *s, struct http_drain_req *req);
+void http_server_drain(struct http_server *s, struct http_drain_req *req);
 
 /*
  * Stops listening and drops all connections in any state; on_gone comes for

@@ -110,7 +110,7 @@ bool pg_blames_row(const char *sqlstate);
 /* Cancels what waits, closes all; frees itself on the loop. */
 void pg_pool_close(struct pg_pool *pool);
 
-int pg_send(struct pg_pool *pool, struct pg_req *req);
+void pg_send(struct pg_pool *pool, struct pg_req *req);
 void pg_req_clear(struct pg_req *req);
 
 /* Reading a result; NULL-safe: a NULL result has no rows. */

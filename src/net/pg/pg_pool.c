@@ -222,7 +222,7 @@ static void req_cancel(struct op *op)
     op_finish(op, NULL);
 }
 
-int pg_send(struct pg_pool *pool, struct pg_req *req)
+void pg_send(struct pg_pool *pool, struct pg_req *req)
 {
     assert(!pool->closing && req->nstmts <= PG_UNIT_STMTS);
     assert(req->script != NULL || req->nstmts > 0);
@@ -232,7 +232,6 @@ int pg_send(struct pg_pool *pool, struct pg_req *req)
     op_begin(&req->op, &pool->loop->ready, req_cancel);
     list_push(&pool->waiting, &req->link);
     pg_pool_step(pool);
-    return 0;
 }
 
 bool pg_start_thread(void *(*fn)(void *arg), void *arg)

@@ -350,27 +350,29 @@ static void publish(struct rpc_channel *c, struct rpc_call *call)
     uv_mutex_unlock(&c->lock);
 }
 
-int rpc_call(struct rpc_channel *c, struct rpc_req *req)
+void rpc_call(struct rpc_channel *c, struct rpc_req *req)
 {
     struct rpc_call *call;
-    int rc;
+    struct err err;
 
     assert(req->timeout_ms > 0);
-    if (c->closing)
-        return err_set(&req->op.err, ERR_CANCELED, "the channel is closing");
     buf_init(&req->answer, (size_t)c->max_message_bytes);
+    if (c->closing) {
+        err_set(&err, ERR_CANCELED, "the channel is closing");
+        op_fail(&req->op, &c->loop->ready, &err);
+        return;
+    }
     call = rpc_call_new(req);
     publish(c, call);
-    rc = rpc_call_start(call, c->channel, c->queue, &req->op.err);
-    if (rc < 0) {
+    if (rpc_call_start(call, c->channel, c->queue, &err) < 0) {
         rpc_call_free(call);
-        return rc;
+        op_fail(&req->op, &c->loop->ready, &err);
+        return;
     }
     req->call = call;
     list_push(&c->pending, &call->pending);
     uv_ref((uv_handle_t *)&c->wake);
     op_begin(&req->op, &c->loop->ready, rpc_call_cancel);
-    return 0;
 }
 
 void rpc_req_clear(struct rpc_req *req)

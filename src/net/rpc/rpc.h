@@ -64,11 +64,9 @@ int rpc_channel_init(struct rpc_channel **c, struct loop *loop,
  */
 void rpc_channel_close(struct rpc_channel *c);
 
-/*
- * < 0, with the reason in req->op.err: ERR_INVALID for a header that HTTP/2
- * does not allow, ERR_CANCELED on a channel that is closing.
- */
-int rpc_call(struct rpc_channel *c, struct rpc_req *req);
+/* ERR_INVALID for a header that HTTP/2 does not allow, ERR_CANCELED on a
+ * channel that is closing. */
+void rpc_call(struct rpc_channel *c, struct rpc_req *req);
 
 /* Frees the answer; needed after every callback, harmless before the first. */
 void rpc_req_clear(struct rpc_req *req);

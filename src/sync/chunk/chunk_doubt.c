@@ -62,8 +62,7 @@ static void doubt_wait(
     const struct ports *ports = c->p->ports;
 
     op_init(&c->retry.timer.op, on_doubt_waited);
-    pipeline_submit(c->p, ports->timer(ports->world, &c->retry.timer, delay_ms),
-        &c->retry.timer.op);
+    ports->timer(ports->world, &c->retry.timer, delay_ms);
     chunk_move(c, state);
 }
 

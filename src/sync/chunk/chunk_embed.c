@@ -166,9 +166,9 @@ static void embed_submit(struct chunk *c)
 {
     const struct ports *ports = c->p->ports;
 
-    op_init(&c->embed.op, on_embedded);
+    pipeline_op_init(c->p, &c->embed.op, on_embedded);
     c->embed.answered = on_answered;
-    pipeline_submit(c->p, ports->embed(ports->world, &c->embed), &c->embed.op);
+    ports->embed(ports->world, &c->embed);
 }
 
 /* Texts of the range have their vectors, all of them after a success: they keep

@@ -85,6 +85,6 @@ void chunk_step_store(struct chunk *c)
         chunk_next_range(c);
         return;
     }
-    op_init(&c->store.op, on_stored);
-    pipeline_submit(c->p, ports->store(ports->world, &c->store), &c->store.op);
+    pipeline_op_init(c->p, &c->store.op, on_stored);
+    ports->store(ports->world, &c->store);
 }

@@ -92,9 +92,8 @@ static void fetch_submit(struct page *page)
         .since = page->ctx->since,
         .page = page->number,
         .limit = page->limit};
-    op_init(&req->op, on_fetched);
-    pipeline_submit(
-        page->ctx->p, ports->fetch_page(ports->world, req), &req->op);
+    pipeline_op_init(page->ctx->p, &req->op, on_fetched);
+    ports->fetch_page(ports->world, req);
 }
 
 static void on_fetch_waited(struct op *op)
@@ -247,7 +246,7 @@ void page_later(struct page *page, op_cb done)
     struct timer_req *timer = &page->busy->retry.timer;
 
     op_init(&timer->op, done);
-    pipeline_submit(p, p->ports->timer(p->ports->world, timer, 0), &timer->op);
+    p->ports->timer(p->ports->world, timer, 0);
 }
 
 /* Life */

@@ -177,9 +177,8 @@ static void checkpoint_submit(struct page *page)
     const struct ports *ports = page->ctx->p->ports;
     struct checkpoint_req *req = &page->busy->checkpoint;
 
-    op_init(&req->op, on_checkpointed);
-    pipeline_submit(
-        page->ctx->p, ports->checkpoint(ports->world, req), &req->op);
+    pipeline_op_init(page->ctx->p, &req->op, on_checkpointed);
+    ports->checkpoint(ports->world, req);
 }
 
 static void on_checkpoint_waited(struct op *op)

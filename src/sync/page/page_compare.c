@@ -15,8 +15,8 @@ static void lookup_submit(struct page *page)
     const struct ports *ports = page->ctx->p->ports;
     struct lookup_req *req = &page->busy->lookup;
 
-    op_init(&req->op, on_looked_up);
-    pipeline_submit(page->ctx->p, ports->lookup(ports->world, req), &req->op);
+    pipeline_op_init(page->ctx->p, &req->op, on_looked_up);
+    ports->lookup(ports->world, req);
 }
 
 static int collect_open(struct page *page)

@@ -17,7 +17,7 @@ static struct {
     char model[16];
 } it;
 
-static int run_join(void *world, struct run_join_req *req)
+static void run_join(void *world, struct run_join_req *req)
 {
     static const char *names[] = {"demo-devlab"};
 
@@ -33,13 +33,13 @@ static int run_join(void *world, struct run_join_req *req)
             .services = names,
             .nservices = 1};
     }
-    return end(world, &req->op, it.code);
+    end(world, &req->op, it.code);
 }
 
 /* A hundredth of the time. */
-static int short_timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static void short_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
-    return timer(world, req, delay_ms / 100);
+    timer(world, req, delay_ms / 100);
 }
 
 static int joiner_setup(void **state)

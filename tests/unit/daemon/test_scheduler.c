@@ -27,14 +27,14 @@ static struct {
     int failing;          /* tries that fail before one does not */
 } it;
 
-static int begin_fire(void *world, struct run_begin_req *req)
+static void begin_fire(void *world, struct run_begin_req *req)
 {
     struct world *w = world;
 
     assert_in_range(w->begun_runs, 0, TRIES - 1);
     it.fires[w->begun_runs] = req->spec.fire_ms;
     w->begin_code = w->begun_runs < it.failing ? ERR_UNAVAILABLE : 0;
-    return run_begin(world, req);
+    run_begin(world, req);
 }
 
 /* A day's job that fires three seconds from now. */

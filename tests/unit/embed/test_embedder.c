@@ -98,7 +98,7 @@ static void on_answered(struct embed_req *req)
 static const struct str texts[TEXTS] = {
     {"  one \n", 7}, {"t\"w\\o\x01", 6}, {"שלוש", 8}};
 
-static int submit(struct world *w)
+static void submit(struct world *w)
 {
     op_init(&w->req.op, on_embedded);
     w->called = w->answered = 0;
@@ -107,12 +107,12 @@ static int submit(struct world *w)
     w->req.n = TEXTS;
     w->req.dimensions = DIMENSIONS;
     w->req.vectors = w->vectors;
-    return embedder_send(w->embedder, &w->req);
+    embedder_send(w->embedder, &w->req);
 }
 
 static const struct err *embed(struct world *w)
 {
-    assert_int_equal(submit(w), 0);
+    submit(w);
     loop_run(&w->loop);
     assert_int_equal(w->called, 1);
     return &w->req.op.err;
@@ -478,7 +478,7 @@ static void cancels(void **state)
     world_open(&w);
     w.delay_ms = 100;
     w.answer = in_floats;
-    assert_int_equal(submit(&w), 0);
+    submit(&w);
     uv_run(&w.loop.uv, UV_RUN_NOWAIT);
     op_cancel(&w.req.op);
     op_cancel(&w.req.op);
@@ -495,7 +495,7 @@ static void ends_when_the_http_client_closes(void **state)
 
     world_open(&w);
     w.delay_ms = 100;
-    assert_int_equal(submit(&w), 0);
+    submit(&w);
     http_client_close(w.http);
     assert_int_equal(w.called, 0);
     loop_run(&w.loop);
@@ -505,7 +505,7 @@ static void ends_when_the_http_client_closes(void **state)
     world_close(&w);
 }
 
-static void takes_nothing_when_the_http_client_is_closed(void **state)
+static void fails_when_the_http_client_is_closed(void **state)
 {
     struct world w;
 
@@ -539,7 +539,7 @@ int main(void)
         cmocka_unit_test(goes_by_the_status_of_one_that_is_too_long),
         cmocka_unit_test(cancels),
         cmocka_unit_test(ends_when_the_http_client_closes),
-        cmocka_unit_test(takes_nothing_when_the_http_client_is_closed),
+        cmocka_unit_test(fails_when_the_http_client_is_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

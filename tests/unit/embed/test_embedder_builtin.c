@@ -58,7 +58,7 @@ static void submit(struct world *w, size_t n, int dimensions)
     w->req.n = n;
     w->req.dimensions = dimensions;
     w->req.vectors = w->vectors;
-    assert_int_equal(embedder_builtin_send(w->embedder, &w->req), 0);
+    embedder_builtin_send(w->embedder, &w->req);
     assert_int_equal(w->called, 0);
 }
 

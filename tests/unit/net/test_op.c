@@ -258,6 +258,25 @@ static void the_first_error_stays(void **state)
     assert_string_equal(job.op.err.msg, "late");
 }
 
+static void what_cannot_start_calls_back_later(void **state)
+{
+    struct world w;
+    struct job job;
+    struct err err;
+
+    world_init(&w);
+    job = (struct job){.world = &w};
+    op_init(&job.op, on_done);
+    err_set(&err, ERR_INVALID, "no");
+    op_fail(&job.op, &w.queue, &err);
+    assert_true(op_pending(&job.op));
+    assert_int_equal(job.called, 0);
+    op_cancel(&job.op);
+    op_queue_run(&w.queue, NULL, 0);
+    assert_int_equal(job.called, 1);
+    assert_int_equal(job.op.err.code, ERR_INVALID);
+}
+
 static void free_it(struct op *op)
 {
     free(container_of(op, struct job, op));
@@ -292,6 +311,7 @@ int main(void)
         cmocka_unit_test(cancel_without_a_function_still_marks),
         cmocka_unit_test(cancel_of_an_idle_or_finished_one_does_nothing),
         cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(what_cannot_start_calls_back_later),
         cmocka_unit_test(the_callback_may_free_the_request),
     };
 

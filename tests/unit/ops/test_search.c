@@ -28,11 +28,10 @@ static void fake_cancel(struct op *op)
     op_finish(op, NULL);
 }
 
-static int fake_embed(void *world, struct embed_req *req)
+static void fake_embed(void *world, struct embed_req *req)
 {
     it.asked = req;
     op_begin(&req->op, &it.loop.ready, fake_cancel);
-    return 0;
 }
 
 static void on_end(struct op *op)

@@ -109,7 +109,7 @@ static void submit(struct world *w)
     w->req.arena = &w->arena;
     op_init(&w->req.op, on_list);
     w->called = 0;
-    assert_int_equal(service_list_submit(&w->list, &w->req), 0);
+    service_list_submit(&w->list, &w->req);
     assert_int_equal(w->called, 0);
 }
 

@@ -26,7 +26,7 @@ struct world {
     size_t limits[MAX_CALLS];
     int ncalls;
     int fail_code, fail_count; /* the next batches end like that */
-    int refuse;                /* the next submits are refused */
+    int refuse;                /* the next batches cannot start */
     int events, retries;
     int counts; /* batches that were to count the queue */
     struct linker linker;
@@ -74,21 +74,23 @@ static void cancel_batch(struct op *op)
     end_batch(world_of_queue(op));
 }
 
-static int link_items(void *world, struct link_req *req)
+static void link_items(void *world, struct link_req *req)
 {
     struct world *w = world;
+    struct err err;
 
     assert_null(w->req); /* one at a time */
     if (w->refuse > 0) {
         w->refuse--;
-        return err_set(&req->op.err, ERR_UNAVAILABLE, "refused");
+        err_set(&err, ERR_UNAVAILABLE, "refused");
+        op_fail(&req->op, &w->ready, &err);
+        return;
     }
     w->calls[w->ncalls] = req->tenant[0];
     w->limits[w->ncalls++] = req->limit;
     req->taken = 0;
     w->req = req;
     op_begin(&req->op, &w->ready, cancel_batch);
-    return 0;
 }
 
 static void end_find(struct world *w)
@@ -120,7 +122,7 @@ static void cancel_find(struct op *op)
     end_find(world_of_queue(op));
 }
 
-static int find_items(void *world, struct find_req *req)
+static void find_items(void *world, struct find_req *req)
 {
     struct world *w = world;
 
@@ -130,7 +132,6 @@ static int find_items(void *world, struct find_req *req)
     w->calls[w->ncalls++] = (char)(req->tenant[0] - 'a' + 'A');
     w->find = req;
     op_begin(&req->op, &w->ready, cancel_find);
-    return 0;
 }
 
 static void cancel_timer(struct op *op)
@@ -139,14 +140,13 @@ static void cancel_timer(struct op *op)
     op_finish(op, NULL);
 }
 
-static int timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static void timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     struct world *w = world;
 
     op_begin(&req->op, &w->ready, cancel_timer);
     req->due_ms = w->clock_ms + delay_ms;
     list_push(&w->timers, &req->link);
-    return 0;
 }
 
 static uint64_t now_ms(void *world)
@@ -409,7 +409,7 @@ static void what_takes_too_long_is_halved(void **state)
     assert_int_equal(w->limits[w->ncalls - 1], 100);
 }
 
-static void a_refused_submit_is_a_failure(void **state)
+static void a_batch_that_cannot_start_is_a_failure(void **state)
 {
     struct world *w = *state;
 
@@ -747,7 +747,7 @@ int main(void)
         TEST(lasting_failures_are_not_tried_again),
         TEST(fresh_tries_for_every_batch),
         TEST(what_takes_too_long_is_halved),
-        TEST(a_refused_submit_is_a_failure),
+        TEST(a_batch_that_cannot_start_is_a_failure),
         TEST(without_a_port_there_is_nothing_to_do),
         TEST(stops_a_batch),
         TEST(stops_at_any_time),

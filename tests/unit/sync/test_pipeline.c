@@ -25,12 +25,11 @@ static uint64_t random_port(void *world)
     return random_number;
 }
 
-static int timer(void *world, struct timer_req *req, uint64_t delay)
+static void timer(void *world, struct timer_req *req, uint64_t delay)
 {
     delay_ms = delay;
     op_begin(&req->op, &queue, NULL);
     op_finish(&req->op, NULL);
-    return 0;
 }
 
 static const struct ports ports = {
@@ -288,26 +287,6 @@ static void a_slot_that_is_owed_is_kept_free(void **state)
     assert_true(pipeline_has_room(&pipeline, false));
 }
 
-static int refused_code;
-
-static void on_refused(struct op *op)
-{
-    refused_code = op->err.code;
-}
-
-static void a_refused_submit_calls_back_later(void **state)
-{
-    struct op op;
-
-    op_init(&op, on_refused);
-    err_set(&op.err, ERR_INVALID, "no");
-    refused_code = 0;
-    pipeline_submit(&pipeline, ERR_INVALID, &op);
-    assert_int_equal(refused_code, 0);
-    op_queue_run(&queue, NULL, 0);
-    assert_int_equal(refused_code, ERR_INVALID);
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -330,7 +309,6 @@ int main(void)
         TEST(at_most_twice_as_many_are_in_flight),
         TEST(a_slot_that_is_owed_is_kept_free),
         TEST(one_request_proves_the_settings),
-        TEST(a_refused_submit_calls_back_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static inline struct http_req *send_one(struct world *w, int i)
 {
     struct get *get = get_init(w, i);
 
-    assert_int_equal(http_send(w->client, &get->req), 0);
+    http_send(w->client, &get->req);
     return &get->req;
 }
 

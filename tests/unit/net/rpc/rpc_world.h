@@ -110,7 +110,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-static inline int start(struct world *w, struct call *call, struct str request)
+static inline void start(struct world *w, struct call *call, struct str request)
 {
     op_init(&call->rpc.op, on_done);
     call->called = 0;
@@ -118,13 +118,13 @@ static inline int start(struct world *w, struct call *call, struct str request)
     call->rpc.request = request;
     if (call->rpc.timeout_ms == 0)
         call->rpc.timeout_ms = 20000;
-    return rpc_call(w->channel, &call->rpc);
+    rpc_call(w->channel, &call->rpc);
 }
 
 /* One call from start to end; rpc_req_clear() is the test's. */
 static inline void run(struct world *w, struct call *call, struct str request)
 {
-    assert_int_equal(start(w, call, request), 0);
+    start(w, call, request);
     assert_int_equal(call->called, 0);
     loop_run(&w->loop);
     assert_int_equal(call->called, 1);

@@ -132,7 +132,7 @@ static void run(struct world *w, bool use_tls, const char *root_pem)
     w->req.method = "/test.Service/Method";
     w->req.request = STR("secret");
     w->req.timeout_ms = 20000;
-    assert_int_equal(rpc_call(channel, &w->req), 0);
+    rpc_call(channel, &w->req);
     loop_run(&w->loop);
     assert_int_equal(w->called, 1);
     rpc_channel_close(channel);
