@@ -2,17 +2,9 @@
 
 void counts_add(struct counts *to, const struct counts *from)
 {
-    to->received += from->received;
-    to->stored += from->stored;
-    to->unchanged += from->unchanged;
-    to->deleted += from->deleted;
-    to->delete_refused += from->delete_refused;
-    to->failed += from->failed;
-    to->known_failures += from->known_failures;
-    to->collisions += from->collisions;
-    to->embedded += from->embedded;
-    to->nuls_dropped += from->nuls_dropped;
-    to->replaced += from->replaced;
+#define X(name, json) to->name += from->name;
+    COUNTS_MAP(X, )
+#undef X
 }
 
 const char *run_status_name(enum run_status status)

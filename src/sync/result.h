@@ -9,22 +9,39 @@
 
 /*
  * Items, not pieces. Every received item is counted out exactly once:
- * received = stored + unchanged + failed + collisions, where a collision is
- * an item that a later one of the same id and page replaced. Rows deleted
- * because their source is gone are no received items.
+ * received = stored + unchanged + failed + collisions. Deleted rows do not
+ * count as received.
+ *
+ *   deleted         gone from their source
+ *   delete_refused  gone too, but too many to be believed
+ *   known_failures  of `failed`: dead letters known before
+ *   collisions      replaced by a later item of the same id and page
+ *   embedded        items sent to the embedder and answered
+ *   nuls_dropped    NUL characters
+ *   replaced        lone surrogates and broken bytes, now U+FFFD
+ *
+ * Every counter, in the order in which people see them: X(name, name in
+ * JSON), with SEP between two. The ledger keeps them under their names.
  */
+/* clang-format off */
+#define COUNTS_MAP(X, SEP)                 \
+    X(received, "received") SEP            \
+    X(stored, "stored") SEP                \
+    X(unchanged, "unchanged") SEP          \
+    X(deleted, "deleted") SEP              \
+    X(delete_refused, "deleteRefused") SEP \
+    X(failed, "failed") SEP                \
+    X(known_failures, "knownFailures") SEP \
+    X(collisions, "collisions") SEP        \
+    X(embedded, "embedded") SEP            \
+    X(nuls_dropped, "nulsDropped") SEP     \
+    X(replaced, "replaced")
+/* clang-format on */
+
 struct counts {
-    uint64_t received;
-    uint64_t stored;
-    uint64_t unchanged;
-    uint64_t deleted;        /* gone from their source */
-    uint64_t delete_refused; /* gone too, but too many to be believed */
-    uint64_t failed;
-    uint64_t known_failures; /* of `failed`: dead letters known before */
-    uint64_t collisions;
-    uint64_t embedded;     /* items sent to the embedder and answered */
-    uint64_t nuls_dropped; /* NUL characters */
-    uint64_t replaced;     /* lone surrogates and broken bytes, now U+FFFD */
+#define X(name, json) uint64_t name;
+    COUNTS_MAP(X, )
+#undef X
 };
 
 void counts_add(struct counts *to, const struct counts *from);

@@ -231,14 +231,22 @@ const char *ledger_counts_json(
     char text[COUNTS_BYTES];
     size_t len = 0;
 
-#define X(name)                                             \
+#define X(name, json)                                       \
     len += (size_t)snprintf(text + len, sizeof(text) - len, \
         "%s\"" #name "\":%llu", len == 0 ? "{" : ",",       \
         (unsigned long long)(base->name + counts->name));
-    COUNTS_MAP(X)
+    COUNTS_MAP(X, )
 #undef X
     snprintf(text + len, sizeof(text) - len, "}");
     return arena_dup(a, str_of(text)).p;
+}
+
+void ledger_take_counts(
+    struct counts *counts, const struct pg_result *r, int row, int *column)
+{
+#define X(name, json) counts->name = (uint64_t)call_int(r, row, (*column)++);
+    COUNTS_MAP(X, )
+#undef X
 }
 
 /* Drops NULs; invalid UTF-8 becomes U+FFFD. */

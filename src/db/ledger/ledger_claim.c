@@ -81,15 +81,12 @@ static const char claim_sql[] =
     "  @.batch_sync_runs r"
     " WHERE r.id = $1 AND s.run_id = r.id AND s.position = n.position"
     " RETURNING s.position, s.token, s.next_page, s.page_limit,"
-    "  coalesce(s.since, '')"
-#define X(name) ", coalesce((s.counts->>'" #name "')::int8, 0)"
-    COUNTS_MAP(X)
-#undef X
-        ", (SELECT count(*) FROM @.batch_sync_dead_letters d"
-        "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
-        "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
-        " coalesce(s.announced, -1), " SHORT_BEFORE ","
-        " " LEDGER_FENCE_LOCK("n.token");
+    "  coalesce(s.since, '')" LEDGER_COUNTS
+    ", (SELECT count(*) FROM @.batch_sync_dead_letters d"
+    "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
+    "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
+    " coalesce(s.announced, -1), " SHORT_BEFORE ","
+    " " LEDGER_FENCE_LOCK("n.token");
 
 static void claim_send(struct call *c)
 {
@@ -119,21 +116,10 @@ static void claim_send(struct call *c)
     call_send(c);
 }
 
-/* Returns the column after them. */
-static int read_base(struct counts *base, const struct pg_result *r)
-{
-    int column = 5;
-
-#define X(name) base->name = (uint64_t)call_int(r, 0, column++);
-    COUNTS_MAP(X)
-#undef X
-    return column;
-}
-
 static void claim_take_service(
     struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
-    int column = read_base(&l->base, r);
+    int column = 5;
 
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)call_int(r, 0, 0);
@@ -141,6 +127,7 @@ static void claim_take_service(
     req->first_page = (int)call_int(r, 0, 2);
     req->limit = (int)call_int(r, 0, 3);
     call_copy(r, 0, 4, req->since, sizeof(req->since));
+    ledger_take_counts(&l->base, r, 0, &column);
     req->letters = (uint64_t)call_int(r, 0, column);
     req->announced = call_int(r, 0, column + 1);
     req->short_before = call_int(r, 0, column + 2);

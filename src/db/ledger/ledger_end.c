@@ -67,13 +67,10 @@ static const char fence_sql[] =
 
 static const char services_sql[] =
     "SELECT position, status NOT IN ('pending', 'running', 'interrupted'),"
-    "  status = 'success', pages, errors,"
-    "  (1000 * extract(epoch FROM finished_at - started_at))::int8"
-#define X(name) ", coalesce((counts->>'" #name "')::int8, 0)"
-    COUNTS_MAP(X)
-#undef X
-        ", complete IS TRUE, reason"
-        " FROM @.batch_sync_service_runs WHERE run_id = $1 ORDER BY position";
+    "  status = 'success', pages, errors, (1000 * extract(epoch FROM"
+    "  finished_at - started_at))::int8" LEDGER_COUNTS
+    ", complete IS TRUE, reason"
+    " FROM @.batch_sync_service_runs s WHERE run_id = $1 ORDER BY position";
 
 static void add_run(struct call *c, const char *sql, const char *run_id)
 {
@@ -175,9 +172,7 @@ static void run_end_take_service(
     result->pages = (uint32_t)call_int(r, row, 3);
     result->duration_ms = (uint64_t)call_int(r, row, 5);
     take_errors(result, req->arena, pg_value(r, row, 4));
-#define X(name) result->counts.name = (uint64_t)call_int(r, row, column++);
-    COUNTS_MAP(X)
-#undef X
+    ledger_take_counts(&result->counts, r, row, &column);
     result->pass.complete = pg_value(r, row, column).p[0] == 't';
     if (!pg_is_null(r, row, column + 1))
         result->pass.reason =

@@ -43,21 +43,13 @@ void ledger_beat_run(struct ledger *l, const char *run_id);
 void ledger_beat_start(struct ledger *l);
 void ledger_beat_stop(struct ledger *l);
 
-/* Every member of struct counts: X(name). */
-/* clang-format off */
-#define COUNTS_MAP(X) \
-    X(received)       \
-    X(stored)         \
-    X(unchanged)      \
-    X(deleted)        \
-    X(delete_refused) \
-    X(failed)         \
-    X(known_failures) \
-    X(collisions)     \
-    X(embedded)       \
-    X(nuls_dropped)   \
-    X(replaced)
-/* clang-format on */
+/* The counters of a service's row, as columns that follow others. */
+#define LEDGER_COUNT(name, json) ", coalesce((s.counts->>'" #name "')::int8, 0)"
+#define LEDGER_COUNTS COUNTS_MAP(LEDGER_COUNT, )
+
+/* Reads those columns from *column on, and moves it behind them. */
+void ledger_take_counts(
+    struct counts *counts, const struct pg_result *r, int row, int *column);
 
 /* base + counts as a JSON object, in the arena. */
 const char *ledger_counts_json(

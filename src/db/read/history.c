@@ -9,6 +9,7 @@
 
 #include "db/call.h"
 #include "db/graph/index_watch.h"
+#include "sync/result.h"
 
 enum { JSON_BYTES = 32 * 1024 * 1024 };
 
@@ -27,22 +28,11 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     " AND " row ".expires_at < now() THEN 'interrupted'"                  \
     " ELSE " row ".status END"
 
-#define COUNT(json, api, key)                                             \
-    "'" api "', coalesce((" json "->>'" key "')::int8, 0)"
+/* Of the column `counts` that is in scope. */
+#define COUNT(name, json)                                                 \
+    "'" json "', coalesce((counts->>'" #name "')::int8, 0)"
 
-#define COUNTS(json)                                                      \
-    "json_build_object("                                                  \
-    COUNT(json, "received", "received") ","                               \
-    COUNT(json, "stored", "stored") ","                                   \
-    COUNT(json, "unchanged", "unchanged") ","                             \
-    COUNT(json, "deleted", "deleted") ","                                 \
-    COUNT(json, "deleteRefused", "delete_refused") ","                    \
-    COUNT(json, "failed", "failed") ","                                   \
-    COUNT(json, "knownFailures", "known_failures") ","                    \
-    COUNT(json, "collisions", "collisions") ","                           \
-    COUNT(json, "embedded", "embedded") ","                               \
-    COUNT(json, "nulsDropped", "nuls_dropped") ","                        \
-    COUNT(json, "replaced", "replaced") ")"
+#define COUNTS "json_build_object(" COUNTS_MAP(COUNT, ",") ")"
 
 /* Until a run has ended its totals are the sum of its services. */
 #define RUN_TOTALS                                                        \
@@ -50,7 +40,7 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     "   THEN r.totals ELSE (SELECT jsonb_object_agg(key, n) FROM"         \
     "    (SELECT key, sum(value::int8) AS n"                              \
     "     FROM @.batch_sync_service_runs s, jsonb_each_text(s.counts)"      \
-    "     WHERE s.run_id = r.id GROUP BY key) k) END AS totals) t"
+    "     WHERE s.run_id = r.id GROUP BY key) k) END AS counts) t"
 
 #define RUN_MEMBERS                                                       \
     "'id', r.id, 'tenantId', r.tenant_id, 'kind', r.kind,"                \
@@ -63,7 +53,7 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     " 'durationMs', round(1000 * extract(epoch FROM"                      \
     "  coalesce(r.finished_at, CASE WHEN r.status = 'running'"            \
     "   AND r.expires_at >= now() THEN now() END) - r.started_at)),"      \
-    " 'totals', " COUNTS("t.totals") ", 'error', r.error"
+    " 'totals', " COUNTS ", 'error', r.error"
 
 static const char runs_sql[] =
     "SELECT json_build_object('runs', coalesce(json_agg(j.run), '[]'),"
@@ -100,7 +90,7 @@ static const char run_sql[] =
     "    CASE WHEN r.status IN ('running', 'interrupted')"
     "     THEN 'pending' ELSE 'skipped' END),"
     "   'pages', coalesce(s.pages, 0), 'nextPage', coalesce(s.next_page, 1),"
-    "   'counts', " COUNTS("s.counts") ","
+    "   'counts', " COUNTS ","
     "   'errors', coalesce(s.errors, '[]'), 'complete', s.complete,"
     "   'reason', s.reason, 'owner', s.owner,"
     "   'startedAt', " ISO("s.started_at") ","
