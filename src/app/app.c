@@ -176,8 +176,7 @@ static int start_linker(struct app *app, struct err *err)
     struct linker_options options = {
         .batch = LINK_ITEMS,
         .find = FIND_ITEMS,
-        .tries = app->config.sync.tries,
-        .retry_base_ms = app->config.sync.retry_base_ms,
+        .retries = {app->config.sync.tries, app->config.sync.retry_base_ms},
     };
 
     linker_init(&app->linker, &app->ports, &options);

@@ -138,8 +138,7 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->max_pages = sync->max_pages;
     o->max_delete_percent = sync->max_delete_percent;
     o->max_tokens = r->options.config->embedding.max_tokens;
-    o->tries = sync->tries;
-    o->retry_base_ms = sync->retry_base_ms;
+    o->retries = (struct retry_policy){sync->tries, sync->retry_base_ms};
 }
 
 static int runner_start(struct runner *r, const struct run_spec *spec,

@@ -47,10 +47,8 @@ void linker_init(struct linker *l, const struct ports *ports,
     const struct linker_options *options)
 {
     *l = (struct linker){.state = LINKER_IDLE, .options = *options};
-    l->retries = (struct run_options){
-        .tries = options->tries, .retry_base_ms = options->retry_base_ms};
-    l->p =
-        (struct pipeline){.ports = ports, .options = &l->retries, .run_id = ""};
+    l->p = (struct pipeline){
+        .ports = ports, .run_id = "", .retries = options->retries};
     list_init(&l->tenants);
     list_init(&l->waiting);
     op_init(&l->link.op, NULL);

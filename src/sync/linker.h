@@ -32,13 +32,11 @@ enum {
 struct linker_options {
     int batch; /* items, at most */
     int find;  /* items looked at in one go for what has no node */
-    int tries; /* of a batch */
-    int retry_base_ms;
+    struct retry_policy retries; /* of a batch */
 };
 
 struct linker {
     enum linker_state state;
-    struct run_options retries; /* tries and waits, for the pipeline */
     struct pipeline p;
     struct list tenants; /* owned; the first one is at work */
     struct list waiting; /* of struct op.link, until it is idle */

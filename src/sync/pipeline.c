@@ -15,7 +15,7 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event)
     if (p->ports->event == NULL)
         return;
     full.run_id = p->run_id;
-    full.tenant = p->options->spec.tenant;
+    full.tenant = p->tenant;
     p->ports->event(p->ports->world, &full);
 }
 
@@ -37,7 +37,7 @@ void pipeline_measure(
     pipeline_event(p, &(struct run_event){.kind = EVENT_CALL,
                           .call = call,
                           .duration_ms = now - op->begun_ms,
-                          .in_flight = (size_t)p->in_flight,
+                          .in_flight = (size_t)p->window.in_flight,
                           .err = op->err.code == 0 ? NULL : &op->err});
 }
 
@@ -59,16 +59,17 @@ uint64_t retry_delay_ms(
  */
 void pipeline_pace(struct pipeline *p, const struct op *op)
 {
+    struct window *w = &p->window;
     double workers = p->options->workers;
 
     if (op->err.code == 0) {
-        p->slots += 1 / p->slots;
-        if (p->slots > workers)
-            p->slots = workers;
+        w->slots += 1 / w->slots;
+        if (w->slots > workers)
+            w->slots = workers;
     } else if ((op->err.code == ERR_BUSY || op->err.code == ERR_UNAVAILABLE) &&
-               op->begun_ms >= p->slowed_ms) {
-        p->slots = p->slots / 2 < 1 ? 1 : p->slots / 2;
-        p->slowed_ms = p->ports->now_ms(p->ports->world);
+               op->begun_ms >= w->slowed_ms) {
+        w->slots = w->slots / 2 < 1 ? 1 : w->slots / 2;
+        w->slowed_ms = p->ports->now_ms(p->ports->world);
     }
 }
 
@@ -84,7 +85,7 @@ static int count_try(
     struct retry *r, const struct pipeline *p, enum call_kind call, int code)
 {
     uint64_t now = p->ports->now_ms(p->ports->world);
-    int tries = p->options->tries;
+    int tries = p->retries.tries;
 
     if (code == ERR_BUSY)
         return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
@@ -106,7 +107,7 @@ static bool take_of_budget(struct pipeline *p, enum call_kind call, int code)
         [DATABASE] = "the database",
     };
     enum provider provider = provider_of(call);
-    int budget = RETRY_BUDGET_FACTOR * p->options->tries;
+    int budget = RETRY_BUDGET_FACTOR * p->retries.tries;
 
     if (code != ERR_TIMEOUT && (code != ERR_UNAVAILABLE || may_be_away(call)))
         return true;
@@ -121,6 +122,19 @@ static bool take_of_budget(struct pipeline *p, enum call_kind call, int code)
     return true;
 }
 
+void pipeline_note_retry(const struct pipeline *p, const char *service,
+    int page, enum call_kind call, const struct err *err)
+{
+    struct log_ctx log = {.run = p->run_id, .service = service, .page = page};
+
+    log_warn(&log, "%s; trying again", err->msg);
+    pipeline_event(p, &(struct run_event){.kind = EVENT_RETRY,
+                          .service = service,
+                          .page = page,
+                          .call = call,
+                          .err = err});
+}
+
 bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     const struct err *err, op_cb done)
 {
@@ -132,8 +146,8 @@ bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
     tries = count_try(r, p, call, err->code);
     if (tries == 0 || !take_of_budget(p, call, err->code))
         return false;
-    delay = retry_delay_ms(p->options->retry_base_ms, tries,
-        err->retry_after_ms, p->ports->random(p->ports->world));
+    delay = retry_delay_ms(p->retries.base_ms, tries, err->retry_after_ms,
+        p->ports->random(p->ports->world));
     op_init(&r->timer.op, done);
     p->ports->timer(p->ports->world, &r->timer, delay);
     return true;

@@ -6,38 +6,41 @@
  *
  * Each is a state machine that owns its children. A child ends through one
  * callback, as the last thing it does in an iteration of the loop; before that
- * a chunk also counts in its page, notes retries there and kicks it. Parents
- * call their children's functions directly. Nothing is ever called back from
- * inside a start function (net/op.h).
+ * it may only kick: note down that there is something to decide. Parents call
+ * their children's functions directly.
  */
 #ifndef SYNC_PIPELINE_H
 #define SYNC_PIPELINE_H
 
 #include "base/log.h"
 #include "sync/embed_record.h"
-#include "sync/run.h"
+#include "sync/ports.h"
 
 /* Whom a call goes to. */
 enum provider { COORDINATOR, EMBEDDER, DATABASE, PROVIDERS };
 
-struct pipeline {
-    const struct ports *ports;         /* borrowed */
-    const struct run_options *options; /* borrowed */
-    const char *run_id;                /* borrowed; "" before it began */
-
-    /*
-     * The window: at most `workers` chunks hold an embedding slot, and at
-     * most as many again wait for the database. While the embedder asks to
-     * slow down, fewer hold a slot: halved by each such answer, one more for
-     * every `slots` good ones. A slot is free once the embedder has answered:
-     * a chunk whose answer then makes no sense gets the next one.
-     */
+/*
+ * The window: at most `workers` chunks hold an embedding slot, and at most as
+ * many again wait for the database. While the embedder asks to slow down,
+ * fewer hold a slot: halved by each such answer, one more for every `slots`
+ * good ones. A slot is free once the embedder has answered: a chunk whose
+ * answer then makes no sense gets the next one.
+ */
+struct window {
     int embedding;      /* chunks that hold a slot */
     int owed;           /* chunks that need one again */
     int in_flight;      /* chunks started and not done */
     double slots;       /* 1 .. workers */
     uint64_t slowed_ms; /* when it was last halved */
+};
 
+struct pipeline {
+    const struct ports *ports;         /* borrowed */
+    const struct run_options *options; /* borrowed; NULL: not a run's */
+    const char *tenant;                /* borrowed; NULL: not a run's */
+    const char *run_id;                /* borrowed; "" before it began */
+    struct retry_policy retries;
+    struct window window;
     int spent[PROVIDERS]; /* of each one's budget of retries */
     struct embed_record embed;
 
@@ -58,19 +61,21 @@ static inline bool pipeline_open(const struct pipeline *p)
  * time finds out whether they do. */
 static inline int pipeline_slots(const struct pipeline *p)
 {
-    return p->embed.proven ? (int)p->slots : 1;
+    return p->embed.proven ? (int)p->window.slots : 1;
 }
 
 static inline bool pipeline_has_slot(const struct pipeline *p)
 {
-    return p->embedding < pipeline_slots(p);
+    return p->window.embedding < pipeline_slots(p);
 }
 
 /* May another chunk start now? `embeds`: it needs a slot. */
 static inline bool pipeline_has_room(const struct pipeline *p, bool embeds)
 {
-    return p->in_flight < 2 * p->options->workers &&
-           (!embeds || p->embedding + p->owed < pipeline_slots(p));
+    const struct window *w = &p->window;
+
+    return w->in_flight < 2 * p->options->workers &&
+           (!embeds || w->embedding + w->owed < pipeline_slots(p));
 }
 
 /* An embedding call has ended: opens or narrows the window. */
@@ -86,6 +91,10 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event);
  * answer gives a retry back to its provider's budget. */
 void pipeline_measure(
     struct pipeline *p, enum call_kind call, const struct op *op);
+
+/* Says that a call is tried again: a warning, an event. */
+void pipeline_note_retry(const struct pipeline *p, const char *service,
+    int page, enum call_kind call, const struct err *err);
 
 /*
  * A request that is tried again: counts tries and waits between them. Being

@@ -429,8 +429,10 @@ void run_submit(const struct ports *ports, const struct schema_set *schemas,
     r->schemas = schemas;
     r->p.ports = ports;
     r->p.options = &req->options;
+    r->p.tenant = req->options.spec.tenant;
+    r->p.retries = req->options.retries;
     r->p.run_id = "";
-    r->p.slots = req->options.workers;
+    r->p.window.slots = req->options.workers;
     r->started_ms = ports->now_ms(ports->world);
     arena_init(&r->arena, 0);
     req->run = r;

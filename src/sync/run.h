@@ -18,20 +18,6 @@
 #include "sync/ports.h"
 #include "sync/result.h"
 
-/* All borrowed until the callback. */
-struct run_options {
-    struct run_spec spec;
-    struct embedding_id embedding;
-    int limit;              /* items a page */
-    int chunk_size;         /* items a chunk */
-    int workers;            /* embedding slots */
-    int max_pages;          /* a service; 0: no limit */
-    int max_tokens;         /* a text; longer ones are split */
-    int max_delete_percent; /* of a service's items */
-    int tries;              /* of a page, an embedding, a store */
-    int retry_base_ms;
-};
-
 struct run_req {
     /* err: why nothing ran (ERR_ALREADY_RUNNING, the ledger is down, ...).
      * Success, and ERR_CANCELED after op_cancel(), say only that the run

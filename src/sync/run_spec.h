@@ -6,6 +6,7 @@
 #define SYNC_RUN_SPEC_H
 
 #include "base/arena.h"
+#include "record/item.h"
 #include <stdint.h>
 
 /* All pointers are borrowed. */
@@ -19,6 +20,25 @@ struct run_spec {
     const char *source;    /* where the names came from; NULL: the request */
     const char *since;     /* ISO-8601; NULL: everything */
     int64_t fire_ms;       /* a scheduled fire's nominal instant; 0: none */
+};
+
+/* How often a call is tried, and the base of the waits in between. */
+struct retry_policy {
+    int tries;
+    int base_ms;
+};
+
+/* The same with its limits. */
+struct run_options {
+    struct run_spec spec;
+    struct embedding_id embedding;
+    int limit;                   /* items a page */
+    int chunk_size;              /* items a chunk */
+    int workers;                 /* embedding slots */
+    int max_pages;               /* a service; 0: no limit */
+    int max_tokens;              /* a text; longer ones are split */
+    int max_delete_percent;      /* of a service's items */
+    struct retry_policy retries; /* of a page, an embedding, a store */
 };
 
 /* Copies it with all that it points at into the arena. ERR_NOMEM. */

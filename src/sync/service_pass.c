@@ -67,7 +67,7 @@ void service_take_page(struct service *s, struct page *page)
     if (fresh < 0)
         return;
     s->judged = page->number;
-    s->ctx.received += page->view.n;
+    s->ctx.rows.received += page->view.n;
     s->next_page = page->number + 1;
     if (page->view.limit > 0)
         s->limit = (int)page->view.limit;

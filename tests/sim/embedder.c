@@ -140,7 +140,7 @@ static void all_requests_fail_for_a_while(
     uint64_t patience_ms;
 
     draw_world(&r, &source, &e->options);
-    patience_ms = (uint64_t)e->options.retry_base_ms * OUTAGE_BASES;
+    patience_ms = (uint64_t)e->options.retries.base_ms * OUTAGE_BASES;
     faults.deaf_from_ms = draw(&r, 3000);
     faults.deaf_to_ms = faults.deaf_from_ms + patience_ms / 2;
     run_world(e, &source, &faults, seed);

@@ -129,8 +129,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .workers = PICK(r, 1, 2, 5),
         .max_pages = 10000,
         .max_tokens = PICK(r, 100, 400, 8191),
-        .tries = 5,
-        .retry_base_ms = 50};
+        .retries = {5, 50}};
 }
 
 /* Small pages that have nothing but known ids are what a source looks like that
@@ -591,7 +590,7 @@ static void simulate_crash(uint64_t seed)
         source.services = PICK(&r, 1, 2, 3, 6);
     draw_options(&r, &options);
     spread_ids(&source, options.limit);
-    options.tries = 12; /* what passes does pass */
+    options.retries.tries = 12; /* what passes does pass */
     faults = (struct faults){.embed = PICK(&r, 0, 0, 50),
         .store = PICK(&r, 0, 50),
         .ledger = PICK(&r, 0, 50),
@@ -610,7 +609,7 @@ static void simulate_crash(uint64_t seed)
         crash_at(seed, &source, &faults, &options, &schemas, w,
             1 + (int)draw(&r, (uint64_t)steps));
     simulate_replicas(seed, w, &schemas, steps);
-    options.tries = 5;
+    options.retries.tries = 5;
     database_away(seed, &source, &options, &schemas, w,
         1 + draw(&r, w->shared->clock_ms));
     world_free(w);
@@ -680,7 +679,7 @@ static void the_budgets_of_retries_are_apart(void)
     draw_options(&r, &options);
     options.limit = 1000;
     options.chunk_size = 1;
-    budget = RETRY_BUDGET_FACTOR * options.tries;
+    budget = RETRY_BUDGET_FACTOR * options.retries.tries;
     source.id_space = 1000000;
     make_schemas(&schemas, source.services);
     world_init(w, &source, &faults, &options, 1);

@@ -175,7 +175,7 @@ static void index_decide(struct call *c)
         do_without(c, VECTOR_INDEX_NAME " is something else");
     else if (++req->tries == LOOKS)
         store_fail(c, ERR_DATABASE,
-            "could not build the vector index after %d attempts", LOOKS);
+            "could not build the vector index after 10 attempts");
     else if (f->named)
         index_settle(c);
     else

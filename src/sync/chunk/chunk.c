@@ -40,8 +40,8 @@ static bool holds_slot(enum chunk_state state)
 
 static void set_slot(struct chunk *c, bool has, bool wants)
 {
-    c->p->embedding += has - c->has_slot;
-    c->p->owed += wants - c->wants_slot;
+    c->p->window.embedding += has - c->has_slot;
+    c->p->window.owed += wants - c->wants_slot;
     c->has_slot = has;
     c->wants_slot = wants;
 }
@@ -72,7 +72,7 @@ void chunk_move(struct chunk *c, enum chunk_state to)
     assert(chunk_moves[c->state] & 1u << to);
     if (holds_slot(c->state) && !holds_slot(to)) {
         chunk_free_slot(c);
-        c->page->ctx->kick(c->page->ctx->arg);
+        c->group->kick(c->group->arg);
     }
     c->state = to;
 }
@@ -80,8 +80,8 @@ void chunk_move(struct chunk *c, enum chunk_state to)
 void chunk_end(struct chunk *c)
 {
     chunk_move(c, CHUNK_DONE);
-    c->p->in_flight--;
-    page_chunk_done(c->page, c);
+    c->p->window.in_flight--;
+    c->group->done(c->group, c);
 }
 
 /*
@@ -122,6 +122,12 @@ static void on_chunk_waited(struct op *op)
     chunk_step(c);
 }
 
+void chunk_note_retry(
+    const struct chunk *c, enum call_kind call, const struct err *err)
+{
+    pipeline_note_retry(c->p, c->group->service, c->group->page, call, err);
+}
+
 /* Waits in state `wait` when *err is worth another try. */
 bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
     enum chunk_state wait)
@@ -129,7 +135,7 @@ bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
     if (c->canceled ||
         !retry_start(&c->retry, c->p, call, err, on_chunk_waited))
         return false;
-    page_note_retry(c->page, call, err);
+    chunk_note_retry(c, call, err);
     chunk_move(c, wait);
     return true;
 }
@@ -179,24 +185,25 @@ void chunk_step(struct chunk *c)
 
 /* Life */
 
-void chunk_start(struct page *page, struct page_item **members, size_t nmembers)
+void chunk_start(
+    struct chunk_group *group, struct page_item **members, size_t nmembers)
 {
     struct chunk *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         abort();
-    c->page = page;
-    c->p = page->ctx->p;
+    c->group = group;
+    c->p = group->p;
     c->members = members;
     c->nmembers = nmembers;
     c->state = CHUNK_EMBED;
-    c->p->in_flight++;
+    c->p->window.in_flight++;
     chunk_take_slot(c);
     arena_init(&c->arena, CHUNK_ARENA_BYTES);
-    list_push(&page->chunks, &c->link);
+    list_push(&group->list, &c->link);
     pipeline_event(c->p, &(struct run_event){.kind = EVENT_CHUNK_BEGIN,
-                             .service = page->ctx->service,
-                             .in_flight = (size_t)c->p->in_flight});
+                             .service = group->service,
+                             .in_flight = (size_t)c->p->window.in_flight});
     if (chunk_collect(c) < 0) {
         chunk_fail_no_memory(c);
         return;

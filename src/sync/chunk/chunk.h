@@ -30,8 +30,9 @@
 #ifndef SYNC_CHUNK_CHUNK_H
 #define SYNC_CHUNK_CHUNK_H
 
+#include "sync/chunk/page_item.h"
 #include "sync/chunk/ranges.h"
-#include "sync/page/page.h"
+#include "sync/pipeline.h"
 
 enum chunk_state {
     CHUNK_EMBED,
@@ -41,6 +42,34 @@ enum chunk_state {
     CHUNK_STORE,
     CHUNK_STORE_WAIT,
     CHUNK_DONE
+};
+
+/* How many rows of a service the database has refused in this run. */
+struct row_faults {
+    uint64_t received; /* items of the service, so far */
+    uint64_t refused;  /* of their rows, each by itself */
+};
+
+struct chunk;
+
+/*
+ * The chunks of one page: what they share and whom they tell. The page fills
+ * it in; everything is borrowed from it.
+ */
+struct chunk_group {
+    struct pipeline *p;
+    const struct schema *schema;
+    const struct scope *scope;
+    const char *service; /* registered name */
+    int page;            /* its number */
+    struct arena *arena; /* the page's, for what outlives a chunk: reasons */
+    struct row_faults *rows; /* the service's */
+    struct list list;        /* of struct chunk.link: started, not done */
+    /* A slot is free. Only notes it down for a later iteration of the loop. */
+    void (*kick)(void *arg);
+    void *arg;
+    /* A chunk is done: frees it with chunk_free(). Its last call. */
+    void (*done)(struct chunk_group *group, struct chunk *chunk);
 };
 
 /* One text to embed: a piece of an item. */
@@ -53,7 +82,7 @@ struct chunk_text {
     uint64_t first_ms; /* the first time */
     uint64_t due_ms;   /* for the next try */
     uint64_t passed;   /* the run's requests that had passed at the last one */
-    const char *why;   /* in the page's arena */
+    const char *why;   /* in the group's arena */
 };
 
 /* What was learned from refusals, to tell a bad item from a bad request: first
@@ -79,18 +108,19 @@ struct chunk_trial {
 };
 
 struct chunk {
-    struct list link;   /* in page->chunks */
-    struct page *page;  /* borrowed; the parent */
-    struct pipeline *p; /* borrowed */
-    struct arena arena; /* texts, vectors, rows */
+    struct list link;          /* in group->list */
+    struct chunk_group *group; /* borrowed; the parent */
+    struct pipeline *p;        /* borrowed; the group's */
+    struct arena arena;        /* texts, vectors, rows */
     enum chunk_state state;
-    bool has_slot;   /* counts in p->embedding */
-    bool wants_slot; /* again, having given it away; counts in p->owed */
+    bool has_slot;   /* counts in window.embedding */
+    bool wants_slot; /* again, having given it away; counts in window.owed */
     bool canceled;
     bool unstorable;            /* the database takes nothing more */
     bool released;              /* gives up rather than wait for a suspect */
     struct page_item **members; /* nmembers, borrowed from the page */
     size_t nmembers;
+    size_t embedded;          /* members that got their vectors */
     struct chunk_text *texts; /* ntexts, by member, then piece */
     size_t ntexts, texts_size;
     struct ranges ranges; /* what is left to embed, then to store */
@@ -106,11 +136,11 @@ struct chunk {
 };
 
 /*
- * Takes `members` (an array that outlives the chunk) and starts. The page
- * hears of the end in page_chunk_done(), at the latest when canceled.
+ * Takes `members` (an array that outlives the chunk) and starts. The end comes
+ * to group->done(), at the latest when canceled; it may come at once.
  */
 void chunk_start(
-    struct page *page, struct page_item **members, size_t nmembers);
+    struct chunk_group *group, struct page_item **members, size_t nmembers);
 
 /* A chunk in EMBED that waits for a slot goes on, if one is free; true: it
  * has, and may be gone. */
@@ -120,8 +150,8 @@ bool chunk_resume(struct chunk *c);
 void chunk_store_now(struct chunk *c);
 
 /*
- * Ends what is under way, whatever it is; page_chunk_done() still comes, and
- * for a chunk in READY at once.
+ * Ends what is under way, whatever it is; group->done() still comes, and for a
+ * chunk in READY at once.
  */
 void chunk_cancel(struct chunk *c);
 
@@ -129,7 +159,7 @@ void chunk_cancel(struct chunk *c);
  * up on what it has not embedded, and stores the rest. */
 void chunk_release(struct chunk *c);
 
-/* By page_chunk_done() only. */
+/* By group->done() only. */
 void chunk_free(struct chunk *c);
 
 #endif

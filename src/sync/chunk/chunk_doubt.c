@@ -44,7 +44,7 @@ static uint64_t doubt_now_ms(const struct chunk *c)
 
 static uint64_t bases_ms(const struct chunk *c, uint64_t bases)
 {
-    return bases * (uint64_t)c->p->options->retry_base_ms;
+    return bases * (uint64_t)c->p->retries.base_ms;
 }
 
 /* Waiting */
@@ -72,9 +72,9 @@ static void doubt_back_off(struct chunk *c, const struct err *err)
 
     if (c->retry.tries < BACKOFF_TRIES)
         c->retry.tries++;
-    page_note_retry(c->page, CALL_EMBED, err);
+    chunk_note_retry(c, CALL_EMBED, err);
     doubt_wait(c, CHUNK_EMBED_WAIT,
-        retry_delay_ms(c->p->options->retry_base_ms, c->retry.tries,
+        retry_delay_ms(c->p->retries.base_ms, c->retry.tries,
             err->retry_after_ms, random));
 }
 
@@ -109,7 +109,7 @@ static void failed_alone(struct chunk *c, const struct err *err, bool streak)
 {
     struct chunk_text *t = &c->texts[c->range.lo];
     uint64_t now = doubt_now_ms(c);
-    struct str why = arena_dup(&c->page->arena, str_of(err->msg));
+    struct str why = arena_dup(c->group->arena, str_of(err->msg));
 
     if (t->alone++ == 0)
         t->first_ms = now;
@@ -226,7 +226,7 @@ void chunk_note_pass(struct chunk *c, size_t texts)
 
     embed_record_pass(&c->p->embed, texts);
     if (first)
-        c->page->ctx->kick(c->page->ctx->arg);
+        c->group->kick(c->group->arg);
 }
 
 /* The witness */
@@ -243,8 +243,8 @@ static void say_outage(struct chunk *c, const struct err *err)
     iso_from_ms(
         wall_ms + (int64_t)(bases_ms(c, OUTAGE_BASES) - waited_ms), until);
     log_warn(&(struct log_ctx){.run = c->p->run_id,
-                 .service = c->page->ctx->service,
-                 .page = c->page->number},
+                 .service = c->group->service,
+                 .page = c->group->page},
         "the embedder embeds nothing at the moment; waiting for it until %s: "
         "%s",
         until, err->msg);

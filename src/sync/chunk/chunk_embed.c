@@ -159,7 +159,7 @@ static void on_answered(struct embed_req *req)
     if (c->ranges.n > 0 || c->trial.witnessing || chunk_has_suspect(c))
         return;
     chunk_free_slot(c);
-    c->page->ctx->kick(c->page->ctx->arg);
+    c->group->kick(c->group->arg);
 }
 
 static void embed_submit(struct chunk *c)
@@ -317,7 +317,7 @@ static void count_embedded(struct chunk *c)
     for (size_t i = 0; i < c->nmembers; i++)
         if (c->members[i]->change == CHANGE_TEXT &&
             c->members[i]->reason == NULL && !c->members[i]->unembedded)
-            c->page->counts.embedded++;
+            c->embedded++;
 }
 
 static void embed_done(struct chunk *c)

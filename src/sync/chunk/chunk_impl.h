@@ -19,6 +19,10 @@ void chunk_step(struct chunk *c);
 /* The range under way is settled; the next one starts with fresh tries. */
 void chunk_next_range(struct chunk *c);
 
+/* Says that a call of this chunk is tried again. */
+void chunk_note_retry(
+    const struct chunk *c, enum call_kind call, const struct err *err);
+
 /* Waits in state `wait` when *err is worth another try. */
 bool chunk_retry(struct chunk *c, const struct err *err, enum call_kind call,
     enum chunk_state wait);

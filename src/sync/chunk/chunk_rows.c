@@ -37,7 +37,7 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
 static void rows_hash_of(const struct chunk *c, const struct page_item *m,
     size_t pieces, struct item_hashes *out)
 {
-    item_hash(&m->item, c->page->ctx->schema, &c->p->options->embedding, pieces,
+    item_hash(&m->item, c->group->schema, &c->p->options->embedding, pieces,
         m->cut, out);
 }
 
@@ -111,7 +111,7 @@ int chunk_rows(struct chunk *c)
         else if (add_changed_row(c, m, &r) < 0)
             return ERR_NOMEM;
     }
-    c->store.scope = c->page->ctx->scope;
+    c->store.scope = c->group->scope;
     c->store.rows = r.rows;
     c->store.nrows = r.nrows;
     c->store.trims = r.trims;

@@ -26,7 +26,7 @@ static void suspect(
 void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
     const char *words)
 {
-    struct str reason = arena_dup(&c->page->arena, str_of(err->msg));
+    struct str reason = arena_dup(c->group->arena, str_of(err->msg));
 
     if (!m->failed_before)
         suspect(&c->verdict, err, words);
@@ -35,30 +35,30 @@ void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
 }
 
 /* As many may be refused in a run; beyond it the table is at fault. */
-static bool too_many_rows(const struct page_context *ctx)
+static bool too_many_rows(const struct row_faults *rows)
 {
-    uint64_t share = ctx->received * CHUNK_ROWS_PERCENT / 100;
+    uint64_t share = rows->received * CHUNK_ROWS_PERCENT / 100;
 
-    return ctx->refused_rows >
+    return rows->refused >
            (share > CHUNK_ROWS_LEAST ? share : CHUNK_ROWS_LEAST);
 }
 
 bool chunk_blame_row(struct chunk *c, struct page_item *m, const struct err *e)
 {
-    struct page_context *ctx = c->page->ctx;
+    struct row_faults *rows = c->group->rows;
     struct err err = *e;
 
     chunk_blame(c, m, e, c->store.fault);
     if (!m->failed_before)
-        ctx->refused_rows++;
-    if (!too_many_rows(ctx))
+        rows->refused++;
+    if (!too_many_rows(rows))
         return true;
     c->p->all_refused = true;
     err.code = ERR_CONFIG;
     err_wrap(&err,
         "the table is at fault: the database refused %llu of the service's "
         "rows, the last one for this",
-        (unsigned long long)ctx->refused_rows);
+        (unsigned long long)rows->refused);
     c->unstorable = true;
     chunk_fail(c, &err);
     return false;

@@ -44,21 +44,6 @@ void page_move(struct page *page, enum page_state to)
     page->ctx->kick(page->ctx->arg);
 }
 
-void page_note_retry(
-    const struct page *page, enum call_kind call, const struct err *err)
-{
-    const struct page_context *ctx = page->ctx;
-    struct log_ctx log = {
-        .run = ctx->p->run_id, .service = ctx->service, .page = page->number};
-
-    log_warn(&log, "%s; trying again", err->msg);
-    pipeline_event(ctx->p, &(struct run_event){.kind = EVENT_RETRY,
-                               .service = ctx->service,
-                               .page = page->number,
-                               .call = call,
-                               .err = err});
-}
-
 bool page_retry(
     struct page *page, const struct err *err, enum page_state wait, op_cb done)
 {
@@ -71,7 +56,8 @@ bool page_retry(
     if (page->failed ||
         !retry_start(&page->busy->retry, page->ctx->p, calls[wait], err, done))
         return false;
-    page_note_retry(page, calls[wait], err);
+    pipeline_note_retry(
+        page->ctx->p, page->ctx->service, page->number, calls[wait], err);
     page_move(page, wait);
     return true;
 }
@@ -267,14 +253,14 @@ struct page *page_start(struct page_context *ctx, int number, int limit)
     arena_init(&page->arena, PAGE_ARENA_BYTES);
     arena_init(&busy->answer, PAGE_ARENA_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
-    list_init(&page->chunks);
+    page_init_chunks(page);
     fetch_submit(page);
     return page;
 }
 
 void page_free(struct page *page)
 {
-    assert(page->state == PAGE_DONE && list_empty(&page->chunks));
+    assert(page->state == PAGE_DONE && list_empty(&page->chunks.list));
     buf_free(&page->busy->scratch);
     arena_free(&page->busy->answer);
     arena_free(&page->arena);

@@ -25,9 +25,9 @@
 #include "base/strmap.h"
 #include "record/envelope.h"
 #include "record/pass/known_ids.h"
+#include "sync/chunk/chunk.h"
 #include "sync/pipeline.h"
 
-struct chunk;
 struct page;
 
 enum page_state {
@@ -43,46 +43,15 @@ enum page_state {
     PAGE_DONE
 };
 
-/* How an item of the page ended. */
-enum outcome {
-    ITEM_OPEN, /* not yet */
-    ITEM_UNCHANGED,
-    ITEM_COLLISION, /* a later item of the page has its id */
-    ITEM_STORED,
-    ITEM_FAILED
-};
-
-/* What is different from the stored rows. */
-enum change { CHANGE_NONE, CHANGE_ROW, CHANGE_TEXT };
-
-struct page_item {
-    struct item item;
-    yyjson_val *value; /* as it came */
-    enum outcome outcome;
-    enum change change;
-    size_t stored_pieces; /* rows found */
-    enum cut_rule cut;    /* of its pieces: stored ones that keep their text
-                             keep theirs */
-    bool uncertain;       /* the page before may have written it meanwhile */
-    bool has_letter;      /* an open dead letter has its id */
-    bool failed_before;   /* and is of this very item */
-    bool refused;         /* as it is, by the embedder or the database */
-    bool suppressed;      /* a known poison, not tried again */
-    bool passing;         /* it may do better another time: failed alone */
-    bool unembedded;      /* its chunk gave up before it had all its vectors */
-    const char *reason;   /* of a dead letter; NULL: none */
-};
-
 /* What a service tells its pages; all borrowed. */
 struct page_context {
     struct pipeline *p;
     const struct schema *schema;
     const struct scope *scope;
-    const char *service;   /* registered name */
-    const char *since;     /* NULL: everything */
-    bool has_letters;      /* the service has open dead letters */
-    uint64_t received;     /* items of the service in this run, so far */
-    uint64_t refused_rows; /* of them, by the database, each by itself */
+    const char *service; /* registered name */
+    const char *since;   /* NULL: everything */
+    bool has_letters;    /* the service has open dead letters */
+    struct row_faults rows;
     /* A page has moved on. Only notes it down for a later iteration of the
      * loop, so that pages and chunks may call it anywhere. */
     void (*kick)(void *arg);
@@ -99,7 +68,7 @@ struct page {
     struct page_item **work; /* nwork changed items: texts, then rows */
     size_t nwork, cursor;    /* work before cursor is in chunks */
     struct strmap ids;       /* content id -> index of its last item */
-    struct list chunks;      /* of struct chunk.link: started, not done */
+    struct chunk_group chunks;
     bool failed, too_large;
     bool unstorable;        /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
@@ -170,13 +139,6 @@ void page_drop(struct page *page);
  * It starts no further chunk; with `cancel`, also ends what is under way.
  */
 void page_fail(struct page *page, const struct err *err, bool cancel);
-
-/* A chunk of the page has ended; frees it. */
-void page_chunk_done(struct page *page, struct chunk *chunk);
-
-/* Says that a call of this page is tried again: a warning, an event. */
-void page_note_retry(
-    const struct page *page, enum call_kind call, const struct err *err);
 
 /* New dead letters of a checkpointed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);

@@ -5,7 +5,6 @@
  */
 #include "sync/page/page_impl.h"
 
-#include "sync/chunk/chunk.h"
 #include <assert.h>
 
 bool page_has_work(const struct page *page)
@@ -29,12 +28,12 @@ void page_start_chunk(struct page *page)
            members[n]->change == change)
         n++;
     page->cursor += n;
-    chunk_start(page, members, n);
+    chunk_start(&page->chunks, members, n);
 }
 
 static bool resume_one(struct page *page)
 {
-    list_for_each (at, &page->chunks)
+    list_for_each (at, &page->chunks.list)
         if (chunk_resume(container_of(at, struct chunk, link)))
             return true;
     return false;
@@ -49,7 +48,7 @@ void page_resume(struct page *page)
 
 void page_release(struct page *page)
 {
-    list_for_each (at, &page->chunks)
+    list_for_each (at, &page->chunks.list)
         chunk_release(container_of(at, struct chunk, link));
 }
 
@@ -57,7 +56,8 @@ void page_store(struct page *page)
 {
     struct list *next;
 
-    for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
+    for (struct list *at = page->chunks.list.next; at != &page->chunks.list;
+         at = next) {
         next = at->next;
         chunk_store_now(container_of(at, struct chunk, link));
     }
@@ -65,14 +65,16 @@ void page_store(struct page *page)
 
 bool page_is_drained(const struct page *page)
 {
-    return list_empty(&page->chunks) && !page_has_work(page);
+    return list_empty(&page->chunks.list) && !page_has_work(page);
 }
 
-void page_chunk_done(struct page *page, struct chunk *chunk)
+static void chunk_done(struct chunk_group *group, struct chunk *chunk)
 {
+    struct page *page = container_of(group, struct page, chunks);
     struct err err = chunk->err;
     bool unstorable = chunk->unstorable;
 
+    page->counts.embedded += chunk->embedded;
     chunk_free(chunk);
     page->unstorable = page->unstorable || unstorable;
     if (err_is_fatal(err.code) && page->ctx->p->fatal.code == 0)
@@ -83,9 +85,26 @@ void page_chunk_done(struct page *page, struct chunk *chunk)
         page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
                           .service = page->ctx->service,
                           .page = page->number,
-                          .in_flight = (size_t)page->ctx->p->in_flight,
+                          .in_flight = (size_t)page->ctx->p->window.in_flight,
                           .err = err.code == 0 ? NULL : &err});
     page->ctx->kick(page->ctx->arg);
+}
+
+void page_init_chunks(struct page *page)
+{
+    struct page_context *ctx = page->ctx;
+
+    page->chunks = (struct chunk_group){.p = ctx->p,
+        .schema = ctx->schema,
+        .scope = ctx->scope,
+        .service = ctx->service,
+        .page = page->number,
+        .arena = &page->arena,
+        .rows = &ctx->rows,
+        .kick = ctx->kick,
+        .arg = ctx->arg,
+        .done = chunk_done};
+    list_init(&page->chunks.list);
 }
 
 static void cancel_all(struct page *page)
@@ -97,7 +116,8 @@ static void cancel_all(struct page *page)
     op_cancel(&busy->lookup.op);
     op_cancel(&busy->checkpoint.op);
     op_cancel(&busy->retry.timer.op);
-    for (struct list *at = page->chunks.next; at != &page->chunks; at = next) {
+    for (struct list *at = page->chunks.list.next; at != &page->chunks.list;
+         at = next) {
         next = at->next;
         chunk_cancel(container_of(at, struct chunk, link));
     }

@@ -27,6 +27,9 @@ static inline struct page *page_of_timer(struct op *op)
 /* Moves, asserted against the header's drawing, and tells the service. */
 void page_move(struct page *page, enum page_state to);
 
+/* What its chunks know of the page. */
+void page_init_chunks(struct page *page);
+
 /* Counts every item out and moves to DONE. */
 void page_finish(struct page *page);
 

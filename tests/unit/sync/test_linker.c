@@ -218,7 +218,7 @@ static void await(struct world *w)
 static int setup(void **state)
 {
     static const struct linker_options options = {
-        .batch = 100, .find = 1000, .tries = 3, .retry_base_ms = 1000};
+        .batch = 100, .find = 1000, .retries = {3, 1000}};
     struct world *w = calloc(1, sizeof(*w));
 
     op_queue_init(&w->ready, wake);

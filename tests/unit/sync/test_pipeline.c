@@ -35,8 +35,7 @@ static void timer(void *world, struct timer_req *req, uint64_t delay)
 static const struct ports ports = {
     .queue = &queue, .now_ms = now, .random = random_port, .timer = timer};
 static enum call_kind call; /* that fails */
-static const struct run_options options = {
-    .workers = 8, .tries = 3, .retry_base_ms = 100};
+static const struct run_options options = {.workers = 8, .retries = {3, 100}};
 static struct pipeline pipeline;
 
 static int setup(void **state)
@@ -47,7 +46,8 @@ static int setup(void **state)
     pipeline = (struct pipeline){.ports = &ports,
         .options = &options,
         .run_id = "",
-        .slots = 8,
+        .retries = options.retries,
+        .window.slots = 8,
         .embed.proven = true};
     return 0;
 }
@@ -169,11 +169,13 @@ static void the_budget_bounds_what_all_calls_add(void **state)
 {
     int calls = 0, tries = 0;
 
-    while (pipeline.spent[EMBEDDER] < RETRY_BUDGET_FACTOR * options.tries) {
+    while (pipeline.spent[EMBEDDER] <
+           RETRY_BUDGET_FACTOR * options.retries.tries) {
         tries += tries_of_a_failing_call(ERR_UNAVAILABLE);
         calls++;
     }
-    assert_int_equal(tries, calls + RETRY_BUDGET_FACTOR * options.tries);
+    assert_int_equal(
+        tries, calls + RETRY_BUDGET_FACTOR * options.retries.tries);
     assert_int_equal(tries_of_a_failing_call(ERR_UNAVAILABLE), 1);
     assert_int_equal(tries_of_a_failing_call(ERR_TIMEOUT), 1);
 }
@@ -235,15 +237,15 @@ static void the_window_halves_and_opens_again(void **state)
 {
     clock_ms = 10;
     pace(ERR_BUSY, 5);
-    assert_int_equal((int)pipeline.slots, 4);
+    assert_int_equal((int)pipeline.window.slots, 4);
     pace(ERR_BUSY, 6); /* was under way: says nothing new */
-    assert_int_equal((int)pipeline.slots, 4);
+    assert_int_equal((int)pipeline.window.slots, 4);
     clock_ms = 20;
     pace(ERR_UNAVAILABLE, 15);
-    assert_int_equal((int)pipeline.slots, 2);
+    assert_int_equal((int)pipeline.window.slots, 2);
     for (int i = 0; i < 100; i++)
         pace(0, 20);
-    assert_int_equal((int)pipeline.slots, 8);
+    assert_int_equal((int)pipeline.window.slots, 8);
 }
 
 static void the_window_never_closes(void **state)
@@ -252,16 +254,16 @@ static void the_window_never_closes(void **state)
         clock_ms += 10;
         pace(ERR_BUSY, clock_ms);
     }
-    assert_int_equal((int)pipeline.slots, 1);
+    assert_int_equal((int)pipeline.window.slots, 1);
     assert_true(pipeline_has_room(&pipeline, true));
 }
 
 static void at_most_twice_as_many_are_in_flight(void **state)
 {
-    pipeline.embedding = 8;
+    pipeline.window.embedding = 8;
     assert_false(pipeline_has_room(&pipeline, true));
     assert_true(pipeline_has_room(&pipeline, false));
-    pipeline.in_flight = 16;
+    pipeline.window.in_flight = 16;
     assert_false(pipeline_has_room(&pipeline, false));
 }
 
@@ -270,7 +272,7 @@ static void one_request_proves_the_settings(void **state)
 {
     pipeline.embed.proven = false;
     assert_true(pipeline_has_room(&pipeline, true));
-    pipeline.embedding = 1;
+    pipeline.window.embedding = 1;
     assert_false(pipeline_has_room(&pipeline, true));
     assert_false(pipeline_has_slot(&pipeline));
     pipeline.embed.proven = true;
@@ -280,8 +282,8 @@ static void one_request_proves_the_settings(void **state)
 /* Who needs a slot again gets it before new chunks do. */
 static void a_slot_that_is_owed_is_kept_free(void **state)
 {
-    pipeline.embedding = 7;
-    pipeline.owed = 1;
+    pipeline.window.embedding = 7;
+    pipeline.window.owed = 1;
     assert_false(pipeline_has_room(&pipeline, true));
     assert_true(pipeline_has_slot(&pipeline));
     assert_true(pipeline_has_room(&pipeline, false));

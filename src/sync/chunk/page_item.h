@@ -1,0 +1,37 @@
+/* An item on its way: the page owns it, a chunk embeds and stores it. */
+#ifndef SYNC_CHUNK_PAGE_ITEM_H
+#define SYNC_CHUNK_PAGE_ITEM_H
+
+#include "record/item.h"
+
+/* How an item of the page ended. */
+enum outcome {
+    ITEM_OPEN, /* not yet */
+    ITEM_UNCHANGED,
+    ITEM_COLLISION, /* a later item of the page has its id */
+    ITEM_STORED,
+    ITEM_FAILED
+};
+
+/* What is different from the stored rows. */
+enum change { CHANGE_NONE, CHANGE_ROW, CHANGE_TEXT };
+
+struct page_item {
+    struct item item;
+    yyjson_val *value; /* as it came */
+    enum outcome outcome;
+    enum change change;
+    size_t stored_pieces; /* rows found */
+    enum cut_rule cut;    /* of its pieces: stored ones that keep their text
+                             keep theirs */
+    bool uncertain;       /* the page before may have written it meanwhile */
+    bool has_letter;      /* an open dead letter has its id */
+    bool failed_before;   /* and is of this very item */
+    bool refused;         /* as it is, by the embedder or the database */
+    bool suppressed;      /* a known poison, not tried again */
+    bool passing;         /* it may do better another time: failed alone */
+    bool unembedded;      /* its chunk gave up before it had all its vectors */
+    const char *reason;   /* of a dead letter; NULL: none */
+};
+
+#endif
