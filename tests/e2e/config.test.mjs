@@ -77,6 +77,7 @@ test('a password is masked wherever it stands', async () => {
     for (const command of ['check', 'sync', 'migrate']) {
       const { code, stdout, stderr } = await bare([command], {
         DATABASE_URL: url, EMBEDDING_PROVIDER: 'builtin', LOG_LEVEL: 'debug',
+        BATCH_SYNC_SERVICES: 'demo-courses',
         COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1' });
       assert.equal(code, 75);
       assert.doesNotMatch(stdout + stderr, /geheim/);

@@ -264,7 +264,8 @@ test('items without ids count by what they are', async (t) => {
       itemsOf(100).map((item) => ({ ...item, id: null })), page)),
   } });
   const { result } = await w.sync();
-  assert.match(errorsOf(result, 'alpha').at(-1), /^4: source repeats: /);
+  assert.match(errorsOf(result, 'alpha').join('\n'),
+    /^4: source repeats: /m);
   assert.deepEqual(calls(w, 'beta'), [1, 2, 3, 4, 5, 6]);
   assert.ok(errorsOf(result, 'beta').every((e) => !e.includes('repeats')));
 });
