@@ -2,7 +2,12 @@
 
 #include <stdio.h>
 
-static const double convicting_odds = 1e-5;
+/* Every text of a run may fail by chance: the more there are, the less likely
+ * it must be for one of them. */
+static double convicting_odds(const struct embed_record *r)
+{
+    return 1e-4 / (100 + (double)r->texts);
+}
 
 void embed_record_pass(struct embed_record *r, size_t texts)
 {
@@ -48,7 +53,7 @@ bool embed_record_convicts(
         return false;
     for (unsigned i = 1; i <= alone; i++)
         odds *= (others_failed + i) / (others + i);
-    return odds < convicting_odds;
+    return odds < convicting_odds(r);
 }
 
 bool embed_record_may_set_aside(const struct embed_record *r)

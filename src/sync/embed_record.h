@@ -49,8 +49,8 @@ size_t embed_record_cap(const struct embed_record *r);
 /*
  * Is a text that failed alone `alone` times, and never succeeded, to blame?
  * `own`: failed requests that held it. Fisher's exact test: were it no worse
- * than the run's other requests, the odds of this would be under 1 in 100,000.
- * Never for a single failure.
+ * than the run's other requests, the odds of this happening to any text of the
+ * run would be under 1 in 10,000. Never for a single failure.
  */
 bool embed_record_convicts(
     const struct embed_record *r, unsigned alone, uint64_t own);

@@ -26,10 +26,12 @@ static void two_do_when_thousands_of_others_passed(void **state)
 {
     struct embed_record r = {.proven = false};
 
-    pass(&r, 1000, 50);
+    pass(&r, 10000, 50);
     embed_record_fail(&r, 1, false, 1);
     embed_record_fail(&r, 1, true, 2);
     assert_true(embed_record_convicts(&r, 2, 2));
+    r.texts = 1000000; /* one of which fails twice by chance */
+    assert_false(embed_record_convicts(&r, 2, 2));
 }
 
 /* With few requests beside it a text has to fail more often. */
@@ -43,7 +45,7 @@ static void few_witnesses_want_more_failures(void **state)
         embed_record_fail(&r, 1, false, 1);
         alone++;
     } while (!embed_record_convicts(&r, alone, alone));
-    assert_in_range(alone, 8, 12);
+    assert_in_range(alone, 8, 14);
 }
 
 /* One request in three fails for everyone: so does this one's. */
@@ -56,7 +58,7 @@ static void a_flapping_provider_excuses_its_texts(void **state)
         embed_record_fail(&r, 50, false, 1);
     }
     assert_false(embed_record_convicts(&r, 9, 0));
-    assert_true(embed_record_convicts(&r, 14, 0));
+    assert_true(embed_record_convicts(&r, 18, 0));
 }
 
 static void nothing_has_passed_so_nothing_is_convicted(void **state)
