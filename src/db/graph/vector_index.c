@@ -227,6 +227,17 @@ static bool was_other(const struct call *c)
            strcmp(c->pg.sqlstate, "40P01") == 0;
 }
 
+/* Another process has altered the table at the same moment: the server tells
+ * one of the two to come again. */
+static bool was_raced(struct call *c)
+{
+    struct index_req *req = index_req_of(c);
+
+    return strcmp(c->pg.sqlstate, "XX000") == 0 &&
+           strstr(c->pg.op.err.msg, "tuple concurrently updated") != NULL &&
+           ++req->tries < LOOKS;
+}
+
 /*
  * Class 53: of memory or disk. Workers share their memory, for which a
  * container has often no room: once more without them, and then with no more
@@ -248,6 +259,11 @@ static bool index_failed(struct call *c)
 
     if (req->leftover) {
         call_end(c, NULL);
+        return true;
+    }
+    if (was_raced(c)) {
+        req->tuned = req->tuned || req->stage == INDEX_TIDY;
+        vector_index_tidy(c);
         return true;
     }
     if (req->stage == INDEX_LOOK || req->stage == INDEX_TIDY)
