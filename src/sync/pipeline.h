@@ -116,7 +116,9 @@ void pipeline_note_retry(const struct pipeline *p, const char *service,
  * A wait holds nothing of another provider's: a chunk that waits for the
  * database has given its embedding slot back, a page that waits for the
  * coordinator never had one. One that waits for the embedder keeps its slot:
- * freeing it would send the next chunk's request to a provider in trouble.
+ * freeing it would send the next chunk's request to a provider in trouble. What
+ * may pass of an embedder's failures is not tried again here at all, but
+ * weighed in chunk_doubt.c.
  */
 enum {
     RETRY_BUSY_FACTOR = 20,
