@@ -19,12 +19,14 @@
 
 #include "base/log.h"
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
-    BACKLOG = 511,
+    BACKLOG = 4096, /* as far as the system allows */
     TICKS = 8, /* per shortest deadline */
     MOST_TICK_MS = 500,
     QUIET_MS = 10000, /* between two log lines */
@@ -114,6 +116,16 @@ static void set_default_ms(int *value, int otherwise)
         *value = otherwise;
 }
 
+/* The lowest one that is free, more or less. */
+static int descriptors_open(void)
+{
+    int fd = fcntl(STDERR_FILENO, F_DUPFD, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? 0 : fd;
+}
+
 static void http_server_set_options(
     struct http_server *s, const struct http_server_options *options)
 {
@@ -121,7 +133,8 @@ static void http_server_set_options(
 
     *o = *options;
     o->host = NULL;
-    set_default_size(&o->max_connections, 256);
+    set_default_size(
+        &o->max_connections, http_crowd_most_connections(descriptors_open()));
     set_default_size(&o->max_url_bytes, 4 * 1024);
     set_default_size(&o->max_header_bytes, 16 * 1024);
     set_default_size(&o->max_headers, 64);
@@ -196,6 +209,7 @@ int http_server_start(struct http_server **out, struct loop *loop,
     signal(SIGPIPE, SIG_IGN);
     s->loop = loop;
     list_init(&s->conns);
+    list_init(&s->peers);
     http_server_set_options(s, options);
     uv_tcp_init(&loop->uv, &s->listener);
     uv_timer_init(&loop->uv, &s->tick);

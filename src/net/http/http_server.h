@@ -89,7 +89,9 @@ struct http_server_options {
     void (*answered)(void *arg, const struct http_exchange *x, int status,
         uint64_t duration_ms);
 
-    size_t max_connections;  /* 256; further ones are answered 503 */
+    size_t max_connections;  /* 256, or what the limit of descriptors allows;
+                              * when there are more, those whose clients are
+                              * waited for give way, else 503 */
     size_t max_url_bytes;    /* 4 KiB, else 414 */
     size_t max_header_bytes; /* 16 KiB for all lines together, else 431 */
     size_t max_headers;      /* 64, else 431 */
@@ -97,7 +99,9 @@ struct http_server_options {
     size_t max_queue_bytes;  /* 256 KiB unsent of a stream */
     int idle_ms;    /* 60 s; a kept connection without a request is closed */
     int request_ms; /* 15 s from a request's first byte (of the first one: from
-                       the connection) until it is complete, else 408 */
+                       the connection) until it is complete, else 408; when
+                       the server is nearly full, the first request line must
+                       be there after 1 s */
     int write_ms;   /* 30 s without the client reading anything: the
                      * connection is dropped */
 };
@@ -108,6 +112,7 @@ struct http_server_stats {
     uint64_t accepted;  /* connections */
     uint64_t requests;  /* handed to the handler */
     uint64_t refused;   /* requests and connections the server refused itself */
+    uint64_t evicted;   /* connections that gave way to others */
 };
 
 /*

@@ -36,6 +36,7 @@ void http_conn_set(struct http_conn *c, enum http_conn_state state)
     assert(state == CONN_CLOSED || successors[c->state] & 1u << state);
     c->state = state;
     c->deadline_ms = 0;
+    c->since_ms = loop_now_ms(c->server->loop);
 }
 
 void http_conn_due_in(struct http_conn *c, int ms)
@@ -131,6 +132,19 @@ static bool is_stuck(struct http_conn *c, uint64_t now_ms)
     return now_ms >= c->out.deadline_ms;
 }
 
+static bool conn_has_no_line(const struct http_conn *c)
+{
+    return c->state == CONN_IDLE ||
+           (c->state == CONN_READING && !http_parse_has_line(c->x->parse));
+}
+
+/* In a crowd a newcomer must say what it wants. */
+static bool conn_says_nothing(const struct http_conn *c, uint64_t now_ms)
+{
+    return c->fresh && conn_has_no_line(c) && now_ms >= c->since_ms + LINE_MS &&
+           http_crowd_is_dense(c->server);
+}
+
 void http_conn_tick(struct http_conn *c)
 {
     uint64_t now_ms = loop_now_ms(c->server->loop);
@@ -139,6 +153,8 @@ void http_conn_tick(struct http_conn *c)
         return;
     if (is_stuck(c, now_ms))
         http_conn_close(c);
+    else if (conn_says_nothing(c, now_ms))
+        http_conn_refuse(c, 408, "the request took too long");
     else if (c->deadline_ms == 0 || now_ms < c->deadline_ms)
         return;
     else if (c->state == CONN_READING)
@@ -185,30 +201,64 @@ void http_conn_close(struct http_conn *c)
     if (c->state == CONN_CLOSED)
         return;
     http_conn_set(c, CONN_CLOSED);
+    http_crowd_leave(c);
     uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
 }
 
-static bool peer_is_loopback(const uv_tcp_t *tcp)
+/* A socket that is closed with unread bytes would destroy what was sent. */
+static void conn_drop_unread(struct http_conn *c)
 {
-    struct sockaddr_storage peer;
-    const struct sockaddr_in *v4 = (void *)&peer;
-    const struct sockaddr_in6 *v6 = (void *)&peer;
-    int len = sizeof(peer);
+    char *some = c->server->read_buf;
+    uv_os_fd_t fd;
 
-    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) < 0)
-        return false;
-    if (peer.ss_family == AF_INET)
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) < 0)
+        return;
+    while (recv(fd, some, READ_BYTES, MSG_DONTWAIT) == READ_BYTES)
+        ;
+}
+
+/* What the socket takes at once of the answer arrives. */
+static void conn_refuse_at_once(struct http_conn *c)
+{
+    http_conn_refuse(c, 503, "too many connections");
+    conn_drop_unread(c);
+    http_conn_close(c);
+}
+
+void http_conn_give_way(struct http_conn *c)
+{
+    if (c->state == CONN_READING)
+        conn_refuse_at_once(c);
+    else
+        http_conn_close(c);
+}
+
+static bool conn_is_loopback(const struct sockaddr_storage *peer)
+{
+    const struct sockaddr_in *v4 = (const void *)peer;
+    const struct sockaddr_in6 *v6 = (const void *)peer;
+
+    if (peer->ss_family == AF_INET)
         return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    if (peer.ss_family != AF_INET6)
+    if (peer->ss_family != AF_INET6)
         return false;
     if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
         return v6->sin6_addr.s6_addr[12] == 127;
     return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+static void conn_meet(struct http_conn *c)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    int len = sizeof(peer);
+
+    uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &len);
+    c->peer_is_loopback = conn_is_loopback(&peer);
+    http_crowd_enter(c, &peer);
+}
+
 static void welcome(struct http_conn *c)
 {
-    c->peer_is_loopback = peer_is_loopback(&c->tcp);
     uv_tcp_nodelay(&c->tcp, 1);
     uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
     http_conn_due_in(c, c->server->options.request_ms);
@@ -222,6 +272,7 @@ static struct http_conn *conn_new(struct http_server *s)
     c->server = s;
     c->state = CONN_IDLE;
     c->fresh = true;
+    c->since_ms = loop_now_ms(s->loop);
     buf_init(&c->ahead, AHEAD_BYTES + READ_BYTES);
     buf_init(&c->out.sending, HEAD_BYTES + BODY_BYTES);
     buf_init(&c->out.queued, HEAD_BYTES + BODY_BYTES);
@@ -232,21 +283,25 @@ static struct http_conn *conn_new(struct http_server *s)
     return c;
 }
 
-/* A few connections over the limit get a 503, the others are just closed. */
+/* Whoever finds no room is told so; the first of them also have the time to
+ * send their request before they read that. */
 void http_conn_open(struct http_server *s)
 {
     struct http_conn *c = conn_new(s);
     size_t most = s->options.max_connections;
+    bool room;
 
     s->stats.accepted++;
     if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) < 0) {
         http_conn_close(c);
-    } else if (s->stats.connections > most + REFUSED_CONNECTIONS) {
-        s->stats.refused++;
-        http_conn_close(c);
-    } else if (s->stats.connections > most) {
-        http_conn_refuse(c, 503, "too many connections");
-    } else {
-        welcome(c);
+        return;
     }
+    room = http_crowd_make_room(s);
+    conn_meet(c);
+    if (room)
+        welcome(c);
+    else if (s->open > most + most / REFUSED_SHARE)
+        conn_refuse_at_once(c);
+    else
+        http_conn_refuse(c, 503, "too many connections");
 }

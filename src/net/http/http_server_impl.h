@@ -4,6 +4,7 @@
  *   http_server.c         the server: listening, its tick, drain, close
  *   http_server_conn.c    a connection: its states, its deadlines
  *   http_server_read.c    what it reads
+ *   http_server_crowd.c   who gives way when there is no room
  *   http_server_answer.c  what goes out: answers, streams, refusals
  *   http_server_parse.c   a request's bytes
  *   http_server_text.c    pure helpers
@@ -33,7 +34,9 @@ enum {
     HEAD_BYTES = 64 * 1024,        /* of an answer */
     BODY_BYTES = 32 * 1024 * 1024, /* of an answer */
     HELD_BODIES = 16,              /* of full length, in memory at once */
-    REFUSED_CONNECTIONS = 64,      /* that are answered 503 at once */
+    REFUSED_SHARE = 4, /* one more for each so many may be told 503 and wait
+                        * for its client to read that */
+    LINE_MS = 1000,    /* for a newcomer's request line, in a crowd */
     KEEPALIVE_S = 60,              /* before TCP asks whether it is there */
     LINGER_MS = 2000,              /* from our last byte to the client's */
 };
@@ -57,9 +60,17 @@ struct http_out {
     bool busy;                  /* a write is under way */
 };
 
+/* The connections of one address. */
+struct http_peer {
+    struct list link;        /* in server->peers */
+    struct in6_addr address; /* IPv4 mapped; of IPv6 the network alone */
+    size_t open;             /* connections */
+};
+
 struct http_conn {
     struct list link;           /* in server->conns */
     struct http_server *server; /* borrowed */
+    struct http_peer *peer;     /* NULL: never counted, or closed */
     uv_tcp_t tcp;
     uv_shutdown_t shutdown;
     struct http_exchange *x; /* owned while READING, else the handler's */
@@ -67,6 +78,8 @@ struct http_conn {
     size_t ahead_at;         /* how much of it has been parsed */
     struct http_out out;
     uint64_t deadline_ms; /* of IDLE, READING, LINGERING; 0: none */
+    uint64_t since_ms;    /* it has been in its state; the first request counts
+                           * from the connection */
     size_t held_bytes;    /* its part of server->held_bytes */
     enum http_conn_state state;
     bool fresh;   /* no request has been complete */
@@ -83,6 +96,8 @@ struct http_server {
     struct http_server_options options;
     struct http_limits limits;
     struct http_server_stats stats;
+    size_t open;       /* connections that are not closed */
+    struct list peers; /* owned; the addresses of those */
     size_t held_bytes; /* bodies in memory */
     uv_tcp_t listener;
     uv_timer_t tick;              /* runs while there are connections */
@@ -133,6 +148,25 @@ void http_exchange_gone(struct http_exchange *x);
 
 /* All that was queued has been written. */
 void http_conn_sent(struct http_conn *c);
+
+/* It gives way to a newcomer: says so if a request has begun, and closes. */
+void http_conn_give_way(struct http_conn *c);
+
+/* http_server_crowd.c */
+
+/* Counts a connection, until it leaves. */
+void http_crowd_enter(
+    struct http_conn *c, const struct sockaddr_storage *address);
+void http_crowd_leave(struct http_conn *c);
+
+/* Closes as many connections as one more needs; false: none can be closed. */
+bool http_crowd_make_room(struct http_server *s);
+
+/* Is it so full that newcomers must hurry? */
+bool http_crowd_is_dense(const struct http_server *s);
+
+/* How many connections the limit of descriptors allows. */
+size_t http_crowd_most_connections(int descriptors_open);
 
 /* http_server_read.c */
 

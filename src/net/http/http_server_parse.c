@@ -406,6 +406,11 @@ const struct http_parse_info *http_parse_info(const struct http_parse *p)
     return &p->info;
 }
 
+bool http_parse_has_line(const struct http_parse *p)
+{
+    return p->settled || p->nfields > 0;
+}
+
 bool http_parse_continue(struct http_parse *p)
 {
     bool expects = p->expects_continue;

@@ -43,6 +43,9 @@ enum http_parse_result http_parse_feed(
 
 const struct http_parse_info *http_parse_info(const struct http_parse *p);
 
+/* Is the request line complete? */
+bool http_parse_has_line(const struct http_parse *p);
+
 /* True, once, when the client waits for "100 Continue" before its body. */
 bool http_parse_continue(struct http_parse *p);
 

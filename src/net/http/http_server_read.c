@@ -20,15 +20,17 @@
 /* The first request's time starts with the connection. */
 static void begin_request(struct http_conn *c)
 {
-    uint64_t deadline_ms = c->deadline_ms;
+    uint64_t deadline_ms = c->deadline_ms, since_ms = c->since_ms;
 
     c->x = http_server_must(calloc(1, sizeof(*c->x)));
     c->x->parse = http_parse_new(&c->server->limits);
     http_conn_set(c, CONN_READING);
-    if (c->fresh)
-        c->deadline_ms = deadline_ms;
-    else
+    if (!c->fresh) {
         http_conn_due_in(c, c->server->options.request_ms);
+        return;
+    }
+    c->deadline_ms = deadline_ms;
+    c->since_ms = since_ms;
 }
 
 static void conn_read_hand_over(struct http_conn *c)
