@@ -1,3 +1,4 @@
+#include "app/process.h"
 #include "cli/cli.h"
 
 #include <malloc.h>
@@ -9,6 +10,7 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.console = {stdin, stdout, stderr, stderr}};
 
+    process_confine();
     /*
      * Blocks of the size of large pages and answers go back to the system when
      * they are freed. glibc would learn to keep them, and a long run's heap

@@ -1,5 +1,6 @@
 #include "app/app.h"
 
+#include "app/process.h"
 #include "base/log.h"
 #include "base/text.h"
 #include <limits.h>
@@ -267,6 +268,7 @@ static int read_config(struct app *app, unsigned needs)
     if (rc == 0) {
         log_init(app->console->log, (enum log_level)app->config.log_level);
         log_warnings(buf_view(&warnings));
+        process_log();
     }
     console_problems(app->console, "configuration", buf_view(&problems));
     buf_free(&warnings);

@@ -27,7 +27,7 @@
 
 enum {
     BACKLOG = 4096, /* as far as the system allows */
-    TICKS = 8, /* per shortest deadline */
+    TICKS = 8,      /* per shortest deadline */
     MOST_TICK_MS = 500,
     QUIET_MS = 10000, /* between two log lines */
     PLACE_BYTES = 300

@@ -139,8 +139,7 @@ size_t http_crowd_most_connections(int descriptors_open)
     struct rlimit limit;
     size_t taken = (size_t)descriptors_open + RESERVED_DESCRIPTORS, most;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-        limit.rlim_cur == RLIM_INFINITY)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return MOST_CONNECTIONS;
     most = limit.rlim_cur > taken ? (limit.rlim_cur - taken) / 5 * 4 : 0;
     if (most < LEAST_CONNECTIONS)

@@ -37,8 +37,8 @@ enum {
     REFUSED_SHARE = 4, /* one more for each so many may be told 503 and wait
                         * for its client to read that */
     LINE_MS = 1000,    /* for a newcomer's request line, in a crowd */
-    KEEPALIVE_S = 60,              /* before TCP asks whether it is there */
-    LINGER_MS = 2000,              /* from our last byte to the client's */
+    KEEPALIVE_S = 60,  /* before TCP asks whether it is there */
+    LINGER_MS = 2000,  /* from our last byte to the client's */
 };
 
 enum http_conn_state {

@@ -194,8 +194,8 @@ static void far_too_many_connections(void **state)
 /* Connects from 127.0.0.<last>. */
 static struct client *dial_from(unsigned last)
 {
-    struct sockaddr_in from = {.sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(0x7f000000 + last)};
+    struct sockaddr_in from = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + last)};
     struct sockaddr_in to = {.sin_family = AF_INET,
         .sin_port = htons((uint16_t)http_server_port(w.server)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
