@@ -72,8 +72,14 @@ void *buf_grow(struct buf *b, size_t len)
 
 void buf_add(struct buf *b, const void *p, size_t len)
 {
-    void *at = buf_grow(b, len);
+    bool over = b->cuts && b->error == 0 && len > b->cap_bytes - b->len;
+    void *at = buf_grow(b, over ? b->cap_bytes - b->len : len);
 
+    if (over && at != NULL) {
+        memcpy(at, p, b->cap_bytes - (size_t)((char *)at - b->data));
+        b->error = ERR_TOO_LARGE;
+        return;
+    }
     if (at != NULL && len > 0)
         memcpy(at, p, len);
 }

@@ -14,6 +14,7 @@ struct buf {
     size_t size;      /* bytes allocated */
     size_t cap_bytes; /* most that len may become */
     int error;        /* sticky: ERR_TOO_LARGE, ERR_NOMEM or 0 */
+    bool cuts;        /* the append that is too large fills it to the cap */
 };
 
 /* Nothing is allocated yet. `cap_bytes` must be > 0: every buffer has a cap. */

@@ -97,6 +97,9 @@ long json_entries(
  */
 void json_write(struct buf *out, yyjson_val *v, size_t *nuls);
 
+/* About as many bytes as the value takes as compact JSON. */
+size_t json_size(yyjson_val *v);
+
 /*
  * Feeds the value (structure and bytes) to a SHA-256: equal values, equal
  * digests, whatever the white space; members count in the order they came.

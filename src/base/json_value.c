@@ -229,6 +229,30 @@ static void digest_one(struct sha256 *s, yyjson_val *v)
 
 /* In the order of yyjson's memory, which is the order of the text; with the
  * counts of the containers there is one tree only that reads so. */
+static size_t size_one(yyjson_val *v)
+{
+    enum { QUOTES = 2, BRACKETS = 2, COMMA = 1 };
+    char text[JS_NUMBER_BYTES];
+
+    if (yyjson_is_str(v))
+        return yyjson_get_len(v) + QUOTES + COMMA;
+    if (yyjson_is_ctn(v))
+        return BRACKETS + COMMA;
+    if (yyjson_is_num(v) || yyjson_is_raw(v))
+        return number_text(v, text).len + COMMA;
+    return strlen("null") + COMMA;
+}
+
+size_t json_size(yyjson_val *v)
+{
+    yyjson_val *end = v == NULL ? NULL : unsafe_yyjson_get_next(v);
+    size_t bytes = 0;
+
+    for (; v < end; v++)
+        bytes += size_one(v);
+    return bytes;
+}
+
 void json_digest(struct sha256 *s, yyjson_val *v)
 {
     yyjson_val *end;

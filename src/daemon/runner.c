@@ -136,6 +136,7 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->chunk_size = sync->chunk_size;
     o->workers = sync->workers;
     o->max_pages = sync->max_pages;
+    o->max_item_bytes = (size_t)sync->max_item_bytes;
     o->max_delete_percent = sync->max_delete_percent;
     o->max_tokens = r->options.config->embedding.max_tokens;
     o->retries = (struct retry_policy){sync->tries, sync->retry_base_ms};

@@ -192,6 +192,16 @@ static void write_named(struct extract *x, const char *name, long field)
         write_field(x, (size_t)field, str_of(name), NULL);
 }
 
+/* What every row says of where it comes from; ends the object. */
+static void write_origin(struct extract *x)
+{
+    buf_puts(x->scratch, "\"_schema_version\":");
+    buf_json_str(x->scratch, str_of(x->schema->version));
+    buf_puts(x->scratch, ",\"_source_service\":");
+    buf_json_str(x->scratch, str_of(x->schema->service_name));
+    buf_char(x->scratch, '}');
+}
+
 static int write_metadata(struct extract *x)
 {
     const struct schema *schema = x->schema;
@@ -205,30 +215,73 @@ static int write_metadata(struct extract *x)
     }
     write_named(x, "title", schema->title_field);
     write_named(x, "url", schema->url_field);
-    buf_puts(out, "\"_schema_version\":");
-    buf_json_str(out, str_of(schema->version));
-    buf_puts(out, ",\"_source_service\":");
-    buf_json_str(out, str_of(schema->service_name));
-    buf_char(out, '}');
+    write_origin(x);
     return item_keep(x, &x->out->metadata);
+}
+
+/*
+ * title or url of a piece: its own field, or the one that the schema names. A
+ * piece may be one of hundreds: what is long stays in the first.
+ */
+static void write_piece_field(struct extract *x, const char *name, long named)
+{
+    const size_t *own = strmap_get(&x->schema->index, str_of(name));
+    long field = own != NULL ? (long)*own : named;
+
+    if (field >= 0 && !yyjson_is_ctn(x->values[field]) &&
+        yyjson_get_len(x->values[field]) <= PIECE_FIELD_BYTES)
+        write_field(x, (size_t)field, str_of(name), NULL);
+}
+
+int item_piece_metadata(const struct schema *schema, yyjson_val *value,
+    struct arena *a, struct buf *scratch, struct str *out)
+{
+    struct err err;
+    struct extract x = {schema, NULL, a, scratch, NULL, &err};
+
+    x.values = arena_calloc(a, schema->nfields, sizeof(*x.values));
+    if (x.values == NULL)
+        return ERR_NOMEM;
+    pick_values(&x, value);
+    buf_reset(scratch);
+    buf_char(scratch, '{');
+    write_piece_field(&x, "title", schema->title_field);
+    write_piece_field(&x, "url", schema->url_field);
+    write_origin(&x);
+    return item_keep(&x, out) < 0 ? ERR_NOMEM : 0;
+}
+
+static int item_extract(struct extract *x, yyjson_val *value)
+{
+    *x->out = (struct item){.nuls = 0};
+    if (!yyjson_is_obj(value))
+        return err_set(x->err, ERR_INVALID, "not an object");
+    x->values = arena_calloc(x->a, x->schema->nfields, sizeof(*x->values));
+    if (x->values == NULL)
+        return err_set(x->err, ERR_NOMEM, "no memory for an item");
+    pick_values(x, value);
+    return 0;
+}
+
+int item_identify(const struct schema *schema, yyjson_val *value,
+    struct arena *a, struct buf *scratch, struct item *out, struct err *err)
+{
+    struct extract x = {schema, NULL, a, scratch, out, err};
+    int rc = item_extract(&x, value);
+
+    return rc < 0 ? rc : write_id(&x, value);
 }
 
 int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     struct buf *scratch, struct item *out, struct err *err)
 {
     struct extract x = {schema, NULL, a, scratch, out, err};
-    int rc;
+    int rc = item_extract(&x, value);
 
-    *out = (struct item){.nuls = 0};
-    if (!yyjson_is_obj(value))
-        return err_set(err, ERR_INVALID, "not an object");
-    x.values = arena_calloc(a, schema->nfields, sizeof(*x.values));
-    if (x.values == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for an item");
-    pick_values(&x, value);
-    if (parse_nested(&x) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for an item");
-    rc = write_id(&x, value);
+    if (rc == 0 && parse_nested(&x) < 0)
+        rc = err_set(err, ERR_NOMEM, "no memory for an item");
+    if (rc == 0)
+        rc = write_id(&x, value);
     if (rc == 0)
         rc = write_text(&x);
     return rc < 0 ? rc : write_metadata(&x);

@@ -31,6 +31,19 @@ enum { CONTENT_ID_BYTES = 1000 };
 int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     struct buf *scratch, struct item *out, struct err *err);
 
+/*
+ * The metadata of an item's second and later pieces: where they come from, and
+ * title and url up to PIECE_FIELD_BYTES each. The item's own are in its first
+ * piece alone; in every one, a text would be stored as often as it has pieces.
+ */
+enum { PIECE_FIELD_BYTES = 1000 };
+int item_piece_metadata(const struct schema *schema, yyjson_val *value,
+    struct arena *a, struct buf *scratch, struct str *out);
+
+/* Its id alone, of one that is not to be rendered. Errors as above. */
+int item_identify(const struct schema *schema, yyjson_val *value,
+    struct arena *a, struct buf *scratch, struct item *out, struct err *err);
+
 /* What an item's embedding depends on besides its text. All borrowed. */
 struct embedding_id {
     const char *provider, *model;

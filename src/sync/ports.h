@@ -226,12 +226,15 @@ struct service_begin_req {
     uint64_t letters;      /* new ones, made before it was interrupted */
 };
 
+/* What the ledger keeps of an item that will not do better next time. */
+enum { PAYLOAD_BYTES = 64 * 1024 };
+
 /* An item that could not be stored. All borrowed. */
 struct dead_letter {
     struct str content_id;        /* len 0: it has none */
     uint8_t digest[SHA256_BYTES]; /* of the item */
     const char *reason;
-    struct str payload; /* JSON; the ledger keeps at most 64 KiB */
+    struct str payload; /* JSON; up to PAYLOAD_BYTES unless it may pass */
     bool refused;       /* for what it is: it will not do better next time */
     bool passing;       /* it may do better later: kept whole, tried again */
     bool suppressed;    /* known, and so not tried: reason, payload stay */

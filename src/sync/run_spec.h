@@ -36,6 +36,7 @@ struct run_options {
     int chunk_size;              /* items a chunk */
     int workers;                 /* embedding slots */
     int max_pages;               /* a service; 0: no limit */
+    size_t max_item_bytes;       /* of its JSON; larger ones fail */
     int max_tokens;              /* a text; longer ones are split */
     int max_delete_percent;      /* of a service's items */
     struct retry_policy retries; /* of a page, an embedding, a store */

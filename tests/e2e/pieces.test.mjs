@@ -59,3 +59,33 @@ test('rows that are cut otherwise stay so until their text changes',
     const other = TEXT.replaceAll('word', 'wort');
     assert.deepEqual(await textsOf(w), [other.slice(0, 90), other.slice(90)]);
   });
+
+test('the item is in its first piece, later ones say whose they are',
+  async (t) => {
+    const long = 'x'.repeat(1001);
+    const at = { L1: itemOf('word', { hidden: { a: [1] } }), L2: itemOf('long',
+      { id: 'L2', title: long }) };
+    const own = { ...schema, data_structure: { ...schema.data_structure,
+      title: 'string', link: 'string' }, url_field: 'link' };
+    const w = await world(t, { schemas: [own], env: ENV,
+      services: { alpha: pagesOf([{ ...at.L1, title: 'T', link: 'http://l' },
+        at.L2]) } });
+    await w.good();
+    const found = await w.db.rows(`SELECT content_id, chunk_index, metadata
+      FROM vector_embeddings ORDER BY content_id, chunk_index`);
+    const of = (id) => found.filter((row) => row.content_id === id)
+      .map((row) => row.metadata);
+    const [first, second] = of('L1');
+    assert.equal(first.body, at.L1.body);
+    assert.deepEqual(first.hidden, { a: [1] });
+    assert.ok(!('_piece' in first));
+    const { _stored_at, ...rest } = second;
+    assert.equal(_stored_at, first._stored_at);
+    assert.deepEqual(rest, { title: 'T', url: 'http://l', _piece: 1,
+      _pieces: 2, _schema_version: '1.0.0', _source_service: 'alpha' });
+    const pieces = of('L2');
+    assert.equal(pieces[0].title, long);
+    assert.deepEqual(pieces.slice(1).map((m) => [m.title, m._piece, m._pieces]),
+      pieces.slice(1).map((m, k) => [undefined, k + 1, pieces.length]));
+    assert.equal((await w.good()).services[0].unchanged, 2);
+  });

@@ -45,10 +45,10 @@ static char *keep(char *old, struct str s)
 
 static int seq_of(const char *metadata)
 {
-    const char *at = strstr(metadata, "\"seq\":");
+    const char *at = strstr(metadata, "\"title\":");
 
     CHECK(at != NULL);
-    return atoi(at + 6);
+    return atoi(at + 8);
 }
 
 static void apply_row(

@@ -79,7 +79,8 @@ void make_schemas(struct schema_set *set, int n)
         s->nfields = 3;
         s->id_parts = id_parts;
         s->nid_parts = 1;
-        s->title_field = s->url_field = -1;
+        s->title_field = 2; /* all pieces of a text tell it */
+        s->url_field = -1;
         set->schemas[i] = s;
     }
 }
@@ -128,6 +129,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .chunk_size = PICK(r, 1, 3, 10, 50),
         .workers = PICK(r, 1, 2, 5),
         .max_pages = 10000,
+        .max_item_bytes = 1 << 20,
         .max_tokens = PICK(r, 100, 400, 8191),
         .retries = {5, 50}};
 }

@@ -362,7 +362,7 @@ static void port_embed(void *world, struct embed_req *req)
 
 static int seq_of(const struct store_row *row)
 {
-    return atoi(strstr(row->metadata.p, "\"seq\":") + 6);
+    return atoi(strstr(row->metadata.p, "\"title\":") + 8);
 }
 
 /* The page that a store belongs to; a source that repeats itself has the same

@@ -11,8 +11,6 @@
  */
 #include "db/ledger/ledger_impl.h"
 
-enum { PAYLOAD_BYTES = 64 * 1024 };
-
 /* At most PAYLOAD_BYTES, not in the middle of a code point. */
 static struct str cut_payload(struct str payload)
 {

@@ -1,7 +1,12 @@
-/* The rows of a chunk: what its statement carries. */
+/*
+ * The rows of a chunk: what its statement carries. An item's metadata are in
+ * its first piece; the later ones say whose they are, and which.
+ */
 #include "sync/chunk/chunk_impl.h"
 
 #include <assert.h>
+
+enum { PIECE_METADATA_BYTES = 64 * 1024 };
 
 struct rows {
     struct store_row *rows;
@@ -34,6 +39,38 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
     return row;
 }
 
+/* Which of how many a piece is, behind what all of them say. */
+static int number_piece(struct chunk *c, struct buf *scratch, struct str common,
+    struct store_row *row, size_t pieces)
+{
+    buf_reset(scratch);
+    buf_add(scratch, common.p, common.len - 1);
+    buf_printf(
+        scratch, ",\"_piece\":%d,\"_pieces\":%zu}", row->chunk_index, pieces);
+    if (scratch->error == 0)
+        row->metadata = arena_dup(&c->arena, buf_view(scratch));
+    return row->metadata.p == NULL || scratch->error != 0 ? ERR_NOMEM : 0;
+}
+
+/* Of the item's rows, those of its later pieces. */
+static int number_pieces(struct chunk *c, const struct page_item *m,
+    struct store_row *rows, size_t pieces)
+{
+    struct buf scratch;
+    struct str common;
+    int rc = 0;
+
+    if (pieces < 2)
+        return 0;
+    buf_init(&scratch, PIECE_METADATA_BYTES);
+    rc = item_piece_metadata(
+        c->group->schema, m->value, &c->arena, &scratch, &common);
+    for (size_t k = 1; k < pieces && rc == 0; k++)
+        rc = number_piece(c, &scratch, common, &rows[k], pieces);
+    buf_free(&scratch);
+    return rc;
+}
+
 static void rows_hash_of(const struct chunk *c, const struct page_item *m,
     size_t pieces, struct item_hashes *out)
 {
@@ -60,11 +97,11 @@ static int add_changed_row(
 
         row->content_text = pieces[k];
     }
-    return 0;
+    return number_pieces(c, m, r->rows + r->nrows - n, (size_t)n);
 }
 
 /* New rows, and the end of those that a longer text once had. */
-static void rows_add_texts(const struct chunk *c, const struct page_item *m,
+static int rows_add_texts(struct chunk *c, const struct page_item *m,
     size_t from, size_t end, struct rows *r)
 {
     struct item_hashes hashes;
@@ -79,6 +116,7 @@ static void rows_add_texts(const struct chunk *c, const struct page_item *m,
     if (m->uncertain || m->stored_pieces > end - from)
         r->trims[r->ntrims++] =
             (struct store_trim){m->item.content_id, (int)(end - from)};
+    return number_pieces(c, m, r->rows + r->nrows - (end - from), end - from);
 }
 
 static size_t most_rows(const struct chunk *c)
@@ -95,6 +133,7 @@ int chunk_rows(struct chunk *c)
     size_t members = c->range.hi - c->range.lo;
     size_t most = most_rows(c), at = 0, end;
     struct rows r = {.nrows = 0};
+    int rc;
 
     r.rows = arena_calloc(&c->arena, most, sizeof(*r.rows));
     r.trims = arena_calloc(&c->arena, members, sizeof(*r.trims));
@@ -106,10 +145,10 @@ int chunk_rows(struct chunk *c)
         at = texts_of(c, i, at, &end);
         if (m->outcome != ITEM_OPEN || m->unembedded)
             continue;
-        if (m->change == CHANGE_TEXT)
-            rows_add_texts(c, m, at, end, &r);
-        else if (add_changed_row(c, m, &r) < 0)
-            return ERR_NOMEM;
+        rc = m->change == CHANGE_TEXT ? rows_add_texts(c, m, at, end, &r)
+                                      : add_changed_row(c, m, &r);
+        if (rc < 0)
+            return rc;
     }
     c->store.scope = c->group->scope;
     c->store.rows = r.rows;

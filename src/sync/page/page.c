@@ -17,8 +17,7 @@
 
 enum {
     PAGE_ARENA_BYTES = 512 * 1024 * 1024,
-    TEXT_BYTES = 64 * 1024 * 1024, /* most that one item may render to */
-    SLICE_ITEMS = 128              /* rendered in one iteration of the loop */
+    SLICE_ITEMS = 128 /* rendered in one iteration of the loop */
 };
 
 #define TO(state) (1u << (state))
@@ -171,14 +170,33 @@ static void take_id(struct page *page, size_t index)
     *last = index;
 }
 
+/* An item cannot be larger than its page, which is how large most are. */
+static int render_or_refuse(
+    struct page *page, struct page_item *it, struct err *err)
+{
+    size_t most = page->ctx->p->options->max_item_bytes;
+    size_t bytes = page->bytes > most ? json_size(it->value) : 0;
+    int rc;
+
+    if (bytes <= most)
+        return item_render(page->ctx->schema, it->value, &page->arena,
+            &page->busy->scratch, &it->item, err);
+    rc = item_identify(page->ctx->schema, it->value, &page->arena,
+        &page->busy->scratch, &it->item, err);
+    if (rc == ERR_NOMEM)
+        return rc;
+    return err_set(err, ERR_INVALID,
+        "%zu bytes as JSON, more than BATCH_SYNC_MAX_ITEM_BYTES (%zu)", bytes,
+        most);
+}
+
 static int render_item(struct page *page, size_t index, struct err *err)
 {
     struct page_item *it = &page->items[index];
     int rc;
 
     it->value = page_view_item(&page->view, index);
-    rc = item_render(page->ctx->schema, it->value, &page->arena,
-        &page->busy->scratch, &it->item, err);
+    rc = render_or_refuse(page, it, err);
     page->counts.nuls_dropped += it->item.nuls;
     page->counts.replaced += it->item.replaced;
     if (rc == ERR_NOMEM)

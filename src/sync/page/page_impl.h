@@ -4,6 +4,9 @@
 
 #include "sync/page/page.h"
 
+/* Most that one item may render to. */
+enum { TEXT_BYTES = 64 * 1024 * 1024 };
+
 /* The page's requests, one of which is under way at a time. */
 struct page_work {
     struct page *page;   /* borrowed; the owner */

@@ -101,11 +101,24 @@ static bool is_resolved(const struct page_item *it)
            (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
 }
 
+/* The ledger would cut it all the same: an item may have megabytes. A byte more
+ * shows it where to. */
+static int write_payload(
+    struct page *page, const struct page_item *it, struct str *payload)
+{
+    struct buf text;
+
+    buf_init(&text, it->passing ? TEXT_BYTES : PAYLOAD_BYTES + 1);
+    text.cuts = true;
+    json_write(&text, it->value, NULL);
+    *payload = arena_dup(&page->arena, buf_view(&text));
+    buf_free(&text);
+    return payload->p == NULL ? ERR_NOMEM : 0;
+}
+
 static int write_letter(
     struct page *page, const struct page_item *it, struct dead_letter *letter)
 {
-    struct buf *scratch = &page->busy->scratch;
-
     *letter = (struct dead_letter){.content_id = it->item.content_id,
         .reason = it->reason,
         .refused = it->refused,
@@ -115,10 +128,7 @@ static int write_letter(
     item_digest(it, letter->digest);
     if (it->suppressed)
         return 0;
-    buf_reset(scratch);
-    json_write(scratch, it->value, NULL);
-    letter->payload = arena_dup(&page->arena, buf_view(scratch));
-    return letter->payload.p == NULL ? ERR_NOMEM : 0;
+    return write_payload(page, it, &letter->payload);
 }
 
 int page_write_letters(struct page *page)

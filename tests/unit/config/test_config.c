@@ -21,6 +21,7 @@ static void an_empty_environment_gives_the_defaults(void **state)
     assert_int_equal(c->sync.chunk_size, 50);
     assert_int_equal(c->sync.workers, 5);
     assert_int_equal(c->sync.max_pages, 0);
+    assert_int_equal(c->sync.max_item_bytes, 8 << 20);
     assert_int_equal(c->sync.timeout_s, 300);
     assert_int_equal(c->sync.tries, 5);
     assert_int_equal(c->sync.retry_base_ms, 500);
