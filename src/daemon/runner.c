@@ -126,6 +126,16 @@ void runner_event(struct runner *r, const struct run_event *event)
 
 /* Starting */
 
+/*
+ * What a run has in memory, whatever its items are like. Texts of a chunk: what
+ * one request to the embedder may carry, as a rule.
+ */
+enum {
+    CHUNK_BYTES = 900 * 1000,
+    STORE_BYTES = 4 * 1024 * 1024,
+    KEPT_BYTES = 4 * 1024 * 1024
+};
+
 /* What the configuration says about every run. */
 static void runner_set_limits(const struct runner *r, struct run_options *o)
 {
@@ -137,6 +147,9 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->workers = sync->workers;
     o->max_pages = sync->max_pages;
     o->max_item_bytes = (size_t)sync->max_item_bytes;
+    o->chunk_bytes = CHUNK_BYTES;
+    o->store_bytes = STORE_BYTES;
+    o->kept_bytes = KEPT_BYTES;
     o->max_delete_percent = sync->max_delete_percent;
     o->max_tokens = r->options.config->embedding.max_tokens;
     o->retries = (struct retry_policy){sync->tries, sync->retry_base_ms};

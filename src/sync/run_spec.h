@@ -37,6 +37,10 @@ struct run_options {
     int workers;                 /* embedding slots */
     int max_pages;               /* a service; 0: no limit */
     size_t max_item_bytes;       /* of its JSON; larger ones fail */
+    size_t chunk_bytes;          /* of the texts of a chunk of several items */
+    size_t store_bytes;          /* of a transaction of several rows */
+    size_t kept_bytes;           /* of a page's items as JSON whose texts stay
+                                    in memory; others are made when needed */
     int max_tokens;              /* a text; longer ones are split */
     int max_delete_percent;      /* of a service's items */
     struct retry_policy retries; /* of a page, an embedding, a store */

@@ -107,6 +107,7 @@ static void large_requests_fail(struct embedder_world *e, uint64_t seed)
 
     draw_world(&r, &source, &e->options);
     faults.most_texts = PICK(&r, 1, 4, 20);
+    e->options.chunk_bytes = 1 << 20; /* chunks are of chunk_size */
     run_world(e, &source, &faults, seed);
     check_undisturbed(e);
     whole = e->options.limit < e->options.chunk_size ? e->options.limit

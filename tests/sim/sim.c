@@ -130,6 +130,9 @@ void draw_options(uint64_t *r, struct run_options *o)
         .workers = PICK(r, 1, 2, 5),
         .max_pages = 10000,
         .max_item_bytes = 1 << 20,
+        .chunk_bytes = (size_t)PICK(r, 1, 300, 1 << 20, 1 << 20),
+        .store_bytes = (size_t)PICK(r, 1, 500, 4000, 1 << 20),
+        .kept_bytes = (size_t)PICK(r, 0, 500, 1 << 20),
         .max_tokens = PICK(r, 100, 400, 8191),
         .retries = {5, 50}};
 }
@@ -328,9 +331,11 @@ static int distinct_ids(const struct world *w, const struct open_page *page)
 static void check_nobody_blamed(const struct world *w)
 {
     const struct faults *f = &w->faults;
+    bool any_two = w->options->chunk_size > 1 &&
+                   w->options->chunk_bytes > 2 * sizeof(struct sim_item);
 
-    if (w->options->chunk_size == 1 || f->fatal_embed > 0 ||
-        f->stop_at_step > 0 || f->cancel_at_step > 0)
+    if (!any_two || f->fatal_embed > 0 || f->stop_at_step > 0 ||
+        f->cancel_at_step > 0)
         return;
     for (int i = 0; i < w->npages; i++) {
         const struct open_page *page = &w->pages[i];

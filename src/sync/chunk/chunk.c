@@ -111,6 +111,7 @@ void chunk_next_range(struct chunk *c)
 {
     retry_reset(&c->retry);
     c->range = (struct range){0, 0};
+    c->unwritten = 0;
     c->trial.failures = 0;
     chunk_step(c);
 }
@@ -253,6 +254,8 @@ void chunk_release(struct chunk *c)
 
 void chunk_free(struct chunk *c)
 {
+    for (size_t i = 0; i < c->nmembers; i++)
+        page_item_forget(c->members[i]);
     list_remove(&c->link);
     arena_free(&c->arena);
     free(c);

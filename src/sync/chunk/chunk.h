@@ -132,6 +132,9 @@ struct chunk {
     struct retry retry;
     struct embed_req embed;
     struct store_req store;
+    /* Of an item that is stored in parts: rows that are left to store, and once
+     * the ones under way are; 0: all, none. */
+    size_t unwritten, unwritten_next;
     struct err err; /* why items without an outcome have none */
 };
 

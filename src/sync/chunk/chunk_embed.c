@@ -33,6 +33,20 @@ static int chunk_embed_add_text(
     return 0;
 }
 
+/* Those that the page does not keep, as long as the chunk lives. */
+static int make_members(struct chunk *c)
+{
+    struct buf scratch;
+    int rc = 0;
+
+    buf_init(&scratch, TEXT_BYTES);
+    for (size_t i = 0; i < c->nmembers && rc == 0; i++)
+        rc = page_item_make(
+            c->members[i], c->group->schema, &c->arena, &scratch);
+    buf_free(&scratch);
+    return rc;
+}
+
 static int collect_texts(struct chunk *c)
 {
     size_t max_tokens = (size_t)c->p->options->max_tokens;
@@ -412,8 +426,10 @@ void chunk_step_embed(struct chunk *c)
 
 int chunk_collect(struct chunk *c)
 {
-    int rc = collect_texts(c);
+    int rc = make_members(c);
 
+    if (rc == 0)
+        rc = collect_texts(c);
     c->p->embed.texts += c->ntexts;
     return rc < 0 ? rc : plan_requests(c);
 }

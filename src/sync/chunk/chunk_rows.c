@@ -128,28 +128,90 @@ static size_t most_rows(const struct chunk *c)
     return n;
 }
 
+static size_t bytes_of(const struct chunk *c, const struct store_row *row)
+{
+    size_t vector = row->vector == NULL
+                        ? 0
+                        : (size_t)c->p->options->embedding.dimensions *
+                              sizeof(*row->vector);
+
+    return row->content_id.len + row->content_text.len + row->metadata.len +
+           vector;
+}
+
+/*
+ * Of an item that is too large for one transaction, the last rows that are not
+ * written yet: the first piece comes last, and with it what a shorter text
+ * leaves behind. An item with part of its pieces never looks unchanged.
+ */
+static void take_last(struct chunk *c, struct rows *r)
+{
+    size_t hi = c->unwritten > 0 ? c->unwritten : r->nrows, lo = hi;
+    size_t bytes = 0;
+
+    while (lo > 0 && (lo == hi || bytes + bytes_of(c, &r->rows[lo - 1]) <=
+                                      c->p->options->store_bytes))
+        bytes += bytes_of(c, &r->rows[--lo]);
+    c->unwritten_next = lo;
+    r->rows += lo;
+    r->nrows = hi - lo;
+    if (lo > 0)
+        r->ntrims = 0;
+}
+
+static int add_member(
+    struct chunk *c, size_t member, size_t *at, struct rows *r)
+{
+    const struct page_item *m = c->members[member];
+    size_t end;
+
+    *at = texts_of(c, member, *at, &end);
+    if (m->outcome != ITEM_OPEN || m->unembedded)
+        return 0;
+    return m->change == CHANGE_TEXT ? rows_add_texts(c, m, *at, end, r)
+                                    : add_changed_row(c, m, r);
+}
+
+/* The rows of as many members as fit into a transaction, and of one at least;
+ * the others stay in the ranges. */
+static int add_members(struct chunk *c, struct rows *r)
+{
+    size_t most = c->p->options->store_bytes, at = 0, bytes = 0;
+
+    for (size_t i = c->range.lo; i < c->range.hi; i++) {
+        struct rows before = *r;
+        size_t more = 0;
+
+        if (add_member(c, i, &at, r) < 0)
+            return ERR_NOMEM;
+        for (size_t k = before.nrows; k < r->nrows; k++)
+            more += bytes_of(c, &r->rows[k]);
+        if (before.nrows > 0 && bytes + more > most) {
+            ranges_push(&c->ranges, (struct range){.lo = i, .hi = c->range.hi});
+            c->range.hi = i;
+            *r = before;
+            break;
+        }
+        bytes += more;
+    }
+    c->unwritten_next = 0;
+    if (bytes > most)
+        take_last(c, r);
+    return 0;
+}
+
 int chunk_rows(struct chunk *c)
 {
     size_t members = c->range.hi - c->range.lo;
-    size_t most = most_rows(c), at = 0, end;
+    size_t most = most_rows(c);
     struct rows r = {.nrows = 0};
-    int rc;
 
     r.rows = arena_calloc(&c->arena, most, sizeof(*r.rows));
     r.trims = arena_calloc(&c->arena, members, sizeof(*r.trims));
     if (r.rows == NULL || r.trims == NULL)
         return ERR_NOMEM;
-    for (size_t i = c->range.lo; i < c->range.hi; i++) {
-        const struct page_item *m = c->members[i];
-
-        at = texts_of(c, i, at, &end);
-        if (m->outcome != ITEM_OPEN || m->unembedded)
-            continue;
-        rc = m->change == CHANGE_TEXT ? rows_add_texts(c, m, at, end, &r)
-                                      : add_changed_row(c, m, &r);
-        if (rc < 0)
-            return rc;
-    }
+    if (add_members(c, &r) < 0)
+        return ERR_NOMEM;
     c->store.scope = c->group->scope;
     c->store.rows = r.rows;
     c->store.nrows = r.nrows;

@@ -1,6 +1,7 @@
 /*
  * READY and STORE: once the page has its turn, the members are stored in one
- * statement. Happy path: one statement, all items stored. Failures: what the
+ * statement, or where that would be too large in several. Happy path: all items
+ * stored. Failures: what the
  * database refuses for its data is halved until the bad item is alone; when all
  * are, it is the table that is (chunk_verdict.c). Cancel and close: chunk.c.
  */
@@ -53,6 +54,12 @@ static void on_stored(struct op *op)
     }
     pipeline_event(c->p,
         &(struct run_event){.kind = EVENT_STORED, .rows = c->store.nrows});
+    c->unwritten = c->unwritten_next;
+    if (c->unwritten > 0) {
+        retry_reset(&c->retry);
+        chunk_step(c);
+        return;
+    }
     store_accept(c);
     chunk_next_range(c);
 }

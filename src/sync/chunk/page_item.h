@@ -4,6 +4,9 @@
 
 #include "record/item.h"
 
+/* Most that one item may render to. */
+enum { TEXT_BYTES = 64 * 1024 * 1024 };
+
 /* How an item of the page ended. */
 enum outcome {
     ITEM_OPEN, /* not yet */
@@ -17,7 +20,7 @@ enum outcome {
 enum change { CHANGE_NONE, CHANGE_ROW, CHANGE_TEXT };
 
 struct page_item {
-    struct item item;
+    struct item item;  /* without its text and metadata while it is lean */
     yyjson_val *value; /* as it came */
     enum outcome outcome;
     enum change change;
@@ -30,8 +33,17 @@ struct page_item {
     bool refused;         /* as it is, by the embedder or the database */
     bool suppressed;      /* a known poison, not tried again */
     bool passing;         /* it may do better another time: failed alone */
+    bool lean;            /* made when they are needed; their lengths stay */
     bool unembedded;      /* its chunk gave up before it had all its vectors */
     const char *reason;   /* of a dead letter; NULL: none */
 };
+
+/*
+ * Makes text and metadata of a lean item once more, in `a`, and forgets them
+ * again before the arena goes. ERR_NOMEM.
+ */
+int page_item_make(struct page_item *it, const struct schema *schema,
+    struct arena *a, struct buf *scratch);
+void page_item_forget(struct page_item *it);
 
 #endif

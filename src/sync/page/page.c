@@ -170,6 +170,38 @@ static void take_id(struct page *page, size_t index)
     *last = index;
 }
 
+/* Only its id stays: of a large page as of any, the texts of what has changed
+ * and is under way are in memory. */
+static int render_lean(struct page *page, struct page_item *it, struct err *err)
+{
+    struct page_work *busy = page->busy;
+    struct item *item = &it->item;
+    int rc = item_render(page->ctx->schema, it->value, &busy->passing,
+        &busy->scratch, item, err);
+
+    it->lean = true;
+    page_item_forget(it);
+    if (item->content_id.len > 0)
+        item->content_id = arena_dup(&page->arena, item->content_id);
+    arena_free(&busy->passing);
+    if (item->content_id.len > 0 && item->content_id.p == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an item's id");
+    return rc;
+}
+
+static int render_kept_or_lean(
+    struct page *page, struct page_item *it, struct err *err)
+{
+    size_t most = page->ctx->p->options->kept_bytes;
+    size_t bytes = page->bytes > most ? json_size(it->value) : 0;
+
+    if (page->busy->kept + bytes > most)
+        return render_lean(page, it, err);
+    page->busy->kept += bytes;
+    return item_render(page->ctx->schema, it->value, &page->arena,
+        &page->busy->scratch, &it->item, err);
+}
+
 /* An item cannot be larger than its page, which is how large most are. */
 static int render_or_refuse(
     struct page *page, struct page_item *it, struct err *err)
@@ -179,8 +211,7 @@ static int render_or_refuse(
     int rc;
 
     if (bytes <= most)
-        return item_render(page->ctx->schema, it->value, &page->arena,
-            &page->busy->scratch, &it->item, err);
+        return render_kept_or_lean(page, it, err);
     rc = item_identify(page->ctx->schema, it->value, &page->arena,
         &page->busy->scratch, &it->item, err);
     if (rc == ERR_NOMEM)
@@ -224,15 +255,15 @@ static void render_slice(struct page *page)
 {
     struct page_work *busy = page->busy;
     struct err err = {.code = 0};
-    size_t end = busy->rendered + SLICE_ITEMS;
+    size_t end = busy->rendered + SLICE_ITEMS, bytes = 0;
 
     while (busy->rendered < page->view.n && busy->rendered < end &&
-           !page->failed) {
+           bytes < SLICE_BYTES && !page->failed) {
         if (render_item(page, busy->rendered, &err) < 0) {
             page_fail(page, &err, false);
             break;
         }
-        busy->rendered++;
+        bytes += page->items[busy->rendered++].item.metadata.len;
     }
     if (page->failed) {
         page_finish(page);
@@ -270,6 +301,7 @@ struct page *page_start(struct page_context *ctx, int number, int limit)
     page->state = PAGE_FETCH;
     arena_init(&page->arena, PAGE_ARENA_BYTES);
     arena_init(&busy->answer, PAGE_ARENA_BYTES);
+    arena_init(&busy->passing, PAGE_ARENA_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
     page_init_chunks(page);
     fetch_submit(page);
@@ -281,6 +313,7 @@ void page_free(struct page *page)
     assert(page->state == PAGE_DONE && list_empty(&page->chunks.list));
     buf_free(&page->busy->scratch);
     arena_free(&page->busy->answer);
+    arena_free(&page->busy->passing);
     arena_free(&page->arena);
     free(page->busy);
     free(page);

@@ -17,16 +17,30 @@ bool page_next_embeds(const struct page *page)
     return page->work[page->cursor]->change == CHANGE_TEXT;
 }
 
+/* As many as a chunk may have, of one kind, and with texts that a request can
+ * carry: at least one. */
+static size_t count_members(const struct page *page)
+{
+    const struct run_options *o = page->ctx->p->options;
+    struct page_item **members = page->work + page->cursor;
+    size_t left = page->nwork - page->cursor, n = 1;
+    size_t bytes = members[0]->item.content_text.len;
+
+    while (n < left && n < (size_t)o->chunk_size &&
+           members[n]->change == members[0]->change) {
+        bytes += members[n]->item.content_text.len;
+        if (bytes > o->chunk_bytes)
+            break;
+        n++;
+    }
+    return n;
+}
+
 void page_start_chunk(struct page *page)
 {
-    size_t most = (size_t)page->ctx->p->options->chunk_size;
     struct page_item **members = page->work + page->cursor;
-    enum change change = members[0]->change;
-    size_t n = 0;
+    size_t n = count_members(page);
 
-    while (n < most && page->cursor + n < page->nwork &&
-           members[n]->change == change)
-        n++;
     page->cursor += n;
     chunk_start(&page->chunks, members, n);
 }

@@ -8,6 +8,9 @@
 
 #include <assert.h>
 
+/* Compared in one iteration of the loop. */
+enum { SLICE_ITEMS = 1000 };
+
 static void on_looked_up(struct op *op);
 
 static void lookup_submit(struct page *page)
@@ -97,8 +100,8 @@ static bool cut_alike(
     size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
     struct str *pieces;
 
-    return text_split(&page->arena, it->item.content_text, max_tokens, rule,
-               &pieces) == (long)n;
+    return text_split(&page->busy->passing, it->item.content_text, max_tokens,
+               rule, &pieces) == (long)n;
 }
 
 static enum change compare_cut(struct page *page, const struct page_item *it,
@@ -144,33 +147,78 @@ static size_t pieces_of(const struct stored_row *rows, size_t n)
     return n == 0 ? 0 : (size_t)rows[n - 1].chunk_index + 1;
 }
 
-static void compare_all(struct page *page)
+/* The next item; < 0: ERR_NOMEM. */
+static int compare_next(struct page *page)
 {
-    const struct lookup_req *lookup = &page->busy->lookup;
-    size_t from = 0, end;
+    struct page_work *busy = page->busy;
+    const struct lookup_req *lookup = &busy->lookup;
+    size_t i = busy->compared++, from = busy->compared_rows, end = from;
+    struct page_item *it = busy->open[i];
 
-    for (size_t i = 0; i < lookup->n; i++, from = end) {
-        struct page_item *it = page->busy->open[i];
-
-        end = from;
-        while (end < lookup->nrows && lookup->rows[end].item == i)
-            end++;
-        it->stored_pieces = pieces_of(lookup->rows + from, end - from);
-        it->change = compare_item(page, it, lookup->rows + from, end - from);
-        if (it->change == CHANGE_NONE)
-            it->outcome = ITEM_UNCHANGED;
-    }
+    if (page_item_make(it, page->ctx->schema, &busy->passing, &busy->scratch) <
+        0)
+        return ERR_NOMEM;
+    while (end < lookup->nrows && lookup->rows[end].item == i)
+        end++;
+    it->stored_pieces = pieces_of(lookup->rows + from, end - from);
+    it->change = compare_item(page, it, lookup->rows + from, end - from);
+    if (it->change == CHANGE_NONE)
+        it->outcome = ITEM_UNCHANGED;
+    busy->compared_rows = end;
+    page_item_forget(it);
+    arena_free(&busy->passing);
+    return 0;
 }
 
-/* Texts first, so that chunks are full where that saves requests. */
+static void compare_slice(struct page *page);
+
+static void on_compare_slice(struct op *op)
+{
+    compare_slice(page_of_timer(op));
+}
+
+/* Texts first, so that chunks are full where that saves requests. Of a page
+ * that was left out, nothing. */
 static void plan_work(struct page *page)
 {
     static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW};
 
+    if (page->view.n == 0)
+        return;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < page->busy->lookup.n; i++)
             if (page->busy->open[i]->change == order[pass])
                 page->work[page->nwork++] = page->busy->open[i];
+}
+
+static void page_compared(struct page *page)
+{
+    buf_free(&page->busy->scratch);
+    page_skip_known(page);
+    plan_work(page);
+    page_move(page, PAGE_DRAIN);
+}
+
+static void compare_slice(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    size_t end = busy->compared + SLICE_ITEMS, bytes = 0;
+    struct err err;
+
+    while (busy->compared < busy->lookup.n && busy->compared < end &&
+           bytes < SLICE_BYTES && !page->failed) {
+        bytes += busy->open[busy->compared]->item.metadata.len;
+        if (compare_next(page) < 0) {
+            err_set(&err, ERR_NOMEM, "no memory to compare an item");
+            page_fail(page, &err, false);
+        }
+    }
+    if (page->failed)
+        page_finish(page);
+    else if (busy->compared == busy->lookup.n)
+        page_compared(page);
+    else
+        page_later(page, on_compare_slice);
 }
 
 static void on_lookup_waited(struct op *op)
@@ -202,8 +250,5 @@ static void on_looked_up(struct op *op)
         return;
     }
     retry_reset(&page->busy->retry);
-    compare_all(page);
-    page_skip_known(page);
-    plan_work(page);
-    page_move(page, PAGE_DRAIN);
+    compare_slice(page);
 }

@@ -4,8 +4,8 @@
 
 #include "sync/page/page.h"
 
-/* Most that one item may render to. */
-enum { TEXT_BYTES = 64 * 1024 * 1024 };
+/* Of texts and metadata, in one iteration of the loop: a millisecond or two. */
+enum { SLICE_BYTES = 512 * 1024 };
 
 /* The page's requests, one of which is under way at a time. */
 struct page_work {
@@ -15,9 +15,13 @@ struct page_work {
     struct lookup_req lookup;
     struct checkpoint_req checkpoint;
     struct retry retry;
-    struct buf scratch;      /* for rendering */
-    size_t rendered;         /* items rendered so far */
-    struct id_key *keys;     /* of them, view.n */
+    struct arena passing; /* of one item, while it is looked at */
+    size_t kept;          /* bytes of the items that are not lean */
+    struct buf scratch;   /* for rendering */
+    size_t rendered;      /* items rendered so far */
+    struct id_key *keys;  /* of them, view.n */
+    size_t compared;      /* of open, and the row that comes next */
+    size_t compared_rows;
     struct page_item **open; /* looked up, in the order of lookup.ids */
     struct counts so_far;    /* the service's, this page's included */
 };
