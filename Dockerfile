@@ -20,6 +20,7 @@ COPY cmake cmake
 COPY deps deps
 COPY proto proto
 COPY schema schema
+COPY web web
 COPY src src
 
 # Without debug information; assertions stay, as in every build.

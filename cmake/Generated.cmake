@@ -1,8 +1,9 @@
-# Sources made at build time: the protobuf messages of proto/ and the SQL of
-# schema/sql/, which is embedded in the binary.
+# Sources made at build time: the protobuf messages of proto/ and what is
+# embedded in the binary: the SQL of schema/sql/, and the page (Web.cmake).
 
 set(GENERATED ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${GENERATED})
+web_source(${GENERATED}/page_files.c)
 
 add_custom_command(
     OUTPUT ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
@@ -22,7 +23,7 @@ add_custom_command(
 
 add_library(batchsync_generated STATIC
     ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
-    ${GENERATED}/migrations.c)
+    ${GENERATED}/migrations.c ${GENERATED}/page_files.c)
 target_include_directories(batchsync_generated PUBLIC
     ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(batchsync_generated PUBLIC PkgConfig::PROTOBUF_C)

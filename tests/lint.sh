@@ -114,9 +114,24 @@ while read -r count dir; do
 done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs -n1 dirname |
   sort | uniq -c)
 
+# The page: small modules, nothing that its own policy forbids, no other host.
+while read -r lines file; do
+  [ "$lines" -le 250 ] || fault "$file has $lines lines; 250 is the most"
+done < <(git ls-files -co --exclude-standard 'web/src/*.js' |
+  grep -v 'src/texts.js' | xargs wc -l | grep -v ' total$')
+while read -r count dir; do
+  [ "$count" -le 22 ] || fault "$dir/ has $count files; 22 is the most"
+done < <(git ls-files -co --exclude-standard web | xargs -n1 dirname |
+  sort | uniq -c)
+while IFS= read -r line; do
+  fault "$line: not in the page"
+done < <(git grep --untracked -nE \
+  'innerHTML|\beval\(|new Function|https?://|document\.write|console\.' \
+  -- web/src web/style | cut -d: -f1,2 || true)
+
 while IFS= read -r line; do
   fault "$line: left over"
-done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src scripts bench |
+done < <(git grep -nwE 'TODO|FIXME|XXX|HACK' -- src web scripts bench |
   cut -d: -f1,2 || true)
 
 # A variable is documented. (The test config_markdown compares the whole page.)
@@ -135,7 +150,7 @@ grep -q "^## $version\b" CHANGELOG.md ||
 while IFS=: read -r file number path; do
   [ -e "$path" ] || fault "$file:$number: there is no $path"
 done < <(git ls-files -z '*.md' ':!examples' ':!bench' | xargs -0 grep -noP \
-  '(?<![\w./-])(src|tests|schema|scripts|deploy|deps|examples|proto)/[\w./-]*\w' |
+  '(?<![\w./-])(src|web|tests|schema|scripts|deploy|deps|examples|proto)/[\w./-]*\w' |
   grep -vE 'NAME|ROOM|NNNN')
 
 # Other versions lay out differently.

@@ -38,7 +38,8 @@ static bool auth_has_token(const struct http_exchange *x, const char *token)
 /*
  * Is this an address or localhost, and not the name of a machine? A web page
  * in a browser on this machine is a loopback client, too. It gives itself away
- * by its Origin or, when its name was made to point here, by its Host.
+ * by its Origin, which is not the Host unless it is our own page, or, when its
+ * name was made to point here, by its Host.
  */
 static bool auth_is_plain_host(struct str host)
 {
@@ -54,12 +55,25 @@ static bool auth_is_plain_host(struct str host)
     return true;
 }
 
-static bool auth_is_from_a_page(const struct http_exchange *x)
+/* Our own page sends its address, scheme and all, when it posts. */
+static bool auth_is_origin_of(struct str origin, struct str host)
+{
+    static const struct str scheme = {"http://", 7};
+
+    return origin.len == scheme.len + host.len &&
+           memcmp(origin.p, scheme.p, scheme.len) == 0 &&
+           memcmp(origin.p + scheme.len, host.p, host.len) == 0;
+}
+
+static bool auth_is_from_another_page(const struct http_exchange *x)
 {
     const struct str *host = http_header(x, "host");
+    const struct str *origin = http_header(x, "origin");
 
-    return http_header(x, "origin") != NULL ||
-           (host != NULL && !auth_is_plain_host(*host));
+    if (host != NULL && !auth_is_plain_host(*host))
+        return true;
+    return origin != NULL &&
+           (host == NULL || !auth_is_origin_of(*origin, *host));
 }
 
 const struct auth_refusal *auth_check(
@@ -70,7 +84,8 @@ const struct auth_refusal *auth_check(
     if (x->path.len < below.len || memcmp(x->path.p, below.p, below.len) != 0)
         return NULL;
     if (token == NULL)
-        return x->peer_is_loopback && !auth_is_from_a_page(x) ? NULL
-                                                              : &auth_not_local;
+        return x->peer_is_loopback && !auth_is_from_another_page(x)
+                   ? NULL
+                   : &auth_not_local;
     return auth_has_token(x, token) ? NULL : &auth_no_token;
 }

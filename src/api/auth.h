@@ -1,7 +1,7 @@
 /*
  * May this request speak to the service? Everything below /admin/ needs the
  * Bearer token, whatever the rest of its path. Without a configured token only
- * clients on this machine may, and of those no web page.
+ * clients on this machine may, and of web pages only our own.
  */
 #ifndef API_AUTH_H
 #define API_AUTH_H

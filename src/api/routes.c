@@ -13,4 +13,8 @@ const struct route api_routes[NROUTES] = {
     {"GET", "/livez", route_livez},
     {"GET", "/readyz", route_readyz},
     {"GET", "/metrics", route_metrics},
+    {"GET", "/", route_page},
+    {"GET", "/page.js", route_page},
+    {"GET", "/page.css", route_page},
+    {"GET", "/icon.svg", route_page},
 };

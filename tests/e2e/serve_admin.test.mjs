@@ -271,9 +271,12 @@ test('without ADMIN_TOKEN this machine may', async (t) => {
     '127.0.0.1:1', '[::1]:1', '[::1]']) {
     assert.equal((await s.get(RUNS, { headers: { host } })).status, 200, host);
   }
+  // Our own page sends its origin, when it posts.
+  assert.equal((await s.get(RUNS,
+    { headers: { origin: `http://127.0.0.1:${s.port}` } })).status, 200);
   // A page in a browser on this machine is a client on this machine, too.
   for (const headers of [{ origin: 'https://example.org' }, { origin: 'null' },
-    { origin: `http://127.0.0.1:${s.port}` }, { host: 'example.org' },
+    { origin: `http://127.0.0.1:${s.port + 1}` }, { host: 'example.org' },
     { host: 'localhost.example.org' }, { host: 'localhosted:80' }]) {
     for (const [method, path] of ADMIN) {
       checkError(await s.call(method, path, { headers }), 403, path,

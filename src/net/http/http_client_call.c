@@ -2,6 +2,7 @@
 #include "net/http/http_client_impl.h"
 
 #include "base/text.h"
+#include "net/http/http_inflate.h"
 #include <stdio.h>
 #include <strings.h>
 

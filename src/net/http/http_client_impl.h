@@ -50,12 +50,6 @@ bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms);
 bool http_call_redirected(
     struct http_call *call, CURLcode result, uint64_t now_ms);
 
-/*
- * Decompresses an answer that begins as gzip or zlib do, within the buffer's
- * cap. Returns 0, ERR_TOO_LARGE, ERR_PROTOCOL or ERR_NOMEM.
- */
-int http_inflate(struct buf *answer);
-
 /* The proxy that the environment names for a URL, without credentials, and
  * the variable that does; false: none. */
 bool http_proxy_of(const char *url, char proxy[PLACE_BYTES], const char **name);

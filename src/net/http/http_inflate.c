@@ -3,8 +3,9 @@
  * their first bytes, since JSON and text never begin so, and a header that is
  * wrong does no harm.
  */
-#include "net/http/http_client_impl.h"
+#include "net/http/http_inflate.h"
 
+#include "base/err.h"
 #include <zlib.h>
 
 enum { STEP_BYTES = 64 * 1024, GZIP_OR_ZLIB = 15 + 32 };

@@ -12,7 +12,7 @@ static void unknown_paths_are_404(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(ask(w, GET("/")), 404);
+    assert_int_equal(ask(w, GET("/nothing")), 404);
     expect_member("there is nothing at this path");
     assert_int_equal(ask(w, GET("/admin/batch-sync/runs/a/b")), 404);
 }

@@ -87,11 +87,28 @@ static void a_web_page_may_not(void **state)
     assert_int_equal(status_of(ADMIN, true, NULL,
                          HEADERS("Host", "localhost", "Origin", "null")),
         403);
+    assert_int_equal(
+        status_of(ADMIN, true, NULL,
+            HEADERS("Host", "localhost:3000", "Origin", "http://localhost:80")),
+        403);
     /* It cannot know the token. */
     assert_int_equal(
         status_of(ADMIN, true, "t",
             HEADERS("Origin", "http://x", "Authorization", "Bearer t")),
         0);
+}
+
+/* The one at / is ours; a browser sends its Origin with every POST. */
+static void our_own_page_may(void **state)
+{
+    assert_int_equal(status_of(ADMIN, true, NULL,
+                         HEADERS("Host", "localhost:3000", "Origin",
+                             "http://localhost:3000")),
+        0);
+    assert_int_equal(
+        status_of(ADMIN, true, NULL,
+            HEADERS("Host", "evil.example", "Origin", "http://evil.example")),
+        403);
 }
 
 int main(void)
@@ -102,6 +119,7 @@ int main(void)
         cmocka_unit_test(the_answer_says_which_scheme),
         cmocka_unit_test(without_a_token_this_machine_may),
         cmocka_unit_test(a_web_page_may_not),
+        cmocka_unit_test(our_own_page_may),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

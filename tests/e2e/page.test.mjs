@@ -1,0 +1,176 @@
+// The page at /, as an operator's browser shows it.
+
+import assert from 'node:assert/strict';
+import { createServer, request } from 'node:http';
+import { mkdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { browser, open } from './rig/browser.mjs';
+import { gate, serve } from './support/serve.mjs';
+import { itemsOf, onceProven, pagesOf, world } from './support/world.mjs';
+
+const TOKEN = 'open-sesame';
+const skip = browser ? false : 'there is no chromium';
+
+/** PAGE_PICTURES=DIR keeps pictures of what the tests saw. */
+const PICTURES = process.env.PAGE_PICTURES;
+if (PICTURES) mkdirSync(PICTURES, { recursive: true });
+const picture = (page, name) =>
+  PICTURES && page.screenshot({ path: `${PICTURES}/${name}.png` });
+
+const start = async (t, { env, ...options } = {}) => {
+  const w = await world(t, {
+    services: { alpha: pagesOf(itemsOf(30)), beta: pagesOf(itemsOf(8, 1, 'b')) },
+    ...options });
+  const s = await serve(t, w, { env });
+  return { w, s, base: `http://127.0.0.1:${s.port}` };
+};
+
+test('its files', async (t) => {
+  const { s } = await start(t, { env: { ADMIN_TOKEN: TOKEN } });
+  let packed = 0;
+  for (const [path, type] of [['/', 'text/html; charset=utf-8'],
+    ['/page.js', 'text/javascript; charset=utf-8'],
+    ['/page.css', 'text/css; charset=utf-8'], ['/icon.svg', 'image/svg+xml']]) {
+    const plain = await s.get(path);
+    assert.equal(plain.status, 200);
+    const { headers } = plain;
+    assert.equal(headers['content-type'], type);
+    assert.equal(headers['content-encoding'], undefined);
+    assert.equal(headers['cache-control'], 'no-cache');
+    assert.match(headers['content-security-policy'], /default-src 'none'/);
+    assert.match(headers['content-security-policy'], /frame-ancestors 'none'/);
+    assert.doesNotMatch(headers['content-security-policy'], /unsafe|\*|http/);
+    const answer = await fetch(`http://127.0.0.1:${s.port}${path}`);
+    assert.equal(answer.headers.get('content-encoding'), 'gzip');
+    assert.equal(await answer.text(), plain.text);
+    packed += Number(answer.headers.get('content-length'));
+    const again = await s.get(path,
+      { headers: { 'if-none-match': `"other", W/${headers.etag}` } });
+    assert.deepEqual([again.status, again.text], [304, '']);
+    assert.equal((await s.get(path,
+      { headers: { 'if-none-match': '"other"' } })).status, 200);
+    assert.equal((await s.call('HEAD', path)).text, '');
+    assert.equal((await s.call('POST', path)).status, 405);
+  }
+  assert.ok(packed > 10_000 && packed <= 90 * 1024, `${packed} bytes`);
+  await s.end();
+});
+
+test('a run is started, watched and canceled', { skip }, async (t) => {
+  const { w, s, base } = await start(t,
+    { env: { BATCH_SYNC_CHUNK_SIZE: '5' } });
+  const page = await open(t, base);
+  await page.goto(base);
+  await page.getByText('Nothing has run yet').waitFor();
+  await picture(page, 'now-empty');
+  await page.accessible();
+
+  const hold = gate();
+  w.embedder.script(onceProven(() => hold.wait));
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('heading', { name: 'Syncing' }).waitFor();
+  await page.getByRole('heading', { name: 'alpha' }).waitFor();
+  await picture(page, 'now-running');
+  await page.accessible();
+  await page.getByRole('button', { name: 'Cancel this run' }).click();
+  await page.getByRole('button', { name: 'Keep it running' }).click();
+  await page.getByRole('button', { name: 'Cancel this run' }).click();
+  await page.accessible();
+  await page.getByRole('dialog').getByRole('button',
+    { name: 'Cancel this run' }).click();
+  hold.open();
+  await page.getByRole('heading', { name: 'Waiting', exact: true }).waitFor();
+  await page.getByText('canceled').first().waitFor();
+
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByText('2 of 2 services done').waitFor();
+  await page.locator('.state.of-success').first().waitFor();
+  await page.accessible();
+  page.clean();
+  await s.end();
+});
+
+test('the token is asked for, kept in the tab, and never in an address',
+  { skip }, async (t) => {
+    const { s, base } = await start(t, { env: { ADMIN_TOKEN: TOKEN } });
+    const page = await open(t, base);
+    const addresses = [];
+    page.on('request', (r) => addresses.push(r.url()));
+    await page.goto(base);
+    await page.getByLabel('Token').fill('wrong');
+    await picture(page, 'token');
+    await page.accessible();
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText('did not accept').waitFor();
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText('Nothing has run yet').waitFor();
+    await page.reload();
+    await page.getByText('Nothing has run yet').waitFor();
+    await page.getByRole('button', { name: 'Forget the token' }).click();
+    await page.getByLabel('Token').waitFor();
+    assert.ok(addresses.every((url) => !url.includes(TOKEN)));
+    page.clean();
+    await s.end();
+  });
+
+test('in Hebrew, in the dark, on a phone, behind a path', { skip },
+  async (t) => {
+    const { s, base } = await start(t);
+    await s.good();
+    const port = await proxy(t, '/tools/batchsync', s.port);
+    const page = await open(t, `http://127.0.0.1:${port}`, {
+      colorScheme: 'dark', viewport: { width: 390, height: 844 } });
+    await page.goto(`http://127.0.0.1:${port}/tools/batchsync/`);
+    await page.getByText('38').first().waitFor();
+    await picture(page, 'now-phone-dark');
+    await page.accessible();
+    await page.getByRole('button', { name: 'עברית' }).click();
+    await page.getByRole('heading', { name: 'מעודכן וממתין' }).waitFor();
+    assert.equal(await page.locator('html').getAttribute('dir'), 'rtl');
+    await picture(page, 'now-phone-hebrew');
+    await page.accessible();
+    assert.ok(await page.evaluate(() =>
+      document.documentElement.scrollWidth <= innerWidth), 'it scrolls aside');
+    page.clean();
+    const wide = await open(t, base);
+    await wide.goto(base);
+    await wide.getByText('38').first().waitFor();
+    await picture(wide, 'now');
+    await s.end();
+  });
+
+test('nothing is asked while it is paused', { skip }, async (t) => {
+  const { s, base } = await start(t);
+  const page = await open(t, base);
+  await page.goto(base);
+  await page.getByText('Nothing has run yet').waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  await s.good();
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  assert.ok(await page.getByText('Nothing has run yet').isVisible());
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('2 of 2 services done').waitFor();
+  page.clean();
+  await s.end();
+});
+
+/** A proxy that takes its own prefix away; returns its port. */
+async function proxy(t, prefix, port) {
+  const server = createServer((from, to) => {
+    if (!from.url.startsWith(`${prefix}/`)) {
+      to.writeHead(404).end();
+      return;
+    }
+    const { host, origin, ...headers } = from.headers;
+    from.pipe(request({ host: '127.0.0.1', port, method: from.method, headers,
+      path: from.url.slice(prefix.length) }, (answer) => {
+      to.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(to);
+    }));
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => server.close());
+  return server.address().port;
+}

@@ -1,0 +1,9 @@
+// The page at /: an operator's view of one batchsync service. It asks nothing
+// of any other machine.
+
+import { render } from 'preact';
+import '../style/page.css';
+import { Shell } from './shell.js';
+import { html } from './html.js';
+
+render(html`<${Shell} />`, document.getElementById('page'));

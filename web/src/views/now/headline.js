@@ -1,0 +1,85 @@
+// The state in one line, what comes next, and the one thing to do about it.
+
+import { useState } from 'preact/hooks';
+import { ADMIN, post } from '../../api.js';
+import { dateTime, relative } from '../../format.js';
+import { html } from '../../html.js';
+import { now, refresh } from '../../live.js';
+import { Confirm } from '../../parts/confirm.js';
+import { t } from '../../texts.js';
+
+/** What comes next, in words. */
+function Next({ scheduler }) {
+  if (!scheduler.enabled) return html`<p class="next">${t('syncOff')}</p>`;
+  if (!scheduler.nextRun) return html`<p class="next">${t('noSchedule')}</p>`;
+  return html`<p class="next">${t('nextRun')}
+    ${' '}<time datetime=${scheduler.nextRun}>${
+      relative(scheduler.nextRun, now.value)}</time>
+    <span class="soft">${dateTime(scheduler.nextRun)}</span>
+    <code dir="ltr" title=${scheduler.timezone}>${scheduler.schedule}</code>
+  </p>`;
+}
+
+function RunNow({ onProblem }) {
+  const [busy, setBusy] = useState(false);
+  const start = async () => {
+    setBusy(true);
+    try {
+      await post(`${ADMIN}/trigger`, {}, { headers: { Prefer: 'respond-async' } });
+      onProblem(undefined);
+    } catch (error) {
+      onProblem(error);
+    }
+    setBusy(false);
+    refresh();
+  };
+  return html`<button class="primary" disabled=${busy} onClick=${start}>
+    ${t('runNow')}</button>`;
+}
+
+function CancelRun({ id, onProblem }) {
+  const [asked, setAsked] = useState(false);
+  const [sent, setSent] = useState(false);
+  const answer = async (yes) => {
+    setAsked(false);
+    if (!yes) return;
+    setSent(true);
+    try {
+      await post(`${ADMIN}/runs/${id}/cancel`);
+      onProblem(undefined);
+    } catch (error) {
+      onProblem(error);
+      setSent(false);
+    }
+    refresh();
+  };
+  return html`<button disabled=${sent} onClick=${() => setAsked(true)}>
+      ${t(sent ? 'canceling' : 'cancel')}</button>
+    ${asked && html`<${Confirm} question=${t('cancelSure')} yes=${t('cancel')}
+      no=${t('keepRunning')} onAnswer=${answer} />`}`;
+}
+
+const DOTS = { down: 'bad', running: 'pulse', idle: 'pulse',
+  waiting: 'off', attention: 'warn' };
+
+function stateOf(ready, run) {
+  if (!ready) return 'down';
+  if (!run || run.status === 'success') return 'idle';
+  if (run.status === 'running') return 'running';
+  return run.status === 'canceled' ? 'waiting' : 'attention';
+}
+
+export function Headline({ scheduler, health, run, onProblem }) {
+  const running = run?.status === 'running';
+  const ready = health.dependencies.database === 'ok';
+  const state = stateOf(ready, run);
+  return html`<section class="headline">
+    <div>
+      <h1><i class=${`dot ${DOTS[state]}`} />${' '}${t(state)}</h1>
+      <${Next} scheduler=${scheduler} />
+    </div>
+    <div class="buttons">${running
+      ? html`<${CancelRun} key=${run.id} id=${run.id} onProblem=${onProblem} />`
+      : html`<${RunNow} onProblem=${onProblem} />`}</div>
+  </section>`;
+}

@@ -1,0 +1,47 @@
+// The run that is under way, or else the last one.
+
+import { dateTime, duration, number, relative } from '../../format.js';
+import { html } from '../../html.js';
+import { now } from '../../live.js';
+import { OutcomeBar, OutcomeWords } from '../../parts/outcomes.js';
+import { ServiceProgress } from '../../parts/service_progress.js';
+import { State } from '../../parts/state.js';
+import { t } from '../../texts.js';
+
+const UNDER_WAY = ['running', 'pending'];
+
+function Index({ index }) {
+  if (index?.state !== 'building') return null;
+  const { phase, blocksDone, blocksTotal } = index.build;
+  return html`<div class="index">
+    <p>${t('indexBuilding', { phase })}</p>
+    ${Number(blocksTotal) > 0 && html`<progress aria-label=${phase}
+      max=${String(blocksTotal)} value=${String(blocksDone)} />`}
+  </div>`;
+}
+
+export function RunCard({ run }) {
+  const running = run.status === 'running';
+  const done = run.services.filter(({ status }) =>
+    !UNDER_WAY.includes(status)).length;
+  return html`<section class="card" aria-labelledby="run">
+    <header>
+      <h2 id="run">${t(running ? 'thisRun' : 'lastRun')}</h2>
+      <${State} of=${run.status} />
+      <span class="soft">${t(`trigger.${run.trigger}`)} ·
+        ${' '}<time datetime=${run.startedAt} title=${dateTime(run.startedAt)}>${
+          relative(run.startedAt, now.value)}</time> ·
+        ${' '}${duration(run.durationMs)}</span>
+    </header>
+    <p class="big"><b>${number(run.totals.received)}</b> ${t('items')}
+      <span class="soft">${t('servicesDone',
+        { done: number(done), all: number(run.services.length) })}</span></p>
+    <${OutcomeBar} counts=${run.totals} />
+    <${OutcomeWords} counts=${run.totals} />
+    ${run.error && html`<p class="error" dir="auto">${run.error}</p>`}
+    <${Index} index=${run.vectorIndex} />
+    <ul class="services">${run.services.map((service) =>
+      html`<${ServiceProgress} key=${service.service} service=${service} />`)}
+    </ul>
+  </section>`;
+}
