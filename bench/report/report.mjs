@@ -58,7 +58,8 @@ const NOTES = `## How to read it
   of existing deployments.
 - Rows written are inserted, changed and deleted ones by
   \`pg_stat_user_tables\`, without the ledger's (a row a run, one a service of
-  it, which each page changes).
+  it, which each page changes); the four that the start writes on trial and
+  rolls back count.
 - After each run every row's vector is compared with the embedder's function of
   its text; a wrong one, or a wrong number of them, ends the section. Three
   quarters of a vector are its topic's, one of 1,024; no two are the same.
