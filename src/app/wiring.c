@@ -90,6 +90,11 @@ static void port_find_items(void *world, struct find_req *req)
     graph_find(&((struct app *)world)->graph, req);
 }
 
+static void port_work(void *world, struct work_req *req)
+{
+    loop_work(&((struct app *)world)->loop, req);
+}
+
 static void port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     loop_timer(&((struct app *)world)->loop, req, delay_ms);
@@ -139,6 +144,7 @@ void app_wire(struct app *app)
         .run_end = port_run_end,
         .link = app->config.graph.enabled ? port_link_items : NULL,
         .find = port_find_items,
+        .work = port_work,
         .timer = port_timer,
         .now_ms = port_now_ms,
         .wall_ms = port_wall_ms,

@@ -147,3 +147,13 @@ int arena_defer(struct arena *a, void (*fn)(void *ptr), void *ptr)
     a->cleanups = c;
     return 0;
 }
+
+int arena_adopt(struct arena *a, void *ptr, size_t size)
+{
+    if (size > a->cap_bytes - a->used_bytes || arena_defer(a, free, ptr) < 0) {
+        free(ptr);
+        return ERR_NOMEM;
+    }
+    a->used_bytes += size;
+    return 0;
+}

@@ -37,6 +37,10 @@ void *arena_calloc(struct arena *a, size_t n, size_t size);
 /* A NUL-terminated copy; {NULL, 0} as above. */
 struct str arena_dup(struct arena *a, struct str s);
 
+/* Takes over memory of malloc(), which counts as its own and goes with it; < 0
+ * (freed at once) as above. */
+int arena_adopt(struct arena *a, void *ptr, size_t size);
+
 /* Calls fn(ptr) when the arena is freed; < 0 (not registered) as above. */
 int arena_defer(struct arena *a, void (*fn)(void *ptr), void *ptr);
 

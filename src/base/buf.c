@@ -28,6 +28,14 @@ void buf_reset(struct buf *b)
         b->data[0] = '\0';
 }
 
+char *buf_take(struct buf *b)
+{
+    char *data = b->data;
+
+    *b = (struct buf){.cap_bytes = b->cap_bytes};
+    return data;
+}
+
 static int reserve(struct buf *b, size_t more)
 {
     size_t want, size;

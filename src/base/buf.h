@@ -37,6 +37,10 @@ void buf_json_str(struct buf *b, struct str s);
 /* The same without the quotes. */
 void buf_json_part(struct buf *b, struct str s);
 
+/* The bytes, NUL-terminated, with free() as the caller's to do; NULL: nothing
+ * was ever appended. The buffer is as after init. */
+char *buf_take(struct buf *b);
+
 /* Makes room for `more` bytes that are to come. */
 void buf_reserve(struct buf *b, size_t more);
 

@@ -133,7 +133,8 @@ void runner_event(struct runner *r, const struct run_event *event)
 enum {
     CHUNK_BYTES = 900 * 1000,
     STORE_BYTES = 4 * 1024 * 1024,
-    KEPT_BYTES = 4 * 1024 * 1024
+    LOOP_BYTES = 2 * 1024 * 1024, /* two milliseconds or so */
+    KEPT_BYTES = 2 * 1024 * 1024
 };
 
 /* What the configuration says about every run. */
@@ -149,6 +150,7 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->max_item_bytes = (size_t)sync->max_item_bytes;
     o->chunk_bytes = CHUNK_BYTES;
     o->store_bytes = STORE_BYTES;
+    o->loop_bytes = LOOP_BYTES;
     o->kept_bytes = KEPT_BYTES;
     o->max_delete_percent = sync->max_delete_percent;
     o->max_tokens = r->options.config->embedding.max_tokens;

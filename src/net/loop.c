@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -201,6 +202,38 @@ void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
         at = at->prev;
     list_push(at, &t->link);
     arm_timer(l);
+}
+
+/* A job in the pool; owned by itself, freed when it has ended. */
+struct loop_job {
+    uv_work_t uv;
+    struct work_req *req; /* borrowed */
+};
+
+static void run_job(uv_work_t *uv)
+{
+    struct work_req *req = container_of(uv, struct loop_job, uv)->req;
+
+    req->work(req);
+}
+
+static void on_job_ended(uv_work_t *uv, int status)
+{
+    struct loop_job *job = container_of(uv, struct loop_job, uv);
+
+    op_finish(&job->req->op, NULL);
+    free(job);
+}
+
+void loop_work(struct loop *l, struct work_req *req)
+{
+    struct loop_job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL)
+        abort();
+    job->req = req;
+    op_begin(&req->op, &l->ready, NULL);
+    uv_queue_work(&l->uv, &job->uv, run_job, on_job_ended);
 }
 
 static void on_loop_signal(uv_signal_t *handle, int signum)

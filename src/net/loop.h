@@ -75,6 +75,9 @@ int64_t loop_wall_ms(void);
 /* Calls back after delay_ms, 0: in a later iteration. */
 void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms);
 
+/* Runs req->work() in libuv's pool of threads. */
+void loop_work(struct loop *l, struct work_req *req);
+
 /*
  * Calls cb on the loop for SIGINT and SIGTERM. The watch does not keep the
  * loop running.

@@ -90,4 +90,11 @@ struct timer_req {
     struct list link; /* the runner's */
 };
 
+/* Pure computing that would keep the loop from its other events. */
+struct work_req {
+    struct op op; /* a cancel waits for what has begun; err.code 0: it ran */
+    void (*work)(struct work_req *req); /* on another thread, alone with what it
+                                           works on */
+};
+
 #endif

@@ -15,8 +15,8 @@
  */
 #include "source/coordinator.h"
 
-#include "coordinator.pb-c.h"
 #include "net/rpc/rpc.h"
+#include "source/coordinator_answer.h"
 #include "source/coordinator_request.h"
 
 #include <assert.h>
@@ -50,63 +50,6 @@ struct fetch {
 
 /* --- coming back ------------------------------------------------------- */
 
-struct arena_source {
-    struct arena *arena; /* borrowed */
-    bool full;
-};
-
-static void *source_alloc(void *data, size_t size)
-{
-    struct arena_source *source = data;
-    void *p = arena_alloc(source->arena, size);
-
-    if (p == NULL)
-        source->full = true;
-    return p;
-}
-
-static void source_free(void *data, void *p)
-{
-}
-
-static int copy_fields(
-    const Rag__V1__RouteResponse *answer, struct page_req *req)
-{
-    struct envelope_field *fields;
-    size_t n = answer->n_normalized_fields;
-
-    if (n == 0)
-        return 0;
-    fields = arena_calloc(req->arena, n, sizeof(*fields));
-    if (fields == NULL)
-        return ERR_TOO_LARGE;
-    for (size_t i = 0; i < n; i++) {
-        fields[i].name = str_of(answer->normalized_fields[i]->key);
-        fields[i].value = str_of(answer->normalized_fields[i]->value);
-    }
-    req->envelope.fields = fields;
-    req->envelope.nfields = n;
-    return 0;
-}
-
-/* All of the answer lives in the page's arena, so nothing is copied twice. */
-static int unpack(struct str bytes, struct page_req *req, struct err *err)
-{
-    struct arena_source source = {req->arena, false};
-    ProtobufCAllocator allocator = {source_alloc, source_free, &source};
-    Rag__V1__RouteResponse *answer = rag__v1__route_response__unpack(
-        &allocator, bytes.len, (const uint8_t *)bytes.p);
-
-    if (answer == NULL && !source.full)
-        return err_set(err, ERR_PROTOCOL, "the answer is not a RouteResponse");
-    if (answer == NULL || copy_fields(answer, req) < 0)
-        return err_set(err, ERR_TOO_LARGE,
-            "the answer of %zu bytes does not fit into the page's memory",
-            bytes.len);
-    req->envelope.json = str_of(answer->envelope_json);
-    return 0;
-}
-
 static void fetch_free(struct fetch *f)
 {
     rpc_req_clear(&f->rpc);
@@ -129,7 +72,7 @@ static void fetch_end(struct fetch *f, struct err *err)
     struct page_req *req = f->req;
 
     if (err->code == 0)
-        unpack(buf_view(&f->rpc.answer), req, err);
+        coordinator_answer_read(&f->rpc.answer, req, err);
     /*
      * Only an embedder sets the pace: for a coordinator this is a plain retry.
      */

@@ -418,6 +418,7 @@ struct ports {
     void (*link)(void *world, struct link_req *req); /* NULL: no graph */
     void (*find)(void *world, struct find_req *req);
 
+    void (*work)(void *world, struct work_req *req);
     void (*timer)(void *world, struct timer_req *req, uint64_t delay_ms);
     uint64_t (*now_ms)(void *world); /* monotonic */
     int64_t (*wall_ms)(void *world); /* since 1970 */

@@ -39,6 +39,7 @@ struct run_options {
     size_t max_item_bytes;       /* of its JSON; larger ones fail */
     size_t chunk_bytes;          /* of the texts of a chunk of several items */
     size_t store_bytes;          /* of a transaction of several rows */
+    size_t loop_bytes;           /* of an answer that is read on the loop */
     size_t kept_bytes;           /* of a page's items as JSON whose texts stay
                                     in memory; others are made when needed */
     int max_tokens;              /* a text; longer ones are split */

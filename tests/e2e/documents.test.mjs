@@ -2,13 +2,41 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pagesOf, world } from './support/world.mjs';
+import { pagesOf, sanitized, world } from './support/world.mjs';
 
 const schema = { service_name: 'alpha',
   data_structure: { id: 'string', body: 'text', hidden: 'object' } };
 const text = (bytes) => 'some words '.repeat(bytes / 11);
 const documents = (t, items, env) => world(t, { schemas: [schema],
   services: { alpha: pagesOf(items) }, env });
+
+const MIB = 1024;
+
+/** Syncs the items, which come on one page, in at most so much memory. */
+async function syncWithin(t, mib, items) {
+  const w = await documents(t, items, {});
+  const { code, result, stderr, maxRssKiB } = await w.sync();
+  assert.equal(code, 0, stderr);
+  assert.equal(result.services[0].stored, items.length);
+  const peak = `${(maxRssKiB / MIB).toFixed(1)} MiB at its peak`;
+  t.diagnostic(peak);
+  if (!sanitized) assert.ok(maxRssKiB < mib * MIB, peak);
+  const [{ bytes, rows }] = await w.db.rows(`SELECT count(*)::int AS rows,
+    sum(octet_length(content_text))::int AS bytes FROM vector_embeddings`);
+  assert.ok(bytes > JSON.stringify(items).length * 0.9, `${bytes} stored`);
+  assert.equal((await w.good()).services[0].unchanged, items.length);
+  assert.equal([...w.embedder.seen.values()].reduce((a, n) => a + n), rows);
+}
+
+test('300 documents of 100 KB on a page', (t) => syncWithin(t, 96,
+  Array.from({ length: 300 }, (_, i) =>
+    ({ id: `d${i}`, body: `${i} ${text(100_000)}` }))));
+
+test('a document of 4 MiB among others', (t) => syncWithin(t, 96, [
+  ...Array.from({ length: 200 }, (_, i) =>
+    ({ id: `d${i}`, body: `${i} ${text(2000)}` })),
+  { id: 'large', body: Array.from({ length: 4 << 16 }, (_, i) =>
+    `word ${i} of it `).join('').slice(0, 4 << 20) }]));
 
 test('a record that is too large is a dead letter that says so', async (t) => {
   const w = await documents(t, [{ id: 'small', body: 'a' },

@@ -132,6 +132,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .max_item_bytes = 1 << 20,
         .chunk_bytes = (size_t)PICK(r, 1, 300, 1 << 20, 1 << 20),
         .store_bytes = (size_t)PICK(r, 1, 500, 4000, 1 << 20),
+        .loop_bytes = (size_t)PICK(r, 0, 1000, 1 << 20),
         .kept_bytes = (size_t)PICK(r, 0, 500, 1 << 20),
         .max_tokens = PICK(r, 100, 400, 8191),
         .retries = {5, 50}};
@@ -502,6 +503,28 @@ static void check_pages(const struct world *w)
     CHECK(pages == w->ncheckpointed);
 }
 
+/*
+ * Items that a later one of their service replaces: the one may be stored and
+ * the page of the other not be checkpointed, so that both are written again.
+ */
+static uint64_t count_replaced(const struct source *s)
+{
+    uint64_t n = 0;
+
+    for (int service = 0; service < s->services; service++) {
+        bool repeats = false;
+        int *last = last_items(s, service, &repeats);
+        struct sim_item item;
+
+        for (int seq = 0; seq < s->items; seq++) {
+            source_item(s, service, seq, &item);
+            n += item.id[0] != '\0' && last[item.number] != seq + 1;
+        }
+        free(last);
+    }
+    return n;
+}
+
 /* Crashes, or is told to stop, at that step, and starts again. */
 static void end_at(uint64_t seed, const struct source *source,
     const struct faults *faults, const struct run_options *options,
@@ -535,6 +558,7 @@ static void end_at(uint64_t seed, const struct source *source,
     check_same_pages(undisturbed, w, 1);
     texts += w->texts_embedded;
     slack = (uint64_t)(2 * options->workers * options->chunk_size);
+    slack += count_replaced(source) < slack ? count_replaced(source) : slack;
     if (source->long_text > 0 || source->bad_data > 0)
         slack *= 8; /* pieces; refused items, embedded with their page */
     if (goes_on && source->poison == 0 && faults->embed == 0)

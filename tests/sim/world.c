@@ -520,6 +520,18 @@ static void port_list(void *world, struct services_req *req)
 
 /* Time */
 
+static void apply_work(struct world *w, struct op *op, struct err *err)
+{
+    struct work_req *req = container_of(op, struct work_req, op);
+
+    req->work(req);
+}
+
+static void port_work(void *world, struct work_req *req)
+{
+    schedule(world, &req->op, 1, apply_work, NULL);
+}
+
 static void port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
 {
     schedule(world, &req->op, delay_ms, NULL, NULL);
@@ -560,6 +572,7 @@ static void set_up(struct world *w, struct shared *shared, uint64_t seed)
         .store_open = port_store_open,
         .lookup = port_lookup,
         .store = port_store,
+        .work = port_work,
         .timer = port_timer,
         .now_ms = port_now,
         .wall_ms = port_wall,

@@ -25,6 +25,7 @@
 #include <assert.h>
 #include <grpc/grpc_security.h>
 #include <grpc/support/time.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -61,6 +62,16 @@ struct rpc_channel {
 
 /* --- a call's end ------------------------------------------------------ */
 
+/* A large answer came in thousands of blocks, on the library's own threads,
+ * whose heaps nothing else would use again. */
+static void give_back(const struct rpc_req *req)
+{
+    enum { LARGE_BYTES = 4 * 1024 * 1024 };
+
+    if (req->answer.len > LARGE_BYTES)
+        malloc_trim(0);
+}
+
 static void rpc_call_end(struct rpc_call *call)
 {
     struct rpc_req *req = call->req;
@@ -69,6 +80,7 @@ static void rpc_call_end(struct rpc_call *call)
     rpc_call_outcome(call, &err);
     list_remove(&call->pending);
     rpc_call_free(call);
+    give_back(req);
     req->call = NULL;
     op_finish(&req->op, &err);
 }

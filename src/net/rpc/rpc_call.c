@@ -105,6 +105,7 @@ static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
         return err_set(err, ERR_PROTOCOL, "status OK without a message");
     if (!grpc_byte_buffer_reader_init(&reader, from))
         return err_set(err, ERR_PROTOCOL, "the message cannot be decompressed");
+    buf_reserve(to, grpc_byte_buffer_length(from));
     while (grpc_byte_buffer_reader_next(&reader, &slice)) {
         buf_add(to, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
         grpc_slice_unref(slice);

@@ -111,8 +111,6 @@ static int page_understand(struct page *page, struct err *err)
 
     if (rc < 0)
         return rc;
-    page->bytes = busy->fetch.envelope.json.len;
-    page->counts.replaced += page->view.replaced;
     page->items =
         arena_calloc(&page->arena, page->view.n, sizeof(*page->items));
     busy->keys = arena_calloc(&page->arena, page->view.n, sizeof(*busy->keys));
@@ -123,7 +121,39 @@ static int page_understand(struct page *page, struct err *err)
     return 0;
 }
 
+/* In the pool or not: nothing else looks at what it fills in meanwhile. */
+static void understand(struct work_req *req)
+{
+    struct page_work *busy = container_of(req, struct page_work, understanding);
+
+    err_clear(&busy->why);
+    page_understand(busy->page, &busy->why);
+    arena_free(&busy->answer);
+}
+
 static void render_slice(struct page *page);
+
+static void on_understood(struct op *op)
+{
+    struct page_work *busy =
+        container_of(op, struct page_work, understanding.op);
+    struct page *page = busy->page;
+    struct err err = op->err;
+
+    if (err.code == 0)
+        err = page->failed ? page->err : busy->why;
+    if (err.code != 0) {
+        fetch_failed(page, &err);
+        return;
+    }
+    page->counts.replaced += page->view.replaced;
+    retry_reset(&busy->retry);
+    page_move(page, PAGE_RENDER);
+    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
+                                     .service = page->ctx->service,
+                                     .page = page->number});
+    render_slice(page);
+}
 
 static void on_fetched(struct op *op)
 {
@@ -134,19 +164,20 @@ static void on_fetched(struct op *op)
     pipeline_measure(page->ctx->p, CALL_FETCH, op);
     if (err.code == 0 && page->failed)
         err = page->err;
-    if (err.code == 0)
-        page_understand(page, &err);
     if (err.code != 0) {
         fetch_failed(page, &err);
         return;
     }
-    arena_free(&busy->answer);
-    retry_reset(&busy->retry);
-    page_move(page, PAGE_RENDER);
-    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
-                                     .service = page->ctx->service,
-                                     .page = page->number});
-    render_slice(page);
+    page->bytes = busy->fetch.envelope.json.len;
+    busy->understanding.work = understand;
+    op_init(&busy->understanding.op, on_understood);
+    if (page->bytes > page->ctx->p->options->loop_bytes) {
+        page->ctx->p->ports->work(
+            page->ctx->p->ports->world, &busy->understanding);
+        return;
+    }
+    understand(&busy->understanding);
+    on_understood(&busy->understanding.op);
 }
 
 /* Rendering */

@@ -12,6 +12,8 @@ struct page_work {
     struct page *page;   /* borrowed; the owner */
     struct arena answer; /* of the fetch; freed once understood */
     struct page_req fetch;
+    struct work_req understanding;
+    struct err why; /* it went wrong */
     struct lookup_req lookup;
     struct checkpoint_req checkpoint;
     struct retry retry;
