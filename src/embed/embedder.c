@@ -13,18 +13,18 @@
  *
  * Failures: a vector that is bad among good ones is asked for once more, alone.
  * Answers without an index wait until their order is proven, by one call for
- * all. Transport errors come as the HTTP client has them, answers other than
- * 2xx and answers that are not what was asked for get their codes in
- * embedder_refusal.c and embedder_answer.c; one that is longer than any should
- * be goes by its status. A request that is refused as too large is cut, and so
- * are all that follow. All others of these end the call: what it has by then
- * stays in the caller's array, marked as good. Nothing else is repeated here.
+ * all. Transport errors are passed on from the HTTP client; answers other than
+ * 2xx and malformed ones get their codes in embedder_refusal.c and
+ * embedder_answer.c; an oversized answer is judged by its status. A request
+ * refused as too large is cut, and so are all that follow. Every other failure
+ * ends the call: vectors received so far stay in the caller's array, marked as
+ * good. Nothing else is repeated here.
  *
  * On cancel: the POST is canceled, its callback ends the request; a call that
  * waits for another's proof ends at once.
  *
- * On close: nothing to do; whoever stops the program cancels its requests or
- * closes the HTTP client, and frees the embedder after the last callback.
+ * On close: nothing to do; the caller cancels its requests or closes the HTTP
+ * client, and frees the embedder after the last callback.
  */
 #include "embed/embedder_impl.h"
 

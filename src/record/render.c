@@ -5,7 +5,7 @@
 #include "record/js_date.h"
 #include <stdio.h>
 
-/* An array's string form that is longer is no date. */
+/* An array whose string form is longer is not a date. */
 enum { DATE_TEXT_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* What rendering needs everywhere. */

@@ -193,10 +193,11 @@ long schema_field_of(struct schema_file *file, const struct schema *s,
         near = nearest_field(s, json_str(v));
     if (near.len == 0)
         schema_fault(file, yyjson_get_str(v), key,
-            "\"%.80s\" is no field of data_structure", yyjson_get_str(v));
+            "\"%.80s\" is not a field of data_structure", yyjson_get_str(v));
     else
         schema_fault(file, yyjson_get_str(v), key,
-            "\"%.80s\" is no field of data_structure; did you mean \"%.*s\"?",
+            "\"%.80s\" is not a field of data_structure; did you mean "
+            "\"%.*s\"?",
             yyjson_get_str(v), STR_ARG(near));
     return -1;
 }

@@ -206,7 +206,7 @@ bool schema_is_named(const struct schema *schema, struct str name)
            has_alias(schema, name) || str_eq(name, str_of(schema->stem));
 }
 
-/* _default.json under the registered name; its own aliases are nobody's. */
+/* _default.json under the registered name; its own aliases are ignored. */
 static const struct schema *fallback_for(
     const struct schema *fallback, struct arena *a, const char *service)
 {

@@ -1,7 +1,7 @@
 /*
  * Happy path: a kick puts the tenant in line; batches follow one another, each
- * from a iteration of the loop of its own, until one was not full; then it is
- * the next tenant's job. Whoever waits hears of it when the line is empty.
+ * from an iteration of the loop of its own, until one was not full; then the
+ * next tenant's job begins. Waiters are called back when the line is empty.
  *
  * A job that is to find what has no node does that first, to the end: linking
  * an item makes nodes of those near to it, too, which would hide them.

@@ -74,9 +74,9 @@ void linker_kick(struct linker *l, const char *tenant);
 void linker_find(struct linker *l, const char *tenant);
 
 /*
- * A run begins, or has ended. In between the linker keeps to its share, and
- * lets nobody build the vector index, through which rows are stored slowly; a
- * rest that it takes is over when the run is.
+ * A run begins, or has ended. In between the linker keeps to its share of the
+ * time and holds back the build of the vector index, which slows storing; a
+ * pause it is taking ends with the run.
  */
 void linker_share(struct linker *l, bool sharing);
 

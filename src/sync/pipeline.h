@@ -45,7 +45,7 @@ struct pipeline {
     struct embed_record embed;
 
     bool stopping;    /* start nothing new */
-    bool canceled;    /* and nobody is to go on with it */
+    bool canceled;    /* and no process may resume it */
     bool aborting;    /* nothing in flight may go on either */
     struct err fatal; /* the fault is the run's: code != 0 */
     bool all_refused; /* and is seen in items, none of which is to blame */
@@ -98,9 +98,9 @@ void pipeline_note_retry(const struct pipeline *p, const char *service,
 
 /*
  * A request that is tried again: counts tries and waits between them. Being
- * asked to slow down is no failure: such answers have a count of their own,
- * RETRY_BUSY_FACTOR times as many. And a database that is away is waited for
- * by time, not by tries: what hangs on it has been paid for.
+ * asked to slow down is not a failure: such answers are counted apart, and
+ * RETRY_BUSY_FACTOR times as many are allowed. And a database that is away is
+ * waited for by time, not by tries: what hangs on it has been paid for.
  *
  * Tries bound what one call costs; a budget for each provider bounds what all
  * calls of the run add to one that does not answer (ERR_UNAVAILABLE,

@@ -1,5 +1,5 @@
 /*
- * The only way the pipeline reaches the world. main wires the adapters here;
+ * The only way the pipeline reaches the world. app/wiring.c fills it in;
  * the simulation wires its own in-memory world with a simulated clock.
  *
  * Every port is a submit function of net/op.h: it returns nothing and calls
@@ -180,9 +180,9 @@ struct run_begin_req {
 };
 
 /*
- * A run that this process may take part in: one with services that nobody is
- * at work on, begun by another process with the same configuration, or
- * interrupted. In the latter case it is running again, and ours.
+ * A run that this process may join: one with unclaimed services, begun by
+ * another process with the same configuration, or interrupted. An interrupted
+ * one is running again afterwards, and belongs to this process.
  */
 struct run_join_req {
     struct op op;

@@ -1,8 +1,8 @@
 /*
  * Happy path: list -> begin -> claim a service, sync it, claim the next -> end;
- * run.h says the rest. Other processes claim services of the run too. Who
- * began it waits for them at the end, for its result is the whole run's; who
- * takes part in another's leaves when there is nothing to claim.
+ * run.h says the rest. Other processes claim services of the run too. The
+ * process that began it waits for them at the end, since its result is the
+ * whole run's; a helper leaves when nothing is left to claim.
  *
  * Failures: when listing or beginning fails, nothing ran and the request's
  * err says why. A service's failure is its own; a fatal one ends the run. A
@@ -86,7 +86,7 @@ static void run_finish(struct run *r, const struct err *err)
     op_finish(&req->op, err);
 }
 
-/* What becomes of those services that nobody ends. */
+/* The error of services that no process has ended. */
 static struct err why_missing(const struct run *r)
 {
     struct err err = r->p.fatal.code != 0 ? r->p.fatal : r->lost;

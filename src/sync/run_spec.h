@@ -1,6 +1,6 @@
 /*
- * What a run is asked to do. Whoever triggers one fills this in; the runner,
- * the run and the ledger pass it on as it is.
+ * What a run is asked to do. The trigger fills this in; the runner, the run and
+ * the ledger pass it on as it is.
  */
 #ifndef SYNC_RUN_SPEC_H
 #define SYNC_RUN_SPEC_H

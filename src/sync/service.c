@@ -247,7 +247,7 @@ static void open_submit(struct service *s)
 
 /* Beginning */
 
-/* A run is no better for having been interrupted. */
+/* An interruption does not erase the failures from before it. */
 static void note_earlier_letters(struct service *s)
 {
     struct err err;

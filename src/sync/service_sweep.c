@@ -1,20 +1,20 @@
 /*
  * PAGES -> SWEEP -> END: when a pass has read the whole source without an
- * error, what it and the complete pass before it have not seen is deleted, for
- * services whose schema says so. Which items those are the port knows from
- * the marks of the pages' checkpoints.
+ * error, items that neither it nor the complete pass before it has seen are
+ * deleted, for services whose schema says so. The port finds them by the marks
+ * of the pages' checkpoints.
  *
- * Happy path: a batch a call, until the port says that there is no more.
- * Failures: transient ones are tried again; what is left is an error of the
- * service, and the pass does not count as complete. Deleted batches stay so.
- * Cancel: stopping lets the batch at hand finish; the run that is resumed
- * goes on with the rest.
+ * Happy path: one batch per call, until the port reports no more.
+ * Failures: transient ones are retried; any other is an error of the service,
+ * and the pass does not count as complete. Deleted batches stay deleted.
+ * Cancel: stopping lets the current batch finish; the resumed run deletes the
+ * rest.
  */
 #include "sync/service_impl.h"
 
 enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
 
-/* Has everything been asked for, and read? Errors are no answer. */
+/* Was everything requested and read, without an error? */
 static bool is_complete_pass(const struct service *s)
 {
     return s->schema->delete_missing && s->result->errors_total == 0 &&

@@ -1,9 +1,9 @@
 /*
  * Happy path: look, pause, look again, until the building has ended.
  * Failures: a look that fails changes nothing; the next one may do better.
- * On cancel: index_watch_end() cancels what is under way. Whichever of the two
- * requests it is, its callback finds that nobody builds, and stops. A building
- * that begins before it has come takes it over.
+ * On cancel: index_watch_end() cancels the request under way, be it the look or
+ * the pause; its callback sees that the build is over and stops. A build that
+ * starts before that callback takes the request over.
  */
 #include "db/graph/index_watch.h"
 

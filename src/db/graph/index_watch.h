@@ -1,8 +1,7 @@
 /*
- * How far the building of the vector index is, as the server tells: looked at
- * every INDEX_WATCH_MS on a connection that builds nothing, as long as this
- * process builds. What it finds is a plain value for whoever wants to show it,
- * and a line of the log now and then.
+ * Progress of a vector index build, as the server reports it: polled every
+ * INDEX_WATCH_MS on a connection of its own while this process builds. The
+ * result is a plain value for callers to show, and now and then a log line.
  */
 #ifndef DB_GRAPH_INDEX_WATCH_H
 #define DB_GRAPH_INDEX_WATCH_H
@@ -15,8 +14,8 @@
 enum { INDEX_WATCH_MS = 2000, INDEX_LOG_MS = 15000 };
 
 /*
- * Rows of pg_stat_progress_create_index that are about our index, whoever
- * builds it, as p. Without CONCURRENTLY the index has no oid there.
+ * Rows of pg_stat_progress_create_index for our index, built by any process,
+ * as p. Without CONCURRENTLY the index has no oid there.
  */
 #define INDEX_PROGRESS_ROWS                                            \
     "(SELECT * FROM pg_stat_progress_create_index"                     \
@@ -34,7 +33,7 @@ struct index_progress {
 };
 
 struct index_watch {
-    struct pg_pool *pool; /* borrowed; NULL: nobody looks */
+    struct pg_pool *pool; /* borrowed; NULL: progress is not polled */
     struct loop *loop;    /* borrowed */
     struct index_progress progress;
 

@@ -14,7 +14,7 @@
  * (SETTLE waits for its lock), or the name taken, or one of them is ended as
  * a deadlock: each of them looks again. Where there is no room for workers it
  * is built without, and where there is none for memory with what the role has.
- * Without the rights the message says who may, and how.
+ * Without the rights the message names the role that has them, and the command.
  * On cancel: the server stops building and leaves an invalid index. SETTLE
  * takes the lock that every builder holds, so what is still invalid then has
  * been left for good, and drops it. Nothing else is ever dropped.

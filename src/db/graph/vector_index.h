@@ -14,7 +14,7 @@ struct vector_index {
     struct store *store; /* borrowed; its pool builds: give it one of its own */
     bool warned;         /* about a missing index that can be done without */
     bool tidied; /* the traces of a builder that died, or it was tried */
-    struct index_watch watch; /* ended by whoever gets the callback */
+    struct index_watch watch; /* ended by the callback's receiver */
 };
 
 /* What is there. */

@@ -6,8 +6,8 @@
  * does not fit takes several times as long. So maintenance_work_mem is raised
  * to what the rows need, within bounds. That is a setting of the session:
  * CREATE INDEX CONCURRENTLY goes alone, so there is no transaction that could
- * hold it. Behind a pooler a session is nobody's own. A pooler is known by the
- * process id that it told us at connecting, which is not the server's; there
+ * hold it. Behind a pooler sessions are shared. A pooler gives itself away by
+ * the process id it reported at connecting, which is not the server's; there
  * the setting stays as the role has it.
  *
  * The planner judges the table by its heap, which is small when the vectors

@@ -1,6 +1,6 @@
 /*
- * Whose items the database has. A tenant that nobody chose, beside the items of
- * exactly one other tenant, is a DEFAULT_TENANT_ID that somebody forgot: a sync
+ * Which tenants own items in the database. A default tenant beside the items of
+ * exactly one other tenant means that DEFAULT_TENANT_ID was forgotten: a sync
  * would store everything a second time.
  */
 #ifndef DB_MIGRATE_TENANTS_H
@@ -9,7 +9,7 @@
 #include "db/call.h"
 #include "db/migrate/migrate.h"
 
-/* Sends the question. */
+/* Queries the tenants that own items. */
 void tenants_ask(struct call *c, const char *tenant);
 
 /* ERR_CONFIG when the start has to stop; a warning is a line of the report. */

@@ -5,10 +5,10 @@
 #define MS "AT TIME ZONE 'UTC')::timestamp(3)"
 
 /*
- * Counted, when there may be some, are the items that were written from the
- * first run of another model to the last one, since the last whole pass with
- * this one; without such a pass all of before, too. At most so many are
- * another model's: a run of this one in between may have had some again.
+ * Counts the items written between the first and the last run of another model
+ * since the last whole pass with this one; without such a pass, all earlier
+ * items too. That is an upper bound: a run of this model in between may have
+ * embedded some of them again.
  */
 static const char model_sql[] =
     "WITH others AS (SELECT whole.at AS whole, min(o.at) AS first,"

@@ -1,7 +1,7 @@
 /*
  * Whether another model has embedded items of a service, and how many: a part
- * of store_open() (adapters/store.h). The ledger knows (ledger_model.h); rows
- * of before it know nothing.
+ * of store_open() (db/store/store.h). The ledger records it (ledger_model.h);
+ * rows that predate the ledger carry no model.
  */
 #ifndef DB_STORE_STORE_MODEL_H
 #define DB_STORE_STORE_MODEL_H

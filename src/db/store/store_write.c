@@ -3,7 +3,7 @@
  * there only when it has something to do.
  *
  *   fence  holds the service's row by its token until the commit, so that a
- *          new owner waits for this chunk, and this chunk for nobody
+ *          new owner waits for this chunk, and this chunk waits for no owner
  *   rows   new and changed texts with their vectors
  *   links  the items of these rows wait to be linked again
  *   meta   rows whose text did not change

@@ -7,7 +7,7 @@
  *                   `-> (no more) COMPLETE --> done
  *
  * Happy path: JUDGE counts; LOOK and INDEX see to what the database needs in
- * order to delete nodes (adapters/sweep_index.h); FIND reads the ids of a
+ * order to delete nodes (db/store/sweep_index.h); FIND reads the ids of a
  * batch, in their order; REMOVE is one transaction; COMPLETE writes down that
  * the pass is complete, after which its items are no longer judged by the pass
  * before it. An item whose dead letter is open counts as seen.
@@ -19,13 +19,12 @@
  * Edges of other types, or from a node that is no item, are others': their
  * node stays.
  *
- * Failures: by the token nothing is written when the lease was lost
- * (ERR_FENCED). REMOVE is sent again when another writer was in the way: a
- * lock (55P03), a deadlock (40P01), an edge that has just been made (23503).
- * A lock that stays there, such as the linker's with a long batch, is no error
- * of the service: the rest is left, with a warning, and the pass is not
- * complete, so that the next one has it deleted. Without an INDEX it is slower,
- * which is a warning, too.
+ * Failures: when the lease is lost, the token keeps everything from being
+ * written (ERR_FENCED). REMOVE is sent again when another writer was in the
+ * way: a lock (55P03), a deadlock (40P01), an edge just made (23503). A lock
+ * that stays, such as the linker's during a long batch, is not an error of the
+ * service: the rest is left with a warning, and the pass counts as incomplete,
+ * so that the next one deletes it. A missing INDEX is slow, hence a warning.
  * On cancel: the transaction at hand; what had committed stays deleted and
  * counted.
  */

@@ -1,6 +1,6 @@
 /*
  * Deleting what is gone from its source: the real side of the port sweep
- * (sync/ports.h); adapters/seen.h has how that is known.
+ * (sync/ports.h); db/ledger/delete_marks.h has how that is known.
  */
 #ifndef DB_STORE_SWEEP_H
 #define DB_STORE_SWEEP_H

@@ -10,8 +10,8 @@
  *
  * On cancel: nothing to stop; the iteration that is due ends the request.
  *
- * On close: nothing to do; whoever stops the program cancels its requests and
- * frees the embedder after the last callback.
+ * On close: nothing to do; the caller cancels its requests and frees the
+ * embedder after the last callback.
  */
 #include "embed/builtin/embedder_builtin.h"
 

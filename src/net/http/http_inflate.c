@@ -1,7 +1,7 @@
 /*
- * Answers that come compressed although nobody asked: what they are is told by
- * their first bytes, since JSON and text never begin so, and a header that is
- * wrong does no harm.
+ * Answers that come compressed without having been asked for. Their first bytes
+ * tell, since JSON and text never begin like that; so a wrong header does no
+ * harm.
  */
 #include "net/http/http_inflate.h"
 

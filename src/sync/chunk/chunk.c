@@ -85,8 +85,8 @@ void chunk_end(struct chunk *c)
 }
 
 /*
- * *err may be c->err itself. Items that were blamed, but not yet judged with
- * the whole chunk, have no outcome and are no dead letters.
+ * *err may be c->err itself. Blamed items whose chunk was not judged as a whole
+ * get no outcome and no dead letter.
  */
 void chunk_fail(struct chunk *c, const struct err *err)
 {

@@ -44,8 +44,8 @@ void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
 bool chunk_blame_row(
     struct chunk *c, struct page_item *m, const struct err *err);
 
-/* Everything was tried: those blamed fail, or, when the fault is nobody's, the
- * chunk does (false). */
+/* Everything was tried: the blamed items fail, or, when no item is at fault,
+ * the chunk does (false). */
 bool chunk_judge(struct chunk *c);
 
 /* Collects the texts to embed and plans the requests (chunk_embed.c). */
@@ -66,13 +66,13 @@ bool chunk_step_doubt(struct chunk *c);
 void chunk_note_pass(struct chunk *c, size_t texts);
 bool chunk_has_suspect(const struct chunk *c);
 
-/* A request that failed for good, whatever for; narrows or fails. */
+/* A request failed permanently, for any reason; narrows the range or fails. */
 void chunk_embed_refused(struct chunk *c, const struct err *err);
 
 /* Halves the range under way; its parts get one try each. */
 void chunk_halve(struct chunk *c);
 
-/* Sends one text that is no item's; chunk_witnessed() hears of it. */
+/* Sends a text that belongs to no item; chunk_witnessed() gets the outcome. */
 void chunk_send_witness(struct chunk *c);
 
 /* No further request: stores the items that have their vectors, if there are

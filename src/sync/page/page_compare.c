@@ -90,9 +90,9 @@ static bool rows_are_whole(const struct stored_row *rows, size_t n)
 }
 
 /*
- * A row that keeps its vector gets its text written anew (blanks at its ends
- * are no part of what is embedded), piece by piece: they must be cut as the
- * stored ones are, which the embedder may have had cut further.
+ * A row that keeps its vector has its text rewritten piece by piece (blanks at
+ * the ends of a text are not embedded): the pieces must be cut as the stored
+ * ones are, which may be smaller because the embedder asked for it.
  */
 static bool cut_alike(
     struct page *page, const struct page_item *it, enum cut_rule rule, size_t n)

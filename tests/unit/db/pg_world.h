@@ -1,4 +1,4 @@
-/* A migrated schema with a store and a ledger, for tests of the adapters. */
+/* A migrated schema with a store and a ledger, for the tests of db/. */
 #ifndef TESTS_DB_PG_WORLD_H
 #define TESTS_DB_PG_WORLD_H
 

@@ -227,11 +227,11 @@ static void test_wrong_names(void **state)
         "be part of an id; name a value in it by its path, \"o.id\"\n"
         "/etc/x.json:4: key \"id_fields\": \"title\" is named twice\n"
         "/etc/x.json:4: key \"id_fields\": must be a string, not uint\n"
-        "/etc/x.json:5: key \"id_fields\": \"titl\" is no field of "
+        "/etc/x.json:5: key \"id_fields\": \"titl\" is not a field of "
         "data_structure; did you mean \"title\"?\n"
-        "/etc/x.json:2: key \"title_field\": \"titel\" is no field of "
+        "/etc/x.json:2: key \"title_field\": \"titel\" is not a field of "
         "data_structure; did you mean \"title\"?\n"
-        "/etc/x.json:3: key \"url_field\": \"http\" is no field of "
+        "/etc/x.json:3: key \"url_field\": \"http\" is not a field of "
         "data_structure\n");
 }
 
