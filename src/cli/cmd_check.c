@@ -3,6 +3,8 @@
  * each says ok, warn or FAIL and what to do. Changes nothing.
  */
 #include "app/app.h"
+#include "cli/check_memory.h"
+#include "cli/check_pgvector.h"
 #include "cli/cli.h"
 #include "daemon/scheduler.h"
 #include "db/writable.h"
@@ -77,46 +79,19 @@ static void check_schedule(struct check *c)
 
 /* --- database ---------------------------------------------------------- */
 
-/* A version's place among others: 0.8.2 is 802. */
-static int version_rank(const char *version)
-{
-    int major = 0, minor = 0, patch = 0;
-
-    sscanf(version, "%d.%d.%d", &major, &minor, &patch);
-    return major * 10000 + minor * 100 + patch;
-}
-
-/*
- * pgvector's own faults. `version`: of the library, which may be ahead of the
- * extension's. A vendor may have mended an older one without a new number.
- */
 static void check_pgvector(struct check *c, const char *version)
 {
-    static const char vendor[] =
-        "a vendor's package may have it under an older number: look for it in "
-        "the package's changelog (apt changelog postgresql-NN-pgvector, rpm -q "
-        "--changelog pgvector_NN) or the provider's release notes";
-    int rank = version_rank(version);
+    const struct pgvector_fault *fault = check_pgvector_fault(version);
     struct err err;
 
-    if (rank < 800) {
-        err_set(&err, ERR_CONFIG, "pgvector %s is older than 0.8", version);
-        check_fail(c, "pgvector", &err,
-            "filtered searches and linking would miss items: install 0.8.4 or "
-            "newer, then ALTER EXTENSION vector UPDATE;");
-    } else if (rank < 802) {
-        say(c, "warn", "pgvector",
-            "%s: building an HNSW index with parallel workers can overflow a "
-            "buffer (CVE-2026-3172, mended in 0.8.2), so batchsync builds it "
-            "without them; vacuuming one can corrupt it or fail (mended in "
-            "0.8.3 and 0.8.4) -> install 0.8.4 or newer, then ALTER EXTENSION "
-            "vector UPDATE; %s",
-            version, vendor);
-    } else if (rank < 804) {
-        say(c, "warn", "pgvector",
-            "%s: vacuuming an HNSW index can %s (mended in 0.8.4) -> install "
-            "0.8.4 or newer, then ALTER EXTENSION vector UPDATE; %s",
-            version, rank < 803 ? "corrupt it or fail" : "fail", vendor);
+    if (fault == NULL)
+        return;
+    if (fault->below == PGVECTOR_LEAST) {
+        err_set(&err, ERR_CONFIG, "pgvector %s %s", version, fault->what);
+        check_fail(c, "pgvector", &err, fault->advice);
+    } else {
+        say(c, "warn", "pgvector", "%s: %s -> %s", version, fault->what,
+            check_pgvector_update);
     }
 }
 
@@ -459,6 +434,19 @@ static void check_configuration(struct check *c)
         say(c, "ok", "configuration", "tenant %s", config->sync.tenant);
 }
 
+static void check_memory(struct check *c)
+{
+    struct memory_budget budget;
+    struct buf line;
+    bool fits;
+
+    buf_init(&line, URL_BYTES);
+    memory_budget(&c->app.config, &budget);
+    fits = check_memory_write(&line, &budget, memory_limit("/"));
+    say(c, fits ? "ok" : "warn", "memory", "%s", line.data);
+    buf_free(&line);
+}
+
 static int check_run(struct cli *cli)
 {
     struct check *c = calloc(1, sizeof(*c));
@@ -471,6 +459,7 @@ static int check_run(struct cli *cli)
         NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
     if (code == EXIT_DONE) {
         check_configuration(c);
+        check_memory(c);
         check_schedule(c);
         check_database(c);
         check_coordinator(c);
@@ -488,8 +477,9 @@ const struct command cmd_check = {
     .usage = "",
     .summary = "try the configuration and every connection",
     .details =
-        "Prints one line each for the configuration, the schedule, the "
-        "database and its\ntables, the coordinator, the list of services, the "
+        "Prints one line each for the configuration, the memory that it "
+        "may take, the\nschedule, the database and its tables, the "
+        "coordinator, the list of services, the "
         "schema of each service, and the\nembedder, from which it requests one "
         "short embedding. Changes nothing.\n\n"
         "Exits with 0 when a sync can run, with 75 when something is down, and "

@@ -12,6 +12,7 @@
 #include "daemon/runner.h"
 
 #include "base/log.h"
+#include "daemon/memory_budget.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -126,17 +127,6 @@ void runner_event(struct runner *r, const struct run_event *event)
 
 /* Starting */
 
-/*
- * What a run has in memory, whatever its items are like. Texts of a chunk: what
- * one request to the embedder may carry, as a rule.
- */
-enum {
-    CHUNK_BYTES = 900 * 1000,
-    STORE_BYTES = 4 * 1024 * 1024,
-    LOOP_BYTES = 2 * 1024 * 1024, /* two milliseconds or so */
-    KEPT_BYTES = 2 * 1024 * 1024
-};
-
 /* What the configuration says about every run. */
 static void runner_set_limits(const struct runner *r, struct run_options *o)
 {
@@ -148,6 +138,7 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->workers = sync->workers;
     o->max_pages = sync->max_pages;
     o->max_item_bytes = (size_t)sync->max_item_bytes;
+    o->window_bytes = WINDOW_BYTES;
     o->chunk_bytes = CHUNK_BYTES;
     o->store_bytes = STORE_BYTES;
     o->loop_bytes = LOOP_BYTES;

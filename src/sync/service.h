@@ -42,6 +42,7 @@ struct service {
     struct page *checkpointing, *head, *ahead; /* owned; in the pages' order */
     int next_page, limit;                      /* of the next fetch */
     bool more;                                 /* there is a page to fetch */
+    size_t largest;        /* bytes that one of its pages has held */
     int judged;            /* number of the last page asked about more */
     struct pass pass;      /* what the pages judged have said */
     bool read_all;         /* the last of them was the end */

@@ -9,8 +9,6 @@
 
 #include <assert.h>
 
-enum { READ_AHEAD_BYTES = 8 * 1024 * 1024 };
-
 /* Settling */
 
 /* The next smaller limit that covers the same range with whole pages. */
@@ -184,21 +182,24 @@ static bool over_max_pages(struct service *s)
     return true;
 }
 
-/* Small enough to be in memory together with the next one? */
-static bool is_small(const struct page *page)
+/* For one more, as large as the largest of the service so far? */
+static bool window_has_room(struct service *s)
 {
-    return page == NULL || page->bytes < READ_AHEAD_BYTES;
+    size_t held = page_held(s->checkpointing) + page_held(s->head);
+
+    if (s->largest < page_held(s->head))
+        s->largest = page_held(s->head);
+    return held == 0 || held + s->largest <= s->p->options->window_bytes;
 }
 
 static bool may_read_ahead(const struct service *s)
 {
-    return s->ahead == NULL && s->judged == s->head->number &&
-           is_small(s->head) && !s->head->failed;
+    return s->ahead == NULL && s->judged == s->head->number && !s->head->failed;
 }
 
 static void fetch(struct service *s)
 {
-    if (!s->more || !is_small(s->checkpointing) || over_max_pages(s))
+    if (!s->more || !window_has_room(s) || over_max_pages(s))
         return;
     if (s->head == NULL) {
         s->more = false;

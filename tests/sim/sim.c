@@ -132,6 +132,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .max_item_bytes = 1 << 20,
         .chunk_bytes = (size_t)PICK(r, 1, 300, 1 << 20, 1 << 20),
         .store_bytes = (size_t)PICK(r, 1, 500, 4000, 1 << 20),
+        .window_bytes = (size_t)PICK(r, 1, 30000, 1 << 24),
         .loop_bytes = (size_t)PICK(r, 0, 1000, 1 << 20),
         .kept_bytes = (size_t)PICK(r, 0, 500, 1 << 20),
         .max_tokens = PICK(r, 100, 400, 8191),

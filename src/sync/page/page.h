@@ -140,6 +140,9 @@ void page_drop(struct page *page);
  */
 void page_fail(struct page *page, const struct err *err, bool cancel);
 
+/* Bytes that it holds; NULL, or not read yet: 0. */
+size_t page_held(const struct page *page);
+
 /* New dead letters of a checkpointed page: those not known before. */
 uint64_t page_new_letters(const struct page *page);
 

@@ -30,6 +30,13 @@ long page_count_new(const struct page *page, const struct known_ids *ids)
     return fresh == 0 && unsure > 0 ? -1 : fresh;
 }
 
+/* A page that is being read may be in another thread's hands. */
+size_t page_held(const struct page *page)
+{
+    return page == NULL || page->state < PAGE_RENDER ? 0
+                                                     : page->arena.used_bytes;
+}
+
 void page_note_ids(struct page *page, struct known_ids *ids)
 {
     known_ids_add_page(ids, page->busy->keys, page->view.n);
