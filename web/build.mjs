@@ -13,7 +13,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const require = createRequire(here('../deps/web/package.json'));
 const esbuild = require('esbuild');
 
-const { outputFiles } = esbuild.buildSync({
+const { outputFiles } = await esbuild.build({
   entryPoints: { page: here('src/main.js') },
   outdir: '/',
   bundle: true,
@@ -24,7 +24,7 @@ const { outputFiles } = esbuild.buildSync({
   legalComments: 'none',
   logLevel: 'warning',
   write: false,
-});
+}).catch(() => process.exit(1)); // it has said why
 const bundle = (ending) =>
   outputFiles.find(({ path }) => path.endsWith(ending)).contents;
 

@@ -44,10 +44,10 @@ static int retry_check_keys(json_t *body, struct err *err)
     json_object_foreach(body, key, value)
     {
         if (strcmp(key, "services") != 0 && strcmp(key, "ids") != 0 &&
-            strcmp(key, "tenant_id") != 0)
+            strcmp(key, "kind") != 0 && strcmp(key, "tenant_id") != 0)
             return err_set(err, ERR_INVALID,
-                "unknown member \"%.80s\"; allowed are \"services\", \"ids\" "
-                "and \"tenant_id\"",
+                "unknown member \"%.80s\"; allowed are \"services\", "
+                "\"ids\", \"kind\" and \"tenant_id\"",
                 key);
     }
     return 0;
@@ -63,6 +63,17 @@ static int retry_check_list(
         "\"%s\" is empty; leave it out to mean all of them", key);
 }
 
+/* Of reasons; NULL: not there. */
+static int retry_read_kind(json_t *body, const char **kind, struct err *err)
+{
+    json_t *value = json_object_get(body, "kind");
+
+    *kind = json_string_value(value);
+    if (*kind != NULL || value == NULL || json_is_null(value))
+        return 0;
+    return err_set(err, ERR_INVALID, "\"kind\" must be a string");
+}
+
 static int retry_call_read_body(
     struct retry_call *r, struct str text, struct err *err)
 {
@@ -73,6 +84,7 @@ static int retry_call_read_body(
         body_names(r->body, "ids", "a content id", &r->ids, err) < 0 ||
         retry_check_list("services", &r->services, err) < 0 ||
         retry_check_list("ids", &r->ids, err) < 0 ||
+        retry_read_kind(r->body, &r->req.kind, err) < 0 ||
         body_tenant(r->body, &r->req.tenant, err) < 0)
         return err->code;
     return 0;

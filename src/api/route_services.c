@@ -1,5 +1,6 @@
 /*
- * GET /admin/batch-sync/services: the services that a run would sync now.
+ * GET /admin/batch-sync/services: the services that a run would sync now, or
+ * with ?name= one of them (route_stored.c).
  * Happy path and failures are the port's: it falls back by itself, so that
  * there is an answer without a coordinator, too.
  */
@@ -7,6 +8,8 @@
 #include "api/routes.h"
 #include "ops/services.h"
 #include <stdlib.h>
+
+enum { SERVICES_NAME_BYTES = 4096 };
 
 struct services_call {
     struct api_call call; /* freed through it */
@@ -44,10 +47,26 @@ static void on_services_listed(struct op *op)
     api_call_end(&s->call);
 }
 
+static bool services_one_is_asked(const struct http_exchange *x)
+{
+    struct buf name;
+    bool asked;
+
+    buf_init(&name, SERVICES_NAME_BYTES);
+    asked = http_query(x->query, "name", &name) != 0;
+    buf_free(&name);
+    return asked;
+}
+
 void route_services(struct api *api, struct http_exchange *x, struct str id)
 {
-    struct services_call *s = calloc(1, sizeof(*s));
+    struct services_call *s;
 
+    if (x->query.len > 0 && services_one_is_asked(x)) {
+        route_service(api, x);
+        return;
+    }
+    s = calloc(1, sizeof(*s));
     if (s == NULL)
         abort();
     arena_init(&s->arena, 0);

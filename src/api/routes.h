@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 16 };
+enum { NROUTES = 19 };
 extern const struct route api_routes[NROUTES];
 
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
@@ -14,6 +14,10 @@ void route_run(struct api *api, struct http_exchange *x, struct str id);
 void route_cancel(struct api *api, struct http_exchange *x, struct str id);
 void route_dead_letters(
     struct api *api, struct http_exchange *x, struct str id);
+void route_letter_groups(
+    struct api *api, struct http_exchange *x, struct str id);
+void route_item(struct api *api, struct http_exchange *x, struct str id);
+void route_search(struct api *api, struct http_exchange *x, struct str id);
 void route_retry(struct api *api, struct http_exchange *x, struct str id);
 void route_scheduler(struct api *api, struct http_exchange *x, struct str id);
 void route_health(struct api *api, struct http_exchange *x, struct str id);
@@ -21,5 +25,8 @@ void route_livez(struct api *api, struct http_exchange *x, struct str id);
 void route_readyz(struct api *api, struct http_exchange *x, struct str id);
 void route_metrics(struct api *api, struct http_exchange *x, struct str id);
 void route_page(struct api *api, struct http_exchange *x, struct str id);
+
+/* Of route_services(): one service, by the parameter `name`. */
+void route_service(struct api *api, struct http_exchange *x);
 
 #endif

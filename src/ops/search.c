@@ -5,7 +5,7 @@
  */
 #include "ops/search.h"
 
-#include "record/schema.h"
+#include "ops/services.h"
 #include <stdlib.h>
 
 static void search_cancel(struct op *op)
@@ -26,17 +26,6 @@ static void on_searched(struct op *op)
     op_finish(&req->op, &op->err);
 }
 
-/* Rows carry the name in the schema, which may be another one. */
-static const char *search_stored_name(const struct text_search_req *req)
-{
-    const struct schema *schema;
-
-    if (req->service == NULL)
-        return NULL;
-    schema = schema_find(req->ops->schemas, req->arena, req->service);
-    return schema != NULL ? schema->service_name : req->service;
-}
-
 static void on_text_embedded(struct op *op)
 {
     struct text_search_req *req =
@@ -49,7 +38,7 @@ static void on_text_embedded(struct op *op)
     }
     req->search = (struct search_req){.arena = req->arena,
         .tenant = req->ops->config->sync.tenant,
-        .service = search_stored_name(req),
+        .service = services_stored_name(req->ops, req->arena, req->service),
         .vector = req->embed.vectors,
         .dimensions = req->embed.dimensions,
         .limit = req->limit};

@@ -14,6 +14,16 @@ void services_ask(const struct ops *ops, struct services_req *req);
 /* {"services":[..],"count","source"}; a new reference. */
 json_t *services_json(const struct services_req *req);
 
+/* Rows carry the name in the schema, which may be another one; borrowed from
+ * the schemas, or `name` itself when it has none. NULL is NULL. */
+const char *services_stored_name(
+    const struct ops *ops, struct arena *arena, const char *name);
+
+/* {"name","version","description","fields":[{"name","label","type"}],
+ * "deleteMissing"} of a service, or null; a new reference. */
+json_t *services_schema_json(
+    const struct ops *ops, struct arena *arena, const char *name);
+
 /* Where the names came from, for people; NULL is the request. */
 const char *services_source_text(const char *source);
 

@@ -30,7 +30,7 @@ test('the list of runs', async (t) => {
   const list = async (query = '') => {
     const { status, json, text } = await s.get(RUNS + query);
     assert.equal(status, 200, text);
-    assert.deepEqual(Object.keys(json), ['runs', 'count']);
+    assert.deepEqual(Object.keys(json), ['runs', 'count', 'next']);
     assert.equal(json.count, json.runs.length);
     return json.runs;
   };
@@ -65,6 +65,18 @@ test('the list of runs', async (t) => {
   assert.deepEqual(await idsOf('?tenant_id=other+one'), [ids[0]]);
   assert.deepEqual(await idsOf(`?tenant_id=${TENANT}`), ids.slice(1));
   assert.deepEqual(await idsOf('?limit=&other=x'), ids);
+  assert.deepEqual(await idsOf('?service=gamma'), ids.slice(0, 2));
+  assert.deepEqual(await idsOf('?trigger=schedule'), []);
+  assert.deepEqual(await idsOf('?trigger=http&service=alpha'), [ids[0]]);
+
+  // Page by page, until there is nothing more.
+  const seen = [];
+  for (let next = ''; next !== null;) {
+    const { json } = await s.get(`${RUNS}?limit=2&before=${next}`);
+    seen.push(...json.runs.map(({ id }) => id));
+    next = json.next;
+  }
+  assert.deepEqual(seen, ids);
 
   for (const limit of ['0', '-1', '501', 'x', '1x', '1.5', '99999999999999',
     '%zz', '%00']) {

@@ -14,7 +14,8 @@ export const dateTime = (iso) => new Intl.DateTimeFormat(locale(),
   { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(iso));
 
 export const clock = (iso) => new Intl.DateTimeFormat(locale(),
-  { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  { hour: '2-digit', minute: '2-digit', second: '2-digit',
+    hourCycle: 'h23' })
   .format(new Date(iso));
 
 export const day = (iso) => new Intl.DateTimeFormat(locale(),

@@ -8,7 +8,7 @@ import { linkTo, route } from './route.js';
 import { language, refused, setLanguage, setToken, token } from './session.js';
 import { t } from './texts.js';
 import { Locked } from './views/locked.js';
-import { VIEWS } from './views/views.js';
+import { VIEWS, viewOf } from './views/views.js';
 
 function Mark() {
   return html`<a class="mark" href=${linkTo('now')}>
@@ -17,10 +17,12 @@ function Mark() {
 }
 
 function Tabs() {
+  const view = viewOf(route.value.view);
+  const current = view.within ?? view.name;
   return html`<nav class="tabs" aria-label=${t('views')}>
-    ${VIEWS.map(({ name }) => html`<a key=${name} href=${linkTo(name)}
-      aria-current=${route.value.view === name ? 'page' : undefined}
-      >${t(name)}</a>`)}
+    ${VIEWS.filter(({ within }) => !within).map(({ name }) => html`<a
+      key=${name} href=${linkTo(name)} aria-current=${name === current
+        ? 'page' : undefined}>${t(name)}</a>`)}
   </nav>`;
 }
 
@@ -42,7 +44,7 @@ function Tools() {
 }
 
 function View() {
-  const view = VIEWS.find(({ name }) => name === route.value.view) ?? VIEWS[0];
+  const view = viewOf(route.value.view);
   if (refused.value) return html`<${Locked} />`;
   return html`<${view.component} key=${view.name} />`;
 }

@@ -60,6 +60,7 @@ static const char retry_sql[] =
     "  AND (cardinality($2) = 0 OR service = ANY ($2)"
     "   OR registered = ANY ($2))"
     "  AND (cardinality($3) = 0 OR content_id = ANY ($3))"
+    "  AND ($4 IS NULL OR " LETTER_KIND " = $4)"
     "  RETURNING coalesce(registered, service) AS name)"
     " SELECT name, count(*) FROM t GROUP BY name ORDER BY name";
 
@@ -105,5 +106,6 @@ void dead_letters_retry(
     call_add_text(c, req->tenant);
     call_add(c, names_param(c, req->services, req->nservices));
     call_add(c, names_param(c, req->ids, req->nids));
+    call_add_text(c, req->kind);
     call_send(c);
 }

@@ -8,6 +8,9 @@
 #include "db/call.h"
 #include "sync/ports.h"
 
+/* What reasons that differ in numbers alone have in common. */
+#define LETTER_KIND "regexp_replace(reason, '[0-9]+', '#', 'g')"
+
 /* Adds the statement that finds the open letters of `ids`, a text array. */
 void dead_letters_add(
     struct call *c, const struct scope *scope, struct pg_param ids);
@@ -24,6 +27,7 @@ struct retry_letters_req {
     size_t nservices;
     const char **ids; /* content ids; 0: all */
     size_t nids;
+    const char *kind; /* of their reason (LETTER_KIND); NULL: any */
     /* Out. */
     uint64_t letters;   /* how many */
     const char **names; /* their services: registered names, sorted */

@@ -5,9 +5,8 @@
  * Failures: a run that is not there is ERR_NOT_FOUND; a document over
  * JSON_BYTES is ERR_TOO_LARGE. On cancel and close: see db/call.h.
  */
-#include "db/read/history.h"
+#include "db/read/history_impl.h"
 
-#include "db/call.h"
 #include "db/graph/index_watch.h"
 #include "sync/result.h"
 
@@ -17,22 +16,6 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
  * Pieces of SQL; `r` is a run, `s` one of its services, `t` the run's totals.
  */
 /* clang-format off */
-
-#define ISO(column)                                                       \
-    "to_char(" column " AT TIME ZONE 'UTC',"                              \
-    " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-
-/* A row stays "running" after its process has died, until another one looks. */
-#define STATUS(row)                                                       \
-    "CASE WHEN " row ".status = 'running'"                                \
-    " AND " row ".expires_at < now() THEN 'interrupted'"                  \
-    " ELSE " row ".status END"
-
-/* Of the column `counts` that is in scope. */
-#define COUNT(name, json)                                                 \
-    "'" json "', coalesce((counts->>'" #name "')::int8, 0)"
-
-#define COUNTS "json_build_object(" COUNTS_MAP(COUNT, ",") ")"
 
 /* Until a run has ended its totals are the sum of its services. */
 #define RUN_TOTALS                                                        \
@@ -57,12 +40,16 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
 
 static const char runs_sql[] =
     "SELECT json_build_object('runs', coalesce(json_agg(j.run), '[]'),"
-    "  'count', count(*)) FROM (SELECT json_build_object(" RUN_MEMBERS ")"
-    "  AS run FROM @.batch_sync_runs r" RUN_TOTALS
+    "  'count', count(*), 'next', CASE WHEN count(*) = $4"
+    "   THEN (array_agg(j.id))[count(*)] END)"
+    " FROM (SELECT json_build_object(" RUN_MEMBERS ") AS run, r.id"
+    "  FROM @.batch_sync_runs r" RUN_TOTALS
     " WHERE ($1 IS NULL OR r.tenant_id = $1)"
     "  AND ($2 IS NULL OR " STATUS("r") " = $2)"
     "  AND ($3 IS NULL OR (r.started_at, r.id) <"
     "   (SELECT b.started_at, b.id FROM @.batch_sync_runs b WHERE b.id = $3))"
+    "  AND ($5 IS NULL OR $5 = ANY (r.services))"
+    "  AND ($6 IS NULL OR r.trigger = $6)"
     " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
 
 /* The database's one vector index, as it is now; the same for every run. */
@@ -102,34 +89,17 @@ static const char run_sql[] =
     " 'vectorIndex', " VECTOR_INDEX ")"
     " FROM @.batch_sync_runs r" RUN_TOTALS " WHERE r.id = $1";
 
-static const char letters_sql[] =
-    "SELECT json_build_object('deadLetters',"
-    "  coalesce(json_agg(j.letter), '[]'), 'count', count(*))"
-    " FROM (SELECT json_build_object('tenantId', tenant_id,"
-    "   'service', service, 'contentId', content_id,"
-    "   'digest', encode(digest, 'hex'), 'reason', reason, 'model', model,"
-    "   'firstSeen', " ISO("first_seen") ", 'lastSeen', " ISO("last_seen") ","
-    "   'times', times, 'known', resolved_at IS NULL"
-    "    AND (refused OR passing) AND recipe IS NOT NULL,"
-    "   'nextTry', CASE WHEN passing AND resolved_at IS NULL THEN "
-    ISO("next_try") " END,"
-    "   'resolvedAt', " ISO("resolved_at") ") AS letter"
-    "  FROM @.batch_sync_dead_letters"
-    "  WHERE ($1 IS NULL OR tenant_id = $1)"
-    "   AND ($2 IS NULL OR service = $2 OR registered = $2)"
-    "   AND ($3 IS NULL OR (resolved_at IS NOT NULL) = $3)"
-    "  ORDER BY last_seen DESC, tenant_id, service, digest LIMIT $4) j";
-
 /* clang-format on */
 
-static void on_result(struct call *c)
+static void on_history_result(struct call *c)
 {
     struct history_req *req = container_of(c->op, struct history_req, op);
     const struct pg_result *r = c->pg.results[0];
     struct err err = {.code = 0};
 
     if (pg_rows(r) == 0)
-        err_set(&err, ERR_NOT_FOUND, "there is no run %s", req->id);
+        err_set(&err, ERR_NOT_FOUND, "there is no %s %s", (const char *)c->data,
+            req->id);
     else
         buf_str(&req->json, pg_value(r, 0, 0));
     if (req->json.error != 0)
@@ -138,17 +108,19 @@ static void on_result(struct call *c)
     call_end(c, &err);
 }
 
-static struct call *history_begin(struct pg_pool *pool, struct loop *loop,
-    struct history_req *req, const char *sql)
+struct call *history_begin(struct pg_pool *pool, struct loop *loop,
+    struct history_req *req, const char *sql, const char *what)
 {
-    struct call *c = call_new(pool, loop, &req->op, on_result, 1);
+    struct call *c =
+        call_new(pool, loop, &req->op, on_history_result, strlen(what) + 1);
 
+    memcpy(c->data, what, strlen(what));
     buf_init(&req->json, JSON_BYTES);
     call_stmt(c, sql, false);
     return c;
 }
 
-static void add_limit(struct call *c, const struct history_req *req)
+void history_add_limit(struct call *c, const struct history_req *req)
 {
     int limit = req->limit > 0 ? req->limit : HISTORY_USUAL;
 
@@ -158,36 +130,23 @@ static void add_limit(struct call *c, const struct history_req *req)
 void history_runs(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
-    struct call *c = history_begin(pool, loop, req, runs_sql);
+    struct call *c = history_begin(pool, loop, req, runs_sql, "run");
 
     call_add_text(c, req->tenant);
     call_add_text(c, req->status);
     call_add_text(c, req->before);
-    add_limit(c, req);
+    history_add_limit(c, req);
+    call_add_text(c, req->service);
+    call_add_text(c, req->trigger);
     call_send(c);
 }
 
 void history_run(
     struct pg_pool *pool, struct loop *loop, struct history_req *req)
 {
-    struct call *c = history_begin(pool, loop, req, run_sql);
+    struct call *c = history_begin(pool, loop, req, run_sql, "run");
 
     call_add_text(c, req->id);
-    call_send(c);
-}
-
-void history_dead_letters(
-    struct pg_pool *pool, struct loop *loop, struct history_req *req)
-{
-    struct call *c = history_begin(pool, loop, req, letters_sql);
-
-    call_add_text(c, req->tenant);
-    call_add_text(c, req->service);
-    if (req->letters == LETTERS_ALL)
-        call_add(c, (struct pg_param){.type = PG_BOOL});
-    else
-        call_add_bool(c, req->letters == LETTERS_RESOLVED);
-    add_limit(c, req);
     call_send(c);
 }
 

@@ -14,15 +14,18 @@ enum { HISTORY_USUAL = 50, HISTORY_MOST = 500 }; /* entries an answer */
 enum history_letters { LETTERS_ALL, LETTERS_OPEN, LETTERS_RESOLVED };
 
 struct history_req {
-    /* err: ERR_NOT_FOUND (history_run), else what net/pg.h has. */
+    /* err: ERR_NOT_FOUND of one thing, else what net/pg.h has. */
     struct op op;
 
     /* In; borrowed until the callback. NULL: no filter. */
-    const char *id;      /* history_run(): which one; never NULL there */
+    const char *id;      /* which run, letter (its digest) or item */
     const char *before;  /* history_runs(): only those older than that run */
     const char *status;  /* history_runs(): "running", "success", ... */
     const char *tenant;  /* lists */
-    const char *service; /* dead letters: registered or schema's name */
+    const char *trigger; /* history_runs(): "http", "schedule", ... */
+    const char *service; /* registered name; of letters the schema's, too */
+    const char *stored;  /* the service's name in rows: the schema's */
+    const char *kind;    /* dead letters: of that reason, see below */
     enum history_letters letters; /* dead letters */
     int limit; /* lists: entries; 0: HISTORY_USUAL; at most HISTORY_MOST */
 
@@ -33,7 +36,8 @@ struct history_req {
 /*
  * {"runs":[{"id","tenantId","kind","trigger","status","source","since",
  * "limit","provider","model","dimensions","resumed","startedAt","finishedAt",
- * "durationMs","totals":{..},"error"}],"count"}, newest first. A run whose
+ * "durationMs","totals":{..},"error"}],"count","next"}, newest first; next is
+ * `before` for the ones behind them, or null. A run whose
  * lease has expired has the status "interrupted", even if its row says
  * otherwise.
  */
@@ -56,6 +60,39 @@ void history_run(
  * item, model and schema stay as they are.
  */
 void history_dead_letters(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * {"groups":[{"service","kind","reason","count","firstSeen","lastSeen"}],
+ * "count"}, the largest first: the same letters by the kind of their reason,
+ * which is the reason with # for each number.
+ */
+void history_letter_groups(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/* The letter whose digest is `id`, with "payload": the item as it came, text
+ * that may have been cut. */
+void history_letter(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * What is stored of the item `id` of `stored`, of `tenant`: {"tenantId",
+ * "service","contentId","metadata","createdAt","updatedAt","pieces":
+ * [{"chunkIndex","text","hasVector"}],"run":{"id","provider","model",
+ * "dimensions"}}; run is the one that was under way when the item was written
+ * last, or null.
+ */
+void history_item(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * A service, by both of its names: {"service","storedAs","items","moreItems",
+ * "openLetters","lastSuccess","runs":[{"id","status","pages","complete",
+ * "reason","counts","startedAt","finishedAt"}]}, the newest run first. Items
+ * are counted up to HISTORY_COUNTED; moreItems: there are more.
+ */
+enum { HISTORY_COUNTED = 1000000, HISTORY_SERVICE_RUNS = 30 };
+void history_service(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /* After the callback, or instead of a submit. */

@@ -2,8 +2,10 @@
  * The nearest stored pieces to a vector.
  *
  * Happy path: one transaction: iterative scans on, so that a filter finds its
- * rows beyond the index's first answers, then the bare ORDER BY that the index
- * can serve, with the rest around it. Failures and cancel: as db/call.h has it.
+ * rows beyond the index's first answers, and a wide walk (ef_search), since a
+ * short query lies far from every text and would otherwise end among the wrong
+ * ones; then the bare ORDER BY that the index can serve, with the rest around
+ * it. Failures and cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 
@@ -60,7 +62,8 @@ static void search_send(struct call *c)
 
     call_stmt(c,
         store_work(c)->store->iterative_scan
-            ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true)"
+            ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+              " set_config('hnsw.ef_search', '400', true)"
             : "SELECT 1",
         false);
     call_stmt(c, search_sql(c, req->service != NULL), false);

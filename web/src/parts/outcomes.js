@@ -5,7 +5,7 @@ import { number } from '../format.js';
 import { t } from '../texts.js';
 
 /** [the count's name, the text's key]; the name is the colour's, too. */
-const OUTCOMES = [['stored', 'stored'], ['unchanged', 'unchanged'],
+export const OUTCOMES = [['stored', 'stored'], ['unchanged', 'unchanged'],
   ['collisions', 'collisions'], ['deleted', 'deleted'],
   ['failed', 'failedItems']];
 

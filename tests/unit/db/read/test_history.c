@@ -192,7 +192,7 @@ static void a_run_has_the_shape_of_the_api(void **state)
         "\"deleted\":0,\"deleteRefused\":0,\"failed\":0,\"knownFailures\":2,"
         "\"collisions\":0,"
         "\"embedded\":0,\"nulsDropped\":0,\"replaced\":0},"
-        "\"error\":\"it \\\"broke\\\"\"}],\"count\":1}");
+        "\"error\":\"it \\\"broke\\\"\"}],\"count\":1,\"next\":null}");
 }
 
 static void no_runs_are_an_empty_list(void **state)
@@ -201,7 +201,8 @@ static void no_runs_are_an_empty_list(void **state)
 
     NEED_SERVER();
     db_exec(&w->db, "DELETE FROM batch_sync_runs");
-    expect_json(runs(w, (struct history_req){0}), "{\"runs\":[],\"count\":0}");
+    expect_json(runs(w, (struct history_req){0}),
+        "{\"runs\":[],\"count\":0,\"next\":null}");
     expect_json(letters(w, (struct history_req){0}),
         "{\"deadLetters\":[],\"count\":0}");
 }

@@ -5,7 +5,7 @@ import { ADMIN, post } from '../../api.js';
 import { dateTime, relative } from '../../format.js';
 import { html } from '../../html.js';
 import { now, refresh } from '../../live.js';
-import { Confirm } from '../../parts/confirm.js';
+import { CancelRun } from '../../parts/cancel_run.js';
 import { t } from '../../texts.js';
 
 /** What comes next, in words. */
@@ -35,28 +35,6 @@ function RunNow({ onProblem }) {
   };
   return html`<button class="primary" disabled=${busy} onClick=${start}>
     ${t('runNow')}</button>`;
-}
-
-function CancelRun({ id, onProblem }) {
-  const [asked, setAsked] = useState(false);
-  const [sent, setSent] = useState(false);
-  const answer = async (yes) => {
-    setAsked(false);
-    if (!yes) return;
-    setSent(true);
-    try {
-      await post(`${ADMIN}/runs/${id}/cancel`);
-      onProblem(undefined);
-    } catch (error) {
-      onProblem(error);
-      setSent(false);
-    }
-    refresh();
-  };
-  return html`<button disabled=${sent} onClick=${() => setAsked(true)}>
-      ${t(sent ? 'canceling' : 'cancel')}</button>
-    ${asked && html`<${Confirm} question=${t('cancelSure')} yes=${t('cancel')}
-      no=${t('keepRunning')} onAnswer=${answer} />`}`;
 }
 
 const DOTS = { down: 'bad', running: 'pulse', idle: 'pulse',

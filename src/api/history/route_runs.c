@@ -1,0 +1,39 @@
+/* GET /admin/batch-sync/runs and /runs/{id}. */
+#include "api/history/history_call.h"
+#include "api/routes.h"
+#include "ops/asked.h"
+
+enum { WORD_BYTES = 256 };
+
+static int runs_read(struct history_call *h, struct err *err)
+{
+    struct history_req *req = &h->req;
+
+    if (history_call_value(h, "status", WORD_BYTES, &req->status, err) < 0)
+        return err->code;
+    if (asked_run_status(req->status, err) < 0)
+        return asked_subject(err, "\"status\"");
+    if (history_call_limit(h, err) < 0 ||
+        history_call_value(h, "before", WORD_BYTES, &req->before, err) < 0 ||
+        history_call_value(h, "service", WORD_BYTES, &req->service, err) < 0 ||
+        history_call_value(h, "trigger", WORD_BYTES, &req->trigger, err) < 0)
+        return err->code;
+    return history_call_tenant(h, err);
+}
+
+void route_runs(struct api *api, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = history_call_new(api, x);
+    struct err err;
+
+    history_call_submit(h, history_runs, runs_read(h, &err), &err);
+}
+
+void route_run(struct api *api, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = history_call_new(api, x);
+    struct err err;
+
+    history_call_submit(
+        h, history_run, history_call_id(h, id, "run", &err), &err);
+}

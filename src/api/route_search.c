@@ -1,0 +1,99 @@
+/*
+ * POST /admin/batch-sync/search: the stored items nearest to a text.
+ *
+ * Happy path: the text is embedded, then looked up. Failures: 400 for a wrong
+ * body, the embedder's or the database's as they are. Cancel: a client that
+ * goes away does not stop it; it ends by itself.
+ */
+#include "api/api_impl.h"
+#include "api/body.h"
+#include "api/routes.h"
+#include "ops/asked.h"
+#include "ops/search.h"
+#include <stdlib.h>
+
+struct search_call {
+    struct api_call call; /* freed through it */
+    struct text_search_req req;
+    struct arena arena;
+    json_t *body; /* owned; the request's strings */
+};
+
+static void search_call_free(struct api_call *call)
+{
+    struct search_call *s = container_of(call, struct search_call, call);
+
+    json_decref(s->body);
+    arena_free(&s->arena);
+    free(s);
+}
+
+static void on_search_ended(struct op *op)
+{
+    struct search_call *s = container_of(op, struct search_call, req.op);
+
+    if (op->err.code != 0) {
+        api_call_fail(&s->call, &op->err);
+    } else {
+        json_t *body = json_pack("{s:o, s:I}", "hits", search_json(&s->req),
+            "count", (json_int_t)s->req.nhits);
+
+        answer_set_now(body);
+        api_call_answer(&s->call, 200, body);
+    }
+    api_call_end(&s->call);
+}
+
+static int search_call_limit(struct search_call *s, struct err *err)
+{
+    json_t *limit = json_object_get(s->body, "limit");
+    json_int_t n = json_integer_value(limit);
+
+    s->req.limit = SEARCH_USUAL;
+    if (limit == NULL || json_is_null(limit))
+        return 0;
+    if (!json_is_integer(limit) || n < 1 || n > SEARCH_MOST)
+        return err_set(err, ERR_INVALID,
+            "\"limit\" must be a whole number from 1 to %d", SEARCH_MOST);
+    s->req.limit = (int)n;
+    return 0;
+}
+
+static int search_call_read(
+    struct search_call *s, struct str text, struct err *err)
+{
+    json_t *query, *service;
+
+    if (body_parse(text, &s->body, err) < 0)
+        return err->code;
+    query = json_object_get(s->body, "query");
+    service = json_object_get(s->body, "service");
+    s->req.text = str_of(json_string_value(query));
+    s->req.service = json_string_value(service);
+    if (text_trim(s->req.text).len == 0)
+        return err_set(
+            err, ERR_INVALID, "\"query\" must be a text that is not blank");
+    if (service != NULL && !json_is_null(service) && s->req.service == NULL)
+        return err_set(
+            err, ERR_INVALID, "\"service\" must be the name of a service");
+    return search_call_limit(s, err);
+}
+
+void route_search(struct api *api, struct http_exchange *x, struct str id)
+{
+    struct search_call *s = calloc(1, sizeof(*s));
+    struct err err;
+
+    if (s == NULL)
+        abort();
+    arena_init(&s->arena, 0);
+    s->req.arena = &s->arena;
+    op_init(&s->req.op, on_search_ended);
+    api_call_begin(&s->call, api, x, search_call_free);
+    if (search_call_read(s, x->body, &err) < 0) {
+        api_call_fail(&s->call, &err);
+        api_call_end(&s->call);
+        return;
+    }
+    search_text(api->options.ops, &s->req);
+}

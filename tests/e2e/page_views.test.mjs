@@ -1,0 +1,105 @@
+// The page's views, filled: an operator looks around and mends something.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { browser, open } from './rig/browser.mjs';
+import { wordVector } from './rig/embedder.mjs';
+import { serve } from './support/serve.mjs';
+import { itemsOf, pagesOf, rejecting, schemaOf, world }
+  from './support/world.mjs';
+
+const skip = browser ? false : 'there is no chromium';
+
+const HEBREW = { ...itemsOf(1)[0], id: 'he-1', name: 'רקורסיה: הסבר קצר',
+  body: 'פונקציה רקורסיבית צריכה תנאי עצירה.', rank: '12345678901234567890' };
+const ITEMS = [...itemsOf(20), HEBREW];
+
+async function filled(t) {
+  const w = await world(t, { embedder: { vectorOf: wordVector },
+    services: { alpha: pagesOf(ITEMS), beta: pagesOf(itemsOf(5, 1, 'b')) },
+    schemas: [schemaOf('alpha'), schemaOf('beta')] });
+  const s = await serve(t, w);
+  w.embedder.script(rejecting((text) => /Name [23] of item\b/.test(text)));
+  await s.trigger();
+  await s.trigger({ services: ['beta', 'nobody'] });
+  w.embedder.script(undefined);
+  return { w, s, base: `http://127.0.0.1:${s.port}/` };
+}
+
+test('every view, in light and dark, in both languages', { skip }, async (t) => {
+  const { s, base } = await filled(t);
+  const { runs } = (await s.get('/admin/batch-sync/runs')).json;
+  for (const [colorScheme, locale] of [['light', 'en-US'], ['dark', 'he-IL']]) {
+    const page = await open(t, base, { colorScheme, locale });
+    for (const [view, shown] of [['', '.services .service'],
+      ['runs', '.picture a'], [`runs/${runs.at(-1).id}`, '.timeline'],
+      ['runs?status=failed', '.empty'], ['services', '.spark i'],
+      ['services/alpha', '.fields'], ['services/nobody', '.notice'],
+      ['letters', '.group'], ['letters?status=resolved', '.empty'],
+      ['search', '.box'], ['search?q=Name', '.hit'],
+      ['record?service=alpha&id=he-1', '.pieces']]) {
+      await page.goto(`${base}#/${view}`);
+      await page.locator(shown).first().waitFor();
+      await page.accessible();
+    }
+    page.clean();
+  }
+  await s.end();
+});
+
+test('a dead letter is found, read and retried', { skip }, async (t) => {
+  const { s, base } = await filled(t);
+  const page = await open(t, base);
+  await page.goto(base);
+  await page.getByRole('link', { name: 'Services' }).click();
+  await page.getByRole('link', { name: '2 dead letters' }).click();
+  await page.getByRole('button', { name: 'Show 2' }).click();
+  await page.getByRole('button', { name: 'Item as it came' }).first().click();
+  await page.getByText('"body": "Body').waitFor();
+  await page.accessible();
+  await page.getByRole('button', { name: 'Retry all 2' }).click();
+  await page.accessible();
+  await page.getByRole('button', { name: 'Leave them' }).click();
+  await page.getByRole('button', { name: 'Retry all 2' }).click();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('2 will be tried again').waitFor();
+  await page.getByText('No dead letters').waitFor();
+  await page.getByLabel('State').selectOption('resolved');
+  await page.getByRole('button', { name: 'Show 2' }).waitFor();
+  assert.match(page.url(), /status=resolved/);
+  page.clean();
+  await s.end();
+});
+
+test('a search in Hebrew leads to a record', { skip }, async (t) => {
+  const { s, base } = await filled(t);
+  const page = await open(t, base);
+  await page.goto(`${base}#/search`);
+  await page.getByRole('searchbox').fill('רקורסיה');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await page.getByRole('link', { name: HEBREW.name }).click();
+  await page.getByText(HEBREW.body).first().waitFor();
+  await page.getByText('12345678901234567890').first().waitFor();
+  await page.getByRole('link', { name: 'Search' }).first().click();
+  page.clean();
+  await s.end();
+});
+
+test('runs are paged and filtered by their address', { skip }, async (t) => {
+  const { s, base } = await filled(t);
+  for (let i = 0; i < 32; i++) await s.trigger({ services: ['beta'] });
+  const page = await open(t, base);
+  await page.goto(`${base}#/runs`);
+  await page.getByRole('link', { name: 'Older' }).click();
+  await page.getByRole('link', { name: 'Newest' }).waitFor();
+  await page.waitForFunction(() =>
+    document.querySelectorAll('.row.run').length === 4);
+  await page.getByLabel('State').selectOption('partial');
+  await page.waitForFunction(() =>
+    document.querySelectorAll('.row.run').length === 2);
+  await page.locator('.row.run a').first().click();
+  await page.getByRole('heading', { name: 'What was asked for' }).waitFor();
+  await page.getByText('no schema for service nobody').first().waitFor();
+  page.clean();
+  await s.end();
+});
