@@ -10,20 +10,12 @@
 #include "api/api.h"
 
 #include "api/api_impl.h"
-#include "api/auth.h"
 #include "api/routes.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void api_refuse(
-    struct http_exchange *x, const struct auth_refusal *refusal)
-{
-    struct http_header_out header = {"WWW-Authenticate", refusal->scheme};
-
-    http_answer_error(
-        x, refusal->status, &header, refusal->scheme != NULL, refusal->message);
-}
+enum { GET_BODY_BYTES = 4 * 1024, POST_BODY_BYTES = 1024 * 1024 };
 
 /* Neither the path nor the method is there. */
 static void api_answer_unknown(
@@ -41,24 +33,49 @@ static void api_answer_unknown(
     http_answer_error(x, 405, &allow, 1, message);
 }
 
+/* Finds the route; NULL: the request has been answered, or will be. */
+static const struct route *api_find(
+    struct api *api, struct http_exchange *x, struct str *id)
+{
+    static const struct auth_refusal looks = {.status = 403,
+        .message = "VIEWER_TOKEN may look and search; this needs ADMIN_TOKEN"};
+    struct route_match match;
+    bool guarded = auth_is_guarded(x);
+
+    if (access_check(api->access, x) == AUTH_NOBODY && guarded)
+        return NULL;
+    router_find(api_routes, NROUTES, x->method, x->path, &match);
+    *id = match.id;
+    if (match.route == NULL) {
+        api_answer_unknown(x, &match);
+        return NULL;
+    }
+    x->label = match.route->path;
+    if (x->role != AUTH_VIEWER || match.route->viewer)
+        return match.route;
+    access_answer(x, &looks);
+    return NULL;
+}
+
 static void api_handle(void *arg, struct http_exchange *x)
 {
     struct api *api = arg;
-    const char *token = api->options.ops->config->http.admin_token;
-    const struct auth_refusal *refusal = auth_check(x, token);
-    struct route_match match;
+    struct str id;
+    const struct route *route = api_find(api, x, &id);
 
-    if (refusal != NULL) {
-        api_refuse(x, refusal);
-        return;
-    }
-    router_find(api_routes, NROUTES, x->method, x->path, &match);
-    if (match.route == NULL) {
-        api_answer_unknown(x, &match);
-        return;
-    }
-    x->label = match.route->path;
-    match.route->handle(api, x, match.id);
+    if (route != NULL)
+        route->handle(api, x, id);
+}
+
+/* Bodies are for those who may send them. */
+static long api_admit(void *arg, struct http_exchange *x)
+{
+    struct str id;
+    const struct route *route = api_find(arg, x, &id);
+
+    if (route == NULL)
+        return -1;
+    return strcmp(route->method, "GET") == 0 ? GET_BODY_BYTES : POST_BODY_BYTES;
 }
 
 static void api_answered(
@@ -81,6 +98,7 @@ int api_start(
         .host = config->host,
         .port = config->port,
         .handler = api_handle,
+        .admit = api_admit,
         .answered = api_answered,
     };
 
@@ -89,8 +107,10 @@ int api_start(
     api->options = *options;
     api->why_not_ready = "starting";
     list_init(&api->calls);
+    api->access = access_new(options->ops->loop, config, options->metrics);
     server.arg = api;
     if (http_server_start(&api->server, options->ops->loop, &server, err) < 0) {
+        access_close(api->access);
         free(api);
         return err->code;
     }
@@ -103,6 +123,11 @@ int api_port(const struct api *api)
     return http_server_port(api->server);
 }
 
+void api_reload(struct api *api)
+{
+    access_reload(api->access);
+}
+
 void api_set_ready(struct api *api, const char *why_not)
 {
     api->why_not_ready = why_not;
@@ -111,6 +136,7 @@ void api_set_ready(struct api *api, const char *why_not)
 void api_drain(struct api *api)
 {
     api->draining = true;
+    access_drain(api->access);
     api->why_not_ready = "shutting down";
 }
 
@@ -123,5 +149,6 @@ void api_close(struct api *api)
 {
     assert(api_is_idle(api));
     http_server_close(api->server);
+    access_close(api->access);
     free(api);
 }

@@ -2,7 +2,7 @@
  * The HTTP side: triggers, health, metrics and history. Translates between
  * HTTP and the use cases of ops/:
  *
- *   auth      may the request speak to us?
+ *   access    may the request speak to us? auth knows who asks, tokens who may
  *   routes    the table: method, path, handler; router finds the entry
  *   route_*   the handlers;  body  reads JSON bodies
  *   calls     answering at once, and requests that are answered later
@@ -30,6 +30,9 @@ int api_start(
     struct api **api, const struct api_options *options, struct err *err);
 
 int api_port(const struct api *api);
+
+/* Reads the files of tokens again, now. */
+void api_reload(struct api *api);
 
 /* What /readyz says from now on: NULL ready, else why not (static). */
 void api_set_ready(struct api *api, const char *why_not);

@@ -2,12 +2,14 @@
 #ifndef API_API_IMPL_H
 #define API_API_IMPL_H
 
+#include "api/access/access.h"
 #include "api/api.h"
 #include "api/calls.h"
 
 struct api {
     struct api_options options;
     struct http_server *server; /* owned */
+    struct access *access;      /* owned */
     const char *why_not_ready;  /* static; NULL: ready */
     bool draining;
     struct list calls; /* of struct api_call.link: what is pending */

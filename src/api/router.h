@@ -15,6 +15,8 @@ struct route {
     const char *method; /* "GET", which answers HEAD, too, or "POST" */
     const char *path;   /* with at most one {id}, which is one segment */
     route_handler handle;
+    bool viewer; /* VIEWER_TOKEN is enough; x->role says who asks, and a viewer
+                    sees no payloads */
 };
 
 struct route_match {

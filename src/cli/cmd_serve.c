@@ -123,6 +123,14 @@ static void on_serve_signal(void *arg, int signum)
     drain(s);
 }
 
+static void on_serve_hangup(void *arg, int signum)
+{
+    struct serve *s = arg;
+
+    log_info(NULL, "SIGHUP: reading the files of tokens again");
+    api_reload(s->api);
+}
+
 /* Booting */
 
 static void serve_migrate(struct serve *s);
@@ -313,7 +321,8 @@ static int serve_work(struct serve *s)
     s->events = (struct listener){.on_event = on_serve_event, .arg = s};
     hub_join(&app->events, &s->events);
     if (open_parts(s, &err) < 0 || open_api(s, &err) < 0 ||
-        loop_watch_signals(&app->loop, on_serve_signal, s, &err) < 0)
+        loop_watch_signals(&app->loop, on_serve_signal, s, &err) < 0 ||
+        loop_watch_hangup(&app->loop, on_serve_hangup, s, &err) < 0)
         return console_fail(&s->cli->console, &err);
     log_info(NULL, "listening on %s port %d", app->config.http.host,
         api_port(s->api));

@@ -1,7 +1,6 @@
 #include "config/config_table.h"
 
 #include "base/text.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,53 +53,86 @@ static void not_allowed(
     buf_free(&allowed);
 }
 
-/* The bytes of a file of at most FILE_BYTES, or the negative errno. */
-static long read_file(const char *path, char *out)
+/* What is wrong with the content of a file; NULL: nothing. */
+static const char *config_file_fault(struct str value)
 {
-    FILE *f = fopen(path, "re");
-    size_t len;
-    int error;
-
-    if (f == NULL)
-        return -errno;
-    errno = 0;
-    len = fread(out, 1, FILE_BYTES + 1, f);
-    error = ferror(f) ? (errno != 0 ? errno : EIO) : 0;
-    fclose(f);
-    if (error == 0 && len > FILE_BYTES)
-        error = EFBIG;
-    return error != 0 ? -error : (long)len;
+    if (value.len == 0)
+        return "the file is empty";
+    if (memchr(value.p, '\0', value.len) != NULL)
+        return "the file is not text: it contains NUL bytes";
+    return NULL;
 }
 
-/* The secret in the file that NAME_FILE names; a fault names the file. */
-static char *secret_of_file(
+/* The value in a file, to be freed; NULL, with *err: there is none. */
+static char *config_file_value(
+    const char *path, struct file_stamp *stamp, struct err *err)
+{
+    struct buf bytes;
+    const char *fault;
+    char *value = NULL;
+
+    buf_init(&bytes, FILE_BYTES);
+    if (file_read(path, &bytes, stamp, err) == 0) {
+        struct str text = text_trim(buf_view(&bytes));
+
+        fault = config_file_fault(text);
+        if (fault == NULL)
+            value = config_copy(text);
+        else
+            err_set(err, ERR_CONFIG, "%s", fault);
+    }
+    if (bytes.data != NULL)
+        explicit_bzero(bytes.data, bytes.len);
+    buf_free(&bytes);
+    return value;
+}
+
+static void config_warn_open_file(
     struct config_reading *r, const char *name, struct str path)
 {
-    char *out = malloc(FILE_BYTES + 2);
-    char *z = config_copy(path);
-    struct str value;
-    long len;
+    buf_printf(r->warnings, "%s=", name);
+    config_show(r->warnings, path);
+    buf_puts(r->warnings,
+        ": every user of this machine may read this file; take that right "
+        "away (chmod o-r)\n");
+}
 
-    if (out == NULL)
-        abort();
-    len = read_file(z, out);
-    value = text_trim((struct str){out, len > 0 ? (size_t)len : 0});
-    if (len < 0 || value.len == 0 || memchr(value.p, '\0', value.len)) {
+/* The value in the file that NAME_FILE names; a fault names the file. */
+static char *secret_of_file(struct config_reading *r,
+    const struct config_key *key, const char *name, struct str path)
+{
+    char *z = config_copy(path), *value;
+    struct file_stamp stamp;
+    struct err err;
+
+    value = config_file_value(z, &stamp, &err);
+    if (value == NULL) {
         buf_printf(r->problems, "%s=", name);
         config_show(r->problems, path);
-        buf_printf(r->problems, ": %s\n",
-            len < 0          ? strerror((int)-len)
-            : value.len == 0 ? "the file is empty"
-                             : "the file is not text: it contains NUL bytes");
+        buf_printf(r->problems, ": %s\n", err.msg);
         r->faults++;
-        free(out);
-        out = NULL;
-    } else {
-        memmove(out, value.p, value.len);
-        out[value.len] = '\0';
+    } else if (stamp.others_may_read && key->secret) {
+        config_warn_open_file(r, name, path);
     }
     free(z);
-    return out;
+    return value;
+}
+
+char *config_reread(const char *name, const char *path,
+    struct file_stamp *stamp, struct err *err)
+{
+    const struct config_key *key = config_key_named(name);
+    char *value = config_file_value(path, stamp, err);
+    struct buf allowed;
+
+    if (value == NULL || config_fits(key, str_of(value)))
+        return value;
+    free(value);
+    buf_init(&allowed, ERR_MSG_BYTES);
+    config_allowed(&allowed, key);
+    err_set(err, ERR_CONFIG, "its content must be %s", allowed.data);
+    buf_free(&allowed);
+    return NULL;
 }
 
 static void config_read_key(
@@ -122,7 +154,7 @@ static void config_read_key(
         return;
     }
     if (path.len > 0) {
-        content = secret_of_file(r, file_name, path);
+        content = secret_of_file(r, key, file_name, path);
         value = str_of(content);
     }
     if (value.len > 0 && config_set(r->raw, key, value) < 0)
@@ -186,8 +218,11 @@ int config_read(struct config *c, unsigned needs, config_getenv get, void *arg,
     char **names, struct buf *problems, struct buf *warnings)
 {
     struct config_raw raw = {0};
-    struct config_reading r = {
-        .raw = &raw, .get = get, .arg = arg, .problems = problems};
+    struct config_reading r = {.raw = &raw,
+        .get = get,
+        .arg = arg,
+        .problems = problems,
+        .warnings = warnings};
     size_t n;
     const struct config_key *keys = config_keys(&n);
 
@@ -226,7 +261,8 @@ void config_free(struct config *c)
         c->embedding.ca_file, c->embedding.documents.prefix,
         c->embedding.documents.extra, c->embedding.queries.prefix,
         c->embedding.queries.extra, c->database.url, c->http.host,
-        c->http.admin_token};
+        c->http.admin_token, c->http.admin_token_file, c->http.viewer_token,
+        c->http.viewer_token_file};
 
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);

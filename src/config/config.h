@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/io/file.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -96,9 +97,13 @@ struct config_database {
 };
 
 struct config_http {
-    char *host;        /* HOST */
-    int port;          /* PORT; 0: any free one */
-    char *admin_token; /* ADMIN_TOKEN; NULL: loopback clients only */
+    char *host;              /* HOST */
+    int port;                /* PORT; 0: any free one */
+    char *admin_token;       /* ADMIN_TOKEN, a line each; NULL: loopback clients
+                                only */
+    char *admin_token_file;  /* ADMIN_TOKEN_FILE; NULL: not set */
+    char *viewer_token;      /* VIEWER_TOKEN, a line each; NULL: none */
+    char *viewer_token_file; /* VIEWER_TOKEN_FILE; NULL: not set */
 };
 
 struct config_graph {
@@ -143,6 +148,13 @@ int config_from_environment(struct config *c, unsigned needs,
 void config_free(struct config *c);
 
 /*
+ * Reads the file that NAME_FILE named again. Returns its value, checked as at
+ * the start, to be freed; NULL, with the reason in *err: it cannot be used.
+ */
+char *config_reread(const char *name, const char *path,
+    struct file_stamp *stamp, struct err *err);
+
+/*
  * Appends `url` with every password replaced by ***, for messages: in a
  * database URL, its parameters or a keyword=value string.
  */
@@ -161,7 +173,8 @@ enum config_kind {
     CONFIG_ADDRESS,  /* the same, or a bare host, read as http:// */
     CONFIG_API_URL,  /* http:// or https://, or unix:/path/of/socket */
     CONFIG_DATABASE, /* a PostgreSQL URL or keyword=value string */
-    CONFIG_TOKEN     /* visible ASCII, fit for a header */
+    CONFIG_TOKEN,    /* visible ASCII, fit for a header */
+    CONFIG_TOKENS    /* such tokens, a line each */
 };
 
 /* A variable of the environment: a row of the table in config_table.c. */

@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "clock/cron.h"
 #include <stdlib.h>
 
@@ -180,12 +181,22 @@ static void derive_log_level(struct config_raw *raw)
     raw->c.log_level = levels[raw->c.log_level];
 }
 
+/* Its file is read again later. */
+static char *derive_path(const struct config_reading *r, const char *name)
+{
+    struct str path = text_trim(str_of(r->get(r->arg, name)));
+
+    return path.len > 0 ? config_copy(path) : NULL;
+}
+
 void config_derive(struct config_reading *r, unsigned needs)
 {
     struct config_raw *raw = r->raw;
 
     raw->c.sync.tenant_chosen = config_is_set(r, "DEFAULT_TENANT_ID");
     derive_target(r);
+    raw->c.http.admin_token_file = derive_path(r, "ADMIN_TOKEN_FILE");
+    raw->c.http.viewer_token_file = derive_path(r, "VIEWER_TOKEN_FILE");
     derive_log_level(raw);
     derive_http_url(raw);
     derive_root(r);

@@ -197,9 +197,14 @@ static const struct config_key rows[] = {
     {"PORT", "3000", "the port the HTTP server listens on; 0: any free one",
         RANGE(0, 65535), TO(c.http.port)},
     {"ADMIN_TOKEN", NULL,
-        "the Bearer token for /admin/; without one only loopback clients "
-        "are allowed",
-        .kind = CONFIG_TOKEN, SECRET, TO(c.http.admin_token)},
+        "the Bearer token for /admin/; a file may hold several, a line each, "
+        "and is read again when it changes; without one only clients on this "
+        "machine are allowed",
+        .kind = CONFIG_TOKENS, SECRET, TO(c.http.admin_token)},
+    {"VIEWER_TOKEN", NULL,
+        "the same for those who may look and search, and see no payloads; "
+        "default: nobody",
+        .kind = CONFIG_TOKENS, SECRET, TO(c.http.viewer_token)},
     {"LOG_LEVEL", "info", "the lowest level that is logged",
         CHOICE("debug|info|warn|error|verbose|silly|http"), TO(c.log_level)},
 };

@@ -33,6 +33,9 @@ char *config_copy(struct str s);
 int config_set(
     struct config_raw *raw, const struct config_key *key, struct str value);
 
+/* Is it what config_allowed() describes, as far as its text says? */
+bool config_fits(const struct config_key *key, struct str value);
+
 /* Appends what a key's value may be, "a whole number from 1 to 9". */
 void config_allowed(struct buf *out, const struct config_key *key);
 
@@ -69,6 +72,7 @@ struct config_reading {
     config_getenv get;
     void *arg;
     struct buf *problems; /* a line for each fault */
+    struct buf *warnings; /* a line for each */
     int faults;
 };
 

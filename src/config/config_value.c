@@ -1,6 +1,7 @@
 /* One value, parsed as its row of the table requires. */
 #include "config/config_table.h"
 
+#include "base/text.h"
 #include <stdlib.h>
 #include <strings.h>
 
@@ -99,7 +100,22 @@ static bool is_token(struct str s)
     return true;
 }
 
-static bool text_fits(const struct config_key *key, struct str s)
+/* A line each; there is one at least. */
+static bool config_is_tokens(struct str s)
+{
+    struct str line;
+    size_t n = 0;
+
+    while (text_next_line(&s, &line)) {
+        line = text_trim(line);
+        if (!is_token(line))
+            return false;
+        n += line.len > 0;
+    }
+    return n > 0;
+}
+
+bool config_fits(const struct config_key *key, struct str s)
 {
     switch (key->kind) {
     case CONFIG_HTTP_URL:
@@ -112,6 +128,8 @@ static bool text_fits(const struct config_key *key, struct str s)
         return is_database(s);
     case CONFIG_TOKEN:
         return is_token(s);
+    case CONFIG_TOKENS:
+        return config_is_tokens(s);
     default:
         return true;
     }
@@ -122,7 +140,7 @@ static int value_set_text(char **to, const struct config_key *key, struct str s)
     bool is_url = key->kind == CONFIG_HTTP_URL || key->kind == CONFIG_ADDRESS ||
                   key->kind == CONFIG_API_URL;
 
-    if (!text_fits(key, s))
+    if (!config_fits(key, s))
         return ERR_INVALID;
     while (is_url && s.p[s.len - 1] == '/')
         s.len--;
@@ -190,6 +208,10 @@ void config_allowed(struct buf *out, const struct config_key *key)
         break;
     case CONFIG_TOKEN:
         buf_puts(out, "visible ASCII characters without spaces");
+        break;
+    case CONFIG_TOKENS:
+        buf_puts(out, "visible ASCII characters without spaces; several are "
+                      "on a line each");
         break;
     case CONFIG_TEXT:
     case CONFIG_VERBATIM:

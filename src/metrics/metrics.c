@@ -396,6 +396,11 @@ static const char *known_method(const char *method)
     return "other";
 }
 
+void metrics_http_refused(struct metrics *m)
+{
+    m->refused++;
+}
+
 void metrics_http(struct metrics *m, const char *method, const char *route,
     int status, uint64_t duration_ms)
 {

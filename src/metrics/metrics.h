@@ -52,6 +52,9 @@ void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns);
 void metrics_http(struct metrics *m, const char *method, const char *route,
     int status, uint64_t duration_ms);
 
+/* A request lacked the rights it needs. */
+void metrics_http_refused(struct metrics *m);
+
 /* Items that wait to be linked, as the linker last counted; exposed from the
  * first call on. */
 void metrics_link_queue(struct metrics *m, uint64_t items);

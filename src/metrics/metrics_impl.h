@@ -88,6 +88,7 @@ struct metrics {
     struct series triggers; /* uint64_t */
     struct series requests; /* uint64_t; HTTP */
     struct series routes;   /* struct histogram; HTTP */
+    uint64_t refused;       /* HTTP requests without the rights they need */
 };
 
 /* The name of a call in labels. */

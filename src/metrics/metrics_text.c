@@ -378,6 +378,8 @@ static void write_server(const struct metrics *m, struct buf *out)
     family(out, "http_requests_total", "counter",
         "HTTP requests answered, by route, method and status.");
     each(out, &m->requests, write_request);
+    plain(out, "http_refused_total", "counter",
+        "HTTP requests without the rights that they need.", m->refused);
     family(out, "http_request_duration_seconds", "histogram",
         "Duration of HTTP requests.");
     each(out, &m->routes, write_route);

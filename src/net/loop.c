@@ -148,6 +148,8 @@ int loop_close(struct loop *l, struct err *err)
         uv_close((uv_handle_t *)&l->signals[0], NULL);
         uv_close((uv_handle_t *)&l->signals[1], NULL);
     }
+    if (l->on_hangup != NULL)
+        uv_close((uv_handle_t *)&l->signals[2], NULL);
     uv_run(&l->uv, UV_RUN_NOWAIT);
     rc = uv_loop_close(&l->uv);
     if (rc == 0)
@@ -240,26 +242,43 @@ static void on_loop_signal(uv_signal_t *handle, int signum)
 {
     struct loop *l = handle->data;
 
-    l->on_signal(l->signal_arg, signum);
+    if (signum == SIGHUP)
+        l->on_hangup(l->hangup_arg, signum);
+    else
+        l->on_signal(l->signal_arg, signum);
+}
+
+/* Unreferenced, so that it keeps no loop running. */
+static int loop_watch(
+    struct loop *l, uv_signal_t *handle, int signum, struct err *err)
+{
+    int rc;
+
+    uv_signal_init(&l->uv, handle);
+    handle->data = l;
+    rc = uv_signal_start(handle, on_loop_signal, signum);
+    uv_unref((uv_handle_t *)handle);
+    return rc == 0 ? 0
+                   : err_set(err, ERR_INTERNAL, "watching signal %d: %s",
+                         signum, uv_strerror(rc));
 }
 
 int loop_watch_signals(
     struct loop *l, loop_signal_cb cb, void *arg, struct err *err)
 {
-    static const int signums[2] = {SIGINT, SIGTERM};
-
     l->on_signal = cb;
     l->signal_arg = arg;
-    for (int i = 0; i < 2; i++) {
-        int rc;
+    /* Both become handles, so that loop_close() finds both. */
+    return loop_watch(l, &l->signals[0], SIGINT, err) |
+                   loop_watch(l, &l->signals[1], SIGTERM, err)
+               ? err->code
+               : 0;
+}
 
-        uv_signal_init(&l->uv, &l->signals[i]);
-        l->signals[i].data = l;
-        rc = uv_signal_start(&l->signals[i], on_loop_signal, signums[i]);
-        if (rc < 0)
-            return err_set(err, ERR_INTERNAL, "watching signal %d: %s",
-                signums[i], uv_strerror(rc));
-        uv_unref((uv_handle_t *)&l->signals[i]);
-    }
-    return 0;
+int loop_watch_hangup(
+    struct loop *l, loop_signal_cb cb, void *arg, struct err *err)
+{
+    l->on_hangup = cb;
+    l->hangup_arg = arg;
+    return loop_watch(l, &l->signals[2], SIGHUP, err);
 }

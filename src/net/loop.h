@@ -39,9 +39,11 @@ struct loop {
         prepare;      /* once per iteration, before it waits; unreferenced */
     uint64_t used_ns; /* the thread's processor time at that moment */
     struct loop_turns turns;
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];   /* SIGINT, SIGTERM; SIGHUP */
     loop_signal_cb on_signal; /* NULL: not watching */
+    loop_signal_cb on_hangup; /* the same */
     void *signal_arg;         /* borrowed */
+    void *hangup_arg;         /* borrowed */
 };
 
 int loop_init(struct loop *l, struct err *err);
@@ -83,6 +85,10 @@ void loop_work(struct loop *l, struct work_req *req);
  * loop running.
  */
 int loop_watch_signals(
+    struct loop *l, loop_signal_cb cb, void *arg, struct err *err);
+
+/* The same for SIGHUP, which without it ends the process. */
+int loop_watch_hangup(
     struct loop *l, loop_signal_cb cb, void *arg, struct err *err);
 
 #endif

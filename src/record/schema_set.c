@@ -2,6 +2,7 @@
 #include "record/schema.h"
 
 #include "base/err.h"
+#include "base/io/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,45 +16,21 @@ static int problem(struct buf *problems, const char *path, const char *what)
     return ERR_CONFIG;
 }
 
-/* Reads what is left of a stream; the whole file is the text. */
-static int read_stream(struct arena *a, FILE *f, struct str *text)
-{
-    char *p = arena_alloc(a, FILE_BYTES + 1);
-    size_t len;
-
-    if (p == NULL)
-        return ERR_NOMEM;
-    errno = 0;
-    len = fread(p, 1, FILE_BYTES + 1, f);
-    if (ferror(f))
-        return ERR_CONFIG;
-    if (len > FILE_BYTES) {
-        errno = EFBIG;
-        return ERR_CONFIG;
-    }
-    *text = (struct str){p, len};
-    return 0;
-}
-
 int schema_load_file(struct arena *a, const char *path, struct schema **out,
     struct buf *problems)
 {
-    struct arena scratch; /* the schema copies what it keeps */
-    struct str text;
-    FILE *f = fopen(path, "rb");
+    struct buf text; /* the schema copies what it keeps */
+    struct err err;
     int rc;
 
     *out = NULL;
-    if (f == NULL)
-        return problem(problems, path, strerror(errno));
-    arena_init(&scratch, 0);
-    rc = read_stream(&scratch, f, &text);
+    buf_init(&text, FILE_BYTES);
+    rc = file_read(path, &text, NULL, &err);
     if (rc == ERR_CONFIG)
-        problem(problems, path, strerror(errno));
+        problem(problems, path, err.msg);
     if (rc == 0)
-        rc = schema_parse(a, path, text, out, problems);
-    arena_free(&scratch);
-    fclose(f);
+        rc = schema_parse(a, path, buf_view(&text), out, problems);
+    buf_free(&text);
     return rc;
 }
 

@@ -92,6 +92,17 @@ static void check_refusal(struct reading *r, const struct http_parse *p)
     r->status = info->status;
 }
 
+/* A body follows: all but that is known. */
+static void check_head(const struct http_parse *p)
+{
+    struct http_exchange x = {.method = NULL};
+
+    http_parse_view(p, &x);
+    require(x.method != NULL && x.path.len > 0 && x.body.len == 0);
+    require(http_header(&x, "content-length") != NULL ||
+            http_header(&x, "transfer-encoding") != NULL);
+}
+
 /* In parts of `step` bytes, each of its own memory. */
 static enum http_parse_result feed(
     struct http_parse *p, struct str in, size_t step, size_t *used)
@@ -102,6 +113,15 @@ static enum http_parse_result feed(
 
     memcpy(part, in.p, len);
     result = http_parse_feed(p, (struct str){part, len}, used);
+    if (result == HTTP_PARSE_HEAD) {
+        size_t head = *used;
+
+        check_head(p);
+        result =
+            http_parse_feed(p, (struct str){part + head, len - head}, used);
+        *used += head;
+        require(result != HTTP_PARSE_HEAD);
+    }
     require(*used <= len && (result != HTTP_PARSE_MORE || *used == len));
     free(part);
     return result;

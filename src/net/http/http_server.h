@@ -54,11 +54,15 @@ struct http_exchange {
     struct str body;    /* followed by a NUL; often empty */
     const struct http_field *headers; /* nheaders of them */
     size_t nheaders;
+    struct str host;       /* the authority of an absolute target, else of Host,
+                              port included; empty: there is none */
+    const char *peer;      /* the client's address as text */
     bool peer_is_loopback; /* 127.0.0.0/8, ::1, or the former mapped to v6 */
 
     /* The handler's own. */
     void *user;
     const char *label; /* the route, for `answered`; borrowed */
+    int role;          /* who asks, as the handler knows them */
     /*
      * May be set while the exchange is open, NULL: not interested. Comes at
      * most once, on the loop, never from inside a function of this header:
@@ -73,17 +77,27 @@ struct http_exchange {
     int status;               /* the server's: of a stream that has begun */
     struct http_conn *conn;   /* the server's; NULL once it is closed */
     struct http_parse *parse; /* the server's; owned */
+    char peer_text[48];       /* the server's */
 };
 
 /* Called on the loop. The exchange may be ended inside. */
 typedef void (*http_handler)(void *arg, struct http_exchange *x);
+
+/*
+ * Given a request with a body before that is read; `body` is empty. Returns
+ * how long the body may be, at most max_body_bytes, or < 0 when it will not be
+ * read: the exchange has been ended, or will be, and the answer is the
+ * connection's last.
+ */
+typedef long (*http_admit)(void *arg, struct http_exchange *x);
 
 /* 0 in a number means its default. */
 struct http_server_options {
     const char *host; /* address or name; borrowed during the start */
     int port;         /* 0: any free one, see http_server_port() */
     http_handler handler;
-    void *arg; /* borrowed until the server is closed */
+    http_admit admit; /* NULL: every body is read */
+    void *arg;        /* borrowed until the server is closed */
     /* An exchange has ended with that status (for a stream its own),
      * duration_ms after it was handed over; for metrics. NULL: not wanted. */
     void (*answered)(void *arg, const struct http_exchange *x, int status,

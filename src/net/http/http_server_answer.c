@@ -151,8 +151,8 @@ static struct http_conn *conn_of(struct http_exchange *x)
 
 static bool is_last(const struct http_conn *c, const struct http_exchange *x)
 {
-    return !http_parse_info(x->parse)->keep_alive || c->server->draining ||
-           (c->eof && http_conn_ahead(c) == 0);
+    return c->unread || !http_parse_info(x->parse)->keep_alive ||
+           c->server->draining || (c->eof && http_conn_ahead(c) == 0);
 }
 
 /* Reports the answer for the metrics; the exchange is about to be freed. */

@@ -18,13 +18,14 @@
 
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Where a state may lead. */
 static const unsigned successors[] = {
     [CONN_IDLE] = 1 << CONN_READING | 1 << CONN_ANSWERING,
     [CONN_READING] = 1 << CONN_BUSY | 1 << CONN_ANSWERING,
-    [CONN_BUSY] = 1 << CONN_STREAMING | 1 << CONN_ANSWERING,
+    [CONN_BUSY] = 1 << CONN_READING | 1 << CONN_STREAMING | 1 << CONN_ANSWERING,
     [CONN_STREAMING] = 1 << CONN_ANSWERING,
     [CONN_ANSWERING] = 1 << CONN_IDLE | 1 << CONN_LINGERING,
     [CONN_LINGERING] = 0,
@@ -169,6 +170,16 @@ void http_conn_drain(struct http_conn *c)
         http_conn_close(c);
     else if (c->state == CONN_IDLE)
         http_conn_due_in(c, LINGER_MS);
+}
+
+void http_conn_peer_text(const struct http_conn *c, char *out, size_t size)
+{
+    struct sockaddr_storage peer;
+    int len = sizeof(peer);
+
+    snprintf(out, size, "unknown");
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &len) == 0)
+        uv_ip_name((struct sockaddr *)&peer, out, size);
 }
 
 /* Its beginning and its end. */

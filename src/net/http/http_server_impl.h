@@ -13,7 +13,7 @@
  *
  *              +--------------------------------------------------+
  *              v                                                  |
- *     open -> IDLE -> READING -> BUSY ------------> ANSWERING -> sent
+ *     open -> IDLE -> READING <> BUSY ------------> ANSWERING -> sent
  *              |         |        |                  ^    ^       |
  *              |         |        +--> STREAMING ----+    |       | last
  *              |         +---- refused -------------------+       v
@@ -86,6 +86,7 @@ struct http_conn {
     bool reading; /* the socket is being read */
     bool eof;     /* the client has closed its side */
     bool last;    /* the answer is the last one */
+    bool unread;  /* as the request's body will not be read */
     bool chunked; /* the stream's framing */
     bool mute;    /* the stream answers HEAD */
     bool peer_is_loopback;
@@ -125,6 +126,9 @@ void http_conn_open(struct http_server *s);
 
 /* Drops it; open exchanges get on_gone later. Harmless when closed. */
 void http_conn_close(struct http_conn *c);
+
+/* The client's address. */
+void http_conn_peer_text(const struct http_conn *c, char *out, size_t size);
 
 /* To be called regularly: checks the deadlines. */
 void http_conn_tick(struct http_conn *c);

@@ -30,11 +30,12 @@ struct http_parse {
     llhttp_t llhttp;
     const struct http_limits *limits; /* borrowed */
     struct http_parse_info info;
-    struct str target, path, query; /* in text */
-    struct buf body;                /* owned */
-    size_t header_bytes;            /* taken of the limit */
-    size_t wire_bytes;              /* of the header, then of the body */
-    bool in_name, settled, done, expects_continue;
+    struct str target, path, query, host; /* in text */
+    struct buf body;                      /* owned */
+    size_t header_bytes;                  /* taken of the limit */
+    size_t wire_bytes;                    /* of the header, then of the body */
+    size_t body_most;                     /* bytes */
+    bool in_name, settled, headed, done, expects_continue;
     char *text; /* target, names and values; behind the fields */
     size_t text_bytes;
     size_t nfields;
@@ -210,7 +211,7 @@ static int settle_expectation(struct http_parse *p)
 }
 
 /* The target without "http://host". */
-static struct str without_authority(struct str target)
+static struct str without_authority(struct str target, struct str *host)
 {
     static const char *const schemes[] = {"http://", "https://"};
 
@@ -221,6 +222,8 @@ static struct str without_authority(struct str target)
             continue;
         while (n < target.len && target.p[n] != '/' && target.p[n] != '?')
             n++;
+        *host =
+            (struct str){target.p + strlen(schemes[i]), n - strlen(schemes[i])};
         return (struct str){target.p + n, target.len - n};
     }
     return target;
@@ -238,7 +241,7 @@ static struct str cut_query(struct str target, struct str *query)
 
 static int settle_target(struct http_parse *p)
 {
-    struct str rest = without_authority(p->target);
+    struct str rest = without_authority(p->target, &p->host);
     bool absolute = rest.p != p->target.p;
 
     if (p->llhttp.method == HTTP_CONNECT)
@@ -255,18 +258,29 @@ static int settle_target(struct http_parse *p)
     return parse_refuse(p, 400, "invalid path");
 }
 
-static int parse_settle(struct http_parse *p)
+/* An absolute target names the host, whatever Host says. */
+static int settle_host(struct http_parse *p)
 {
     int hosts;
+    struct str host = parse_find(p, "host", &hosts);
+
+    if (hosts > 1 || (hosts == 0 && !p->info.http10))
+        return parse_refuse(p, 400, "exactly one Host header is required");
+    if (!http_is_host(host) || !http_is_host(p->host))
+        return parse_refuse(p, 400, "the host is not a name or an address");
+    if (p->host.p == NULL)
+        p->host = host;
+    return 0;
+}
+
+static int parse_settle(struct http_parse *p)
+{
 
     p->info.head = p->llhttp.method == HTTP_HEAD;
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
         return parse_refuse(p, 505, ONLY_VERSIONS);
     p->info.http10 = p->llhttp.http_minor == 0;
-    parse_find(p, "host", &hosts);
-    if (hosts > 1 || (hosts == 0 && !p->info.http10))
-        return parse_refuse(p, 400, "exactly one Host header is required");
-    if (settle_target(p) < 0 || settle_framing(p) < 0)
+    if (settle_target(p) < 0 || settle_host(p) < 0 || settle_framing(p) < 0)
         return -1;
     return settle_expectation(p);
 }
@@ -279,7 +293,11 @@ static int on_headers(llhttp_t *l)
     l->upgrade = 0;
     p->settled = true;
     p->wire_bytes = 0;
-    return parse_settle(p);
+    if (parse_settle(p) < 0)
+        return -1;
+    p->headed = true;
+    return l->content_length > 0 || (l->flags & F_CHUNKED) != 0 ? HPE_PAUSED
+                                                                : 0;
 }
 
 /* The body. */
@@ -288,7 +306,7 @@ static int on_chunk(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
-    if (l->content_length > p->limits->body_bytes - p->body.len)
+    if (l->content_length > p->body_most - p->body.len)
         return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
@@ -340,7 +358,8 @@ struct http_parse *http_parse_new(const struct http_limits *limits)
     if (p == NULL)
         abort();
     *p = (struct http_parse){.limits = limits, .text = (char *)p + fixed};
-    buf_init(&p->body, limits->body_bytes);
+    p->body_most = limits->body_bytes;
+    buf_init(&p->body, p->body_most);
     llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
     p->llhttp.data = p;
     return p;
@@ -361,8 +380,7 @@ static int check_wire(struct http_parse *p, size_t len)
     p->wire_bytes += len;
     if (!p->settled && p->wire_bytes > header)
         return parse_refuse(p, 431, "the headers are too long");
-    if (p->settled &&
-        p->wire_bytes > m->body_bytes * WIRE_BYTES_A_BYTE + header)
+    if (p->settled && p->wire_bytes > p->body_most * WIRE_BYTES_A_BYTE + header)
         return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
@@ -396,6 +414,11 @@ enum http_parse_result http_parse_feed(
         *used = (size_t)(llhttp_get_error_pos(&p->llhttp) - in.p);
         return HTTP_PARSE_DONE;
     }
+    if (p->headed && !p->done && code == HPE_PAUSED) {
+        *used = (size_t)(llhttp_get_error_pos(&p->llhttp) - in.p);
+        llhttp_resume(&p->llhttp);
+        return HTTP_PARSE_HEAD;
+    }
     if (code == HPE_OK && check_wire(p, in.len) == 0)
         return HTTP_PARSE_MORE;
     return bad(p, code);
@@ -404,6 +427,18 @@ enum http_parse_result http_parse_feed(
 const struct http_parse_info *http_parse_info(const struct http_parse *p)
 {
     return &p->info;
+}
+
+bool http_parse_limit_body(struct http_parse *p, size_t bytes)
+{
+    if (bytes < p->body_most)
+        p->body_most = bytes;
+    p->body.cap_bytes = p->body_most;
+    if ((p->llhttp.flags & F_CHUNKED) != 0 ||
+        p->llhttp.content_length <= p->body_most)
+        return true;
+    parse_refuse(p, 413, "the body is too long");
+    return false;
 }
 
 bool http_parse_has_line(const struct http_parse *p)
@@ -426,13 +461,14 @@ size_t http_parse_body_bytes(const struct http_parse *p)
 
 void http_parse_view(const struct http_parse *p, struct http_exchange *x)
 {
-    if (!p->done) {
+    if (!p->headed) {
         x->path = cut_query(p->target, &x->query);
         return;
     }
     x->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
     x->path = p->path;
     x->query = p->query;
+    x->host = p->host;
     x->body = p->body.data == NULL ? STR("") : buf_view(&p->body);
     x->headers = p->fields;
     x->nheaders = p->nfields;

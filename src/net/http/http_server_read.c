@@ -6,6 +6,7 @@
  * sends before the answer has been written is kept, up to a bound from which
  * on nothing is read; then the next request is taken from there. Nothing but
  * the arrival of bytes and the end of a write calls the handler.
+ * A request with a body is shown to the handler's `admit` first.
  *
  * Failures: bytes that cannot become a request are refused with an answer that
  * is the connection's last. When the client closes its side, an open exchange
@@ -33,18 +34,53 @@ static void begin_request(struct http_conn *c)
     c->since_ms = since_ms;
 }
 
+static void conn_read_show(struct http_conn *c)
+{
+    struct http_exchange *x = c->x;
+
+    c->fresh = false;
+    x->conn = c;
+    x->peer = x->peer_text;
+    x->peer_is_loopback = c->peer_is_loopback;
+    http_conn_peer_text(c, x->peer_text, sizeof(x->peer_text));
+    x->begun_ms = loop_now_ms(c->server->loop);
+    http_parse_view(x->parse, x);
+    http_conn_set(c, CONN_BUSY);
+}
+
 static void conn_read_hand_over(struct http_conn *c)
 {
     struct http_server *s = c->server;
 
-    c->fresh = false;
-    c->x->conn = c;
-    c->x->peer_is_loopback = c->peer_is_loopback;
-    c->x->begun_ms = loop_now_ms(s->loop);
-    http_parse_view(c->x->parse, c->x);
-    http_conn_set(c, CONN_BUSY);
+    conn_read_show(c);
     s->stats.requests++;
     s->options.handler(s->options.arg, c->x);
+}
+
+/* May its body be read? If not, it is the handler's. */
+static bool conn_read_admit(struct http_conn *c)
+{
+    const struct http_server_options *o = &c->server->options;
+    struct http_parse *parse = c->x->parse;
+    uint64_t deadline_ms = c->deadline_ms;
+    long most;
+
+    if (o->admit == NULL)
+        return true;
+    c->unread = true;
+    conn_read_show(c);
+    most = o->admit(o->arg, c->x);
+    if (most < 0) {
+        c->server->stats.requests++;
+        return false;
+    }
+    c->unread = false;
+    http_conn_set(c, CONN_READING);
+    c->deadline_ms = deadline_ms;
+    if (http_parse_limit_body(parse, (size_t)most))
+        return true;
+    http_conn_refuse(c, 413, "the body is too long");
+    return false;
 }
 
 /* Reading. */
@@ -108,9 +144,19 @@ static void took_ahead(struct http_conn *c, size_t n)
 static enum http_parse_result feed(
     struct http_conn *c, struct str in, size_t *used)
 {
+    enum http_parse_result result;
+    size_t head;
+
     if (c->state == CONN_IDLE)
         begin_request(c);
-    return http_parse_feed(c->x->parse, in, used);
+    result = http_parse_feed(c->x->parse, in, used);
+    if (result != HTTP_PARSE_HEAD || !conn_read_admit(c))
+        return result;
+    head = *used;
+    result = http_parse_feed(
+        c->x->parse, (struct str){in.p + head, in.len - head}, used);
+    *used += head;
+    return result;
 }
 
 static void reading_on(struct http_conn *c)
@@ -132,6 +178,7 @@ static void act(struct http_conn *c, enum http_parse_result result)
 
     switch (result) {
     case HTTP_PARSE_MORE:
+    case HTTP_PARSE_HEAD: /* not admitted: the state is another one */
         reading_on(c);
         break;
     case HTTP_PARSE_DONE:

@@ -115,6 +115,35 @@ const struct str *http_header(const struct http_exchange *x, const char *name)
     return NULL;
 }
 
+/* Of an address or a name. */
+static bool text_is_host_char(char c, bool bracketed)
+{
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+        (c >= 'A' && c <= 'Z') || c == '.')
+        return true;
+    return bracketed ? c == ':' : c == '-' || c == '_';
+}
+
+bool http_is_host(struct str host)
+{
+    bool bracketed = host.len > 0 && host.p[0] == '[';
+    size_t i = bracketed, begin = i;
+
+    while (i < host.len && text_is_host_char(host.p[i], bracketed))
+        i++;
+    if (i == begin && host.len > 0)
+        return false;
+    if (bracketed && (i == host.len || host.p[i++] != ']'))
+        return false;
+    if (i == host.len)
+        return true;
+    if (host.p[i++] != ':' || host.len - i > 5)
+        return false;
+    while (i < host.len && host.p[i] >= '0' && host.p[i] <= '9')
+        i++;
+    return i == host.len;
+}
+
 static int hex(char c)
 {
     if (c >= '0' && c <= '9')

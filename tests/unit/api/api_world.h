@@ -47,10 +47,23 @@ static inline void open_pool(struct world *w)
     ledger_init(&it.ledger, it.pool, &w->loop, 30, 300);
 }
 
+static inline void open_api(void)
+{
+    struct api_options options = {
+        .ops = &it.ops,
+        .scheduler = it.scheduler,
+        .probe = it.probe,
+        .metrics = it.metrics,
+    };
+    struct err err;
+
+    if (api_start(&it.api, &options, &err) < 0)
+        fail_msg("%s", err.msg);
+}
+
 static inline int api_setup(void **state)
 {
     struct world *w;
-    struct api_options options;
     struct err err;
 
     setup(state);
@@ -75,15 +88,15 @@ static inline int api_setup(void **state)
         .ledger = &it.ledger,
         .history = it.pool,
         .runner = w->runner};
-    options = (struct api_options){
-        .ops = &it.ops,
-        .scheduler = it.scheduler,
-        .probe = it.probe,
-        .metrics = it.metrics,
-    };
-    if (api_start(&it.api, &options, &err) < 0)
-        fail_msg("%s", err.msg);
+    open_api();
     return 0;
+}
+
+/* With the configuration as it is now. */
+static inline void reopen_api(void)
+{
+    api_close(it.api);
+    open_api();
 }
 
 static inline int api_teardown(void **state)

@@ -34,6 +34,7 @@ static void the_token_comes_before_the_path(void **state)
     struct world *w = *state;
 
     w->config.http.admin_token = "secret";
+    reopen_api();
     assert_int_equal(ask(w, GET("/admin/nothing")), 401);
     expect_member("\r\nWWW-Authenticate: Bearer\r\n");
     assert_int_equal(ask(w, GET("/admin/batch-sync/trigger")), 401);

@@ -169,6 +169,13 @@ static enum http_parse_result feed(
     memcpy(part, at, len);
     part = realloc(part, len > 0 ? len : 1);
     result = http_parse_feed(p, (struct str){part, len}, used);
+    if (result == HTTP_PARSE_HEAD) {
+        size_t head = *used;
+
+        result =
+            http_parse_feed(p, (struct str){part + head, len - head}, used);
+        *used += head;
+    }
     free(part);
     return result;
 }
