@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+enum { PROBLEM_LINES = 64 };
+
 int console_exit_code(int err_code)
 {
     switch (err_code) {
@@ -35,7 +37,11 @@ void console_problems(
     struct console *console, const char *what, struct str lines)
 {
     struct str line;
+    int n = 0;
 
-    while (text_next_line(&lines, &line))
+    while (text_next_line(&lines, &line) && n++ < PROBLEM_LINES)
         fprintf(console->err, "batchsync: %s: %.*s\n", what, STR_ARG(line));
+    if (n > PROBLEM_LINES)
+        fprintf(console->err, "batchsync: %s: and more: correct these first\n",
+            what);
 }

@@ -1,6 +1,8 @@
 #include "base/log.h"
 
 #include "base/buf.h"
+#include "base/io/log_fold.h"
+#include "base/io/log_sink.h"
 #include "base/text.h"
 #include <stdarg.h>
 #include <time.h>
@@ -8,15 +10,10 @@
 enum { MESSAGE_BYTES = 8 * 1024, NAME_BYTES = 256, LINE_BYTES = 64 * 1024 };
 
 static struct {
-    FILE *stream; /* borrowed; NULL: the standard error stream */
     enum log_level least;
-} sink = {NULL, LOG_INFO};
-
-void log_init(FILE *stream, enum log_level least)
-{
-    sink.stream = stream;
-    sink.least = least;
-}
+    struct log_sink sink;
+    struct log_fold fold;
+} logs = {.least = LOG_INFO};
 
 static const char *level_name(enum log_level level)
 {
@@ -82,29 +79,105 @@ static void add_ctx(struct buf *line, const struct log_ctx *ctx)
         buf_printf(line, ",\"page\":%d", ctx->page);
 }
 
-/* One write a line, so that lines of several threads do not mix. */
+static uint64_t log_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The time, and the members that the text has. */
+static void log_put(struct str members)
+{
+    struct buf line;
+
+    buf_init(&line, LINE_BYTES + NAME_BYTES);
+    add_time(&line);
+    buf_str(&line, members);
+    buf_puts(&line, "}\n");
+    if (line.error == 0)
+        log_sink_put(&logs.sink, buf_view(&line));
+    buf_free(&line);
+}
+
+/* What was held back. */
+static void log_tell(void *arg, const struct log_fold_entry *e, bool same)
+{
+    struct buf members;
+
+    (void)arg;
+    buf_init(&members, LINE_BYTES + NAME_BYTES);
+    buf_puts(&members, e->text);
+    buf_printf(&members, ",\"%s\":%llu", same ? "repeated" : "more_like_this",
+        (unsigned long long)e->held);
+    log_put(buf_view(&members));
+    buf_free(&members);
+}
+
+static void log_tell_dropped(void)
+{
+    uint64_t n = log_sink_untold(&logs.sink);
+    char text[160];
+
+    if (n == 0)
+        return;
+    snprintf(text, sizeof(text),
+        ",\"level\":\"warn\",\"message\":\"%llu lines of the log were dropped, "
+        "because nobody had read it\"",
+        (unsigned long long)n);
+    log_put(str_of(text));
+}
+
+/* Warnings written by one place of the program are of one kind. */
+static uint64_t log_kind(enum log_level level, const char *fmt)
+{
+    return level >= LOG_WARN ? (uint64_t)(uintptr_t)fmt : 0;
+}
+
 void log_write(
     enum log_level level, const struct log_ctx *ctx, const char *fmt, ...)
 {
-    FILE *stream = sink.stream != NULL ? sink.stream : stderr;
     char message[MESSAGE_BYTES];
-    struct buf line;
+    struct log_fold_line line = {log_kind(level, fmt), (int)level, STR("")};
+    struct buf members;
     va_list args;
 
-    if (level < sink.least)
+    if (level < logs.least)
         return;
-    buf_init(&line, LINE_BYTES);
-    add_time(&line);
-    log_add_text(&line, "level", str_of(level_name(level)));
+    buf_init(&members, LINE_BYTES);
+    log_add_text(&members, "level", str_of(level_name(level)));
     va_start(args, fmt);
-    log_add_text(&line, "message", format(message, fmt, args));
+    log_add_text(&members, "message", format(message, fmt, args));
     va_end(args);
     if (ctx != NULL)
-        add_ctx(&line, ctx);
-    buf_puts(&line, "}\n");
-    if (line.error == 0) {
-        fwrite(line.data, 1, line.len, stream);
-        fflush(stream);
-    }
-    buf_free(&line);
+        add_ctx(&members, ctx);
+    line.text = buf_view(&members);
+    log_tell_dropped();
+    if (members.error == 0 &&
+        log_fold_pass(&logs.fold, &line, log_now_ms(), log_tell, NULL))
+        log_put(line.text);
+    buf_free(&members);
+}
+
+void log_tick(void)
+{
+    log_sink_flush(&logs.sink);
+    log_tell_dropped();
+    if (logs.fold.due_ms != 0)
+        log_fold_flush(&logs.fold, log_now_ms(), false, log_tell, NULL);
+}
+
+uint64_t log_dropped(void)
+{
+    return logs.sink.dropped;
+}
+
+void log_init(FILE *stream, enum log_level least)
+{
+    log_fold_flush(&logs.fold, log_now_ms(), true, log_tell, NULL);
+    log_tell_dropped();
+    log_fold_clear(&logs.fold);
+    log_sink_open(&logs.sink, stream);
+    logs.least = least;
 }

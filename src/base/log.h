@@ -2,10 +2,16 @@
  * Logs: one JSON object a line, {"time","level","message","run","service",
  * "page"}, on a stream chosen at start-up. Never the text of a record, and
  * nothing per item at info level.
+ *
+ * Writing never waits (base/io/log_sink.h). A line that is the same as one of
+ * the last ten seconds is folded into it, and after 64 warnings of one place of
+ * the program the others are: what was held back is told once, with "repeated"
+ * or "more_like_this". All of it is called on one thread.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -16,8 +22,15 @@ struct log_ctx {
     int page;
 };
 
-/* The one mutable global of the program. `stream` is borrowed. */
+/* The one mutable global of the program. `stream` is borrowed. What waits for
+ * the stream before is written, or given up after a second. */
 void log_init(FILE *stream, enum log_level least);
+
+/* To be called regularly: writes what waits, and what was held back. */
+void log_tick(void);
+
+/* Lines that were dropped because nobody read the log; for metrics. */
+uint64_t log_dropped(void);
 
 /* ctx may be NULL. */
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *fmt,

@@ -5,6 +5,7 @@
  */
 #include "metrics/metrics_impl.h"
 
+#include "base/log.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -378,6 +379,9 @@ static void write_server(const struct metrics *m, struct buf *out)
     family(out, "http_requests_total", "counter",
         "HTTP requests answered, by route, method and status.");
     each(out, &m->requests, write_request);
+    plain(out, "log_lines_dropped_total", "counter",
+        "Lines of the log that were dropped because nobody read it.",
+        log_dropped());
     plain(out, "http_refused_total", "counter",
         "HTTP requests without the rights that they need.", m->refused);
     family(out, "http_request_duration_seconds", "histogram",

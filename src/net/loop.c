@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include "base/log.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ static void on_prepare(uv_prepare_t *prepare)
     uint64_t us = (now_ns - l->used_ns) / 1000;
     int at = 0;
 
+    log_tick();
     l->used_ns = now_ns;
     while (at < LOOP_BUCKETS && us > loop_bucket_us[at])
         at++;

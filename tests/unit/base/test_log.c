@@ -2,8 +2,11 @@
 #include "base/text.h"
 
 #include "unit/base/check.h"
+#include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* What is logged, kept in memory. */
 struct capture {
@@ -162,6 +165,110 @@ static void a_cut_is_between_characters(void **state)
 
 #define CAPTURED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* Lines so far, and the last one. */
+static int lines(const struct capture *c, const char **last)
+{
+    int n = 0;
+
+    *last = c->text;
+    for (const char *p = c->text; p != NULL && *p != '\0'; n++) {
+        *last = p;
+        p = strchr(p, '\n') + 1;
+    }
+    return n;
+}
+
+static void a_repeated_line_is_folded(void **state)
+{
+    struct capture *c = *state;
+    struct log_ctx other = {.run = "r-2"};
+    const char *last;
+
+    for (int i = 0; i < 100; i++) {
+        log_info(NULL, "the same");
+        log_info(NULL, "or that");
+    }
+    assert_int_equal(lines(c, &last), 2);
+    log_info(&other, "the same");
+    log_warn(NULL, "the same");
+    assert_int_equal(lines(c, &last), 4);
+    log_init(NULL, LOG_INFO);
+    assert_int_equal(lines(c, &last), 6);
+    assert_non_null(strstr(last, "\"message\":\"or that\",\"repeated\":99}"));
+}
+
+static void one_place_writes_so_many_warnings(void **state)
+{
+    struct capture *c = *state;
+    const char *last;
+
+    for (int i = 0; i < 100000; i++)
+        log_warn(NULL, "name %d is bad", i);
+    assert_int_equal(lines(c, &last), 64);
+    log_warn(NULL, "another");
+    assert_int_equal(lines(c, &last), 65);
+    log_init(NULL, LOG_INFO);
+    assert_int_equal(lines(c, &last), 66);
+    assert_non_null(strstr(
+        last, "\"message\":\"name 99999 is bad\",\"more_like_this\":99936}"));
+}
+
+/* A pipe that nobody reads. */
+static void a_reader_that_stops_holds_up_nothing(void **state)
+{
+    enum { LINES = 30000 };
+    static char text[4 << 20];
+    uint64_t before = log_dropped(), dropped;
+    size_t len = 0;
+    ssize_t n;
+    FILE *pipe_end;
+    char tail[64];
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    pipe_end = fdopen(fds[1], "w");
+    log_init(pipe_end, LOG_INFO);
+    for (int i = 0; i < LINES; i++)
+        log_info(NULL, "line %d of a log that nobody reads", i);
+    dropped = log_dropped() - before;
+    assert_true(dropped > 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    for (int i = 0; i < 1000; i++) {
+        log_tick();
+        while ((n = read(fds[0], text + len, sizeof(text) - 1 - len)) > 0)
+            len += (size_t)n;
+    }
+    text[len] = '\0';
+    snprintf(tail, sizeof(tail), "%llu lines of the log were dropped",
+        (unsigned long long)dropped);
+    assert_non_null(strstr(text, tail));
+    assert_non_null(strstr(text, "\"line 0 of"));
+    for (const char *p = text; *p != '\0'; p = strchr(p, '\n') + 1)
+        assert_memory_equal(p, "{\"time\"", 7);
+    log_info(NULL, "the last one");
+    len = (size_t)read(fds[0], text, sizeof(text));
+    assert_memory_equal(text + len - 15, "the last one\"}\n", 15);
+    log_init(NULL, LOG_INFO);
+    fclose(pipe_end);
+    close(fds[0]);
+}
+
+static void a_pipe_that_has_no_reader(void **state)
+{
+    int fds[2];
+    FILE *pipe_end;
+
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe(fds), 0);
+    pipe_end = fdopen(fds[1], "w");
+    close(fds[0]);
+    log_init(pipe_end, LOG_INFO);
+    for (int i = 0; i < 1000; i++)
+        log_info(NULL, "line %d", i);
+    log_init(NULL, LOG_INFO);
+    fclose(pipe_end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +279,10 @@ int main(void)
         CAPTURED(any_bytes_make_a_valid_line),
         CAPTURED(long_lines_are_cut),
         CAPTURED(a_cut_is_between_characters),
+        CAPTURED(a_repeated_line_is_folded),
+        CAPTURED(one_place_writes_so_many_warnings),
+        CAPTURED(a_reader_that_stops_holds_up_nothing),
+        CAPTURED(a_pipe_that_has_no_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
