@@ -239,6 +239,11 @@ static int channel_open(
         int_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS),
         int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
         int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+        /* A small compressed answer could fill the memory: none is asked for,
+         * and one that comes all the same stays as it is. */
+        int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+            1 << GRPC_COMPRESS_NONE),
+        int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
         int_arg(GRPC_ARG_TCP_READ_CHUNK_SIZE, READ_BYTES),
         int_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
         int_arg("grpc.absolute_max_metadata_size", METADATA_BYTES),

@@ -92,10 +92,12 @@ int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
         grpc_call_error_to_string(rc));
 }
 
-/*
- * A decompressed message can be larger than the limit that the library
- * checked.
- */
+static bool is_compressed(const grpc_byte_buffer *b)
+{
+    return b->type == GRPC_BB_RAW &&
+           b->data.raw.compression != GRPC_COMPRESS_NONE;
+}
+
 static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
 {
     grpc_byte_buffer_reader reader;
@@ -103,8 +105,11 @@ static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
 
     if (from == NULL)
         return err_set(err, ERR_PROTOCOL, "status OK without a message");
+    if (is_compressed(from))
+        return err_set(err, ERR_PROTOCOL,
+            "the answer is compressed, which was not asked for");
     if (!grpc_byte_buffer_reader_init(&reader, from))
-        return err_set(err, ERR_PROTOCOL, "the message cannot be decompressed");
+        return err_set(err, ERR_PROTOCOL, "the message cannot be read");
     buf_reserve(to, grpc_byte_buffer_length(from));
     while (grpc_byte_buffer_reader_next(&reader, &slice)) {
         buf_add(to, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
