@@ -463,7 +463,8 @@ static void test_large_file(void **state)
     write_file(d, "a.json", text);
     free(text);
     assert_int_equal(load(d), ERR_CONFIG);
-    assert_dir_problems(d, "%s/a.json: File too large\n");
+    assert_dir_problems(
+        d, "%s/a.json: File too large: 1048576 bytes are allowed\n");
 }
 
 /* Those that come with the program. */
