@@ -186,6 +186,36 @@ void chunk_step(struct chunk *c)
 
 /* Life */
 
+/* In the pool or not; nothing else looks at the chunk meanwhile. */
+static void collect(struct work_req *req)
+{
+    struct chunk *c = container_of(req, struct chunk, collecting);
+
+    c->collected = chunk_collect(c);
+}
+
+static void on_collected(struct op *op)
+{
+    struct chunk *c = container_of(op, struct chunk, collecting.op);
+
+    c->p->embed.texts += c->ntexts;
+    if (c->collected < 0)
+        chunk_fail_no_memory(c);
+    else
+        chunk_step(c);
+}
+
+static size_t bytes_to_make(const struct chunk *c)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < c->nmembers; i++)
+        if (c->members[i]->lean)
+            bytes += c->members[i]->item.content_text.len +
+                     c->members[i]->item.metadata.len;
+    return bytes;
+}
+
 void chunk_start(
     struct chunk_group *group, struct page_item **members, size_t nmembers)
 {
@@ -205,11 +235,14 @@ void chunk_start(
     pipeline_event(c->p, &(struct run_event){.kind = EVENT_CHUNK_BEGIN,
                              .service = group->service,
                              .in_flight = (size_t)c->p->window.in_flight});
-    if (chunk_collect(c) < 0) {
-        chunk_fail_no_memory(c);
+    op_init(&c->collecting.op, on_collected);
+    c->collecting.work = collect;
+    if (bytes_to_make(c) > c->p->options->loop_bytes) {
+        c->p->ports->work(c->p->ports->world, &c->collecting);
         return;
     }
-    chunk_step(c);
+    collect(&c->collecting);
+    on_collected(&c->collecting.op);
 }
 
 bool chunk_resume(struct chunk *c)
@@ -235,6 +268,7 @@ void chunk_cancel(struct chunk *c)
         chunk_step(c);
         return;
     }
+    op_cancel(&c->collecting.op);
     op_cancel(&c->embed.op);
     op_cancel(&c->store.op);
     op_cancel(&c->retry.timer.op);

@@ -130,6 +130,8 @@ struct chunk {
     struct chunk_verdict verdict;
     struct chunk_trial trial;
     struct retry retry;
+    struct work_req collecting; /* the texts of large items */
+    int collected;              /* how that ended: 0, ERR_NOMEM */
     struct embed_req embed;
     struct store_req store;
     /* Of an item that is stored in parts: rows that are left to store, and once

@@ -430,6 +430,5 @@ int chunk_collect(struct chunk *c)
 
     if (rc == 0)
         rc = collect_texts(c);
-    c->p->embed.texts += c->ntexts;
     return rc < 0 ? rc : plan_requests(c);
 }

@@ -121,10 +121,9 @@ static int page_understand(struct page *page, struct err *err)
     return 0;
 }
 
-/* In the pool or not: nothing else looks at what it fills in meanwhile. */
 static void understand(struct work_req *req)
 {
-    struct page_work *busy = container_of(req, struct page_work, understanding);
+    struct page_work *busy = container_of(req, struct page_work, computing);
 
     err_clear(&busy->why);
     page_understand(busy->page, &busy->why);
@@ -135,9 +134,8 @@ static void render_slice(struct page *page);
 
 static void on_understood(struct op *op)
 {
-    struct page_work *busy =
-        container_of(op, struct page_work, understanding.op);
-    struct page *page = busy->page;
+    struct page *page = page_of_computing(op);
+    struct page_work *busy = page->busy;
     struct err err = op->err;
 
     if (err.code == 0)
@@ -169,15 +167,7 @@ static void on_fetched(struct op *op)
         return;
     }
     page->bytes = busy->fetch.envelope.json.len;
-    busy->understanding.work = understand;
-    op_init(&busy->understanding.op, on_understood);
-    if (page->bytes > page->ctx->p->options->loop_bytes) {
-        page->ctx->p->ports->work(
-            page->ctx->p->ports->world, &busy->understanding);
-        return;
-    }
-    understand(&busy->understanding);
-    on_understood(&busy->understanding.op);
+    page_compute(page, understand, on_understood);
 }
 
 /* Rendering */
@@ -282,20 +272,30 @@ static void on_slice(struct op *op)
     render_slice(page_of_timer(op));
 }
 
-static void render_slice(struct page *page)
+/* As much as one iteration of the loop takes, or in the pool all of it. */
+static void render_some(struct work_req *req)
 {
-    struct page_work *busy = page->busy;
-    struct err err = {.code = 0};
-    size_t end = busy->rendered + SLICE_ITEMS, bytes = 0;
+    struct page_work *busy = container_of(req, struct page_work, computing);
+    struct page *page = busy->page;
+    bool all = page_is_large(page);
+    size_t end = all ? page->view.n : busy->rendered + SLICE_ITEMS, bytes = 0;
 
     while (busy->rendered < page->view.n && busy->rendered < end &&
-           bytes < SLICE_BYTES && !page->failed) {
-        if (render_item(page, busy->rendered, &err) < 0) {
-            page_fail(page, &err, false);
-            break;
-        }
+           (all || bytes < SLICE_BYTES)) {
+        if (render_item(page, busy->rendered, &busy->why) < 0)
+            return;
         bytes += page->items[busy->rendered++].item.metadata.len;
     }
+    err_clear(&busy->why); /* those of items are theirs */
+}
+
+static void on_rendered(struct op *op)
+{
+    struct page *page = page_of_computing(op);
+    struct page_work *busy = page->busy;
+
+    if (busy->why.code != 0)
+        page_fail(page, &busy->why, false);
     if (page->failed) {
         page_finish(page);
     } else if (busy->rendered == page->view.n) {
@@ -304,6 +304,34 @@ static void render_slice(struct page *page)
     } else {
         page_later(page, on_slice);
     }
+}
+
+static void render_slice(struct page *page)
+{
+    if (page->failed)
+        page_finish(page);
+    else
+        page_compute(page, render_some, on_rendered);
+}
+
+/*
+ * Nothing else looks at what a page in FETCH, RENDER or LOOKUP fills in. Done
+ * at once unless the page is large.
+ */
+void page_compute(
+    struct page *page, void (*work)(struct work_req *req), op_cb done)
+{
+    const struct ports *ports = page->ctx->p->ports;
+    struct work_req *req = &page->busy->computing;
+
+    op_init(&req->op, done);
+    req->work = work;
+    if (page_is_large(page)) {
+        ports->work(ports->world, req);
+        return;
+    }
+    work(req);
+    done(&req->op);
 }
 
 void page_later(struct page *page, op_cb done)

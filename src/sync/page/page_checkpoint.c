@@ -127,7 +127,7 @@ static void cancel_all(struct page *page)
     struct list *next;
 
     op_cancel(&busy->fetch.op);
-    op_cancel(&busy->understanding.op);
+    op_cancel(&busy->computing.op);
     op_cancel(&busy->lookup.op);
     op_cancel(&busy->checkpoint.op);
     op_cancel(&busy->retry.timer.op);

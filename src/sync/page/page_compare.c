@@ -199,26 +199,46 @@ static void page_compared(struct page *page)
     page_move(page, PAGE_DRAIN);
 }
 
-static void compare_slice(struct page *page)
+/* As much as one iteration of the loop takes, or in the pool all of it. */
+static void compare_some(struct work_req *req)
 {
-    struct page_work *busy = page->busy;
-    size_t end = busy->compared + SLICE_ITEMS, bytes = 0;
-    struct err err;
+    struct page_work *busy = container_of(req, struct page_work, computing);
+    bool all = page_is_large(busy->page);
+    size_t end = all ? busy->lookup.n : busy->compared + SLICE_ITEMS;
+    size_t bytes = 0;
 
+    err_clear(&busy->why);
     while (busy->compared < busy->lookup.n && busy->compared < end &&
-           bytes < SLICE_BYTES && !page->failed) {
+           (all || bytes < SLICE_BYTES)) {
         bytes += busy->open[busy->compared]->item.metadata.len;
-        if (compare_next(page) < 0) {
-            err_set(&err, ERR_NOMEM, "no memory to compare an item");
-            page_fail(page, &err, false);
+        if (compare_next(busy->page) < 0) {
+            err_set(&busy->why, ERR_NOMEM, "no memory to compare an item");
+            return;
         }
     }
+}
+
+static void on_compared(struct op *op)
+{
+    struct page *page = page_of_computing(op);
+    struct page_work *busy = page->busy;
+
+    if (busy->why.code != 0)
+        page_fail(page, &busy->why, false);
     if (page->failed)
         page_finish(page);
     else if (busy->compared == busy->lookup.n)
         page_compared(page);
     else
         page_later(page, on_compare_slice);
+}
+
+static void compare_slice(struct page *page)
+{
+    if (page->failed)
+        page_finish(page);
+    else
+        page_compute(page, compare_some, on_compared);
 }
 
 static void on_lookup_waited(struct op *op)

@@ -12,8 +12,8 @@ struct page_work {
     struct page *page;   /* borrowed; the owner */
     struct arena answer; /* of the fetch; freed once understood */
     struct page_req fetch;
-    struct work_req understanding;
-    struct err why; /* it went wrong */
+    struct work_req computing;
+    struct err why; /* it went wrong; code 0: it did not */
     struct lookup_req lookup;
     struct checkpoint_req checkpoint;
     struct retry retry;
@@ -32,6 +32,19 @@ static inline struct page *page_of_timer(struct op *op)
 {
     return container_of(op, struct page_work, retry.timer.op)->page;
 }
+
+static inline struct page *page_of_computing(struct op *op)
+{
+    return container_of(op, struct page_work, computing.op)->page;
+}
+
+/* What is pure computing on a large page is done in the pool. */
+static inline bool page_is_large(const struct page *page)
+{
+    return page->bytes > page->ctx->p->options->loop_bytes;
+}
+void page_compute(
+    struct page *page, void (*work)(struct work_req *req), op_cb done);
 
 /* Moves, asserted against the header's drawing, and tells the service. */
 void page_move(struct page *page, enum page_state to);
