@@ -25,6 +25,7 @@ enum { OPEN_TRIES = 5 };
 void store_init(struct store *s, struct pg_pool *pool, struct loop *loop)
 {
     *s = (struct store){.pool = pool, .loop = loop};
+    list_init(&s->waiting);
 }
 
 void store_fail(struct call *c, int code, const char *why)

@@ -9,7 +9,7 @@
 #include "net/pg/pg.h"
 #include "sync/ports.h"
 
-/* A plain value; nothing to free. Both pointers are borrowed. */
+/* Nothing to free, but not to be moved. Both pointers are borrowed. */
 struct store {
     struct pg_pool *pool;
     struct loop *loop;
@@ -18,8 +18,10 @@ struct store {
     char vector_schema[128]; /* quoted */
     bool iterative_scan;     /* pgvector 0.8 or newer */
     bool parallel_builds;    /* 0.8.2 or newer: CVE-2026-3172 is mended */
-    bool queues_links;       /* stored items go on the link queue; the owner's
-                                to set, false after store_init() */
+    struct list waiting; /* requests to store, while that many are under way */
+    int nbatches;
+    bool queues_links; /* stored items go on the link queue; the owner's
+                          to set, false after store_init() */
 };
 
 /* Does that version of pgvector build in parallel without overflowing a buffer
@@ -38,7 +40,8 @@ void store_open(struct store *s, struct store_open_req *req);
 void store_lookup(struct store *s, struct lookup_req *req);
 
 /*
- * One statement, one transaction: fence, rows, rows that keep their vector,
+ * Requests that wait for a connection are stored together. One statement, one
+ * transaction: fence, rows, rows that keep their vector,
  * the link queue, stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the
  * database refused what a single row may have caused, nothing was written; or
  * a trigger left a row out, the others were written. ERR_DATABASE when a row

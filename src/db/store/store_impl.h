@@ -21,6 +21,9 @@ static inline struct store_work *store_work(struct call *c)
     return c->data;
 }
 
+/* One transaction, of several requests' rows perhaps (store_write.c). */
+void store_write_batch(struct store *s, struct store_req *req);
+
 /* Ends the call for want of memory, or with another error. */
 void store_fail(struct call *c, int code, const char *why);
 

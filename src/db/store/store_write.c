@@ -417,7 +417,7 @@ static void write_take(struct call *c)
     call_end(c, &err);
 }
 
-void store_write(struct store *s, struct store_req *req)
+void store_write_batch(struct store *s, struct store_req *req)
 {
     req->written = 0;
     req->fault[0] = '\0';
