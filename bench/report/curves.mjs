@@ -78,6 +78,41 @@ function sizeCurve(results) {
   };
 }
 
+/** The pages and the single documents, as series. */
+const documentSeries = ({ documents }, y) => [['page', '300 on a page'],
+  ['alone', 'one alone']].map(([scenario, name]) => ({ name,
+  points: points(documents.measured.filter((m) => m.scenario === scenario),
+    (m) => m.x, y) })).filter((s) => s.points.length > 0);
+
+function documentsMemoryCurve(results) {
+  const series = documentSeries(results, (m) => mib(m.kib));
+  const said = series.map(({ name, points: p }) =>
+    `${number(first(p)[1])} MiB at ${short(first(p)[0])} bytes and ${
+      number(last(p)[1])} at ${short(last(p)[0])} with ${name}`);
+  return {
+    file: 'documents-memory', heading: 'Documents: peak memory', series,
+    x: { label: 'bytes of one document as JSON', log: true },
+    y: { label: 'peak memory, MiB' },
+    text: 'A large page is in memory twice while it is read, and once ' +
+      'afterwards, beside the texts that are being embedded or stored: ' +
+      `${said.join('; ')}.`,
+  };
+}
+
+function documentsRateCurve(results) {
+  const megabytes = (m) => m.page_bytes / 1e6 / m.seconds;
+  const series = documentSeries(results, megabytes);
+  return {
+    file: 'documents-rate', heading: 'Documents: rate', series,
+    x: { label: 'bytes of one document as JSON', log: true },
+    y: { label: 'MB a second' },
+    text: 'The start and the end of the process are part of it, which is ' +
+      'most of the smallest ones\' time. At their largest, ' +
+      `${series.map(({ name, points: p }) =>
+        `${number(last(p)[1], 1)} MB a second with ${name}`).join('; ')}.`,
+  };
+}
+
 function dimensionsCurve(results) {
   const p = of(results, 'dimensions');
   return {
@@ -178,6 +213,7 @@ function indexCurve({ index }) {
 
 const CURVES = [
   ['memory', memoryCurve], ['memory', itemsCurve], ['curves', sizeCurve],
+  ['documents', documentsMemoryCurve], ['documents', documentsRateCurve],
   ['curves', dimensionsCurve], ['curves', workersCurve],
   ['curves', chunkCurve], ['curves', servicesCurve],
   ['curves', replicasCurve], ['index', indexCurve],

@@ -78,7 +78,7 @@ function growth(results, folder) {
     writeFileSync(join(folder, `${file}.svg`), svg);
   }
   return `## How cost grows\n\n${all.length === 0
-    ? 'Not measured yet: `./bench/run memory curves`.\n'
+    ? 'Not measured yet: `./bench/run memory documents curves`.\n'
     : all.map(({ file, heading, text }) =>
       `### ${heading}\n\n![${heading}](results/${file}.svg)\n\n${text}\n`)
       .join('\n')}`;
