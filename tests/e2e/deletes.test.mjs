@@ -50,8 +50,10 @@ const sorted = (items) => items.map((item) => item.id).sort();
 const deletedOf = (result, service = 'alpha') =>
   result.services.find((s) => s.service === service).deleted;
 
+/** Alpha's items are first in line for the short ids that readers ask for. */
 const nodeOf = (id, service = 'alpha', tenant = TENANT) =>
-  `content:${tenant}:${service}:${id}`;
+  service === 'alpha' && tenant === TENANT ? `content:${id}`
+    : `content:${tenant}:${service}:${id}`;
 
 const nodes = async (w) => (await w.db.rows(
   'SELECT node_id FROM knowledge_graph_nodes')).map((row) => row.node_id);
@@ -271,6 +273,8 @@ test("nodes that others' edges hold stay, and so do those edges", async (t) => {
       VALUES ($2, $1, $3, $4, $2, now())`, [TENANT, type, source, target]);
   }
   // Of another program's, by its type, although it has our form of an id.
+  await w.db.rows(`DELETE FROM knowledge_graph_edges
+    WHERE source_node_id = $1`, [nodeOf('i-0005')]);
   await w.db.rows(`UPDATE knowledge_graph_nodes SET node_type = 'other'
     WHERE node_id = $1`, [nodeOf('i-0005')]);
   const before = await w.db.rows(`SELECT * FROM knowledge_graph_edges
@@ -280,7 +284,7 @@ test("nodes that others' edges hold stay, and so do those edges", async (t) => {
   const { result, logs } = await w.sync();
   assert.equal(deletedOf(result), 5);
   assert.ok(logs.some(({ message }) =>
-    /kept 4 graph nodes of deleted items/.test(message)));
+    /kept 3 graph nodes of deleted items/.test(message)));
   assert.deepEqual(await w.db.rows(`SELECT * FROM knowledge_graph_edges
     WHERE 'topic:fruit' IN (source_node_id, target_node_id) ORDER BY id`),
   before);

@@ -27,8 +27,10 @@ const bare = (name) => schemaOf(name, { data_structure:
   { id: 'string', body: 'text' }, field_descriptions: { body: '' },
   title_field: undefined, url_field: undefined });
 
+/** Alpha's items are first in line for the short ids that readers ask for. */
 const nodeOf = (id, service = 'alpha', tenant = TENANT) =>
-  `content:${tenant}:${service}:${id}`;
+  service === 'alpha' && tenant === TENANT ? `content:${id}`
+    : `content:${tenant}:${service}:${id}`;
 
 const edgesOf = (w, where = 'true') => w.db.rows(`
   SELECT tenant_id, source_node_id AS source, target_node_id AS target,
@@ -164,7 +166,7 @@ test('services of a tenant meet, tenants do not', async (t) => {
   await w.good();
   const edges = await checkEdges(w);
   assert.ok(edges.some(({ source, target }) =>
-    source.includes(':alpha:') && target.includes(':beta:')));
+    !source.includes(':beta:') && target.includes(':beta:')));
   await w.good({ env: { DEFAULT_TENANT_ID: 'tenant-8' } });
   assert.deepEqual(await edgesOf(w, `tenant_id = '${TENANT}'`), edges);
   const others = await edgesOf(w, `tenant_id = 'tenant-8'`);
@@ -173,6 +175,44 @@ test('services of a tenant meet, tenants do not', async (t) => {
     source.startsWith('content:tenant-8:') &&
     target.startsWith('content:tenant-8:')));
 });
+
+test('readers that ask for content:<id> find node, edges, neighbours',
+  async (t) => {
+    const w = await graphs(t, { alpha: library(9), beta: library(3) });
+    await w.good();
+    const found = await w.db.rows(`
+      SELECT n.node_type AS type, e.edge_type AS edge, t.node_id AS neighbour,
+             t.properties->>'content_preview' AS preview
+        FROM knowledge_graph_nodes n
+        JOIN knowledge_graph_edges e ON e.source_node_id = n.node_id
+        JOIN knowledge_graph_nodes t ON t.node_id = e.target_node_id
+       WHERE n.node_id = 'content:i-0000' AND n.tenant_id = $1`, [TENANT]);
+    assert.deepEqual(found.map((row) => row.neighbour).sort(),
+      [nodeOf('i-0000', 'beta'), nodeOf('i-0003'), nodeOf('i-0006')].sort());
+    assert.ok(found.every((row) => row.type === 'alpha'
+      && row.edge === 'strongly_related' && /apples/.test(row.preview)));
+  });
+
+test('the nodes another program made are kept, and change with their items',
+  async (t) => {
+    const w = await graphs(t, { alpha: library(3) });
+    await w.run(['migrate']);
+    await w.db.script(`INSERT INTO tenants (id, name, updated_at)
+      VALUES ('${TENANT}', 'theirs', now()) ON CONFLICT DO NOTHING;
+      INSERT INTO knowledge_graph_nodes (id, tenant_id, node_id, node_type,
+        properties, updated_at) VALUES
+      ('1', '${TENANT}', 'content:i-0000', 'alpha', '{"theirs": 1}', now()),
+      ('2', '${TENANT}', 'content:i-0001', 'topic', '{}', now())`);
+    await w.good();
+    assert.deepEqual(await w.db.rows(`SELECT node_id AS node, node_type AS type,
+        length(id) = 1 AS theirs, properties ? 'content_preview' AS ours
+      FROM knowledge_graph_nodes ORDER BY node_id COLLATE "C"`), [
+      { node: 'content:i-0000', type: 'alpha', theirs: true, ours: true },
+      { node: 'content:i-0001', type: 'topic', theirs: true, ours: false },
+      { node: 'content:i-0002', type: 'alpha', theirs: false, ours: true },
+      { node: `content:${TENANT}:alpha:i-0001`, type: 'alpha', theirs: false,
+        ours: true }]);
+  });
 
 test('a long text is one item', async (t) => {
   const body = Array.from({ length: 20 }, () => subjects[0]).join('\n\n');

@@ -14,6 +14,7 @@
  */
 #include "db/graph/graph.h"
 
+#include "base/log.h"
 #include "db/graph/link_lock.h"
 #include "db/store/store_impl.h"
 #include <stdlib.h>
@@ -116,12 +117,23 @@ static void batch_send(struct call *c)
     call_send(c);
 }
 
+static void warn_of_no_nodes(const struct pg_result *r)
+{
+    if (call_int(r, 0, 2) > 0)
+        log_warn(NULL,
+            "linking: no node for %lld items, such as %s: other items have "
+            "both of the ids that theirs may have",
+            (long long)call_int(r, 0, 2), pg_value(r, 0, 3).p);
+}
+
 static void batch_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
-    if (l->at >= 0)
+    if (l->at >= 0) {
         l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+        warn_of_no_nodes(c->pg.results[l->at]);
+    }
     if (l->count_at >= 0)
         l->req->queued = (size_t)call_int(c->pg.results[l->count_at], 0, 0);
     call_end(c, NULL);

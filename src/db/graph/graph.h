@@ -6,7 +6,8 @@
  *          preview are those of its first piece (chunk_index 0), and only
  *          first pieces are neighbours, so that a long text is one neighbour
  *          and never its own.
- *   node   content:<tenant>:<service_name>:<content_id>
+ *   node   what stands for an item: content:<content_id>, or a longer id
+ *          where another item has that one (db/graph/graph_node.h)
  *   edge   from an item to one of its GRAPH_NEIGHBOURS nearest of the tenant,
  *          when their cosine similarity is above 0.70 (related) or above 0.85
  *          (strongly_related). Edges of other types are not looked at.
@@ -50,7 +51,8 @@ void graph_find(struct graph *g, struct find_req *req);
 /*
  * The statement that links; exposed to be looked at by EXPLAIN. $1 is the
  * tenant, $2 the limit; `schema` is that of the vectors' operators. Its one
- * row: items taken off, edges written. ERR_NOMEM.
+ * row: items taken off, edges written, items that could have no node, one of
+ * them. ERR_NOMEM.
  */
 int graph_sql(struct buf *sql, const char *schema);
 

@@ -9,11 +9,11 @@
  * On cancel: the statement is undone.
  */
 #include "db/graph/graph.h"
+#include "db/graph/graph_node.h"
 #include "db/store/store_impl.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* OFFSET 0: whatever the statistics say, a node by its key, not the table. */
 static const char find_sql[] =
     "WITH seen AS MATERIALIZED ("
     " SELECT microservice_id, content_id FROM @.vector_embeddings"
@@ -25,15 +25,17 @@ static const char find_sql[] =
     " INSERT INTO @.batch_sync_link_queue (tenant_id, microservice_id,"
     "  content_id) SELECT $1, s.microservice_id, s.content_id FROM seen s"
     "  JOIN @.microservices m ON m.id = s.microservice_id"
-    "  WHERE NOT EXISTS (SELECT 1 FROM @.knowledge_graph_nodes k"
-    "   WHERE k.node_id = 'content:' || $1 || ':' || m.name || ':'"
-    "    || s.content_id OFFSET 0)"
-    "  ORDER BY s.microservice_id, s.content_id"
-    " ON CONFLICT DO NOTHING RETURNING 1)"
-    "SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM queued),"
-    " l.microservice_id, l.content_id FROM (SELECT 1) one LEFT JOIN"
-    " (SELECT * FROM seen ORDER BY microservice_id DESC, content_id DESC"
-    "  LIMIT 1) l ON true";
+    "  WHERE " NODE_OF_ITEM("$1", "m.name",
+        "s.content_id") " IS NULL"
+                        "  ORDER BY s.microservice_id, s.content_id"
+                        " ON CONFLICT DO NOTHING RETURNING 1)"
+                        "SELECT (SELECT count(*) FROM seen), (SELECT count(*) "
+                        "FROM queued),"
+                        " l.microservice_id, l.content_id FROM (SELECT 1) one "
+                        "LEFT JOIN"
+                        " (SELECT * FROM seen ORDER BY microservice_id DESC, "
+                        "content_id DESC"
+                        "  LIMIT 1) l ON true";
 
 static void find_send(struct call *c)
 {

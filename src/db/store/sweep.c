@@ -32,6 +32,7 @@
 
 #include "base/log.h"
 #include "db/call.h"
+#include "db/graph/graph_node.h"
 #include "db/graph/link_lock.h"
 #include "db/ledger/ledger.h"
 #include "db/store/sweep_index.h"
@@ -222,10 +223,11 @@ static int keep_ids(struct call *c, const struct pg_result *r)
 }
 
 /* $4: the ids; n: their nodes. Empty without the token. */
-#define NODES                                                       \
-    "WITH " FENCE ", n AS MATERIALIZED (SELECT m.name,"             \
-    "  'content:' || $2 || ':' || m.name || ':' || u.id AS node_id" \
-    " FROM f, @.microservices m, unnest($4) u (id) WHERE m.id = $3)"
+#define NODES                                                               \
+    "WITH " FENCE ", n AS MATERIALIZED (SELECT m.name, k.node_id"           \
+    " FROM f, @.microservices m, unnest($4) u (id)"                         \
+    " CROSS JOIN LATERAL " NODES_OF_ITEM("$2", "m.name", "u.id") " k WHERE" \
+                                                                 " m.id = $3)"
 
 #define OURS "edge_type IN ('related', 'strongly_related')"
 
@@ -239,8 +241,9 @@ static const char edges_sql[] =
           "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " OURS
           "   OFFSET 0) e"
           " JOIN @.knowledge_graph_nodes s ON s.node_id = e.source_node_id"
-          " WHERE s.tenant_id = $2 AND starts_with(s.node_id,"
-          "  'content:' || $2 || ':' || s.node_type || ':'))";
+          " WHERE s.tenant_id = $2 AND starts_with(s.node_id, 'content:')"
+          "  AND s.node_type IN (SELECT name FROM @.microservices"
+          "   WHERE tenant_id = $2))";
 
 static const char nodes_sql[] = NODES
     ", gone AS (DELETE FROM @.knowledge_graph_nodes k USING n"
@@ -250,8 +253,7 @@ static const char nodes_sql[] = NODES
     "   WHERE e.source_node_id = k.node_id)"
     "  AND NOT EXISTS (SELECT 1 FROM @.knowledge_graph_edges e"
     "   WHERE e.target_node_id = k.node_id) RETURNING 1)"
-    " SELECT (SELECT count(*) FROM n JOIN @.knowledge_graph_nodes k"
-    "  ON k.node_id = n.node_id) - (SELECT count(*) FROM gone)";
+    " SELECT (SELECT count(*) FROM n) - (SELECT count(*) FROM gone)";
 
 /* OFFSET 0: whatever the statistics say, rows by their keys. */
 static const char rows_sql[] =

@@ -100,10 +100,10 @@ static inline size_t link_all(struct world *w, const char *tenant)
     return n;
 }
 
-#define EDGES                                                              \
-    "SELECT coalesce(string_agg(split_part(source_node_id, ':', 4) || '>'" \
-    " || split_part(target_node_id, ':', 4) || ' ' || edge_type || ' '"    \
-    " || weight, ', ' ORDER BY source_node_id, target_node_id), '')"       \
+#define EDGES                                                        \
+    "SELECT coalesce(string_agg(substr(source_node_id, 9) || '>'"    \
+    " || substr(target_node_id, 9) || ' ' || edge_type || ' '"       \
+    " || weight, ', ' ORDER BY source_node_id, target_node_id), '')" \
     " FROM knowledge_graph_edges"
 
 #define TEST(name) \

@@ -119,7 +119,7 @@ static void a_step_reads_no_whole_table(void **state)
     put_many(w, 5000, false);
     sql(w, "INSERT INTO knowledge_graph_nodes (id, tenant_id, node_id,"
            " node_type, updated_at) SELECT 'n' || v.id, v.tenant_id,"
-           " 'content:' || v.tenant_id || ':' || m.name || ':' || content_id,"
+           " 'content:' || content_id,"
            " m.name, now() FROM vector_embeddings v JOIN microservices m"
            " ON m.id = v.microservice_id");
     sql(w, "SELECT pg_stat_force_next_flush()");

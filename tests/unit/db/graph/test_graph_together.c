@@ -113,7 +113,7 @@ static void an_item_that_is_being_stored_waits(void **state)
         "INSERT INTO batch_sync_link_queue SELECT tenant_id, microservice_id,"
         " content_id FROM vector_embeddings WHERE content_id = 'a' ON CONFLICT"
         " (tenant_id, microservice_id, content_id) DO UPDATE SET queued_at ="
-        " excluded.queued_at; SELECT pg_sleep(0.6); COMMIT");
+        " excluded.queued_at; SELECT pg_sleep(3); COMMIT");
     assert_int_equal(link_all(w, "t1"), 1);
     assert_answer(w, EDGES, "b>a strongly_related 1.00");
     end_script(w, &chunk);

@@ -446,6 +446,35 @@ static void edges_and_nodes_go_with_their_item(void **state)
     buf_free(&req.after);
 }
 
+/* Another service has an item b, too, and its node the short id. */
+static void a_node_of_the_same_id_stays(void **state)
+{
+    struct world *w = *state;
+    struct sweep_req req;
+
+    NEED_SERVER();
+    sql(w, "INSERT INTO microservices (id, tenant_id, name, service_id,"
+           " updated_at) VALUES ('other', 't1', 'other', 'other-t1', now())");
+    put_piece(w, "other", "b", 0, "[1, 0, 0]");
+    queue_item(w, "other", "b");
+    assert_int_equal(link_all(w, "t1"), 1);
+    PUT(w, "a", "b", "c");
+    assert_int_equal(link_all(w, "t1"), 3);
+    assert_answer(w, "SELECT count(*) FROM knowledge_graph_nodes", "4");
+    sweep_b_out_of(w, &req);
+    call_sweep(w, &req, 0);
+    assert_int_equal(req.deleted, 1);
+    assert_int_equal(req.nodes_kept, 0);
+    assert_answer(w, EDGES,
+        "a>b strongly_related 1.00, a>c strongly_related 1.00, "
+        "c>a strongly_related 1.00, c>b strongly_related 1.00");
+    assert_answer(w,
+        "SELECT string_agg(node_id, ' ' ORDER BY node_id)"
+        " FROM knowledge_graph_nodes",
+        "content:a content:b content:c");
+    buf_free(&req.after);
+}
+
 static void a_node_that_others_hold_stays(void **state)
 {
     struct world *w = *state;
@@ -456,8 +485,8 @@ static void a_node_that_others_hold_stays(void **state)
     assert_int_equal(link_all(w, "t1"), 3);
     sql(w, "INSERT INTO knowledge_graph_edges (id, tenant_id, source_node_id,"
            " target_node_id, edge_type, weight, updated_at)"
-           " VALUES ('x', 't1', 'content:t1:backend-a:b',"
-           " 'content:t1:backend-a:a', 'cites', 0.5, now())");
+           " VALUES ('x', 't1', 'content:b',"
+           " 'content:a', 'cites', 0.5, now())");
     sweep_b_out_of(w, &req);
     call_sweep(w, &req, 0);
     assert_int_equal(req.deleted, 1);
@@ -506,8 +535,8 @@ static void an_edge_that_comes_meanwhile_is_kept(void **state)
     begin_script(w, &edge,
         "BEGIN; INSERT INTO knowledge_graph_edges (id, tenant_id,"
         " source_node_id, target_node_id, edge_type, updated_at)"
-        " VALUES ('x', 't1', 'content:t1:backend-a:b',"
-        " 'content:t1:backend-a:a', 'cites', now());"
+        " VALUES ('x', 't1', 'content:b',"
+        " 'content:a', 'cites', now());"
         "SELECT pg_sleep(1); COMMIT");
     sweep_after(w, &edge, &req);
     assert_int_equal(req.nodes_kept, 1);
@@ -602,8 +631,8 @@ static void indexes_for_deleting_nodes_among_many_edges(void **state)
     assert_string_equal(ask(w, INDEXES), "");
     sql(w, "INSERT INTO knowledge_graph_edges (id, tenant_id, source_node_id,"
            " target_node_id, edge_type, properties, updated_at)"
-           " SELECT g::text, 't1', 'content:t1:backend-a:a',"
-           " 'content:t1:backend-a:c', 'cites', (SELECT jsonb_agg(md5(g || 'x'"
+           " SELECT g::text, 't1', 'content:a',"
+           " 'content:c', 'cites', (SELECT jsonb_agg(md5(g || 'x'"
            "  || k)) FROM generate_series(1, 35) k), now()"
            " FROM generate_series(1, 7000) g");
     PUT(w, "e");
@@ -636,6 +665,7 @@ int main(void)
         TEST(nothing_without_the_token),
         TEST(only_rows_of_this_service_and_tenant),
         TEST(edges_and_nodes_go_with_their_item),
+        TEST(a_node_of_the_same_id_stays),
         TEST(a_node_that_others_hold_stays),
         TEST(an_edge_that_comes_meanwhile_is_kept),
         TEST(waits_for_the_linker_of_its_tenant),

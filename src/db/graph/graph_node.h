@@ -1,0 +1,54 @@
+/*
+ * Which node an item has. There are two ids that it may have:
+ *
+ *   content:<content_id>                     what readers ask for
+ *   content:<tenant>:<service>:<content_id>  where another item has that one
+ *
+ * node_id is unique in the whole table, so tenants and services that share ids
+ * share the short form. An item's node is the candidate with its tenant and
+ * its service as node_type, the short one first: never a concatenation alone.
+ * All of it is SQL text; the arguments are SQL expressions.
+ */
+#ifndef DB_GRAPH_GRAPH_NODE_H
+#define DB_GRAPH_GRAPH_NODE_H
+
+#define NODE_SHORT(content_id) "('content:' || " content_id ")"
+
+#define NODE_LONG(tenant, service, content_id) \
+    "('content:' || " tenant " || ':' || " service " || ':' || " content_id ")"
+
+/* Of those with this id, the row that is the item's; a table k. */
+#define NODE_IS_ITEMS(tenant, service) \
+    "k.tenant_id = " tenant " AND k.node_type = " service
+
+/* OFFSET 0: whatever the statistics say, a node by its key, not the table. */
+#define NODE_WITH_ID(tenant, service, id)                              \
+    "(SELECT k.node_id FROM @.knowledge_graph_nodes k WHERE k.node_id" \
+    " = " id " AND " NODE_IS_ITEMS(tenant, service) " OFFSET 0)"
+
+/* The id of the item's node; NULL: it has none. */
+#define NODE_OF_ITEM(tenant, service, content_id)                          \
+    "coalesce(" NODE_WITH_ID(                                              \
+        tenant, service, NODE_SHORT(content_id)) ", " NODE_WITH_ID(tenant, \
+        service, NODE_LONG(tenant, service, content_id)) ")"
+
+/* All nodes that stand for the item, for deleting: a table with node_id. */
+#define NODES_OF_ITEM(tenant, service, content_id)                         \
+    "(SELECT k.node_id FROM @.knowledge_graph_nodes k WHERE k.node_id IN " \
+    "(" NODE_SHORT(content_id) ", " NODE_LONG(tenant, service,             \
+        content_id) ")"                                                    \
+                    " AND " NODE_IS_ITEMS(tenant, service) " OFFSET 0)"
+
+/*
+ * The other way: the content ids that the node of a service may be of, as an
+ * array for = ANY(). The longer one is meant where items have both.
+ */
+#define NODE_ITEMS(tenant, service, node_id)                          \
+    "ARRAY[CASE WHEN starts_with(" node_id ", 'content:')"            \
+    " THEN substr(" node_id ", 9) END,"                               \
+    " CASE WHEN starts_with(" node_id ", " NODE_LONG(tenant, service, \
+        "''") ")"                                                     \
+              " THEN substr(" node_id                                 \
+              ", length(" NODE_LONG(tenant, service, "''") ") + 1) END]"
+
+#endif
