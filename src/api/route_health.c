@@ -33,14 +33,17 @@ void route_readyz(struct api *a, struct http_exchange *x, struct str id)
 
 void route_metrics(struct api *a, struct http_exchange *x, struct str id)
 {
+    const struct str *accept = http_header(x, "accept");
+    enum metrics_format format =
+        metrics_format_for(accept == NULL ? STR("") : *accept);
     struct buf text;
 
     buf_init(&text, METRICS_TEXT_BYTES);
-    metrics_write(a->options.metrics, &text);
+    metrics_write(a->options.metrics, format, &text);
     if (text.error != 0)
         http_answer_error(x, 500, NULL, 0, "the metrics do not fit");
     else
-        answer_text(x, 200, METRICS_CONTENT_TYPE, buf_view(&text));
+        answer_text(x, 200, metrics_content_type(format), buf_view(&text));
     buf_free(&text);
 }
 

@@ -1,7 +1,8 @@
 /*
  * What the process has done, in numbers, for Prometheus: counters, gauges and
  * histograms, fed by the pipeline's events and by the HTTP server. Every name
- * begins with `batchsync_`; docs/metrics.md lists them.
+ * begins with `batchsync_`, but for the process's own, which all clients name
+ * alike (`process_cpu_seconds_total`); docs/metrics.md lists them.
  *
  * Memory is bounded: label values that come from outside (services, routes)
  * have a cap, and those over it are counted under the label "other".
@@ -59,13 +60,16 @@ void metrics_http_refused(struct metrics *m);
  * first call on. */
 void metrics_link_queue(struct metrics *m, uint64_t items);
 
-/*
- * Appends everything in the text exposition format 0.0.4, and looks at
- * /proc/self for the process's own numbers. Errors stick to `out`.
- */
-void metrics_write(struct metrics *m, struct buf *out);
+/* The text exposition format 0.0.4, and OpenMetrics 1.0. */
+enum metrics_format { METRICS_TEXT, METRICS_OPEN };
 
-/* The Content-Type of that text. */
-#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+/* What a scraper's Accept header asks for: OpenMetrics if it is named. */
+enum metrics_format metrics_format_for(struct str accept);
+const char *metrics_content_type(enum metrics_format format);
+
+/* Appends everything, and looks at /proc/self for the process's own numbers.
+ * Errors stick to `out`. */
+void metrics_write(
+    struct metrics *m, enum metrics_format format, struct buf *out);
 
 #endif

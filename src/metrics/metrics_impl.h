@@ -1,6 +1,7 @@
 /*
  * Between the files of the metrics: metrics.c counts, metrics_text.c writes it
- * down, metrics_process.c knows what the kernel counts.
+ * down, metrics_open.c in which format, metrics_process.c knows what the kernel
+ * counts.
  *
  *   series   a metric family's label sets, each with its value, as they come
  *   labels   a label set as the text format has it, service="a",page="1"
@@ -98,6 +99,10 @@ static inline const void *series_value(const struct series *s, size_t place)
 {
     return s->values + place * s->value_bytes;
 }
+
+/* --- metrics_text.c --- */
+
+void metrics_write_text(const struct metrics *m, struct buf *out);
 
 /* --- metrics_process.c --- */
 

@@ -13,11 +13,20 @@
 static const char *const item_outcomes[ITEM_OUTCOMES] = {
     "stored", "unchanged", "deleted", "failed", "collision"};
 
+/* What is ours, as against what every client library names alike. */
+static const char *prefix_of(const char *name)
+{
+    return strncmp(name, "process_", strlen("process_")) == 0 ? ""
+                                                              : "batchsync_";
+}
+
 static void family(
     struct buf *out, const char *name, const char *type, const char *help)
 {
-    buf_printf(out, "# HELP batchsync_%s %s\n# TYPE batchsync_%s %s\n", name,
-        help, name, type);
+    const char *prefix = prefix_of(name);
+
+    buf_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help,
+        prefix, name, type);
 }
 
 /* A line up to its value; `more` is a further label, or "". */
@@ -26,7 +35,7 @@ static void sample(
 {
     bool some = labels.len > 0 || more[0] != '\0';
 
-    buf_printf(out, "batchsync_%s%s", name, some ? "{" : "");
+    buf_printf(out, "%s%s%s", prefix_of(name), name, some ? "{" : "");
     buf_str(out, labels);
     if (labels.len > 0 && more[0] != '\0')
         buf_char(out, ',');
@@ -420,7 +429,7 @@ static void write_process(const struct metrics *m, struct buf *out)
             "When the process began, since 1970.", (uint64_t)m->started_ms);
 }
 
-void metrics_write(struct metrics *m, struct buf *out)
+void metrics_write_text(const struct metrics *m, struct buf *out)
 {
     family(out, "build_info", "gauge", "Always 1; the label is the version.");
     sample(out, "build_info", m->version, "");

@@ -67,7 +67,7 @@ test('metrics before the first run', async (t) => {
   await s.end();
 });
 
-test('every name begins with batchsync_, every family is described once',
+test('names begin with batchsync_ or process_, each family is described once',
   async (t) => {
     const w = await alpha(t);
     const s = await serve(t, w);
@@ -84,11 +84,11 @@ test('every name begins with batchsync_, every family is described once',
       const current = [...families.keys()].at(-1);
       if (kind) {
         assert.equal(name, current);
-        assert.match(name, /^batchsync_[a-z_]+$/);
+        assert.match(name, /^(batchsync|process)_[a-z_]+$/);
         continue;
       }
       assert.match(line,
-        /^batchsync_[a-z_]+(\{(\w+="(\\.|[^"\\\n])*",?)+\})? [-+0-9.e]+$/);
+        /^(batchsync|process)_[a-z_]+(\{(\w+="(\\.|[^"\\\n])*",?)+\})? [-+0-9.e]+$/);
       assert.ok(line.startsWith(current), `${line} below ${current}`);
       families.get(current).push(line);
     }
@@ -297,6 +297,19 @@ test('HTTP requests are counted by route, method and status',
 
 /* ---- Prometheus itself ---- */
 
+test('OpenMetrics for a scraper that asks for it', async (t) => {
+  const w = await alpha(t);
+  const s = await serve(t, w);
+  const { headers, text } = await s.get('/metrics', { headers: {
+    accept: 'application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1' } });
+  assert.equal(headers['content-type'],
+    'application/openmetrics-text; version=1.0.0; charset=utf-8');
+  assert.match(text, /^# TYPE process_cpu_seconds counter$/m);
+  assert.match(text, /^process_cpu_seconds_total \d/m);
+  assert.match(text, /\n# EOF\n$/);
+  await s.end();
+});
+
 test('promtool has nothing to say', { skip: without('promtool') },
   async (t) => {
     const w = await alpha(t);
@@ -397,7 +410,7 @@ test('a Prometheus scrapes the service', { skip: without('prometheus') },
       .map((key) => key.replace(/\{.*/, '')));
     const arrived = (await p.names()).filter((name) =>
       !/^(up|scrape_.*)$/.test(name));
-    assert.ok(arrived.every((name) => name.startsWith('batchsync_')));
+    assert.ok(arrived.every((name) => /^(batchsync|process)_/.test(name)));
     assert.deepEqual([...shown].filter((name) => !arrived.includes(name)), []);
     await until(async () => (await p.target()).health === 'up',
       'the target to be still up', 60_000);

@@ -232,7 +232,7 @@ export function valueOf(samples, name, labels = {}) {
   for (const [key, value] of samples) {
     const [, found, rest = ''] = /^([^{]+)(?:\{(.*)\})?$/.exec(key);
     const has = rest.match(/\w+="[^"]*"/g) ?? [];
-    if (found === `batchsync_${name}`
+    if ((found === `batchsync_${name}` || found === name)
         && has.sort().join() === wanted.join()) return value;
   }
   return 0;

@@ -42,7 +42,7 @@ static inline int teardown(void **state)
 static inline const char *text_of(struct fixture *f)
 {
     buf_reset(&f->text);
-    metrics_write(f->m, &f->text);
+    metrics_write(f->m, METRICS_TEXT, &f->text);
     assert_int_equal(f->text.error, 0);
     return f->text.data;
 }

@@ -22,9 +22,10 @@ static void every_name_has_the_prefix(void **state)
     const char *line = text_of(f);
 
     while (line != NULL && line[0] != '\0') {
-        if (strncmp(line, "batchsync_", 10) != 0 &&
-            strncmp(line, "# HELP batchsync_", 17) != 0 &&
-            strncmp(line, "# TYPE batchsync_", 17) != 0)
+        const char *name = line[0] == '#' ? line + strlen("# HELP ") : line;
+
+        if (strncmp(name, "batchsync_", strlen("batchsync_")) != 0 &&
+            strncmp(name, "process_", strlen("process_")) != 0)
             fail_msg("%.80s", line);
         line = strchr(line, '\n') + 1;
     }
@@ -371,7 +372,7 @@ static double value_of(struct fixture *f, const char *name)
     char line[128];
     const char *at;
 
-    snprintf(line, sizeof(line), "\nbatchsync_%s ", name);
+    snprintf(line, sizeof(line), "\n%s ", name);
     at = strstr(text_of(f), line);
     if (at == NULL)
         fail_msg("there is no %s", name);
@@ -403,9 +404,33 @@ static void a_small_buffer_has_an_error(void **state)
     struct buf small;
 
     buf_init(&small, 100);
-    metrics_write(f->m, &small);
+    metrics_write(f->m, METRICS_TEXT, &small);
     assert_int_equal(small.error, ERR_TOO_LARGE);
     buf_free(&small);
+}
+
+static void open_metrics_name_families_without_total(void **state)
+{
+    static const char accept[] = "application/openmetrics-text;version=1.0.0;"
+                                 "q=0.5,text/plain;version=0.0.4;q=0.3";
+    struct fixture *f = *state;
+    struct buf text;
+
+    assert_int_equal(metrics_format_for(STR("")), METRICS_TEXT);
+    assert_int_equal(metrics_format_for(STR("text/plain, */*")), METRICS_TEXT);
+    assert_int_equal(metrics_format_for(str_of(accept)), METRICS_OPEN);
+    buf_init(&text, METRICS_TEXT_BYTES);
+    metrics_write(f->m, METRICS_OPEN, &text);
+    assert_int_equal(text.error, 0);
+    buf_add(&text, "", 1);
+    assert_non_null(strstr(text.data, "# TYPE batchsync_runs counter\n"
+                                      "batchsync_runs_total{"));
+    assert_non_null(strstr(text.data, "# TYPE process_cpu_seconds counter\n"
+                                      "process_cpu_seconds_total "));
+    assert_null(strstr(text.data, "_total counter\n"));
+    assert_string_equal(
+        text.data + text.len - 1 - strlen("\n# EOF\n"), "\n# EOF\n");
+    buf_free(&text);
 }
 
 /* Something of everything. */
@@ -473,6 +498,7 @@ int main(void)
         TEST(too_many_routes_share_one_label),
         TEST(the_process_is_measured),
         TEST(a_small_buffer_has_an_error),
+        TEST(open_metrics_name_families_without_total),
         TEST(promtool_has_nothing_to_say),
     };
 
