@@ -4,7 +4,7 @@
  */
 #include "app/app.h"
 #include "cli/cli.h"
-#include "cli/cmd_sync.h"
+#include "cli/commands/cmd_sync.h"
 #include "ops/asked.h"
 #include "ops/result_json.h"
 #include "ops/retry.h"

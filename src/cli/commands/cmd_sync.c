@@ -2,7 +2,7 @@
  * One run in this process, then the link queue. Each is an ordinary request;
  * while it is pending, signals stop it and a timer draws the progress.
  */
-#include "cli/cmd_sync.h"
+#include "cli/commands/cmd_sync.h"
 #include "app/app.h"
 #include "base/log.h"
 #include "cli/cli.h"
