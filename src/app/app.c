@@ -47,12 +47,10 @@ static bool beside_program(char out[APP_PATH_BYTES])
     return true;
 }
 
-void app_schema_dir(const struct app *app, char out[APP_PATH_BYTES])
+void app_schema_dir(const char *configured, char out[APP_PATH_BYTES])
 {
-    const char *dir = app->config.sync.schema_dir;
-
-    if (dir != NULL)
-        snprintf(out, APP_PATH_BYTES, "%s", dir);
+    if (configured != NULL && configured[0] != '\0')
+        snprintf(out, APP_PATH_BYTES, "%s", configured);
     else if (!beside_program(out))
         snprintf(out, APP_PATH_BYTES, "%s", installed_schemas);
 }
@@ -62,7 +60,7 @@ static int start_schemas(struct app *app, struct err *err)
     char dir[APP_PATH_BYTES];
     struct buf problems;
 
-    app_schema_dir(app, dir);
+    app_schema_dir(app->config.sync.schema_dir, dir);
     buf_init(&problems, PROBLEMS_BYTES);
     if (schema_set_load(&app->schemas, dir, &problems) < 0) {
         console_problems(app->console, "schema", buf_view(&problems));

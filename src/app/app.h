@@ -108,8 +108,9 @@ struct embedding_id app_embedding_id(const struct app *app);
 
 enum { APP_PATH_BYTES = 4096, APP_REPORT_BYTES = 64 * 1024 };
 
-/* The directory of schemas: SCHEMA_DIR, else the program's own. */
-void app_schema_dir(const struct app *app, char out[APP_PATH_BYTES]);
+/* The directory of schemas: the configured one (SCHEMA_DIR), else (NULL or "")
+ * the program's own. */
+void app_schema_dir(const char *configured, char out[APP_PATH_BYTES]);
 
 /* Points app->ports and app->ops at the parts (wiring.c). */
 void app_wire(struct app *app);

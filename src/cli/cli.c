@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
     &cmd_search,
     &cmd_dead_letters,
     &cmd_render,
+    &cmd_schema,
     &cmd_cron,
     &cmd_version,
 };

@@ -34,12 +34,18 @@ int schema_load_file(struct arena *a, const char *path, struct schema **out,
     return rc;
 }
 
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t len = strlen(name), end = strlen(suffix);
+
+    return len > end && strcmp(name + len - end, suffix) == 0;
+}
+
+/* Cases stand beside the schemas (review/schema_cases.h). */
 static int is_schema_file(const struct dirent *entry)
 {
-    size_t len = strlen(entry->d_name);
-
-    return entry->d_name[0] != '.' && len > 5 &&
-           strcmp(entry->d_name + len - 5, ".json") == 0;
+    return entry->d_name[0] != '.' && has_suffix(entry->d_name, ".json") &&
+           !has_suffix(entry->d_name, ".cases.json");
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)

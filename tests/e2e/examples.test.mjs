@@ -2,10 +2,12 @@
 // with.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { names, route } from '../../examples/coordinator/catalog.mjs';
 import { vectorOf } from '../../examples/embedder/vector.mjs';
+import { binary, SCHEMA_DIR } from './rig/batchsync.mjs';
 
 const schemaOf = (service) => JSON.parse(readFileSync(
   new URL(`../../schema/services/${service}.json`, import.meta.url), 'utf8'));
@@ -87,3 +89,11 @@ test('example vectors: nearer when words are shared', () => {
   assert.ok(dot(a, b) > dot(a, c) + 0.3);
   assert.ok(Math.abs(dot(vectorOf('?!', 8), vectorOf('?!', 8)) - 1) < 1e-5);
 });
+
+for (const verb of ['lint', 'test']) {
+  test(`batchsync schema ${verb} has nothing against them`, () => {
+    const said = execFileSync(binary(), ['schema', verb, SCHEMA_DIR],
+      { encoding: 'utf8' });
+    assert.match(said, /^5 schemas, 15 cases: all well\n$/);
+  });
+}

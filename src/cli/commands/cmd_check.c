@@ -314,7 +314,7 @@ static void check_schema(
     struct err err;
 
     if (schema == NULL) {
-        app_schema_dir(&c->app, dir);
+        app_schema_dir(c->app.config.sync.schema_dir, dir);
         err_set(&err, ERR_CONFIG, "no schema for %s in %s", service, dir);
         check_nearest(set, service, advice, sizeof(advice));
         check_fail(c, "schema", &err, advice);
