@@ -2,6 +2,7 @@
 // it was asked, and which texts it was paid for.
 
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { vectorOf } from '../rig/embedder.mjs';
 
 export const DIMENSIONS = 8;
@@ -33,9 +34,10 @@ export const send = (response, status, body, headers = {}) => {
 /**
  * `answer({ body, texts, n, request, response, ok })` is called for each
  * request, n from 1; ok(entry, more, headers) is a good answer. Texts that get
- * one are paid for, witnesses aside.
+ * one are paid for, witnesses aside. It listens on the path `socket`, or speaks
+ * TLS with `tls` ({ key, cert }), or plain HTTP.
  */
-export async function provider(t, answer, socket) {
+export async function provider(t, answer, { socket, tls } = {}) {
   const account = { requests: [], paid: [] };
   const handle = async (request, response) => {
     const parts = [];
@@ -51,12 +53,14 @@ export async function provider(t, answer, socket) {
     await answer({ body, texts, n: account.requests.length, request, response,
       ok });
   };
-  const server = createServer((request, response) =>
-    handle(request, response).catch(() => response.destroy()));
+  const listener = (request, response) =>
+    handle(request, response).catch(() => response.destroy());
+  const server = tls ? createSecureServer(tls, listener)
+    : createServer(listener);
   await new Promise((done) => socket ? server.listen(socket, done)
     : server.listen(0, '127.0.0.1', done));
   t.after(() => { server.closeAllConnections(); server.close(); });
   account.url = socket ? `unix:${socket}`
-    : `http://127.0.0.1:${server.address().port}/v1`;
+    : `http${tls ? 's' : ''}://127.0.0.1:${server.address().port}/v1`;
   return account;
 }
