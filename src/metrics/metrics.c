@@ -260,6 +260,8 @@ static void metrics_count_items(
     s->known_failures +=
         metrics_grown(now->known_failures, seen->known_failures);
     s->embedded += metrics_grown(now->embedded, seen->embedded);
+    s->tokens += metrics_grown(now->tokens, seen->tokens);
+    s->tokens_guess += metrics_grown(now->tokens_guess, seen->tokens_guess);
     s->seen = *now;
 }
 

@@ -203,6 +203,16 @@ static void write_embedded(
     exposition_number(out, ((const struct service_numbers *)value)->embedded);
 }
 
+static void write_tokens(struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+
+    sample(out, "embedding_tokens_total", labels, "kind=\"billed\"");
+    exposition_number(out, s->tokens);
+    sample(out, "embedding_tokens_total", labels, "kind=\"estimated\"");
+    exposition_number(out, s->tokens_guess);
+}
+
 static void write_complete(
     struct buf *out, struct str labels, const void *value)
 {
@@ -270,6 +280,9 @@ static void write_services(const struct metrics *m, struct buf *out)
     family(out, "items_embedded_total", "counter",
         "Items that the embedder answered.");
     each(out, &m->services, write_embedded);
+    family(out, "embedding_tokens_total", "counter",
+        "Tokens of the embedder's answers, as billed and as estimated.");
+    each(out, &m->services, write_tokens);
     family(out, "service_complete", "gauge",
         "1 if all came that the source announced, the last time the service "
         "was synced; 0 if not.");

@@ -38,6 +38,7 @@ static void set_extras(json_t *object, const struct counts *counts)
     set_count(object, "nulsDropped", counts->nuls_dropped);
     set_count(object, "deleteRefused", counts->delete_refused);
     set_count(object, "knownFailures", counts->known_failures);
+    set_count(object, "tokens", counts->tokens);
 }
 
 static json_t *result_errors_json(const struct service_result *service)

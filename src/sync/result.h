@@ -17,6 +17,8 @@
  *   known_failures  of `failed`: dead letters known before
  *   collisions      replaced by a later item of the same id and page
  *   embedded        items sent to the embedder and answered
+ *   tokens          billed by the provider, also for what failed; 0: untold
+ *   tokens_guess    for the same requests: estimated
  *   nuls_dropped    NUL characters
  *   replaced        lone surrogates and broken bytes, now U+FFFD
  *
@@ -34,6 +36,8 @@
     X(known_failures, "knownFailures") SEP \
     X(collisions, "collisions") SEP        \
     X(embedded, "embedded") SEP            \
+    X(tokens, "tokens") SEP                \
+    X(tokens_guess, "tokensEstimated") SEP \
     X(nuls_dropped, "nulsDropped") SEP     \
     X(replaced, "replaced")
 /* clang-format on */

@@ -124,6 +124,16 @@ test('what is counted in a run', async (t) => {
   assert.equal(embedded('alpha'), 120);
   assert.equal(embedded('beta'), 5);
   assert.equal(w.embedder.embedded, 125);
+  const tokens = (service, kind) =>
+    valueOf(m, 'embedding_tokens_total', { service, kind });
+  assert.equal(tokens('alpha', 'billed') + tokens('beta', 'billed'),
+    w.embedder.tokens);
+  assert.ok(tokens('alpha', 'estimated') > 120);
+  assert.equal(first.json.result.tokens, w.embedder.tokens);
+  const { totals } = (await s.get('/admin/batch-sync/runs')).json.runs[0];
+  assert.deepEqual([totals.tokens, totals.tokensEstimated],
+    [w.embedder.tokens,
+      tokens('alpha', 'estimated') + tokens('beta', 'estimated')]);
   const ofBeta = { service: 'beta' };
   assert.equal(valueOf(m, 'pages_total', { service: 'alpha' }), 1);
   assert.equal(valueOf(m, 'pages_total', ofBeta), 1);

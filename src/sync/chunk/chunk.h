@@ -120,8 +120,9 @@ struct chunk {
     bool released;              /* gives up rather than wait for a suspect */
     struct page_item **members; /* nmembers, borrowed from the page */
     size_t nmembers;
-    size_t embedded;          /* members that got their vectors */
-    struct chunk_text *texts; /* ntexts, by member, then piece */
+    size_t embedded;               /* members that got their vectors */
+    uint64_t tokens, tokens_guess; /* of all its requests: billed, estimated */
+    struct chunk_text *texts;      /* ntexts, by member, then piece */
     size_t ntexts, texts_size;
     struct ranges ranges; /* what is left to embed, then to store */
     struct range range;   /* the one under way */

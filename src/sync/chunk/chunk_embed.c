@@ -305,6 +305,8 @@ static void on_embedded(struct op *op)
 
     pipeline_measure(c->p, CALL_EMBED, op);
     pipeline_pace(c->p, op);
+    c->tokens += c->embed.tokens;
+    c->tokens_guess += c->embed.tokens_guess;
     if (err.code != 0) {
         chunk_want_slot(c); /* an answer that was none, after all */
         err_wrap(&err, "embed");

@@ -89,6 +89,8 @@ static void chunk_done(struct chunk_group *group, struct chunk *chunk)
     bool unstorable = chunk->unstorable;
 
     page->counts.embedded += chunk->embedded;
+    page->counts.tokens += chunk->tokens;
+    page->counts.tokens_guess += chunk->tokens_guess;
     chunk_free(chunk);
     page->unstorable = page->unstorable || unstorable;
     if (err_is_fatal(err.code) && page->ctx->p->fatal.code == 0)

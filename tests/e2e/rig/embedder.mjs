@@ -69,6 +69,7 @@ class Embedder {
 
   /** Requests for one word alone, which tells whether anything is embedded. */
   probes = 0;
+  tokens = 0;
 
   /** Broken rules, in words; a test that breaks none asserts it is empty. */
   violations = [];
@@ -127,6 +128,7 @@ class Embedder {
     this.violations.length = 0;
     this.seen.clear();
     this.probes = 0;
+    this.tokens = 0;
     this.maxConcurrent = this.#inFlight;
   }
 
@@ -199,6 +201,7 @@ class Embedder {
       else inputs.forEach((text) => count(this.seen, text));
     }
     const tokens = inputs.reduce((sum, text) => sum + estimate(text), 0);
+    this.tokens += tokens;
     return {
       object: 'list',
       data: vectors.map(({ index, vector }) => ({

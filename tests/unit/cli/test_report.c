@@ -25,6 +25,7 @@ static struct service_result two_services[] = {
             .known_failures = 1,
             .collisions = 2,
             .embedded = 998,
+            .tokens = 4321,
             .nuls_dropped = 7,
             .deleted = 4},
         .pass = {.shortfall = 8, .reason = "12 of 20 came"},
@@ -52,6 +53,7 @@ static const struct run_result partial = {
         .known_failures = 1,
         .collisions = 2,
         .embedded = 1008,
+        .tokens = 4321,
         .nuls_dropped = 7,
         .deleted = 4},
     .duration_ms = 65000,
@@ -84,7 +86,7 @@ static void json_has_every_key_in_order(void **state)
         "\"duration_ms\":4210,\"embedded\":998,\"unchanged\":231,"
         "\"stored\":1000,\"deleted\":4,\"failed\":1,\"collisions\":2,"
         "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
-        "\"complete\":false,\"reason\":\"12 of 20 came\"},"
+        "\"tokens\":4321,\"complete\":false,\"reason\":\"12 of 20 came\"},"
         "{\"service\":\"devlab-service\",\"success\":false,"
         "\"totalItems\":10,\"totalPages\":1,\"errors\":["
         "{\"page\":3,\"error\":\"the service says: \\\"no\\\"\"},"
@@ -92,11 +94,12 @@ static void json_has_every_key_in_order(void **state)
         "\"duration_ms\":120,\"embedded\":10,\"unchanged\":0,"
         "\"stored\":10,\"deleted\":0,\"failed\":0,\"collisions\":0,"
         "\"nulsDropped\":0,\"deleteRefused\":0,\"knownFailures\":0,"
-        "\"complete\":false,"
+        "\"tokens\":0,\"complete\":false,"
         "\"reason\":\"not all of its pages were read\"}],"
         "\"totalItems\":1244,\"totalErrors\":5,\"successfulServices\":1,"
         "\"failedServices\":1,\"duration_ms\":65000,\"collisions\":2,"
-        "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1}");
+        "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
+        "\"tokens\":4321}");
 }
 
 static void json_says_why_nothing_ran(void **state)
@@ -126,7 +129,7 @@ static void json_of_a_run_without_services_is_whole(void **state)
         "{\"success\":true,\"services\":[],\"totalItems\":0,"
         "\"totalErrors\":0,\"successfulServices\":0,\"failedServices\":0,"
         "\"duration_ms\":0,\"collisions\":0,\"nulsDropped\":0,"
-        "\"deleteRefused\":0,\"knownFailures\":0}");
+        "\"deleteRefused\":0,\"knownFailures\":0,\"tokens\":0}");
 }
 
 static char *printed(const struct run_result *result)

@@ -87,7 +87,11 @@ static void a_run_that_cannot_begin_has_failed(void **state)
 static void items_grow_by_what_is_new(void **state)
 {
     struct fixture *f = *state;
-    struct counts counts = {.stored = 5, .embedded = 4, .unchanged = 1};
+    struct counts counts = {.stored = 5,
+        .embedded = 4,
+        .tokens = 70,
+        .tokens_guess = 90,
+        .unchanged = 1};
 
     service_begin(f, "a");
     page_done(f, "a", &counts);
@@ -105,6 +109,10 @@ static void items_grow_by_what_is_new(void **state)
               "batchsync_items_total{service=\"a\",outcome=\"collision\"} 1\n");
     expect(f, "batchsync_items_known_failures_total{service=\"a\"} 1\n");
     expect(f, "batchsync_items_embedded_total{service=\"a\"} 4\n");
+    expect(f, "batchsync_embedding_tokens_total{service=\"a\",kind=\"billed\"}"
+              " 70\n"
+              "batchsync_embedding_tokens_total{service=\"a\","
+              "kind=\"estimated\"} 90\n");
     expect(f, "batchsync_pages_read_total{service=\"a\"} 2\n");
     expect(f, "batchsync_pages_total{service=\"a\"} 2\n");
     expect(f, "batchsync_service_complete{service=\"a\"} 0\n");
