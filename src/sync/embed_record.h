@@ -33,6 +33,8 @@ struct embed_record {
     int size_failures;
     uint64_t texts;     /* that the run was to embed so far */
     uint64_t set_aside; /* of them, for passing failures */
+    bool at_fault; /* more than may be: it is the provider, and no text is to
+                      blame, nor were those before it */
 };
 
 /* A request of so many texts has succeeded. */

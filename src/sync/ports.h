@@ -292,6 +292,8 @@ struct service_end_req {
     const char *token;
     const struct service_result *result;
     bool interrupted; /* canceled: the row stays resumable */
+    bool withdraws;   /* the letters of a passing kind that the run has made, of
+                         all its services, are deleted */
 };
 
 enum run_end_mode {

@@ -150,15 +150,27 @@ static void service_end_submit(struct service *s)
 
     *req = (struct service_end_req){.token = s->busy->claim->token,
         .result = s->result,
-        .interrupted = s->p->stopping};
+        .interrupted = s->p->stopping,
+        .withdraws = s->p->embed.at_fault};
     op_init(&req->op, on_service_ended);
     ports->service_end(ports->world, req);
+}
+
+/* What its pages have set aside is withdrawn: the fault was the embedder's, and
+ * the same run may succeed later. */
+static void excuse_letters(struct service_result *result)
+{
+    for (uint32_t i = 0; i < result->nerrors; i++)
+        if (result->errors[i].code == ERR_INVALID)
+            result->errors[i].code = ERR_UNAVAILABLE;
 }
 
 void service_end(struct service *s)
 {
     const struct ports *ports = s->p->ports;
 
+    if (s->p->embed.at_fault)
+        excuse_letters(s->result);
     retry_reset(&s->busy->retry);
     s->result->success = s->result->errors_total == 0;
     s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;

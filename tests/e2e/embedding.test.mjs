@@ -256,6 +256,28 @@ for (const [what, fault] of Object.entries(always)) {
   });
 }
 
+test('more texts that fail than one run may set aside', async (t) => {
+  const items = itemsOf(120);
+  const bad = new Set(items.filter((_, i) => i % 60 >= 10 && i % 60 < 22)
+    .map(({ id }) => id));
+  const w = await alpha(t, items, { env: { BATCH_SYNC_LIMIT: '60' } });
+  w.embedder.script(({ inputs }) => inputs.some((text) =>
+    [...bad].some((id) => text.includes(id)))
+    ? faults.status(500, 'NaN') : undefined);
+  const { code, result } = await w.sync();
+  assert.equal(code, 75, JSON.stringify(result));
+  assert.match(JSON.stringify(result.services), /the embedder is at fault/);
+  assert.deepEqual(await letters(w), [], 'those of the first page are gone');
+  assert.ok([...w.embedder.seen.values()].every((n) => n === 1),
+    'no text is paid for twice');
+  w.embedder.script();
+  const good = await w.good();
+  assert.equal(good.services[0].failed, 0);
+  assert.ok([...w.embedder.seen.values()].every((n) => n === 1),
+    'nor in the next run');
+  await checkStored(w, 'alpha', items);
+});
+
 test('requests above a size that always fail: smaller ones', async (t) => {
   const items = itemsOf(300);
   const w = await alpha(t, items);

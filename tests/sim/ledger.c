@@ -229,6 +229,8 @@ static void end_service(struct world *w, struct op *op, struct err *err)
     }
     if (!takes_effect(w, err))
         return;
+    if (req->withdraws)
+        letters_withdraw(&w->shared->letters);
     if (req->interrupted) {
         s->state = FREE; /* as the last checkpoint left it */
         return;

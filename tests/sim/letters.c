@@ -104,6 +104,16 @@ uint64_t letters_take(
     return known;
 }
 
+void letters_withdraw(struct letters *l)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->letters[i].passing || l->letters[i].known_since < l->run)
+            l->letters[kept++] = l->letters[i];
+    l->n = kept;
+}
+
 bool letters_any(const struct letters *l, int service)
 {
     for (size_t i = 0; i < l->n; i++)

@@ -102,6 +102,8 @@ struct letters {
 /* A checkpoint's; returns how many were known. */
 uint64_t letters_take(
     struct letters *l, int service, const struct checkpoint_req *req);
+/* Those of a passing kind that the run under way has made are gone. */
+void letters_withdraw(struct letters *l);
 bool letters_any(const struct letters *l, int service);
 void letters_lookup(
     const struct letters *l, int service, struct lookup_req *req);

@@ -157,6 +157,21 @@ static const char *service_row_errors_json(
     return copy.p;
 }
 
+/* Letters that were open before the run are not its own. */
+#define WITHDRAW                                                       \
+    "WITH withdrawn AS (DELETE FROM @.batch_sync_dead_letters d"       \
+    "  USING @.batch_sync_service_runs s"                              \
+    "  JOIN @.batch_sync_runs r ON r.id = s.run_id"                    \
+    "  WHERE s.token = $1 AND d.tenant_id = r.tenant_id AND d.passing" \
+    "  AND d.resolved_at IS NULL AND d.known_since >= r.started_at)"
+
+#define SERVICE_END                                                   \
+    " UPDATE @.batch_sync_service_runs SET status = $2,"              \
+    "  counts = CASE $2 WHEN 'interrupted' THEN counts"               \
+    "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now()," \
+    "  complete = $5, shortfall = nullif($6, -1), reason = $7,"       \
+    "  expires_at = now() WHERE token = $1 RETURNING " TOKEN_LOCK
+
 /* An interrupted service resumes at its last checkpoint and keeps the
  * counts of that: a page that was cut short is counted when it is read
  * again. */
@@ -165,14 +180,7 @@ static void service_end_send(struct call *c)
     const struct ledger *l = ledger_work(c)->ledger;
     const struct service_end_req *req = ledger_work(c)->req;
 
-    call_stmt(c,
-        "UPDATE @.batch_sync_service_runs SET status = $2,"
-        "  counts = CASE $2 WHEN 'interrupted' THEN counts"
-        "   ELSE $3::jsonb END, errors = $4::jsonb, finished_at = now(),"
-        "  complete = $5, shortfall = nullif($6, -1), reason = $7,"
-        "  expires_at = now() WHERE token = $1"
-        " RETURNING " TOKEN_LOCK,
-        false);
+    call_stmt(c, req->withdraws ? WITHDRAW SERVICE_END : SERVICE_END, false);
     call_add_text(c, req->token);
     call_add_text(c, service_row_status_of(&l->base, req));
     call_add_text(

@@ -134,9 +134,11 @@ static void too_many_set_aside(struct chunk *c, const struct chunk_text *t)
 
     err_set(&err, ERR_UNAVAILABLE,
         "%llu of %llu texts keep failing alone: the embedder is at fault, "
-        "not they; the last: %s",
+        "not they, and the run's dead letters of that kind are withdrawn; the "
+        "last: %s",
         (unsigned long long)c->p->embed.set_aside + 1,
         (unsigned long long)c->p->embed.texts, t->why);
+    c->p->embed.at_fault = true;
     c->p->fatal = c->p->fatal.code == 0 ? err : c->p->fatal;
     chunk_stop_embedding(c, &err);
 }
