@@ -148,6 +148,55 @@ static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
 }
 
 /*
+ * Raw control characters inside strings, which JSON wants escaped, become
+ * escapes: what was meant is certain. One behind a backslash stays, for there
+ * it is not. Returns how many; 0: the copy is as the text was.
+ */
+static size_t escape_controls(struct buf *out, struct str text)
+{
+    bool quoted = false;
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.p[i];
+
+        if (quoted && byte < ' ') {
+            buf_printf(out, "\\u%04x", byte);
+            count++;
+            continue;
+        }
+        buf_char(out, text.p[i]);
+        if (byte == '"')
+            quoted = !quoted;
+        else if (quoted && byte == '\\' && i + 1 < text.len)
+            buf_char(out, text.p[++i]);
+    }
+    return count;
+}
+
+/* Refused for a string; where nothing helps the first refusal stands. */
+static yyjson_doc *read_escaped(struct doc_memory *m, struct str text,
+    yyjson_read_flag flags, size_t *replaced, yyjson_read_err *why)
+{
+    yyjson_read_err first = *why;
+    yyjson_doc *doc = NULL;
+    struct buf copy;
+
+    buf_init(&copy, text.len < SIZE_MAX / 8 ? text.len * 6 : SIZE_MAX / 2);
+    if (escape_controls(&copy, text) > 0 && copy.error == 0) {
+        doc = read_doc(m, buf_view(&copy), flags, why);
+        if (doc == NULL && why->code == YYJSON_READ_ERROR_INVALID_STRING)
+            doc = read_repaired(m, buf_view(&copy), flags, replaced, why);
+        if (doc == NULL) {
+            *why = first;
+            *replaced = 0;
+        }
+    }
+    buf_free(&copy);
+    return doc;
+}
+
+/*
  * yyjson keeps a document's values one after the other, a container before
  * what is in it, so that its depth takes one pass and no recursion. Calls
  * `deep` for each container at `depth`, whose inside is skipped, and returns
@@ -287,6 +336,9 @@ static yyjson_doc *read_tolerant(struct doc_memory *m, struct str text,
         why->code != YYJSON_READ_ERROR_MEMORY_ALLOCATION &&
         why->code != YYJSON_READ_ERROR_INVALID_STRING)
         doc = read_doc(m, text, flags, why);
+    if (doc == NULL && flaws != NULL &&
+        why->code == YYJSON_READ_ERROR_INVALID_STRING)
+        doc = read_escaped(m, text, flags, repairs, why);
     if (doc == NULL && why->code == YYJSON_READ_ERROR_INVALID_STRING)
         doc = read_repaired(m, text, flags, repairs, why);
     if (flaws != NULL)

@@ -31,8 +31,9 @@ int json_parse(struct arena *a, struct str text, yyjson_val **root,
 /*
  * The same of a document that may have flaws: one that is nested too deep or
  * has numbers that JSON does not know (NaN, Infinity) is read all the same,
- * and nothing but json_mend() may walk it before it is mended. A byte order
- * mark in front is skipped. `error_at`: the byte of a syntax error, 0 if there
+ * and nothing but json_mend() may walk it before it is mended. Raw control
+ * characters in strings are read as they are, a byte order mark in front is
+ * skipped. `error_at`: the byte of a syntax error, 0 if there
  * was none; *flaws is set in any case.
  */
 struct json_flaws {

@@ -71,6 +71,17 @@ test('a page that cannot be read says where it breaks', async (t) => {
     `; the last id before that is ${ITEMS[4].id}`), error);
 });
 
+test('a raw control character in a string is read as it is', async (t) => {
+  const items = itemsOf(7).map((item, i) =>
+    ({ ...item, body: `${item.body}\nline ${i}\tand \\ "quoted"` }));
+  const raw = JSON.stringify({ data: items })
+    .replaceAll('\\n', '\n').replaceAll('\\t', '\t');
+  const w = await world(t, { services: {
+    alpha: ({ page }) => ({ envelope: page > 1 ? '{"data":[]}' : raw }) } });
+  await w.good();
+  await checkStored(w, 'alpha', items);
+});
+
 test('a byte order mark costs nothing', async (t) => {
   const w = await world(t, { services: {
     alpha: ({ page }) => ({ envelope:

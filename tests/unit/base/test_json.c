@@ -151,6 +151,42 @@ static void flaws_are_read_and_mended(void **state)
     assert_int_equal(flaws.error_at, 6);
 }
 
+static void raw_control_characters_are_read_as_they_are(void **state)
+{
+    static const struct {
+        const char *text, *is; /* NULL: refused, the place as in the text */
+    } cases[] = {
+        {"[\"a\nb\"]", "[\"a\\nb\"]"},
+        {"[\"\\\\\t\"]", "[\"\\\\\\t\"]"},
+        {"[\"\\\"\x01\",\n1]", "[\"\\\"\\u0001\",1]"},
+        {"[\"\n\xff\"]", "[\"\\n\xEF\xBF\xBD\"]"},
+        {"[\"a\\\nb\"]", NULL}, /* behind a backslash: who knows */
+        {"[\"a\nb]", NULL},
+    };
+    struct fixture *f = *state;
+    struct json_flaws flaws;
+    yyjson_val *root;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct str text = str_of(cases[i].text);
+        struct buf out;
+        int rc =
+            json_parse_flawed(&f->arena, text, &root, NULL, &flaws, &f->err);
+
+        assert_int_equal(rc, cases[i].is == NULL ? ERR_INVALID : 0);
+        assert_int_equal(
+            json_parse(&f->arena, text, &root, NULL, &f->err), ERR_INVALID);
+        if (cases[i].is == NULL)
+            continue;
+        json_parse_flawed(&f->arena, text, &root, NULL, &flaws, &f->err);
+        buf_init(&out, 1024);
+        json_write(&out, root, NULL);
+        buf_char(&out, '\0');
+        assert_string_equal(out.data, cases[i].is);
+        buf_free(&out);
+    }
+}
+
 static void wide_documents_are_not_deep_ones(void **state)
 {
     struct fixture *f = *state;
@@ -205,6 +241,7 @@ int main(void)
         WITH_ARENA(the_text_ends_where_its_length_says),
         WITH_ARENA(broken_unicode_is_repaired_and_counted),
         WITH_ARENA(depth_has_a_bound),
+        WITH_ARENA(raw_control_characters_are_read_as_they_are),
         WITH_ARENA(wide_documents_are_not_deep_ones),
         WITH_ARENA(flaws_are_read_and_mended),
         WITH_ARENA(documents_count_in_the_arenas_budget),
