@@ -129,6 +129,24 @@ test('pgvector\'s own faults are named', async (t) => {
   }
 });
 
+test('pgvector below 0.8 stops the start', async (t) => {
+  const w = await small(t);
+  await w.good();
+  await w.db.rows(`UPDATE pg_extension SET extversion = '0.7.4'
+    WHERE extname = 'vector'`);
+  const checked = await w.run(['check']);
+  assert.equal(checked.code, CONFIGURATION, checked.stdout);
+  assert.match(checked.stdout, /FAIL +tables +pgvector 0.7.4 is older/);
+  const paid = w.embedder.requests.length;
+  for (const command of ['sync', 'migrate']) {
+    const { code, stdout, stderr } = await w.run([command]);
+    assert.equal(code, CONFIGURATION, command);
+    assert.match(stdout + stderr,
+      /pgvector 0.7.4 is older than 0.8: .*ALTER EXTENSION vector UPDATE;/);
+  }
+  assert.equal(w.embedder.requests.length, paid, 'nothing more was paid for');
+});
+
 test('whose tenant: forgotten, or another one', async (t) => {
   const w = await small(t);
   await w.good();

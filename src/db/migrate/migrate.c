@@ -16,6 +16,7 @@
 
 #include "db/call.h"
 #include "db/migrate/adopt.h"
+#include "db/migrate/pgvector_version.h"
 #include "db/migrate/tenants.h"
 #include "db/writable.h"
 #include <stdio.h>
@@ -116,15 +117,6 @@ static int find_migration(struct str name)
     return -1;
 }
 
-/* Is the version older than 0.8, the first with iterative scans? */
-static bool is_old(const char *version)
-{
-    int major = 0, minor = 0;
-
-    return sscanf(version, "%d.%d", &major, &minor) == 2 && major == 0 &&
-           minor < 8;
-}
-
 /* Are there tables of another program that have not been taken over? */
 static bool migrate_is_foreign(const struct facts *f)
 {
@@ -153,6 +145,8 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
         return err_set(err, ERR_CONFIG,
             "the database server does not have pgvector: install pgvector 0.8 "
             "or newer on it (https://github.com/pgvector/pgvector)");
+    if (pgvector_refuse_old(f->version, f->available, err) < 0)
+        return err->code;
     if (f->dimensions > 0 && f->dimensions != wanted)
         return err_set(err, ERR_CONFIG,
             "vector_embeddings.embedding has %d dimensions, but "
@@ -164,14 +158,6 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
 
 static void warn(struct migrate_work *w)
 {
-    const char *version =
-        w->facts.version[0] != '\0' ? w->facts.version : w->facts.available;
-
-    if (is_old(version))
-        buf_printf(&w->req->report,
-            "warning: pgvector %s is older than 0.8: filtered searches will "
-            "find too few items\n",
-            version);
     if (w->req->dimensions > HNSW_DIMENSIONS)
         buf_printf(&w->req->report,
             "warning: %d dimensions exceed the limit of an HNSW index (%d): "
