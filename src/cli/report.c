@@ -239,6 +239,17 @@ static void print_incomplete(FILE *out, const struct run_result *result)
     }
 }
 
+static void print_collisions(FILE *out, const struct run_result *result)
+{
+    char text[COLLISION_BYTES];
+
+    for (size_t i = 0; i < result->nservices; i++) {
+        counts_say_collisions(&result->services[i].counts, text);
+        if (text[0] != '\0')
+            fprintf(out, "\n%s: %s\n", result->services[i].service, text);
+    }
+}
+
 void report_print(FILE *out, const struct run_result *result)
 {
     char items[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
@@ -254,6 +265,7 @@ void report_print(FILE *out, const struct run_result *result)
         report_print_table(out, result);
     print_errors(out, result);
     print_incomplete(out, result);
+    print_collisions(out, result);
     print_notes(out, &result->counts);
 }
 

@@ -65,6 +65,20 @@ static void set_pass(json_t *object, const struct pass_end *pass)
                                  : "not all of its pages were read"));
 }
 
+/* Only where there are any. */
+static void set_warnings(json_t *object, const struct counts *counts)
+{
+    char collisions[COLLISION_BYTES];
+    json_t *warnings;
+
+    counts_say_collisions(counts, collisions);
+    if (collisions[0] == '\0')
+        return;
+    warnings = json_array();
+    json_array_append_new(warnings, json_string(collisions));
+    set(object, "warnings", warnings);
+}
+
 static json_t *service_json(const struct service_result *service)
 {
     const struct counts *counts = &service->counts;
@@ -83,6 +97,7 @@ static json_t *service_json(const struct service_result *service)
     set_count(object, "failed", counts->failed);
     set_extras(object, counts);
     set_pass(object, &service->pass);
+    set_warnings(object, counts);
     return object;
 }
 

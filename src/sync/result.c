@@ -1,10 +1,30 @@
 #include "sync/result.h"
 
+#include <stdio.h>
+
 void counts_add(struct counts *to, const struct counts *from)
 {
 #define X(name, json) to->name += from->name;
     COUNTS_MAP(X, )
 #undef X
+}
+
+bool counts_collide(const struct counts *counts)
+{
+    return counts->collisions > 0 &&
+           counts->collisions * 100 > counts->received;
+}
+
+void counts_say_collisions(
+    const struct counts *counts, char out[COLLISION_BYTES])
+{
+    out[0] = '\0';
+    if (counts_collide(counts))
+        snprintf(out, COLLISION_BYTES,
+            "the id is not unique: %llu of %llu items were replaced by a later "
+            "one of the same id; name more fields in the schema's id_fields",
+            (unsigned long long)counts->collisions,
+            (unsigned long long)counts->received);
 }
 
 const char *run_status_name(enum run_status status)

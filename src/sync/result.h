@@ -50,6 +50,14 @@ struct counts {
 
 void counts_add(struct counts *to, const struct counts *from);
 
+/* So many items of one id on a page that the id cannot be unique: over 1%. */
+bool counts_collide(const struct counts *counts);
+
+/* The sentence about it, for logs and answers: "" when they do not. */
+enum { COLLISION_BYTES = 256 };
+void counts_say_collisions(
+    const struct counts *counts, char out[COLLISION_BYTES]);
+
 struct page_error {
     int page; /* 0: the service as a whole */
     int code; /* enum err_code */

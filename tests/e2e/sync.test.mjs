@@ -308,6 +308,19 @@ test('two items of one id: the later one wins, and it is counted',
     const again = await w.good();
     assert.equal(again.services[0].unchanged, 3);
     assert.equal(again.services[0].collisions, 2);
+    const [warning] = again.services[0].warnings;
+    assert.match(warning, /^the id is not unique: 2 of 5 items.*id_fields/);
+    const { code, stdout } = await w.run(['check']);
+    assert.equal(code, 0, stdout);
+    assert.ok(stdout.includes(`alpha: ${warning}`), stdout);
+
+    // One in a hundred is still a chance.
+    const many = itemsOf(99);
+    w.coordinator.script('alpha', pagesOf([...many, many[0]]));
+    const few = await w.good();
+    assert.equal(few.services[0].collisions, 1);
+    assert.equal(few.services[0].warnings, undefined);
+    assert.doesNotMatch((await w.run(['check'])).stdout, /not unique/);
   });
 
 test('an id that two pages have: the later page wins', async (t) => {

@@ -3,8 +3,9 @@
  * each says ok, warn or FAIL and what to do. Changes nothing.
  */
 #include "app/app.h"
-#include "cli/check_memory.h"
-#include "cli/check_pgvector.h"
+#include "cli/check/check_memory.h"
+#include "cli/check/check_nearest.h"
+#include "cli/check/check_pgvector.h"
 #include "cli/cli.h"
 #include "daemon/scheduler.h"
 #include "db/writable.h"
@@ -21,6 +22,7 @@ struct check {
     struct app app;
     struct cli *cli; /* borrowed */
     int code;        /* the worst so far */
+    bool has_tables; /* up to date */
 };
 
 /* --- lines ------------------------------------------------------------- */
@@ -181,7 +183,8 @@ static void check_tables(struct check *c)
     struct buf report;
 
     buf_init(&report, APP_REPORT_BYTES);
-    if (app_migrate(&c->app, MIGRATE_CHECK, &report, &err) == 0)
+    c->has_tables = app_migrate(&c->app, MIGRATE_CHECK, &report, &err) == 0;
+    if (c->has_tables)
         say(c, "ok", "tables", "up to date, vectors of %d dimensions",
             c->app.config.embedding.dimensions);
     else if (err.code == ERR_CONFIG &&
@@ -265,43 +268,40 @@ static void check_coordinator(struct check *c)
 
 /* --- services and schemas ---------------------------------------------- */
 
-enum { ADVICE_BYTES = 1024 };
+/* What the service's last run that read anything says of its ids. */
+static const char ids_sql[] =
+    "SELECT coalesce(counts->>'received', '0'),"
+    " coalesce(counts->>'collisions', '0')"
+    " FROM %s.batch_sync_service_runs WHERE tenant_id = $1 AND service = $2"
+    " AND finished_at IS NOT NULL AND counts->>'received' <> '0'"
+    " ORDER BY started_at DESC LIMIT 1";
 
-/* How far a schema's names are from a service's. */
-static size_t check_distance(const struct schema *schema, const char *service)
+/* Without a database, or tables, there is nothing to say. */
+static void check_ids(struct check *c, const char *service)
 {
-    size_t stem = edit_distance(str_of(schema->stem), str_of(service));
-    size_t name = edit_distance(str_of(schema->service_name), str_of(service));
+    const char *tables = pg_pool_schema(c->app.pools.store);
+    char sql[PG_SCHEMA_BYTES + sizeof(ids_sql)], text[COLLISION_BYTES] = "";
+    struct pg_param params[] = {
+        {.type = PG_TEXT, .data = c->app.config.sync.tenant},
+        {.type = PG_TEXT, .data = service}};
+    struct pg_stmt stmt = {.sql = sql, .params = params, .nparams = 2};
+    struct pg_req req = {.stmts = &stmt, .nstmts = 1, .timeout_ms = QUERY_MS};
+    struct counts counts = {.received = 0};
 
-    return stem < name ? stem : name;
-}
-
-/* The nearest schemas, and the line by which one of them would fit. */
-static void check_nearest(const struct schema_set *set, const char *service,
-    char *advice, size_t size)
-{
-    const struct schema *first = NULL, *second = NULL;
-
-    for (size_t i = 0; i < set->n; i++) {
-        const struct schema *s = set->schemas[i];
-        size_t distance = check_distance(s, service);
-
-        if (first == NULL || distance < check_distance(first, service)) {
-            second = first;
-            first = s;
-        } else if (second == NULL ||
-                   distance < check_distance(second, service)) {
-            second = s;
-        }
+    if (!c->has_tables)
+        return;
+    snprintf(sql, sizeof(sql), ids_sql, tables);
+    op_init(&req.op, app_ignore);
+    pg_send(c->app.pools.store, &req);
+    if (app_wait(&c->app, &req.op) == 0 && pg_rows(req.results[0]) > 0) {
+        counts.received = strtoull(pg_value(req.results[0], 0, 0).p, NULL, 10);
+        counts.collisions =
+            strtoull(pg_value(req.results[0], 0, 1).p, NULL, 10);
+        counts_say_collisions(&counts, text);
     }
-    if (first == NULL)
-        snprintf(advice, size, "add one");
-    else
-        snprintf(advice, size,
-            "add one; or, if it is one of the nearest, %s%s%s, put into its "
-            "file: \"aliases\": [\"%s\"]",
-            first->stem, second != NULL ? " and " : "",
-            second != NULL ? second->stem : "", service);
+    pg_req_clear(&req);
+    if (text[0] != '\0')
+        say(c, "warn", "ids", "%s: %s", service, text);
 }
 
 static void check_schema(
@@ -310,18 +310,19 @@ static void check_schema(
     const struct schema_set *set = &c->app.schemas;
     const struct schema *schema = schema_find(set, arena, service);
     char dir[APP_PATH_BYTES];
-    char advice[ADVICE_BYTES];
+    char advice[CHECK_ADVICE_BYTES];
     struct err err;
 
     if (schema == NULL) {
         app_schema_dir(c->app.config.sync.schema_dir, dir);
         err_set(&err, ERR_CONFIG, "no schema for %s in %s", service, dir);
-        check_nearest(set, service, advice, sizeof(advice));
+        check_nearest(set, service, advice);
         check_fail(c, "schema", &err, advice);
         return;
     }
     say(c, "ok", "schema", "%s: %s.json, %zu fields", service, schema->stem,
         schema->nfields);
+    check_ids(c, service);
 }
 
 static void say_services(struct check *c, const struct services_req *req)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "cli/check_memory.h"
+#include "cli/check/check_memory.h"
 #include <string.h>
 
 static const uint64_t MIB = 1024 * 1024;

@@ -1,6 +1,6 @@
 /* `batchsync check`: what a run may use, beside what it may have. */
-#ifndef CLI_CHECK_MEMORY_H
-#define CLI_CHECK_MEMORY_H
+#ifndef CLI_CHECK_CHECK_MEMORY_H
+#define CLI_CHECK_CHECK_MEMORY_H
 
 #include "base/buf.h"
 #include "daemon/memory_budget.h"

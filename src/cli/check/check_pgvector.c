@@ -1,4 +1,4 @@
-#include "cli/check_pgvector.h"
+#include "cli/check/check_pgvector.h"
 
 #include <stddef.h>
 #include <stdio.h>

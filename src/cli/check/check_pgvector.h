@@ -1,6 +1,6 @@
 /* Faults of pgvector's own, by its version. */
-#ifndef CLI_CHECK_PGVECTOR_H
-#define CLI_CHECK_PGVECTOR_H
+#ifndef CLI_CHECK_CHECK_PGVECTOR_H
+#define CLI_CHECK_CHECK_PGVECTOR_H
 
 struct pgvector_fault {
     int below;          /* versions before this one: 0.8.2 is 802 */

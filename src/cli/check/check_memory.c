@@ -1,4 +1,4 @@
-#include "cli/check_memory.h"
+#include "cli/check/check_memory.h"
 
 enum { MIB = 1024 * 1024 };
 
