@@ -224,6 +224,7 @@ struct service_begin_req {
                               kind fell short by; -1: none, or none known */
     char since[ISO_BYTES]; /* "": everything */
     uint64_t letters;      /* new ones, made before it was interrupted */
+    int deaths;            /* owners lost since the last checkpoint */
 };
 
 /* What the ledger keeps of an item that will not do better next time. */
@@ -250,6 +251,7 @@ struct checkpoint_req {
     const struct scope *scope;
     int next_page;               /* 0: the page has failed */
     int limit;                   /* in force for the next page */
+    int deaths;                  /* counted for the service from now on */
     int64_t announced;           /* the total so far; -1: none */
     const struct counts *counts; /* of the service so far */
     const struct dead_letter *letters;

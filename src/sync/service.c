@@ -273,6 +273,19 @@ static void note_earlier_letters(struct service *s)
     service_error(s, 0, &err);
 }
 
+static void service_begin_care(struct service *s)
+{
+    struct log_ctx ctx = {.run = s->p->run_id, .service = s->result->service};
+
+    care_begin(&s->busy->care, s->p->options->limit, s->busy->claim->deaths,
+        &s->next_page, &s->limit);
+    if (s->busy->care.mode != CARE_NONE)
+        log_warn(&ctx,
+            "%d processes in a row have ended in this page: reading on "
+            "carefully, in pages of %d",
+            s->busy->claim->deaths, s->limit);
+}
+
 static void service_begin(struct service *s)
 {
     const struct service_begin_req *claim = s->busy->claim;
@@ -294,6 +307,7 @@ static void service_begin(struct service *s)
                                           : NULL;
     s->next_page = claim->first_page;
     s->limit = claim->limit;
+    service_begin_care(s);
     pass_begin(&s->pass, s->p->options->limit, s->schema->ignores_total,
         claim->received, claim->announced);
     note_earlier_letters(s);

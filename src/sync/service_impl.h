@@ -2,6 +2,7 @@
 #ifndef SYNC_SERVICE_IMPL_H
 #define SYNC_SERVICE_IMPL_H
 
+#include "record/pass/care.h"
 #include "sync/service.h"
 
 /* Items with and without an id, of the pages that have ended. */
@@ -21,6 +22,7 @@ struct service_busy {
     struct timer_req kick; /* pending: a decision is due */
     uint64_t started_ms;
     bool failed; /* reads no further page */
+    struct care care;
     struct service_ids ids;
     bool told_odd; /* of a has_more that is not understood */
 };

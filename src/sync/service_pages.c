@@ -49,9 +49,9 @@ static void note_letters(struct service *s, const struct page *page)
     if (service_ids_note(s, page) || fresh == 0)
         return;
     err_set(&err, ERR_INVALID,
-        "%llu of %zu items could not be stored and are dead letters%s%s%.*s"
+        "%llu of %llu items could not be stored and are dead letters%s%s%.*s"
         "%s%s",
-        (unsigned long long)fresh, page->view.n,
+        (unsigned long long)fresh, (unsigned long long)page->counts.received,
         first == NULL ? "" : "; first: ", id.len > 0 ? "item " : "",
         (int)(id.len < 100 ? id.len : 100), id.len > 0 ? id.p : "",
         id.len > 0 ? ": " : "", first == NULL ? "" : first->reason);
@@ -170,8 +170,12 @@ static bool over_max_pages(struct service *s)
 {
     struct err err;
     int max = s->p->options->max_pages;
+    int usual = s->p->options->limit;
+    int page = s->busy->care.mode == CARE_NONE
+                   ? s->next_page
+                   : (s->next_page - 1) * s->limit / usual + 1;
 
-    if (max == 0 || s->next_page <= max)
+    if (max == 0 || page <= max)
         return false;
     err_set(&err, ERR_SOURCE,
         "the source has more than %d pages; raise BATCH_SYNC_MAX_PAGES if "
@@ -194,14 +198,38 @@ static bool window_has_room(struct service *s)
 
 static bool may_read_ahead(const struct service *s)
 {
-    return s->ahead == NULL && s->judged == s->head->number && !s->head->failed;
+    return s->busy->care.mode == CARE_NONE && s->ahead == NULL &&
+           s->judged == s->head->number && !s->head->failed;
+}
+
+/* One page at a time; what must not be tried or read is only the first one. */
+static void fetch_with_care(struct service *s)
+{
+    struct care *care = &s->busy->care;
+
+    if (s->head != NULL || s->checkpointing != NULL)
+        return;
+    if (care->mode == CARE_SKIP) {
+        s->head = page_skip(&s->ctx, s->next_page);
+        s->judged = s->next_page++;
+        s->pass.received++;
+    } else {
+        s->more = false;
+        if (care_is_over(care, &s->next_page, &s->limit))
+            s->judged = s->next_page - 1;
+        s->head = page_start(&s->ctx, s->next_page, s->limit);
+        s->head->set_aside = care->mode == CARE_ASIDE;
+    }
+    care_go_on(care);
 }
 
 static void fetch(struct service *s)
 {
     if (!s->more || !window_has_room(s) || over_max_pages(s))
         return;
-    if (s->head == NULL) {
+    if (s->busy->care.mode != CARE_NONE) {
+        fetch_with_care(s);
+    } else if (s->head == NULL) {
         s->more = false;
         s->head = page_start(&s->ctx, s->next_page, s->limit);
     } else if (may_read_ahead(s)) {
@@ -258,7 +286,8 @@ static void checkpoint(struct service *s)
         page_drop(page);
         return;
     }
-    page_checkpoint(page, &s->result->counts, s->limit, s->pass.said);
+    page_checkpoint(page, &s->result->counts, s->limit, s->pass.said,
+        care_deaths(&s->busy->care, s->limit));
     if (page->state != PAGE_CHECKPOINT || page->failed)
         return;
     s->checkpointing = page;

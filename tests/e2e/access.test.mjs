@@ -62,6 +62,9 @@ test('VIEWER_TOKEN may look', async (t) => {
     checkError(await s.call('POST', path, as('look')), 403, path,
       /VIEWER_TOKEN may look .* ADMIN_TOKEN/);
   }
+  const letter = `/admin/batch-sync/dead-letters?digest=${'0'.repeat(64)}`;
+  assert.equal((await s.get(letter, as('look'))).status, 403);
+  assert.equal((await s.get(letter, as('all'))).status, 404);
   checkError(await s.get('/admin/nothing', as('look')), 404, '/admin/nothing',
     /./);
   await s.end();

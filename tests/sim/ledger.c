@@ -99,6 +99,7 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
         s->next_page = req->next_page;
         s->limit = req->limit;
         s->announced = req->announced;
+        s->deaths = req->deaths;
         s->result.counts = s->base;
         counts_add(&s->result.counts, req->counts);
         s->result.counts.known_failures += known;
@@ -165,6 +166,7 @@ static void take_claim(
     req->received = s->base.received;
     req->announced = s->announced;
     req->short_before = w->shared->short_before[req->position];
+    req->deaths = s->deaths;
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
     w->token = s->token;
@@ -195,6 +197,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
         req->claim = left > 0 ? CLAIM_WAIT : CLAIM_DONE;
         return;
     }
+    s->deaths += s->state == TAKEN;
     s->state = TAKEN;
     s->token = ++ledger->tokens;
     s->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
@@ -284,6 +287,7 @@ static void resume(struct world *w)
     for (int i = 0; i < ledger->nservices; i++) {
         struct sim_service *s = &ledger->services[i];
 
+        s->deaths += s->state == TAKEN;
         if (s->state == TAKEN)
             s->state = FREE;
         s->token = ++ledger->tokens;

@@ -45,6 +45,7 @@ static bool take_tried(struct letters *l, int service,
     const struct scope *scope, const struct dead_letter *in)
 {
     struct sim_letter *letter = find(l, service, in->digest);
+    const char *seq = strstr(in->payload.p, "\"seq\":");
     bool known = letter != NULL && letter->open && has_recipe(letter, scope) &&
                  letter->known_since < l->run;
 
@@ -54,7 +55,7 @@ static bool take_tried(struct letters *l, int service,
         letter->known_since = l->run;
     letter->poison =
         in->content_id.len > 0 && strstr(in->payload.p, "POISON ") != NULL;
-    letter->seq = atoi(strstr(in->payload.p, "\"seq\":") + 6);
+    letter->seq = seq != NULL ? atoi(seq + 6) : -1; /* it was not read */
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
     letter->passing = in->passing;

@@ -170,7 +170,7 @@ int run_until(struct world *w, const struct schema_set *schemas,
             run_stop(req);
         if (steps == w->faults.cancel_at_step)
             op_cancel(&req->op);
-        if (steps == crash_at) {
+        if (steps == crash_at || (w->dies && !w->crashed)) {
             w->crashed = true;
             w->crashed_ms = w->shared->clock_ms;
             op_cancel(&req->op); /* only to give its memory back */
@@ -792,6 +792,7 @@ int main(int argc, char **argv)
         simulate_deletes(current_seed);
         simulate_sources(current_seed);
         simulate_embedder(current_seed);
+        simulate_killer(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
         (unsigned long long)seeds);

@@ -45,6 +45,9 @@ void simulate_deletes(uint64_t seed);
  * (embedder.c). */
 void simulate_embedder(uint64_t seed);
 
+/* An item that ends the process (killer.c). */
+void simulate_killer(uint64_t seed);
+
 /* Every item of the source that nobody refuses is stored, and nothing else is
  * counted. Returns whether an id comes twice. */
 bool check_all_stored(const struct world *w, const struct run_req *req);

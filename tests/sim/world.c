@@ -231,6 +231,10 @@ static void port_fetch(void *world, struct page_req *req)
 
     CHECK(w->fetching == 0);
     CHECK(service_index(req->service) == w->current);
+    if (w->deadly_read && w->current == 0 &&
+        w->deadly >= (req->page - 1) * req->limit &&
+        w->deadly < req->page * req->limit)
+        w->dies = true;
     schedule(w, &req->op, latency(w), answer_page, &w->fetching);
 }
 
@@ -346,6 +350,17 @@ static bool answer_is_unread(const struct world *w)
     return false;
 }
 
+static bool has_deadly(const struct world *w, const struct embed_req *req)
+{
+    struct sim_item item;
+
+    source_item(&w->source, 0, w->deadly, &item);
+    for (size_t i = 0; i < req->n; i++)
+        if (w->current == 0 && contains(req->texts[i], item.text))
+            return true;
+    return false;
+}
+
 static void port_embed(void *world, struct embed_req *req)
 {
     struct world *w = world;
@@ -355,6 +370,8 @@ static void port_embed(void *world, struct embed_req *req)
     CHECK(req->n > 0 && req->dimensions == SIM_DIMENSIONS);
     for (size_t i = 0; i < req->n; i++)
         CHECK(text_trim(req->texts[i]).len > 0);
+    if (!w->deadly_read && w->deadly >= 0)
+        w->dies = w->dies || has_deadly(w, req);
     schedule(w, &req->op, latency(w), answer_embed, &w->embedding);
 }
 
@@ -585,7 +602,7 @@ void world_init(struct world *w, const struct source *source,
     uint64_t seed)
 {
     *w = (struct world){
-        .source = *source, .faults = *faults, .options = options};
+        .source = *source, .faults = *faults, .options = options, .deadly = -1};
     list_init(&w->own.events);
     for (int i = 0; i < SIM_SERVICES; i++)
         w->own.short_before[i] = -1;
@@ -596,7 +613,8 @@ void world_add(struct world *w, struct world *first, uint64_t seed)
 {
     *w = (struct world){.source = first->source,
         .faults = first->faults,
-        .options = first->options};
+        .options = first->options,
+        .deadly = -1};
     set_up(w, first->shared, seed);
 }
 
@@ -604,7 +622,7 @@ void world_join_run(struct world *w)
 {
     CHECK(list_empty(&w->ready.ready));
     w->npages = w->ncheckpointed = 0;
-    w->crashed = false;
+    w->crashed = w->dies = false;
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = 0;

@@ -161,6 +161,7 @@ struct sim_service {
     int token;           /* of the owner */
     uint64_t expires_ms; /* not lost before, whoever has heard of it */
     int next_page, limit;
+    int deaths; /* owners lost since the last checkpoint */
     int64_t announced;
     struct counts base; /* of the owners before this one */
     struct service_result result;
@@ -222,6 +223,11 @@ struct world {
     /* Until then it gets no time, though what it asked for is done. */
     uint64_t frozen_from_ms, frozen_until_ms;
     bool resumes; /* the run that begins goes on with what the ledger has */
+    /* An item of service 0 that ends the process when its text is embedded, or
+     * when its page is read; < 0: none. */
+    int deadly;
+    bool deadly_read;
+    bool dies; /* now */
 };
 
 void world_init(struct world *w, const struct source *source,

@@ -37,6 +37,12 @@ void route_dead_letters(struct api *api, struct http_exchange *x, struct str id)
     struct err err;
     int rc = history_call_value(h, "digest", WORD_BYTES, &h->req.id, &err);
 
+    if (rc == 0 && h->req.id != NULL && x->role == AUTH_VIEWER) {
+        api_call_error(&h->call, 403,
+            "VIEWER_TOKEN does not show items; this needs ADMIN_TOKEN");
+        api_call_end(&h->call);
+        return;
+    }
     if (rc == 0)
         rc = letters_read(h, &err);
     history_call_submit(

@@ -73,6 +73,7 @@ static const char claim_sql[] =
     " UPDATE @.batch_sync_service_runs s SET status = 'running', owner = $2,"
     "  token = gen_random_uuid()::text, finished_at = NULL,"
     "  expires_at = now() + make_interval(secs => $3),"
+    "  deaths = s.deaths + (s.status = 'running')::int,"
     "  started_at = CASE s.status WHEN 'pending' THEN now()"
     "   ELSE s.started_at END,"
     "  since = CASE WHEN s.status <> 'pending' THEN s.since"
@@ -85,7 +86,7 @@ static const char claim_sql[] =
     ", (SELECT count(*) FROM @.batch_sync_dead_letters d"
     "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
     "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
-    " coalesce(s.announced, -1), " SHORT_BEFORE ","
+    " coalesce(s.announced, -1), " SHORT_BEFORE ", s.deaths,"
     " " LEDGER_FENCE_LOCK("n.token");
 
 static void claim_send(struct call *c)
@@ -131,6 +132,7 @@ static void claim_take_service(
     req->letters = (uint64_t)call_int(r, 0, column);
     req->announced = call_int(r, 0, column + 1);
     req->short_before = call_int(r, 0, column + 2);
+    req->deaths = (int)call_int(r, 0, column + 3);
     req->received = l->base.received;
     memcpy(l->token, req->token, sizeof(l->token));
     memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);

@@ -156,6 +156,7 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
                     .binary = true});
     if (add_digests(c, req, true) < 0)
         return ERR_NOMEM;
+    call_add_int(c, req->deaths);
     if (letters_count(req, true) > 0 && add_suppressed(c, req) < 0)
         return ERR_NOMEM;
     return req->nresolved > 0 ? add_resolved(c, req) : 0;

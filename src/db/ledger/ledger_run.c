@@ -29,6 +29,8 @@ void ledger_add_lost(struct call *c, const char *owner)
         "  RETURNING id)"
         " UPDATE @.batch_sync_service_runs s"
         " SET token = gen_random_uuid()::text,"
+        "  deaths = s.deaths"
+        "   + (s.status = 'running' AND s.owner <> $1)::int,"
         "  status = CASE s.status WHEN 'running' THEN 'interrupted'"
         "   ELSE s.status END"
         " FROM lost WHERE s.run_id = lost.id",

@@ -37,6 +37,7 @@ static const char checkpoint_sql[] =
     "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"
     "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END,"
     "  pages = pages + ($2 > next_page)::int,"
+    "  deaths = CASE WHEN $2 > 0 THEN $15 ELSE deaths END,"
     "  counts = CASE WHEN $2 > 0 THEN $4::jsonb || jsonb_build_object("
     "   'known_failures', ($4::jsonb->>'known_failures')::int8"
     "    + (SELECT count(*) FROM known)) ELSE counts END,"

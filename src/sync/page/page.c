@@ -345,7 +345,7 @@ void page_later(struct page *page, op_cb done)
 
 /* Life */
 
-struct page *page_start(struct page_context *ctx, int number, int limit)
+static struct page *page_new(struct page_context *ctx, int number, int limit)
 {
     struct page *page = calloc(1, sizeof(*page));
     struct page_work *busy = calloc(1, sizeof(*busy));
@@ -357,13 +357,29 @@ struct page *page_start(struct page_context *ctx, int number, int limit)
     busy->page = page;
     page->number = number;
     page->limit = limit;
-    page->state = PAGE_FETCH;
     arena_init(&page->arena, PAGE_ARENA_BYTES);
     arena_init(&busy->answer, PAGE_ARENA_BYTES);
     arena_init(&busy->passing, PAGE_ARENA_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
     page_init_chunks(page);
+    return page;
+}
+
+struct page *page_start(struct page_context *ctx, int number, int limit)
+{
+    struct page *page = page_new(ctx, number, limit);
+
+    page->state = PAGE_FETCH;
     fetch_submit(page);
+    return page;
+}
+
+struct page *page_skip(struct page_context *ctx, int number)
+{
+    struct page *page = page_new(ctx, number, 1);
+
+    page->state = PAGE_DRAIN;
+    page->unread = true;
     return page;
 }
 

@@ -70,6 +70,8 @@ struct page {
     struct strmap ids;       /* content id -> index of its last item */
     struct chunk_group chunks;
     bool failed, too_large;
+    bool set_aside;         /* its first new item is not tried */
+    bool unread;            /* skipped: it was not even asked for */
     bool unstorable;        /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: checkpointed */
@@ -79,6 +81,12 @@ struct page {
 
 /* Starts fetching. */
 struct page *page_start(struct page_context *ctx, int number, int limit);
+
+/*
+ * Instead: a page of one item that ended the process whenever it was read.
+ * It is in DRAIN, with nothing to do but to write its dead letter.
+ */
+struct page *page_skip(struct page_context *ctx, int number);
 
 /*
  * READY -> LOOKUP. `before` (NULL: none) is the page ahead of this one; ids
@@ -125,10 +133,11 @@ bool page_is_drained(const struct page *page);
  * In DRAIN, drained, with the turn: writes the checkpoint and the dead
  * letters, or when the page has failed the letters alone. `total` is the
  * service's count up to the page before, `next_limit` the limit in force,
- * `announced` how many items the source says there are (-1: it does not).
+ * `announced` how many items the source says there are (-1: it does not),
+ * `deaths` what the ledger is to count.
  */
 void page_checkpoint(struct page *page, const struct counts *total,
-    int next_limit, int64_t announced);
+    int next_limit, int64_t announced, int deaths);
 
 /* The same, but a page before this one has failed: a run that is resumed
  * begins there, so nothing is written of this one. */

@@ -162,7 +162,8 @@ void page_fail(struct page *page, const struct err *err, bool cancel)
 static void checkpoint_count_items(
     const struct page *page, struct counts *counts)
 {
-    counts->received += page->view.n;
+    counts->received += page->view.n + page->unread;
+    counts->failed += page->unread;
     for (size_t i = 0; i < page->view.n; i++) {
         switch (page->items[i].outcome) {
         case ITEM_UNCHANGED:
@@ -252,7 +253,7 @@ void page_drop(struct page *page)
 }
 
 void page_checkpoint(struct page *page, const struct counts *total,
-    int next_limit, int64_t announced)
+    int next_limit, int64_t announced, int deaths)
 {
     const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
@@ -266,6 +267,7 @@ void page_checkpoint(struct page *page, const struct counts *total,
     busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
         .next_page = page->failed ? 0 : page->number + 1,
         .limit = next_limit,
+        .deaths = deaths,
         .announced = announced,
         .counts = &busy->so_far};
     if (page_write_letters(page) < 0 ||

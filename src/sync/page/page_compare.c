@@ -195,6 +195,8 @@ static void page_compared(struct page *page)
 {
     buf_free(&page->busy->scratch);
     page_skip_known(page);
+    if (page->set_aside)
+        page_set_aside(page);
     plan_work(page);
     page_move(page, PAGE_DRAIN);
 }

@@ -65,6 +65,9 @@ bool page_retry(
  * (ERR_NOMEM).
  */
 void page_skip_known(struct page *page);
+
+/* Fails the first item that would be tried: it ended the process. */
+void page_set_aside(struct page *page);
 int page_write_letters(struct page *page);
 
 /* Blames no item for what embedder or database refused; was there one? */

@@ -47,6 +47,42 @@ void page_skip_known(struct page *page)
     }
 }
 
+#define ENDED_THE_PROCESS "ended the process 3 times"
+
+void page_set_aside(struct page *page)
+{
+    for (size_t i = 0; i < page->busy->lookup.n; i++) {
+        struct page_item *it = page->busy->open[i];
+
+        if (it->outcome != ITEM_OPEN || it->change == CHANGE_NONE)
+            continue;
+        it->outcome = ITEM_FAILED;
+        it->refused = true;
+        it->reason = ENDED_THE_PROCESS;
+        it->change = CHANGE_NONE;
+        return;
+    }
+}
+
+/* Nothing is known of it but where it is. */
+static int write_unread_letter(struct page *page, struct dead_letter *letter)
+{
+    struct buf text;
+    struct sha256 digest;
+
+    buf_init(&text, PAYLOAD_BYTES);
+    buf_printf(&text, "{\"page\":%d,\"limit\":1}", page->number);
+    *letter = (struct dead_letter){
+        .reason = ENDED_THE_PROCESS ", whenever it was read",
+        .payload = arena_dup(&page->arena, buf_view(&text))};
+    sha256_init(&digest);
+    sha256_add_field(&digest, STR("a page that was not read"));
+    sha256_add_field(&digest, buf_view(&text));
+    sha256_end(&digest, letter->digest);
+    buf_free(&text);
+    return letter->payload.p == NULL ? ERR_NOMEM : 0;
+}
+
 /* What a page has to say */
 
 /*
@@ -136,7 +172,7 @@ int page_write_letters(struct page *page)
     struct checkpoint_req *req = &page->busy->checkpoint;
     struct dead_letter *letters;
     struct str *resolved;
-    size_t nletters = 0, nresolved = 0;
+    size_t nletters = page->unread, nresolved = 0;
 
     for (size_t i = 0; i < page->view.n; i++) {
         nletters += page->items[i].reason != NULL;
@@ -148,6 +184,8 @@ int page_write_letters(struct page *page)
         return ERR_NOMEM;
     req->letters = letters;
     req->resolved = resolved;
+    if (page->unread)
+        return write_unread_letter(page, &letters[req->nletters++]);
     for (size_t i = 0; i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
