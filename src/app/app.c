@@ -101,6 +101,8 @@ static int start_database(struct app *app, struct err *err)
         pg_pool_close(app->pools.store);
         return err->code;
     }
+    if (pg_pool_may_be_plain(app->pools.store))
+        log_warn(NULL, PG_PLAIN_WARNING);
     app->ops.history = app->pools.store;
     store_init(&app->store, app->pools.store, &app->loop);
     app->store.queues_links = app->config.graph.enabled;

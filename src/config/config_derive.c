@@ -85,6 +85,20 @@ static void derive_http_url(struct config_raw *raw)
     raw->c.coordinator.http_url = derive_take(from);
 }
 
+/* Kept unless a key is in it, which nobody is to see. */
+static void derive_keep_root(struct config_reading *r, char *pem)
+{
+    if (strstr(pem, "PRIVATE KEY-----") == NULL) {
+        r->raw->c.coordinator.root_pem = pem;
+        return;
+    }
+    explicit_bzero(pem, strlen(pem));
+    free(pem);
+    config_fault(r, config_key_named("GRPC_ROOT_CERT"), STR("-----BEGIN ***"),
+        "this is a private key; certificates belong here, and the key that "
+        "signs calls into RAG_PRIVATE_KEY");
+}
+
 /* The root certificates, given as PEM or as base64-encoded PEM. */
 static void derive_root(struct config_reading *r)
 {
@@ -97,18 +111,19 @@ static void derive_root(struct config_reading *r)
     if (raw->root_cert == NULL)
         return;
     if (strstr(raw->root_cert, mark) != NULL) {
-        raw->c.coordinator.root_pem = derive_take(&raw->root_cert);
+        derive_keep_root(r, derive_take(&raw->root_cert));
         return;
     }
     pem = config_copy(text);
     len = base64_decode(text, pem, text.len);
     pem[len < 0 ? 0 : len] = '\0';
     if (strstr(pem, mark) != NULL) {
-        raw->c.coordinator.root_pem = pem;
+        derive_keep_root(r, pem);
         return;
     }
     free(pem);
-    config_fault(r, config_key_named("GRPC_ROOT_CERT"), text,
+    config_fault(r, config_key_named("GRPC_ROOT_CERT"),
+        text.p[0] == '/' ? text : STR("-----BEGIN ***"),
         "must be PEM or base64-encoded PEM");
 }
 

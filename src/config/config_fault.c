@@ -1,4 +1,5 @@
 /* How a wrong value is reported. */
+#define _GNU_SOURCE /* memmem */
 #include "config/config_table.h"
 
 #include "base/text.h"
@@ -23,20 +24,100 @@ void config_show(struct buf *out, struct str value)
     buf_free(&valid);
 }
 
-/*
- * A URL may contain a password even where none is expected. A secret is not
- * shown at all, unless it is a database URL that can be parsed.
- */
-static void show_masked(
-    struct buf *out, const struct config_key *key, struct str value)
+enum { SECRET_BYTES = 8, TOKEN_BYTES = 20 };
+
+/* Letters and digits mixed, and many of them: no word, no number. */
+static bool is_like_a_token(struct str s)
 {
+    bool digits = false, letters = false;
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        bool digit = c >= '0' && c <= '9';
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+        if (!digit && !letter && strchr("+/=_-", c) == NULL)
+            return false;
+        digits |= digit;
+        letters |= letter;
+    }
+    return s.len >= TOKEN_BYTES && digits && letters && s.p[0] != '/';
+}
+
+/* What begins as the secrets of well-known issuers do. */
+static bool is_marked_secret(struct str s)
+{
+    static const char *const marks[] = {
+        "sk-", "eyJ", "AIza", "ghp_", "xox", "AKIA", "-----BEGIN", "Bearer "};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+        if (s.len > strlen(marks[i]) &&
+            memcmp(s.p, marks[i], strlen(marks[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Does the value hold that of a variable which is a secret? */
+static bool holds_a_secret(const struct config_reading *r, struct str value)
+{
+    size_t n;
+    const struct config_key *keys = config_keys(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct str secret = text_trim(str_of(r->get(r->arg, keys[i].name)));
+
+        if (keys[i].secret && secret.len >= SECRET_BYTES &&
+            secret.len <= value.len &&
+            memmem(value.p, value.len, secret.p, secret.len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The user of a URL, known or not, may be a token; so may its query. */
+static void mask_parts(struct buf *out, struct str s)
+{
+    const char *scheme = s.len > 3 ? memmem(s.p, s.len, "://", 3) : NULL;
+    const char *end = s.p + s.len, *from = scheme + 3, *at = NULL, *query;
+
+    if (scheme == NULL) {
+        buf_str(out, s);
+        return;
+    }
+    query = memchr(from, '?', (size_t)(end - from));
+    for (const char *p = from; p < (query != NULL ? query : end); p++)
+        if (*p == '@')
+            at = p;
+    buf_add(out, s.p, (size_t)(from - s.p));
+    if (at != NULL) {
+        buf_puts(out, "***");
+        from = at;
+    }
+    buf_add(out, from, (size_t)((query != NULL ? query : end) - from));
+    if (query != NULL)
+        buf_puts(out, "?***");
+}
+
+/*
+ * A secret is not shown at all, unless it is a database URL that can be parsed,
+ * nor is what looks like one in the wrong place; of other values, what a URL
+ * may hide.
+ */
+static void show_masked(struct buf *out, const struct config_reading *r,
+    const struct config_key *key, struct str value)
+{
+    bool database = key->kind == CONFIG_DATABASE;
     struct buf masked;
     char *z = config_copy(value);
 
     buf_init(&masked, value.len * 2 + 64);
-    config_mask_url(&masked, z);
-    if (key->secret &&
-        (key->kind != CONFIG_DATABASE || strstr(z, "://") == NULL))
+    if (database)
+        config_mask_url(&masked, z);
+    else
+        mask_parts(&masked, value);
+    if (database ? strstr(z, "://") == NULL
+                 : key->secret || is_like_a_token(value) ||
+                       is_marked_secret(value) || holds_a_secret(r, value))
         buf_puts(out, "***");
     else
         config_show(out, buf_view(&masked));
@@ -54,7 +135,7 @@ void config_fault(struct config_reading *r, const struct config_key *key,
     vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
     buf_printf(r->problems, "%s=", key->name);
-    show_masked(r->problems, key, value);
+    show_masked(r->problems, r, key, value);
     buf_printf(r->problems, ": %s\n", message);
     r->faults++;
 }

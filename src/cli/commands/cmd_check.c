@@ -124,6 +124,8 @@ static void say_server(struct check *c, const struct pg_result *r)
     say(c, "ok", "database", "%.*s: PostgreSQL %s, pgvector %s",
         STR_ARG(buf_view(&url)), pg_value(r, 0, S_VERSION).p,
         created ? pg_value(r, 0, S_EXTENSION).p : "not created yet");
+    if (pg_pool_may_be_plain(c->app.pools.store))
+        say(c, "warn", "database", PG_PLAIN_WARNING);
     if (!created && !str_eq(pg_value(r, 0, S_SUPER), STR("t")))
         say(c, "warn", "database",
             "the role is not a superuser; if it may not create the extension, "

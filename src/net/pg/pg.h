@@ -91,6 +91,15 @@ struct pg_req {
 int pg_pool_init(struct pg_pool **pool, struct loop *loop, const char *url,
     int size, int timeout_ms, struct err *err);
 
+/* Does it reach another machine, perhaps without TLS? */
+bool pg_pool_may_be_plain(const struct pg_pool *pool);
+
+#define PG_PLAIN_WARNING                                                     \
+    "DATABASE_URL reaches another machine and does not insist on TLS: what " \
+    "is "                                                                    \
+    "sent can be read on the way; add sslmode=verify-full, or at least "     \
+    "require"
+
 /* Logs, in one line, the parameters of the url that are left out. */
 void pg_url_warn(const char *url);
 

@@ -66,6 +66,30 @@ void pg_pool_set_schema(struct pg_pool *pool, const char *quoted)
     snprintf(pool->schema, sizeof(pool->schema), "%s", quoted);
 }
 
+/* A socket's path, or an address or name of this machine. */
+static bool pool_is_here(const char *host)
+{
+    return host == NULL || host[0] == '\0' || host[0] == '/' ||
+           host[0] == '@' || strcmp(host, "localhost") == 0 ||
+           strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+bool pg_pool_may_be_plain(const struct pg_pool *pool)
+{
+    const char *mode = pg_params_get(&pool->params, "sslmode");
+
+    if (mode != NULL &&
+        (strcmp(mode, "require") == 0 || strncmp(mode, "verify-", 7) == 0))
+        return false;
+    for (int i = 0; i < pool->nendpoints; i++) {
+        const struct pg_endpoint *e = &pool->endpoints[i];
+
+        if (!pool_is_here(e->hostaddr != NULL ? e->hostaddr : e->host))
+            return true;
+    }
+    return false;
+}
+
 const char *pg_pool_schema(const struct pg_pool *pool)
 {
     return pool->schema;

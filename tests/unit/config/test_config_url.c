@@ -92,7 +92,7 @@ static void a_password_in_any_url_is_masked(void **state)
     struct fixture *f = *state;
 
     READ(f, 0, "COORDINATOR_URL=ftp://u:secret@h/");
-    assert_fault(f, "COORDINATOR_URL=\"ftp://u:***@h/\": ");
+    assert_fault(f, "COORDINATOR_URL=\"ftp://***@h/\": ");
 }
 
 /* What is set, and the target that comes of it; NULL: a fault. */
