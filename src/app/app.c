@@ -193,8 +193,10 @@ static int start_linker(struct app *app, struct err *err)
 static void stop_linker(struct app *app)
 {
     linker_stop(&app->linker);
-    if (app->pools.link != NULL)
+    if (app->pools.link != NULL) {
         index_watch_end(&app->graph.index.watch);
+        graph_free(&app->graph);
+    }
     pg_pool_close(app->pools.link);
 }
 

@@ -229,11 +229,11 @@ static void count_queue(struct linker *l)
     const struct link_req *done = &l->link;
     const struct ports *ports = l->p.ports;
 
-    if (done->counts) {
+    if (done->counts && !done->more) {
         l->counted = true;
         l->queued = done->queued;
         l->count_ms = ports->now_ms(ports->world) + LINKER_COUNT_MS;
-    } else if (!done->later && done->taken < done->limit) {
+    } else if (!done->later && !done->more && done->taken < done->limit) {
         l->queued = 0;
     } else {
         l->queued -= done->taken < l->queued ? done->taken : l->queued;
@@ -257,7 +257,9 @@ static void on_linker_batch(struct op *op)
     if (l->p.aborting)
         end_job(l);
     else if (l->link.later)
-        linker_wait(l, l->sharing ? LINKER_LATER_MS : 0);
+        linker_wait(l, l->sharing ? LINKER_LATER_MS : LINKER_TURN_MS);
+    else if (l->link.more)
+        rest(l, took_ms);
     else if (l->link.taken < l->link.limit)
         end_job(l);
     else

@@ -26,6 +26,7 @@ enum linker_state { LINKER_IDLE, LINKER_FIND, LINKER_BATCH, LINKER_WAIT };
 enum {
     LINKER_SHARE_PERCENT = 25,
     LINKER_LATER_MS = 60 * 1000,
+    LINKER_TURN_MS = 1000,       /* until another process may be done */
     LINKER_COUNT_MS = 10 * 1000, /* the queue is counted that often, at work */
 };
 

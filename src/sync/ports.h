@@ -332,7 +332,9 @@ struct link_req {
     /* Out. */
     size_t taken;      /* fewer than limit: the queue is empty */
     size_t queued;     /* when asked for: items that still wait */
-    bool later;        /* nothing was taken: there has to be an index first */
+    bool later;        /* nothing was taken: there has to be an index first, or
+                          another process is linking the tenant */
+    bool more;         /* a step of several: call again */
     uint64_t index_ms; /* of the time it took: for the index */
 };
 

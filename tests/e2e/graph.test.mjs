@@ -269,21 +269,16 @@ test('the index is built after the first load, before linking', async (t) => {
   assert.doesNotMatch(again.stderr, /building/);
 });
 
-/* Long vectors are kept apart from their rows: to the planner the table looks
- * small, and reading all of it for each item cheap. */
-test('linking is served by the index, long vectors too', async (t) => {
-  const many = Array.from({ length: 2500 },
-    (_, i) => ({ id: `n${i}`, body: `word${i % 400} and word${i % 7} `
-      + Array.from({ length: 150 }, (__, k) => `w${(i * 31 + k * 7) % 999}`)
-        .join(' ') }));
-  const w = await graphs(t, { alpha: many },
-    { env: { EMBEDDING_DIMENSIONS: '1536' } });
-  await w.good();
+test('many items are linked exactly, and the edges say so', async (t) => {
+  const w = await graphs(t, { alpha: library(700) });
+  const { logs } = await w.sync();
   assert.equal(await queued(w), 0);
-  await until(async () => await w.db.value(`
-    SELECT idx_scan::int FROM pg_stat_user_indexes
-     WHERE indexrelname = 'idx_vector_embeddings_embedding_hnsw'`) >= 2500,
-  'a scan of the index for each item', 30_000);
+  assert.ok(logs.some(({ message }) =>
+    /^linked 700 items exactly: \d+ edges changed in /.test(message)));
+  assert.equal(await w.db.value(`SELECT count(*)::int
+    FROM knowledge_graph_edges WHERE properties->>'method' <> 'exact'
+      OR properties->>'linked_at' IS NULL`), 0);
+  assert.ok((await edgesOf(w)).length >= 7000);
 });
 
 test('killed after storing: the next sync links', async (t) => {

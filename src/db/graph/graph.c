@@ -1,7 +1,9 @@
 /*
- * Linking: the vector index first, then a batch.
+ * Linking: a job where many items wait (db/graph/link_job.h); else the vector
+ * index first, then a batch.
  *
- *   INDEX --> BATCH --> done
+ *   LOOK --> step of a job --> done
+ *     `----> INDEX --> BATCH --> done
  *
  * Happy path: the index answers for itself, which is one look into the
  * catalogue as long as nothing is to be built; then one transaction, with
@@ -15,20 +17,27 @@
 #include "db/graph/graph.h"
 
 #include "base/log.h"
+#include "db/graph/link_job.h"
 #include "db/graph/link_lock.h"
 #include "db/store/store_impl.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { SQL_BYTES = 16 * 1024 };
+enum { SQL_BYTES = 16 * 1024, JOB_LEAST = 500, JOB_BYTES = 32 * 1024 * 1024 };
 
 /* A request that is being served. */
 struct linking {
-    struct graph *graph;  /* borrowed */
-    struct link_req *req; /* borrowed */
-    struct list ops;      /* holds req->op.link, so that a cancel finds us */
+    struct graph *graph;    /* borrowed */
+    struct link_req *req;   /* borrowed */
+    struct list ops;        /* holds req->op.link, so that a cancel finds us */
+    int64_t queued, stored; /* of the tenant */
+    int dimensions;
+    struct op look;
     struct index_req index;
     uint64_t begun_ms;
     struct op batch;
+    struct link_req step;
     int at;       /* the statement that links, in the batch; -1: none */
     int count_at; /* the one that counts; -1: none */
 };
@@ -38,6 +47,11 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
 {
     store_init(&g->store, pool, loop);
     g->index = (struct vector_index){.store = &g->store};
+    g->job = NULL;
+    g->job_least = JOB_LEAST;
+    g->job_bytes = JOB_BYTES;
+    snprintf(g->owner, sizeof(g->owner), "%d-%llx-%p", (int)getpid(),
+        (unsigned long long)loop_wall_ms(), (void *)g);
     index_watch_init(&g->index.watch, watch, loop);
 }
 
@@ -164,10 +178,92 @@ static void on_index(struct op *op)
     store_start(&l->graph->store, &l->batch, l, batch_send, batch_take);
 }
 
+/* --- a job --- */
+
+static void drop_job(struct graph *g)
+{
+    link_job_free(g->job);
+    g->job = NULL;
+}
+
+void graph_free(struct graph *g)
+{
+    drop_job(g);
+}
+
+static void on_graph_step(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, step.op);
+    struct graph *g = l->graph;
+
+    l->req->taken = l->step.taken;
+    l->req->later = l->step.later;
+    l->req->more = !l->step.later;
+    if (op->err.code != 0 || l->step.later || link_job_ended(g->job))
+        drop_job(g);
+    graph_finish(l, &op->err);
+}
+
+static void graph_step(struct linking *l)
+{
+    op_init(&l->step.op, on_graph_step);
+    link_job_step(l->graph->job, &l->step);
+}
+
+static void look_send(struct call *c)
+{
+    struct linking *l = store_work(c)->req;
+
+    call_stmt(c,
+        "SELECT q.n, CASE WHEN q.n >= $2 THEN (SELECT count(*)"
+        "  FROM @.vector_embeddings WHERE tenant_id = $1"
+        "  AND content_type = 'microservice_data' AND chunk_index = 0"
+        "  AND microservice_id IS NOT NULL) ELSE 0 END,"
+        " (SELECT atttypmod FROM pg_attribute WHERE attname = 'embedding'"
+        "  AND attrelid = '@.vector_embeddings'::regclass)"
+        " FROM (SELECT count(*) AS n FROM @.batch_sync_link_queue"
+        "  WHERE tenant_id = $1) q",
+        false);
+    call_add_text(c, l->req->tenant);
+    call_add_int(c, l->graph->job_least);
+    call_send(c);
+}
+
+static void look_take(struct call *c)
+{
+    struct linking *l = store_work(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    l->queued = call_int(r, 0, 0);
+    l->stored = call_int(r, 0, 1);
+    l->dimensions = (int)call_int(r, 0, 2);
+    call_end(c, NULL);
+}
+
+static void on_look(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, look);
+    struct graph *g = l->graph;
+
+    if (op->err.code != 0 || l->req->op.err.code != 0) {
+        graph_finish(l, &op->err);
+        return;
+    }
+    if (link_job_pays(g, l->queued, l->stored, l->dimensions))
+        g->job = link_job_new(
+            g, l->req->tenant, l->queued, l->stored, l->dimensions);
+    if (g->job != NULL)
+        graph_step(l);
+    else
+        vector_index_ensure(&g->index, &l->index);
+}
+
 static void on_graph_cancel(struct op *op)
 {
     struct linking *l = container_of(op->link.next, struct linking, ops);
 
+    op_cancel(&l->look);
+    op_cancel(&l->step.op);
     op_cancel(&l->index.op);
     op_cancel(&l->batch);
 }
@@ -182,11 +278,17 @@ void graph_link(struct graph *g, struct link_req *req)
     l->req = req;
     l->begun_ms = loop_now_ms(g->store.loop);
     req->taken = 0;
+    req->more = req->later = false;
     op_begin(&req->op, &g->store.loop->ready, on_graph_cancel);
     list_init(&l->ops);
     list_push(&l->ops, &req->op.link);
     l->index.builds = req->builds;
     op_init(&l->index.op, on_index);
     op_init(&l->batch, on_graph_batch);
-    vector_index_ensure(&g->index, &l->index);
+    op_init(&l->look, on_look);
+    op_init(&l->step.op, on_graph_step);
+    if (g->job != NULL)
+        graph_step(l);
+    else
+        store_start(&g->store, &l->look, l, look_send, look_take);
 }

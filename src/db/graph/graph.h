@@ -20,9 +20,15 @@
 enum { GRAPH_NEIGHBOURS = 10 };
 
 /* A plain value; nothing to free. Stays where it is. */
+struct link_job_state;
+
 struct graph {
     struct store store; /* over the graph's own pool */
     struct vector_index index;
+    struct link_job_state *job; /* many items at once, a step a call; or NULL */
+    int64_t job_least;          /* queued items that are many */
+    size_t job_bytes;           /* of vectors that are resident */
+    char owner[40];             /* of its claims */
 };
 
 /*
@@ -32,6 +38,9 @@ struct graph {
  */
 void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
     struct loop *loop);
+
+/* Ends a job between two steps; what is queued stays so. */
+void graph_free(struct graph *g);
 
 /*
  * Takes items off the link queue and links them, in one transaction; before
@@ -55,5 +64,14 @@ void graph_find(struct graph *g, struct find_req *req);
  * them. ERR_NOMEM.
  */
 int graph_sql(struct buf *sql, const char *schema);
+
+/* Of a linking job (db/graph/link_job.h). Nodes for items, by arrays of their
+ * keys: a row for each that is stored, its place in the arrays from 1, its node
+ * or NULL, its id. ERR_NOMEM. */
+int graph_name_sql(struct buf *sql);
+
+/* Edges of some sources, together with deleting rows of the queue: how many of
+ * these, and how many edges have changed. */
+const char *graph_write_sql(void);
 
 #endif

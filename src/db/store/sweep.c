@@ -12,8 +12,9 @@
  * the pass is complete, after which its items are no longer judged by the pass
  * before it. An item whose dead letter is open counts as seen.
  *
- * REMOVE takes turns with the linker of the tenant by its advisory lock, so
- * that no edge is made to what is being deleted. It deletes edges of ours, then
+ * REMOVE takes turns with the linker of the tenant by its advisory lock, and
+ * takes the token of its linking job away, so that no edge is made to what is
+ * being deleted. It deletes edges of ours, then
  * nodes of ours that nothing points at any more, then the rows, what waits in
  * the link queue and the marks; the count is kept in the same transaction.
  * Edges of other types, or from a node that is no item, are others': their
@@ -267,6 +268,8 @@ static const char rows_sql[] =
     "queue AS (DELETE FROM @.batch_sync_link_queue q USING u"
     " WHERE q.tenant_id = $2 AND q.microservice_id = $3"
     "  AND q.content_id = u.content_id),"
+    "job AS (UPDATE @.batch_sync_link_jobs SET token = '' WHERE tenant_id = $2"
+    "  AND EXISTS (SELECT 1 FROM u)),"
     "marks AS (DELETE FROM @.batch_sync_seen s USING u"
     " WHERE s.tenant_id = $2 AND s.microservice_id = $3"
     "  AND s.content_id = u.content_id)"

@@ -329,6 +329,7 @@ static void the_index_serves_the_query(void **state)
     NEED_SERVER();
     put_many(w, 3000, true);
     graph_init(&g, w->db.pool, NULL, &w->db.loop);
+    g.job_least = INT64_MAX;
     assert_int_equal(link_some(w, &g, "t1", 1, &req), 0); /* builds it */
     db_close_pool(&w->db);
     db_open_pool(&w->db, w->db.url, 1); /* one: it knows what is prepared */

@@ -1,0 +1,419 @@
+#include "db/graph/link_job_impl.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CHUNKS = 16,       /* are resident together */
+    QUEUE_ROWS = 5000, /* read in a step */
+    JOB_SHARE = 8,     /* at least one in so many is queued */
+};
+
+bool link_job_pays(
+    const struct graph *g, int64_t queued, int64_t stored, int dimensions)
+{
+    return queued >= g->job_least && queued * JOB_SHARE >= stored &&
+           dimensions > 0 &&
+           (double)stored * (double)stored * dimensions <= LINK_JOB_MOST;
+}
+
+/* --- memory --- */
+
+static int block_init(struct nearest_block *b, size_t rows, size_t stride)
+{
+    size_t bytes = (rows + NEAREST_SPARE) * stride * sizeof(float);
+
+    b->n = 0;
+    b->stride = stride;
+    b->rows = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    b->number = malloc(rows * sizeof(b->number[0]));
+    if (b->rows == NULL || b->number == NULL)
+        return ERR_NOMEM;
+    memset(b->rows, 0, bytes);
+    return 0;
+}
+
+static void block_free(struct nearest_block *b)
+{
+    free(b->rows);
+    free(b->number);
+}
+
+static void place_set(struct place *p, const char *microservice, const char *id)
+{
+    char *m = microservice == NULL ? NULL : strdup(microservice);
+    char *c = id == NULL ? NULL : strdup(id);
+
+    free(p->microservice);
+    free(p->content_id);
+    p->microservice = m;
+    p->content_id = c;
+}
+
+void link_job_free(struct link_job_state *job)
+{
+    if (job == NULL)
+        return;
+    for (int i = 0; i < 2; i++) {
+        block_free(&job->chunks[i].block);
+        place_set(&job->chunks[i].last, NULL, NULL);
+    }
+    block_free(&job->resident);
+    place_set(&job->at, NULL, NULL);
+    place_set(&job->next, NULL, NULL);
+    link_items_free(&job->items);
+    free(job->tenant);
+    free(job);
+}
+
+static size_t job_most(size_t bytes, size_t stride, size_t least)
+{
+    size_t rows = bytes / (stride * sizeof(float));
+
+    return rows < least ? least : rows;
+}
+
+struct link_job_state *link_job_new(struct graph *g, const char *tenant,
+    int64_t queued, int64_t stored, int dimensions)
+{
+    struct link_job_state *job = calloc(1, sizeof(*job));
+    size_t stride = nearest_stride(dimensions);
+    size_t most = (size_t)(stored + queued + stored / 8) + 1024;
+
+    if (job == NULL)
+        return NULL;
+    job->graph = g;
+    job->dimensions = dimensions;
+    job->tenant = strdup(tenant);
+    job->began_ms = loop_now_ms(g->store.loop);
+    job->chunk_most = job_most(g->job_bytes / CHUNKS, stride, 16);
+    job->resident_most = job_most(g->job_bytes, stride, job->chunk_most);
+    if (job->chunk_most > most)
+        job->chunk_most = most;
+    if (job->resident_most > most)
+        job->resident_most = most;
+    if (job->tenant == NULL || link_items_init(&job->items, most) < 0 ||
+        block_init(&job->resident, job->resident_most, stride) < 0 ||
+        block_init(&job->chunks[0].block, job->chunk_most, stride) < 0 ||
+        block_init(&job->chunks[1].block, job->chunk_most, stride) < 0) {
+        link_job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* --- a step's end --- */
+
+static void step_settle(struct link_job_state *job)
+{
+    struct link_req *req = job->req;
+
+    if (op_pending(&job->db) || op_pending(&job->work.op))
+        return;
+    list_remove(&req->op.link);
+    op_finish(&req->op, &job->db.err);
+}
+
+static void on_step_db(struct op *op)
+{
+    step_settle(container_of(op, struct link_job_state, db));
+}
+
+static void on_step_work(struct op *op)
+{
+    step_settle(container_of(op, struct link_job_state, work.op));
+}
+
+static void on_step_cancel(struct op *op)
+{
+    struct link_job_state *job =
+        container_of(op->link.next, struct link_job_state, ops);
+
+    op_cancel(&job->db);
+}
+
+/* Somebody else has the claim, or what is known is no longer there. */
+static bool step_failed(struct call *c)
+{
+    struct err *err = &c->pg.op.err;
+
+    if (strcmp(c->pg.sqlstate, "22012") == 0)
+        err_set(err, ERR_UNAVAILABLE,
+            "linking begins again: another process has taken over, or linked "
+            "items were deleted");
+    else if (strcmp(c->pg.sqlstate, "23503") == 0)
+        err->code = ERR_UNAVAILABLE;
+    return false;
+}
+
+struct link_job_state *job_of(struct call *c)
+{
+    c->on_error = step_failed;
+    return store_work(c)->req;
+}
+
+void step_send(struct link_job_state *job, void (*send)(struct call *c),
+    void (*take)(struct call *c))
+{
+    store_start(&job->graph->store, &job->db, job, send, take);
+}
+
+/* --- claim, queue --- */
+
+void job_settings(struct call *c)
+{
+    call_stmt(c,
+        "SELECT set_config('lock_timeout', '5s', true),"
+        " set_config('enable_seqscan', 'off', true),"
+        " set_config('enable_sort', 'off', true),"
+        " set_config('jit', 'off', true)",
+        false);
+}
+
+/* The fence: a division by zero without the token. */
+void job_fence(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    call_stmt(c,
+        "WITH f AS (UPDATE @.batch_sync_link_jobs SET expires_at = now()"
+        " + interval '30 s' WHERE tenant_id = $1 AND token = $2 RETURNING 1)"
+        " SELECT 1 / count(*) FROM f",
+        false);
+    call_add_text(c, job->tenant);
+    call_add_text(c, job->token);
+}
+
+static void job_claim_send(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    call_stmt(c,
+        "INSERT INTO @.batch_sync_link_jobs AS j (tenant_id, token, expires_at)"
+        " VALUES ($1, $2 || ':' || gen_random_uuid(), now() + interval '30 s')"
+        " ON CONFLICT (tenant_id) DO UPDATE SET token = excluded.token,"
+        "  expires_at = excluded.expires_at"
+        " WHERE j.expires_at < now() OR starts_with(j.token, $2)"
+        " RETURNING token",
+        false);
+    call_add_text(c, job->tenant);
+    call_add_text(c, job->graph->owner);
+    call_send(c);
+}
+
+static void job_claim_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    if (pg_rows(c->pg.results[0]) == 0)
+        job->req->later = true;
+    else
+        call_copy(c->pg.results[0], 0, 0, job->token, sizeof(job->token));
+    call_end(c, NULL);
+}
+
+static void job_after(struct call *c, const struct place *at, size_t limit)
+{
+    call_add_text(c, job_of(c)->tenant);
+    call_add_text(c, at->microservice);
+    call_add_text(c, at->content_id);
+    call_add_int(c, (int64_t)limit);
+}
+
+static void queue_send(struct call *c)
+{
+    job_settings(c);
+    job_fence(c);
+    call_stmt(c,
+        "SELECT microservice_id, content_id,"
+        " (extract(epoch FROM queued_at) * 1000000)::int8"
+        " FROM @.batch_sync_link_queue WHERE tenant_id = $1"
+        "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))"
+        " ORDER BY microservice_id, content_id LIMIT $4",
+        false);
+    job_after(c, &job_of(c)->at, QUEUE_ROWS);
+    call_send(c);
+}
+
+static void queue_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    const struct pg_result *r = c->pg.results[2];
+    int n = pg_rows(r);
+
+    for (int i = 0; i < n; i++) {
+        size_t at = link_items_find(
+            &job->items, pg_value(r, i, 0), pg_value(r, i, 1), true);
+
+        if (at != SIZE_MAX)
+            job->items.items[at].queued_at = call_int(r, i, 2);
+    }
+    if (n > 0)
+        place_set(&job->at, pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 1).p);
+    if (n < QUEUE_ROWS) {
+        place_set(&job->at, NULL, NULL);
+        job->stage = STREAM;
+    }
+    call_end(c, NULL);
+}
+
+/* --- streaming --- */
+
+static void stream_send(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    job_settings(c);
+    job_fence(c);
+    call_stmt(c,
+        "SELECT microservice_id, content_id, embedding"
+        " FROM @.vector_embeddings"
+        " WHERE tenant_id = $1 AND content_type = 'microservice_data'"
+        "  AND chunk_index = 0 AND microservice_id IS NOT NULL"
+        "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))"
+        " ORDER BY microservice_id, content_id LIMIT $4",
+        true);
+    job_after(c, &job->at, job->chunk_most);
+    call_send(c);
+}
+
+/* A vector in its binary form becomes the next row of the chunk. */
+static void stream_add(struct link_job_state *job, size_t number,
+    struct str vector, float *scratch)
+{
+    struct nearest_block *b = &job->chunks[job->coming].block;
+
+    if (vector.len != vector_bytes(job->dimensions))
+        return;
+    for (int i = 0; i < job->dimensions; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, vector.p + 4 + (size_t)i * 4, sizeof(bits));
+        bits = ntohl(bits);
+        memcpy(&scratch[i], &bits, sizeof(bits));
+    }
+    if (nearest_scale(b->rows + b->n * b->stride, scratch, job->dimensions) < 0)
+        return;
+    b->number[b->n++] = (uint32_t)number;
+}
+
+/* Items that were stored after the first pass wait in the queue. */
+static void stream_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    struct chunk *chunk = &job->chunks[job->coming];
+    const struct pg_result *r = c->pg.results[2];
+    float *scratch =
+        arena_alloc(&c->arena, (size_t)job->dimensions * sizeof(scratch[0]));
+    int n = pg_rows(r);
+
+    if (scratch == NULL) {
+        store_fail(c, ERR_NOMEM, "linking");
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        size_t at = link_items_find(
+            &job->items, pg_value(r, i, 0), pg_value(r, i, 1), !job->second);
+
+        if (at == SIZE_MAX)
+            continue;
+        job->items.items[at].stored = true;
+        if (!pg_is_null(r, i, 2))
+            stream_add(job, at, pg_value(r, i, 2), scratch);
+    }
+    job->ended = (size_t)n < job->chunk_most;
+    if (n > 0) {
+        char *m = strndup(pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 0).len);
+        char *id = strndup(pg_value(r, n - 1, 1).p, pg_value(r, n - 1, 1).len);
+
+        place_set(&job->at, m, id);
+        place_set(&chunk->last, m, id);
+        free(m);
+        free(id);
+    }
+    call_end(c, NULL);
+}
+
+/* In the pool: it has the chunk that is not coming and the resident rows to
+ * itself, and of the items only what is nearest to each. */
+static void stream_meet(struct work_req *req)
+{
+    struct link_job_state *job = container_of(req, struct link_job_state, work);
+    struct nearest_block *b = &job->chunks[!job->coming].block;
+    struct nearest_block *resident = &job->resident;
+
+    nearest_meet(resident, b, job->items.tops);
+    if (!job->full) {
+        nearest_within(b, job->items.tops);
+        memcpy(resident->rows + resident->n * b->stride, b->rows,
+            b->n * b->stride * sizeof(b->rows[0]));
+        memcpy(resident->number + resident->n, b->number,
+            b->n * sizeof(b->number[0]));
+        resident->n += b->n;
+    }
+    b->n = 0;
+}
+
+/* Will the chunk become resident, too? If not, the next pass begins with it. */
+static void stream_place(struct link_job_state *job, const struct chunk *chunk)
+{
+    if (job->resident.n + chunk->block.n > job->resident_most)
+        job->full = true;
+    if (!job->full)
+        place_set(&job->next, chunk->last.microservice, chunk->last.content_id);
+}
+
+static void stream_next_pass(struct link_job_state *job)
+{
+    if (!job->full) {
+        job->stage = NAME;
+        return;
+    }
+    place_set(&job->at, job->next.microservice, job->next.content_id);
+    job->resident.n = 0;
+    job->full = job->ended = false;
+    job->second = true;
+}
+
+static void step_stream(struct link_job_state *job)
+{
+    if (job->ended && job->chunks[job->coming].block.n == 0) {
+        stream_next_pass(job);
+        return;
+    }
+    job->coming = !job->coming;
+    if (job->chunks[!job->coming].block.n > 0) {
+        stream_place(job, &job->chunks[!job->coming]);
+        job->work.work = stream_meet;
+        loop_work(job->graph->store.loop, &job->work);
+    }
+    if (!job->ended)
+        step_send(job, stream_send, stream_take);
+}
+
+void link_job_step(struct link_job_state *job, struct link_req *req)
+{
+    job->req = req;
+    req->more = true;
+    op_begin(&req->op, &job->graph->store.loop->ready, on_step_cancel);
+    list_init(&job->ops);
+    list_push(&job->ops, &req->op.link);
+    op_init(&job->db, on_step_db);
+    op_init(&job->work.op, on_step_work);
+    if (job->stage == CLAIM && job->token[0] == '\0')
+        step_send(job, job_claim_send, job_claim_take);
+    else if (job->stage == CLAIM)
+        step_send(job, queue_send, queue_take);
+    else if (job->stage == STREAM)
+        step_stream(job);
+    else
+        step_write(job);
+    step_settle(job);
+}
+
+bool link_job_ended(const struct link_job_state *job)
+{
+    return job->ends;
+}

@@ -1,0 +1,330 @@
+#include "base/log.h"
+#include "db/graph/link_job_impl.h"
+#include "db/graph/link_lock.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    NAME_ITEMS = 500,  /* named in a step */
+    WRITE_ITEMS = 200, /* whose edges are written in a step */
+    NUMBER_BYTES = 24,
+    SQL_BYTES = 16 * 1024,
+};
+
+enum { NAME_AT = 3 + LINK_LOCK_STMTS - 1 }; /* lock, settings, fence before */
+
+static void job_begin(struct call *c)
+{
+    link_lock_add(c, job_of(c)->tenant, "30s");
+    job_settings(c);
+    job_fence(c);
+}
+
+/* Text arrays of n elements, some of which may take no room. */
+static struct pg_array text_array(struct call *c, size_t n, size_t bytes)
+{
+    struct pg_array a;
+
+    if (array_init(&a, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
+        abort();
+    return a;
+}
+
+static struct pg_array number_array(struct call *c, size_t n)
+{
+    struct pg_array a;
+
+    if (array_init(&a, &c->arena, PG_INT4_ARRAY, 0, n, n * 4) < 0)
+        abort();
+    return a;
+}
+
+/* --- naming --- */
+
+/* Of [done, batch_end), those that fit `has`. */
+static size_t job_count(const struct link_job_state *job,
+    bool (*has)(const struct link_item *item), size_t *bytes)
+{
+    size_t n = 0;
+
+    *bytes = 0;
+    for (size_t i = job->done; i < job->batch_end; i++) {
+        const struct link_item *item = &job->items.items[i];
+
+        if (!has(item))
+            continue;
+        n++;
+        *bytes += strlen(item->microservice) + item->content_id.len;
+    }
+    return n;
+}
+
+static bool is_stored(const struct link_item *item)
+{
+    return item->stored;
+}
+
+static bool is_queued(const struct link_item *item)
+{
+    return item->queued_at != 0;
+}
+
+static bool is_left(const struct link_item *item)
+{
+    return item->queued_at != 0 && !item->stored;
+}
+
+/* The keys of those, as two arrays. */
+static void job_add_keys(
+    struct call *c, bool (*has)(const struct link_item *item))
+{
+    struct link_job_state *job = job_of(c);
+    size_t bytes, n = job_count(job, has, &bytes);
+    struct pg_array services = text_array(c, n, bytes);
+    struct pg_array ids = text_array(c, n, bytes);
+
+    for (size_t i = job->done; i < job->batch_end; i++) {
+        const struct link_item *item = &job->items.items[i];
+
+        if (!has(item))
+            continue;
+        array_add(&services, str_of(item->microservice));
+        array_add(&ids, item->content_id);
+    }
+    call_add(c, array_param(&services));
+    call_add(c, array_param(&ids));
+}
+
+static void name_send(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    struct str text = {NULL, 0};
+    struct buf sql;
+
+    buf_init(&sql, SQL_BYTES);
+    if (graph_name_sql(&sql) == 0)
+        text = arena_dup(&c->arena, buf_view(&sql));
+    buf_free(&sql);
+    if (text.p == NULL) {
+        store_fail(c, ERR_NOMEM, "linking");
+        return;
+    }
+    job_begin(c);
+    call_stmt(c, text.p, false);
+    call_add_text(c, job->tenant);
+    job_add_keys(c, is_stored);
+    call_send(c);
+}
+
+/* The i-th of the step's stored items, from 1. */
+static struct link_item *named_item(struct link_job_state *job, int64_t i)
+{
+    for (size_t at = job->done; at < job->batch_end; at++) {
+        if (job->items.items[at].stored && --i == 0)
+            return &job->items.items[at];
+    }
+    return NULL;
+}
+
+static void name_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    const struct pg_result *r = c->pg.results[NAME_AT];
+
+    for (int i = 0; i < pg_rows(r); i++) {
+        struct link_item *item = named_item(job, call_int(r, i, 0));
+
+        if (item == NULL)
+            continue;
+        if (!pg_is_null(r, i, 1))
+            item->node = arena_dup(&job->items.arena, pg_value(r, i, 1));
+        else if (job->nameless++ == 0)
+            log_warn(NULL,
+                "linking: no node for %s, and maybe others: other items have "
+                "both of the ids that its may have",
+                pg_value(r, i, 2).p);
+    }
+    job->done = job->batch_end;
+    call_end(c, NULL);
+}
+
+/* --- writing --- */
+
+static void write_add_queue(
+    struct call *c, bool (*has)(const struct link_item *item))
+{
+    struct link_job_state *job = job_of(c);
+    size_t bytes, n = job_count(job, has, &bytes);
+    struct pg_array at = text_array(c, n, n * NUMBER_BYTES);
+
+    job_add_keys(c, has);
+    for (size_t i = job->done; i < job->batch_end; i++) {
+        const struct link_item *item = &job->items.items[i];
+        char number[NUMBER_BYTES];
+
+        if (!has(item))
+            continue;
+        snprintf(number, sizeof(number), "%lld", (long long)item->queued_at);
+        array_add(&at, str_of(number));
+    }
+    call_add(c, array_param(&at));
+}
+
+static void write_add_sources(struct call *c, bool any)
+{
+    struct link_job_state *job = job_of(c);
+    size_t n = 0, bytes = 0;
+    struct pg_array sources;
+
+    for (size_t i = job->done; any && i < job->batch_end; i++) {
+        n += job->items.items[i].node.len > 0;
+        bytes += job->items.items[i].node.len;
+    }
+    sources = text_array(c, n, bytes);
+    for (size_t i = job->done; any && i < job->batch_end; i++) {
+        if (job->items.items[i].node.len > 0)
+            array_add(&sources, job->items.items[i].node);
+    }
+    call_add(c, array_param(&sources));
+}
+
+struct edges {
+    struct pg_array source, target, strong, hundredths;
+    size_t n, bytes;
+};
+
+/* One edge after the other of the step's items; the first time only counted. */
+static void edges_walk(struct link_job_state *job, struct edges *e, bool counts)
+{
+    for (size_t i = job->done; i < job->batch_end; i++) {
+        const struct nearest *top = &job->items.tops[i];
+        struct str source = job->items.items[i].node;
+
+        for (uint32_t k = 0; k < top->n && source.len > 0; k++) {
+            struct str target = job->items.items[top->which[k]].node;
+            float similarity = top->similarity[k];
+
+            if (target.len == 0)
+                continue;
+            if (counts) {
+                e->n++;
+                e->bytes += source.len + target.len;
+                continue;
+            }
+            array_add(&e->source, source);
+            array_add(&e->target, target);
+            array_add_int4(&e->strong, similarity > 0.85F);
+            array_add_int4(
+                &e->hundredths, (int32_t)lrintf(fminf(similarity, 1.0F) * 100));
+        }
+    }
+}
+
+static void write_add_edges(struct call *c, bool any)
+{
+    struct link_job_state *job = job_of(c);
+    struct edges e = {.n = 0};
+
+    if (any)
+        edges_walk(job, &e, true);
+    e.source = text_array(c, e.n, e.bytes);
+    e.target = text_array(c, e.n, e.bytes);
+    e.strong = number_array(c, e.n);
+    e.hundredths = number_array(c, e.n);
+    if (any)
+        edges_walk(job, &e, false);
+    call_add(c, array_param(&e.source));
+    call_add(c, array_param(&e.target));
+    call_add(c, array_param(&e.strong));
+    call_add(c, array_param(&e.hundredths));
+}
+
+static void write_statement(
+    struct call *c, bool (*has)(const struct link_item *item), bool edges)
+{
+    job_begin(c);
+    call_stmt(c, graph_write_sql(), false);
+    call_add_text(c, job_of(c)->tenant);
+    write_add_queue(c, has);
+    write_add_sources(c, edges);
+    write_add_edges(c, edges);
+}
+
+static void job_write_send(struct call *c)
+{
+    write_statement(c, is_queued, true);
+    call_send(c);
+}
+
+static void job_write_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    const struct pg_result *r = c->pg.results[NAME_AT];
+
+    job->req->taken = (size_t)call_int(r, 0, 0);
+    job->taken += job->req->taken;
+    job->edges += (size_t)call_int(r, 0, 1);
+    job->done = job->batch_end;
+    call_end(c, NULL);
+}
+
+/* --- leaving --- */
+
+static void leave_send(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    job->done = 0;
+    job->batch_end = job->items.n;
+    write_statement(c, is_left, false);
+    call_stmt(c,
+        "DELETE FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
+        " AND token = $2",
+        false);
+    call_add_text(c, job->tenant);
+    call_add_text(c, job->token);
+    call_send(c);
+}
+
+static void leave_take(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+    uint64_t ms = loop_now_ms(job->graph->store.loop) - job->began_ms;
+
+    job_write_take(c);
+    log_info(NULL,
+        "linked %zu items exactly: %zu edges changed in %.1f s, %.0f items/s",
+        job->taken, job->edges, (double)ms / 1000,
+        (double)job->taken * 1000 / (double)(ms + 1));
+    job->ends = true;
+}
+
+/* --- the steps --- */
+
+static bool step_has_more(struct link_job_state *job, size_t items)
+{
+    if (job->done == job->items.n)
+        return false;
+    job->batch_end =
+        job->done + items < job->items.n ? job->done + items : job->items.n;
+    return true;
+}
+
+void step_write(struct link_job_state *job)
+{
+    if (job->stage == NAME && step_has_more(job, NAME_ITEMS)) {
+        step_send(job, name_send, name_take);
+        return;
+    }
+    if (job->stage == NAME) {
+        job->stage = WRITE;
+        job->done = 0;
+    }
+    if (job->stage == WRITE && step_has_more(job, WRITE_ITEMS)) {
+        step_send(job, job_write_send, job_write_take);
+        return;
+    }
+    job->stage = LEAVE;
+    step_send(job, leave_send, leave_take);
+}

@@ -1,0 +1,227 @@
+/* Many items at once: the same graph as a batch at a time. */
+#include "unit/db/graph/graph_world.h"
+
+#include "db/graph/link_job.h"
+
+/* As many items as that around a few centres, in two services that share ids;
+ * some without a vector, some of length 0. */
+static void put_clusters(struct world *w, int n)
+{
+    sql(w,
+        "INSERT INTO microservices (id, tenant_id, name, service_id,"
+        " updated_at) VALUES ('other', 't1', 'other', 'other-t1', now());"
+        "SELECT setseed(0.5);"
+        "INSERT INTO vector_embeddings (id, tenant_id, microservice_id,"
+        " content_id, content_type, embedding, content_text, updated_at)"
+        " SELECT 'v' || g, 't1', CASE g %% 2 WHEN 0 THEN 'other' ELSE '%s' END,"
+        " 'i' || g / 2, 'microservice_data', CASE WHEN g %% 50 = 0 THEN NULL"
+        " WHEN g %% 51 = 0 THEN '[0,0,0]' ELSE ARRAY[cos(g %% 7) + random() / "
+        "3,"
+        " sin(g %% 7) + random() / 3, random()]::public.vector END,"
+        " 'text ' || g, now() FROM generate_series(1, %d) g",
+        w->opened.microservice_id, n);
+    sql(w, "INSERT INTO batch_sync_link_queue (tenant_id, microservice_id,"
+           " content_id) SELECT tenant_id, microservice_id, content_id"
+           " FROM vector_embeddings");
+}
+
+/* All steps of what there is to do; how many calls that took. */
+static int link_job_all(struct world *w, struct graph *g, size_t *taken)
+{
+    struct link_req req;
+    int calls = 0;
+
+    *taken = 0;
+    do {
+        if (link_some(w, g, "t1", 100, &req) < 0)
+            fail_msg("%s", req.op.err.msg);
+        *taken += req.taken;
+        calls++;
+    } while (req.more || req.taken == req.limit);
+    return calls;
+}
+
+/* But for the form of ids that two services share. */
+#define END(node, type) type " || regexp_replace(" node ", '^.*:', '.')"
+
+#define GRAPH                                                                \
+    "SELECT string_agg(edge, ' ' ORDER BY edge) FROM (SELECT " END(          \
+        "source_node_id", "s.node_type") " || '>' || " END("target_node_id", \
+        "t.node_type") " || edge_type || weight AS edge"                     \
+                       " FROM knowledge_graph_edges e"                       \
+                       " JOIN knowledge_graph_nodes s ON s.node_id = "       \
+                       "source_node_id"                                      \
+                       " JOIN knowledge_graph_nodes t ON t.node_id = "       \
+                       "target_node_id) x"
+
+static void init_job(struct world *w, struct graph *g)
+{
+    graph_init(g, w->db.pool, NULL, &w->db.loop);
+    g->job_least = 1;
+    g->job_bytes = 100 * 4 * 8; /* rows of 8 floats: six passes over 600 */
+}
+
+static void queue_all(struct world *w)
+{
+    sql(w, "INSERT INTO batch_sync_link_queue (tenant_id, microservice_id,"
+           " content_id) SELECT tenant_id, microservice_id, content_id"
+           " FROM vector_embeddings ON CONFLICT DO NOTHING");
+}
+
+static void equals_a_batch_at_a_time(void **state)
+{
+    struct world *w = *state;
+    const char *expected;
+    struct graph g;
+    size_t taken;
+
+    NEED_SERVER();
+    put_clusters(w, 600);
+    graph_init(&g, w->db.pool, NULL, &w->db.loop);
+    g.job_least = INT64_MAX;
+    link_job_all(w, &g, &taken);
+    assert_int_equal(taken, 600);
+    expected = ask(w, GRAPH);
+    assert_true(strlen(expected) > 10000);
+    sql(w, "DELETE FROM knowledge_graph_edges;"
+           "DELETE FROM knowledge_graph_nodes");
+    queue_all(w);
+    init_job(w, &g);
+    assert_true(link_job_all(w, &g, &taken) > 20);
+    assert_int_equal(taken, 600);
+    assert_answer(w, GRAPH, expected);
+    assert_answer(w, "SELECT count(*) FROM knowledge_graph_nodes", "600");
+    assert_answer(w, "SELECT count(*) FROM batch_sync_link_queue", "0");
+    assert_answer(w, "SELECT count(*) FROM batch_sync_link_jobs", "0");
+    assert_answer(w,
+        "SELECT string_agg(DISTINCT properties->>'method', ' ')"
+        " FROM knowledge_graph_edges",
+        "exact");
+}
+
+static void again_changes_nothing(void **state)
+{
+    static const char versions[] =
+        "SELECT string_agg(xmin::text, ' ' ORDER BY id)"
+        " FROM knowledge_graph_edges";
+    struct world *w = *state;
+    const char *before;
+    struct graph g;
+    size_t taken;
+
+    NEED_SERVER();
+    put_clusters(w, 200);
+    init_job(w, &g);
+    link_job_all(w, &g, &taken);
+    before = ask(w, versions);
+    queue_all(w);
+    queue_item(w, "other", "gone"); /* not stored: leaves the queue */
+    link_job_all(w, &g, &taken);
+    assert_int_equal(taken, 201);
+    assert_answer(w, versions, before);
+    assert_answer(w, "SELECT count(*) FROM batch_sync_link_queue", "0");
+}
+
+static void what_no_longer_holds_goes(void **state)
+{
+    struct world *w = *state;
+    struct graph g;
+    size_t taken;
+
+    NEED_SERVER();
+    put(w, "a", "[1, 0, 0]");
+    put(w, "b", "[1, 0, 0]");
+    init_job(w, &g);
+    link_job_all(w, &g, &taken);
+    assert_answer(
+        w, EDGES, "a>b strongly_related 1.00, b>a strongly_related 1.00");
+    put(w, "a", "[0, 1, 0]");
+    put(w, "b", "[0.6, 0.8, 0]");
+    link_job_all(w, &g, &taken);
+    assert_answer(w, EDGES, "a>b related 0.80, b>a related 0.80");
+    put(w, "a", "[0, 0, 1]");
+    link_job_all(w, &g, &taken);
+    assert_answer(w, EDGES, "");
+}
+
+/* One step; the job is at work from then on. */
+static void first_steps(struct world *w, struct graph *g, int n)
+{
+    struct link_req req;
+
+    while (n-- > 0) {
+        assert_int_equal(link_some(w, g, "t1", 100, &req), 0);
+        assert_true(req.more);
+    }
+}
+
+/* Its vector may have been read before. */
+static void what_is_stored_meanwhile_stays_queued(void **state)
+{
+    struct world *w = *state;
+    struct link_req req;
+    struct graph g;
+
+    NEED_SERVER();
+    put(w, "a", "[1, 0, 0]");
+    put(w, "b", "[1, 0, 0]");
+    init_job(w, &g);
+    first_steps(w, &g, 3); /* claim, queue, vectors */
+    sql(w, "UPDATE batch_sync_link_queue SET queued_at = clock_timestamp()"
+           " WHERE content_id = 'a'");
+    do
+        assert_int_equal(link_some(w, &g, "t1", 100, &req), 0);
+    while (g.job != NULL);
+    assert_answer(w, "SELECT content_id FROM batch_sync_link_queue", "a");
+    graph_free(&g);
+}
+
+static void one_process_at_a_time(void **state)
+{
+    struct world *w = *state;
+    struct link_req req;
+    struct graph g, other;
+
+    NEED_SERVER();
+    put_clusters(w, 200);
+    init_job(w, &g);
+    init_job(w, &other);
+    strcpy(other.owner, "another");
+    first_steps(w, &g, 4);
+    assert_int_equal(link_some(w, &other, "t1", 100, &req), 0);
+    assert_true(req.later);
+    assert_null(other.job);
+    sql(w, "UPDATE batch_sync_link_jobs SET expires_at = now()"
+           " - interval '1 s'");
+    first_steps(w, &other, 2);
+    assert_int_equal(link_some(w, &g, "t1", 100, &req), ERR_UNAVAILABLE);
+    assert_null(g.job);
+    graph_free(&other);
+    assert_answer(w, "SELECT count(*) FROM knowledge_graph_edges", "0");
+}
+
+static void pays_for_many_of_not_too_many(void **state)
+{
+    struct graph g = {.job_least = 500};
+
+    assert_true(link_job_pays(&g, 20000, 20000, 256));
+    assert_true(link_job_pays(&g, 108000, 108000, 256));
+    assert_false(link_job_pays(&g, 109000, 109000, 256));
+    assert_false(link_job_pays(&g, 45000, 45000, 1536));
+    assert_false(link_job_pays(&g, 499, 499, 256));
+    assert_false(link_job_pays(&g, 1000, 10000, 256));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(equals_a_batch_at_a_time),
+        TEST(again_changes_nothing),
+        TEST(what_no_longer_holds_goes),
+        TEST(what_is_stored_meanwhile_stays_queued),
+        TEST(one_process_at_a_time),
+        cmocka_unit_test(pays_for_many_of_not_too_many),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
