@@ -89,6 +89,19 @@ static void begin_script(struct world *w, struct pg_req *req, const char *text)
     db_sleep(&w->db, 200);
 }
 
+/* Until the script has come to its pg_sleep(). */
+static void script_sleeps(struct world *w, const char *text)
+{
+    char asleep[2048];
+
+    snprintf(asleep, sizeof(asleep),
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        " AND pid <> pg_backend_pid() AND position($q$%s$q$ IN query) > 0",
+        text);
+    for (int i = 0; i < 100 && strcmp(ask(w, asleep), "t") != 0; i++)
+        db_sleep(&w->db, 20);
+}
+
 static void end_script(struct world *w, struct pg_req *req)
 {
     expect_op(w, &req->op, 0);
@@ -101,19 +114,21 @@ static void end_script(struct world *w, struct pg_req *req)
  */
 static void an_item_that_is_being_stored_waits(void **state)
 {
+    static const char stored[] =
+        "BEGIN; UPDATE vector_embeddings SET embedding ="
+        " '[0, 0, 1]'::public.vector WHERE content_id = 'a';"
+        "INSERT INTO batch_sync_link_queue SELECT tenant_id, microservice_id,"
+        " content_id FROM vector_embeddings WHERE content_id = 'a' ON CONFLICT"
+        " (tenant_id, microservice_id, content_id) DO UPDATE SET queued_at ="
+        " excluded.queued_at; SELECT pg_sleep(8); COMMIT";
     struct world *w = *state;
     struct pg_req chunk;
 
     NEED_SERVER();
     put(w, "a", "[1, 0, 0]");
     put(w, "b", "[1, 0, 0]");
-    begin_script(w, &chunk,
-        "BEGIN; UPDATE vector_embeddings SET embedding ="
-        " '[0, 0, 1]'::public.vector WHERE content_id = 'a';"
-        "INSERT INTO batch_sync_link_queue SELECT tenant_id, microservice_id,"
-        " content_id FROM vector_embeddings WHERE content_id = 'a' ON CONFLICT"
-        " (tenant_id, microservice_id, content_id) DO UPDATE SET queued_at ="
-        " excluded.queued_at; SELECT pg_sleep(3); COMMIT");
+    begin_script(w, &chunk, stored);
+    script_sleeps(w, stored);
     assert_int_equal(link_all(w, "t1"), 1);
     assert_answer(w, EDGES, "b>a strongly_related 1.00");
     end_script(w, &chunk);
