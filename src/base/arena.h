@@ -37,6 +37,12 @@ void *arena_calloc(struct arena *a, size_t n, size_t size);
 /* A NUL-terminated copy; {NULL, 0} as above. */
 struct str arena_dup(struct arena *a, struct str s);
 
+/* Bytes that may still be taken. */
+static inline size_t arena_room(const struct arena *a)
+{
+    return a->cap_bytes - a->used_bytes;
+}
+
 /* Takes over memory of malloc(), which counts as its own and goes with it; < 0
  * (freed at once) as above. */
 int arena_adopt(struct arena *a, void *ptr, size_t size);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pagesOf, sanitized, world } from './support/world.mjs';
+import { pagesOf, sanitized, shapes, world } from './support/world.mjs';
 
 const schema = { service_name: 'alpha',
   data_structure: { id: 'string', body: 'text', hidden: 'object' } };
@@ -37,6 +37,22 @@ test('a document of 4 MiB among others', (t) => syncWithin(t, 96, [
     ({ id: `d${i}`, body: `${i} ${text(2000)}` })),
   { id: 'large', body: Array.from({ length: 4 << 16 }, (_, i) =>
     `word ${i} of it `).join('').slice(0, 4 << 20) }]));
+
+test('more records than a page may have are asked for in smaller pages',
+  async (t) => {
+    const items = [1, 2, 3].map((i) => ({ id: `s${i}`, body: 'a' }));
+    const serve = pagesOf(items);
+    const countless = shapes.dataArray(Array(600_000).fill({}));
+    const w = await world(t, { schemas: [schema], services: { alpha: (context) =>
+      (context.limit > 250 ? countless : serve(context)) } });
+    const { code, result, stderr, maxRssKiB } = await w.sync();
+    assert.equal(code, 0, stderr);
+    assert.equal(result.services[0].stored, 3);
+    assert.deepEqual(w.coordinator.calls.map(({ limit }) => limit),
+      [1000, 500, 250]);
+    assert.match(stderr, /600000 items takes more than the \d+ MiB that a page/);
+    if (!sanitized) assert.ok(maxRssKiB < 200 * MIB, `${maxRssKiB} KiB`);
+  });
 
 test('a record that is too large is a dead letter that says so', async (t) => {
   const w = await documents(t, [{ id: 'small', body: 'a' },

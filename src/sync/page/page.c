@@ -16,7 +16,10 @@
 #include <stdlib.h>
 
 enum {
-    PAGE_ARENA_BYTES = 512 * 1024 * 1024,
+    ANSWER_BYTES = 512 * 1024 * 1024,
+    PAGE_LEAST_BYTES = 64 * 1024 * 1024,
+    PAGE_FACTOR = 3,
+    ITEM_BYTES = 128, /* an id and the stored hashes, of a small one */
     SLICE_ITEMS = 128 /* rendered in one iteration of the loop */
 };
 
@@ -115,19 +118,34 @@ static int page_understand(struct page *page, struct err *err)
         arena_calloc(&page->arena, page->view.n, sizeof(*page->items));
     busy->keys = arena_calloc(&page->arena, page->view.n, sizeof(*busy->keys));
     if (page->items == NULL || busy->keys == NULL ||
-        strmap_init(&page->ids, &page->arena, page->view.n) < 0)
+        strmap_init(&page->ids, &page->arena, page->view.n) < 0 ||
+        arena_room(&page->arena) / ITEM_BYTES < page->view.n)
         return err_set(
             err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
     return 0;
 }
 
+/*
+ * What a page may hold goes by what came: values, ids and texts of items as
+ * they are, but not a million items that are next to nothing. Those are asked
+ * for in smaller pages.
+ */
 static void understand(struct work_req *req)
 {
     struct page_work *busy = container_of(req, struct page_work, computing);
+    struct page *page = busy->page;
 
+    page->arena.cap_bytes = PAGE_LEAST_BYTES + PAGE_FACTOR * page->bytes;
     err_clear(&busy->why);
-    page_understand(busy->page, &busy->why);
+    page_understand(page, &busy->why);
     arena_free(&busy->answer);
+    if (busy->why.code != ERR_NOMEM)
+        return;
+    arena_free(&page->arena);
+    err_set(&busy->why, ERR_TOO_LARGE,
+        "the answer of %zu bytes with %zu items takes more than the %zu MiB "
+        "that a page of that size may have",
+        page->bytes, page->view.n, page->arena.cap_bytes >> 20);
 }
 
 static void render_slice(struct page *page);
@@ -357,9 +375,9 @@ static struct page *page_new(struct page_context *ctx, int number, int limit)
     busy->page = page;
     page->number = number;
     page->limit = limit;
-    arena_init(&page->arena, PAGE_ARENA_BYTES);
-    arena_init(&busy->answer, PAGE_ARENA_BYTES);
-    arena_init(&busy->passing, PAGE_ARENA_BYTES);
+    arena_init(&page->arena, PAGE_LEAST_BYTES);
+    arena_init(&busy->answer, ANSWER_BYTES);
+    arena_init(&busy->passing, ANSWER_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
     page_init_chunks(page);
     return page;
