@@ -10,6 +10,7 @@
 #include "api/api.h"
 
 #include "api/api_impl.h"
+#include "api/live/live.h"
 #include "api/routes.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -108,9 +109,11 @@ int api_start(
     api->why_not_ready = "starting";
     list_init(&api->calls);
     api->access = access_new(options->ops->loop, config, options->metrics);
+    api->live = live_new(api);
     server.arg = api;
     if (http_server_start(&api->server, options->ops->loop, &server, err) < 0) {
         access_close(api->access);
+        live_free(api->live);
         free(api);
         return err->code;
     }
@@ -138,11 +141,12 @@ void api_drain(struct api *api)
     api->draining = true;
     access_drain(api->access);
     api->why_not_ready = "shutting down";
+    live_drain(api->live);
 }
 
 bool api_is_idle(const struct api *api)
 {
-    return list_empty(&api->calls);
+    return list_empty(&api->calls) && live_is_idle(api->live);
 }
 
 void api_close(struct api *api)
@@ -150,5 +154,6 @@ void api_close(struct api *api)
     assert(api_is_idle(api));
     http_server_close(api->server);
     access_close(api->access);
+    live_free(api->live);
     free(api);
 }

@@ -12,6 +12,7 @@
 
 #include "daemon/probe.h"
 #include "daemon/scheduler.h"
+#include "events/journal.h"
 #include "metrics/metrics.h"
 #include "ops/ops.h"
 
@@ -23,6 +24,7 @@ struct api_options {
     struct scheduler *scheduler;
     struct probe *probe;
     struct metrics *metrics;
+    struct journal *journal;
 };
 
 /* Listens; ERR_UNAVAILABLE, ERR_CONFIG as http_server_start() has them. */

@@ -12,6 +12,7 @@ struct api {
     struct access *access;      /* owned */
     const char *why_not_ready;  /* static; NULL: ready */
     bool draining;
+    struct live *live; /* owned; streams of events */
     struct list calls; /* of struct api_call.link: what is pending */
 };
 

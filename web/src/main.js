@@ -5,5 +5,7 @@ import { render } from 'preact';
 import '../style/page.css';
 import { Shell } from './shell.js';
 import { html } from './html.js';
+import { listen } from './stream.js';
 
+listen();
 render(html`<${Shell} />`, document.getElementById('page'));

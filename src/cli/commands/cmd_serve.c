@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "daemon/run_poller.h"
+#include "events/journal_feed.h"
 #include "version.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct serve {
     struct app app;
     struct cli *cli;        /* borrowed */
     struct listener events; /* of the pipeline */
+    struct journal *journal;
+    struct journal_feed feed;
     struct metrics *metrics;
     struct probe *probe;
     struct runner *runner;
@@ -220,6 +223,7 @@ static void on_serve_event(void *arg, const struct run_event *event)
 {
     struct serve *s = arg;
 
+    journal_feed_event(&s->feed, event, loop_now_ms(&s->app.loop));
     metrics_event(s->metrics, event);
     probe_event(s->probe, event);
     runner_event(s->runner, event);
@@ -251,8 +255,11 @@ static void on_lag_tick(struct op *op)
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
-    if (s->app.linker.counted)
+    journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
+    if (s->app.linker.counted) {
         metrics_link_queue(s->metrics, s->app.linker.queued);
+        journal_feed_linking(&s->feed, (int64_t)s->app.linker.queued);
+    }
     lag_tick(s);
 }
 
@@ -283,7 +290,8 @@ static int open_api(struct serve *s, struct err *err)
     struct api_options api = {.ops = &s->app.ops,
         .scheduler = s->scheduler,
         .probe = s->probe,
-        .metrics = s->metrics};
+        .metrics = s->metrics,
+        .journal = s->journal};
 
     s->app.ops.runner = s->runner;
     s->app.ops.history = s->app.pools.ledger;
@@ -300,6 +308,7 @@ static void close_parts(struct serve *s)
     probe_stop(s->probe);
     runner_free(s->runner);
     metrics_free(s->metrics);
+    journal_free(s->journal);
 }
 
 static void init_ops(struct serve *s)
@@ -318,6 +327,8 @@ static int serve_work(struct serve *s)
     struct err err = {.code = 0};
 
     init_ops(s);
+    s->journal = journal_new();
+    journal_feed_init(&s->feed, s->journal);
     s->events = (struct listener){.on_event = on_serve_event, .arg = s};
     hub_join(&app->events, &s->events);
     if (open_parts(s, &err) < 0 || open_api(s, &err) < 0 ||
