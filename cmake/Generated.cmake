@@ -1,5 +1,6 @@
 # Sources made at build time: the protobuf messages of proto/ and what is
-# embedded in the binary: the SQL of schema/sql/, and the page (Web.cmake).
+# embedded in the binary: the SQL of schema/sql/, the description of the HTTP API,
+# and the page (Web.cmake).
 
 set(GENERATED ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${GENERATED})
@@ -21,9 +22,19 @@ add_custom_command(
     DEPENDS ${SQL_FILES} ${PROJECT_SOURCE_DIR}/cmake/EmbedSql.cmake
     VERBATIM)
 
+set(OPENAPI ${PROJECT_SOURCE_DIR}/src/api/openapi/openapi.json)
+add_custom_command(
+    OUTPUT ${GENERATED}/openapi.c
+    COMMAND ${CMAKE_COMMAND} -D OUT=${GENERATED}/openapi.c -D FILE=${OPENAPI}
+        -D NAME=openapi_text -D HEADER=api/openapi/openapi.h
+        -P ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+    DEPENDS ${OPENAPI} ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+    VERBATIM)
+
 add_library(batchsync_generated STATIC
     ${GENERATED}/coordinator.pb-c.c ${GENERATED}/coordinator.pb-c.h
-    ${GENERATED}/migrations.c ${GENERATED}/page_files.c)
+    ${GENERATED}/migrations.c ${GENERATED}/page_files.c
+    ${GENERATED}/openapi.c)
 target_include_directories(batchsync_generated PUBLIC
     ${GENERATED} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(batchsync_generated PUBLIC PkgConfig::PROTOBUF_C)

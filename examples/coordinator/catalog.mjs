@@ -77,6 +77,13 @@ export function route(request) {
       note: 'no such service',
     };
   }
+  if (lively && name === MOODY && resting()) {
+    return {
+      response: cascade(request,
+        [{ service: name, error: 'the report generator is restarting' }]),
+      note: 'restarting',
+    };
+  }
   const page = pageOf(services[name], Number(number) || 1,
     Number(limit) || DEFAULT_LIMIT, since);
   return {
@@ -98,11 +105,37 @@ function pageOf({ items, changed }, page, limit, since) {
   };
 }
 
+/** Set by enliven(). */
+let lively = false;
+
+const MOODY = 'demo-reports';
+const EDIT_MS = 15_000;
+
+/** One minute in four. */
+const resting = () => Math.floor(Date.now() / 60_000) % 4 === 3;
+
+/**
+ * From here on the services live: records change all the time, one service
+ * fails now and then, and a few records cannot be stored.
+ */
+export function enliven() {
+  if (lively) return;
+  lively = true;
+  for (const article of services['demo-knowledge'].items.slice(-7)) {
+    article.article_id = null;
+  }
+  services['demo-devlab'].items.push('a line of a log, not a record');
+  setInterval(() => {
+    const name = names[Math.floor(Math.random() * names.length)];
+    edit(name, 1 + Math.floor(Math.random() ** 2 * 120));
+  }, EDIT_MS).unref();
+}
+
 /** Revises the first so many records of a service; says how many it did. */
 export function edit(name, count) {
   if (!Object.hasOwn(services, name)) return 0;
   const { items, changed } = services[name];
-  const chosen = items.slice(0, count);
+  const chosen = items.slice(0, count).filter((item) => item.title);
   for (const item of chosen) {
     item.revision++;
     item.title = `${item.title.replace(/, revision \d+$/, '')}, `

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
-import { counts, edit, names, route } from './catalog.mjs';
+import { counts, edit, enliven, names, route } from './catalog.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -37,6 +37,13 @@ const routes = {
     const edited = edit(service, Number(searchParams.get('count') ?? 1));
     console.log(`edit ${service}: ${edited} items`);
     return { success: edited > 0, edited };
+  },
+
+  // Records change from now on, a service fails, a few records are spoilt.
+  'POST /demo/enliven': () => {
+    enliven();
+    console.log('the data live');
+    return { success: true };
   },
 };
 

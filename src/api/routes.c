@@ -21,6 +21,7 @@ const struct route api_routes[NROUTES] = {
     {"GET", "/livez", route_livez},
     {"GET", "/readyz", route_readyz},
     {"GET", "/metrics", route_metrics},
+    {"GET", "/openapi.json", route_openapi},
     {"GET", "/", route_page},
     {"GET", "/page.js", route_page},
     {"GET", "/page.css", route_page},

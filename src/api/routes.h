@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 21 };
+enum { NROUTES = 22 };
 extern const struct route api_routes[NROUTES];
 
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
@@ -26,6 +26,7 @@ void route_health(struct api *api, struct http_exchange *x, struct str id);
 void route_livez(struct api *api, struct http_exchange *x, struct str id);
 void route_readyz(struct api *api, struct http_exchange *x, struct str id);
 void route_metrics(struct api *api, struct http_exchange *x, struct str id);
+void route_openapi(struct api *api, struct http_exchange *x, struct str id);
 void route_page(struct api *api, struct http_exchange *x, struct str id);
 
 /* Of route_services(): one service, by the parameter `name`. */

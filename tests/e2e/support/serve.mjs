@@ -31,7 +31,15 @@ export async function serve(t, w, { env, ready = true } = {}) {
   return server;
 }
 
+/** Not there before `npm ci` has been run anew: then nothing is compared. */
+const { Contract } = await import('../rig/openapi.mjs').catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  return {};
+});
+
 class Server {
+  #contract;
+
   constructor(t, env) {
     this.program = batchsync.start(['serve'], { env });
     t.after(() => this.program.kill('SIGKILL'));
@@ -63,11 +71,25 @@ class Server {
 
   /**
    * One request on a connection of its own: { status, headers, text, json }.
+   * The answer must be as /openapi.json says.
    * options: headers, body (a string, or a document), host, signal.
    */
-  call(method, path, { body, ...options } = {}) {
+  async call(method, path, { body, ...options } = {}) {
     const text = body === undefined || typeof body === 'string' ? body
       : JSON.stringify(body);
+    const answer = await this.#call(method, path, options, text);
+    await this.#compare(method, path, answer, options.host);
+    return answer;
+  }
+
+  async #compare(method, path, answer, host) {
+    if (Contract === undefined) return;
+    this.#contract ??= new Contract((await this.#call('GET', '/openapi.json',
+      host === undefined ? {} : { host })).json);
+    this.#contract.check(method, path, answer);
+  }
+
+  #call(method, path, options, text) {
     return call(method, { host: '127.0.0.1', port: this.port, path,
       ...options }, text);
   }
