@@ -114,6 +114,23 @@ test('the token is asked for, kept in the tab, and never in an address',
     await s.end();
   });
 
+test('a viewer looks, and is told', { skip }, async (t) => {
+  const { s, base } = await start(t,
+    { env: { ADMIN_TOKEN: TOKEN, VIEWER_TOKEN: 'only-look-at-it' } });
+  const page = await open(t, base);
+  await page.goto(base);
+  await page.getByLabel('Token').fill('only-look-at-it');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByText('read-only token').waitFor();
+  await page.getByRole('button', { name: 'Run now' }).waitFor(
+    { state: 'hidden' });
+  await page.getByText('Nothing has run yet').waitFor();
+  await page.accessible();
+  page.clean();
+  await s.end();
+});
+
 test('in Hebrew, in the dark, on a phone, behind a path', { skip },
   async (t) => {
     const { s, base } = await start(t);

@@ -1,7 +1,7 @@
 // Asking the service. Addresses are relative to the page's own, so that it works
 // below any path that a proxy gives it.
 
-import { refused, token } from './session.js';
+import { readOnly, refused, token } from './session.js';
 
 export const ADMIN = 'admin/batch-sync';
 
@@ -20,6 +20,7 @@ function exact(key, value, context) {
 
 function noteRefusal(status) {
   if (status === 401) refused.value = 'token';
+  else if (status === 403 && token.value) readOnly.value = true;
   else if (status === 403) refused.value = 'address';
 }
 

@@ -25,12 +25,16 @@ function store(storage, key, value) {
 
 export const token = signal(stored(() => sessionStorage, TOKEN));
 
+/** The token may look, and no more: known once the service has said so. */
+export const readOnly = signal(false);
+
 /** What the service said when it refused: null, 'token' or 'address'. */
 export const refused = signal(null);
 
 export function setToken(value) {
   store(() => sessionStorage, TOKEN, value);
   token.value = value;
+  readOnly.value = false;
   refused.value = null;
 }
 

@@ -5,7 +5,8 @@ import { useSignalEffect } from '@preact/signals';
 import { html } from './html.js';
 import { paused } from './live.js';
 import { linkTo, route } from './route.js';
-import { language, refused, setLanguage, setToken, token } from './session.js';
+import { language, readOnly, refused, setLanguage, setToken, token }
+  from './session.js';
 import { t } from './texts.js';
 import { Locked } from './views/locked.js';
 import { VIEWS, viewOf } from './views/views.js';
@@ -37,6 +38,7 @@ function Tools() {
       onClick=${() => setLanguage(language.value === 'he' ? 'en' : 'he')}>
       ${t('otherLanguage')}
     </button>
+    ${readOnly.value && html`<span class="state">${t('readOnly')}</span>`}
     ${token.value && html`<button class="quiet"
       onClick=${() => { setToken(''); refused.value = 'token'; }}>
       ${t('forget')}</button>`}

@@ -32,6 +32,7 @@ const TEXTS = {
   tokenWrong: ['The service did not accept this token.',
     'השירות לא קיבל את האסימון.'],
   tokenGive: ['Continue', 'המשך'],
+  readOnly: ['read-only token', 'אסימון לצפייה בלבד'],
   forget: ['Forget the token', 'שכחת האסימון'],
   addressText: ['No ADMIN_TOKEN is set, so the service answers clients on its own '
     + 'machine alone. Set one, restart, and come back:',

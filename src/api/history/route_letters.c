@@ -30,7 +30,8 @@ void route_letter_groups(
     history_call_submit(h, history_letter_groups, letters_read(h, &err), &err);
 }
 
-/* One of them when its digest is given, with its item, else the list. */
+/* One of them when its digest is given, with its item, which a viewer does not
+ * see; else the list. */
 void route_dead_letters(struct api *api, struct http_exchange *x, struct str id)
 {
     struct history_call *h = history_call_new(api, x);

@@ -38,6 +38,7 @@ static void openapi_guard(json_t *operation, const struct route *r)
         return;
     openapi_add_refusal(responses, "401", "No token, or a wrong one");
     openapi_add_refusal(responses, "403", "The token may not do this");
+    openapi_add_refusal(responses, "429", "Too many wrong tokens");
 }
 
 /* Moves what is said of the route from one object of paths to the other. */

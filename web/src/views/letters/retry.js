@@ -6,12 +6,14 @@ import { number } from '../../format.js';
 import { html } from '../../html.js';
 import { refresh } from '../../live.js';
 import { Confirm } from '../../parts/confirm.js';
+import { readOnly } from '../../session.js';
 import { t } from '../../texts.js';
 
 /** `of` is the body: services, and kind or ids. */
 export function Retry({ of, count, onTold }) {
   const [asked, setAsked] = useState(false);
   const n = number(count);
+  if (readOnly.value) return null;
   const answer = async (yes) => {
     setAsked(false);
     if (!yes) return;

@@ -6,6 +6,7 @@ import { dateTime, relative } from '../../format.js';
 import { html } from '../../html.js';
 import { now, refresh } from '../../live.js';
 import { CancelRun } from '../../parts/cancel_run.js';
+import { readOnly } from '../../session.js';
 import { t } from '../../texts.js';
 
 /** What comes next, in words. */
@@ -56,8 +57,8 @@ export function Headline({ scheduler, health, run, onProblem }) {
       <h1><i class=${`dot ${DOTS[state]}`} />${' '}${t(state)}</h1>
       <${Next} scheduler=${scheduler} />
     </div>
-    <div class="buttons">${running
+    <div class="buttons">${!readOnly.value && (running
       ? html`<${CancelRun} key=${run.id} id=${run.id} onProblem=${onProblem} />`
-      : html`<${RunNow} onProblem=${onProblem} />`}</div>
+      : html`<${RunNow} onProblem=${onProblem} />`)}</div>
   </section>`;
 }
