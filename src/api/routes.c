@@ -8,6 +8,7 @@ const struct route api_routes[NROUTES] = {
     {"POST", "/admin/batch-sync/runs/{id}/cancel", route_cancel},
     {"GET", "/admin/batch-sync/runs/{id}/events", route_run_events,
         .viewer = true},
+    {"GET", "/admin/batch-sync/advice", route_advice, .viewer = true},
     {"GET", "/admin/batch-sync/events", route_events, .viewer = true},
     {"GET", "/admin/batch-sync/dead-letters", route_dead_letters,
         .viewer = true},

@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 22 };
+enum { NROUTES = 23 };
 extern const struct route api_routes[NROUTES];
 
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
@@ -18,6 +18,7 @@ void route_letter_groups(
     struct api *api, struct http_exchange *x, struct str id);
 void route_item(struct api *api, struct http_exchange *x, struct str id);
 void route_search(struct api *api, struct http_exchange *x, struct str id);
+void route_advice(struct api *api, struct http_exchange *x, struct str id);
 void route_events(struct api *api, struct http_exchange *x, struct str id);
 void route_run_events(struct api *api, struct http_exchange *x, struct str id);
 void route_retry(struct api *api, struct http_exchange *x, struct str id);

@@ -18,11 +18,14 @@ async function filled(t) {
   const w = await world(t, { embedder: { vectorOf: wordVector },
     services: { alpha: pagesOf(ITEMS), beta: pagesOf(itemsOf(5, 1, 'b')) },
     schemas: [schemaOf('alpha'), schemaOf('beta')] });
-  const s = await serve(t, w);
+  const s = await serve(t, w, { env: { KG_ENABLED: 'true' } });
   w.embedder.script(rejecting((text) => /Name [23] of item\b/.test(text)));
   await s.trigger();
   await s.trigger({ services: ['beta', 'nobody'] });
   w.embedder.script(undefined);
+  await s.program.until(async () => (await s.get(
+    '/admin/batch-sync/items?service=alpha&id=item-00004'))
+    .json.neighbours.length > 3, 'the graph');
   return { w, s, base: `http://127.0.0.1:${s.port}/` };
 }
 
@@ -37,7 +40,9 @@ test('every view, in light and dark, in both languages', { skip }, async (t) => 
       ['services/alpha', '.fields'], ['services/nobody', '.notice'],
       ['letters', '.group'], ['letters?status=resolved', '.empty'],
       ['search', '.box'], ['search?q=Name', '.hit'],
-      ['record?service=alpha&id=he-1', '.pieces']]) {
+      ['record?service=alpha&id=he-1', '.pieces'],
+      ['record?service=alpha&id=item-00004', '.near-list'],
+      ['advice', '.advice']]) {
       await page.goto(`${base}#/${view}`);
       await page.locator(shown).first().waitFor();
       await page.accessible();
@@ -84,6 +89,26 @@ test('a search in Hebrew leads to a record', { skip }, async (t) => {
   page.clean();
   await s.end();
 });
+
+test('advice is copied, a neighbour visited by keyboard', { skip },
+  async (t) => {
+    const { s, base } = await filled(t);
+    const page = await open(t, base);
+    await page.goto(`${base}#/advice`);
+    await page.getByText('No ADMIN_TOKEN is set').waitFor();
+    await page.getByText('The service nobody has no schema').waitFor();
+    await page.getByRole('button', { name: 'Copy' }).last().click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    await page.goto(`${base}#/record?service=alpha&id=item-00004`);
+    const node = page.locator('.neighbours svg a').first();
+    await node.focus();
+    const name = await node.getAttribute('aria-label');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: name.split(',')[0], exact: true })
+      .waitFor();
+    page.clean();
+    await s.end();
+  });
 
 test('runs are paged and filtered by their address', { skip }, async (t) => {
   const { s, base } = await filled(t);

@@ -55,6 +55,62 @@ test('an item: its pieces, its metadata, its run', async (t) => {
   await s.end();
 });
 
+test('what lies near an item', async (t) => {
+  const { w, s: first } = await start(t, { embedder: { vectorOf: wordVector },
+    env: { KG_ENABLED: 'true' } });
+  await first.good();
+  await first.end();
+  await w.good();
+  const s = await serve(t, w);
+  const { neighbours } = (await s.get(
+    `${ADMIN}/items?service=alpha&id=item-00004`)).json;
+  const ids = neighbours.map(({ contentId }) => contentId);
+  const edges = await w.db.rows(`SELECT DISTINCT b.node_id, b.node_type
+    FROM knowledge_graph_edges e
+    JOIN knowledge_graph_nodes a ON a.node_id IN (e.source_node_id,
+      e.target_node_id)
+    JOIN knowledge_graph_nodes b ON b.node_id IN (e.source_node_id,
+      e.target_node_id) AND b.node_id <> a.node_id
+    WHERE a.node_type = 'alpha-backend' AND a.node_id LIKE '%item-00004'`);
+  assert.ok(edges.length > 3);
+  assert.deepEqual(neighbours.map(({ nodeId }) => nodeId).sort(),
+    edges.map((edge) => edge.node_id).sort());
+  assert.ok(ids.includes('item-00001'));
+  assert.ok(ids.every((id) => /^(item-\d{5}|long|b-\d{5})$/.test(id)));
+  assert.ok(neighbours.every(({ type, weight }) =>
+    /related$/.test(type) && weight > 0.7));
+  assert.equal(neighbours.find(({ contentId }) => contentId === 'item-00001')
+    .title, 'Name 1 of item');
+  await s.end();
+});
+
+test('advice: what is wrong, and what to do', async (t) => {
+  const { w, s } = await start(t);
+  const ask = async () => (await s.get(`${ADMIN}/advice`)).json;
+  const idsOf = ({ advice }) => advice.map(({ id }) => id);
+  const before = await ask();
+  assert.equal(before.count, before.advice.length);
+  assert.ok(idsOf(before).includes('token'));
+  assert.ok(idsOf(before).includes('unsigned'));
+  assert.ok(!idsOf(before).includes('last-run'));
+  w.embedder.script(rejecting((text) => /Name 2 of item\b/.test(text)));
+  await s.trigger({ services: ['alpha', 'nobody'] });
+  const { advice } = await ask();
+  const of = (name) => advice.find(({ id }) => id === name);
+  assert.equal(advice[0].id, 'last-run');
+  assert.match(of('last-run').view, /^#\/runs\/[0-9a-f-]{36}$/);
+  assert.match(of('schema').text, /nobody has no schema/);
+  assert.match(of('dead-letters').text, /^1 dead letter:/);
+  assert.match(of('token').copy, /^ADMIN_TOKEN=/);
+  await s.end();
+  const guarded = await serve(t, w, { env: { ADMIN_TOKEN: 'open-sesame',
+    BATCH_SYNC_ENABLED: 'false' } });
+  const later = idsOf((await guarded.get(`${ADMIN}/advice`,
+    { headers: { authorization: 'Bearer open-sesame' } })).json);
+  assert.ok(!later.includes('token') && later.includes('disabled'));
+  await guarded.end();
+});
+
 test('a service: its schema, its runs, what is stored', async (t) => {
   const { s } = await start(t);
   await s.good();

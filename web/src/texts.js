@@ -158,6 +158,22 @@ const TEXTS = {
   piece: ['Piece {n}', 'חלק {n}'],
   noVector: ['This piece has no vector.', 'לחלק זה אין וקטור.'],
 
+  // advice
+  advice: ['Advice', 'המלצות'],
+  adviceNone: ['Nothing to mend. Everything is as it should be.',
+    'אין מה לתקן. הכול כפי שצריך.'],
+  'level.bad': ['Mend this', 'דורש תיקון'],
+  'level.warn': ['Have a look', 'כדאי לבדוק'],
+  'level.info': ['Good to know', 'כדאי לדעת'],
+  look: ['Show it', 'להצגה'],
+  copy: ['Copy', 'העתקה'],
+  copied: ['Copied', 'הועתק'],
+
+  // neighbours
+  neighbours: ['Nearest items', 'הפריטים הקרובים'],
+  neighboursNone: ['Nothing is linked to this item yet.',
+    'עדיין אין פריטים מקושרים לפריט זה.'],
+
   // outcomes
   stored: ['stored', 'נשמרו'],
   unchanged: ['unchanged', 'ללא שינוי'],

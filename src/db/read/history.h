@@ -79,9 +79,11 @@ void history_letter(
  * What is stored of the item `id` of `stored`, of `tenant`: {"tenantId",
  * "service","contentId","metadata","createdAt","updatedAt","pieces":
  * [{"chunkIndex","text","hasVector"}],"run":{"id","provider","model",
- * "dimensions"}}; run is the one that was under way when the item was written
- * last, or null.
+ * "dimensions"},"neighbours":[{"nodeId","service","contentId","title","type",
+ * "weight"}]}; run is the one that was under way when the item was written
+ * last, or null; of neighbours there are at most HISTORY_NEIGHBOURS.
  */
+enum { HISTORY_NEIGHBOURS = 200 };
 void history_item(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
@@ -93,6 +95,11 @@ void history_item(
  */
 enum { HISTORY_COUNTED = 1000000, HISTORY_SERVICE_RUNS = 30 };
 void history_service(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/* {"pgvector","rows","index","openLetters","lastRun":{"id","status","error",
+ * "services"}}: what advice is derived from. rows is the planner's estimate. */
+void history_facts(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /* After the callback, or instead of a submit. */

@@ -11,6 +11,7 @@ import { Skeleton } from '../parts/skeleton.js';
 import { prettyValue } from '../pretty.js';
 import { linkTo, route } from '../route.js';
 import { t } from '../texts.js';
+import { Neighbours } from './record/neighbours.js';
 
 const EVERY_MS = 30_000;
 
@@ -55,6 +56,7 @@ export function Record() {
           key=${piece.chunkIndex} piece=${piece}
           alone=${data.pieces.length === 1} />`)}</ol>
       </section>
+      <${Neighbours} record=${data} />
       <section class="card" aria-label=${t('details')}>
         <${Facts} facts=${factsOf(data)} /></section>
       <section class="card" aria-labelledby="metadata">

@@ -1,5 +1,6 @@
 // The views, in the order of their tabs; `name` is their address.
 
+import { Advice } from './advice.js';
 import { Letters } from './letters.js';
 import { Now } from './now.js';
 import { Record } from './record.js';
@@ -13,6 +14,7 @@ export const VIEWS = [
   { name: 'services', component: Services },
   { name: 'letters', component: Letters },
   { name: 'search', component: Search },
+  { name: 'advice', component: Advice },
   { name: 'record', component: Record, within: 'search' },
 ];
 
