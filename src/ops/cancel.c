@@ -31,7 +31,7 @@ int cancel_req_init(
 void cancel_run(const struct ops *ops, struct cancel_req *req)
 {
     op_begin(&req->op, &ops->loop->ready, NULL);
-    if (runner_cancel_run(ops->runner, req->run_id)) {
+    if (ops->runner != NULL && runner_cancel_run(ops->runner, req->run_id)) {
         req->outcome = CANCEL_HERE;
         op_finish(&req->op, NULL);
         return;

@@ -24,7 +24,7 @@ struct cancel_req {
 int cancel_req_init(
     struct cancel_req *req, struct str run_id, op_cb done, struct err *err);
 
-/* Works with the runner, the ledger and the loop. */
+/* Works with the ledger, the loop, and the runner if there is one. */
 void cancel_run(const struct ops *ops, struct cancel_req *req);
 
 #endif
