@@ -97,7 +97,16 @@ void api_call_error(struct api_call *call, int status, const char *message)
 
 void api_call_fail(struct api_call *call, const struct err *err)
 {
-    api_call_error(call, answer_status(err->code), err->msg);
+    struct http_exchange *x = call->x;
+    int status = answer_status(err->code);
+    uint32_t seconds = err->retry_after_ms / 1000;
+    char value[16];
+    struct http_header_out again = {"Retry-After", value};
+
+    call->x = NULL;
+    snprintf(value, sizeof(value), "%u", seconds > 0 ? seconds : 1);
+    if (x != NULL)
+        http_answer_error(x, status, &again, status == 503, err->msg);
 }
 
 void api_call_end(struct api_call *call)

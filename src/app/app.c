@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 enum {
-    STORE_CONNECTIONS = 2,
-    LEDGER_CONNECTIONS = 2, /* one of them may wait for a lock */
     STORE_TIMEOUT_MS = 60 * 1000,
-    LEDGER_TIMEOUT_MS = 10 * 1000,
+    BEATS_TIMEOUT_MS = 10 * 1000,
+    PROBE_TIMEOUT_MS = 5 * 1000,
+    READ_TIMEOUT_MS = 5 * 1000,
     LINK_TIMEOUT_MS = 60 * 1000,
     LINK_ITEMS = 100,  /* a batch */
     FIND_ITEMS = 5000, /* looked at in one go */
@@ -88,31 +88,56 @@ static void stop_http(struct app *app)
     http_client_close(app->http);
 }
 
-static int start_database(struct app *app, struct err *err)
-{
-    const char *url = app->config.database.url;
+/* Who gets a connection first, where there are too few. */
+enum { RANK_SYNC, RANK_PROBE, RANK_OTHERS };
 
-    pg_url_warn(url);
-    if (pg_pool_init(&app->pools.store, &app->loop, url, STORE_CONNECTIONS,
-            STORE_TIMEOUT_MS, err) < 0)
-        return err->code;
-    if (pg_pool_init(&app->pools.ledger, &app->loop, url, LEDGER_CONNECTIONS,
-            LEDGER_TIMEOUT_MS, err) < 0) {
-        pg_pool_close(app->pools.store);
-        return err->code;
-    }
-    if (pg_pool_may_be_plain(app->pools.store))
-        log_warn(NULL, PG_PLAIN_WARNING);
-    app->ops.history = app->pools.store;
-    store_init(&app->store, app->pools.store, &app->loop);
-    app->store.queues_links = app->config.graph.enabled;
-    return 0;
+/* How many may wait for an answer, each for at most as long. */
+enum {
+    READ_LINE = 64,
+    READ_WAIT_MS = 5 * 1000,
+    PROBE_LINE = 4,
+    PROBE_WAIT_MS = 3 * 1000
+};
+
+static int open_pool(struct app *app, struct pg_pool **pool, int size,
+    int timeout_ms, int rank, struct err *err)
+{
+    if (pg_pool_init(pool, &app->loop, app->config.database.url, size,
+            timeout_ms, err) == 0)
+        pg_pool_join(*pool, &app->pools.share, rank);
+    return err->code;
 }
 
 static void stop_database(struct app *app)
 {
-    pg_pool_close(app->pools.ledger);
+    pg_pool_close(app->pools.read);
+    pg_pool_close(app->pools.probe);
+    pg_pool_close(app->pools.beats);
     pg_pool_close(app->pools.store);
+}
+
+static int start_database(struct app *app, struct err *err)
+{
+    struct app_pools *p = &app->pools;
+
+    pg_url_warn(app->config.database.url);
+    pg_share_init(&p->share);
+    if (open_pool(app, &p->store, 2, STORE_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
+        open_pool(app, &p->beats, 1, BEATS_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
+        open_pool(app, &p->probe, 1, PROBE_TIMEOUT_MS, RANK_PROBE, err) < 0 ||
+        open_pool(app, &p->read, 2, READ_TIMEOUT_MS, RANK_OTHERS, err) < 0) {
+        stop_database(app);
+        return err->code;
+    }
+    if (pg_pool_may_be_plain(p->store))
+        log_warn(NULL, PG_PLAIN_WARNING);
+    pg_pool_bound(p->probe, PROBE_LINE, PROBE_WAIT_MS);
+    pg_pool_bound(p->read, READ_LINE, READ_WAIT_MS);
+    app->ops.history = p->read;
+    app->ops.write = p->store;
+    store_init(&app->store, p->store, &app->loop);
+    app->store.queues_links = app->config.graph.enabled;
+    return 0;
 }
 
 static int start_services(struct app *app, struct err *err)
@@ -161,7 +186,7 @@ static void stop_embedder(struct app *app)
 
 static int start_ledger(struct app *app, struct err *err)
 {
-    ledger_init(&app->ledger, app->pools.ledger, &app->loop,
+    ledger_init(&app->ledger, app->pools.store, app->pools.beats, &app->loop,
         app->config.sync.lease_s, app->config.sync.overlap_s);
     return 0;
 }
@@ -183,10 +208,10 @@ static int start_linker(struct app *app, struct err *err)
     linker_init(&app->linker, &app->ports, &options);
     if (!app->config.graph.enabled)
         return 0;
-    if (pg_pool_init(&app->pools.link, &app->loop, app->config.database.url, 1,
-            LINK_TIMEOUT_MS, err) < 0)
+    if (open_pool(app, &app->pools.link, 1, LINK_TIMEOUT_MS, RANK_OTHERS, err) <
+        0)
         return err->code;
-    graph_init(&app->graph, app->pools.link, app->pools.ledger, &app->loop);
+    graph_init(&app->graph, app->pools.link, app->pools.read, &app->loop);
     return 0;
 }
 

@@ -40,12 +40,15 @@ enum app_part {
     APP_LINKER = 128 /* idle until it is kicked */
 };
 
-/* The database's connections. */
+/* The database's connections, all owned; each opens when it is first needed.
+ * Where the server allows only a few, the first two get theirs first. */
 struct app_pools {
-    struct pg_pool *store;  /* owned; looks up and stores, migrates */
-    struct pg_pool *ledger; /* owned; short statements: the ledger's, the
-                               probe's, and what people look at */
-    struct pg_pool *link;   /* owned; builds the index and links; NULL: off */
+    struct pg_share share;
+    struct pg_pool *store; /* looks up and stores; the ledger; migrates */
+    struct pg_pool *beats; /* heartbeats */
+    struct pg_pool *probe; /* can one write? */
+    struct pg_pool *read;  /* what people look at; its line is bounded */
+    struct pg_pool *link;  /* builds the index and links; NULL: off */
 };
 
 struct app {

@@ -95,7 +95,8 @@ static void on_probe_answer(struct op *op)
 {
     struct probe *p = container_of(op, struct probe, req.op);
 
-    if (op->err.code != ERR_CANCELED)
+    /* ERR_BUSY: the server is there, but not for us. */
+    if (op->err.code != ERR_CANCELED && op->err.code != ERR_BUSY)
         remember_database(p, &op->err);
     op_cancel(&p->timer.op);
     step(p);

@@ -2,10 +2,10 @@
  * Are the database, the coordinator and the embedder there? Remembers the last
  * known answer, so that health and readiness need no query of their own.
  *
- * The database is asked every second whether one can write, over a pool that
- * the probe shares with the ledger and with what people look at. The
- * coordinator and the embedder are not asked at all: the probe remembers how
- * the pipeline's calls ended.
+ * The database is asked every second whether one can write, over a pool
+ * of its own; while the server has no connection for it, nothing new is known.
+ * The coordinator and the embedder are not asked at all: the probe remembers
+ * how the pipeline's calls ended.
  */
 #ifndef DAEMON_PROBE_H
 #define DAEMON_PROBE_H
@@ -36,7 +36,7 @@ struct dependency {
 /* All borrowed until probe_stop(), the pool until the loop has ended. */
 struct probe_options {
     struct loop *loop;
-    struct pg_pool *pool; /* shared with other short statements */
+    struct pg_pool *pool;
     /*
      * NULL, or called when the database comes up or goes down, and after the
      * first answer. May call probe_stop().

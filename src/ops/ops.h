@@ -31,7 +31,8 @@ struct ops {
     const struct schema_set *schemas;
     struct store *store;
     struct ledger *ledger;
-    struct pg_pool *history; /* looks at runs and dead letters, marks these */
+    struct pg_pool *history; /* what people look at: a bounded line */
+    struct pg_pool *write;   /* what people change */
     struct runner *runner;
 };
 

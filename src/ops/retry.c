@@ -4,7 +4,7 @@ void retry_mark(const struct ops *ops, struct retry_letters_req *req)
 {
     if (req->tenant == NULL)
         req->tenant = ops->config->sync.tenant;
-    dead_letters_retry(ops->history, ops->loop, req);
+    dead_letters_retry(ops->write, ops->loop, req);
 }
 
 struct run_spec retry_spec(

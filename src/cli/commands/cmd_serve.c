@@ -268,8 +268,7 @@ static void on_lag_tick(struct op *op)
 static int open_parts(struct serve *s, struct err *err)
 {
     struct app *app = &s->app;
-    struct probe_options probe = {
-        .loop = &app->loop, .pool = app->pools.ledger};
+    struct probe_options probe = {.loop = &app->loop, .pool = app->pools.probe};
 
     s->runner_options = (struct runner_options){.loop = &app->loop,
         .ports = &app->ports,
@@ -294,7 +293,6 @@ static int open_api(struct serve *s, struct err *err)
         .journal = s->journal};
 
     s->app.ops.runner = s->runner;
-    s->app.ops.history = s->app.pools.ledger;
     return api_start(&s->api, &api, err);
 }
 

@@ -23,20 +23,25 @@
 enum { UNIT, EVICT };
 enum { BEAT_TIMEOUT, BEAT }; /* results of a heartbeat */
 enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 1024 };
+enum { LEDGER_TIMEOUT_MS = 10 * 1000 };
 
 #define RUN_LOCK LEDGER_FENCE_LOCK("id")
 #define TOKEN_LOCK LEDGER_FENCE_LOCK("token")
 
 static void tick_done(struct op *op);
+static void ledger_start_beat(struct ledger *l);
 
-void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
-    int lease_s, int overlap_s)
+void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
+    struct loop *loop, int lease_s, int overlap_s)
 {
     char host[64] = "?";
     uint32_t random = 0;
 
-    *l = (struct ledger){
-        .pool = pool, .loop = loop, .lease_s = lease_s, .overlap_s = overlap_s};
+    *l = (struct ledger){.pool = pool,
+        .beats = beats,
+        .loop = loop,
+        .lease_s = lease_s,
+        .overlap_s = overlap_s};
     gethostname(host, sizeof(host) - 1);
     if (getrandom(&random, sizeof(random), 0) < 0)
         random = (uint32_t)loop_wall_ms();
@@ -51,7 +56,7 @@ static void beat_done(struct op *op)
 {
     struct ledger *l = container_of(op, struct ledger, beat);
 
-    if (op->err.code != 0 && l->run_id[0] != '\0')
+    if (op->err.code != 0 && strcmp(l->beat_run, l->run_id) == 0)
         log_warn(NULL, "heartbeat: %s", op->err.msg);
 }
 
@@ -59,7 +64,9 @@ static void beat_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
-    if (call_int(c->pg.results[BEAT], 0, 0) == 0 && l->run_id[0] != '\0') {
+    /* By the time it comes, another run may be at hand. */
+    if (call_int(c->pg.results[BEAT], 0, 0) == 0 && l->run_id[0] != '\0' &&
+        strcmp(l->beat_run, l->run_id) == 0) {
         log_warn(NULL, "run %s is not running any more", l->run_id);
         ledger_beat_stop(l);
     }
@@ -81,8 +88,9 @@ static void beat_send(struct call *c)
         "  WHERE token = $2 AND status = 'running' RETURNING " TOKEN_LOCK ")"
         " SELECT count(*) FROM r",
         false);
-    call_add_text(c, l->run_id);
-    call_add_text(c, l->token);
+    memcpy(l->beat_run, l->run_id, sizeof(l->beat_run));
+    call_add_text(c, l->beat_run);
+    call_add_text(c, arena_dup(&c->arena, str_of(l->token)).p);
     call_add_int(c, l->lease_s);
     call_send(c);
 }
@@ -99,10 +107,8 @@ static void tick_done(struct op *op)
 
     if (l->run_id[0] == '\0')
         return;
-    if (!op_pending(&l->beat)) {
-        op_init(&l->beat, beat_done);
-        ledger_start(l, &l->beat, NULL, beat_send, beat_take);
-    }
+    if (!op_pending(&l->beat))
+        ledger_start_beat(l);
     arm_tick(l);
 }
 
@@ -211,16 +217,32 @@ static bool ledger_failed(struct call *c)
     return true;
 }
 
+static void ledger_start_over(struct ledger *l, struct pg_pool *pool,
+    struct op *op, const struct ledger_work *work)
+{
+    struct call *c = call_new(pool, l->loop, op, ledger_step, sizeof(*work));
+
+    *ledger_work(c) = *work;
+    c->pg.timeout_ms = LEDGER_TIMEOUT_MS;
+    c->on_error = ledger_failed;
+    c->state = UNIT;
+    work->send(c);
+}
+
 void ledger_start(struct ledger *l, struct op *op, void *req,
     void (*send)(struct call *call), void (*take)(struct call *call))
 {
-    struct call *c =
-        call_new(l->pool, l->loop, op, ledger_step, sizeof(struct ledger_work));
+    struct ledger_work work = {l, req, send, take, 0};
 
-    *ledger_work(c) = (struct ledger_work){l, req, send, take, 0};
-    c->on_error = ledger_failed;
-    c->state = UNIT;
-    send(c);
+    ledger_start_over(l, l->pool, op, &work);
+}
+
+static void ledger_start_beat(struct ledger *l)
+{
+    struct ledger_work work = {l, NULL, beat_send, beat_take, 0};
+
+    op_init(&l->beat, beat_done);
+    ledger_start_over(l, l->beats, &l->beat, &work);
 }
 
 /* --- texts --- */

@@ -31,8 +31,9 @@ enum { OWNER_BYTES = 128 };
     " hashtext(" name "))"
 
 struct ledger {
-    struct pg_pool *pool; /* borrowed; not the one that stores */
-    struct loop *loop;    /* borrowed */
+    struct pg_pool *pool;  /* borrowed */
+    struct pg_pool *beats; /* borrowed; the heartbeats' */
+    struct loop *loop;     /* borrowed */
     int lease_s, overlap_s;
     char owner[OWNER_BYTES]; /* host:process:random */
     /* The current run and service; "" for none. */
@@ -41,14 +42,15 @@ struct ledger {
     struct counts base; /* of the service, before it was resumed */
     struct timer_req tick;
     struct op beat;
+    char beat_run[ID_BYTES]; /* that the heartbeat under way is for */
 };
 
 /*
- * `pool` must not be the one that stores, so that a heartbeat never waits
- * behind a chunk. The ledger must stay where it is until the loop has ended.
+ * Heartbeats, over `beats`, wait for nothing else. The ledger must stay where
+ * it is until the loop has ended.
  */
-void ledger_init(struct ledger *l, struct pg_pool *pool, struct loop *loop,
-    int lease_s, int overlap_s);
+void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
+    struct loop *loop, int lease_s, int overlap_s);
 
 /* Ends the heartbeats, if there is no run_end to do so. */
 void ledger_stop(struct ledger *l);

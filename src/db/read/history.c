@@ -8,6 +8,7 @@
 #include "db/read/history_impl.h"
 
 #include "db/graph/index_watch.h"
+#include "db/read/history_lists.h"
 #include "sync/result.h"
 
 enum { JSON_BYTES = 32 * 1024 * 1024 };
@@ -39,18 +40,12 @@ enum { JSON_BYTES = 32 * 1024 * 1024 };
     " 'totals', " COUNTS ", 'error', r.error"
 
 static const char runs_sql[] =
-    "SELECT json_build_object('runs', coalesce(json_agg(j.run), '[]'),"
-    "  'count', count(*), 'next', CASE WHEN count(*) = $4"
-    "   THEN (array_agg(j.id))[count(*)] END)"
-    " FROM (SELECT json_build_object(" RUN_MEMBERS ") AS run, r.id"
-    "  FROM @.batch_sync_runs r" RUN_TOTALS
-    " WHERE ($1 IS NULL OR r.tenant_id = $1)"
-    "  AND ($2 IS NULL OR " STATUS("r") " = $2)"
-    "  AND ($3 IS NULL OR (r.started_at, r.id) <"
-    "   (SELECT b.started_at, b.id FROM @.batch_sync_runs b WHERE b.id = $3))"
-    "  AND ($5 IS NULL OR $5 = ANY (r.services))"
-    "  AND ($6 IS NULL OR r.trigger = $6)"
-    " ORDER BY r.started_at DESC, r.id DESC LIMIT $4) j";
+    "SELECT json_build_object('runs', coalesce(json_agg(j.run ORDER BY"
+    "  j.started_at DESC, j.id DESC), '[]'), 'count', count(*),"
+    "  'next', CASE WHEN count(*) = $4"
+    "   THEN (array_agg(j.id ORDER BY j.started_at, j.id))[1] END)"
+    " FROM (SELECT r.started_at, r.id, json_build_object(" RUN_MEMBERS ")"
+    "  AS run FROM" LISTED_RUNS RUN_TOTALS ") j";
 
 /* The database's one vector index, as it is now; the same for every run. */
 #define VECTOR_INDEX                                                      \

@@ -19,7 +19,7 @@ struct history_req {
 
     /* In; borrowed until the callback. NULL: no filter. */
     const char *id;      /* which run, letter (its digest) or item */
-    const char *before;  /* history_runs(): only those older than that run */
+    const char *before;  /* lists: what an earlier answer has as "next" */
     const char *status;  /* history_runs(): "running", "success", ... */
     const char *tenant;  /* lists */
     const char *trigger; /* history_runs(): "http", "schedule", ... */
@@ -55,8 +55,9 @@ void history_run(
 
 /*
  * {"deadLetters":[{"tenantId","service","contentId","digest","reason",
- * "model","firstSeen","lastSeen","times","known","resolvedAt"}],"count"}, the
- * last seen first; the digest in hex. known: open, and not tried again while
+ * "model","firstSeen","lastSeen","times","known","resolvedAt"}],"count",
+ * "next"}, the last seen first; the digest in hex. A wrong `before` is
+ * ERR_INVALID. known: open, and not tried again while
  * item, model and schema stay as they are.
  */
 void history_dead_letters(

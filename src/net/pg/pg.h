@@ -52,8 +52,8 @@ struct pg_req {
     /*
      * err: ERR_UNAVAILABLE (no connection, or it broke: the transaction may or
      * may not have been applied), ERR_TIMEOUT, ERR_DATA (class 22 or 23),
-     * ERR_AUTH, ERR_DATABASE (any other SQL error). The message carries the
-     * server's primary message, detail, hint and SQLSTATE.
+     * ERR_AUTH, ERR_BUSY (the line is bounded), ERR_DATABASE (any other). The
+     * message carries the server's primary message, detail, hint and SQLSTATE.
      */
     struct op op;
 
@@ -73,8 +73,9 @@ struct pg_req {
     char primary[ERR_MSG_BYTES - 8]; /* then: its message, without detail */
     int backend_pid; /* from the connect; a pooler makes one up */
 
-    struct list link; /* the pool's */
-    void *conn;       /* the pool's */
+    struct list link;  /* the pool's */
+    void *conn;        /* the pool's */
+    uint64_t since_ms; /* the pool's: in line */
 };
 
 /*
@@ -99,6 +100,27 @@ bool pg_pool_may_be_plain(const struct pg_pool *pool);
     "is "                                                                    \
     "sent can be read on the way; add sslmode=verify-full, or at least "     \
     "require"
+
+/*
+ * What the pools of one database share when the server refuses further
+ * connections: those of a higher rank give theirs up for those of a lower one,
+ * and wait. The caller's; it outlives the pools.
+ */
+struct pg_share {
+    struct list pools; /* of struct pg_pool.sibling */
+};
+
+void pg_share_init(struct pg_share *share);
+
+/* rank: 0 for what cannot wait. */
+void pg_pool_join(struct pg_pool *pool, struct pg_share *share, int rank);
+
+/*
+ * Bounds the line: at most `most` transactions wait in it, for at most wait_ms
+ * (while there is a connection at all); the others end with ERR_BUSY, and
+ * retry_after_ms says when to ask again.
+ */
+void pg_pool_bound(struct pg_pool *pool, int most, int wait_ms);
 
 /* Logs, in one line, the parameters of the url that are left out. */
 void pg_url_warn(const char *url);

@@ -1,6 +1,7 @@
 /*
  * Between the files of net/pg: pg_pool.c decides which connection gets which
- * transaction, pg_slot.c opens and watches a connection, pg.c speaks to libpq,
+ * transaction, pg_share.c which pool goes without one, pg_slot.c opens and
+ * watches a connection, pg.c speaks to libpq,
  * pg_url.c reads DATABASE_URL, pg_params.c knows its parameters, pg_address.c
  * where the servers are, pg_sqlstate.c what their errors mean.
  *
@@ -23,6 +24,8 @@
 
 enum { PG_CONNECT_S = 10, PG_CANCEL_MS = 5000, PG_GRACE_MS = 5000 };
 enum { PG_AVOID_MS = 60 * 1000 }; /* that a host which failed us is last */
+enum { PG_HOLD_MS = 1000 };       /* between two connects that fail */
+enum { PG_AGAIN_MS = 100 };       /* when another pool gave a connection up */
 enum { PG_STMT_PARAMS = 32 };     /* most that a statement may have */
 
 struct pg_conn;   /* libpq's */
@@ -74,11 +77,12 @@ struct pg_slot {
     uv_timer_t timer;          /* the deadline of the current state */
     struct pg_attempt attempt; /* the connection's, or the next one's */
     struct pg_req *req;        /* borrowed; the transaction, while BUSY */
-    int at;         /* the statement whose answer comes; -1: the timeout's */
-    bool ended;     /* the current statement has had its NULL */
-    bool used;      /* the connection has had a transaction */
-    bool doomed;    /* to be dropped after the current transaction */
-    struct err err; /* of the transaction, or of the connect */
+    int at;           /* the statement whose answer comes; -1: the timeout's */
+    bool ended;       /* the current statement has had its NULL */
+    bool used;        /* the connection has had a transaction */
+    bool doomed;      /* to be dropped after the current transaction */
+    uint64_t idle_ms; /* since then, while IDLE */
+    struct err err;   /* of the transaction, or of the connect */
 };
 
 struct pg_pool {
@@ -92,8 +96,14 @@ struct pg_pool {
     int timeout_ms; /* of a transaction that names none; 0: no limit */
     int handles;    /* callbacks of libuv still to come */
     bool closing;
-    uint64_t hold_ms;    /* until then a failed connect is not repeated */
-    struct list waiting; /* of struct pg_req.link, oldest first */
+    uint64_t hold_ms;       /* until then a failed connect is not repeated */
+    bool refused;           /* the last connect was, for want of room */
+    struct list waiting;    /* of struct pg_req.link, oldest first */
+    int most, wait_ms;      /* bounds of the line; 0: none */
+    uv_timer_t line;        /* looks at the line again */
+    struct pg_share *share; /* borrowed, with its rank and our place there */
+    int rank;
+    struct list sibling;
     int nslots;
     struct pg_slot slots[];
 };
@@ -111,6 +121,13 @@ void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err);
 
 /* Runs fn(arg) in a detached thread; false: it could not be started. */
 bool pg_start_thread(void *(*fn)(void *arg), void *arg);
+
+/* --- pg_share.c --- */
+
+/* The pool was refused a connection: takes another pool's. False: what waits
+ * is to fail. */
+bool pg_share_take(struct pg_pool *taker);
+void pg_share_leave(struct pg_pool *pool);
 
 /* --- pg_slot.c --- */
 

@@ -8,10 +8,12 @@
  * again. Failures: a connection that breaks ends its own transaction and
  * leaves a slot that is off. A failed connect ends all that wait, unless
  * another connection is alive to serve them: then it is tried again after a
- * second. On cancel: a waiting transaction ends at once, a running one when
- * the server has stopped it, or after PG_CANCEL_MS without its connection. On
- * close: all transactions end with ERR_CANCELED, all connections are closed;
- * the memory goes with the last callback of libuv.
+ * second. Where the server has no room for more, pg_share.c decides. A line may
+ * be bounded: who finds it full, or has waited in it for too long, is told to
+ * come again (ERR_BUSY). On cancel: a waiting transaction ends at once, a
+ * running one when the server has stopped it, or after PG_CANCEL_MS without its
+ * connection. On close: all transactions end with ERR_CANCELED, all connections
+ * are closed; the memory goes with the last callback of libuv.
  */
 #include "net/pg/pg_impl.h"
 
@@ -21,7 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HOLD_MS = 1000 };
+enum { LINE_TICK_MS = 100, LINE_AGAIN_MS = 2000 };
 
 /* A host that says nothing costs as much. */
 static int connect_ms(const struct pg_params *p)
@@ -113,6 +115,9 @@ int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,
     pool->timeout_ms = timeout_ms;
     pool->nslots = size;
     list_init(&pool->waiting);
+    uv_timer_init(&loop->uv, &pool->line);
+    pool->line.data = pool;
+    pool->handles++;
     for (int i = 0; i < size; i++) {
         pool->slots[i].pool = pool;
         uv_timer_init(&loop->uv, &pool->slots[i].timer);
@@ -129,6 +134,11 @@ void pg_pool_release(struct pg_pool *pool)
     assert(pool->closing);
     free_url(pool);
     free(pool);
+}
+
+static void on_pg_pool_line_closed(uv_handle_t *handle)
+{
+    pg_pool_release(handle->data);
 }
 
 static void on_pg_pool_timer_closed(uv_handle_t *handle)
@@ -154,6 +164,8 @@ void pg_pool_close(struct pg_pool *pool)
     if (pool == NULL)
         return;
     pool->closing = true;
+    pg_share_leave(pool);
+    uv_close((uv_handle_t *)&pool->line, on_pg_pool_line_closed);
     err_set(&err, ERR_CANCELED, "the connections are being closed");
     fail_waiting(pool, &err);
     for (int i = 0; i < pool->nslots; i++) {
@@ -186,9 +198,17 @@ static bool all_off(const struct pg_pool *pool)
 
 void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err)
 {
-    pool->hold_ms = loop_now_ms(pool->loop) + HOLD_MS;
+    struct err why = *err;
+
+    pool->hold_ms = loop_now_ms(pool->loop) + PG_HOLD_MS;
+    pool->refused = why.code == ERR_BUSY;
+    if (pool->refused) {
+        why.code = ERR_UNAVAILABLE;
+        if (pg_share_take(pool))
+            return;
+    }
     if (all_off(pool))
-        fail_waiting(pool, err);
+        fail_waiting(pool, &why);
 }
 
 /* Waiting transactions for which no connection is on its way; at most nslots.
@@ -212,10 +232,75 @@ static void open_more(struct pg_pool *pool)
 
         if (slot == NULL)
             return;
-        if (!all_off(pool) && loop_now_ms(pool->loop) < pool->hold_ms)
+        if ((pool->refused || !all_off(pool)) &&
+            loop_now_ms(pool->loop) < pool->hold_ms)
             return;
         pg_slot_open(slot);
     }
+}
+
+/* --- the line ---------------------------------------------------------- */
+
+void pg_pool_bound(struct pg_pool *pool, int most, int wait_ms)
+{
+    pool->most = most;
+    pool->wait_ms = wait_ms;
+}
+
+static void end_busy(struct pg_pool *pool, struct pg_req *req)
+{
+    struct err err;
+
+    err_set(&err, ERR_BUSY,
+        pool->refused
+            ? "the database server allows no further connections for this role "
+              "(max_connections, or a CONNECTION LIMIT); ask again later"
+            : "too many requests read from the database at once; ask again "
+              "later");
+    err.retry_after_ms = LINE_AGAIN_MS;
+    op_finish(&req->op, &err);
+}
+
+/* A first connect has a time limit of its own. */
+static bool is_first_connect(const struct pg_pool *pool)
+{
+    return !pool->refused &&
+           count_state(pool, PG_IDLE) + count_state(pool, PG_BUSY) == 0;
+}
+
+/* Ends the transactions that have been in line for too long. */
+static void line_expire(struct pg_pool *pool)
+{
+    uint64_t now_ms = loop_now_ms(pool->loop);
+
+    while (!list_empty(&pool->waiting)) {
+        struct pg_req *req =
+            container_of(pool->waiting.next, struct pg_req, link);
+
+        if (now_ms - req->since_ms < (uint64_t)pool->wait_ms)
+            return;
+        list_remove(&req->link);
+        end_busy(pool, req);
+    }
+}
+
+static void on_pg_pool_line(uv_timer_t *timer)
+{
+    struct pg_pool *pool = timer->data;
+
+    if (pool->wait_ms > 0 && !is_first_connect(pool))
+        line_expire(pool);
+    pg_pool_step(pool);
+}
+
+/* Nothing else may happen before a bound is reached or a pause is over. */
+static void line_watch(struct pg_pool *pool)
+{
+    bool needed =
+        !list_empty(&pool->waiting) && (pool->wait_ms > 0 || pool->refused);
+
+    if (needed && !uv_is_active((uv_handle_t *)&pool->line))
+        uv_timer_start(&pool->line, on_pg_pool_line, LINE_TICK_MS, 0);
 }
 
 void pg_pool_step(struct pg_pool *pool)
@@ -228,10 +313,23 @@ void pg_pool_step(struct pg_pool *pool)
            (slot = find_state(pool, PG_IDLE)) != NULL) {
         struct list *node = list_pop(&pool->waiting);
 
+        pool->refused = false;
         if (!pg_slot_begin(slot, container_of(node, struct pg_req, link)))
             list_push(pool->waiting.next, node);
     }
     open_more(pool);
+    line_watch(pool);
+}
+
+static bool line_is_full(struct pg_pool *pool)
+{
+    int n = 0;
+
+    if (pool->most == 0 || find_state(pool, PG_IDLE) != NULL)
+        return false;
+    list_for_each (node, &pool->waiting)
+        n++;
+    return n >= pool->most;
 }
 
 static void req_cancel(struct op *op)
@@ -254,6 +352,11 @@ void pg_send(struct pg_pool *pool, struct pg_req *req)
     req->sqlstate[0] = req->primary[0] = '\0';
     req->conn = NULL;
     op_begin(&req->op, &pool->loop->ready, req_cancel);
+    req->since_ms = loop_now_ms(pool->loop);
+    if (line_is_full(pool)) {
+        end_busy(pool, req);
+        return;
+    }
     list_push(&pool->waiting, &req->link);
     pg_pool_step(pool);
 }

@@ -177,6 +177,7 @@ void pg_slot_attempt_failed(struct pg_slot *slot, const struct err *err)
 void pg_slot_open(struct pg_slot *slot)
 {
     slot->doomed = slot->used = false;
+    slot->idle_ms = loop_now_ms(slot->pool->loop);
     slot->attempt = (struct pg_attempt){.tried = 0};
     slot_try_endpoint(slot);
 }
@@ -188,6 +189,7 @@ void pg_slot_end_transaction(struct pg_slot *slot)
     uv_timer_stop(&slot->timer);
     slot->req = NULL;
     slot->state = PG_IDLE;
+    slot->idle_ms = loop_now_ms(slot->pool->loop);
     req->conn = NULL;
     op_finish(&req->op, &slot->err);
 }

@@ -62,11 +62,13 @@ bool pg_blames_row(const char *sqlstate)
     return sqlstate[0] != '\0' && match_state(rows, sqlstate) == 0;
 }
 
-/* Of a connect: an error that does not pass needs a person. */
+/* Of a connect: an error that does not pass needs a person; ERR_BUSY is for
+ * pg_pool_connect_failed(), nobody else sees it. */
 int pg_connect_code(const char *sqlstate)
 {
     static const struct state_row rows[] = {
         {"08", ERR_UNAVAILABLE},
+        {"53300", ERR_BUSY},
         {"53", ERR_UNAVAILABLE},
         {"55P03", ERR_UNAVAILABLE},
         {"57", ERR_UNAVAILABLE},

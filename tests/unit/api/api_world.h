@@ -44,7 +44,7 @@ static inline void open_pool(struct world *w)
     if (pg_pool_init(&it.pool, &w->loop, "postgresql://u@127.0.0.1:1/d", 2,
             1000, &err) < 0)
         fail_msg("%s", err.msg);
-    ledger_init(&it.ledger, it.pool, &w->loop, 30, 300);
+    ledger_init(&it.ledger, it.pool, it.pool, &w->loop, 30, 300);
 }
 
 static inline void open_api(void)
@@ -87,6 +87,7 @@ static inline int api_setup(void **state)
         .schemas = &w->schemas,
         .ledger = &it.ledger,
         .history = it.pool,
+        .write = it.pool,
         .runner = w->runner};
     open_api();
     return 0;

@@ -76,7 +76,7 @@ static int scheduler_setup(void **state)
     db_exec(&it.db, "CREATE TABLE batch_sync_runs (fire_at timestamptz)");
     assert_int_equal(
         pg_pool_init(&it.pool, &w->loop, it.db.url, 1, 0, &err), 0);
-    ledger_init(&it.ledger, it.pool, &w->loop, 30, 300);
+    ledger_init(&it.ledger, it.pool, it.pool, &w->loop, 30, 300);
     return metrics_init(&it.metrics, "test");
 }
 

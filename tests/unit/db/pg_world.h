@@ -149,7 +149,7 @@ static inline int world_setup(void **state)
         fail_msg("%s", req.op.err.msg);
     buf_free(&req.report);
     store_init(&w->store, w->db.pool, &w->db.loop);
-    ledger_init(&w->ledger, w->db.pool, &w->db.loop, 30, 300);
+    ledger_init(&w->ledger, w->db.pool, w->db.pool, &w->db.loop, 30, 300);
     open_service(w, NULL);
     run_begin(w, &w->ledger, &test_params, 0);
     service_begin(w, &w->ledger, 0, 0);

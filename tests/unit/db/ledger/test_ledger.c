@@ -8,7 +8,7 @@ static const char *ask(struct world *w, const char *sql)
 /* As another process would be; the caller stops it. */
 static void other_owner(struct world *w, struct ledger *l, int lease_s)
 {
-    ledger_init(l, w->db.pool, &w->db.loop, lease_s, 300);
+    ledger_init(l, w->db.pool, w->db.pool, &w->db.loop, lease_s, 300);
 }
 
 static void lose_the_lease(struct world *w)

@@ -12,7 +12,7 @@ static const struct counts some = {.received = 10, .stored = 7, .failed = 3};
 /* As another process would be; the caller stops it. */
 static void other_owner(struct world *w, struct ledger *l)
 {
-    ledger_init(l, w->db.pool, &w->db.loop, 30, 300);
+    ledger_init(l, w->db.pool, w->db.pool, &w->db.loop, 30, 300);
 }
 
 static void lose_the_lease(struct world *w)
@@ -125,7 +125,7 @@ static void in_what_owners_write(void **state)
     ledger_service_end(&w->ledger, &end);
     wait_for_stopped(w, "2");
     lose_the_lease(w);
-    ledger_init(&third, pool, &w->db.loop, 1, 300);
+    ledger_init(&third, pool, pool, &w->db.loop, 1, 300);
     ledger_beat_run(&third, w->run.run_id);
     wait_for_stopped(w, "3");
     third.run_id[0] = '\0'; /* no more of them */
@@ -175,7 +175,7 @@ static void in_a_claim(void **state)
 
     NEED_SERVER();
     pool = stopping_pool(w);
-    ledger_init(&other, pool, &w->db.loop, 30, 300);
+    ledger_init(&other, pool, pool, &w->db.loop, 30, 300);
     op_init(&held.op, db_done);
     ledger_service_begin(&other, &held);
     wait_for_stopped(w, "1");

@@ -91,7 +91,7 @@ static struct run_begin_req of_fire(int64_t ms)
 
 static void other_owner(struct world *w, struct ledger *l)
 {
-    ledger_init(l, w->db.pool, &w->db.loop, 30, 300);
+    ledger_init(l, w->db.pool, w->db.pool, &w->db.loop, 30, 300);
 }
 
 static const char statuses[] =

@@ -206,7 +206,7 @@ static void no_runs_are_an_empty_list(void **state)
     expect_json(runs(w, (struct history_req){0}),
         "{\"runs\":[],\"count\":0,\"next\":null}");
     expect_json(letters(w, (struct history_req){0}),
-        "{\"deadLetters\":[],\"count\":0}");
+        "{\"deadLetters\":[],\"count\":0,\"next\":null}");
 }
 
 static void a_running_run_has_the_sums_of_its_services(void **state)
@@ -341,7 +341,86 @@ static void dead_letters_have_the_shape_of_the_api(void **state)
         "\"lastSeen\":\"2026-01-02T00:03:00.000Z\",\"times\":4,"
         "\"known\":false,\"nextTry\":null,\"resolvedAt\":\"2026-01-03T00:00:00."
         "000Z\"}],"
-        "\"count\":1}");
+        "\"count\":1,\"next\":\"1767312180000000-ab03\"}");
+}
+
+/* Page after page, of all letters in every state: each once. */
+static void dead_letters_are_listed_by_key(void **state)
+{
+    static const struct {
+        enum history_letters letters;
+        const char *ids;
+    } cases[] = {{LETTERS_ALL, "d9 d3 d2 d1 d0 "}, {LETTERS_OPEN, "d9 d2 d0 "},
+        {LETTERS_RESOLVED, "d3 d1 "}};
+    struct world *w = *state;
+
+    NEED_SERVER();
+    make_letters(w);
+    for (size_t i = 0; i < 3; i++) {
+        char before[128] = "", ids[64] = "";
+        struct history_req req = {.letters = cases[i].letters, .limit = 1};
+
+        for (const char *next = ""; next != NULL;) {
+            json_t *json = letters(w, req), *list;
+
+            list = json_object_get(json, "deadLetters");
+            next = json_string_value(json_object_get(json, "next"));
+            if (json_array_size(list) > 0)
+                snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "%s ",
+                    member(json_array_get(list, 0), "contentId"));
+            snprintf(before, sizeof(before), "%s", next == NULL ? "" : next);
+            req.before = before;
+            json_decref(json);
+            if (before[0] == '\0')
+                break;
+        }
+        assert_string_equal(ids, cases[i].ids);
+    }
+}
+
+static void a_key_is_checked(void **state)
+{
+    static const char *const wrong[] = {"", "x", "1", "-ab", "1-abc", "1-zz",
+        "1-ab'", "1234567890123456789-ab", "1-AB"};
+    struct world *w = *state;
+
+    NEED_SERVER();
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        struct history_req req = {.before = wrong[i]};
+
+        ask(w, history_dead_letters, &req, ERR_INVALID);
+    }
+}
+
+/* Many that do not match cost nothing. */
+static void a_list_reads_what_it_shows(void **state)
+{
+    struct world *w = *state;
+    json_t *plan;
+
+    NEED_SERVER();
+    db_exec(&w->db,
+        "INSERT INTO batch_sync_dead_letters (tenant_id, service, digest,"
+        " reason, payload, last_seen, resolved_at) SELECT 't1', 'full',"
+        " decode(md5(i::text), 'hex'), 'r', 'p', now(), now()"
+        " FROM generate_series(1, 20000) i;"
+        "INSERT INTO batch_sync_runs (tenant_id, kind, trigger, services,"
+        " source, page_limit, provider, model, dimensions, status, owner,"
+        " expires_at) SELECT 't1', 'batch', 'cli', '{a}', 'env', 1, 'p', 'm',"
+        " 3, 'success', '', now() FROM generate_series(1, 20000);"
+        "ANALYZE batch_sync_runs; ANALYZE batch_sync_dead_letters");
+    json_decref(letters(w, (struct history_req){.letters = LETTERS_OPEN}));
+    plan = runs(w, (struct history_req){.status = "failed"});
+    assert_int_equal(json_integer_value(json_object_get(plan, "count")), 0);
+    json_decref(plan);
+    db_exec(&w->db, "SELECT pg_stat_force_next_flush()");
+    db_exec(&w->db, "SELECT 1");
+    assert_in_range(atoi(db_text(&w->db,
+                        "SELECT sum(seq_tup_read + idx_tup_fetch)::text"
+                        " FROM pg_stat_user_tables WHERE schemaname ="
+                        " current_schema() AND relname IN"
+                        " ('batch_sync_runs', 'batch_sync_dead_letters')")),
+        0, 2000);
 }
 
 static void dead_letters_are_filtered(void **state)
@@ -404,6 +483,9 @@ int main(void)
         TEST(services_that_an_ended_run_left_out_are_skipped),
         TEST(an_unknown_run_is_not_found),
         TEST(dead_letters_have_the_shape_of_the_api),
+        TEST(dead_letters_are_listed_by_key),
+        TEST(a_key_is_checked),
+        TEST(a_list_reads_what_it_shows),
         TEST(dead_letters_are_filtered),
         TEST(a_canceled_question_is_called_back),
         TEST(without_tables_it_is_an_error),
