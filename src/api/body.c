@@ -1,6 +1,7 @@
 #include "api/body.h"
 
 #include "ops/asked.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +14,49 @@ int body_parse(struct str text, json_t **out, struct err *err)
     *out = NULL;
     if (text_trim(text).len == 0)
         return 0;
-    *out = json_loadb(text.p, text.len, 0, &fault);
+    *out = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES, &fault);
     if (*out == NULL)
         return err_set(err, ERR_INVALID,
             "the body is not valid JSON: %s (line %d)", fault.text, fault.line);
     if (!json_is_object(*out))
         return err_set(err, ERR_INVALID, "the body must be a JSON object");
+    return 0;
+}
+
+static bool body_is_allowed(const char *key, const char *const *allowed)
+{
+    for (; *allowed != NULL; allowed++)
+        if (strcmp(key, *allowed) == 0)
+            return true;
+    return false;
+}
+
+static int body_refuse_key(
+    const char *key, const char *const *allowed, struct err *err)
+{
+    char list[160] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; allowed[i] != NULL; i++)
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s\"%s\"",
+            i == 0                   ? ""
+            : allowed[i + 1] == NULL ? " and "
+                                     : ", ",
+            allowed[i]);
+    return err_set(err, ERR_INVALID, "unknown member \"%.80s\"; allowed are %s",
+        key, list);
+}
+
+int body_check_keys(json_t *body, const char *const *allowed, struct err *err)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(body, key, value)
+    {
+        if (!body_is_allowed(key, allowed))
+            return body_refuse_key(key, allowed, err);
+    }
     return 0;
 }
 
@@ -44,6 +82,9 @@ int body_names(json_t *body, const char *key, const char *what,
         return err_set(err, ERR_INVALID,
             "\"%s\" must be an array of at most %d names", key,
             BODY_NAMES_MOST);
+    if (json_array_size(list) == 0)
+        return err_set(err, ERR_INVALID,
+            "\"%s\" is empty; leave it out to mean all of them", key);
     out->names = calloc(json_array_size(list) + 1, sizeof(*out->names));
     if (out->names == NULL)
         abort();
@@ -66,11 +107,15 @@ int body_tenant(json_t *body, const char **out, struct err *err)
     *out = NULL;
     if (tenant == NULL || json_is_null(tenant))
         return 0;
-    if (!json_is_string(tenant) || json_string_length(tenant) == 0 ||
-        json_string_length(tenant) > TENANT_BYTES)
+    if (!json_is_string(tenant) || json_string_length(tenant) > TENANT_BYTES ||
+        text_trim(str_of(json_string_value(tenant))).len == 0 ||
+        !utf8_visible(str_of(json_string_value(tenant))))
         return err_set(err, ERR_INVALID,
-            "\"tenant_id\" must be a string of 1 to %d bytes", TENANT_BYTES);
-    *out = json_string_value(tenant);
+            "\"tenant_id\" must be a string of 1 to %d bytes that is not "
+            "blank, "
+            "without control characters or invisible ones",
+            TENANT_BYTES);
+    *out = body_trimmed(tenant);
     return 0;
 }
 
@@ -118,10 +163,15 @@ static int body_read_services(struct body_trigger *b, struct err *err)
 
 int body_read_trigger(struct body_trigger *b, struct str text, struct err *err)
 {
+    static const char *const members[] = {
+        "services", "sync_type", "since", "tenant_id", NULL};
+
     *b = (struct body_trigger){.body = NULL};
     trigger_ask_init(&b->ask, "http");
-    if (body_parse(text, &b->body, err) < 0 || body_read_services(b, err) < 0 ||
-        body_read_since(b, err) < 0 || body_read_kind(b, err) < 0 ||
+    if (body_parse(text, &b->body, err) < 0 ||
+        body_check_keys(b->body, members, err) < 0 ||
+        body_read_services(b, err) < 0 || body_read_since(b, err) < 0 ||
+        body_read_kind(b, err) < 0 ||
         body_tenant(b->body, &b->ask.spec.tenant, err) < 0)
         return err->code;
     return 0;

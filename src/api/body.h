@@ -17,7 +17,10 @@ struct body_names {
 /* *out is owned; NULL when the text is blank. */
 int body_parse(struct str text, json_t **out, struct err *err);
 
-/* An array of strings; `what` is what each must be. */
+/* A misspelled member would otherwise mean everything; NULL ends the list. */
+int body_check_keys(json_t *body, const char *const *allowed, struct err *err);
+
+/* An array of strings that is not empty; `what` is what each must be. */
 int body_names(json_t *body, const char *key, const char *what,
     struct body_names *out, struct err *err);
 

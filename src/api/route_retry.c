@@ -35,34 +35,6 @@ static void retry_call_free(struct api_call *call)
     free(r);
 }
 
-/* A misspelled member would otherwise mean everything. */
-static int retry_check_keys(json_t *body, struct err *err)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(body, key, value)
-    {
-        if (strcmp(key, "services") != 0 && strcmp(key, "ids") != 0 &&
-            strcmp(key, "kind") != 0 && strcmp(key, "tenant_id") != 0)
-            return err_set(err, ERR_INVALID,
-                "unknown member \"%.80s\"; allowed are \"services\", "
-                "\"ids\", \"kind\" and \"tenant_id\"",
-                key);
-    }
-    return 0;
-}
-
-/* An empty list means nothing, not everything. */
-static int retry_check_list(
-    const char *key, const struct body_names *list, struct err *err)
-{
-    if (list->names == NULL || list->n > 0)
-        return 0;
-    return err_set(err, ERR_INVALID,
-        "\"%s\" is empty; leave it out to mean all of them", key);
-}
-
 /* Of reasons; NULL: not there. */
 static int retry_read_kind(json_t *body, const char **kind, struct err *err)
 {
@@ -77,13 +49,14 @@ static int retry_read_kind(json_t *body, const char **kind, struct err *err)
 static int retry_call_read_body(
     struct retry_call *r, struct str text, struct err *err)
 {
+    static const char *const members[] = {
+        "services", "ids", "kind", "tenant_id", NULL};
+
     if (body_parse(text, &r->body, err) < 0 ||
-        retry_check_keys(r->body, err) < 0 ||
+        body_check_keys(r->body, members, err) < 0 ||
         body_names(r->body, "services", "the name of a service", &r->services,
             err) < 0 ||
         body_names(r->body, "ids", "a content id", &r->ids, err) < 0 ||
-        retry_check_list("services", &r->services, err) < 0 ||
-        retry_check_list("ids", &r->ids, err) < 0 ||
         retry_read_kind(r->body, &r->req.kind, err) < 0 ||
         body_tenant(r->body, &r->req.tenant, err) < 0)
         return err->code;

@@ -62,9 +62,11 @@ static int search_call_limit(struct search_call *s, struct err *err)
 static int search_call_read(
     struct search_call *s, struct str text, struct err *err)
 {
+    static const char *const members[] = {"query", "limit", "service", NULL};
     json_t *query, *service;
 
-    if (body_parse(text, &s->body, err) < 0)
+    if (body_parse(text, &s->body, err) < 0 ||
+        body_check_keys(s->body, members, err) < 0)
         return err->code;
     query = json_object_get(s->body, "query");
     service = json_object_get(s->body, "service");

@@ -83,6 +83,31 @@ bool utf8_valid(struct str s)
     return find_invalid(s, 0) == s.len;
 }
 
+static bool is_invisible(int32_t cp)
+{
+    static const struct {
+        int32_t first, last;
+    } ranges[] = {{0x00, 0x1F}, {0x7F, 0x9F}, {0xAD, 0xAD}, {0x61C, 0x61C},
+        {0x180E, 0x180E}, {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},
+        {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F}};
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+        if (cp >= ranges[i].first && cp <= ranges[i].last)
+            return true;
+    return false;
+}
+
+bool utf8_visible(struct str s)
+{
+    for (size_t at = 0; at < s.len;) {
+        int32_t cp = utf8_next(s, &at);
+
+        if (cp < 0 || is_invisible(cp))
+            return false;
+    }
+    return true;
+}
+
 size_t utf8_repair(struct buf *out, struct str s)
 {
     size_t count = 0, from = 0;

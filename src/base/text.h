@@ -16,6 +16,10 @@ int32_t utf8_next(struct str s, size_t *at);
 
 bool utf8_valid(struct str s);
 
+/* Valid, and of what one can see: no control character, none that changes the
+ * direction of text, none without width. */
+bool utf8_visible(struct str s);
+
 /* Appends s with each invalid byte run as U+FFFD; returns how many. */
 size_t utf8_repair(struct buf *out, struct str s);
 

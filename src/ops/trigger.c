@@ -40,9 +40,16 @@ int trigger_ask_kind(struct trigger_ask *ask, const char *text, struct err *err)
 
 static int trigger_check_name(const char *name, struct err *err)
 {
-    if (strlen(name) > SERVICE_NAME_BYTES || !utf8_valid(str_of(name)))
+    struct str text = str_of(name);
+
+    if (text_trim(text).len == 0 || text.len > SERVICE_NAME_BYTES ||
+        !utf8_valid(text))
         return err_set(err, ERR_INVALID,
-            "must be a name of at most %d bytes of UTF-8", SERVICE_NAME_BYTES);
+            "must be a name of 1 to %d bytes of UTF-8", SERVICE_NAME_BYTES);
+    if (!utf8_visible(text))
+        return err_set(err, ERR_INVALID,
+            "must be a name without control characters, and without invisible "
+            "ones");
     if (strchr(name, ',') != NULL)
         return err_set(err, ERR_INVALID,
             "must be one name, and %s holds a comma; pass each name on its own",

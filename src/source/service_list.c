@@ -36,15 +36,7 @@ struct asking {
 
 static bool service_list_is_name(struct str s)
 {
-    if (s.len > SERVICE_NAME_BYTES || !utf8_valid(s))
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c < ' ' || c == 0x7f)
-            return false;
-    }
-    return true;
+    return s.len <= SERVICE_NAME_BYTES && utf8_visible(s);
 }
 
 static bool is_there(const struct service_names *list, struct str name)

@@ -312,6 +312,44 @@ static void on_run_begun(struct op *op)
     work(r, r->begin.run_id);
 }
 
+/* Two names of one schema, a name and its alias, are one service: its rows are
+ * the schema's. */
+static const char *run_rows_of(struct run *r, const char *name)
+{
+    const struct schema *schema = schema_find(r->schemas, &r->arena, name);
+
+    return schema == NULL ? name : schema->service_name;
+}
+
+/* NULL: there is no memory. */
+static const char *run_add_name(struct run *r, size_t n, const char *name)
+{
+    r->names[n] = arena_dup(&r->arena, str_of(name)).p;
+    r->req->result.services[n].service = r->names[n];
+    return r->names[n];
+}
+
+/* A helper keeps the names, and the places, that the run has. */
+static int run_add_names(struct run *r, const char **names, size_t n)
+{
+    const char **rows = arena_calloc(&r->arena, n, sizeof(*rows));
+    struct run_result *result = &r->req->result;
+
+    for (size_t i = 0; rows != NULL && i < n; i++) {
+        size_t k = 0;
+
+        rows[result->nservices] = run_rows_of(r, names[i]);
+        while (strcmp(rows[k], rows[result->nservices]) != 0)
+            k++;
+        if (k < result->nservices && !is_helper(r))
+            continue;
+        if (run_add_name(r, result->nservices, names[i]) == NULL)
+            return ERR_NOMEM;
+        result->nservices++;
+    }
+    return rows == NULL ? ERR_NOMEM : 0;
+}
+
 static int prepare_results(
     struct run *r, const char **names, size_t n, const char *source)
 {
@@ -322,13 +360,8 @@ static int prepare_results(
     result->services = arena_calloc(&r->arena, n, sizeof(*result->services));
     if (r->names == NULL || r->ours == NULL || result->services == NULL)
         return ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        r->names[i] = arena_dup(&r->arena, str_of(names[i])).p;
-        if (r->names[i] == NULL)
-            return ERR_NOMEM;
-        result->services[i].service = r->names[i];
-    }
-    result->nservices = n;
+    if (run_add_names(r, names, n) < 0)
+        return ERR_NOMEM;
     result->source = source;
     return 0;
 }
@@ -353,7 +386,7 @@ static void run_begin(
     r->begin = (struct run_begin_req){
         .spec = o->spec, .embedding = o->embedding, .limit = o->limit};
     r->begin.spec.services = r->names;
-    r->begin.spec.nservices = n;
+    r->begin.spec.nservices = r->req->result.nservices;
     r->begin.spec.source = source;
     op_init(&r->begin.op, on_run_begun);
     ports->run_begin(ports->world, &r->begin);

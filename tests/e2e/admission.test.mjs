@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gate, serve } from './support/serve.mjs';
-import { checkStored, itemsOf, pagesOf, sleep, until, world }
+import { checkError, gate, serve } from './support/serve.mjs';
+import { checkStored, itemsOf, pagesOf, schemaOf, sleep, until, world }
   from './support/world.mjs';
 
 const LETTERS = '/admin/batch-sync/dead-letters';
@@ -115,4 +115,53 @@ test('the service lives with two connections', async (t) => {
   assert.equal((await server.get('/readyz')).status, 200);
   await server.end();
   await few.drop();
+});
+
+/* ---- what a trigger may say ---- */
+
+test('two names of one service are one service', async (t) => {
+  const w = await world(t, {
+    services: { alpha: pagesOf(ITEMS), 'alpha-again': pagesOf(ITEMS) },
+    schemas: [schemaOf('alpha', { aliases: ['alpha-again'] })] });
+  const server = await serve(t, w);
+  const named = await server.good(
+    { services: ['alpha', 'alpha-again', ' alpha '] });
+  assert.deepEqual(named.services.map((s) => s.service), ['alpha']);
+  assert.deepEqual((await server.good()).services.map((s) => s.service),
+    ['alpha']);
+  assert.equal(w.embedder.embedded, ITEMS.length);
+  await checkStored(w, 'alpha', ITEMS);
+  const cli = await w.run(['sync', '--json', '--service', 'alpha-again',
+    '--service', 'alpha']);
+  assert.equal(cli.code, 0, cli.stderr);
+  assert.equal(JSON.parse(cli.stdout).services.length, 1);
+  await server.end();
+});
+
+const REFUSED = [
+  { services: [] },
+  { service: ['alpha'] },
+  { services: ['a\nb\u0001c'] },
+  { services: ['x'.repeat(3000)] },
+  { services: ['\u202Eahpla'] },
+  { services: ['al\u200Bpha'] },
+  { services: ['alpha', ''] },
+  { tenant_id: ' ' },
+  { tenant_id: 'a\u2066b' },
+  { tenant_id: '' },
+];
+
+test('what a trigger may not say is told before anything is asked', async (t) => {
+  const w = await world(t, { services: { alpha: pagesOf(ITEMS) } });
+  const server = await serve(t, w);
+  for (const body of REFUSED) {
+    const answer = await server.trigger(body);
+    checkError(answer, 400, '/admin/batch-sync/trigger', /./);
+  }
+  for (const name of ['a\nb', 'x'.repeat(3000), '\u202Eahpla', '\uFEFFalpha']) {
+    assert.equal((await w.run(['sync', '--service', name])).code, 64, name);
+  }
+  assert.equal(w.coordinator.calls.length, 0);
+  assert.equal(await w.db.value('SELECT count(*)::int FROM tenants'), 0);
+  await server.end();
 });

@@ -319,6 +319,9 @@ static void begin_run(struct world *w, struct op *op, struct err *err)
 
 static void port_run_begin(void *world, struct run_begin_req *req)
 {
+    const struct world *w = world;
+
+    CHECK((int)req->spec.nservices == w->source.services);
     strcpy(req->run_id, "run");
     world_schedule(world, &req->op, 1, begin_run);
 }

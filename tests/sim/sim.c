@@ -74,6 +74,9 @@ void make_schemas(struct schema_set *set, int n)
 
         snprintf(name, sizeof(name), "service-%d", i);
         s->stem = s->service_name = arena_dup(&set->arena, str_of(name)).p;
+        snprintf(name, sizeof(name), "alias-%d", i);
+        s->aliases = arena_calloc(&set->arena, 1, sizeof(*s->aliases));
+        s->aliases[s->naliases++] = arena_dup(&set->arena, str_of(name)).p;
         s->version = "1.0.0";
         s->fields = fields;
         s->nfields = 3;
@@ -96,6 +99,7 @@ void draw_source(uint64_t *r, struct source *s)
         .poison = PICK(r, 0, 0, 0, 20, 300),
         .bad_data = PICK(r, 0, 0, 0, 20),
         .no_id = PICK(r, 0, 0, 30)};
+    s->twice = (int)(s->seed % 4);
     s->id_space = s->items * PICK(r, 1, 100, 100) + 1;
 }
 
@@ -146,7 +150,8 @@ void spread_ids(struct source *s, int limit)
     int least = limit == 1 ? 100 : limit < 12 ? 3 : 1;
 
     if (s->id_space < s->items * least + 1)
-        s->id_space = s->items * least + 1;
+        s->twice = (int)(s->seed % 4);
+    s->id_space = s->items * least + 1;
 }
 
 /* Running */

@@ -519,14 +519,19 @@ static void port_store_open(void *world, struct store_open_req *req)
 static void list(struct world *w, struct op *op, struct err *err)
 {
     struct services_req *req = container_of(op, struct services_req, op);
-    static char names[16][32];
+    static char names[16][32], twice[16][32];
 
-    req->names = arena_calloc(req->arena, 16, sizeof(*req->names));
+    req->names = arena_calloc(req->arena, 32, sizeof(*req->names));
     for (int i = 0; i < w->source.services; i++) {
         snprintf(names[i], sizeof(names[i]), "service-%d", i);
         req->names[i] = names[i];
     }
     req->n = (size_t)w->source.services;
+    for (int i = 0; i < w->source.twice && i < w->source.services; i++) {
+        snprintf(twice[i], sizeof(twice[i]), "%s-%d",
+            i % 2 == 0 ? "service" : "alias", i);
+        req->names[req->n++] = twice[i];
+    }
     req->source = "env";
 }
 

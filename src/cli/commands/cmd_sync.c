@@ -269,17 +269,6 @@ static int run_sync(struct sync *s)
     return app_close(&s->app, code);
 }
 
-/* A control character in an argument is a slip of the hand or the shell. */
-static int sync_check_typed(const char **names, size_t n, struct err *err)
-{
-    for (size_t i = 0; i < n; i++)
-        for (const char *p = names[i]; *p != '\0'; p++)
-            if ((unsigned char)*p < ' ' || *p == 0x7f)
-                return err_set(err, ERR_USAGE,
-                    "must be a name without control characters");
-    return 0;
-}
-
 /* ERR_USAGE names the option that is wrong. */
 static int read_options(const struct args *args, struct trigger_ask *ask,
     const char **names, struct err *err)
@@ -290,8 +279,7 @@ static int read_options(const struct args *args, struct trigger_ask *ask,
     trigger_ask_init(ask, "cli");
     if (args_has(args, "incremental"))
         ask->spec.kind = "incremental";
-    if (sync_check_typed(names, n, err) < 0 ||
-        trigger_ask_services(ask, names, n, err) < 0)
+    if (trigger_ask_services(ask, names, n, err) < 0)
         asked_subject(err, "--service");
     else if (since != NULL && trigger_ask_since(ask, since, err) < 0)
         asked_subject(err, "--since %s", since);

@@ -42,7 +42,6 @@ static void no_body_is_a_batch_run_of_everything(void **state)
     assert_string_equal(read("{\"services\":null,\"since\":null,"
                              "\"sync_type\":null,\"tenant_id\":null}"),
         "batch - -");
-    assert_string_equal(read("{\"services\":[]}"), "batch - -");
 }
 
 static void a_body_says_what_to_do(void **state)
@@ -83,15 +82,46 @@ static void a_member_of_another_type_is_refused(void **state)
         strstr(read("{\"since\":1767225600}"), "\"since\" must be a date"));
     assert_non_null(strstr(
         read("{\"since\":\"yesterday\"}"), "\"since\" must be a date or a"));
-    assert_string_equal(read("{\"tenant_id\":\"\"}"),
-        "\"tenant_id\" must be a string of 1 to 200 bytes");
+    assert_string_equal(read("{\"services\":[]}"),
+        "\"services\" is empty; leave it out to mean all of them");
+    assert_string_equal(read("{\"service\":[\"a\"]}"),
+        "unknown member \"service\"; allowed are \"services\", "
+        "\"sync_type\", \"since\" and \"tenant_id\"");
+    assert_non_null(strstr(read("{\"since\":null,\"since\":\"2026-01-31\"}"),
+        "the body is not valid JSON: "));
+}
+
+static void a_tenant_can_be_seen(void **state)
+{
+    static const char *const wrong[] = {"", " ", "\\t\\n", "a\\u0001",
+        "a\\u200b", "\\u202eb", "\\u00a0\\ufeff"};
+    char text[64];
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        snprintf(text, sizeof(text), "{\"tenant_id\":\"%s\"}", wrong[i]);
+        assert_non_null(strstr(read(text), "\"tenant_id\" must be a string"));
+    }
+    assert_string_equal(read("{\"tenant_id\":\" a b \"}"), "batch a b -");
 }
 
 /* The same as on the command line. */
 static void a_name_must_be_one(void **state)
 {
+    static const char *const invisible[] = {"\\n", "\\u0001", "\\u007f",
+        "\\u0085", "\\u00ad", "\\u061c", "\\u200b", "\\u200d", "\\u200e",
+        "\\u2028", "\\u202e", "\\u2060", "\\u2066", "\\u2069", "\\ufeff",
+        "\\udb40\\udc41"};
+    char text[300];
+
     assert_non_null(strstr(read("{\"services\":[\"a,b\"]}"), "comma"));
-    assert_string_equal(read("{\"services\":[\"a\\nb\"]}"), "batch - - a\nb");
+    for (size_t i = 0; i < sizeof(invisible) / sizeof(*invisible); i++) {
+        snprintf(text, sizeof(text), "{\"services\":[\"a%sb\"]}", invisible[i]);
+        assert_non_null(strstr(read(text), "without control characters"));
+    }
+    assert_string_equal(read("{\"services\":[\"d\\u00e9j\\u00e0 \\u4e2d\"]}"),
+        "batch - - d\xc3\xa9j\xc3\xa0 \xe4\xb8\xad");
+    snprintf(text, sizeof(text), "{\"services\":[\"%0201d\"]}", 0);
+    assert_non_null(strstr(read(text), "1 to 200 bytes"));
     assert_non_null(strstr(
         read("{\"services\":[\"a\\u0000b\"]}"), "the body is not valid JSON"));
 }
@@ -114,6 +144,7 @@ int main(void)
         cmocka_unit_test(a_body_says_what_to_do),
         cmocka_unit_test(what_is_no_object_is_refused),
         cmocka_unit_test(a_member_of_another_type_is_refused),
+        cmocka_unit_test(a_tenant_can_be_seen),
         cmocka_unit_test(a_name_must_be_one),
         cmocka_unit_test(names_are_counted),
     };
