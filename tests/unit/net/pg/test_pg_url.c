@@ -192,7 +192,8 @@ static void tells_rows_from_servers(void **state)
 static void tells_outages_from_configuration(void **state)
 {
     assert_int_equal(pg_connect_code("57P03"), ERR_UNAVAILABLE);
-    assert_int_equal(pg_connect_code("53300"), ERR_UNAVAILABLE);
+    assert_int_equal(pg_connect_code("53300"), ERR_BUSY);
+    assert_int_equal(pg_connect_code("53200"), ERR_UNAVAILABLE);
     assert_int_equal(pg_connect_code("28P01"), ERR_AUTH);
     assert_int_equal(pg_connect_code("3D000"), ERR_CONFIG);
     assert_int_equal(pg_connect_code("42501"), ERR_CONFIG);
