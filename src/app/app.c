@@ -122,7 +122,7 @@ static int start_database(struct app *app, struct err *err)
 
     pg_url_warn(app->config.database.url);
     pg_share_init(&p->share);
-    if (open_pool(app, &p->store, 2, STORE_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
+    if (open_pool(app, &p->store, 3, STORE_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
         open_pool(app, &p->beats, 1, BEATS_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
         open_pool(app, &p->probe, 1, PROBE_TIMEOUT_MS, RANK_PROBE, err) < 0 ||
         open_pool(app, &p->read, 2, READ_TIMEOUT_MS, RANK_OTHERS, err) < 0) {
