@@ -164,7 +164,7 @@ test('the list of dead letters', async (t) => {
   const list = async (query = '') => {
     const { status, json, text } = await s.get(LETTERS + query);
     assert.equal(status, 200, text);
-    assert.deepEqual(Object.keys(json), ['deadLetters', 'count']);
+    assert.deepEqual(Object.keys(json), ['deadLetters', 'count', 'next']);
     assert.equal(json.count, json.deadLetters.length);
     return json.deadLetters;
   };
