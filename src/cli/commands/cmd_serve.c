@@ -8,6 +8,10 @@
  * Failures: a fault that a person must correct (configuration, another
  * program's tables) ends the start; one that passes is waited for.
  *
+ * A service manager (systemd) is told: ready once HTTP listens, the database
+ * may still be waited for; alive, by a timer of the loop, so that a loop that
+ * hangs is killed; stopping, with the time that may take.
+ *
  * Stop: SIGTERM or SIGINT. /readyz says no, triggers are refused, the run
  * finishes what is in flight within the grace period, waiting clients are
  * answered; /metrics is served until the end, then everything closes. A second
@@ -19,12 +23,16 @@
 #include "cli/cli.h"
 #include "daemon/run_poller.h"
 #include "events/journal_feed.h"
+#include "net/service_manager.h"
 #include "version.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { BOOT_RETRY_MS = 1000, LAG_TICK_MS = 500, DRAIN_TICK_MS = 20 };
+
+/* What closing may take after the grace period, before systemd kills it. */
+enum { STOP_SLACK_S = 10 };
 
 static const struct arg_option options[] = {
     {NULL, NULL, NULL},
@@ -47,6 +55,7 @@ struct serve {
     struct timer_req boot; /* before the next try */
     struct timer_req lag;  /* measures the loop */
     uint64_t lag_due_ms;
+    uint64_t alive_due_ms;  /* when the service manager hears of it again */
     struct timer_req grace; /* while draining */
     struct timer_req drain; /* while draining: is everything done? */
     struct op ended;        /* pending until the service has ended */
@@ -100,6 +109,9 @@ static void drain(struct serve *s)
     int grace_s = s->app.config.sync.grace_s;
 
     s->draining = true;
+    service_manager_tell("STOPPING=1\nSTATUS=shutting down\n"
+                         "EXTEND_TIMEOUT_USEC=%lld",
+        (grace_s + STOP_SLACK_S) * 1000000LL);
     api_drain(s->api);
     scheduler_stop(s->scheduler);
     run_poller_stop(s->run_poller);
@@ -164,6 +176,7 @@ static void ready(struct serve *s)
     const struct config *config = &s->app.config;
 
     log_info(NULL, "ready");
+    service_manager_tell("STATUS=ready");
     api_set_ready(s->api, NULL);
     if (!config->sync.enabled || !config->schedule.on_startup)
         serve_link_items(s, config->sync.tenant);
@@ -182,6 +195,7 @@ static void boot_failed(struct serve *s, const struct err *err)
         return;
     }
     log_warn(NULL, "%s; trying again", err->msg);
+    service_manager_tell("STATUS=waiting: %.400s", err->msg);
     api_set_ready(s->api, probe_database_ok(s->probe)
                               ? "the database is down"
                               : probe_database_reason(s->probe));
@@ -235,6 +249,17 @@ static void on_serve_event(void *arg, const struct run_event *event)
     }
 }
 
+/* Half as often would do; a tick that comes late then costs nothing. */
+static void tell_alive(struct serve *s, uint64_t now_ms)
+{
+    uint64_t watchdog_ms = service_manager_watchdog_ms();
+
+    if (watchdog_ms == 0 || now_ms < s->alive_due_ms)
+        return;
+    service_manager_tell("WATCHDOG=1");
+    s->alive_due_ms = now_ms + watchdog_ms / 4;
+}
+
 static void on_lag_tick(struct op *op);
 
 static void lag_tick(struct serve *s)
@@ -251,6 +276,7 @@ static void on_lag_tick(struct op *op)
 
     if (s->draining) /* in time or canceled: both end it */
         return;
+    tell_alive(s, now_ms);
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
@@ -335,6 +361,7 @@ static int serve_work(struct serve *s)
         return console_fail(&s->cli->console, &err);
     log_info(NULL, "listening on %s port %d", app->config.http.host,
         api_port(s->api));
+    service_manager_tell("READY=1\nSTATUS=waiting for the database");
     op_begin(&s->ended, &app->loop.ready, NULL);
     serve_migrate(s);
     lag_tick(s);
