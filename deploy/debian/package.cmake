@@ -5,6 +5,7 @@ set(debian ${PROJECT_SOURCE_DIR}/deploy/debian)
 file(GLOB schemas CONFIGURE_DEPENDS RELATIVE
     ${PROJECT_SOURCE_DIR}/schema/services
     ${PROJECT_SOURCE_DIR}/schema/services/*.json)
+list(FILTER schemas EXCLUDE REGEX "[.]cases[.]json$")
 set(conffiles "/etc/batchsync/batchsync.env\n")
 foreach(schema ${schemas})
     string(APPEND conffiles "/etc/batchsync/services/${schema}\n")
