@@ -71,7 +71,8 @@ static void review_print(struct review *r)
     size_t schemas = r->set.n + (r->set.fallback != NULL);
     FILE *out = r->cli->console.out;
 
-    fwrite(r->report.data, 1, r->report.len, out);
+    if (r->report.len > 0)
+        fwrite(r->report.data, 1, r->report.len, out);
     fprintf(out, "%zu schema%s, %zu case%s: ", schemas, schemas == 1 ? "" : "s",
         r->cases, r->cases == 1 ? "" : "s");
     if (r->findings == 0)

@@ -10,9 +10,9 @@ enum {
     PANEL = 128, /* rows of b that stay in the cache while a goes by */
 };
 
-/* The compiler has one version for each kind of processor; which one runs is
- * decided when the program starts. */
-#if defined(__x86_64__) && defined(__GLIBC__) && \
+/* GCC compiles one version for each kind of processor; which one runs is
+ * decided when the program starts. Clang has no word for AVX2 with FMA. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FOR_EACH_PROCESSOR \
     __attribute__((target_clones("arch=x86-64-v4", "avx2,fma", "default")))
