@@ -232,7 +232,7 @@ enum auth_role access_check(struct access *a, struct http_exchange *x)
         e->failures = 0;
         e->good_ms = loop_now_ms(a->loop);
     }
-    x->role = role;
+    x->role = (int)role;
     return role;
 }
 
