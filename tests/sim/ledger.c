@@ -155,6 +155,12 @@ static struct sim_service *next_service(struct shared *shared, int *left)
     return free != NULL ? free : lost;
 }
 
+/* Its owner has, unless it is this one and did not hear that it was. */
+static bool has_died(const struct world *w, const struct sim_service *s)
+{
+    return s->state == TAKEN && s->owner != w->life;
+}
+
 /* It hears that the service is its own. */
 static void take_claim(
     struct world *w, struct service_begin_req *req, const struct sim_service *s)
@@ -197,8 +203,9 @@ static void claim(struct world *w, struct op *op, struct err *err)
         req->claim = left > 0 ? CLAIM_WAIT : CLAIM_DONE;
         return;
     }
-    s->deaths += s->state == TAKEN;
+    s->deaths += has_died(w, s);
     s->state = TAKEN;
+    s->owner = w->life;
     s->token = ++ledger->tokens;
     s->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
     s->base = s->result.counts;
@@ -287,7 +294,7 @@ static void resume(struct world *w)
     for (int i = 0; i < ledger->nservices; i++) {
         struct sim_service *s = &ledger->services[i];
 
-        s->deaths += s->state == TAKEN;
+        s->deaths += has_died(w, s);
         if (s->state == TAKEN)
             s->state = FREE;
         s->token = ++ledger->tokens;

@@ -626,6 +626,7 @@ void world_add(struct world *w, struct world *first, uint64_t seed)
 void world_join_run(struct world *w)
 {
     CHECK(list_empty(&w->ready.ready));
+    w->life = ++w->shared->lives;
     w->npages = w->ncheckpointed = 0;
     w->crashed = w->dies = false;
     w->current = -1;

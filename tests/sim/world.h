@@ -162,6 +162,7 @@ struct sim_service {
     int token;           /* of the owner */
     uint64_t expires_ms; /* not lost before, whoever has heard of it */
     int next_page, limit;
+    int owner;  /* a life; it may not know, if the reply was lost */
     int deaths; /* owners lost since the last checkpoint */
     int64_t announced;
     struct counts base; /* of the owners before this one */
@@ -189,6 +190,7 @@ struct shared {
     struct list events;
     struct world *processes[8]; /* borrowed */
     int n;
+    int lives; /* begun so far */
 };
 
 struct world {
@@ -197,6 +199,7 @@ struct world {
     struct shared *shared; /* own, or that of the first process */
     struct shared own;
     int process; /* of shared->processes */
+    int life;    /* which of all processes that have ever run */
     uint64_t random;
     struct source source;
     struct faults faults;

@@ -73,7 +73,7 @@ static const char claim_sql[] =
     " UPDATE @.batch_sync_service_runs s SET status = 'running', owner = $2,"
     "  token = gen_random_uuid()::text, finished_at = NULL,"
     "  expires_at = now() + make_interval(secs => $3),"
-    "  deaths = s.deaths + (s.status = 'running')::int,"
+    "  deaths = s.deaths + (s.status = 'running' AND s.owner <> $2)::int,"
     "  started_at = CASE s.status WHEN 'pending' THEN now()"
     "   ELSE s.started_at END,"
     "  since = CASE WHEN s.status <> 'pending' THEN s.since"
