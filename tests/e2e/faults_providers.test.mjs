@@ -158,10 +158,12 @@ test('the embedder', async (t) => {
 
   await t.test('answering garbage', async (t) => {
     const account = new Account(t, 'embedder answering garbage');
-    await spoiled(b, account, { ...requests(account, 0.3, () =>
+    // A text alone gets no bad vector: twice would be the text's own fault.
+    await spoiled(b, account, { ...requests(account, 0.3, ({ inputs }) =>
       pick(account.random, [faults.garbage(), faults.truncated(),
         faults.reset(), faults.wrongCount(-1), faults.wrongCount(2),
-        faults.duplicateIndex(), faults.nan(), faults.zero()])),
+        faults.duplicateIndex(),
+        ...inputs.length > 1 ? [faults.nan(), faults.zero()] : []])),
     remark: 'not JSON, cut, reset, wrong count or index, NaN, zero' });
   });
 

@@ -181,11 +181,14 @@ async function proxy(t, prefix, port) {
       return;
     }
     const { host, origin, ...headers } = from.headers;
-    from.pipe(request({ host: '127.0.0.1', port, method: from.method, headers,
-      path: from.url.slice(prefix.length) }, (answer) => {
+    const onward = request({ host: '127.0.0.1', port, method: from.method,
+      headers, agent: false, path: from.url.slice(prefix.length) }, (answer) => {
       to.writeHead(answer.statusCode, answer.headers);
       answer.pipe(to);
-    }));
+    });
+    // A browser that leaves, or a service that ends, ends the exchange alone.
+    onward.once('error', () => to.destroy());
+    from.pipe(onward);
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   t.after(() => server.close());

@@ -281,7 +281,6 @@ static const char ids_sql[] =
 /* Without a database, or tables, there is nothing to say. */
 static void check_ids(struct check *c, const char *service)
 {
-    const char *tables = pg_pool_schema(c->app.pools.store);
     char sql[PG_SCHEMA_BYTES + sizeof(ids_sql)], text[COLLISION_BYTES] = "";
     struct pg_param params[] = {
         {.type = PG_TEXT, .data = c->app.config.sync.tenant},
@@ -292,7 +291,8 @@ static void check_ids(struct check *c, const char *service)
 
     if (!c->has_tables)
         return;
-    snprintf(sql, sizeof(sql), ids_sql, tables);
+    snprintf(
+        sql, sizeof(sql), ids_sql, pg_pool_schema(c->app.pools.store));
     op_init(&req.op, app_ignore);
     pg_send(c->app.pools.store, &req);
     if (app_wait(&c->app, &req.op) == 0 && pg_rows(req.results[0]) > 0) {
