@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { Account, IN_FLIGHT, ROUNDS, bench } from './support/faults.mjs';
 import { missing, pooler } from './support/pooler.mjs';
 import { postgres } from './support/postgres.mjs';
-import { faults, shapes, sleep } from './support/world.mjs';
+import { faults, onceProven, shapes, sleep } from './support/world.mjs';
 
 const pick = (random, list) => list[Math.floor(random() * list.length)];
 
@@ -135,16 +135,17 @@ test('the embedder', async (t) => {
       remark: 'away for 0.2 s; its last answers are lost with it' });
   });
 
-  /** Each request goes wrong with that probability, the first one always. */
+  /** Each request goes wrong with that probability, the first one always; but
+   * for the one that proves the settings. */
   const requests = (account, probability, wrong) => ({
     start: (count) => {
       let first = true;
-      embedder.script((request) => {
+      embedder.script(onceProven((request) => {
         if (!first && account.random() >= probability) return undefined;
         first = false;
         count();
         return wrong(request);
-      });
+      }));
     },
     stop: () => embedder.script(),
   });

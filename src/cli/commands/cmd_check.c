@@ -291,8 +291,7 @@ static void check_ids(struct check *c, const char *service)
 
     if (!c->has_tables)
         return;
-    snprintf(
-        sql, sizeof(sql), ids_sql, pg_pool_schema(c->app.pools.store));
+    snprintf(sql, sizeof(sql), ids_sql, pg_pool_schema(c->app.pools.store));
     op_init(&req.op, app_ignore);
     pg_send(c->app.pools.store, &req);
     if (app_wait(&c->app, &req.op) == 0 && pg_rows(req.results[0]) > 0) {
