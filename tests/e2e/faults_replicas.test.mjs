@@ -99,3 +99,24 @@ test('one of three replicas is stopped past its lease', (t) =>
       await replica.end();
     };
   }));
+
+/** Its vectors would mean something else: they must not mix with the run's. */
+const STRANGERS = {
+  'another document prefix': { EMBEDDING_DOCUMENT_PREFIX: 'passage: ' },
+  'other document fields': { EMBEDDING_EXTRA: '{"input_type":"passage"}' },
+  'another model': { EMBEDDING_MODEL: 'another-model' },
+};
+
+for (const [what, env] of Object.entries(STRANGERS)) {
+  test(`a replica with ${what} does not join a run`, async (t) => {
+    const b = await world(t);
+    const stranger = await serve(t, b.w, { env });
+    const { replicas, run } = await together(t, b, 2);
+    await success(replicas[0], run);
+    const { stdout, stderr } = stranger.program;
+    assert.doesNotMatch(stdout + stderr, /taking part in the run/);
+    assert.equal((await owners(b, run)).length, 2, 'its own kind joins');
+    await new Account(t, `a replica with ${what}`).add(b);
+    await Promise.all([stranger, ...replicas].map((one) => one.end()));
+  });
+}
