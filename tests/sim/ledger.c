@@ -5,6 +5,8 @@
  */
 #include "world.h"
 
+#include "record/pass/care.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -173,6 +175,7 @@ static void take_claim(
     req->announced = s->announced;
     req->short_before = w->shared->short_before[req->position];
     req->deaths = s->deaths;
+    w->shared->ledger.careful |= s->deaths >= CARE_DEATHS;
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
     w->token = s->token;

@@ -178,8 +178,12 @@ void simulate_replicas(uint64_t seed, const struct world *undisturbed,
     texts = run_all(r, n, steps, &random);
     check_ledger(&r[0].w);
     check_rows(&r[0].w);
-    check_same_rows(undisturbed, &r[0].w);
-    check_same_pages(undisturbed, &r[0].w, (uint32_t)n);
+    /* In smaller pages there are more of them, and an item that a later one of
+     * its page would have replaced is stored if that one cannot be. */
+    if (!r[0].w.shared->ledger.careful) {
+        check_same_rows(undisturbed, &r[0].w);
+        check_same_pages(undisturbed, &r[0].w, (uint32_t)n);
+    }
     slack = (uint64_t)(n * 2 * o->workers * o->chunk_size);
     if (undisturbed->source.long_text > 0 || undisturbed->source.bad_data > 0)
         slack *= 8; /* pieces; refused items, embedded with their page */

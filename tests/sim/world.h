@@ -175,8 +175,9 @@ struct sim_ledger {
     uint64_t expires_ms;       /* not lost before, whoever owns it */
     int nservices;
     struct sim_service services[SIM_SERVICES];
-    int tokens; /* handed out so far */
-    int closed; /* times that the run was ended */
+    int tokens;   /* handed out so far */
+    int closed;   /* times that the run was ended */
+    bool careful; /* a page has ended so many that it is read in small ones */
 };
 
 /* What the processes of a world have in common. */
