@@ -32,6 +32,7 @@ export function useLive(load, every, key = '') {
   const [state, setState] = useState({});
   const latest = useRef();
   latest.current = { load, every };
+  const asked = useRef('');
   const rests = paused.value || !visible.value;
 
   useEffect(() => setState({}), [key]);
@@ -54,7 +55,10 @@ export function useLive(load, every, key = '') {
         timer = setTimeout(again, typeof ms === 'function' ? ms(data) : ms);
       }
     };
-    if (visible.value) again();
+    // A pause by itself is no reason to ask once more.
+    const wanted = JSON.stringify([key, nudges.value, token.value]);
+    if (visible.value && !(rests && asked.current === wanted)) again();
+    asked.current = wanted;
     return () => {
       controller.abort();
       clearTimeout(timer);
