@@ -279,6 +279,8 @@ static void service_begin_care(struct service *s)
 
     care_begin(&s->busy->care, s->p->options->limit, s->busy->claim->deaths,
         &s->next_page, &s->limit);
+    if (s->limit != s->busy->claim->limit)
+        s->busy->shrunk = s->limit;
     if (s->busy->care.mode != CARE_NONE)
         log_warn(&ctx,
             "%d processes in a row have ended in this page: reading on "

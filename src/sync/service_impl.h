@@ -22,6 +22,8 @@ struct service_busy {
     struct timer_req kick; /* pending: a decision is due */
     uint64_t started_ms;
     bool failed; /* reads no further page */
+    int shrunk;  /* the limit of our own making that pages are counted in; 0:
+                    none, or the source has shown that it honours it */
     struct care care;
     struct service_ids ids;
     bool told_odd; /* of a has_more that is not understood */

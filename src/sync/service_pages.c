@@ -31,7 +31,7 @@ static bool shrink(struct service *s, const struct page *page)
     if (!page->too_large || page->limit <= 1)
         return false;
     s->next_page = (page->number - 1) * (page->limit / smaller) + 1;
-    s->limit = smaller;
+    s->limit = s->busy->shrunk = smaller;
     s->more = true;
     log_warn(&ctx, "%s; asking again with limit %d", page->err.msg, smaller);
     return true;

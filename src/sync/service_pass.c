@@ -30,6 +30,14 @@ static void warn_odd_once(struct service *s, const struct page *page)
         STR_ARG(odd));
 }
 
+static void leave_source(
+    struct service *s, struct page *page, const struct err *err)
+{
+    s->more = false;
+    page_leave_out(page);
+    page_fail(page, err, false);
+}
+
 static void leave_stuck_source(struct service *s, struct page *page)
 {
     struct err err;
@@ -39,8 +47,40 @@ static void leave_stuck_source(struct service *s, struct page *page)
         "no page before them had",
         (unsigned long long)s->pass.stale_pages,
         (unsigned long long)s->pass.stale_items);
-    page_leave_out(page);
-    page_fail(page, &err, false);
+    leave_source(s, page, &err);
+}
+
+/*
+ * Page numbers of a smaller limit mean other items to a source that ignores
+ * it: the range that was asked for would be passed over, and what comes next
+ * taken for the end. An answer with as many as were asked for, or fewer, shows
+ * that it does not; page 1 begins at the beginning in any case.
+ */
+static bool limit_is_honoured(
+    struct service *s, const struct page *page, struct err *err)
+{
+    int *shrunk = &s->busy->shrunk;
+    size_t n = page->view.n;
+
+    if (*shrunk == 0 || page->limit != *shrunk || page->unread)
+        return true;
+    if (n > (size_t)page->limit || page->view.limit > page->limit) {
+        err_set(err, ERR_SOURCE,
+            "the source ignores the limit: %zu items came where %d were asked "
+            "for, so that its pages cannot be read in smaller parts",
+            n, page->limit);
+        return false;
+    }
+    if (n == 0 && page->number > 1) {
+        err_set(err, ERR_SOURCE,
+            "the source seems to ignore the limit: page %d of %d items each is "
+            "empty, where a page of more items began; smaller parts of its "
+            "pages cannot be read",
+            page->number, page->limit);
+        return false;
+    }
+    *shrunk = 0;
+    return true;
 }
 
 static void follow_page(struct service *s, struct page *page, uint64_t fresh)
@@ -58,6 +98,7 @@ static void follow_page(struct service *s, struct page *page, uint64_t fresh)
 
 void service_take_page(struct service *s, struct page *page)
 {
+    struct err err;
     long fresh;
 
     if (page == NULL || page->number <= s->judged || page->state < PAGE_READY ||
@@ -67,6 +108,10 @@ void service_take_page(struct service *s, struct page *page)
     if (fresh < 0)
         return;
     s->judged = page->number;
+    if (!limit_is_honoured(s, page, &err)) {
+        leave_source(s, page, &err);
+        return;
+    }
     s->ctx.rows.received += page->view.n;
     s->next_page = page->number + 1;
     if (page->view.limit > 0)

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { faults, itemsOf, pagesOf, world } from './support/world.mjs';
+import { faults, itemsOf, pagesOf, shapes, world } from './support/world.mjs';
 
 const MOST = 12;
 const ITEMS = itemsOf(20);
@@ -65,6 +65,24 @@ for (const limit of [20, 6, 1]) {
     assert.equal(again.knownFailures, 1);
   });
 }
+
+test('a source that ignores the limit is not taken for one that has ended',
+  async (t) => {
+    const w = await world(t, { services: {
+      alpha: ({ page }) =>
+        shapes.dataItems(ITEMS.slice(page * 10 - 10, page * 10)),
+      beta: services.beta } });
+    w.embedder.script(({ inputs }) => {
+      if (!inputs.some((text) => text.includes(ITEMS[17].name))) return undefined;
+      w.program.kill('SIGKILL');
+      return faults.hang();
+    });
+    const { result } = await persist(w, { BATCH_SYNC_LIMIT: '10' });
+    const [alpha, beta] = result.services;
+    assert.equal(alpha.success, false);
+    assert.match(alpha.errors.at(-1).error, /ignores? the limit/);
+    assert.equal(beta.success, true);
+  });
 
 test('a page that ends the process when it is read', async (t) => {
   const w = await world(t, { services });

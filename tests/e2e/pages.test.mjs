@@ -416,6 +416,25 @@ test('it grows too large in mid-run: no item is lost or repeated',
     assert.equal(again.services[0].unchanged, 60);
   });
 
+/** Pages of ten, whatever limit is asked for. */
+const tens = (items) => ({ page }) =>
+  shapes.dataItems(items.slice(page * 10 - 10, page * 10));
+
+test('a source that ignores the limit is not read in smaller pages',
+  async (t) => {
+    // Its second page cannot be had; the smaller pages of that range have
+    // numbers that mean later pages to it, or pages beyond its end.
+    for (const n of [20, 60]) {
+      const items = big(n, (i) => i >= 10 && i < 20 ? 3000 : 100);
+      const w = await together(t, { alpha: tens(items) },
+        { env: { BATCH_SYNC_LIMIT: '10', GRPC_MAX_MESSAGE_BYTES: '20000' } });
+      assert.equal(w.outcome.code, 1, w.outcome.stderr);
+      assert.match(errorsOf(w.outcome.result).join(), /ignores? the limit/);
+      await checkStored(w, 'alpha', items.slice(0, 10));
+      assert.equal(w.embedder.embedded, 10);
+    }
+  });
+
 test('an item that no page can carry fails its page', async (t) => {
   const items = big(20, (i) => i === 13 ? 30_000 : 100);
   const w = await together(t, { alpha: pagesOf(items) },

@@ -203,8 +203,10 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
         err_set(err, ERR_UNAVAILABLE, "dead");
         return;
     }
+    /* A page without items is not. */
     if (w->faults.too_large > 0 && req->limit > w->faults.too_large &&
-        req->page * req->limit > w->faults.large_from) {
+        req->page * req->limit > w->faults.large_from &&
+        (req->page - 1) * req->limit < w->source.items) {
         err_set(err, ERR_TOO_LARGE, "the answer is larger than the limit");
         return;
     }
