@@ -116,6 +116,16 @@ static void take(struct stored_row *out, const struct sim_row *row, size_t i)
     memcpy(out->row_hash, row->row_hash, SHA256_BYTES);
 }
 
+static size_t count_rows(const struct database *db, int service, struct str id)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < db->n; i++)
+        n += db->rows[i].service == service &&
+             str_eq(str_of(db->rows[i].id), id);
+    return n;
+}
+
 int database_lookup(
     const struct database *db, int service, struct lookup_req *req)
 {
@@ -124,13 +134,15 @@ int database_lookup(
     if (req->rows == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < req->n; i++) {
-        const struct sim_row *row;
+        size_t left = count_rows(db, service, req->ids[i]);
 
-        for (int k = 0; k < 200; k++) {
-            row = find(db, service, req->ids[i], k);
+        for (int k = 0; left > 0; k++) { /* there may be gaps */
+            const struct sim_row *row = find(db, service, req->ids[i], k);
+
             if (row == NULL)
-                break;
+                continue;
             take(&req->rows[req->nrows++], row, i);
+            left--;
         }
     }
     return 0;
