@@ -13,10 +13,10 @@
  *     |
  *   DONE    result is complete
  *
- * Every state goes on to END when it fails. At most one page is ahead, and
- * only while the head's answer is under 8 MiB; a page gets its turn to store
- * when every chunk of the one before it has committed. Checkpoints are written
- * in the order of the pages, one at a time.
+ * Every state goes on to END when it fails. At most one page is ahead, and only
+ * while the window has room for one as large as the largest so far; a page gets
+ * its turn to store when every chunk of the one before it has committed.
+ * Checkpoints are written in the order of the pages, one at a time.
  */
 #ifndef SYNC_SERVICE_H
 #define SYNC_SERVICE_H

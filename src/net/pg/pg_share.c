@@ -3,12 +3,12 @@
  * CONNECTION LIMIT of the role or the database), the pools of one process share
  * what they have, by rank: 0 gets its connection first.
  *
- * Happy path: nobody is refused, and nothing here runs. A pool that is refused
- * takes a connection from another one: one that is idle, of the least important
- * pool first; else a busy one is closed after its transaction. Then it tries
- * again, PG_AGAIN_MS later. Failures: when there is nothing to take, pools of
- * rank 0 fail what waits in line, as after any failed connect; those of other
- * ranks keep it waiting, up to their bound.
+ * Happy path: no pool is refused, and nothing here runs. A refused pool takes a
+ * connection from another one: an idle one, from the least important pool first;
+ * else a busy one is closed after its transaction. It tries again PG_AGAIN_MS
+ * later. Failures: when there is nothing to take, pools of rank 0 fail what
+ * waits in line, as after any failed connect; pools of other ranks keep it
+ * waiting, up to their bound.
  */
 #include "net/pg/pg_impl.h"
 
