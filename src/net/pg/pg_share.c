@@ -4,11 +4,11 @@
  * what they have, by rank: 0 gets its connection first.
  *
  * Happy path: no pool is refused, and nothing here runs. A refused pool takes a
- * connection from another one: an idle one, from the least important pool first;
- * else a busy one is closed after its transaction. It tries again PG_AGAIN_MS
- * later. Failures: when there is nothing to take, pools of rank 0 fail what
- * waits in line, as after any failed connect; pools of other ranks keep it
- * waiting, up to their bound.
+ * connection from another one: an idle one, from the least important pool
+ * first; else a busy one is closed after its transaction. It tries again
+ * PG_AGAIN_MS later. Failures: when there is nothing to take, pools of rank 0
+ * fail what waits in line, as after any failed connect; pools of other ranks
+ * keep it waiting, up to their bound.
  */
 #include "net/pg/pg_impl.h"
 
