@@ -4,8 +4,8 @@
  *
  * Failures: no such path 404, no such method 405 with Allow, no token 401 or
  * 403. Cancel: a client that goes away stops nothing; its call ends unanswered.
- * Close: api_drain() answers clients that wait for a run; api_close() when
- * nothing is pending.
+ * Close: api_drain() answers clients that wait for a run; after api_shut()
+ * nothing new begins, and api_close() comes when nothing is pending.
  */
 #include "api/api.h"
 
@@ -34,12 +34,25 @@ static void api_answer_unknown(
     http_answer_error(x, 405, &allow, 1, message);
 }
 
+/* Why a route is not for this request now; NULL: it is. */
+static const struct auth_refusal *api_refusal(const struct api *api,
+    const struct http_exchange *x, const struct route *route, bool guarded)
+{
+    static const struct auth_refusal ending = {
+        .status = 503, .message = "the service is shutting down"};
+    static const struct auth_refusal looks = {.status = 403,
+        .message = "VIEWER_TOKEN may look and search; this needs ADMIN_TOKEN"};
+
+    if (api->shut && guarded)
+        return &ending;
+    return x->role == AUTH_VIEWER && !route->viewer ? &looks : NULL;
+}
+
 /* Finds the route; NULL: the request has been answered, or will be. */
 static const struct route *api_find(
     struct api *api, struct http_exchange *x, struct str *id)
 {
-    static const struct auth_refusal looks = {.status = 403,
-        .message = "VIEWER_TOKEN may look and search; this needs ADMIN_TOKEN"};
+    const struct auth_refusal *refusal;
     struct route_match match;
     bool guarded = auth_is_guarded(x);
 
@@ -52,9 +65,10 @@ static const struct route *api_find(
         return NULL;
     }
     x->label = match.route->path;
-    if (x->role != AUTH_VIEWER || match.route->viewer)
+    refusal = api_refusal(api, x, match.route, guarded);
+    if (refusal == NULL)
         return match.route;
-    access_answer(x, &looks);
+    access_answer(x, refusal);
     return NULL;
 }
 
@@ -142,6 +156,11 @@ void api_drain(struct api *api)
     access_drain(api->access);
     api->why_not_ready = "shutting down";
     live_drain(api->live);
+}
+
+void api_shut(struct api *api)
+{
+    api->shut = true;
 }
 
 bool api_is_idle(const struct api *api)

@@ -40,11 +40,15 @@ void api_reload(struct api *api);
 void api_set_ready(struct api *api, const char *why_not);
 
 /*
- * Answers clients that wait for a run with 503. Metrics and health go on being
- * served until api_close(), which frees the api: only when nothing it
- * submitted is pending any more (api_is_idle()).
+ * Ends in three steps. api_drain() answers clients that wait for a run with
+ * 503. api_shut(), once nothing else is left to do, refuses /admin/ with 503,
+ * so that clients that keep asking do not hold up the end, and no request that
+ * comes at the last moment begins something that api_close() would pull the
+ * ground from. api_close() frees the api: only when nothing it submitted is
+ * pending any more (api_is_idle()). Metrics and health are served until then.
  */
 void api_drain(struct api *api);
+void api_shut(struct api *api);
 bool api_is_idle(const struct api *api);
 void api_close(struct api *api);
 

@@ -11,9 +11,9 @@ struct api {
     struct http_server *server; /* owned */
     struct access *access;      /* owned */
     const char *why_not_ready;  /* static; NULL: ready */
-    bool draining;
-    struct live *live; /* owned; streams of events */
-    struct list calls; /* of struct api_call.link: what is pending */
+    bool draining, shut;        /* api_drain(), api_shut() */
+    struct live *live;          /* owned; streams of events */
+    struct list calls;          /* of struct api_call.link: what is pending */
 };
 
 /* Has the client sent `Prefer: respond-async`? */

@@ -74,10 +74,11 @@ static void drain_tick(struct serve *s)
     loop_timer(&s->app.loop, &s->drain, DRAIN_TICK_MS);
 }
 
-static bool is_idle(const struct serve *s)
+/* All but the HTTP side. */
+static bool work_is_done(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
-           run_poller_is_idle(s->run_poller) && api_is_idle(s->api) &&
+           run_poller_is_idle(s->run_poller) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -86,7 +87,9 @@ static void on_drain_tick(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, drain.op);
 
-    if (!is_idle(s)) {
+    if (work_is_done(s))
+        api_shut(s->api);
+    if (!work_is_done(s) || !api_is_idle(s->api)) {
         drain_tick(s);
         return;
     }

@@ -77,19 +77,20 @@ class Server {
   async call(method, path, { body, ...options } = {}) {
     const text = body === undefined || typeof body === 'string' ? body
       : JSON.stringify(body);
-    const answer = await this.#call(method, path, options, text);
+    const answer = await this.request(method, path, options, text);
     await this.#compare(method, path, answer, options.host);
     return answer;
   }
 
   async #compare(method, path, answer, host) {
     if (Contract === undefined) return;
-    this.#contract ??= new Contract((await this.#call('GET', '/openapi.json',
+    this.#contract ??= new Contract((await this.request('GET', '/openapi.json',
       host === undefined ? {} : { host })).json);
     this.#contract.check(method, path, answer);
   }
 
-  #call(method, path, options, text) {
+  /** The same, with `text` for a body, and nothing compared. */
+  request(method, path, options, text) {
     return call(method, { host: '127.0.0.1', port: this.port, path,
       ...options }, text);
   }

@@ -166,6 +166,24 @@ static void an_id_that_is_too_long_is_no_run(void **state)
     expect_member("no such run");
 }
 
+/* What came after the last look at api_is_idle() would outlive the api. */
+static void nothing_begins_at_the_end(void **state)
+{
+    struct world *w = *state;
+
+    api_drain(it.api);
+    assert_int_equal(ask(w, GET("/admin/batch-sync/services")), 200);
+    api_shut(it.api);
+    say(&it.askers[0], GET("/admin/batch-sync/runs"));
+    while (body_of(&it.askers[0]) == NULL) {
+        turn(w, &it.askers[0]);
+        assert_true(api_is_idle(it.api));
+    }
+    assert_int_equal(wait_answer(w, &it.askers[0]), 503);
+    expect_member("the service is shutting down");
+    assert_int_equal(ask(w, GET("/livez")), 200);
+}
+
 static void the_services_are_listed(void **state)
 {
     struct world *w = *state;
@@ -270,6 +288,7 @@ int main(void)
         TEST(a_client_that_goes_away_stops_nothing),
         TEST(a_run_of_this_process_is_canceled),
         TEST(an_id_that_is_too_long_is_no_run),
+        TEST(nothing_begins_at_the_end),
         TEST(the_services_are_listed),
         TEST(history_checks_the_question_first),
         TEST(a_retry_checks_its_body_first),
