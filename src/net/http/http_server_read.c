@@ -75,6 +75,7 @@ static bool conn_read_admit(struct http_conn *c)
         return false;
     }
     c->unread = false;
+    c->x->conn = NULL; /* it is the server's again, until its body is there */
     http_conn_set(c, CONN_READING);
     c->deadline_ms = deadline_ms;
     if (http_parse_limit_body(parse, (size_t)most))
