@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,22 @@ static void mark_cut(char *msg, int needed)
     memcpy(msg + end, "...", 4);
 }
 
+/* What is told of outside may hold any bytes, and a "%.80s" may cut a
+ * character:
+ * '?' stands for those, as messages go into JSON. */
+static void tidy(char *msg)
+{
+    struct str s = str_of(msg);
+    size_t at = 0;
+
+    while (at < s.len) {
+        size_t from = at;
+
+        if (utf8_next(s, &at) < 0)
+            msg[from] = '?';
+    }
+}
+
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
     va_list args;
@@ -45,6 +62,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
     needed = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
     va_end(args);
     mark_cut(e->msg, needed);
+    tidy(e->msg);
     return code;
 }
 
@@ -60,11 +78,13 @@ int err_wrap(struct err *e, const char *fmt, ...)
     va_end(args);
     if (prefix >= ERR_MSG_BYTES) {
         mark_cut(e->msg, prefix);
+        tidy(e->msg);
         return e->code;
     }
     needed = prefix + snprintf(e->msg + prefix, sizeof(e->msg) - (size_t)prefix,
                           ": %s", inner);
     mark_cut(e->msg, needed);
+    tidy(e->msg);
     return e->code;
 }
 

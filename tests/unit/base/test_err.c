@@ -62,6 +62,18 @@ static void a_prefix_longer_than_the_room_is_cut_too(void **state)
     assert_string_equal(e.msg + ERR_MSG_BYTES - 4, "...");
 }
 
+static void what_is_no_character_is_a_question_mark(void **state)
+{
+    struct err e;
+
+    err_set(&e, ERR_INVALID, "member \"%.2s\"", "a\xD7\x90");
+    assert_string_equal(e.msg, "member \"a?\"");
+    err_set(&e, ERR_INVALID, "\xD7\x90 %s", "\xFF\xFEx");
+    assert_string_equal(e.msg, "\xD7\x90 ??x");
+    err_wrap(&e, "%.1s", "\xD7\x90");
+    assert_string_equal(e.msg, "?: \xD7\x90 ??x");
+}
+
 static void codes_have_names_and_some_are_transient(void **state)
 {
     assert_string_equal(err_name(0), "success");
@@ -84,6 +96,7 @@ int main(void)
         cmocka_unit_test(nobody_need_listen),
         cmocka_unit_test(long_messages_are_cut_between_characters),
         cmocka_unit_test(a_prefix_longer_than_the_room_is_cut_too),
+        cmocka_unit_test(what_is_no_character_is_a_question_mark),
         cmocka_unit_test(codes_have_names_and_some_are_transient),
     };
 
