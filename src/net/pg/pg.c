@@ -123,10 +123,10 @@ int pg_parse_url(const char *url, struct pg_params *p, struct err *err)
         if (allowed != NULL)
             err_set(err, ERR_CONFIG, "DATABASE_URL: %s can be %s", o->keyword,
                 allowed);
-        else if (strcmp(o->keyword, "sslmode") == 0)
-            pg_params_add(p, "sslmode", pg_ssl_mode(o->val));
-        else
+        else if (strcmp(o->keyword, "sslmode") != 0)
             pg_params_add(p, o->keyword, o->val);
+        else if (o->val[0] != '\0') /* "sslmode=" says nothing */
+            pg_params_add(p, "sslmode", pg_ssl_mode(o->val));
     }
     PQconninfoFree(options);
     return allowed == NULL ? 0 : ERR_CONFIG;

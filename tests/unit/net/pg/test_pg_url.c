@@ -203,6 +203,17 @@ static void tells_outages_from_configuration(void **state)
     assert_false(pg_connect_is_config("Connection refused"));
 }
 
+static void an_empty_keyword_says_nothing(void **state)
+{
+    struct pg_params p = {.n = 0};
+    struct err err = {0};
+
+    assert_int_equal(pg_parse_url("host=h sslmode=", &p, &err), 0);
+    assert_null(pg_params_get(&p, "sslmode"));
+    assert_string_equal(pg_params_get(&p, "host"), "h");
+    pg_params_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +226,7 @@ int main(void)
         cmocka_unit_test(passes_what_is_escaped),
         cmocka_unit_test(tells_rows_from_servers),
         cmocka_unit_test(tells_outages_from_configuration),
+        cmocka_unit_test(an_empty_keyword_says_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
