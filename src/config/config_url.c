@@ -69,6 +69,15 @@ static bool is_host(struct str s)
     return s.len > 0;
 }
 
+/* The name of a network interface, behind the address's '%'. */
+static bool is_zone(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!isalnum((unsigned char)s.p[i]) && strchr(".-_", s.p[i]) == NULL)
+            return false;
+    return s.len > 0;
+}
+
 static bool is_ipv6(struct str s)
 {
     size_t colons = 0;
@@ -76,7 +85,7 @@ static bool is_ipv6(struct str s)
     for (size_t i = 0; i < s.len; i++) {
         colons += s.p[i] == ':';
         if (s.p[i] == '%')
-            break; /* a zone's name may follow */
+            return colons >= 2 && is_zone(skip(s, i + 1));
         if (!isxdigit((unsigned char)s.p[i]) && s.p[i] != ':' && s.p[i] != '.')
             return false;
     }

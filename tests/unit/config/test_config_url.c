@@ -134,6 +134,8 @@ static const struct {
     {{"COORDINATOR_GRPC_ENDPOINT=c d:1"}, NULL},
     {{"COORDINATOR_GRPC_ENDPOINT=[::1:2"}, NULL},
     {{"COORDINATOR_GRPC_ENDPOINT=[c]:2"}, NULL},
+    {{"COORDINATOR_GRPC_ENDPOINT=fe80::1%et[h"}, NULL},
+    {{"COORDINATOR_GRPC_ENDPOINT=fe80::1%"}, NULL},
     {{"COORDINATOR_GRPC_URL=http://"}, NULL},
     {{"COORDINATOR_URL=http://h:99999"}, NULL},
     {{"COORDINATOR_URL=http://h h"}, NULL},
