@@ -185,7 +185,8 @@ void buf_json_part(struct buf *b, struct str s)
             buf_add(b, (char[]){'\\', escape}, 2);
         from = i + 1;
     }
-    buf_add(b, s.p + from, s.len - from);
+    if (from < s.len)
+        buf_add(b, s.p + from, s.len - from);
 }
 
 void buf_json_str(struct buf *b, struct str s)

@@ -115,7 +115,8 @@ size_t utf8_repair(struct buf *out, struct str s)
     for (;;) {
         size_t bad = find_invalid(s, from), next;
 
-        buf_add(out, s.p + from, bad - from);
+        if (bad > from)
+            buf_add(out, s.p + from, bad - from);
         if (bad == s.len)
             return count;
         for (from = next = bad; next < s.len; from = next)

@@ -78,12 +78,13 @@ static bool holds_a_secret(const struct config_reading *r, struct str value)
 static void mask_parts(struct buf *out, struct str s)
 {
     const char *scheme = s.len > 3 ? memmem(s.p, s.len, "://", 3) : NULL;
-    const char *end = s.p + s.len, *from = scheme + 3, *at = NULL, *query;
+    const char *end = s.p + s.len, *from, *at = NULL, *query;
 
     if (scheme == NULL) {
         buf_str(out, s);
         return;
     }
+    from = scheme + 3;
     query = memchr(from, '?', (size_t)(end - from));
     for (const char *p = from; p < (query != NULL ? query : end); p++)
         if (*p == '@')

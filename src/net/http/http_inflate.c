@@ -35,6 +35,7 @@ static int inflate_step(z_stream *z, struct buf *out)
     z->avail_out = (unsigned)step;
     rc = inflate(z, Z_NO_FLUSH);
     out->len -= z->avail_out;
+    out->data[out->len] = '\0';
     return rc;
 }
 
