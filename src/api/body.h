@@ -38,4 +38,25 @@ struct body_trigger {
 int body_read_trigger(struct body_trigger *b, struct str text, struct err *err);
 void body_trigger_free(struct body_trigger *b);
 
+/* Which letters to retry; the strings are borrowed from `body`. */
+struct body_retry {
+    json_t *body; /* owned; NULL: there was none */
+    struct body_names services, ids;
+    const char *kind, *tenant; /* NULL: not there */
+};
+
+/* body_retry_free() in every case. */
+int body_read_retry(struct body_retry *b, struct str text, struct err *err);
+void body_retry_free(struct body_retry *b);
+
+/* What to search for; the strings are borrowed from `body`. */
+struct body_search {
+    json_t *body;        /* json_decref() in every case */
+    struct str query;    /* not blank */
+    const char *service; /* NULL: of all */
+    int limit;           /* hits, 1 .. SEARCH_MOST */
+};
+
+int body_read_search(struct body_search *b, struct str text, struct err *err);
+
 #endif

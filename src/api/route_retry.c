@@ -18,8 +18,7 @@
 struct retry_call {
     struct api_call call;
     struct retry_letters_req req;
-    json_t *body; /* owned; the request's strings */
-    struct body_names services, ids;
+    struct body_retry body;
     struct arena arena;
     bool respond_async;
 };
@@ -28,39 +27,9 @@ static void retry_call_free(struct api_call *call)
 {
     struct retry_call *r = container_of(call, struct retry_call, call);
 
-    json_decref(r->body);
-    free(r->services.names);
-    free(r->ids.names);
+    body_retry_free(&r->body);
     arena_free(&r->arena);
     free(r);
-}
-
-/* Of reasons; NULL: not there. */
-static int retry_read_kind(json_t *body, const char **kind, struct err *err)
-{
-    json_t *value = json_object_get(body, "kind");
-
-    *kind = json_string_value(value);
-    if (*kind != NULL || value == NULL || json_is_null(value))
-        return 0;
-    return err_set(err, ERR_INVALID, "\"kind\" must be a string");
-}
-
-static int retry_call_read_body(
-    struct retry_call *r, struct str text, struct err *err)
-{
-    static const char *const members[] = {
-        "services", "ids", "kind", "tenant_id", NULL};
-
-    if (body_parse(text, &r->body, err) < 0 ||
-        body_check_keys(r->body, members, err) < 0 ||
-        body_names(r->body, "services", "the name of a service", &r->services,
-            err) < 0 ||
-        body_names(r->body, "ids", "a content id", &r->ids, err) < 0 ||
-        retry_read_kind(r->body, &r->req.kind, err) < 0 ||
-        body_tenant(r->body, &r->req.tenant, err) < 0)
-        return err->code;
-    return 0;
 }
 
 static json_t *retry_names_json(const struct retry_letters_req *req)
@@ -112,10 +81,12 @@ static void on_letters_marked(struct op *op)
 static void retry_call_submit(struct retry_call *r)
 {
     r->req.arena = &r->arena;
-    r->req.services = r->services.names;
-    r->req.nservices = r->services.n;
-    r->req.ids = r->ids.names;
-    r->req.nids = r->ids.n;
+    r->req.services = r->body.services.names;
+    r->req.nservices = r->body.services.n;
+    r->req.ids = r->body.ids.names;
+    r->req.nids = r->body.ids.n;
+    r->req.kind = r->body.kind;
+    r->req.tenant = r->body.tenant;
     op_init(&r->req.op, on_letters_marked);
     retry_mark(r->call.api->options.ops, &r->req);
 }
@@ -130,7 +101,7 @@ void route_retry(struct api *api, struct http_exchange *x, struct str id)
     arena_init(&r->arena, 0);
     r->respond_async = trigger_prefers_async(x);
     api_call_begin(&r->call, api, x, retry_call_free);
-    if (retry_call_read_body(r, x->body, &err) < 0) {
+    if (body_read_retry(&r->body, x->body, &err) < 0) {
         api_call_fail(&r->call, &err);
         api_call_end(&r->call);
         return;

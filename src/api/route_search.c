@@ -8,7 +8,6 @@
 #include "api/api_impl.h"
 #include "api/body.h"
 #include "api/routes.h"
-#include "ops/asked.h"
 #include "ops/search.h"
 #include <stdlib.h>
 
@@ -16,14 +15,14 @@ struct search_call {
     struct api_call call; /* freed through it */
     struct text_search_req req;
     struct arena arena;
-    json_t *body; /* owned; the request's strings */
+    struct body_search body;
 };
 
 static void search_call_free(struct api_call *call)
 {
     struct search_call *s = container_of(call, struct search_call, call);
 
-    json_decref(s->body);
+    json_decref(s->body.body);
     arena_free(&s->arena);
     free(s);
 }
@@ -44,41 +43,15 @@ static void on_search_ended(struct op *op)
     api_call_end(&s->call);
 }
 
-static int search_call_limit(struct search_call *s, struct err *err)
-{
-    json_t *limit = json_object_get(s->body, "limit");
-    json_int_t n = json_integer_value(limit);
-
-    s->req.limit = SEARCH_USUAL;
-    if (limit == NULL || json_is_null(limit))
-        return 0;
-    if (!json_is_integer(limit) || n < 1 || n > SEARCH_MOST)
-        return err_set(err, ERR_INVALID,
-            "\"limit\" must be a whole number from 1 to %d", SEARCH_MOST);
-    s->req.limit = (int)n;
-    return 0;
-}
-
 static int search_call_read(
     struct search_call *s, struct str text, struct err *err)
 {
-    static const char *const members[] = {"query", "limit", "service", NULL};
-    json_t *query, *service;
+    int rc = body_read_search(&s->body, text, err);
 
-    if (body_parse(text, &s->body, err) < 0 ||
-        body_check_keys(s->body, members, err) < 0)
-        return err->code;
-    query = json_object_get(s->body, "query");
-    service = json_object_get(s->body, "service");
-    s->req.text = str_of(json_string_value(query));
-    s->req.service = json_string_value(service);
-    if (text_trim(s->req.text).len == 0)
-        return err_set(
-            err, ERR_INVALID, "\"query\" must be a text that is not blank");
-    if (service != NULL && !json_is_null(service) && s->req.service == NULL)
-        return err_set(
-            err, ERR_INVALID, "\"service\" must be the name of a service");
-    return search_call_limit(s, err);
+    s->req.text = s->body.query;
+    s->req.service = s->body.service;
+    s->req.limit = s->body.limit;
+    return rc;
 }
 
 void route_search(struct api *api, struct http_exchange *x, struct str id)

@@ -14,11 +14,8 @@
  */
 #include "source/service_list.h"
 
-#include "base/json.h"
 #include "base/log.h"
-
 #include <stdlib.h>
-#include <strings.h>
 
 enum { ASK_TIMEOUT_MS = 10000, ANSWER_BYTES = 1 << 20, URL_BYTES = 4096 };
 
@@ -31,120 +28,6 @@ struct asking {
     struct buf url;
     struct http_req http;
 };
-
-/* --- names ------------------------------------------------------------- */
-
-static bool service_list_is_name(struct str s)
-{
-    return s.len <= SERVICE_NAME_BYTES && utf8_visible(s);
-}
-
-static bool is_there(const struct service_names *list, struct str name)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (str_eq(str_of(list->names[i]), name))
-            return true;
-    }
-    return false;
-}
-
-int service_names_add(
-    struct service_names *list, struct str name, struct err *err)
-{
-    struct str copy;
-
-    name = text_trim(name);
-    if (name.len == 0 || is_there(list, name))
-        return 0;
-    if (!service_list_is_name(name)) {
-        log_warn(NULL,
-            "service list: ignored a name of %zu bytes that is not a valid "
-            "service name",
-            name.len);
-        return 0;
-    }
-    if (list->n == SERVICE_LIST_MAX)
-        return err_set(
-            err, ERR_TOO_LARGE, "more than %d services", SERVICE_LIST_MAX);
-    if (list->names == NULL)
-        list->names =
-            arena_calloc(list->arena, SERVICE_LIST_MAX, sizeof(*list->names));
-    copy = arena_dup(list->arena, name);
-    if (list->names == NULL || copy.p == NULL)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    list->names[list->n++] = copy.p;
-    return 0;
-}
-
-int service_names_split(
-    struct service_names *list, const char *text, struct err *err)
-{
-    while (text != NULL) {
-        size_t len = strcspn(text, ",");
-        int rc = service_names_add(list, (struct str){text, len}, err);
-
-        if (rc < 0)
-            return rc;
-        text = text[len] == ',' ? text + len + 1 : NULL;
-    }
-    return 0;
-}
-
-/* --- the coordinator's answer ------------------------------------------ */
-
-/* The asking service itself is registered too. */
-static bool is_own(struct str name)
-{
-    name = text_trim(name);
-    return (name.len == 3 && strncasecmp(name.p, "rag", 3) == 0) ||
-           (name.len == 11 && strncasecmp(name.p, "rag-service", 11) == 0);
-}
-
-/* A string, or an object that has a serviceName. */
-static struct str entry_name(yyjson_val *entry)
-{
-    if (yyjson_is_obj(entry))
-        entry = json_member(entry, "serviceName");
-    return yyjson_is_str(entry) ? json_str(entry) : (struct str){NULL, 0};
-}
-
-static int service_list_read_entries(
-    yyjson_val *services, struct service_names *list, struct err *err)
-{
-    yyjson_arr_iter it;
-    yyjson_val *entry;
-
-    yyjson_arr_iter_init(services, &it);
-    while ((entry = yyjson_arr_iter_next(&it)) != NULL) {
-        struct str name = entry_name(entry);
-        int rc = is_own(name) ? 0 : service_names_add(list, name, err);
-
-        if (rc < 0)
-            return rc;
-    }
-    if (list->n == 0)
-        return err_set(err, ERR_NOT_FOUND, "the list is empty");
-    return 0;
-}
-
-static int service_list_read_answer(
-    struct str text, struct service_names *list, struct err *err)
-{
-    yyjson_val *root, *services;
-    bool success = false;
-
-    if (json_parse(list->arena, text, &root, NULL, err) < 0)
-        return err->code;
-    if (!yyjson_is_obj(root))
-        return err_set(err, ERR_PROTOCOL, "the answer is not a JSON object");
-    if (!json_bool(json_member(root, "success"), &success) || !success)
-        return err_set(err, ERR_SOURCE, "the answer does not report success");
-    services = json_member(root, "services");
-    if (!yyjson_is_arr(services))
-        return err_set(
-            err, ERR_PROTOCOL, "the answer has no \"services\" array");
-    return service_list_read_entries(services, list, err);
-}
 
 /* --- sources ----------------------------------------------------------- */
 
@@ -226,7 +109,7 @@ static int asking_read(struct asking *a, struct err *err)
     if (err->code == 0 && a->http.status != 200)
         err_set(err, ERR_UNAVAILABLE, "HTTP %d", a->http.status);
     if (err->code == 0)
-        service_list_read_answer(buf_view(&a->http.answer), &list, err);
+        service_names_read(&list, buf_view(&a->http.answer), err);
     if (err->code != 0)
         return err_wrap(err, "coordinator: GET %s", asked_path(a));
     service_list_answer(a->req, &list, "coordinator");
