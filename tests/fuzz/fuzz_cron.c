@@ -3,20 +3,12 @@
  * instant: fires that keep what the expression says, or a fault that can be
  * shown.
  */
+#include "fuzz.h"
+
+#include "clock/calendar.h"
 #include "clock/cron.h"
 
-#include "base/text.h"
-#include "clock/calendar.h"
-#include <stdlib.h>
-#include <string.h>
-
 enum { FIRES = 8, INSTANTS_S = INT32_MAX };
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* An ordinary year's clock; one that jumps to and fro; one a day apart. */
 static struct zone *make_zone(unsigned kind)
@@ -96,8 +88,6 @@ static void check_fault(const struct err *err)
     require(err->code == ERR_INVALID && err->msg[0] != '\0');
     require(utf8_valid(str_of(err->msg)));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,11 +3,10 @@
  * byte chooses how many vectors of how many dimensions were asked for, or a
  * refusal.
  */
-#include "embed/embedder_answer.h"
+#include "fuzz.h"
 
-#include "base/text.h"
+#include "embed/embedder_answer.h"
 #include <math.h>
-#include <stdlib.h>
 
 enum { MOST_TEXTS = 4, MOST_DIMENSIONS = 8, PADDING_BYTES = 64 };
 
@@ -50,8 +49,6 @@ static void read_refusal(struct str body, int status)
         strstr(err.msg, "secret") != NULL)
         abort();
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,11 +2,10 @@
  * The value of successful_service, has_more, total and limit on a line each,
  * then the envelope: a page with all its items, or an error that says why.
  */
+#include "fuzz.h"
+
 #include "record/envelope.h"
 #include "record/pass/pass.h"
-
-#include "base/text.h"
-#include <stdlib.h>
 
 static const char *const names[] = {
     "successful_service", "has_more", "total", "limit"};
@@ -16,24 +15,6 @@ enum { NAMES = sizeof(names) / sizeof(*names) };
 static const char schema_text[] =
     "{\"service_name\":\"backend\",\"aliases\":[\"other\"],"
     "\"data_structure\":{\"id\":\"string\"}}";
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static struct str take_line(struct str *rest)
-{
-    const char *end = rest->len > 0 ? memchr(rest->p, '\n', rest->len) : NULL;
-    struct str line = *rest;
-
-    if (end != NULL)
-        line.len = (size_t)(end - rest->p);
-    rest->p += line.len + (end != NULL);
-    rest->len -= line.len + (end != NULL);
-    return line;
-}
 
 static void check_view(const struct page_view *view)
 {
@@ -60,8 +41,6 @@ static void check_error(const struct err *err, int rc)
     require(strchr(err->msg, '\n') == NULL || rc == ERR_SOURCE);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -79,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(schema_parse(&a, "target-service.json", STR(schema_text), &schema,
                 &problems) == 0);
     for (size_t i = 0; i < NAMES; i++)
-        fields[i] = (struct envelope_field){str_of(names[i]), take_line(&rest)};
+        fields[i] =
+            (struct envelope_field){str_of(names[i]), take_until(&rest, '\n')};
     req.json = rest;
     rc = envelope_read(&req, "target", schema, &a, &view, &err);
     if (rc == 0)

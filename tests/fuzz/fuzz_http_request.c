@@ -5,10 +5,9 @@
  * another; blanks are counted by the part, so there are fewer bytes than
  * would make them too many.)
  */
-#include "base/text.h"
-#include "net/http/http_server_parse.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
+#include "net/http/http_server_parse.h"
 
 enum { MOST_REQUESTS = 32, MOST_BYTES = 1024 };
 
@@ -22,12 +21,6 @@ struct reading {
     int status;                 /* of the refusal; 0: there was none */
     struct buf said;            /* what the requests said */
 };
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void say(struct reading *r, struct str s)
 {
@@ -159,8 +152,6 @@ static void read_all(struct reading *r, struct str in, size_t step)
     while (at < in.len && read_request(r, in, step, &at))
         ;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

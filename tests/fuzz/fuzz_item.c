@@ -2,16 +2,9 @@
  * A schema and an item, apart by a byte 0xFF that JSON cannot have: what is
  * rendered can be stored, and its pieces are the text.
  */
+#include "fuzz.h"
+
 #include "record/item.h"
-
-#include "base/text.h"
-#include <stdlib.h>
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static bool is_storable(struct str s)
 {
@@ -77,8 +70,6 @@ static void render(
     buf_free(&scratch);
     buf_free(&problems);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,10 +1,7 @@
 /* A date, whatever the bytes: what is read has an ISO form that means it. */
+#include "fuzz.h"
+
 #include "record/js_date.h"
-
-#include "base/text.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,14 +1,7 @@
 /* Any bytes as a schema file: a schema that keeps its promises, or faults. */
+#include "fuzz.h"
+
 #include "record/schema.h"
-
-#include "base/text.h"
-#include <stdlib.h>
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_schema(const struct schema *s)
 {
@@ -34,8 +27,6 @@ static void check_schema(const struct schema *s)
     require(s->url_field >= -1 && s->url_field < (long)s->nfields);
     require(schema_is_named(s, str_of(s->service_name)));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
