@@ -16,33 +16,37 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { CHUNK = 50, CONNECTIONS = 2, COLUMNS = 7, COPY_BYTES = 64 << 10 };
+enum { CHUNK = 50, CONNECTIONS = 2, COLUMNS = 8, COPY_BYTES = 64 << 10 };
 
-enum column { ID, AT, META, EMBED_HASH, ROW_HASH, TEXT, VECTOR };
+enum column { ID, AT, META, EMBED_HASH, ROW_HASH, TEXT, VECTOR, HASH };
 
 static const char insert_sql[] =
     "WITH rows AS (INSERT INTO vector_embeddings (id, tenant_id,"
     " microservice_id, content_type, content_id, chunk_index, metadata,"
-    " embed_hash, row_hash, content_text, embedding, created_at, updated_at)"
+    " embed_hash, row_hash, content_text, embedding, vector_hash, repairs,"
+    " created_at, updated_at, written_at)"
     " SELECT '01234567-89ab-7' || substr(gen_random_uuid()::text, 16), $1,"
-    " $2, 'microservice_data', r.*, fence.now, fence.now FROM (SELECT now()"
-    " AT TIME ZONE 'UTC' AS now OFFSET 0) AS fence,"
-    " unnest($3, $4, $5, $6, $7, $8, $9) AS r"
+    " $2, 'microservice_data', r.*, 0, fence.now, fence.now, fence.now"
+    " FROM (SELECT now() AT TIME ZONE 'UTC' AS now OFFSET 0) AS fence,"
+    " unnest($3, $4, $5, $6, $7, $8, $9, $10) AS r"
     " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
     " WHERE content_type = 'microservice_data' DO UPDATE SET"
     " metadata = excluded.metadata, embed_hash = excluded.embed_hash,"
     " row_hash = excluded.row_hash, content_text = excluded.content_text,"
-    " embedding = excluded.embedding, updated_at = excluded.updated_at"
-    " RETURNING 1) SELECT count(*) FROM rows";
+    " embedding = excluded.embedding, vector_hash = excluded.vector_hash,"
+    " repairs = excluded.repairs, updated_at = excluded.updated_at,"
+    " written_at = excluded.written_at RETURNING 1) SELECT count(*) FROM rows";
 
 static const char copy_sql[] =
     "COPY vector_embeddings (id, tenant_id, microservice_id, content_type,"
     " content_id, chunk_index, metadata, embed_hash, row_hash, content_text,"
-    " embedding, created_at, updated_at) FROM STDIN (FORMAT binary)";
+    " embedding, vector_hash, created_at, updated_at, written_at)"
+    " FROM STDIN (FORMAT binary)";
 
 static PGresult *rows; /* of SOURCE, the columns as above, in binary */
-static Oid types[2 + COLUMNS] = {25, 25, 1009, 1007, 3807, 1001, 1001, 1009};
-static Oid elements[COLUMNS] = {25, 23, 3802, 17, 17, 25};
+static Oid types[2 + COLUMNS] = {
+    25, 25, 1009, 1007, 3807, 1001, 1001, 1009, 0, 1001};
+static Oid elements[COLUMNS] = {25, 23, 3802, 17, 17, 25, 0, 17};
 static char tenant[256], service[256];
 static int copies;
 
@@ -95,7 +99,7 @@ static void read_rows(const char *url)
     PQclear(r);
     rows = run(conn,
         "SELECT content_id, chunk_index, metadata, embed_hash, row_hash,"
-        " content_text, embedding FROM vector_embeddings"
+        " content_text, embedding, vector_hash FROM vector_embeddings"
         " ORDER BY content_id, chunk_index",
         1);
     PQfinish(conn);
@@ -176,7 +180,7 @@ static char *put_copy_row(char *at, int row)
 {
     static const char kind[] = "microservice_data";
     static const char now[8] = {0, 2, (char)0xc0, 0, 0, 0, 0, 0};
-    uint16_t fields = htons(6 + COLUMNS);
+    uint16_t fields = htons(7 + COLUMNS);
     char id[37];
 
     memcpy(at, &fields, 2);
@@ -188,7 +192,8 @@ static char *put_copy_row(char *at, int row)
     at = put_bytes(at, kind, sizeof(kind) - 1);
     for (int column = 0; column < COLUMNS; column++)
         at = put_value(at, row, column);
-    at = put_bytes(at, now, 8);
+    for (int i = 0; i < 2; i++)
+        at = put_bytes(at, now, 8);
     return put_bytes(at, now, 8);
 }
 

@@ -205,13 +205,16 @@ static void print_note(
 
 static void print_notes(FILE *out, const struct counts *c)
 {
-    if (c->known_failures + c->deleted + c->delete_refused + c->nuls_dropped +
-            c->replaced >
+    if (c->known_failures + c->repaired + c->deleted + c->delete_refused +
+            c->nuls_dropped + c->replaced >
         0)
         fputc('\n', out);
     print_note(out, c->known_failures,
         "of the failed items was already known and has not changed",
         "of the failed items were already known and have not changed");
+    print_note(out, c->repaired,
+        "of the stored items was repaired: another program had changed it",
+        "of the stored items were repaired: another program had changed them");
     print_note(out, c->deleted, "item deleted: no longer in its source",
         "items deleted: no longer in their source");
     print_note(out, c->delete_refused,
@@ -239,14 +242,15 @@ static void print_incomplete(FILE *out, const struct run_result *result)
     }
 }
 
-static void print_collisions(FILE *out, const struct run_result *result)
+static void print_warnings(FILE *out, const struct run_result *result)
 {
-    char text[COLLISION_BYTES];
-
     for (size_t i = 0; i < result->nservices; i++) {
-        counts_say_collisions(&result->services[i].counts, text);
-        if (text[0] != '\0')
-            fprintf(out, "\n%s: %s\n", result->services[i].service, text);
+        const struct service_result *s = &result->services[i];
+        struct warnings warnings;
+
+        counts_warn(&s->counts, &warnings);
+        for (size_t k = 0; k < warnings.n; k++)
+            fprintf(out, "\n%s: %s\n", s->service, warnings.texts[k]);
     }
 }
 
@@ -265,7 +269,7 @@ void report_print(FILE *out, const struct run_result *result)
         report_print_table(out, result);
     print_errors(out, result);
     print_incomplete(out, result);
-    print_collisions(out, result);
+    print_warnings(out, result);
     print_notes(out, &result->counts);
 }
 

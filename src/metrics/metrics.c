@@ -259,6 +259,8 @@ static void metrics_count_items(
     s->items[4] += metrics_grown(now->collisions, seen->collisions);
     s->known_failures +=
         metrics_grown(now->known_failures, seen->known_failures);
+    s->repaired += metrics_grown(now->repaired, seen->repaired);
+    s->contested += metrics_grown(now->contested, seen->contested);
     s->embedded += metrics_grown(now->embedded, seen->embedded);
     s->tokens += metrics_grown(now->tokens, seen->tokens);
     s->tokens_guess += metrics_grown(now->tokens_guess, seen->tokens_guess);

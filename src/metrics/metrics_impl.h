@@ -47,6 +47,7 @@ struct service_numbers {
     uint64_t pages_read, pages;
     uint64_t items[ITEM_OUTCOMES];
     uint64_t known_failures, embedded;
+    uint64_t repaired, contested;  /* changed by another program */
     uint64_t tokens, tokens_guess; /* billed, estimated */
     bool passed, complete;         /* it has been synced, and then how */
     struct counts seen;            /* of the run under way, already counted */

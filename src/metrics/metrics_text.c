@@ -196,6 +196,20 @@ static void exposition_write_known(
         out, ((const struct service_numbers *)value)->known_failures);
 }
 
+static void write_repaired(
+    struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "items_repaired_total", labels, "");
+    exposition_number(out, ((const struct service_numbers *)value)->repaired);
+}
+
+static void write_contested(
+    struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "items_contested_total", labels, "");
+    exposition_number(out, ((const struct service_numbers *)value)->contested);
+}
+
 static void write_embedded(
     struct buf *out, struct str labels, const void *value)
 {
@@ -277,6 +291,12 @@ static void write_services(const struct metrics *m, struct buf *out)
     family(out, "items_known_failures_total", "counter",
         "Failed items that were already known as dead letters.");
     each(out, &m->services, exposition_write_known);
+    family(out, "items_repaired_total", "counter",
+        "Stored items that another program had changed.");
+    each(out, &m->services, write_repaired);
+    family(out, "items_contested_total", "counter",
+        "Items that another program keeps changing, left alone.");
+    each(out, &m->services, write_contested);
     family(out, "items_embedded_total", "counter",
         "Items that the embedder answered.");
     each(out, &m->services, write_embedded);

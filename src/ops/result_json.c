@@ -38,6 +38,7 @@ static void set_extras(json_t *object, const struct counts *counts)
     set_count(object, "nulsDropped", counts->nuls_dropped);
     set_count(object, "deleteRefused", counts->delete_refused);
     set_count(object, "knownFailures", counts->known_failures);
+    set_count(object, "repaired", counts->repaired);
     set_count(object, "tokens", counts->tokens);
 }
 
@@ -68,15 +69,16 @@ static void set_pass(json_t *object, const struct pass_end *pass)
 /* Only where there are any. */
 static void set_warnings(json_t *object, const struct counts *counts)
 {
-    char collisions[COLLISION_BYTES];
-    json_t *warnings;
+    struct warnings warnings;
+    json_t *texts;
 
-    counts_say_collisions(counts, collisions);
-    if (collisions[0] == '\0')
+    counts_warn(counts, &warnings);
+    if (warnings.n == 0)
         return;
-    warnings = json_array();
-    json_array_append_new(warnings, json_string(collisions));
-    set(object, "warnings", warnings);
+    texts = json_array();
+    for (size_t i = 0; i < warnings.n; i++)
+        json_array_append_new(texts, json_string(warnings.texts[i]));
+    set(object, "warnings", texts);
 }
 
 static json_t *service_json(const struct service_result *service)

@@ -4,11 +4,12 @@
  * {"success","services":[{"service","success","totalItems","totalPages",
  * "errors":[{"page","error"}],"duration_ms","embedded","unchanged","stored",
  * "deleted","failed","collisions","nulsDropped","deleteRefused",
- * "knownFailures","tokens","complete","reason","warnings":[text]}],
+ * "knownFailures","repaired","tokens","complete","reason",
+ * "warnings":[text]}],
  * "totalItems","totalErrors","successfulServices","failedServices",
  * "duration_ms","collisions","nulsDropped","deleteRefused","knownFailures",
- * "tokens"}, where only a service that is not complete has a reason, and
- * warnings are there if any; or
+ * "repaired","tokens"}, where only a service that is not complete has a reason,
+ * and warnings are there if any; or
  * {"success":false,"reason","error"} when nothing ran;
  * of these "error" is there only when the reason does not say it all.
  */

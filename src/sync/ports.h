@@ -60,6 +60,9 @@ struct stored_row {
     bool hashed; /* false: an older row without an embed_hash */
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES]; /* zeros, which equal none: unknown */
+    bool altered; /* another program has changed the text or the vector */
+    int repairs;  /* so often in a row that was mended, the last time within
+                     REPAIR_DAYS */
 };
 
 /* An unresolved dead letter of one of the given content ids. */
@@ -124,6 +127,7 @@ struct store_row {
     struct str metadata;     /* a JSON object without _stored_at */
     int chunk_index;
     const float *vector; /* NULL: the row is there and keeps its vector */
+    int repairs; /* stored_row's, and one; 0: nobody else has changed it */
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES];
 };

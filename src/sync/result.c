@@ -27,6 +27,30 @@ void counts_say_collisions(
             (unsigned long long)counts->received);
 }
 
+static void say_contested(const struct counts *counts, char out[WARNING_BYTES])
+{
+    unsigned long long n = counts->contested;
+
+    out[0] = '\0';
+    if (n > 0)
+        snprintf(out, WARNING_BYTES,
+            "contested: %llu %s changed again by another program after %d "
+            "repairs, and left alone until %d days after the last one: stop "
+            "what else writes vector_embeddings (rows with repairs >= %d and "
+            "updated_at <> written_at)",
+            n, n == 1 ? "item was" : "items were", REPAIRS_MOST, REPAIR_DAYS,
+            REPAIRS_MOST);
+}
+
+void counts_warn(const struct counts *counts, struct warnings *out)
+{
+    out->n = 0;
+    counts_say_collisions(counts, out->texts[out->n]);
+    out->n += out->texts[out->n][0] != '\0';
+    say_contested(counts, out->texts[out->n]);
+    out->n += out->texts[out->n][0] != '\0';
+}
+
 const char *run_status_name(enum run_status status)
 {
     switch (status) {

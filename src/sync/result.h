@@ -15,6 +15,9 @@
  *   deleted         gone from their source
  *   delete_refused  gone too, but too many to be believed
  *   known_failures  of `failed`: dead letters known before
+ *   repaired        of `stored`: another program had changed them
+ *   contested       of `unchanged`: it has, but they were repaired so often
+ *                   that they are left alone
  *   collisions      replaced by a later item of the same id and page
  *   embedded        items sent to the embedder and answered
  *   tokens          billed by the provider, also for what failed; 0: untold
@@ -34,6 +37,8 @@
     X(delete_refused, "deleteRefused") SEP \
     X(failed, "failed") SEP                \
     X(known_failures, "knownFailures") SEP \
+    X(repaired, "repaired") SEP            \
+    X(contested, "contested") SEP          \
     X(collisions, "collisions") SEP        \
     X(embedded, "embedded") SEP            \
     X(tokens, "tokens") SEP                \
@@ -41,6 +46,12 @@
     X(nuls_dropped, "nulsDropped") SEP     \
     X(replaced, "replaced")
 /* clang-format on */
+
+/*
+ * A row that another program has changed is mended so often; from then on it is
+ * left alone for so long: the two would write over each other for ever.
+ */
+enum { REPAIRS_MOST = 2, REPAIR_DAYS = 7 };
 
 struct counts {
 #define X(name, json) uint64_t name;
@@ -57,6 +68,15 @@ bool counts_collide(const struct counts *counts);
 enum { COLLISION_BYTES = 256 };
 void counts_say_collisions(
     const struct counts *counts, char out[COLLISION_BYTES]);
+
+/* What the counts of a service warn of, each in a sentence: for logs and
+ * answers. */
+enum { WARNINGS_MOST = 2, WARNING_BYTES = 512 };
+struct warnings {
+    size_t n;
+    char texts[WARNINGS_MOST][WARNING_BYTES];
+};
+void counts_warn(const struct counts *counts, struct warnings *out);
 
 struct page_error {
     int page; /* 0: the service as a whole */

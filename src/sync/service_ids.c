@@ -47,23 +47,11 @@ static bool service_ids_are_all(const struct service *s)
     return s->ctx.since == NULL && s->busy->claim->first_page == 1;
 }
 
-static void warn_of_collisions(const struct service *s)
-{
-    char text[COLLISION_BYTES];
-
-    counts_say_collisions(&s->result->counts, text);
-    if (text[0] != '\0')
-        log_warn(&(struct log_ctx){.run = s->p->run_id,
-                     .service = s->result->service},
-            "%s", text);
-}
-
 void service_ids_report(struct service *s)
 {
     struct service_ids *ids = &s->busy->ids;
     struct err err;
 
-    warn_of_collisions(s);
     if (ids->without > 0 && ids->with == 0 && service_ids_are_all(s))
         err_set(&err, ERR_INVALID, "none of %llu items has a content id: %s",
             (unsigned long long)ids->without, ids->advice.msg);

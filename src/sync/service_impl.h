@@ -37,6 +37,9 @@ void service_step_pages(struct service *s);
 void service_take_page(struct service *s, struct page *page);
 void service_weigh_pass(struct service *s);
 
+/* What the service's counts warn of goes into the log. */
+void service_warn(const struct service *s);
+
 /* PAGES -> SWEEP when what is gone is to be deleted, else -> END. */
 void service_sweep(struct service *s);
 

@@ -329,6 +329,7 @@ void service_step_pages(struct service *s)
         service_kick(s);
         return;
     }
+    service_warn(s);
     service_ids_report(s);
     note_rest(s);
     service_weigh_pass(s);

@@ -138,3 +138,13 @@ void service_weigh_pass(struct service *s)
     else
         log_warn(&ctx, "the pass is not complete, as before: %s", why.msg);
 }
+
+void service_warn(const struct service *s)
+{
+    struct log_ctx ctx = pass_log(s, 0);
+    struct warnings warnings;
+
+    counts_warn(&s->result->counts, &warnings);
+    for (size_t i = 0; i < warnings.n; i++)
+        log_warn(&ctx, "%s", warnings.texts[i]);
+}

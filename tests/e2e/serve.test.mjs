@@ -22,11 +22,12 @@ const gated = (hold, items) => async (context) => {
 
 const R_KEYS = ['success', 'services', 'totalItems', 'totalErrors',
   'successfulServices', 'failedServices', 'duration_ms', 'collisions',
-  'nulsDropped', 'deleteRefused', 'knownFailures', 'tokens'].sort();
+  'nulsDropped', 'deleteRefused', 'knownFailures', 'repaired', 'tokens']
+  .sort();
 const SERVICE_KEYS = ['service', 'success', 'totalItems', 'totalPages',
   'errors', 'duration_ms', 'embedded', 'unchanged', 'stored', 'deleted',
   'failed', 'collisions', 'nulsDropped', 'deleteRefused', 'knownFailures',
-  'tokens', 'complete'].sort();
+  'repaired', 'tokens', 'complete'].sort();
 
 test('a trigger waits for its run', async (t) => {
   const w = await alpha(t);

@@ -51,8 +51,21 @@ static int seq_of(const char *metadata)
     return atoi(at + 8);
 }
 
-static void apply_row(
-    struct database *db, int service, const struct store_row *in)
+/* A row that keeps its vector keeps the mark of another writer, too. */
+static void note_written(
+    struct sim_row *row, const struct store_row *in, uint64_t now_ms)
+{
+    row->written = keep(row->written, in->content_text);
+    row->repairs = in->repairs;
+    row->touched = row->touched && in->vector == NULL;
+    if (in->vector != NULL)
+        memcpy(row->written_vector, in->vector, sizeof(row->vector));
+    if (!row->touched)
+        row->written_ms = now_ms;
+}
+
+static void apply_row(struct database *db, int service,
+    const struct store_row *in, uint64_t now_ms)
 {
     struct sim_row *row = find(db, service, in->content_id, in->chunk_index);
 
@@ -72,6 +85,7 @@ static void apply_row(
     row->seq = seq_of(row->metadata);
     memcpy(row->embed_hash, in->embed_hash, SHA256_BYTES);
     memcpy(row->row_hash, in->row_hash, SHA256_BYTES);
+    note_written(row, in, now_ms);
     db->writes++;
 }
 
@@ -79,6 +93,7 @@ static void free_row(struct sim_row *row)
 {
     free(row->text);
     free(row->metadata);
+    free(row->written);
 }
 
 static void apply_trim(
@@ -98,20 +113,54 @@ static void apply_trim(
     }
 }
 
-void database_apply(
-    struct database *db, int service, const struct store_req *req)
+void database_apply(struct database *db, int service,
+    const struct store_req *req, uint64_t now_ms)
 {
     for (size_t i = 0; i < req->nrows; i++)
-        apply_row(db, service, &req->rows[i]);
+        apply_row(db, service, &req->rows[i], now_ms);
     for (size_t i = 0; i < req->ntrims; i++)
         apply_trim(db, service, &req->trims[i]);
 }
 
-static void take(struct stored_row *out, const struct sim_row *row, size_t i)
+void database_change(struct sim_row *row, bool text, bool vector)
+{
+    if (text)
+        row->text = keep(row->text, STR("another program's text"));
+    if (vector)
+        row->vector[0] += 1;
+    row->touched = true;
+}
+
+void database_add(
+    struct database *db, int service, const char *id, int chunk_index)
+{
+    struct sim_row *row = add(db);
+
+    row->service = service;
+    row->chunk_index = chunk_index;
+    strcpy(row->id, id);
+    row->text = keep(NULL, STR("another program's piece"));
+    row->metadata = keep(NULL, STR("{}"));
+}
+
+bool database_is_altered(const struct sim_row *row)
+{
+    return row->written != NULL && row->touched &&
+           (strcmp(row->text, row->written) != 0 ||
+               memcmp(row->vector, row->written_vector, sizeof(row->vector)) !=
+                   0);
+}
+
+enum { REST_MS = REPAIR_DAYS * 24 * 3600 * 1000 };
+
+static void take(struct stored_row *out, const struct sim_row *row, size_t i,
+    uint64_t now_ms)
 {
     out->item = (uint32_t)i;
     out->chunk_index = row->chunk_index;
-    out->hashed = true;
+    out->hashed = row->written != NULL;
+    out->altered = database_is_altered(row);
+    out->repairs = row->written_ms + REST_MS > now_ms ? row->repairs : 0;
     memcpy(out->embed_hash, row->embed_hash, SHA256_BYTES);
     memcpy(out->row_hash, row->row_hash, SHA256_BYTES);
 }
@@ -126,8 +175,8 @@ static size_t count_rows(const struct database *db, int service, struct str id)
     return n;
 }
 
-int database_lookup(
-    const struct database *db, int service, struct lookup_req *req)
+int database_lookup(const struct database *db, int service,
+    struct lookup_req *req, uint64_t now_ms)
 {
     req->rows = arena_calloc(req->arena, db->n + 1, sizeof(*req->rows));
     req->nrows = 0;
@@ -141,7 +190,7 @@ int database_lookup(
 
             if (row == NULL)
                 continue;
-            take(&req->rows[req->nrows++], row, i);
+            take(&req->rows[req->nrows++], row, i, now_ms);
             left--;
         }
     }

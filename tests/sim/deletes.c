@@ -194,7 +194,7 @@ static void delete_item(struct deletes *d, int service, const char *id)
     check_delete(d, service, number_of(id));
     snprintf(copy, sizeof(copy), "%s", id);
     trim.content_id = str_of(copy);
-    database_apply(&d->w.shared->db, service, &req);
+    database_apply(&d->w.shared->db, service, &req, d->w.shared->clock_ms);
     d->passes[service].deleted++;
     d->truth[service].deleted++;
     d->w.shared->ledger.services[service].result.counts.deleted++;

@@ -27,6 +27,8 @@
  *
  * And in some whose embedder fails as embedders do (embedder.c).
  *
+ * And in one with another program that changes stored rows (writer.c).
+ *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c). And in one whose sources do not page as they should
  * (sources.c).
@@ -213,6 +215,7 @@ void check_counts(const struct run_req *req)
               c->stored + c->unchanged + c->failed + c->collisions);
         CHECK(s->success == (s->errors_total == 0));
         CHECK(!s->success || c->failed == c->known_failures);
+        CHECK(c->repaired <= c->stored && c->contested <= c->unchanged);
     }
 }
 
@@ -354,7 +357,7 @@ static void check_nobody_blamed(const struct world *w)
 }
 
 /* What is known, good or bad, is left alone. */
-static void check_nothing_new(const struct world *w, const struct run_req *req)
+void check_nothing_new(const struct world *w, const struct run_req *req)
 {
     CHECK(w->embed_requests == 0);
     CHECK(w->shared->db.writes == 0);
@@ -803,6 +806,7 @@ int main(int argc, char **argv)
         simulate_sources(current_seed);
         simulate_embedder(current_seed);
         simulate_killer(current_seed);
+        simulate_writer(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n",
         (unsigned long long)seeds);

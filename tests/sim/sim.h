@@ -30,6 +30,9 @@ int run_until(struct world *w, const struct schema_set *schemas,
 /* Every item has been counted out. */
 void check_counts(const struct run_req *req);
 
+/* Known or not, nothing is embedded and nothing written. */
+void check_nothing_new(const struct world *w, const struct run_req *req);
+
 /* Every row has the vector of its text. */
 void check_rows(const struct world *w);
 
@@ -44,6 +47,9 @@ void simulate_deletes(uint64_t seed);
 /* Embedders that are away, that flap, that fail for some texts or sizes
  * (embedder.c). */
 void simulate_embedder(uint64_t seed);
+
+/* Another program that writes into the same rows (writer.c). */
+void simulate_writer(uint64_t seed);
 
 /* An item that ends the process (killer.c). */
 void simulate_killer(uint64_t seed);

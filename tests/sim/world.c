@@ -384,12 +384,27 @@ static int seq_of(const struct store_row *row)
     return atoi(strstr(row->metadata.p, "\"title\":") + 8);
 }
 
+/* Of an id that comes once. */
+static int find_seq(const struct world *w, struct str id)
+{
+    struct sim_item item;
+
+    for (int seq = 0; seq < w->source.items; seq++) {
+        source_item(&w->source, w->current, seq, &item);
+        if (str_eq(str_of(item.id), id))
+            return seq;
+    }
+    CHECK(!"the id is the source's");
+    return -1;
+}
+
 /* The page that a store belongs to; a source that repeats itself has the same
  * items on several. */
 static struct open_page *page_of(struct world *w, const struct store_req *req)
 {
-    int seq = seq_of(&req->rows[0]);
     struct open_page *page = &w->pages[at_hand(w)];
+    int seq = req->nrows > 0 ? seq_of(&req->rows[0])
+                             : find_seq(w, req->trims[0].content_id);
 
     while (page < &w->pages[w->npages] &&
            (page->given_up || seq < page->lo || seq >= page->hi))
@@ -471,7 +486,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
         return;
     if (wrong && refuses_rows(w, req, &refusal))
         return;
-    database_apply(&w->shared->db, w->current, req);
+    database_apply(&w->shared->db, w->current, req, w->shared->clock_ms);
     req->written = req->nrows;
 }
 
@@ -479,7 +494,7 @@ static void port_store(void *world, struct store_req *req)
 {
     struct world *w = world;
 
-    CHECK(req->nrows > 0);
+    CHECK(req->nrows + req->ntrims > 0);
     check_order(w, req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
@@ -492,7 +507,7 @@ static void answer_lookup(struct world *w, struct op *op, struct err *err)
 
     if (database_fails(w, w->faults.store, err))
         return;
-    database_lookup(&w->shared->db, w->current, req);
+    database_lookup(&w->shared->db, w->current, req, w->shared->clock_ms);
     if (req->with_letters)
         letters_lookup(&w->shared->letters, w->current, req);
 }

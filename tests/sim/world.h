@@ -68,6 +68,12 @@ struct sim_row {
     char *text, *metadata; /* owned */
     float vector[SIM_DIMENSIONS];
     uint8_t embed_hash[SHA256_BYTES], row_hash[SHA256_BYTES];
+    /* What a run wrote, and when; `touched`: another writer has come since. */
+    char *written; /* owned; NULL: no run has, the row is another writer's */
+    float written_vector[SIM_DIMENSIONS];
+    uint64_t written_ms;
+    bool touched;
+    int repairs;
 };
 
 struct database {
@@ -76,10 +82,17 @@ struct database {
     uint64_t writes; /* rows inserted, updated or deleted */
 };
 
-void database_apply(
-    struct database *db, int service, const struct store_req *req);
-int database_lookup(
-    const struct database *db, int service, struct lookup_req *req);
+void database_apply(struct database *db, int service,
+    const struct store_req *req, uint64_t now_ms);
+int database_lookup(const struct database *db, int service,
+    struct lookup_req *req, uint64_t now_ms);
+
+/* Another writer: gives the row another text, another vector, or neither. */
+void database_change(struct sim_row *row, bool text, bool vector);
+/* And adds a piece behind the last one of an item. */
+void database_add(
+    struct database *db, int service, const char *id, int chunk_index);
+bool database_is_altered(const struct sim_row *row);
 void database_free(struct database *db);
 
 /* What could not be stored (letters.c). */

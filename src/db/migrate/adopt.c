@@ -227,8 +227,10 @@ static void plan_vectors(const struct pg_result *r, struct buf *report)
     if (pg_value(r, 0, P_TRIGGERS).len > 0)
         buf_printf(report, "%s: triggers that may fire: %s\n", name,
             pg_value(r, 0, P_TRIGGERS).p);
-    buf_printf(
-        report, "%s: columns embed_hash and row_hash would be added\n", name);
+    buf_printf(report,
+        "%s: columns embed_hash, row_hash, written_at, vector_hash and repairs "
+        "would be added\n",
+        name);
     buf_puts(report, "index vector_embeddings_item_key: would be created\n");
     index_line(report, r, P_ITEM_INDEX, "on (tenant_id, content_id)");
     buf_printf(report,

@@ -20,7 +20,7 @@
     "('vector_embeddings', 'id s tenant_id s microservice_id s"      \
     " content_id s content_type s embedding v content_text s"        \
     " chunk_index i metadata j embed_hash H row_hash H created_at t" \
-    " updated_at t'),"                                               \
+    " updated_at t written_at T vector_hash H repairs I'),"          \
     "('knowledge_graph_nodes', 'id s tenant_id s node_id s"          \
     " node_type s properties j created_at t updated_at t'),"         \
     "('knowledge_graph_edges', 'id s tenant_id s source_node_id s"   \
@@ -72,7 +72,7 @@ static const char *const obstacles_sql[] = {
     "to_regclass('@.' || need) IS NULL",
 
     "SELECT format('%s has no column %s', tab, col) FROM wanted w"
-    " WHERE kind <> 'H' AND NOT EXISTS (SELECT FROM found f"
+    " WHERE kind = lower(kind) AND NOT EXISTS (SELECT FROM found f"
     "  WHERE f.tab = w.tab AND f.col = w.col)",
 
     "SELECT format('%s.%s is %s, but must be %s', tab, col, f.type, CASE "

@@ -1,24 +1,25 @@
 /*
- * Happy path: ANALYZE, so that a batch is read from the index of items in its
- * order; then batch after batch is read and its hashes are written, until one
- * is empty. Failures: the transaction's; rows that have their hash are not
- * looked at again. A row that another program changes between reading and
- * writing has another xmin and is left as it is. On cancel: the current batch
- * is undone, earlier ones stay.
+ * Happy path: the schema of pgvector is asked for; ANALYZE, so that a batch is
+ * read from the index of items in its order; then batch after batch is read and
+ * its hashes are written, until one is empty. Failures: the transaction's; rows
+ * that have their hash are not looked at again. A row that another program
+ * changes between reading and writing has another xmin and is left as it is. On
+ * cancel: the current batch is undone, earlier ones stay.
  *
- *   ANALYZE --> READ --> WRITE --> READ ... --> done
+ *   TYPES --> ANALYZE --> READ --> WRITE --> READ ... --> done
  */
 #include "db/migrate/backfill_hashes.h"
 
 #include "base/text.h"
 #include "db/call.h"
+#include "db/store/vector_hash.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COUNT, ANALYZE, READ, WRITE };
+enum { COUNT, TYPES, ANALYZE, READ, WRITE };
 enum { UNIT_MS = 10 * 60 * 1000 };
 enum column { ID, VERSION, TENANT, SERVICE, CONTENT, PIECE, USABLE, TEXT };
-enum { KEYS = 3, KEY_BYTES = 64 * 1024 };
+enum { KEYS = 3, KEY_BYTES = 64 * 1024, SQL_BYTES = 1024 };
 
 /* A row that gets a hash. */
 struct hashed {
@@ -30,6 +31,7 @@ struct backfill_work {
     struct backfill_hashes_req *req; /* borrowed */
     struct buf key[KEYS];            /* owned; of the last item looked at */
     char limit[16], bytes[16];       /* the batch's, as parameters */
+    char vector_schema[128];         /* of pgvector, quoted */
     struct arena batch;              /* of the current batch */
     struct hashed *rows;             /* in it */
     size_t n;                        /* rows that get a hash */
@@ -248,9 +250,27 @@ static void fail_memory(struct call *c)
     call_end(c, &err);
 }
 
+/* The row as it is counts as written by batchsync: a later change is found. */
+static struct str write_sql(struct call *c)
+{
+    struct buf sql;
+    struct str text;
+
+    buf_init(&sql, SQL_BYTES);
+    buf_puts(&sql, "UPDATE @.vector_embeddings v SET embed_hash = u.hash,"
+                   " written_at = v.updated_at, vector_hash = ");
+    vector_hash_write_sql(&sql, backfill_work_of(c)->vector_schema, "v");
+    buf_puts(&sql, " FROM unnest($1, $2, $3) AS u (id, version, hash)"
+                   " WHERE v.id = u.id AND v.xmin::text = u.version");
+    text = arena_dup(&c->arena, buf_view(&sql));
+    buf_free(&sql);
+    return text;
+}
+
 static void write_batch(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
+    struct str sql;
 
     if (pg_rows(c->pg.results[0]) == 0) {
         call_end(c, NULL);
@@ -261,12 +281,9 @@ static void write_batch(struct call *c)
         return;
     }
     c->state = WRITE;
-    call_stmt(c,
-        "UPDATE @.vector_embeddings v SET embed_hash = u.hash"
-        " FROM unnest($1, $2, $3) AS u (id, version, hash)"
-        " WHERE v.id = u.id AND v.xmin::text = u.version",
-        false);
-    if (add_rows(c) < 0)
+    sql = write_sql(c);
+    call_stmt(c, sql.p, false);
+    if (sql.p == NULL || add_rows(c) < 0)
         fail_memory(c);
     else
         call_send(c);
@@ -309,11 +326,38 @@ static void take_count(struct call *c)
     call_end(c, NULL);
 }
 
+/* --- the first steps --- */
+
+static void ask_types(struct call *c)
+{
+    c->state = TYPES;
+    call_stmt(c,
+        "SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n"
+        " ON n.oid = e.extnamespace WHERE extname = 'vector'",
+        false);
+    call_send(c);
+}
+
+static void take_types(struct call *c)
+{
+    struct backfill_work *w = backfill_work_of(c);
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) > 0)
+        call_copy(r, 0, 0, w->vector_schema, sizeof(w->vector_schema));
+    c->state = ANALYZE;
+    c->pg.timeout_ms = UNIT_MS;
+    call_send_script(c, "ANALYZE @.vector_embeddings");
+}
+
 static void backfill_step(struct call *c)
 {
     switch (c->state) {
     case COUNT:
         take_count(c);
+        break;
+    case TYPES:
+        take_types(c);
         break;
     case ANALYZE:
         read_batch(c);
@@ -326,13 +370,6 @@ static void backfill_step(struct call *c)
         read_batch(c);
         break;
     }
-}
-
-static void backfill_start(struct call *c)
-{
-    c->state = ANALYZE;
-    c->pg.timeout_ms = UNIT_MS;
-    call_send_script(c, "ANALYZE @.vector_embeddings");
 }
 
 void backfill_hashes_run(
@@ -355,5 +392,5 @@ void backfill_hashes_run(
     if (req->dry_run)
         backfill_count(c);
     else
-        backfill_start(c);
+        ask_types(c);
 }

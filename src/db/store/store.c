@@ -13,6 +13,7 @@
 #include "db/ledger/delete_marks.h"
 #include "db/read/dead_letters.h"
 #include "db/store/store_model.h"
+#include "db/store/vector_hash.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -277,29 +278,66 @@ void store_open(struct store *s, struct store_open_req *req)
  * OFFSET 0 keeps the planner from turning the join around.
  */
 static const char lookup_sql[] =
-    "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash"
-    " FROM unnest($3) WITH ORDINALITY AS i (content_id, at)"
-    " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash"
-    "  FROM @.vector_embeddings WHERE tenant_id = $1"
+    "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash,"
+    " v.altered, v.repairs FROM unnest($3) WITH ORDINALITY AS i (content_id, "
+    "at)"
+    " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash, %.*s"
+    "  FROM @.vector_embeddings w WHERE tenant_id = $1"
     "  AND content_id = i.content_id AND microservice_id || '' = $2"
     "  AND content_type || '' = 'microservice_data' OFFSET 0) v"
     " ORDER BY 1, 2";
 
+enum { LOOKUP_BYTES = 2048 };
+
+/*
+ * Text and vector are read of those rows alone that somebody else has touched.
+ * Repairs count for so long as the last one is not older than that.
+ */
+static void write_altered(struct buf *sql, const char *vector_schema)
+{
+    buf_puts(sql, "CASE WHEN written_at <> updated_at THEN CASE WHEN"
+                  " vector_hash IS DISTINCT FROM ");
+    vector_hash_write_sql(sql, vector_schema, "w");
+    buf_printf(sql,
+        " THEN 1 END END AS altered, CASE WHEN repairs > 0 THEN CASE WHEN"
+        " written_at > (now() AT TIME ZONE 'UTC') - interval '%d days'"
+        " THEN repairs::int4 END END AS repairs",
+        REPAIR_DAYS);
+}
+
+/* In the call's arena; .p NULL: out of memory. */
+static struct str lookup_write_sql(struct call *c)
+{
+    struct buf columns, sql;
+    struct str text;
+
+    buf_init(&columns, LOOKUP_BYTES);
+    buf_init(&sql, LOOKUP_BYTES);
+    write_altered(&columns, store_work(c)->store->vector_schema);
+    buf_printf(&sql, lookup_sql, (int)columns.len, columns.data);
+    text = arena_dup(&c->arena, buf_view(&sql));
+    buf_free(&columns);
+    buf_free(&sql);
+    return text;
+}
+
 static void lookup_send(struct call *c)
 {
     const struct lookup_req *req = store_work(c)->req;
+    struct str sql = lookup_write_sql(c);
     struct pg_array ids;
     size_t bytes = 0;
 
     for (size_t i = 0; i < req->n; i++)
         bytes += req->ids[i].len;
-    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, req->n, bytes) < 0) {
+    if (sql.p == NULL ||
+        array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, req->n, bytes) < 0) {
         store_fail(c, ERR_NOMEM, "look-up of stored hashes");
         return;
     }
     for (size_t i = 0; i < req->n; i++)
         array_add(&ids, req->ids[i]);
-    call_stmt(c, lookup_sql, true);
+    call_stmt(c, sql.p, true);
     call_add_text(c, req->scope->tenant);
     call_add_text(c, req->scope->microservice_id);
     call_add(c, array_param(&ids));
@@ -338,6 +376,8 @@ static void lookup_take(struct call *c)
         row->chunk_index = (int32_t)call_int_binary(r, i, 1);
         row->hashed = take_hash(r, i, 2, row->embed_hash);
         take_hash(r, i, 3, row->row_hash);
+        row->altered = !pg_is_null(r, i, 4);
+        row->repairs = (int)call_int_binary(r, i, 5);
     }
     if (req->with_letters && dead_letters_take(c->pg.results[1], req) < 0) {
         store_fail(c, ERR_NOMEM, "look-up of dead letters");

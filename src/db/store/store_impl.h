@@ -24,6 +24,29 @@ static inline struct store_work *store_work(struct call *c)
 /* One transaction, of several requests' rows perhaps (store_write.c). */
 void store_write_batch(struct store *s, struct store_req *req);
 
+/*
+ * Goes on with a call that has written rows, and ends it: hashes them as they
+ * are now (store_settle.c).
+ */
+void store_settle(struct call *c);
+
+/* May a row be other than what was written? */
+#define STORE_HAS_TRIGGERS                             \
+    "EXISTS (SELECT FROM pg_trigger"                   \
+    " WHERE tgrelid = '@.vector_embeddings'::regclass" \
+    " AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 20 <> 0)"
+
+/*
+ * A statement's rows by a list u of (content_id, chunk_index), $2 tenant and $3
+ * microservice: to be followed by a comparison of chunk_index and OFFSET 0) e.
+ * Columns are hidden from the planner as in the look-up (store.c).
+ */
+#define STORE_EXISTING                                        \
+    " CROSS JOIN LATERAL (SELECT id FROM @.vector_embeddings" \
+    " WHERE tenant_id = $2 AND microservice_id || '' = $3"    \
+    " AND content_type || '' = 'microservice_data'"           \
+    " AND content_id = u.content_id AND chunk_index "
+
 /* Ends the call for want of memory, or with another error. */
 void store_fail(struct call *c, int code, const char *why);
 

@@ -9,6 +9,9 @@
  *   meta   rows whose text did not change
  *   trims  pieces that a shorter text no longer has
  *
+ * Where the table has triggers, another one follows: what they have made of
+ * the rows is what later runs compare with (store_settle.c).
+ *
  * Happy path: all parts read the fence's one row; the counts come back.
  * Failures: without the token the fence is empty and no part writes anything
  * (ERR_FENCED); a value that the database refuses undoes all of them.
@@ -16,11 +19,12 @@
  */
 #include "db/ledger/ledger.h"
 #include "db/store/store_impl.h"
+#include "db/store/vector_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SQL_BYTES = 4096, STORED_AT_BYTES = 64, ID_TIME_BYTES = 16 };
+enum { SQL_BYTES = 8192, STORED_AT_BYTES = 64, ID_TIME_BYTES = 16 };
 
 static int compare_rows(const void *a, const void *b)
 {
@@ -146,19 +150,59 @@ static int write_add_texts(struct call *c, const struct part *p)
     return 0;
 }
 
+/* How often each was found changed by another program. */
+static int write_add_repairs(struct call *c, const struct part *p)
+{
+    struct pg_array repairs;
+
+    if (array_init(&repairs, &c->arena, PG_INT4_ARRAY, 0, p->n, p->n * 4) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++)
+        array_add_int4(&repairs, p->rows[i]->repairs);
+    call_add(c, array_param(&repairs));
+    return 0;
+}
+
+/* The vectors, and the hashes of texts and vectors. */
 static int write_add_vectors(
     struct call *c, const struct part *p, int dimensions)
 {
     const struct store *s = store_work(c)->store;
     size_t bytes = vector_bytes(dimensions);
-    struct pg_array vectors;
+    struct pg_array vectors, hashes;
 
     if (array_init(&vectors, &c->arena, s->vector_array_oid, s->vector_oid,
-            p->n, p->n * bytes) < 0)
+            p->n, p->n * bytes) < 0 ||
+        array_init(&hashes, &c->arena, PG_BYTEA_ARRAY, 0, p->n,
+            p->n * VECTOR_HASH_BYTES) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct store_row *row = p->rows[i];
+        uint8_t *vector = array_grow(&vectors, bytes);
+        uint8_t *hash = array_grow(&hashes, VECTOR_HASH_BYTES);
+
+        vector_put(vector, row->vector, dimensions);
+        vector_hash_half(row->content_text.p, row->content_text.len, hash);
+        vector_hash_half(vector, bytes, hash + VECTOR_HASH_HALF);
+    }
+    call_add(c, array_param(&vectors));
+    call_add(c, array_param(&hashes));
+    return 0;
+}
+
+/* The same of rows that keep their vector: of their texts alone. */
+static int write_add_text_hashes(struct call *c, const struct part *p)
+{
+    struct pg_array hashes;
+
+    if (array_init(&hashes, &c->arena, PG_BYTEA_ARRAY, 0, p->n,
+            p->n * VECTOR_HASH_HALF) < 0)
         return ERR_NOMEM;
     for (size_t i = 0; i < p->n; i++)
-        vector_put(array_grow(&vectors, bytes), p->rows[i]->vector, dimensions);
-    call_add(c, array_param(&vectors));
+        vector_hash_half(p->rows[i]->content_text.p,
+            p->rows[i]->content_text.len,
+            array_grow(&hashes, VECTOR_HASH_HALF));
+    call_add(c, array_param(&hashes));
     return 0;
 }
 
@@ -206,18 +250,20 @@ static void sql_rows(struct buf *sql, int n)
     buf_printf(sql,
         ", rows AS (INSERT INTO @.vector_embeddings (id, tenant_id,"
         " microservice_id, content_type, content_id, chunk_index, metadata,"
-        " embed_hash, row_hash, content_text, embedding, created_at,"
-        " updated_at)"
+        " embed_hash, row_hash, content_text, embedding, vector_hash, repairs,"
+        " created_at, updated_at, written_at)"
         " SELECT $%d || substr(gen_random_uuid()::text, 16), $2, $3,"
-        " 'microservice_data', r.*, fence.now, fence.now"
-        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d) AS r"
+        " 'microservice_data', r.*, fence.now, fence.now, fence.now"
+        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d) AS r"
         " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
         " WHERE content_type = 'microservice_data' DO UPDATE SET"
         " metadata = excluded.metadata, embed_hash = excluded.embed_hash,"
         " row_hash = excluded.row_hash, content_text = excluded.content_text,"
-        " embedding = excluded.embedding, updated_at = excluded.updated_at"
+        " embedding = excluded.embedding, vector_hash = excluded.vector_hash,"
+        " repairs = excluded.repairs, updated_at = excluded.updated_at,"
+        " written_at = excluded.written_at"
         " RETURNING content_id, chunk_index, embed_hash)",
-        n + 7, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6);
+        n + 9, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8);
 }
 
 /*
@@ -238,32 +284,35 @@ static void sql_links(struct buf *sql, int n)
         n, n + 1);
 }
 
-/* The rows that a part is about, by its own list u; hidden from the planner as
- * the look-up's are. */
-#define EXISTING                                              \
-    " CROSS JOIN LATERAL (SELECT id FROM @.vector_embeddings" \
-    " WHERE tenant_id = $2 AND microservice_id || '' = $3"    \
-    " AND content_type || '' = 'microservice_data'"           \
-    " AND content_id = u.content_id AND chunk_index "
-
-/* The vector stays. */
-static void sql_meta(struct buf *sql, int n)
+/*
+ * The vector stays, and so does its half of the hash; a row from before there
+ * was one gets it. One that another program has changed since the look-up keeps
+ * its time, by which the next run finds it.
+ */
+static void sql_meta(struct buf *sql, const char *vector_schema, int n)
 {
     buf_printf(sql,
         ", meta AS (UPDATE @.vector_embeddings v SET metadata = u.metadata,"
         " embed_hash = u.embed_hash, row_hash = u.row_hash,"
-        " content_text = u.content_text, updated_at = fence.now"
-        " FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d) AS u (content_id,"
-        " chunk_index, metadata, embed_hash, row_hash, content_text)" EXISTING
+        " content_text = u.content_text, repairs = u.repairs,"
+        " written_at = CASE WHEN v.written_at <> v.updated_at"
+        "  THEN v.written_at ELSE fence.now END, updated_at = fence.now,"
+        " vector_hash = u.text_hash || coalesce(substr(v.vector_hash, %d), ",
+        VECTOR_HASH_HALF + 1);
+    vector_hash_write_vector_sql(sql, vector_schema, "v");
+    buf_printf(sql,
+        ") FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d) AS u"
+        " (content_id, chunk_index, metadata, embed_hash, row_hash,"
+        " content_text, text_hash, repairs)" STORE_EXISTING
         "= u.chunk_index OFFSET 0) e WHERE v.id = e.id RETURNING 1)",
-        n, n + 1, n + 2, n + 3, n + 4, n + 5);
+        n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7);
 }
 
 static void sql_trims(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", trims AS (DELETE FROM @.vector_embeddings v"
-        " USING fence, unnest($%d, $%d) AS u (content_id, first)" EXISTING
+        " USING fence, unnest($%d, $%d) AS u (content_id, first)" STORE_EXISTING
         ">= u.first OFFSET 0) e WHERE v.id = e.id)",
         n, n + 1);
 }
@@ -285,7 +334,8 @@ static void write_counts(struct buf *sql, const struct part *rows,
             first, first + 1, first + 3);
     else
         buf_puts(sql, "0");
-    buf_printf(sql, ", %s", meta->n > 0 ? "(SELECT count(*) FROM meta)" : "0");
+    buf_printf(sql, ", %s, " STORE_HAS_TRIGGERS,
+        meta->n > 0 ? "(SELECT count(*) FROM meta)" : "0");
 }
 
 /* Statement and parameters part by part. */
@@ -311,14 +361,17 @@ static int write_build(struct call *c, struct buf *sql)
             add_meta(c, &rows, req->stored_at_ms) < 0 ||
             write_add_texts(c, &rows) < 0 ||
             write_add_vectors(c, &rows, req->dimensions) < 0 ||
+            write_add_repairs(c, &rows) < 0 ||
             add_id_time(c, req->stored_at_ms) < 0)
             return ERR_NOMEM;
     }
     if (meta.n > 0) {
-        sql_meta(sql, *n + 1);
+        sql_meta(sql, store_work(c)->store->vector_schema, *n + 1);
         if (write_add_ids(c, &meta) < 0 ||
             add_meta(c, &meta, req->stored_at_ms) < 0 ||
-            write_add_texts(c, &meta) < 0)
+            write_add_texts(c, &meta) < 0 ||
+            write_add_text_hashes(c, &meta) < 0 ||
+            write_add_repairs(c, &meta) < 0)
             return ERR_NOMEM;
     }
     if (req->ntrims > 0) {
@@ -405,6 +458,7 @@ static void write_take(struct call *c)
     struct store_req *req = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
     size_t rows = (size_t)call_int(r, 0, 1), meta = (size_t)call_int(r, 0, 2);
+    bool triggers = pg_value(r, 0, 3).p[0] == 't';
     struct err err;
 
     req->written = rows + meta;
@@ -414,7 +468,10 @@ static void write_take(struct call *c)
     }
     err_clear(&err);
     write_judge(req, rows, meta, &err);
-    call_end(c, &err);
+    if (err.code == 0 && triggers && req->nrows > 0)
+        store_settle(c);
+    else
+        call_end(c, &err);
 }
 
 void store_write_batch(struct store *s, struct store_req *req)

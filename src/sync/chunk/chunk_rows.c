@@ -33,7 +33,8 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
 
     *row = (struct store_row){.content_id = m->item.content_id,
         .metadata = m->item.metadata,
-        .chunk_index = (int)piece};
+        .chunk_index = (int)piece,
+        .repairs = m->repairs};
     memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
     memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
     return row;
@@ -78,6 +79,15 @@ static void rows_hash_of(const struct chunk *c, const struct page_item *m,
         m->cut, out);
 }
 
+/* The end of what a longer text, or another program, has left there. */
+static void rows_add_trim(
+    const struct page_item *m, size_t pieces, struct rows *r)
+{
+    if (m->uncertain || m->stored_pieces > pieces)
+        r->trims[r->ntrims++] =
+            (struct store_trim){m->item.content_id, (int)pieces};
+}
+
 /* The vectors stay; the text is the same but for white space at its ends. */
 static int add_changed_row(
     struct chunk *c, const struct page_item *m, struct rows *r)
@@ -90,17 +100,18 @@ static int add_changed_row(
 
     if (n < 0)
         return (int)n;
-    assert((size_t)n == m->stored_pieces);
-    rows_hash_of(c, m, m->stored_pieces, &hashes);
-    for (size_t k = 0; k < m->stored_pieces; k++) {
+    assert((size_t)n == m->own_pieces);
+    rows_hash_of(c, m, m->own_pieces, &hashes);
+    for (size_t k = 0; k < m->own_pieces; k++) {
         struct store_row *row = add_row(r, m, &hashes, k);
 
         row->content_text = pieces[k];
     }
+    rows_add_trim(m, m->own_pieces, r);
     return number_pieces(c, m, r->rows + r->nrows - n, (size_t)n);
 }
 
-/* New rows, and the end of those that a longer text once had. */
+/* New rows. */
 static int rows_add_texts(struct chunk *c, const struct page_item *m,
     size_t from, size_t end, struct rows *r)
 {
@@ -113,9 +124,7 @@ static int rows_add_texts(struct chunk *c, const struct page_item *m,
         row->content_text = c->texts[i].text;
         row->vector = c->texts[i].vector;
     }
-    if (m->uncertain || m->stored_pieces > end - from)
-        r->trims[r->ntrims++] =
-            (struct store_trim){m->item.content_id, (int)(end - from)};
+    rows_add_trim(m, end - from, r);
     return number_pieces(c, m, r->rows + r->nrows - (end - from), end - from);
 }
 
@@ -168,6 +177,10 @@ static int add_member(
     *at = texts_of(c, member, *at, &end);
     if (m->outcome != ITEM_OPEN || m->unembedded)
         return 0;
+    if (m->change == CHANGE_EXTRA) {
+        rows_add_trim(m, m->own_pieces, r);
+        return 0;
+    }
     return m->change == CHANGE_TEXT ? rows_add_texts(c, m, *at, end, r)
                                     : add_changed_row(c, m, r);
 }

@@ -89,7 +89,7 @@ void chunk_step_store(struct chunk *c)
         chunk_fail_no_memory(c);
         return;
     }
-    if (c->store.nrows == 0) {
+    if (c->store.nrows + c->store.ntrims == 0) {
         chunk_next_range(c);
         return;
     }

@@ -16,15 +16,20 @@ enum outcome {
     ITEM_FAILED
 };
 
-/* What is different from the stored rows. */
-enum change { CHANGE_NONE, CHANGE_ROW, CHANGE_TEXT };
+/* What is different from the stored rows; CHANGE_EXTRA: there are more of them
+ * than the item has pieces. */
+enum change { CHANGE_NONE, CHANGE_EXTRA, CHANGE_ROW, CHANGE_TEXT };
 
 struct page_item {
     struct item item;  /* without its text and metadata while it is lean */
     yyjson_val *value; /* as it came */
     enum outcome outcome;
     enum change change;
-    size_t stored_pieces; /* rows found */
+    size_t stored_pieces; /* rows found, up to the last one */
+    size_t own_pieces;    /* of them, the first ones, with hashes */
+    int repairs;          /* what its rows get: it was found changed by another
+                             program so often in a row; 0: it was not */
+    bool contested;       /* so often that it is left alone */
     enum cut_rule cut;    /* of its pieces: stored ones that keep their text
                              keep theirs */
     bool uncertain;       /* the page before may have written it meanwhile */

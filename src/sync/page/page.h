@@ -65,7 +65,7 @@ struct page {
     int number, limit; /* as asked for */
     struct page_view view;
     struct page_item *items; /* view.n */
-    struct page_item **work; /* nwork changed items: texts, then rows */
+    struct page_item **work; /* nwork changed items: texts, rows, extras */
     size_t nwork, cursor;    /* work before cursor is in chunks */
     struct strmap ids;       /* content id -> index of its last item */
     struct chunk_group chunks;

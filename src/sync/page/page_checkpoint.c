@@ -165,15 +165,19 @@ static void checkpoint_count_items(
     counts->received += page->view.n + page->unread;
     counts->failed += page->unread;
     for (size_t i = 0; i < page->view.n; i++) {
-        switch (page->items[i].outcome) {
+        const struct page_item *it = &page->items[i];
+
+        switch (it->outcome) {
         case ITEM_UNCHANGED:
             counts->unchanged++;
+            counts->contested += it->contested;
             break;
         case ITEM_COLLISION:
             counts->collisions++;
             break;
         case ITEM_STORED:
             counts->stored++;
+            counts->repaired += it->repairs > 0;
             break;
         case ITEM_OPEN: /* the page was cut short */
         case ITEM_FAILED:

@@ -80,13 +80,15 @@ void page_compare(struct page *page, const struct page *before)
 
 /* Comparing */
 
-/* Rows with the chunk indexes 0 .. n-1, each with hashes? */
-static bool rows_are_whole(const struct stored_row *rows, size_t n)
+/* Of an item's rows, those that are its pieces 0, 1, ... with their hashes:
+ * what lies behind them is another program's, or is left from another text. */
+static size_t count_own(const struct stored_row *rows, size_t n)
 {
-    for (size_t k = 0; k < n; k++)
-        if (rows[k].chunk_index != (int32_t)k || !rows[k].hashed)
-            return false;
-    return n > 0;
+    size_t k = 0;
+
+    while (k < n && rows[k].chunk_index == (int32_t)k && rows[k].hashed)
+        k++;
+    return k;
 }
 
 /*
@@ -124,14 +126,11 @@ static enum change compare_cut(struct page *page, const struct page_item *it,
 }
 
 /* Rows keep the rule that they were cut by until their text changes. */
-static enum change compare_item(struct page *page, struct page_item *it,
+static enum change compare_pieces(struct page *page, struct page_item *it,
     const struct stored_row *rows, size_t n)
 {
     enum change change;
 
-    it->cut = CUT_LAST_THIRD;
-    if (it->uncertain || !rows_are_whole(rows, n))
-        return CHANGE_TEXT;
     change = compare_cut(page, it, rows, n, CUT_LAST_THIRD);
     if (change != CHANGE_TEXT || n == 1)
         return change;
@@ -139,6 +138,43 @@ static enum change compare_item(struct page *page, struct page_item *it,
     if (change != CHANGE_TEXT)
         it->cut = CUT_ANYWHERE;
     return change;
+}
+
+/*
+ * What another program has done to rows that are the source's otherwise: text
+ * or vector are other ones, so the item is embedded again, unless that has
+ * happened so often that it is left as it is; or there are more rows than
+ * pieces, which are dropped.
+ */
+static enum change compare_foreign(struct page_item *it,
+    const struct stored_row *rows, size_t n, enum change change)
+{
+    bool altered = false, extra = it->own_pieces < n;
+    int repairs = 0;
+
+    for (size_t k = 0; k < it->own_pieces; k++) {
+        altered = altered || rows[k].altered;
+        repairs = rows[k].repairs > repairs ? rows[k].repairs : repairs;
+    }
+    it->contested = altered && repairs >= REPAIRS_MOST && change != CHANGE_TEXT;
+    if (it->contested)
+        return CHANGE_NONE;
+    if (altered || (extra && change != CHANGE_TEXT))
+        it->repairs = repairs + 1;
+    if (altered)
+        return CHANGE_TEXT;
+    return extra && change == CHANGE_NONE ? CHANGE_EXTRA : change;
+}
+
+static enum change compare_item(struct page *page, struct page_item *it,
+    const struct stored_row *rows, size_t n)
+{
+    it->cut = CUT_LAST_THIRD;
+    it->own_pieces = count_own(rows, n);
+    if (it->uncertain || it->own_pieces == 0)
+        return CHANGE_TEXT;
+    return compare_foreign(
+        it, rows, n, compare_pieces(page, it, rows, it->own_pieces));
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */
@@ -181,11 +217,11 @@ static void on_compare_slice(struct op *op)
  * that was left out, nothing. */
 static void plan_work(struct page *page)
 {
-    static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW};
+    static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW, CHANGE_EXTRA};
 
     if (page->view.n == 0)
         return;
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < 3; pass++)
         for (size_t i = 0; i < page->busy->lookup.n; i++)
             if (page->busy->open[i]->change == order[pass])
                 page->work[page->nwork++] = page->busy->open[i];

@@ -104,12 +104,16 @@ export const FOREIGN = {
   audit: 'true',
 };
 
+/** The columns of vector_embeddings that batchsync adds. */
+const ADDED = `'{embed_hash, row_hash, written_at, vector_hash, repairs}'
+  ::text[]`;
+
 /** One digest of the rows: their columns and who wrote them when. */
 export async function digest(db, filters = FOREIGN) {
   const digests = {};
   for (const [table, filter] of Object.entries(filters)) {
     digests[table] = await db.value(`SELECT count(*) || ' ' || md5(coalesce(
-      string_agg((to_jsonb(t) - 'embed_hash' - 'row_hash')::text || t.xmin,
+      string_agg((to_jsonb(t) - ${ADDED})::text || t.xmin,
       '|' ORDER BY to_jsonb(t)::text), '')) FROM ${table} t
       WHERE ${filter}`);
   }
@@ -126,8 +130,8 @@ export const digestOf = (db, tenant) => digest(db, Object.fromEntries(
 /** What readers see of a tenant's items, the newest row of each: adoption only
  * gives them their microservice. */
 export const contentOf = (db, tenant) => db.value(`SELECT count(*) || ' '
-  || md5(string_agg((to_jsonb(v) - 'microservice_id' - 'embed_hash'
-    - 'row_hash')::text, '|' ORDER BY id)) FROM vector_embeddings v
+  || md5(string_agg((to_jsonb(v) - 'microservice_id' - ${ADDED})::text,
+    '|' ORDER BY id)) FROM vector_embeddings v
   WHERE tenant_id = '${tenant}' AND content_type = 'microservice_data'
     AND id NOT LIKE 'z-%' AND id NOT LIKE '0-%' AND id NOT LIKE 'lost-%'`);
 

@@ -23,6 +23,8 @@ static struct service_result two_services[] = {
             .unchanged = 231,
             .failed = 1,
             .known_failures = 1,
+            .repaired = 3,
+            .contested = 1,
             .collisions = 2,
             .embedded = 998,
             .tokens = 4321,
@@ -51,6 +53,8 @@ static const struct run_result partial = {
         .unchanged = 231,
         .failed = 1,
         .known_failures = 1,
+        .repaired = 3,
+        .contested = 1,
         .collisions = 2,
         .embedded = 1008,
         .tokens = 4321,
@@ -77,6 +81,11 @@ static void assert_json(json_t *value, const char *expected)
     json_decref(value);
 }
 
+#define CONTESTED                                                              \
+    "contested: 1 item was changed again by another program after 2 repairs, " \
+    "and left alone until 7 days after the last one: stop what else writes "   \
+    "vector_embeddings (rows with repairs >= 2 and updated_at <> written_at)"
+
 static void json_has_every_key_in_order(void **state)
 {
     assert_json(result_json(&partial),
@@ -86,7 +95,8 @@ static void json_has_every_key_in_order(void **state)
         "\"duration_ms\":4210,\"embedded\":998,\"unchanged\":231,"
         "\"stored\":1000,\"deleted\":4,\"failed\":1,\"collisions\":2,"
         "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
-        "\"tokens\":4321,\"complete\":false,\"reason\":\"12 of 20 came\"},"
+        "\"repaired\":3,\"tokens\":4321,\"complete\":false,"
+        "\"reason\":\"12 of 20 came\",\"warnings\":[\"" CONTESTED "\"]},"
         "{\"service\":\"devlab-service\",\"success\":false,"
         "\"totalItems\":10,\"totalPages\":1,\"errors\":["
         "{\"page\":3,\"error\":\"the service says: \\\"no\\\"\"},"
@@ -94,12 +104,12 @@ static void json_has_every_key_in_order(void **state)
         "\"duration_ms\":120,\"embedded\":10,\"unchanged\":0,"
         "\"stored\":10,\"deleted\":0,\"failed\":0,\"collisions\":0,"
         "\"nulsDropped\":0,\"deleteRefused\":0,\"knownFailures\":0,"
-        "\"tokens\":0,\"complete\":false,"
+        "\"repaired\":0,\"tokens\":0,\"complete\":false,"
         "\"reason\":\"not all of its pages were read\"}],"
         "\"totalItems\":1244,\"totalErrors\":5,\"successfulServices\":1,"
         "\"failedServices\":1,\"duration_ms\":65000,\"collisions\":2,"
         "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
-        "\"tokens\":4321}");
+        "\"repaired\":3,\"tokens\":4321}");
 }
 
 static void json_says_why_nothing_ran(void **state)
@@ -129,7 +139,8 @@ static void json_of_a_run_without_services_is_whole(void **state)
         "{\"success\":true,\"services\":[],\"totalItems\":0,"
         "\"totalErrors\":0,\"successfulServices\":0,\"failedServices\":0,"
         "\"duration_ms\":0,\"collisions\":0,\"nulsDropped\":0,"
-        "\"deleteRefused\":0,\"knownFailures\":0,\"tokens\":0}");
+        "\"deleteRefused\":0,\"knownFailures\":0,\"repaired\":0,"
+        "\"tokens\":0}");
 }
 
 static char *printed(const struct run_result *result)
@@ -182,6 +193,8 @@ static void a_partial_run_lists_errors_with_advice_once(void **state)
     assert_within(text, "  page 3: the service says: \"no\"\n");
     assert_within(text, "  ... and 3 more\n");
     assert_within(text, "1 of the failed items was already known");
+    assert_within(text, "3 of the stored items were repaired: another program");
+    assert_within(text, "assessment-service: " CONTESTED "\n");
     assert_within(text, "4 items deleted");
     assert_within(text, "7 NUL characters dropped");
     assert_int_equal(count(text, "  -> "), 1);

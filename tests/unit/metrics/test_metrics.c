@@ -98,6 +98,8 @@ static void items_grow_by_what_is_new(void **state)
     counts.stored = 8;
     counts.failed = 2;
     counts.known_failures = 1;
+    counts.repaired = 3;
+    counts.contested = 1;
     counts.collisions = 1;
     page_done(f, "a", &counts);
     counts.deleted = 3;
@@ -108,6 +110,8 @@ static void items_grow_by_what_is_new(void **state)
               "batchsync_items_total{service=\"a\",outcome=\"failed\"} 2\n"
               "batchsync_items_total{service=\"a\",outcome=\"collision\"} 1\n");
     expect(f, "batchsync_items_known_failures_total{service=\"a\"} 1\n");
+    expect(f, "batchsync_items_repaired_total{service=\"a\"} 3\n");
+    expect(f, "batchsync_items_contested_total{service=\"a\"} 1\n");
     expect(f, "batchsync_items_embedded_total{service=\"a\"} 4\n");
     expect(f, "batchsync_embedding_tokens_total{service=\"a\",kind=\"billed\"}"
               " 70\n"

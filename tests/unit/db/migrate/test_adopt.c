@@ -126,6 +126,22 @@ static void indexes_are_not_doubled(void **state)
 }
 
 /* One of the tables, however common its name, and none of the others. */
+/* Our time is compared with theirs. */
+static void times_keep_their_type(void **state)
+{
+    struct legacy *l = *state;
+
+    NEED_SERVER();
+    db_exec(&l->db, "ALTER TABLE vector_embeddings"
+                    " ALTER updated_at TYPE timestamptz(2)");
+    adopt(l, MIGRATE_APPLY, 0);
+    expect_sql(l,
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = 'vector_embeddings'::regclass"
+        " AND attname = 'written_at'",
+        "timestamp(2) with time zone");
+}
+
 static void missing_tables_are_made(void **state)
 {
     struct legacy *l = *state;
@@ -235,6 +251,7 @@ int main(void)
         TEST(rows_of_nobody_stay),
         TEST(double_edges_of_ours_go),
         TEST(indexes_are_not_doubled),
+        TEST(times_keep_their_type),
         TEST(missing_tables_are_made),
         TEST(without_being_asked_to_it_refuses),
         TEST(a_failure_undoes_all),

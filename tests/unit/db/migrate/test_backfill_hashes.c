@@ -74,6 +74,13 @@ static void hashes_what_is_whole(void **state)
     expect_hash(l, "b", "text of b0text of b1", 2);
     expect_sql(l, "SELECT count(embed_hash) FROM vector_embeddings", "3");
     expect_sql(l, "SELECT count(row_hash) FROM vector_embeddings", "0");
+    expect_sql(l,
+        "SELECT count(*) FROM vector_embeddings WHERE written_at = updated_at"
+        " AND embed_hash IS NOT NULL AND vector_hash ="
+        " substr(sha256(convert_to(content_text, 'UTF8')), 1, 8)"
+        " || substr(sha256(public.vector_send(embedding)), 1, 8)",
+        "3");
+    expect_sql(l, "SELECT count(vector_hash) FROM vector_embeddings", "3");
 }
 
 /* Items whose pieces lie on both sides of a batch's end are whole all the
