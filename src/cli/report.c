@@ -251,6 +251,8 @@ static void print_warnings(FILE *out, const struct run_result *result)
         counts_warn(&s->counts, &warnings);
         for (size_t k = 0; k < warnings.n; k++)
             fprintf(out, "\n%s: %s\n", s->service, warnings.texts[k]);
+        if (s->altered != NULL)
+            fprintf(out, "\n%s: %s\n", s->service, s->altered);
     }
 }
 

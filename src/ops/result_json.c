@@ -40,6 +40,8 @@ static void set_extras(json_t *object, const struct counts *counts)
     set_count(object, "knownFailures", counts->known_failures);
     set_count(object, "repaired", counts->repaired);
     set_count(object, "tokens", counts->tokens);
+    if (counts->altered > 0)
+        set_count(object, "altered", counts->altered);
 }
 
 static json_t *result_errors_json(const struct service_result *service)
@@ -67,18 +69,20 @@ static void set_pass(json_t *object, const struct pass_end *pass)
 }
 
 /* Only where there are any. */
-static void set_warnings(json_t *object, const struct counts *counts)
+static void set_warnings(json_t *object, const struct service_result *service)
 {
     struct warnings warnings;
-    json_t *texts;
+    json_t *texts = json_array();
 
-    counts_warn(counts, &warnings);
-    if (warnings.n == 0)
-        return;
-    texts = json_array();
+    counts_warn(&service->counts, &warnings);
     for (size_t i = 0; i < warnings.n; i++)
         json_array_append_new(texts, json_string(warnings.texts[i]));
-    set(object, "warnings", texts);
+    if (service->altered != NULL)
+        json_array_append_new(texts, result_json_text(service->altered));
+    if (json_array_size(texts) > 0)
+        set(object, "warnings", texts);
+    else
+        json_decref(texts);
 }
 
 static json_t *service_json(const struct service_result *service)
@@ -99,7 +103,7 @@ static json_t *service_json(const struct service_result *service)
     set_count(object, "failed", counts->failed);
     set_extras(object, counts);
     set_pass(object, &service->pass);
-    set_warnings(object, counts);
+    set_warnings(object, service);
     return object;
 }
 

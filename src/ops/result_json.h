@@ -9,7 +9,7 @@
  * "totalItems","totalErrors","successfulServices","failedServices",
  * "duration_ms","collisions","nulsDropped","deleteRefused","knownFailures",
  * "repaired","tokens"}, where only a service that is not complete has a reason,
- * and warnings are there if any; or
+ * and warnings and "altered" (in both places) are there if any; or
  * {"success":false,"reason","error"} when nothing ran;
  * of these "error" is there only when the reason does not say it all.
  */

@@ -120,6 +120,14 @@ struct embed_req {
     uint64_t tokens_guess; /* for the same: estimated */
 };
 
+/* What a trigger of the table has made of a row, which is stored all the same.
+ * Bits. */
+enum store_altered {
+    ALTERED_TEXT = 1,
+    ALTERED_METADATA = 2,
+    ALTERED_VECTOR = 4
+};
+
 /* A row to be stored; an item has one, or one per piece of a long text. */
 struct store_row {
     struct str content_id;
@@ -130,6 +138,8 @@ struct store_row {
     int repairs; /* stored_row's, and one; 0: nobody else has changed it */
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES];
+    uint8_t *altered; /* NULL, or gets bits of enum store_altered added; all of
+                         an item's rows may share it */
 };
 
 /* Pieces that a shorter text no longer has: chunk_index >= from goes. */

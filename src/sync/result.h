@@ -22,6 +22,7 @@
  *   embedded        items sent to the embedder and answered
  *   tokens          billed by the provider, also for what failed; 0: untold
  *   tokens_guess    for the same requests: estimated
+ *   altered         of `stored`: a trigger of the table changed them
  *   nuls_dropped    NUL characters
  *   replaced        lone surrogates and broken bytes, now U+FFFD
  *
@@ -43,6 +44,7 @@
     X(embedded, "embedded") SEP            \
     X(tokens, "tokens") SEP                \
     X(tokens_guess, "tokensEstimated") SEP \
+    X(altered, "altered") SEP              \
     X(nuls_dropped, "nulsDropped") SEP     \
     X(replaced, "replaced")
 /* clang-format on */
@@ -99,7 +101,9 @@ struct service_result {
     bool success;
     struct counts counts;
     struct pass_end pass;
-    uint32_t pages;            /* read and completed */
+    const char *altered; /* NULL, or names items that a trigger changed; owned
+                            by the run's arena */
+    uint32_t pages;      /* read and completed */
     struct page_error *errors; /* owned by the run's arena */
     uint32_t nerrors;          /* entries in `errors` */
     uint32_t errors_total;

@@ -13,6 +13,7 @@ static void take_over(struct service_result *result,
     result->service = own.service;
     if (!ours)
         return;
+    result->altered = own.altered;
     result->errors = own.errors;
     result->nerrors = own.nerrors;
     result->errors_total = own.errors_total;

@@ -3,6 +3,7 @@
 #define SYNC_SERVICE_IMPL_H
 
 #include "record/pass/care.h"
+#include "sync/page/altered.h"
 #include "sync/service.h"
 
 /* Items with and without an id, of the pages that have ended. */
@@ -26,6 +27,7 @@ struct service_busy {
                     none, or the source has shown that it honours it */
     struct care care;
     struct service_ids ids;
+    struct altered altered;
     bool told_odd; /* of a has_more that is not understood */
 };
 

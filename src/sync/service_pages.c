@@ -92,6 +92,7 @@ static void settle_page(struct service *s, struct page *page)
     log_page(s, page);
     counts_add(&s->result->counts, &page->counts);
     note_letters(s, page);
+    altered_note(&s->busy->altered, page);
     if (page->err.code == 0)
         s->result->pages++;
     else if (!shrink(s, page)) {
@@ -306,6 +307,19 @@ static void note_rest(struct service *s)
     service_error(s, s->next_page, &err);
 }
 
+/* In the log, and in R. */
+static void tell_altered(struct service *s)
+{
+    struct err why;
+
+    if (!altered_say(&s->busy->altered, s->result->counts.altered, &why))
+        return;
+    s->result->altered = arena_dup(s->arena, str_of(why.msg)).p;
+    log_warn(
+        &(struct log_ctx){.run = s->p->run_id, .service = s->result->service},
+        "%s", why.msg);
+}
+
 void service_step_pages(struct service *s)
 {
     assert(s->state == SERVICE_PAGES);
@@ -331,6 +345,7 @@ void service_step_pages(struct service *s)
     }
     service_warn(s);
     service_ids_report(s);
+    tell_altered(s);
     note_rest(s);
     service_weigh_pass(s);
     service_sweep(s);

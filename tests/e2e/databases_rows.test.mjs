@@ -66,6 +66,92 @@ for (const [what, { sql, change, says, rows = 59 }] of Object.entries(POISONS)) 
   });
 }
 
+const ALTERED = {
+  'the text': { then: `NEW.content_text := upper(NEW.content_text);`,
+    says: /changed 1 item as it was stored: item-00030 \(text\)/ },
+  'metadata and vector': { then: `NEW.metadata := NEW.metadata || '{"x":1}';
+      NEW.embedding := (NEW.embedding::real[])::vector * NEW.embedding;`,
+    says: /changed 1 item.*: item-00030 \(metadata, vector\)/ },
+  'the text, afterwards': { then: `UPDATE vector_embeddings SET content_text =
+      '-' WHERE id = NEW.id AND content_text <> '-';`, after: true,
+    says: /changed 1 item.*: item-00030 \(text\)/ },
+  'when it was written': { then: `NEW.updated_at := '2000-01-01';` },
+};
+
+for (const [what, { then, after, says }] of Object.entries(ALTERED)) {
+  test(`a trigger that changes ${what}`, async (t) => {
+    const w = await small(t, itemsOf(60));
+    const sql = guard(`NEW.content_id = 'item-00030'`, then);
+    await w.db.script(after ? sql.replace('BEFORE', 'AFTER') : sql);
+    const { stdout, stderr, code } = await w.sync();
+    assert.equal(code, 0, stdout);
+    const json = JSON.parse(stdout);
+    const [alpha] = json.services;
+    assert.deepEqual([alpha.stored, alpha.failed, alpha.altered, json.altered],
+      says ? [60, 0, 1, 1] : [60, 0, undefined, undefined]);
+    if (says) {
+      assert.match(alpha.warnings.join(), says);
+      assert.match(stderr, says);
+    } else {
+      assert.equal(alpha.warnings, undefined);
+      assert.doesNotMatch(stderr, /a trigger of/);
+    }
+    const paid = w.embedder.requests.length;
+    const again = JSON.parse((await w.sync()).stdout);
+    assert.equal(again.services[0].unchanged, 60);
+    assert.equal(w.embedder.requests.length, paid);
+  });
+}
+
+test('many rows that a trigger changes: the first are named', async (t) => {
+  const w = await small(t, itemsOf(60));
+  await w.db.script(guard('true', `NEW.metadata := '{}';`));
+  const [alpha] = (await w.good()).services;
+  assert.deepEqual([alpha.stored, alpha.altered], [60, 60]);
+  assert.match(alpha.warnings.join(),
+    /changed 60 items as .* stored, among them: item-00001 \(metadata\)/);
+});
+
+/** A change of the metadata that the text does not show. */
+const SAME_DAY = { seen: '2025-12-18T15:00:00Z' };
+
+for (const [what, { sql, rows, changes }] of Object.entries({
+  'a trigger that keeps a row as it was': { rows: 60,
+    changes: ['text', 'metadata'], sql: `CREATE
+    FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.content_id = 'item-00030' THEN RETURN NULL; END IF; RETURN NEW;
+    END $$; CREATE TRIGGER keep BEFORE UPDATE ON vector_embeddings
+    FOR EACH ROW EXECUTE FUNCTION keep()` },
+  'a trigger that deletes a row it has seen': { rows: 59,
+    changes: ['text'], sql: `CREATE
+    FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      DELETE FROM vector_embeddings WHERE id = NEW.id AND content_id =
+      'item-00030'; RETURN NULL; END $$; CREATE TRIGGER gone AFTER INSERT OR
+    UPDATE ON vector_embeddings FOR EACH ROW EXECUTE FUNCTION gone()` },
+})) {
+  for (const change of changes) {
+    test(`${what}: its ${change} changes`, async (t) => {
+      const served = { items: itemsOf(60) };
+      const w = await small(t, () => served.items);
+      await w.good();
+      await w.db.script(sql);
+      served.items = served.items.map((item) => ({ ...item,
+        ...(change === 'text' ? { name: `${item.name} again` } : SAME_DAY) }));
+      const { code, stdout } = await w.sync();
+      assert.equal(code, 1, stdout);
+      const [alpha] = JSON.parse(stdout).services;
+      assert.deepEqual([alpha.stored, alpha.failed], [59, 1], stdout);
+      const [letter] = await w.db.rows('SELECT * FROM batch_sync_dead_letters');
+      assert.equal(letter.content_id, 'item-00030');
+      assert.match(letter.reason, /left out/);
+      assert.equal(await count(w), rows);
+      const paid = w.embedder.requests.length;
+      assert.equal((await w.sync()).code, 0);
+      assert.equal(w.embedder.requests.length, paid);
+    });
+  }
+}
+
 test('row security that hides one row', async (t) => {
   const w = await small(t, itemsOf(60));
   const role = `rls_${w.db.name}`;
@@ -83,6 +169,33 @@ test('row security that hides one row', async (t) => {
   const json = JSON.parse(stdout);
   assert.deepEqual([json.services[0].stored, json.services[0].failed], [59, 1]);
   assert.equal(await count(w), 59);
+});
+
+test('row security that hides one row from updates alone', async (t) => {
+  const served = { items: itemsOf(60) };
+  const w = await small(t, () => served.items);
+  const role = `rls_${w.db.name}`;
+  await w.good();
+  await w.db.script(`CREATE ROLE ${role} LOGIN;
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role};
+    ALTER TABLE vector_embeddings ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY r ON vector_embeddings FOR SELECT TO ${role} USING (true);
+    CREATE POLICY i ON vector_embeddings FOR INSERT TO ${role}
+      WITH CHECK (true);
+    CREATE POLICY d ON vector_embeddings FOR DELETE TO ${role} USING (true);
+    CREATE POLICY u ON vector_embeddings FOR UPDATE TO ${role}
+      USING (content_id <> 'item-00030')`);
+  const url = new URL(w.db.url);
+  url.username = role;
+  served.items = served.items.map((item) => ({ ...item, ...SAME_DAY }));
+  const { code, stdout } = await w.sync({ env: { DATABASE_URL: url.href,
+    MIGRATE_ON_START: 'false' } });
+  await w.db.script(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  assert.equal(code, 1, stdout);
+  const [alpha] = JSON.parse(stdout).services;
+  assert.deepEqual([alpha.stored, alpha.failed, alpha.embedded], [59, 1, 0]);
+  const letters = await w.db.rows('SELECT * FROM batch_sync_dead_letters');
+  assert.deepEqual(letters.map((l) => l.content_id), ['item-00030']);
 });
 
 test('more than 50 rows are the table\'s fault', async (t) => {

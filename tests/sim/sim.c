@@ -213,6 +213,8 @@ void check_counts(const struct run_req *req)
 
         CHECK(c->received ==
               c->stored + c->unchanged + c->failed + c->collisions);
+        CHECK(c->altered <= c->stored);
+        CHECK(s->altered == NULL || c->altered > 0);
         CHECK(s->success == (s->errors_total == 0));
         CHECK(!s->success || c->failed == c->known_failures);
         CHECK(c->repaired <= c->stored && c->contested <= c->unchanged);

@@ -13,6 +13,7 @@
 #include "db/ledger/delete_marks.h"
 #include "db/read/dead_letters.h"
 #include "db/store/store_model.h"
+#include "db/store/store_verify.h"
 #include "db/store/vector_hash.h"
 
 #include <arpa/inet.h>
@@ -195,7 +196,8 @@ static const char open_sql[] =
     " EXISTS (SELECT 1 FROM @.batch_sync_dead_letters"
     "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
     "  AND resolved_at IS NULL),"
-    " (SELECT id FROM @.tenants WHERE domain = $1 AND id <> $1)";
+    " (SELECT id FROM @.tenants WHERE domain = $1 AND id <> $1),"
+    " " VERIFY_NEEDED;
 
 /* The unique service_id is another row's. */
 static bool open_failed(struct call *c)
@@ -254,6 +256,7 @@ static void open_take(struct call *c)
     if (!pg_is_null(r, 0, 0)) {
         call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
         req->has_letters = pg_value(r, 0, 1).p[0] == 't';
+        store_work(c)->store->verifies = pg_value(r, 0, 3).p[0] == 't';
         store_take_model(c->pg.results[1], req);
         call_end(c, NULL);
     } else if (c->state++ < WORK + OPEN_TRIES) {

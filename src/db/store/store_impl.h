@@ -31,9 +31,10 @@ void store_write_batch(struct store *s, struct store_req *req);
 void store_settle(struct call *c);
 
 /* May a row be other than what was written? */
-#define STORE_HAS_TRIGGERS                             \
-    "EXISTS (SELECT FROM pg_trigger"                   \
-    " WHERE tgrelid = '@.vector_embeddings'::regclass" \
+#define STORE_HAS_TRIGGERS                                            \
+    "EXISTS (SELECT FROM pg_trigger"                                  \
+    " WHERE (tgrelid = '@.vector_embeddings'::regclass OR tgrelid IN" \
+    "  (SELECT relid FROM pg_partition_tree('@.vector_embeddings')))" \
     " AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 20 <> 0)"
 
 /*

@@ -18,7 +18,7 @@
  * On cancel: the server undoes the statement, unless it was through already.
  */
 #include "db/ledger/ledger.h"
-#include "db/store/store_impl.h"
+#include "db/store/store_verify.h"
 #include "db/store/vector_hash.h"
 
 #include <stdio.h>
@@ -421,6 +421,10 @@ static void write_send(struct call *c)
         return;
     }
     c->stmts[0].sql = text.p;
+    if (store_work(c)->store->verifies && verify_add(c, req) < 0) {
+        store_fail(c, ERR_NOMEM, "comparing a chunk with what is stored");
+        return;
+    }
     call_send(c);
 }
 
@@ -435,22 +439,31 @@ static size_t count_with_vector(const struct store_req *req)
 
 /* Fewer rows are there than were sent, and no error says why. */
 static void write_judge(
-    struct store_req *req, size_t rows, size_t meta, struct err *err)
+    struct store_req *req, const struct verified *v, struct err *err)
 {
-    size_t sent = count_with_vector(req);
-
-    if (rows < sent) {
+    err_clear(err);
+    if (v->refused > 0) {
         err_set(err, ERR_DATA,
             "%zu of %zu rows were left out or given another id by a trigger or "
-            "a rule of vector_embeddings",
-            sent - rows, sent);
+            "a rule of vector_embeddings, or row security hides them",
+            v->refused, req->nrows);
         snprintf(req->fault, sizeof(req->fault), "left out");
-    } else if (meta < req->nrows - sent) {
+    } else if (v->gone > 0) {
         err_set(err, ERR_DATABASE,
             "%zu rows to be updated were deleted meanwhile, or left out by a "
             "trigger of vector_embeddings",
-            req->nrows - sent - meta);
+            v->gone);
     }
+}
+
+/* By the counts of the statement, where nothing is read back. */
+static struct verified write_missing(
+    const struct store_req *req, size_t rows, size_t meta)
+{
+    size_t sent = count_with_vector(req);
+
+    return (struct verified){
+        .refused = sent - rows, .gone = req->nrows - sent - meta};
 }
 
 static void write_take(struct call *c)
@@ -459,6 +472,7 @@ static void write_take(struct call *c)
     const struct pg_result *r = c->pg.results[0];
     size_t rows = (size_t)call_int(r, 0, 1), meta = (size_t)call_int(r, 0, 2);
     bool triggers = pg_value(r, 0, 3).p[0] == 't';
+    struct verified missing;
     struct err err;
 
     req->written = rows + meta;
@@ -466,8 +480,9 @@ static void write_take(struct call *c)
         store_fail(c, ERR_FENCED, "another owner has taken over the service");
         return;
     }
-    err_clear(&err);
-    write_judge(req, rows, meta, &err);
+    missing = c->pg.results[1] != NULL ? verify_take(c->pg.results[1], req)
+                                       : write_missing(req, rows, meta);
+    write_judge(req, &missing, &err);
     if (err.code == 0 && triggers && req->nrows > 0)
         store_settle(c);
     else

@@ -26,7 +26,7 @@ static size_t texts_of(
     return from;
 }
 
-static struct store_row *add_row(struct rows *r, const struct page_item *m,
+static struct store_row *add_row(struct rows *r, struct page_item *m,
     const struct item_hashes *hashes, size_t piece)
 {
     struct store_row *row = &r->rows[r->nrows++];
@@ -34,7 +34,8 @@ static struct store_row *add_row(struct rows *r, const struct page_item *m,
     *row = (struct store_row){.content_id = m->item.content_id,
         .metadata = m->item.metadata,
         .chunk_index = (int)piece,
-        .repairs = m->repairs};
+        .repairs = m->repairs,
+        .altered = &m->altered};
     memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
     memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
     return row;
@@ -89,8 +90,7 @@ static void rows_add_trim(
 }
 
 /* The vectors stay; the text is the same but for white space at its ends. */
-static int add_changed_row(
-    struct chunk *c, const struct page_item *m, struct rows *r)
+static int add_changed_row(struct chunk *c, struct page_item *m, struct rows *r)
 {
     size_t max_tokens = (size_t)c->p->options->max_tokens;
     struct item_hashes hashes;
@@ -112,8 +112,8 @@ static int add_changed_row(
 }
 
 /* New rows. */
-static int rows_add_texts(struct chunk *c, const struct page_item *m,
-    size_t from, size_t end, struct rows *r)
+static int rows_add_texts(struct chunk *c, struct page_item *m, size_t from,
+    size_t end, struct rows *r)
 {
     struct item_hashes hashes;
 
@@ -171,7 +171,7 @@ static void take_last(struct chunk *c, struct rows *r)
 static int add_member(
     struct chunk *c, size_t member, size_t *at, struct rows *r)
 {
-    const struct page_item *m = c->members[member];
+    struct page_item *m = c->members[member];
     size_t end;
 
     *at = texts_of(c, member, *at, &end);

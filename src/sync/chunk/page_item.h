@@ -32,6 +32,7 @@ struct page_item {
     bool contested;       /* so often that it is left alone */
     enum cut_rule cut;    /* of its pieces: stored ones that keep their text
                              keep theirs */
+    uint8_t altered;      /* by a trigger of the table: enum store_altered */
     bool uncertain;       /* the page before may have written it meanwhile */
     bool has_letter;      /* an open dead letter has its id */
     bool failed_before;   /* and is of this very item */

@@ -178,6 +178,7 @@ static void checkpoint_count_items(
         case ITEM_STORED:
             counts->stored++;
             counts->repaired += it->repairs > 0;
+            counts->altered += it->altered != 0;
             break;
         case ITEM_OPEN: /* the page was cut short */
         case ITEM_FAILED:

@@ -172,7 +172,7 @@ static void there_is_a_most(void **state)
     "\"deleteRefused\":0,\"failed\":0,\"knownFailures\":0,"       \
     "\"repaired\":0,\"contested\":0,\"collisions\":0,"            \
     "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0,"          \
-    "\"nulsDropped\":0,\"replaced\":0}"
+    "\"altered\":0,\"nulsDropped\":0,\"replaced\":0}"
 
 static void a_run_has_the_shape_of_the_api(void **state)
 {
@@ -194,7 +194,7 @@ static void a_run_has_the_shape_of_the_api(void **state)
         "\"deleted\":0,\"deleteRefused\":0,\"failed\":0,\"knownFailures\":2,"
         "\"repaired\":0,\"contested\":0,\"collisions\":0,"
         "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0,"
-        "\"nulsDropped\":0,\"replaced\":0},"
+        "\"altered\":0,\"nulsDropped\":0,\"replaced\":0},"
         "\"error\":\"it \\\"broke\\\"\"}],\"count\":1,\"next\":null}");
 }
 
