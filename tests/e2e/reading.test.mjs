@@ -54,12 +54,87 @@ test('SQL', async (t) => {
   assert.equal(new Set(rows.map((row) => row.content_id)).size, 10);
 });
 
-test('the view of one tenant', async (t) => {
-  const { w } = await filled(t);
-  const view = snippets('LangChain, JavaScript')
-    .find((block) => block.startsWith('CREATE VIEW'));
-  await w.db.script(view.replace('my-tenant', TENANT));
-  assert.equal(await w.db.value('SELECT count(*)::int FROM my_embeddings'), 40);
+/** Runs a snippet of the guide; `scope` has what it imports and refers to. */
+function runSnippet(code, returns, scope) {
+  const body = code.replace(/^import [^]*?;$/gm, '');
+  return new Function(...Object.keys(scope),
+    `return (async () => { ${body}\nreturn ${returns}; })();`)(
+    ...Object.values(scope));
+}
+
+/** The statements and the program under a heading, for this world: its tenant,
+ * its database, its service, and as the query a text that is stored. */
+async function readerOf(heading, { items, w }) {
+  const [sql, code] = snippets(heading);
+  await w.db.script(sql.replace('my-tenant', TENANT)
+    .replace('DATABASE app', `DATABASE "${w.db.name}"`));
+  const { text } = (await w.db.vectors())
+    .find((row) => row.contentId === items[7].id);
+  return code.replaceAll('courses-service', 'alpha')
+    .replace(`'linear algebra'`, JSON.stringify(text));
+}
+
+// LangChain needs Node 20.
+const skip = Number(process.versions.node.split('.')[0]) < 20;
+
+test('LangChain, JavaScript', { skip }, async (t) => {
+  const world = await filled(t);
+  const { items, w } = world;
+  const { PGVectorStore } =
+    await import('@langchain/community/vectorstores/pgvector');
+  const { OpenAIEmbeddings } = await import('@langchain/openai');
+  const code = await readerOf('LangChain, JavaScript', world);
+  w.embedder.reset();
+  const store = await runSnippet(code, '[store, found]', { PGVectorStore,
+    OpenAIEmbeddings: class extends OpenAIEmbeddings {
+      constructor(fields) {
+        super({ ...fields, apiKey: 'any',
+          configuration: { baseURL: w.embedder.url } });
+      }
+    },
+    process: { env: { DATABASE_URL: w.db.url } } });
+  const [reader, found] = store;
+  await reader.end();
+  assert.equal(found.length, 5);
+  const [[document, distance]] = found;
+  assert.equal(document.metadata.id, items[7].id);
+  assert.ok(Math.abs(distance) < 1e-6);
+  assert.equal(new Set(found.map(([{ metadata }]) => metadata.id)).size, 5);
+  assert.equal(w.embedder.requests.length, 1);
+});
+
+/** As LlamaIndex's own class asks for an embedding. */
+const embeddingOf = (w) => class {
+  constructor(options) {
+    this.options = options;
+  }
+
+  async getTextEmbedding(input) {
+    const answer = await fetch(`${w.embedder.url}/embeddings`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json',
+        authorization: 'Bearer any' },
+      body: JSON.stringify({ ...this.options, input: [input] }),
+    });
+    return (await answer.json()).data[0].embedding;
+  }
+};
+
+test('LlamaIndex, JavaScript', { skip }, async (t) => {
+  const world = await filled(t);
+  const { items, w } = world;
+  const { PGVectorStore } = await import('@llamaindex/postgres');
+  const code = await readerOf('LlamaIndex, JavaScript', world);
+  const [store, nodes, similarities] = await runSnippet(code,
+    '[store, nodes, similarities]', { PGVectorStore,
+      OpenAIEmbedding: embeddingOf(w),
+      process: { env: { DATABASE_URL: w.db.url } } });
+  await (await store.client()).close();
+  assert.equal(nodes.length, 5);
+  assert.equal(nodes[0].metadata.id, items[7].id);
+  assert.match(nodes[0].text, /Name 8 of item/);
+  assert.ok(Math.abs(similarities[0] - 1) < 1e-6);
+  assert.equal(new Set(nodes.map(({ metadata }) => metadata.id)).size, 5);
 });
 
 test('Prisma: its tagged SQL', async (t) => {
