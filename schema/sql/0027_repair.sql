@@ -22,3 +22,13 @@ COMMENT ON COLUMN vector_embeddings.vector_hash IS
     'then 8 bytes of that of embedding in its binary form.';
 COMMENT ON COLUMN vector_embeddings.repairs IS
     'How often in a row batchsync found the row changed and wrote it again.';
+
+CREATE TABLE batch_sync_trigger_hashes (
+    tenant_id    text NOT NULL,
+    row_id       text NOT NULL,
+    vector_hash  bytea NOT NULL,
+    PRIMARY KEY (tenant_id, row_id)
+);
+COMMENT ON TABLE batch_sync_trigger_hashes IS
+    'The vector_hash of rows of vector_embeddings as triggers have made them of '
+    'what batchsync wrote.';

@@ -329,6 +329,8 @@ test('one role takes it over, another one runs', async (t) => {
   await w.db.script(`SET ROLE ${owner}; ${grants(app)}; RESET ROLE`);
   await w.good({ env:
     { ...asApp, MIGRATE_ON_START: 'false', KG_ENABLED: 'true' } });
+  assert.equal(await w.db.value('SELECT count(*)::int FROM batch_sync_link_queue'),
+    0);
   assert.deepEqual(await digest(w.db), theirs);
 });
 

@@ -92,6 +92,8 @@ const TRIGGERS = [
   { name: 'touches updated_at', sql: trigger(TOUCH), same: true },
   { name: 'changes the text', sql: trigger(`${TOUCH}
     NEW.content_text := upper(NEW.content_text);`) },
+  { name: 'changes the text each time anew', sql: trigger(`${TOUCH}
+    NEW.content_text := NEW.content_text || '!';`) },
   { name: 'changes the vector', sql: trigger(`${TOUCH}
     NEW.embedding := (SELECT array_agg(1)::vector FROM
       generate_series(1, vector_dims(NEW.embedding)));`) },

@@ -301,8 +301,12 @@ static void write_altered(struct buf *sql, const char *vector_schema)
     buf_puts(sql, "CASE WHEN written_at <> updated_at THEN CASE WHEN"
                   " vector_hash IS DISTINCT FROM ");
     vector_hash_write_sql(sql, vector_schema, "w");
+    buf_puts(sql, " AND NOT EXISTS (SELECT FROM @.batch_sync_trigger_hashes t"
+                  " WHERE t.tenant_id = $1 AND t.row_id = w.id"
+                  " AND t.vector_hash = ");
+    vector_hash_write_sql(sql, vector_schema, "w");
     buf_printf(sql,
-        " THEN 1 END END AS altered, CASE WHEN repairs > 0 THEN CASE WHEN"
+        ") THEN 1 END END AS altered, CASE WHEN repairs > 0 THEN CASE WHEN"
         " written_at > (now() AT TIME ZONE 'UTC') - interval '%d days'"
         " THEN repairs::int4 END END AS repairs",
         REPAIR_DAYS);

@@ -25,8 +25,8 @@ static inline struct store_work *store_work(struct call *c)
 void store_write_batch(struct store *s, struct store_req *req);
 
 /*
- * Goes on with a call that has written rows, and ends it: hashes them as they
- * are now (store_settle.c).
+ * Goes on with a call that has written rows, and ends it: notes what triggers
+ * have made of them (store_settle.c).
  */
 void store_settle(struct call *c);
 

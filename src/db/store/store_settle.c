@@ -1,26 +1,18 @@
 /*
  * What triggers have made of the rows that were just written, before, after or
  * with the commit, is what later runs compare them with; else each run would
- * find such a row changed, and pay for it.
+ * find such a row changed, and pay for it. Kept in a table beside the rows: to
+ * change these again would fire the triggers again.
  *
- * Happy path: a statement in a transaction of its own, after the one that wrote
- * the rows, gives those their hash that have become others. Failures: what the
- * database refuses leaves the hash of what was sent: the rows are stored, and
- * may be repaired once too often. Anything else fails the request, and it is
- * sent again. On cancel: as db/call.h has it.
+ * Happy path: a transaction of its own, after the one that wrote the rows,
+ * notes the hash of those that are others, and forgets that of those that are
+ * as they were sent. Failures: the request's, which is sent again; the rows are
+ * stored all the same. On cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 #include "db/store/vector_hash.h"
 
 enum { SQL_BYTES = 4096 };
-
-static bool settle_failed(struct call *c)
-{
-    if (c->pg.op.err.code != ERR_DATABASE || !pg_blames_row(c->pg.sqlstate))
-        return false;
-    call_end(c, NULL);
-    return true;
-}
 
 static void settle_end(struct call *c)
 {
@@ -49,20 +41,25 @@ static int settle_add_rows(struct call *c, const struct store_req *req)
 
 static struct str settle_sql(struct call *c)
 {
-    const char *schema = store_work(c)->store->vector_schema;
     struct buf sql;
     struct str text;
 
     buf_init(&sql, SQL_BYTES);
-    buf_puts(&sql, "UPDATE @.vector_embeddings v SET vector_hash = ");
-    vector_hash_write_sql(&sql, schema, "v");
+    buf_puts(&sql, "WITH now AS (SELECT v.id, v.vector_hash AS sent, ");
+    vector_hash_write_sql(&sql, store_work(c)->store->vector_schema, "v");
     buf_puts(&sql,
-        " FROM (SELECT FROM @.batch_sync_service_runs WHERE token = $1"
-        " FOR KEY SHARE) fence,"
-        " unnest($4, $5) AS u (content_id, chunk_index)" STORE_EXISTING
-        "= u.chunk_index OFFSET 0) e WHERE v.id = e.id"
-        " AND v.vector_hash IS DISTINCT FROM ");
-    vector_hash_write_sql(&sql, schema, "v");
+        " AS there FROM unnest($4, $5) AS u (content_id, "
+        "chunk_index)" STORE_EXISTING
+        "= u.chunk_index OFFSET 0) e JOIN @.vector_embeddings v ON v.id = e.id"
+        " WHERE EXISTS (SELECT FROM @.batch_sync_service_runs"
+        "  WHERE token = $1)),"
+        " same AS (DELETE FROM @.batch_sync_trigger_hashes t USING now"
+        "  WHERE t.tenant_id = $2 AND t.row_id = now.id AND there = sent)"
+        " INSERT INTO @.batch_sync_trigger_hashes AS t"
+        "  (tenant_id, row_id, vector_hash)"
+        " SELECT $2, id, there FROM now WHERE there <> sent"
+        " ON CONFLICT (tenant_id, row_id) DO UPDATE"
+        "  SET vector_hash = excluded.vector_hash");
     text = arena_dup(&c->arena, buf_view(&sql));
     buf_free(&sql);
     return text;
@@ -73,7 +70,7 @@ void store_settle(struct call *c)
     const struct store_req *req = store_work(c)->req;
     struct str sql = settle_sql(c);
 
-    c->on_error = settle_failed;
+    c->on_error = NULL;
     store_work(c)->take = settle_end;
     call_stmt(c, sql.p, false);
     call_add_text(c, req->scope->token);
