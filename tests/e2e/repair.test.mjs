@@ -110,7 +110,9 @@ for (const { name, sql, same } of TRIGGERS) {
     await w.db.script(`ALTER TABLE vector_embeddings DISABLE TRIGGER meddle;
       ${overwrite(FIRST_7)};
       ALTER TABLE vector_embeddings ENABLE TRIGGER meddle;`);
-    assert.deepEqual(await repair(w), repaired(7));
+    const { warnings, ...counts } = await repair(w);
+    assert.deepEqual({ ...counts, warnings: undefined }, repaired(7));
+    assert.equal(warnings === undefined, same === true);
     if (same) await checkStored(w, 'alpha', w.served.items);
     assert.deepEqual(await repair(w), unchanged);
   });
@@ -167,6 +169,7 @@ test('rows of before the upgrade are taken as they are', async (t) => {
   const w = await stored(t);
   await w.db.script(`ALTER TABLE vector_embeddings DROP COLUMN written_at,
       DROP COLUMN vector_hash, DROP COLUMN repairs;
+    DROP TABLE batch_sync_trigger_hashes;
     DELETE FROM batch_sync_migrations WHERE name = '0027_repair';
     ${overwrite(FIRST_7, { content_text: '' })}`);
   const before = await w.versions();
