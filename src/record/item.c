@@ -287,6 +287,18 @@ int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     return rc < 0 ? rc : write_metadata(&x);
 }
 
+int item_values(const struct schema *schema, yyjson_val *value, struct arena *a,
+    yyjson_val ***out)
+{
+    struct err err;
+    struct item unused;
+    struct extract x = {schema, NULL, a, NULL, &unused, &err};
+    int rc = item_extract(&x, value);
+
+    *out = x.values;
+    return rc < 0 ? rc : parse_nested(&x);
+}
+
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
     size_t pieces, enum cut_rule rule, uint8_t out[SHA256_BYTES])
 {

@@ -44,6 +44,13 @@ int item_piece_metadata(const struct schema *schema, yyjson_val *value,
 int item_identify(const struct schema *schema, yyjson_val *value,
     struct arena *a, struct buf *scratch, struct item *out, struct err *err);
 
+/*
+ * The values of an item's fields, in the schema's order; NULL: missing.
+ * Objects and arrays that came as text are parsed, in `a`. ERR_NOMEM.
+ */
+int item_values(const struct schema *schema, yyjson_val *value, struct arena *a,
+    yyjson_val ***out);
+
 /* What an item's embedding depends on besides its text. All borrowed. */
 struct embedding_id {
     const char *provider, *model;

@@ -17,7 +17,7 @@ static bool is_integer(yyjson_val *raw)
     return true;
 }
 
-static void write_id_part(struct buf *out, yyjson_val *v)
+void item_id_write_value(struct buf *out, yyjson_val *v)
 {
     if (yyjson_is_uint(v))
         buf_printf(out, "%" PRIu64, yyjson_get_uint(v));
@@ -35,7 +35,7 @@ static bool item_id_is_absent(yyjson_val *v)
 }
 
 /* The element of an array by its number, or the member of an object. */
-static yyjson_val *item_id_step(yyjson_val *v, struct str segment)
+yyjson_val *item_id_step(yyjson_val *v, struct str segment)
 {
     size_t index = 0;
 
@@ -82,7 +82,7 @@ bool item_id_write(const struct schema *schema, yyjson_val *item,
         if (item_id_is_absent(v))
             v = item_id_follow(schema, item, values, part);
         if (!item_id_is_absent(v) && !yyjson_is_ctn(v))
-            write_id_part(out, v);
+            item_id_write_value(out, v);
         if (out->len == before && out->error == 0)
             return false;
     }

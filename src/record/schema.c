@@ -30,17 +30,15 @@ struct loader {
     bool nomem;
 };
 
-/* A name of the service: bounded, for it becomes part of keys. */
-static bool schema_is_name(
-    struct loader *l, const struct schema_member *m, yyjson_val *v)
+/* Bounded, for it becomes part of keys. */
+bool schema_is_name(
+    struct schema_file *f, const char *at, const char *key, yyjson_val *v)
 {
-    struct str key = str_of(m->name);
-
-    if (!schema_is_text(&l->file, m->at, key, v))
+    if (!schema_is_text(f, at, str_of(key), v))
         return false;
     if (yyjson_get_len(v) > 0 && yyjson_get_len(v) <= NAME_BYTES)
         return true;
-    schema_fault(&l->file, m->at, key, "must have 1 to %d bytes", NAME_BYTES);
+    schema_fault(f, at, str_of(key), "must have 1 to %d bytes", NAME_BYTES);
     return false;
 }
 
@@ -57,7 +55,7 @@ static void read_service_name(struct loader *l)
         schema_fault(&l->file, m.at, str_of(m.name), "missing");
         return;
     }
-    if (!schema_is_name(l, &m, m.value))
+    if (!schema_is_name(&l->file, m.at, m.name, m.value))
         return;
     s->service_name = yyjson_get_str(m.value);
     s->place.name_line = schema_file_line(&l->file, m.at);
@@ -230,7 +228,7 @@ static void read_aliases(struct loader *l)
     }
     yyjson_arr_foreach(m.value, i, n, v)
     {
-        if (schema_is_name(l, &m, v))
+        if (schema_is_name(&l->file, m.at, m.name, v))
             s->aliases[s->naliases++] = yyjson_get_str(v);
     }
 }
@@ -266,6 +264,7 @@ static int read_schema(struct loader *l)
         l->nomem |= schema_read_id(l->a, &l->file, s) < 0;
         s->title_field = read_field_name(l, "title_field");
         s->url_field = read_field_name(l, "url_field");
+        l->nomem |= schema_read_links(l->a, &l->file, s) < 0;
     }
     if (l->nomem)
         return ERR_NOMEM;

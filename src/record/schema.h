@@ -38,6 +38,14 @@ struct schema_id_part {
     size_t npath; /* 0: no path */
 };
 
+/* A declared link: what a field holds, or a path leads to, is the id of an item
+ * of a service. */
+struct schema_link {
+    struct schema_id_part from;
+    const char *service; /* as its rows have it, once the set is loaded */
+    const char *type;    /* of the edge */
+};
+
 /* Where a schema stands, for the faults that concern two files. */
 struct schema_place {
     const char *path;
@@ -56,6 +64,8 @@ struct schema {
     struct strmap index;             /* field name -> index into fields */
     struct schema_id_part *id_parts; /* the first field, unless given */
     size_t nid_parts;                /* 0: the id is a hash of the item */
+    struct schema_link *links;
+    size_t nlinks;
     const char **aliases;
     size_t naliases;
     long title_field; /* index into fields; -1: none */

@@ -68,6 +68,26 @@ struct schema;
 long schema_field_of(struct schema_file *file, const struct schema *s,
     const struct schema_member *m, yyjson_val *v);
 
+struct schema_id_part;
+
+/*
+ * What the value `v` of a member names: a field, or what a path leads to.
+ * ERR_INVALID when it is wrong (reported); ERR_NOMEM.
+ */
+int schema_read_part(struct arena *a, struct schema_file *file,
+    const struct schema *s, const struct schema_member *m, yyjson_val *v,
+    struct schema_id_part *out);
+
+/* Is the value a name of a service: not empty, and not too long for a key?
+ * Reports it otherwise. */
+bool schema_is_name(
+    struct schema_file *f, const char *at, const char *key, yyjson_val *v);
+
+/* Reads "links" (links/schema_links.c), behind the fields. ERR_NOMEM; faults
+ * are reported. */
+int schema_read_links(
+    struct arena *a, struct schema_file *file, struct schema *s);
+
 /*
  * What the id's parts are: reads id_fields and "id", behind the fields.
  * ERR_NOMEM; faults are reported.

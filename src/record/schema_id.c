@@ -42,13 +42,13 @@ static struct str schema_unescape(struct arena *a, struct str segment)
 
 /* Splits the path at its separators; false: a segment is empty. */
 static int schema_split_path(
-    struct id_reading *r, struct str text, struct schema_id_part *part)
+    struct arena *a, struct str text, struct schema_id_part *part)
 {
     bool pointer = text.p[0] == '/';
     char separator = pointer ? '/' : '.';
     struct str rest = {text.p + pointer, text.len - pointer};
 
-    part->path = arena_calloc(r->a, rest.len + 1, sizeof(*part->path));
+    part->path = arena_calloc(a, rest.len + 1, sizeof(*part->path));
     if (part->path == NULL)
         return ERR_NOMEM;
     for (;;) {
@@ -59,23 +59,35 @@ static int schema_split_path(
         if (segment.len == 0)
             return ERR_INVALID;
         part->path[part->npath++] =
-            pointer ? schema_unescape(r->a, segment) : segment;
+            pointer ? schema_unescape(a, segment) : segment;
         if (end == NULL)
             return 0;
         rest = (struct str){end + 1, rest.len - segment.len - 1};
     }
 }
 
-static int schema_read_path(
-    struct id_reading *r, struct str text, struct schema_id_part *part)
+int schema_read_part(struct arena *a, struct schema_file *file,
+    const struct schema *s, const struct schema_member *m, yyjson_val *v,
+    struct schema_id_part *out)
 {
-    int rc = schema_split_path(r, text, part);
+    struct str text = json_str(v);
+    bool is_path = yyjson_is_str(v) && schema_is_path(text);
+    const size_t *index = is_path ? strmap_get(&s->index, text) : NULL;
+    int rc;
 
+    *out = (struct schema_id_part){.field = -1};
+    if (!is_path) {
+        out->field = schema_field_of(file, s, m, v);
+        return out->field < 0 ? ERR_INVALID : 0;
+    }
+    if (index != NULL)
+        out->field = (long)*index;
+    rc = schema_split_path(a, text, out);
     if (rc == ERR_INVALID)
-        schema_fault(r->file, text.p, str_of(r->member.name),
+        schema_fault(file, text.p, str_of(m->name),
             "\"%.*s\" is not a path: user.id or /user/0/id",
             (int)(text.len < 80 ? text.len : 80), text.p);
-    return rc == ERR_NOMEM ? rc : 0;
+    return rc;
 }
 
 /* Fields that cannot be part of an id, unless a path leads into them. */
@@ -104,21 +116,13 @@ static bool schema_id_fits(struct id_reading *r, size_t field, bool is_path)
 static int schema_add_id_part(struct id_reading *r, yyjson_val *v)
 {
     struct schema *s = r->schema;
-    struct schema_id_part part = {.field = -1};
-    struct str text = json_str(v);
-    bool is_path = yyjson_is_str(v) && schema_is_path(text);
-    const size_t *index = is_path ? strmap_get(&s->index, text) : NULL;
+    struct schema_id_part part;
+    int rc = schema_read_part(r->a, r->file, s, &r->member, v, &part);
 
-    if (index != NULL)
-        part.field = (long)*index;
-    else if (!is_path)
-        part.field = schema_field_of(r->file, s, &r->member, v);
-    if (part.field < 0 && !is_path)
+    if (rc < 0)
+        return rc == ERR_NOMEM ? rc : 0;
+    if (part.field >= 0 && !schema_id_fits(r, (size_t)part.field, part.npath > 0))
         return 0;
-    if (part.field >= 0 && !schema_id_fits(r, (size_t)part.field, is_path))
-        return 0;
-    if (is_path && schema_read_path(r, text, &part) < 0)
-        return ERR_NOMEM;
     s->id_parts[s->nid_parts++] = part;
     return 0;
 }

@@ -145,6 +145,46 @@ static int schemas_check_names(struct schema_set *set, struct buf *problems)
     return rc;
 }
 
+static bool has_alias(const struct schema *s, struct str name)
+{
+    for (size_t i = 0; i < s->naliases; i++) {
+        if (str_eq(name, str_of(s->aliases[i])))
+            return true;
+    }
+    return false;
+}
+
+static const struct schema *schema_by_name(
+    const struct schema_set *set, const char *service)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (strcmp(set->schemas[i]->service_name, service) == 0)
+            return set->schemas[i];
+    }
+    for (size_t i = 0; i < set->n; i++) {
+        if (has_alias(set->schemas[i], str_of(service)))
+            return set->schemas[i];
+    }
+    for (size_t i = 0; i < set->n; i++) {
+        if (strcmp(set->schemas[i]->stem, service) == 0)
+            return set->schemas[i];
+    }
+    return NULL;
+}
+
+/* A link names its service as anyone may; rows have the schema's own name. One
+ * without a schema here is taken at its word. */
+static void schema_resolve_links(
+    const struct schema_set *set, struct schema *s)
+{
+    for (size_t i = 0; i < s->nlinks; i++) {
+        const struct schema *to = schema_by_name(set, s->links[i].service);
+
+        if (to != NULL)
+            s->links[i].service = to->service_name;
+    }
+}
+
 int schema_set_load(
     struct schema_set *set, const char *dir, struct buf *problems)
 {
@@ -164,6 +204,10 @@ int schema_set_load(
         return rc;
     if (rc == 0 && set->n == 0 && set->fallback == NULL)
         return problem(problems, dir, "no schema files (*.json)");
+    for (size_t i = 0; rc == 0 && i < set->n; i++)
+        schema_resolve_links(set, set->schemas[i]);
+    if (rc == 0 && set->fallback != NULL)
+        schema_resolve_links(set, set->fallback);
     names = schemas_check_names(set, problems);
     return rc < 0 ? rc : names;
 }
@@ -172,15 +216,6 @@ void schema_set_free(struct schema_set *set)
 {
     arena_free(&set->arena);
     *set = (struct schema_set){0};
-}
-
-static bool has_alias(const struct schema *s, struct str name)
-{
-    for (size_t i = 0; i < s->naliases; i++) {
-        if (str_eq(name, str_of(s->aliases[i])))
-            return true;
-    }
-    return false;
 }
 
 bool schema_is_named(const struct schema *schema, struct str name)
@@ -206,18 +241,9 @@ static const struct schema *fallback_for(
 const struct schema *schema_find(
     const struct schema_set *set, struct arena *a, const char *service)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        if (strcmp(set->schemas[i]->service_name, service) == 0)
-            return set->schemas[i];
-    }
-    for (size_t i = 0; i < set->n; i++) {
-        if (has_alias(set->schemas[i], str_of(service)))
-            return set->schemas[i];
-    }
-    for (size_t i = 0; i < set->n; i++) {
-        if (strcmp(set->schemas[i]->stem, service) == 0)
-            return set->schemas[i];
-    }
-    return set->fallback != NULL ? fallback_for(set->fallback, a, service)
-                                 : NULL;
+    const struct schema *s = schema_by_name(set, service);
+
+    if (s != NULL || set->fallback == NULL)
+        return s;
+    return fallback_for(set->fallback, a, service);
 }

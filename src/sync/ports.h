@@ -16,6 +16,7 @@
 #include "net/op.h"
 #include "record/envelope.h"
 #include "record/item.h"
+#include "record/links/item_links.h"
 #include "sync/result.h"
 #include "sync/run_spec.h"
 
@@ -173,6 +174,7 @@ struct store_open_req {
     const char *description; /* NULL: "Data from <service>" */
     const char *version;     /* NULL: "1.0.0" */
     bool forget_seen;        /* nothing of the service is ever deleted */
+    bool forget_links;       /* the service declares none, any more */
     const char *registered;  /* the service's name in the ledger */
     const char *provider, *model;
     int dimensions;
@@ -273,6 +275,11 @@ struct checkpoint_req {
     bool marks;             /* the pass is one of those that decide deletes */
     const struct str *seen; /* then: the ids on the page; may repeat */
     size_t nseen;
+    bool declares; /* the schema has links, and the graph is kept */
+    const struct str *linked; /* then: the ids that are stored as they came */
+    size_t nlinked;
+    const struct item_link *links; /* all that these declare; may repeat */
+    size_t nlinks;
     const struct str *resolved; /* ids that are stored now: resolves letters */
     size_t nresolved;
     /* Out: of the letters, those that were known before this service began:
@@ -345,6 +352,7 @@ struct link_req {
 
     /* Out. */
     size_t taken;      /* fewer than limit: the queue is empty */
+    size_t links;      /* declared ones that were looked at */
     size_t queued;     /* when asked for: items that still wait */
     bool later;        /* nothing was taken: there has to be an index first, or
                           another process is linking the tenant */

@@ -249,6 +249,7 @@ static void open_submit(struct service *s)
         .description = s->schema->description,
         .version = s->schema->version,
         .forget_seen = !s->schema->delete_missing,
+        .forget_links = s->schema->nlinks == 0 && ports->link != NULL,
         .registered = s->result->service,
         .provider = id->provider,
         .model = id->model,

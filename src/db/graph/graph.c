@@ -1,8 +1,10 @@
 /*
- * Linking: a job where many items wait (db/graph/link_job.h); else the vector
- * index first, then a batch.
+ * Linking: declared links where some are pending (db/graph/declared/links.h); a
+ * job where many items wait (db/graph/link_job.h); else the vector index first,
+ * then a batch.
  *
- *   LOOK --> step of a job --> done
+ *   LOOK --> declared links --> done, and more
+ *     |`---> step of a job ---> done
  *     `----> INDEX --> BATCH --> done
  *
  * Happy path: the index answers for itself, which is one look into the
@@ -17,6 +19,7 @@
 #include "db/graph/graph.h"
 
 #include "base/log.h"
+#include "db/graph/declared/links.h"
 #include "db/graph/link_job.h"
 #include "db/graph/link_lock.h"
 #include "db/store/store_impl.h"
@@ -33,7 +36,8 @@ struct linking {
     struct list ops;        /* holds req->op.link, so that a cancel finds us */
     int64_t queued, stored; /* of the tenant */
     int dimensions;
-    struct op look;
+    bool declared; /* links that are pending */
+    struct op look, links;
     struct index_req index;
     uint64_t begun_ms;
     struct op batch;
@@ -146,6 +150,7 @@ static void batch_take(struct call *c)
 
     if (l->at >= 0) {
         l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+        l->req->more = call_int(c->pg.results[l->at], 0, 4) > 0;
         warn_of_no_nodes(c->pg.results[l->at]);
     }
     if (l->count_at >= 0)
@@ -220,7 +225,8 @@ static void look_send(struct call *c)
         "  AND content_type = 'microservice_data' AND chunk_index = 0"
         "  AND microservice_id IS NOT NULL) ELSE 0 END,"
         " (SELECT atttypmod FROM pg_attribute WHERE attname = 'embedding'"
-        "  AND attrelid = '@.vector_embeddings'::regclass)"
+        "  AND attrelid = '@.vector_embeddings'::regclass),"
+        " " LINKS_PENDING
         " FROM (SELECT count(*) AS n FROM @.batch_sync_link_queue"
         "  WHERE tenant_id = $1) q",
         false);
@@ -237,18 +243,14 @@ static void look_take(struct call *c)
     l->queued = call_int(r, 0, 0);
     l->stored = call_int(r, 0, 1);
     l->dimensions = (int)call_int(r, 0, 2);
+    l->declared = pg_value(r, 0, 3).p[0] == 't';
     call_end(c, NULL);
 }
 
-static void on_look(struct op *op)
+static void graph_choose(struct linking *l)
 {
-    struct linking *l = container_of(op, struct linking, look);
     struct graph *g = l->graph;
 
-    if (op->err.code != 0 || l->req->op.err.code != 0) {
-        graph_finish(l, &op->err);
-        return;
-    }
     if (link_job_pays(g, l->queued, l->stored, l->dimensions))
         g->job = link_job_new(
             g, l->req->tenant, l->queued, l->stored, l->dimensions);
@@ -258,11 +260,41 @@ static void on_look(struct op *op)
         vector_index_ensure(&g->index, &l->index);
 }
 
+/* None at all: a checkpoint is just writing those that are pending. */
+static void on_links(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, links);
+
+    l->req->more = op->err.code == 0;
+    if (op->err.code == 0 && l->req->op.err.code == 0 && l->req->links == 0) {
+        l->req->more = false;
+        graph_choose(l);
+    } else {
+        graph_finish(l, &op->err);
+    }
+}
+
+static void on_look(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, look);
+
+    if (op->err.code != 0 || l->req->op.err.code != 0) {
+        graph_finish(l, &op->err);
+        return;
+    }
+    if (l->declared) {
+        links_step(l->graph, &l->links, l->req);
+        return;
+    }
+    graph_choose(l);
+}
+
 static void on_graph_cancel(struct op *op)
 {
     struct linking *l = container_of(op->link.next, struct linking, ops);
 
     op_cancel(&l->look);
+    op_cancel(&l->links);
     op_cancel(&l->step.op);
     op_cancel(&l->index.op);
     op_cancel(&l->batch);
@@ -277,7 +309,7 @@ void graph_link(struct graph *g, struct link_req *req)
     l->graph = g;
     l->req = req;
     l->begun_ms = loop_now_ms(g->store.loop);
-    req->taken = 0;
+    req->taken = req->links = 0;
     req->more = req->later = false;
     op_begin(&req->op, &g->store.loop->ready, on_graph_cancel);
     list_init(&l->ops);
@@ -286,6 +318,7 @@ void graph_link(struct graph *g, struct link_req *req)
     op_init(&l->index.op, on_index);
     op_init(&l->batch, on_graph_batch);
     op_init(&l->look, on_look);
+    op_init(&l->links, on_links);
     op_init(&l->step.op, on_graph_step);
     if (g->job != NULL)
         graph_step(l);

@@ -74,4 +74,8 @@ int graph_name_sql(struct buf *sql);
  * these, and how many edges have changed. */
 const char *graph_write_sql(void);
 
+/* For the statement that has `items` (id, name, content_id, preview, node_id):
+ * makes nodes for those without one. `named` has the node of each. */
+void graph_add_nodes(struct buf *sql);
+
 #endif

@@ -8,7 +8,7 @@
  * one it was.
  * On cancel: the statement is undone.
  */
-#include "db/graph/graph.h"
+#include "db/graph/declared/links.h"
 #include "db/graph/graph_node.h"
 #include "db/store/store_impl.h"
 #include <stdlib.h>
@@ -21,21 +21,19 @@ static const char find_sql[] =
     "  AND chunk_index = 0 AND microservice_id IS NOT NULL"
     "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))"
     " ORDER BY microservice_id, content_id LIMIT $4),"
+    "missing AS MATERIALIZED ("
+    " SELECT s.microservice_id, s.content_id FROM seen s"
+    "  JOIN @.microservices m ON m.id = s.microservice_id"
+    "  WHERE " NODE_OF_ITEM("$1", "m.name", "s.content_id") " IS NULL"
+    "  ORDER BY s.microservice_id, s.content_id),"
     "queued AS ("
     " INSERT INTO @.batch_sync_link_queue (tenant_id, microservice_id,"
-    "  content_id) SELECT $1, s.microservice_id, s.content_id FROM seen s"
-    "  JOIN @.microservices m ON m.id = s.microservice_id"
-    "  WHERE " NODE_OF_ITEM("$1", "m.name",
-        "s.content_id") " IS NULL"
-                        "  ORDER BY s.microservice_id, s.content_id"
-                        " ON CONFLICT DO NOTHING RETURNING 1)"
-                        "SELECT (SELECT count(*) FROM seen), (SELECT count(*) "
-                        "FROM queued),"
-                        " l.microservice_id, l.content_id FROM (SELECT 1) one "
-                        "LEFT JOIN"
-                        " (SELECT * FROM seen ORDER BY microservice_id DESC, "
-                        "content_id DESC"
-                        "  LIMIT 1) l ON true";
+    "  content_id) SELECT $1, microservice_id, content_id FROM missing"
+    " ON CONFLICT DO NOTHING RETURNING 1)" LINKS_RENEW("missing")
+    "SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM queued),"
+    " l.microservice_id, l.content_id FROM (SELECT 1) one LEFT JOIN"
+    " (SELECT * FROM seen ORDER BY microservice_id DESC, content_id DESC"
+    "  LIMIT 1) l ON true";
 
 static void find_send(struct call *c)
 {

@@ -51,4 +51,19 @@
               " THEN substr(" node_id                                 \
               ", length(" NODE_LONG(tenant, service, "''") ") + 1) END]"
 
+/* Which edges are ours. Computed ones have their types to themselves; declared
+ * ones (db/graph/declared/links.h) say that they are. */
+#define EDGE_IS_COMPUTED "edge_type IN ('related', 'strongly_related')"
+#define EDGE_IS_DECLARED "(properties ->> 'method') = 'declared'"
+#define EDGE_IS_OURS "(" EDGE_IS_COMPUTED " OR " EDGE_IS_DECLARED ")"
+
+#define GRAPH_NOW "now() AT TIME ZONE 'UTC'"
+#define GRAPH_NOW_ISO \
+    "to_char(" GRAPH_NOW ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+/* `method`: an SQL literal. */
+#define EDGE_PROPERTIES(method)                                  \
+    "jsonb_build_object('method', " method ", 'linked_at', "     \
+    GRAPH_NOW_ISO ")"
+
 #endif

@@ -23,20 +23,17 @@
  */
 #include "db/graph/graph.h"
 
+#include "db/graph/declared/links.h"
 #include "db/graph/graph_node.h"
 
-#define UTC "now() AT TIME ZONE 'UTC'"
-#define ISO "to_char(" UTC ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-#define OURS "edge_type IN ('related', 'strongly_related')"
+#define UTC GRAPH_NOW
+#define OURS EDGE_IS_COMPUTED
 
 /* What an edge says, by a distance d. */
 #define EDGE                                                  \
     "CASE WHEN 1 - d.distance > 0.85 THEN 'strongly_related'" \
     " ELSE 'related' END AS edge_type,"                       \
     " round(greatest(0, least(1, 1 - d.distance))::numeric, 2) AS weight"
-
-#define EDGE_PROPERTIES \
-    "jsonb_build_object('method', 'index', 'linked_at', " ISO ")"
 
 /* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
  * whatever the statistics say, a row by its key, not the table; and edges by
@@ -85,7 +82,7 @@ static const char near_sql[] =
 
 #define NODE_PROPERTIES                                                   \
     "jsonb_build_object('source_service', name, 'batch_processed', true," \
-    " 'content_preview', preview, 'created_at', " ISO ") AS properties"
+    " 'content_preview', preview, 'created_at', " GRAPH_NOW_ISO ") AS properties"
 
 static const char ends_sql[] =
     "ends AS MATERIALIZED ("
@@ -173,7 +170,7 @@ static const char edges_sql[] =
     " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
     "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
-    "  " EDGE_PROPERTIES ", " UTC ", " UTC " FROM wanted"
+    "  " EDGE_PROPERTIES("'index'") ", " UTC ", " UTC " FROM wanted"
     " WHERE octet_length($1 || source || target) <= 2600"
     " ORDER BY source, target"
     " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS
@@ -185,7 +182,7 @@ static const char edges_sql[] =
     " RETURNING 1),"
     "moved AS ("
     " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
-    "  weight = w.weight, properties = k.properties || " EDGE_PROPERTIES ","
+    "  weight = w.weight, properties = k.properties || " EDGE_PROPERTIES("'index'") ","
     "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"
     "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)"
     " RETURNING 1),"
@@ -194,12 +191,13 @@ static const char edges_sql[] =
     "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM wanted n"
     "   WHERE n.source = e.source AND n.target = e.target)"
     "  UNION ALL SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE)"
-    " RETURNING 1)"
-    "SELECT (SELECT count(*) FROM taken),"
+    " RETURNING 1)" LINKS_WAKE(
+        "taken") "SELECT (SELECT count(*) FROM taken),"
     " (SELECT count(*) FROM edges) + (SELECT count(*) FROM moved)"
     "  + (SELECT count(*) FROM gone),"
     " (SELECT count(*) FROM named WHERE node_id IS NULL),"
-    " (SELECT min(content_id) FROM named WHERE node_id IS NULL)";
+    " (SELECT min(content_id) FROM named WHERE node_id IS NULL),"
+    " (SELECT count(*) FROM looked)";
 
 int graph_sql(struct buf *sql, const char *schema)
 {
@@ -224,15 +222,23 @@ static const char named_items_sql[] =
     "  FROM @.vector_embeddings e WHERE tenant_id = $1"
     "   AND e.microservice_id || '' = u.microservice_id"
     "   AND e.content_id = u.content_id AND chunk_index = 0"
-    "   AND content_type || '' = 'microservice_data' OFFSET 0) v),"
+    "   AND content_type || '' = 'microservice_data' OFFSET 0) v),";
+
+static const char items_ends_sql[] =
     "ends AS MATERIALIZED ("
     " SELECT id, name, content_id, preview, node_id, " NODE_PROPERTIES
     " FROM items),";
 
+void graph_add_nodes(struct buf *sql)
+{
+    buf_puts(sql, items_ends_sql);
+    buf_puts(sql, nodes_sql);
+}
+
 int graph_name_sql(struct buf *sql)
 {
     buf_puts(sql, named_items_sql);
-    buf_puts(sql, nodes_sql);
+    graph_add_nodes(sql);
     buf_puts(sql, " SELECT id, node_id, content_id FROM named ORDER BY id");
     return sql->error;
 }
@@ -246,7 +252,7 @@ static const char written_sql[] =
     " WHERE q.tenant_id = $1 AND q.microservice_id = u.microservice_id"
     "  AND q.content_id = u.content_id AND (extract(epoch FROM q.queued_at) * "
     "1000000)::int8 = u.at::int8"
-    " RETURNING 1),"
+    " RETURNING q.microservice_id, q.content_id),"
     "wanted AS MATERIALIZED ("
     " SELECT source, target, CASE WHEN strong = 1 THEN 'strongly_related'"
     "  ELSE 'related' END AS edge_type,"
@@ -265,8 +271,7 @@ static const char written_sql[] =
     "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
     "  p.properties, p.now, p.now FROM wanted, (SELECT " UTC " AS now,"
-    "   jsonb_build_object('method', 'exact', 'linked_at', " ISO ")"
-    "   AS properties) p WHERE octet_length($1 || source || target) <= 2600"
+    "   " EDGE_PROPERTIES("'exact'") " AS properties) p WHERE octet_length($1 || source || target) <= 2600"
     " ORDER BY source, target"
     " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS
     " DO UPDATE SET edge_type = excluded.edge_type, weight = excluded.weight,"
@@ -274,8 +279,8 @@ static const char written_sql[] =
     "  updated_at = excluded.updated_at"
     " WHERE (k.edge_type, k.weight)"
     "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
-    " RETURNING 1)"
-    "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
+    " RETURNING 1)" LINKS_WAKE(
+        "taken") "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
     " + (SELECT count(*) FROM gone)";
 
 const char *graph_write_sql(void)

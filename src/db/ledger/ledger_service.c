@@ -8,6 +8,7 @@
  */
 #include "db/ledger/ledger_impl.h"
 
+#include "db/graph/declared/links.h"
 #include "db/ledger/delete_marks.h"
 
 #include <stdio.h>
@@ -95,7 +96,8 @@ static void checkpoint_send(struct call *c)
         call_add_text(c, req->scope->token);
         call_add_int(c, req->announced);
     }
-    if (req->marks && seen_add_marks(c, req) < 0) {
+    if ((req->marks && seen_add_marks(c, req) < 0) ||
+        (req->declares && links_add_declared(c, req) < 0)) {
         ledger_fail(c, ERR_NOMEM, "recording what was seen");
         return;
     }

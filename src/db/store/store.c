@@ -10,6 +10,7 @@
  */
 #include "db/store/store_impl.h"
 
+#include "db/graph/declared/links.h"
 #include "db/ledger/delete_marks.h"
 #include "db/read/dead_letters.h"
 #include "db/store/store_model.h"
@@ -245,6 +246,8 @@ static void open_send(struct call *c)
     store_add_model(c, req);
     if (req->forget_seen)
         seen_add_forget(c, req->tenant, req->service);
+    if (req->forget_links)
+        links_add_forget(c, req->tenant, req->service);
     call_send(c);
 }
 

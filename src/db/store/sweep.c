@@ -230,16 +230,15 @@ static int keep_ids(struct call *c, const struct pg_result *r)
     " CROSS JOIN LATERAL " NODES_OF_ITEM("$2", "m.name", "u.id") " k WHERE" \
                                                                  " m.id = $3)"
 
-#define OURS "edge_type IN ('related', 'strongly_related')"
-
 static const char edges_sql[] =
     NODES " DELETE FROM @.knowledge_graph_edges WHERE id IN ("
           " SELECT e.id FROM n CROSS JOIN LATERAL ("
           "  SELECT id FROM @.knowledge_graph_edges WHERE tenant_id = $2"
-          "   AND source_node_id = n.node_id AND " OURS " OFFSET 0) e"
+          "   AND source_node_id = n.node_id AND " EDGE_IS_OURS
+          "   OFFSET 0) e"
           " UNION ALL SELECT e.id FROM n CROSS JOIN LATERAL ("
           "  SELECT id, source_node_id FROM @.knowledge_graph_edges"
-          "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " OURS
+          "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " EDGE_IS_OURS
           "   OFFSET 0) e"
           " JOIN @.knowledge_graph_nodes s ON s.node_id = e.source_node_id"
           " WHERE s.tenant_id = $2 AND starts_with(s.node_id, 'content:')"
@@ -270,6 +269,14 @@ static const char rows_sql[] =
     "  AND q.content_id = u.content_id),"
     "job AS (UPDATE @.batch_sync_link_jobs SET token = '' WHERE tenant_id = $2"
     "  AND EXISTS (SELECT 1 FROM u)),"
+    "declared AS (DELETE FROM @.batch_sync_links l USING u"
+    " WHERE l.tenant_id = $2 AND l.microservice_id = $3"
+    "  AND l.content_id = u.content_id),"
+    "waiting AS (UPDATE @.batch_sync_links l SET linked = false"
+    " FROM u, @.microservices m WHERE m.id = $3 AND l.tenant_id = $2"
+    "  AND l.target_service = m.name AND l.target_id = u.content_id"
+    "  AND l.linked AND (l.microservice_id <> $3"
+    "   OR l.content_id NOT IN (SELECT content_id FROM u))),"
     "marks AS (DELETE FROM @.batch_sync_seen s USING u"
     " WHERE s.tenant_id = $2 AND s.microservice_id = $3"
     "  AND s.content_id = u.content_id)"

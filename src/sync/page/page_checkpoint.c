@@ -213,6 +213,53 @@ static int note_seen(struct page *page)
     return 0;
 }
 
+/* Of items that are stored as they are on this page: what a failed one, or one
+ * that a later one has replaced, declares is nobody's. */
+static bool is_as_it_came(const struct page_item *it)
+{
+    return it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED;
+}
+
+static int note_links(struct page *page)
+{
+    struct checkpoint_req *req = &page->busy->checkpoint;
+    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
+    struct item_links links = {.n = 0};
+    struct buf scratch;
+    int rc = ids == NULL ? ERR_NOMEM : 0;
+
+    buf_init(&scratch, CONTENT_ID_BYTES);
+    for (size_t i = 0; rc == 0 && i < page->view.n; i++) {
+        const struct page_item *it = &page->items[i];
+
+        if (!is_as_it_came(it))
+            continue;
+        ids[req->nlinked++] = it->item.content_id;
+        rc = item_links_add(&links, page->ctx->schema, it->value,
+            it->item.content_id, &page->arena, &scratch);
+    }
+    buf_free(&scratch);
+    req->declares = true;
+    req->linked = ids;
+    req->links = links.links;
+    req->nlinks = links.n;
+    return rc;
+}
+
+/* What the checkpoint says of the items, beside their dead letters. */
+static int note_items(struct page *page)
+{
+    const struct schema *schema = page->ctx->schema;
+
+    if (page->failed)
+        return 0;
+    if (schema->delete_missing && note_seen(page) < 0)
+        return ERR_NOMEM;
+    if (schema->nlinks > 0 && page->ctx->p->ports->link != NULL)
+        return note_links(page);
+    return 0;
+}
+
 static void on_checkpointed(struct op *op);
 
 static void checkpoint_submit(struct page *page)
@@ -275,9 +322,7 @@ void page_checkpoint(struct page *page, const struct counts *total,
         .deaths = deaths,
         .announced = announced,
         .counts = &busy->so_far};
-    if (page_write_letters(page) < 0 ||
-        (!page->failed && page->ctx->schema->delete_missing &&
-            note_seen(page) < 0)) {
+    if (page_write_letters(page) < 0 || note_items(page) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
