@@ -121,7 +121,8 @@ static int schema_add_id_part(struct id_reading *r, yyjson_val *v)
 
     if (rc < 0)
         return rc == ERR_NOMEM ? rc : 0;
-    if (part.field >= 0 && !schema_id_fits(r, (size_t)part.field, part.npath > 0))
+    if (part.field >= 0 &&
+        !schema_id_fits(r, (size_t)part.field, part.npath > 0))
         return 0;
     s->id_parts[s->nid_parts++] = part;
     return 0;

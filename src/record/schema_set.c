@@ -174,8 +174,7 @@ static const struct schema *schema_by_name(
 
 /* A link names its service as anyone may; rows have the schema's own name. One
  * without a schema here is taken at its word. */
-static void schema_resolve_links(
-    const struct schema_set *set, struct schema *s)
+static void schema_resolve_links(const struct schema_set *set, struct schema *s)
 {
     for (size_t i = 0; i < s->nlinks; i++) {
         const struct schema *to = schema_by_name(set, s->links[i].service);

@@ -275,7 +275,7 @@ struct checkpoint_req {
     bool marks;             /* the pass is one of those that decide deletes */
     const struct str *seen; /* then: the ids on the page; may repeat */
     size_t nseen;
-    bool declares; /* the schema has links, and the graph is kept */
+    bool declares;            /* the schema has links, and the graph is kept */
     const struct str *linked; /* then: the ids that are stored as they came */
     size_t nlinked;
     const struct item_link *links; /* all that these declare; may repeat */

@@ -62,8 +62,7 @@
     "to_char(" GRAPH_NOW ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 /* `method`: an SQL literal. */
-#define EDGE_PROPERTIES(method)                                  \
-    "jsonb_build_object('method', " method ", 'linked_at', "     \
-    GRAPH_NOW_ISO ")"
+#define EDGE_PROPERTIES(method) \
+    "jsonb_build_object('method', " method ", 'linked_at', " GRAPH_NOW_ISO ")"
 
 #endif

@@ -82,7 +82,8 @@ static const char near_sql[] =
 
 #define NODE_PROPERTIES                                                   \
     "jsonb_build_object('source_service', name, 'batch_processed', true," \
-    " 'content_preview', preview, 'created_at', " GRAPH_NOW_ISO ") AS properties"
+    " 'content_preview', preview, 'created_at', " GRAPH_NOW_ISO           \
+    ") AS properties"
 
 static const char ends_sql[] =
     "ends AS MATERIALIZED ("
@@ -170,34 +171,50 @@ static const char edges_sql[] =
     " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
     "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
-    "  " EDGE_PROPERTIES("'index'") ", " UTC ", " UTC " FROM wanted"
-    " WHERE octet_length($1 || source || target) <= 2600"
-    " ORDER BY source, target"
-    " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS
-    " DO UPDATE SET edge_type = excluded.edge_type, weight = excluded.weight,"
-    "  properties = k.properties || excluded.properties,"
-    "  updated_at = excluded.updated_at"
-    " WHERE (k.edge_type, k.weight)"
-    "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
-    " RETURNING 1),"
-    "moved AS ("
-    " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
-    "  weight = w.weight, properties = k.properties || " EDGE_PROPERTIES("'index'") ","
-    "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"
-    "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)"
-    " RETURNING 1),"
-    "gone AS ("
-    " DELETE FROM @.knowledge_graph_edges k WHERE k.id IN ("
-    "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM wanted n"
-    "   WHERE n.source = e.source AND n.target = e.target)"
-    "  UNION ALL SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE)"
-    " RETURNING 1)" LINKS_WAKE(
-        "taken") "SELECT (SELECT count(*) FROM taken),"
-    " (SELECT count(*) FROM edges) + (SELECT count(*) FROM moved)"
-    "  + (SELECT count(*) FROM gone),"
-    " (SELECT count(*) FROM named WHERE node_id IS NULL),"
-    " (SELECT min(content_id) FROM named WHERE node_id IS NULL),"
-    " (SELECT count(*) FROM looked)";
+    "  " EDGE_PROPERTIES(
+        "'index'") ", " UTC ", " UTC " FROM wanted"
+                   " WHERE octet_length($1 || source || target) <= 2600"
+                   " ORDER BY source, target"
+                   " ON CONFLICT (tenant_id, source_node_id, target_node_id) "
+                   "WHERE " OURS " DO UPDATE SET edge_type = "
+                   "excluded.edge_type, weight = excluded.weight,"
+                   "  properties = k.properties || excluded.properties,"
+                   "  updated_at = excluded.updated_at"
+                   " WHERE (k.edge_type, k.weight)"
+                   "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
+                   " RETURNING 1),"
+                   "moved AS ("
+                   " UPDATE @.knowledge_graph_edges k SET edge_type = "
+                   "w.edge_type,"
+                   "  weight = w.weight, properties = k.properties "
+                   "|| " EDGE_PROPERTIES(
+                       "'index'") ","
+                                  "  updated_at = " UTC
+                                  " FROM inward w WHERE k.id = w.id AND w.holds"
+                                  "  AND (k.edge_type, k.weight) IS DISTINCT "
+                                  "FROM (w.edge_type, w.weight)"
+                                  " RETURNING 1),"
+                                  "gone AS ("
+                                  " DELETE FROM @.knowledge_graph_edges k "
+                                  "WHERE k.id IN ("
+                                  "  SELECT e.id FROM known e WHERE NOT EXISTS "
+                                  "(SELECT 1 FROM wanted n"
+                                  "   WHERE n.source = e.source AND n.target = "
+                                  "e.target)"
+                                  "  UNION ALL SELECT w.id FROM inward w WHERE "
+                                  "w.holds IS NOT TRUE)"
+                                  " RETURNING 1)" LINKS_WAKE(
+                                      "taken") "SELECT (SELECT count(*) FROM "
+                                               "taken),"
+                                               " (SELECT count(*) FROM edges) "
+                                               "+ (SELECT count(*) FROM moved)"
+                                               "  + (SELECT count(*) FROM "
+                                               "gone),"
+                                               " (SELECT count(*) FROM named "
+                                               "WHERE node_id IS NULL),"
+                                               " (SELECT min(content_id) FROM "
+                                               "named WHERE node_id IS NULL),"
+                                               " (SELECT count(*) FROM looked)";
 
 int graph_sql(struct buf *sql, const char *schema)
 {
@@ -271,17 +288,21 @@ static const char written_sql[] =
     "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
     "  p.properties, p.now, p.now FROM wanted, (SELECT " UTC " AS now,"
-    "   " EDGE_PROPERTIES("'exact'") " AS properties) p WHERE octet_length($1 || source || target) <= 2600"
-    " ORDER BY source, target"
-    " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS
-    " DO UPDATE SET edge_type = excluded.edge_type, weight = excluded.weight,"
-    "  properties = k.properties || excluded.properties,"
-    "  updated_at = excluded.updated_at"
-    " WHERE (k.edge_type, k.weight)"
-    "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
-    " RETURNING 1)" LINKS_WAKE(
-        "taken") "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
-    " + (SELECT count(*) FROM gone)";
+    "   " EDGE_PROPERTIES(
+        "'exact'") " AS properties) p WHERE octet_length($1 || source || "
+                   "target) <= 2600"
+                   " ORDER BY source, target"
+                   " ON CONFLICT (tenant_id, source_node_id, target_node_id) "
+                   "WHERE " OURS " DO UPDATE SET edge_type = "
+                   "excluded.edge_type, weight = excluded.weight,"
+                   "  properties = k.properties || excluded.properties,"
+                   "  updated_at = excluded.updated_at"
+                   " WHERE (k.edge_type, k.weight)"
+                   "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
+                   " RETURNING 1)" LINKS_WAKE(
+                       "taken") "SELECT (SELECT count(*) FROM taken), (SELECT "
+                                "count(*) FROM edges)"
+                                " + (SELECT count(*) FROM gone)";
 
 const char *graph_write_sql(void)
 {

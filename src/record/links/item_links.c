@@ -44,8 +44,8 @@ static int link_add_scalar(struct link_walk *w, yyjson_val *v)
     link = link_new(w->out, w->a);
     if (target.p == NULL || link == NULL)
         return ERR_NOMEM;
-    *link = (struct item_link){w->content_id, str_of(w->link->type),
-        str_of(w->link->service), target};
+    *link = (struct item_link){
+        w->content_id, str_of(w->link->type), str_of(w->link->service), target};
     return 0;
 }
 
@@ -71,9 +71,8 @@ static int link_add_value(struct link_walk *w, yyjson_val *v)
 static int link_follow(struct link_walk *w, yyjson_val *v, size_t at)
 {
     const struct schema_id_part *from = &w->link->from;
-    yyjson_val *next = v == NULL || at == from->npath
-                           ? NULL
-                           : item_id_step(v, from->path[at]);
+    yyjson_val *next =
+        v == NULL || at == from->npath ? NULL : item_id_step(v, from->path[at]);
     size_t i, n;
     yyjson_val *element;
 

@@ -1,4 +1,5 @@
-/* The links that a schema declares: `"links": [{"field", "service", "type"}]`. */
+/* The links that a schema declares: `"links": [{"field", "service", "type"}]`.
+ */
 #include "base/err.h"
 #include "record/schema.h"
 #include "record/schema_file.h"

@@ -37,8 +37,8 @@ static int links_add_texts(
     size_t bytes = 0;
 
     for (int pass = 0; pass < 2; pass++) {
-        if (pass == 1 && array_init(&a, &c->arena, PG_TEXT_ARRAY, 0,
-                             req->nlinks, bytes) < 0)
+        if (pass == 1 &&
+            array_init(&a, &c->arena, PG_TEXT_ARRAY, 0, req->nlinks, bytes) < 0)
             return ERR_NOMEM;
         for (size_t i = 0; i < req->nlinks; i++) {
             struct str text =

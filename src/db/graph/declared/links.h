@@ -32,8 +32,8 @@ void links_add_forget(struct call *c, const char *tenant, const char *service);
 
 /*
  * Parts of statements (", looked AS (...)", a row for each link) that go with
- * others' changes; $1 is the tenant. `items`: a table of the statement with microservice_id and
- * content_id.
+ * others' changes; $1 is the tenant. `items`: a table of the statement with
+ * microservice_id and content_id.
  *
  * WAKE: these are stored; what waits for them is looked at again. Rows that are
  * locked are skipped: a checkpoint is just changing them, after which they are
@@ -41,25 +41,25 @@ void links_add_forget(struct call *c, const char *tenant, const char *service);
  * RENEW: they have no nodes; all links from and to them are looked at again.
  */
 #define LINKS_WAKE(items) LINKS_LOOK(items, "NOT l.linked AND ", "")
-#define LINKS_RENEW(items)                                                    \
-    LINKS_LOOK(items, "",                                                     \
-        " UNION ALL SELECT l.id FROM " items " i CROSS JOIN LATERAL ("        \
-        "  SELECT id FROM @.batch_sync_links l WHERE tenant_id = $1"          \
-        "   AND microservice_id = i.microservice_id"                          \
+#define LINKS_RENEW(items)                                             \
+    LINKS_LOOK(items, "",                                              \
+        " UNION ALL SELECT l.id FROM " items " i CROSS JOIN LATERAL (" \
+        "  SELECT id FROM @.batch_sync_links l WHERE tenant_id = $1"   \
+        "   AND microservice_id = i.microservice_id"                   \
         "   AND content_id = i.content_id AND NOT pending OFFSET 0) l")
 
-#define LINKS_LOOK(items, condition, more)                                    \
+#define LINKS_LOOK(items, condition, more)                                     \
     ", looked AS (UPDATE @.batch_sync_links SET pending = true WHERE id = ANY" \
-    " (ARRAY(SELECT l.id FROM " items " i"                                    \
-    "  JOIN @.microservices m ON m.id = i.microservice_id"                    \
-    "  CROSS JOIN LATERAL (SELECT id FROM @.batch_sync_links l"               \
-    "   WHERE tenant_id = $1 AND target_service = m.name"                     \
+    " (ARRAY(SELECT l.id FROM " items " i"                                     \
+    "  JOIN @.microservices m ON m.id = i.microservice_id"                     \
+    "  CROSS JOIN LATERAL (SELECT id FROM @.batch_sync_links l"                \
+    "   WHERE tenant_id = $1 AND target_service = m.name"                      \
     "    AND target_id = i.content_id AND " condition "NOT l.pending OFFSET 0" \
     "   FOR UPDATE SKIP LOCKED) l" more ")) RETURNING 1)"
 
 /* Are some of the tenant's ($1) pending? A column. */
-#define LINKS_PENDING                                                     \
-    "EXISTS (SELECT 1 FROM @.batch_sync_links WHERE tenant_id = $1"       \
+#define LINKS_PENDING                                               \
+    "EXISTS (SELECT 1 FROM @.batch_sync_links WHERE tenant_id = $1" \
     " AND pending)"
 
 /*

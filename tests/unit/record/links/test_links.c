@@ -6,13 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA(links)                                                     \
-    "{\"service_name\":\"s\",\n\"data_structure\":{\"id\":\"string\","    \
-    "\"course\":\"string\",\"tags\":\"array\",\"part\":\"object\"},\n"    \
+#define SCHEMA(links)                                                  \
+    "{\"service_name\":\"s\",\n\"data_structure\":{\"id\":\"string\"," \
+    "\"course\":\"string\",\"tags\":\"array\",\"part\":\"object\"},\n" \
     "\"links\":" links "}"
 
-#define LINK(field) \
-    SCHEMA("[{\"field\":\"" field "\",\"service\":\"c\",\"type\":\"part_of\"}]")
+#define LINK(field)                                                            \
+    SCHEMA("[{\"field\":\"" field "\",\"service\":\"c\",\"type\":\"part_of\"}" \
+           "]")
 
 /* "service/target type", in order, of an item by its schema. */
 static void assert_links(
@@ -110,8 +111,9 @@ static void faults_name_the_line_and_say_what_is_allowed(void **state)
     static const struct {
         const char *links, *problems;
     } cases[] = {
-        {"{}", AT "must be an array of links: [{\"field\": ..., \"service\": ..., "
-                   "\"type\": ...}]\n"},
+        {"{}",
+            AT "must be an array of links: [{\"field\": ..., \"service\": ..., "
+               "\"type\": ...}]\n"},
         {"[5]", AT "a link is an object with \"field\", \"service\" and "
                    "\"type\"\n"},
         {"[{\"field\":\"id\",\"service\":\"c\"}]",
@@ -121,8 +123,9 @@ static void faults_name_the_line_and_say_what_is_allowed(void **state)
             AT "the type \"related\" is that of computed edges; choose another "
                "one\n"},
         {"[{\"field\":\"id\",\"service\":\"c\",\"type\":\"strongly_related\"}]",
-            AT "the type \"strongly_related\" is that of computed edges; choose "
-               "another one\n"},
+            AT
+            "the type \"strongly_related\" is that of computed edges; choose "
+            "another one\n"},
         {"[{\"field\":\"id\",\"service\":\"c\",\"type\":\"\"}]",
             AT "a type must have 1 to 64 bytes\n"},
         {"[{\"field\":\"id\",\"service\":\"c\",\"type\":5}]",

@@ -42,10 +42,11 @@ static int seal(struct world *w, const struct declares *items, size_t n)
     return req.op.err.code;
 }
 
-#define SEAL(w, ...)                                             \
-    assert_int_equal(seal(w, (const struct declares[]){__VA_ARGS__},  \
+#define SEAL(w, ...)                                                      \
+    assert_int_equal(seal(w, (const struct declares[]){__VA_ARGS__},      \
                          sizeof((const struct declares[]){__VA_ARGS__}) / \
-                             sizeof(struct declares)), 0)
+                             sizeof(struct declares)),                    \
+        0)
 
 /* The linker's calls, until nothing is left to do. */
 static void link_to_the_end(struct world *w)
@@ -61,10 +62,10 @@ static void link_to_the_end(struct world *w)
     graph_free(&g);
 }
 
-#define DECLARED                                                      \
-    "SELECT coalesce(string_agg(substr(source_node_id, 9) || ' ' ||"  \
-    " edge_type || ' ' || substr(target_node_id, 9), ', '"            \
-    " ORDER BY source_node_id, edge_type, target_node_id), '')"       \
+#define DECLARED                                                     \
+    "SELECT coalesce(string_agg(substr(source_node_id, 9) || ' ' ||" \
+    " edge_type || ' ' || substr(target_node_id, 9), ', '"           \
+    " ORDER BY source_node_id, edge_type, target_node_id), '')"      \
     " FROM knowledge_graph_edges WHERE properties->>'method' = 'declared'"
 
 #define ROWS "SELECT count(*) FROM batch_sync_links"
@@ -112,10 +113,10 @@ static void the_same_again_writes_nothing(void **state)
     store_apart(w, "b");
     SEAL(w, {"a", {"of:b", "of:b", "to:b"}});
     link_to_the_end(w);
-#define STAMPS                                                         \
-    "SELECT string_agg(x, ' ') FROM (SELECT xmin::text AS x FROM"      \
-    " batch_sync_links UNION ALL SELECT xmin::text FROM"               \
-    " knowledge_graph_edges UNION ALL SELECT xmin::text FROM"          \
+#define STAMPS                                                    \
+    "SELECT string_agg(x, ' ') FROM (SELECT xmin::text AS x FROM" \
+    " batch_sync_links UNION ALL SELECT xmin::text FROM"          \
+    " knowledge_graph_edges UNION ALL SELECT xmin::text FROM"     \
     " knowledge_graph_nodes ORDER BY 1) s"
     snprintf(before, sizeof(before), "%s", ask(w, STAMPS));
     assert_answer(w, ROWS, "2");
@@ -327,8 +328,8 @@ static void an_end_is_deleted_and_comes_back(void **state)
     sql(w, "UPDATE vector_embeddings SET updated_at = '2020-01-01'");
     pass(w, "a");
     pass(w, "a");
-    assert_answer(w,
-        "SELECT string_agg(content_id, ' ') FROM vector_embeddings", "a");
+    assert_answer(
+        w, "SELECT string_agg(content_id, ' ') FROM vector_embeddings", "a");
     assert_answer(w, DECLARED, "");
     assert_answer(w,
         "SELECT string_agg(node_id, ' ') FROM knowledge_graph_nodes",
