@@ -144,6 +144,7 @@ test('what is ours becomes unique; what is others\' stays, bit for bit',
     assert.deepEqual(has.filter((index) => !had.includes(index)
       && !index.includes('batch_sync')).map((i) => /INDEX (\w+)/.exec(i)[1]), [
       'idx_knowledge_graph_edges_tenant_id_target',
+      'knowledge_graph_edges_declared_key',
       'knowledge_graph_edges_related_key', 'vector_embeddings_item_key']);
     assert.equal(await w.db.value(
       `SELECT obj_description('tenants'::regclass)`), 'Their own words.');

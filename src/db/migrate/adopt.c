@@ -246,8 +246,9 @@ static void plan_edges(const struct pg_result *r, struct buf *report)
     count_line(report, r, P_EDGE_DOUBLES, name,
         "duplicates (related, strongly_related) would be removed; the newest "
         "of each is kept");
-    buf_puts(
-        report, "index knowledge_graph_edges_related_key: would be created\n");
+    buf_puts(report,
+        "index knowledge_graph_edges_related_key: would be created\n"
+        "index knowledge_graph_edges_declared_key: would be created\n");
     index_line(report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
 }
 

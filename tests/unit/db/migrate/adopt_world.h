@@ -22,7 +22,8 @@ static const char legacy_tables[] =
     " timestamp(3), updated_at timestamp(3));"
     "CREATE TABLE knowledge_graph_edges (id text PRIMARY KEY, tenant_id text,"
     " source_node_id text, target_node_id text, edge_type text, weight"
-    " decimal(3, 2), created_at timestamp(3), updated_at timestamp(3));"
+    " decimal(3, 2), created_at timestamp(3), updated_at timestamp(3),"
+    " properties jsonb);"
     "INSERT INTO tenants (id) VALUES ('t1'), ('t2');"
     "INSERT INTO microservices (id, tenant_id, name, service_id) VALUES"
     " ('m1', 't1', 'svc', 'svc-t1')";
