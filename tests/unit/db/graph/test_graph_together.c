@@ -89,16 +89,17 @@ static void begin_script(struct world *w, struct pg_req *req, const char *text)
     db_sleep(&w->db, 200);
 }
 
-/* Until the script has come to its pg_sleep(). */
-static void script_sleeps(struct world *w, const char *text)
+/* Until a statement of another connection that has this text sleeps. */
+static void sleeps(struct world *w, const char *text)
 {
     char asleep[2048];
 
     snprintf(asleep, sizeof(asleep),
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        " AND pid <> pg_backend_pid() AND position($q$%s$q$ IN query) > 0",
+        " AND pid <> pg_backend_pid() AND position($q$%s$q$ IN query) > 0"
+        " AND datname = current_database()",
         text);
-    for (int i = 0; i < 100 && strcmp(ask(w, asleep), "t") != 0; i++)
+    for (int i = 0; i < 500 && strcmp(ask(w, asleep), "t") != 0; i++)
         db_sleep(&w->db, 20);
 }
 
@@ -128,7 +129,7 @@ static void an_item_that_is_being_stored_waits(void **state)
     put(w, "a", "[1, 0, 0]");
     put(w, "b", "[1, 0, 0]");
     begin_script(w, &chunk, stored);
-    script_sleeps(w, stored);
+    sleeps(w, stored);
     assert_int_equal(link_all(w, "t1"), 1);
     assert_answer(w, EDGES, "b>a strongly_related 1.00");
     end_script(w, &chunk);
@@ -151,12 +152,12 @@ static void an_item_stored_since_the_snapshot_stays(void **state)
     graph_init(&g, w->db.pool, NULL, &w->db.loop);
     /* The batch sleeps, with its snapshot, until the chunk is in. */
     sql(w, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-           " 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';"
+           " 'BEGIN PERFORM pg_sleep(8); RETURN NULL; END';"
            "CREATE TRIGGER slow BEFORE DELETE ON batch_sync_link_queue"
            " FOR EACH STATEMENT EXECUTE FUNCTION slow()");
     op_init(&req.op, db_done);
     graph_link(&g, &req);
-    db_sleep(&w->db, 200); /* has its snapshot, and sleeps */
+    sleeps(w, "WITH taken AS"); /* with its snapshot */
     begin_script(w, &chunk,
         "BEGIN; UPDATE vector_embeddings SET embedding ="
         " '[0, 0, 1]'::public.vector WHERE content_id = 'a';"
