@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
     &cmd_migrate,
     &cmd_services,
     &cmd_search,
+    &cmd_graph,
     &cmd_runs,
     &cmd_run,
     &cmd_cancel,

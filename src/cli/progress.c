@@ -76,10 +76,12 @@ void progress_clear(struct progress *p)
     fflush(p->terminal);
 }
 
-void progress_linking(struct progress *p, uint64_t linked)
+void progress_linking(
+    struct progress *p, uint64_t linked, const struct linker_progress *linker)
 {
     p->linking = true;
     p->linked = linked;
+    p->linker = *linker;
 }
 
 /* Rows are items or pieces of items: close enough until the page is done. */
@@ -90,6 +92,11 @@ static void add_items(
     uint64_t ms = now_ms - p->service_began_ms;
     char number[REPORT_NUMBER_BYTES], rate[REPORT_NUMBER_BYTES];
 
+    if (p->linking && p->linker.method != LINK_NONE) {
+        report_number((uint64_t)p->linker.per_second, rate);
+        snprintf(
+            out, size, "  %s  %s/s", link_method_name(p->linker.method), rate);
+    }
     if (items == 0 || ms == 0 || p->linking)
         return;
     report_number(items, number);

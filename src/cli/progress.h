@@ -6,6 +6,7 @@
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
+#include "sync/linker.h"
 #include "sync/ports.h"
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ struct progress {
     uint64_t service_began_ms;
     bool linking;    /* the run is over */
     uint64_t linked; /* items */
+    struct linker_progress linker;
     uint64_t drawn_ms;
 };
 
@@ -38,7 +40,8 @@ void progress_event(
 void progress_clear(struct progress *p);
 
 /* The run is over and its items are being linked: `linked` so far. */
-void progress_linking(struct progress *p, uint64_t linked);
+void progress_linking(
+    struct progress *p, uint64_t linked, const struct linker_progress *linker);
 
 /* Draws the line, unless it was drawn less than a tenth of a second ago. */
 void progress_draw(struct progress *p, uint64_t now_ms);

@@ -122,7 +122,8 @@ void journal_feed_event(
     }
 }
 
-void journal_feed_linking(struct journal_feed *f, int64_t queued)
+void journal_feed_linking(struct journal_feed *f, int64_t queued,
+    const struct linker_progress *progress)
 {
     struct buf b;
 
@@ -130,7 +131,9 @@ void journal_feed_linking(struct journal_feed *f, int64_t queued)
         return;
     f->queued = queued;
     buf_init(&b, FEED_BYTES);
-    buf_printf(&b, "{\"queued\":%lld", (long long)queued);
+    buf_printf(&b, "{\"queued\":%lld,\"method\":\"%s\",\"perSecond\":%.1f",
+        (long long)queued, link_method_name(progress->method),
+        progress->per_second);
     feed_end(f, "linking", NULL, &b);
 }
 

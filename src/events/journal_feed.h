@@ -6,7 +6,7 @@
  *   service   {"run","service","position","status","counts"}
  *   progress  the same with "page", while it runs
  *   retry     {"run","service","call","error"}
- *   linking   {"queued"}
+ *   linking   {"queued","method","perSecond"}; method "": idle
  *   index     {"building","phase","blocksDone","blocksTotal"}
  */
 #ifndef EVENTS_JOURNAL_FEED_H
@@ -14,6 +14,7 @@
 
 #include "db/graph/index_watch.h"
 #include "events/journal.h"
+#include "sync/linker.h"
 
 enum { FEED_PAUSE_MS = 250 }; /* between two entries of one kind */
 
@@ -31,7 +32,8 @@ void journal_feed_event(
     struct journal_feed *f, const struct run_event *event, uint64_t now_ms);
 
 /* How many items wait to be linked; told when it has changed. */
-void journal_feed_linking(struct journal_feed *f, int64_t queued);
+void journal_feed_linking(struct journal_feed *f, int64_t queued,
+    const struct linker_progress *progress);
 
 /* How far the vector index is; told while it is built, and at the end. */
 void journal_feed_index(

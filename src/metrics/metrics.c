@@ -388,6 +388,11 @@ void metrics_link_queue(struct metrics *m, uint64_t items)
     m->loop.queue = items;
 }
 
+void metrics_linker(struct metrics *m, const struct linker_progress *progress)
+{
+    m->linker = *progress;
+}
+
 /* What clients make up must not become labels. */
 static const char *known_method(const char *method)
 {

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "db/graph/index_watch.h"
 #include "net/loop.h"
+#include "sync/linker.h"
 #include "sync/ports.h"
 
 struct metrics;
@@ -59,6 +60,9 @@ void metrics_http_refused(struct metrics *m);
 /* Items that wait to be linked, as the linker last counted; exposed from the
  * first call on. */
 void metrics_link_queue(struct metrics *m, uint64_t items);
+
+/* What the linker has done so far. */
+void metrics_linker(struct metrics *m, const struct linker_progress *progress);
 
 /* The text exposition format 0.0.4, and OpenMetrics 1.0. */
 enum metrics_format { METRICS_TEXT, METRICS_OPEN };

@@ -87,6 +87,7 @@ struct metrics {
     struct call_numbers calls;
     struct loop_numbers loop;
     struct index_progress index;
+    struct linker_progress linker;
     struct series services; /* struct service_numbers */
     struct series triggers; /* uint64_t */
     struct series requests; /* uint64_t; HTTP */

@@ -374,6 +374,24 @@ static void write_chunks(const struct metrics *m, struct buf *out)
             m->loop.queue);
 }
 
+/* Links that a schema declares are counted apart: an item may have many. */
+static void write_linker(const struct linker_progress *p, struct buf *out)
+{
+    char label[32];
+
+    family(out, "items_linked_total", "counter",
+        "Items that were linked to their nearest, by how those were found.");
+    for (int i = LINK_EXACT; i <= LINK_INDEX; i++) {
+        snprintf(label, sizeof(label), "method=\"%s\"",
+            link_method_name((enum link_method)i));
+        sample(out, "items_linked_total", str_of(label), "");
+        exposition_number(out, p->done[i]);
+    }
+    plain(out, "declared_links_total", "counter",
+        "Declared links that were looked at: made, removed or left waiting.",
+        p->done[LINK_DECLARED]);
+}
+
 static void write_index(const struct index_progress *p, struct buf *out)
 {
     char label[96];
@@ -474,6 +492,7 @@ void metrics_write_text(const struct metrics *m, struct buf *out)
     write_errors(m, out);
     write_retries(m, out);
     write_chunks(m, out);
+    write_linker(&m->linker, out);
     write_index(&m->index, out);
     write_server(m, out);
     write_process(m, out);

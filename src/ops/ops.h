@@ -8,6 +8,7 @@
  *   search    the stored items nearest to a text
  *   cancel    ends a run, here or in another process
  *   retry     makes dead letters be tried again
+ *   graph_look  an item's neighbourhood in the graph
  *   asked     the words of a look at the history
  *   result    a run's result as JSON
  *
@@ -21,6 +22,7 @@
 #include "db/ledger/ledger.h"
 #include "db/store/store.h"
 #include "net/pg/pg.h"
+#include "sync/linker.h"
 
 /* What they work with; all borrowed. A part that a use case does not name in
  * its header may be missing. */
@@ -34,6 +36,7 @@ struct ops {
     struct pg_pool *history; /* what people look at: a bounded line */
     struct pg_pool *write;   /* what people change */
     struct runner *runner;
+    const struct linker *linker;
 };
 
 #endif

@@ -56,6 +56,13 @@ void linker_init(struct linker *l, const struct ports *ports,
     op_init(&l->retry.timer.op, NULL);
 }
 
+const char *link_method_name(enum link_method method)
+{
+    static const char *const names[] = {"", "exact", "index", "declared"};
+
+    return names[method];
+}
+
 static struct link_job *link_job_of(struct list *node)
 {
     return container_of(node, struct link_job, link);
@@ -83,6 +90,7 @@ static void go_idle(struct linker *l)
     struct list *node;
 
     linker_move(l, LINKER_IDLE);
+    l->progress.method = LINK_NONE;
     while ((node = list_pop(&l->waiting)) != NULL)
         op_finish(container_of(node, struct op, link), NULL);
 }
@@ -240,6 +248,26 @@ static void count_queue(struct linker *l)
     }
 }
 
+static uint64_t linker_done(const struct linker *l)
+{
+    uint64_t done = 0;
+
+    for (int i = 0; i < LINK_METHODS; i++)
+        done += l->progress.done[i];
+    return done;
+}
+
+static void linker_note(struct linker *l)
+{
+    struct linker_progress *p = &l->progress;
+    uint64_t ms = l->p.ports->now_ms(l->p.ports->world) - l->busy_ms;
+
+    p->method = l->link.method;
+    p->done[p->method] += l->link.taken + l->link.links;
+    p->per_second =
+        (double)(linker_done(l) - l->busy_done) * 1000 / (double)(ms + 1);
+}
+
 static void on_linker_batch(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, link.op);
@@ -251,6 +279,7 @@ static void on_linker_batch(struct op *op)
         return;
     }
     l->linked += l->link.taken;
+    linker_note(l);
     count_queue(l);
     retry_reset(&l->retry);
     err_clear(&l->failure);
@@ -319,6 +348,8 @@ static void put_in_line(struct linker *l, const char *tenant, bool find)
     if (l->state != LINKER_IDLE)
         return;
     l->batch = l->options.batch;
+    l->busy_ms = l->p.ports->now_ms(l->p.ports->world);
+    l->busy_done = linker_done(l);
     retry_reset(&l->retry);
     go_on(l);
 }

@@ -36,6 +36,13 @@ struct linker_options {
     struct retry_policy retries; /* of a batch */
 };
 
+/* For people to see. */
+struct linker_progress {
+    enum link_method method;     /* of the newest step; LINK_NONE: it is idle */
+    uint64_t done[LINK_METHODS]; /* since linker_init(): items, or links */
+    double per_second;           /* items and links, since it was idle last */
+};
+
 struct linker {
     enum linker_state state;
     struct pipeline p;
@@ -47,9 +54,11 @@ struct linker {
     bool sharing; /* a run is at work */
     bool resting; /* the wait is for its sake */
     struct linker_options options;
-    int batch;          /* the next one; smaller after one that took too long */
-    uint64_t linked;    /* items, since linker_init() */
-    bool counted;       /* the queue, at least once */
+    int batch;       /* the next one; smaller after one that took too long */
+    uint64_t linked; /* items, since linker_init() */
+    struct linker_progress progress;
+    uint64_t busy_ms, busy_done; /* when it was idle last, and what was done */
+    bool counted;                /* the queue, at least once */
     uint64_t queued;    /* its items when it was counted, less those linked */
     uint64_t count_ms;  /* when it is counted again; 0: with the next batch */
     struct err failure; /* what was given up for last; code 0: it went well */
@@ -80,6 +89,9 @@ void linker_find(struct linker *l, const char *tenant);
  * pause it is taking ends with the run.
  */
 void linker_share(struct linker *l, bool sharing);
+
+/* "exact", "index", "declared"; "" for LINK_NONE. */
+const char *link_method_name(enum link_method method);
 
 /*
  * Finishes `op` (initialized by the caller) as soon as the linker is idle.

@@ -338,6 +338,15 @@ struct run_end_req {
     bool *ended;                     /* nservices: has it? */
 };
 
+/* How edges are found. */
+enum link_method {
+    LINK_NONE,     /* nothing was linked */
+    LINK_EXACT,    /* the nearest of all items, computed */
+    LINK_INDEX,    /* the nearest, through the vector index */
+    LINK_DECLARED, /* ids that fields hold */
+    LINK_METHODS
+};
+
 /*
  * Links a batch of the items that wait in the link queue: their nodes and the
  * edges to what is nearest to them. Builds the vector index first where there
@@ -351,9 +360,10 @@ struct link_req {
     bool counts;  /* ask how long the queue is afterwards, all tenants' */
 
     /* Out. */
-    size_t taken;      /* fewer than limit: the queue is empty */
-    size_t links;      /* declared ones that were looked at */
-    size_t queued;     /* when asked for: items that still wait */
+    size_t taken;            /* fewer than limit: the queue is empty */
+    size_t links;            /* declared ones that were looked at */
+    enum link_method method; /* of this step */
+    size_t queued;           /* when asked for: items that still wait */
     bool later;        /* nothing was taken: there has to be an index first, or
                           another process is linking the tenant */
     bool more;         /* a step of several: call again */

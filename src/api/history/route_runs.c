@@ -29,11 +29,27 @@ void route_runs(struct api *api, struct http_exchange *x, struct str id)
     history_call_submit(h, history_runs, runs_read(h, &err), &err);
 }
 
+/* How linking goes on in this process, whichever run its items are of. */
+static json_t *run_add_linking(struct history_call *h, json_t *found)
+{
+    const struct linker *l = h->call.api->options.ops->linker;
+    json_t *linking = json_null();
+
+    if (l != NULL && l->progress.method != LINK_NONE)
+        linking = json_pack("{s:s, s:f, s:o}", "method",
+            link_method_name(l->progress.method), "perSecond",
+            l->progress.per_second, "queued",
+            l->counted ? json_integer((json_int_t)l->queued) : json_null());
+    json_object_set_new(found, "linking", linking);
+    return found;
+}
+
 void route_run(struct api *api, struct http_exchange *x, struct str id)
 {
     struct history_call *h = history_call_new(api, x);
     struct err err;
 
+    h->finish = run_add_linking;
     history_call_submit(
         h, history_run, history_call_id(h, id, "run", &err), &err);
 }

@@ -1,7 +1,10 @@
-/* GET /admin/batch-sync/items: what is stored of one item; and what
+/* GET /admin/batch-sync/items: what is stored of one item; its neighbourhood,
+ * /admin/batch-sync/graph; and what
  * /admin/batch-sync/services?name= says of one service. */
 #include "api/history/history_call.h"
 #include "api/routes.h"
+#include "ops/asked.h"
+#include "ops/graph_look.h"
 #include "ops/services.h"
 
 enum { NAME_BYTES = 256 };
@@ -43,6 +46,29 @@ void route_item(struct api *api, struct http_exchange *x, struct str id)
     struct err err;
 
     history_call_submit(h, history_item, item_read(h, &err), &err);
+}
+
+/* Its neighbourhood in the graph */
+
+static int graph_read(struct history_call *h, struct err *err)
+{
+    const char *depth = NULL;
+    int rc = item_read(h, err);
+
+    if (rc == 0)
+        rc = history_call_value(h, "depth", NAME_BYTES, &depth, err);
+    if (rc == 0 && graph_look(h->call.api->options.ops, &h->arena, depth,
+                       &h->req, err) < 0)
+        rc = asked_subject(err, "\"depth\"");
+    return rc;
+}
+
+void route_graph(struct api *api, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = history_call_new(api, x);
+    struct err err;
+
+    history_call_submit(h, history_graph, graph_read(h, &err), &err);
 }
 
 /* A service */

@@ -285,9 +285,11 @@ static void on_lag_tick(struct op *op)
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
+    metrics_linker(s->metrics, &s->app.linker.progress);
     if (s->app.linker.counted) {
         metrics_link_queue(s->metrics, s->app.linker.queued);
-        journal_feed_linking(&s->feed, (int64_t)s->app.linker.queued);
+        journal_feed_linking(
+            &s->feed, (int64_t)s->app.linker.queued, &s->app.linker.progress);
     }
     lag_tick(s);
 }
@@ -322,6 +324,7 @@ static int open_api(struct serve *s, struct err *err)
         .journal = s->journal};
 
     s->app.ops.runner = s->runner;
+    s->app.ops.linker = &s->app.linker;
     return api_start(&s->api, &api, err);
 }
 

@@ -50,7 +50,8 @@ static void on_sync_tick(struct op *op)
     if (op->err.code != 0 || !s->watching)
         return;
     if (op_pending(&s->linked))
-        progress_linking(&s->progress, s->app.linker.linked);
+        progress_linking(
+            &s->progress, s->app.linker.linked, &s->app.linker.progress);
     progress_draw(&s->progress, loop_now_ms(&s->app.loop));
     op_init(&s->tick.op, on_sync_tick);
     loop_timer(&s->app.loop, &s->tick, TICK_MS);

@@ -150,6 +150,7 @@ static void batch_take(struct call *c)
 
     if (l->at >= 0) {
         l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+        l->req->method = LINK_INDEX;
         l->req->more = call_int(c->pg.results[l->at], 0, 4) > 0;
         warn_of_no_nodes(c->pg.results[l->at]);
     }
@@ -202,6 +203,7 @@ static void on_graph_step(struct op *op)
     struct graph *g = l->graph;
 
     l->req->taken = l->step.taken;
+    l->req->method = LINK_EXACT;
     l->req->later = l->step.later;
     l->req->more = !l->step.later;
     if (op->err.code != 0 || l->step.later || link_job_ended(g->job))
@@ -266,6 +268,7 @@ static void on_links(struct op *op)
     struct linking *l = container_of(op, struct linking, links);
 
     l->req->more = op->err.code == 0;
+    l->req->method = LINK_DECLARED;
     if (op->err.code == 0 && l->req->op.err.code == 0 && l->req->links == 0) {
         l->req->more = false;
         graph_choose(l);
@@ -310,6 +313,7 @@ void graph_link(struct graph *g, struct link_req *req)
     l->req = req;
     l->begun_ms = loop_now_ms(g->store.loop);
     req->taken = req->links = 0;
+    req->method = LINK_NONE;
     req->more = req->later = false;
     op_begin(&req->op, &g->store.loop->ready, on_graph_cancel);
     list_init(&l->ops);

@@ -27,6 +27,7 @@ struct history_req {
     const char *stored;  /* the service's name in rows: the schema's */
     const char *kind;    /* dead letters: of that reason, see below */
     enum history_letters letters; /* dead letters */
+    int depth;                    /* history_graph(): steps from the item */
     int limit; /* lists: entries; 0: HISTORY_USUAL; at most HISTORY_MOST */
 
     /* Out. */
@@ -86,6 +87,21 @@ void history_letter(
  */
 enum { HISTORY_NEIGHBOURS = 200 };
 void history_item(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * The neighbourhood of the item `id` of `stored`, of `tenant`, up to `depth`
+ * steps away: {"tenantId","service","contentId","nodeId","depth",
+ * "nodes":[{"nodeId","service","contentId","title","depth"}],
+ * "edges":[{"source","target","type","weight","method","linkedAt"}],
+ * "waiting":[{"type","service","contentId"}],"more"}. The item's own node comes
+ * first; there is none while it waits to be linked. Edges are ours, and have
+ * both ends among the nodes, of which there are at most HISTORY_GRAPH_NODES
+ * (more: there may be others). waiting: declared links of the item itself to
+ * what is not stored.
+ */
+enum { HISTORY_GRAPH_NODES = 200 };
+void history_graph(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /*

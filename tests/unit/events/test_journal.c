@@ -124,6 +124,8 @@ static void a_reader_may_leave_in_its_callback(void **state)
 
 static void the_pipeline_is_told_a_few_times_a_second(void **state)
 {
+    const struct linker_progress progress = {
+        .method = LINK_EXACT, .per_second = 12.5};
     struct counts counts = {.received = 7, .stored = 5};
     struct run_event e = {.kind = EVENT_RUN_BEGIN,
         .run_id = "r1",
@@ -151,9 +153,10 @@ static void the_pipeline_is_told_a_few_times_a_second(void **state)
     e.outcome = "partial";
     journal_feed_event(&feed, &e, 2000);
     assert_non_null(strstr(r.text, "\"status\":\"partial\""));
-    journal_feed_linking(&feed, 4);
-    journal_feed_linking(&feed, 4);
-    assert_string_equal(r.text, "linking {\"queued\":4}");
+    journal_feed_linking(&feed, 4, &progress);
+    journal_feed_linking(&feed, 4, &progress);
+    assert_string_equal(r.text, "linking {\"queued\":4,\"method\":\"exact\","
+                                "\"perSecond\":12.5}");
     assert_int_equal(r.n, 3 + 1000 / FEED_PAUSE_MS);
     journal_leave(&r.reader);
     journal_free(j);

@@ -260,10 +260,16 @@ static void the_loop_and_the_queue_have_gauges(void **state)
     metrics_loop_lag(f->m, 30);
     metrics_loop_lag(f->m, 4);
     metrics_link_queue(f->m, 17);
+    metrics_linker(f->m,
+        &(struct linker_progress){.method = LINK_EXACT,
+            .done = {[LINK_EXACT] = 5, [LINK_INDEX] = 6, [LINK_DECLARED] = 7}});
     expect(f, "batchsync_event_loop_lag_seconds 0.004\n");
     expect(f, "batchsync_event_loop_lag_duration_seconds_sum 0.034\n"
               "batchsync_event_loop_lag_duration_seconds_count 2\n");
     expect(f, "batchsync_link_queue_length 17\n");
+    expect(f, "batchsync_items_linked_total{method=\"exact\"} 5\n");
+    expect(f, "batchsync_items_linked_total{method=\"index\"} 6\n");
+    expect(f, "batchsync_declared_links_total 7\n");
     metrics_loop_turns(f->m, &(struct loop_turns){.counts = {5, [7] = 2, 0, 0,
                                                       0, [LOOP_BUCKETS] = 1},
                                  .sum_us = 1250500,

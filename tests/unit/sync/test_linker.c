@@ -57,6 +57,7 @@ static void end_batch(struct world *w)
         w->index_ms = 0;
         req->taken = *queued < req->limit ? *queued : req->limit;
         *queued -= req->taken;
+        req->method = LINK_INDEX;
     }
     w->counts += req->counts;
     if (err.code == 0 && req->counts)
@@ -731,6 +732,27 @@ static void counts_while_there_has_to_be_an_index_first(void **state)
     assert_int_equal(w->linker.queued, 0);
 }
 
+static void says_how_it_goes_on(void **state)
+{
+    struct world *w = *state;
+    const struct linker_progress *p = &w->linker.progress;
+
+    assert_int_equal(p->method, LINK_NONE);
+    w->clock_ms = 5000;
+    w->queued[0] = 250;
+    w->batch_ms = 999;
+    linker_kick(&w->linker, "a");
+    while (p->done[LINK_INDEX] < 200)
+        assert_true(step(w));
+    assert_int_equal(p->method, LINK_INDEX);
+    assert_int_equal(p->per_second, 200 * 1000 / 1999);
+    run(w);
+    assert_int_equal(p->method, LINK_NONE);
+    assert_int_equal(p->done[LINK_INDEX], 250);
+    assert_int_equal(p->done[LINK_EXACT], 0);
+    assert_string_equal(link_method_name(LINK_EXACT), "exact");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -766,6 +788,7 @@ int main(void)
         TEST(counts_again_while_it_is_at_work),
         TEST(what_was_given_up_still_waits),
         TEST(counts_while_there_has_to_be_an_index_first),
+        TEST(says_how_it_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
