@@ -222,16 +222,30 @@ static void job_after(struct call *c, const struct place *at, size_t limit)
     call_add_int(c, (int64_t)limit);
 }
 
+/* All items in the order of their keys, with what is queued: of equally near
+ * ones the lower number counts, which must not depend on what is queued. */
+#define JOB_KEYS(table, where)                                       \
+    "(SELECT microservice_id, content_id FROM " table                \
+    " WHERE tenant_id = $1 " where                                   \
+    "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))" \
+    " ORDER BY microservice_id, content_id LIMIT $4)"
+
 static void queue_send(struct call *c)
 {
     job_settings(c);
     job_fence(c);
     call_stmt(c,
-        "SELECT microservice_id, content_id,"
-        " (extract(epoch FROM queued_at) * 1000000)::int8"
-        " FROM @.batch_sync_link_queue WHERE tenant_id = $1"
-        "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))"
-        " ORDER BY microservice_id, content_id LIMIT $4",
+        "SELECT k.microservice_id, k.content_id,"
+        " (SELECT (extract(epoch FROM queued_at) * 1000000)::int8"
+        "  FROM @.batch_sync_link_queue q WHERE q.tenant_id = $1"
+        "   AND q.microservice_id = k.microservice_id"
+        "   AND q.content_id = k.content_id)"
+        " FROM (" JOB_KEYS("@.batch_sync_link_queue", "") " UNION " JOB_KEYS(
+            "@.vector_embeddings",
+            "AND content_type = 'microservice_data' AND chunk_index = 0"
+            " AND microservice_id IS NOT NULL") ") k"
+                                                " ORDER BY microservice_id, "
+                                                "content_id LIMIT $4",
         false);
     job_after(c, &job_of(c)->at, QUEUE_ROWS);
     call_send(c);
@@ -247,7 +261,7 @@ static void queue_take(struct call *c)
         size_t at = link_items_find(
             &job->items, pg_value(r, i, 0), pg_value(r, i, 1), true);
 
-        if (at != SIZE_MAX)
+        if (at != SIZE_MAX && !pg_is_null(r, i, 2))
             job->items.items[at].queued_at = call_int(r, i, 2);
     }
     if (n > 0)

@@ -200,6 +200,87 @@ static void one_process_at_a_time(void **state)
     assert_answer(w, "SELECT count(*) FROM knowledge_graph_edges", "0");
 }
 
+/* --- grown, or from scratch --- */
+
+/* Stores some of 150 items anew, in clusters, many with the same vector. */
+static void grow(struct world *w, int seed, int step)
+{
+    sql(w,
+        "SELECT setseed(%d / 1000.0);"
+        "INSERT INTO vector_embeddings (id, tenant_id, microservice_id,"
+        " content_id, content_type, embedding, content_text, updated_at)"
+        " SELECT DISTINCT ON (n) gen_random_uuid()::text, 't1', CASE n %% 3"
+        "  WHEN 0 THEN 'other' ELSE '%s' END, 'i' || n, 'microservice_data',"
+        "  CASE WHEN n %% 40 = 7 THEN NULL WHEN random() < 0.4"
+        "   THEN ARRAY[cos(n %% 5), sin(n %% 5), 0.5]::public.vector"
+        "   ELSE ARRAY[cos(n %% 5) + random() / 2, sin(n %% 5) + random() / 2,"
+        "    random()]::public.vector END, 'text', now()"
+        " FROM (SELECT (random() * 150)::int AS n FROM generate_series(1, 70)) "
+        "g"
+        " ON CONFLICT (tenant_id, microservice_id, content_id, chunk_index)"
+        " WHERE content_type = 'microservice_data' DO UPDATE SET"
+        " embedding = excluded.embedding, updated_at = clock_timestamp()",
+        seed * 10 + step, w->opened.microservice_id);
+    sql(w, "INSERT INTO batch_sync_link_queue (tenant_id, microservice_id,"
+           " content_id) SELECT tenant_id, microservice_id, content_id"
+           " FROM vector_embeddings WHERE updated_at > now() - interval '1 d'"
+           " AND xmin::text = (SELECT max(xmin::text::int8)::text"
+           "  FROM vector_embeddings) ON CONFLICT DO NOTHING");
+}
+
+/* As a sweep does. */
+static void shrink(struct world *w, int seed)
+{
+    sql(w,
+        "CREATE TEMP TABLE lost ON COMMIT DROP AS SELECT content_id FROM"
+        " vector_embeddings WHERE substr(content_id, 2)::int %% 11 = %d;"
+        "DELETE FROM knowledge_graph_edges WHERE substr(source_node_id, 9) IN"
+        " (SELECT content_id FROM lost) OR substr(target_node_id, 9) IN"
+        " (SELECT content_id FROM lost);"
+        "DELETE FROM knowledge_graph_nodes WHERE substr(node_id, 9) IN"
+        " (SELECT content_id FROM lost);"
+        "DELETE FROM batch_sync_link_queue WHERE content_id IN"
+        " (SELECT content_id FROM lost);"
+        "DELETE FROM vector_embeddings WHERE content_id IN"
+        " (SELECT content_id FROM lost)",
+        seed);
+}
+
+/* By jobs, step by step, with items that change, come and go. */
+static void grown_is_as_from_scratch(void **state)
+{
+    struct world *w = *state;
+    const char *grown;
+    struct graph g;
+    size_t taken;
+
+    NEED_SERVER();
+    sql(w, "INSERT INTO microservices (id, tenant_id, name, service_id,"
+           " updated_at) VALUES ('other', 't1', 'other', 'other-t1', now())");
+    for (int seed = 1; seed <= 6; seed++) {
+        init_job(w, &g);
+        for (int step = 0; step < 4; step++) {
+            if (step == 2)
+                shrink(w, seed);
+            grow(w, seed, step);
+            link_job_all(w, &g, &taken);
+            assert_true(taken > 10);
+        }
+        grown = ask(w, GRAPH);
+        assert_true(strlen(grown) > 5000);
+        sql(w, "DELETE FROM knowledge_graph_edges;"
+               "DELETE FROM knowledge_graph_nodes");
+        queue_all(w);
+        link_job_all(w, &g, &taken);
+        if (strcmp(ask(w, GRAPH), grown) != 0)
+            fail_msg("seed %d: another graph from scratch", seed);
+        graph_free(&g);
+        sql(w, "DELETE FROM knowledge_graph_edges;"
+               "DELETE FROM knowledge_graph_nodes;"
+               "DELETE FROM vector_embeddings");
+    }
+}
+
 static void pays_for_many_of_not_too_many(void **state)
 {
     struct graph g = {.job_least = 500};
@@ -220,6 +301,7 @@ int main(void)
         TEST(what_no_longer_holds_goes),
         TEST(what_is_stored_meanwhile_stays_queued),
         TEST(one_process_at_a_time),
+        TEST(grown_is_as_from_scratch),
         cmocka_unit_test(pays_for_many_of_not_too_many),
     };
 
