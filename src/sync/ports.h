@@ -55,12 +55,16 @@ struct page_req {
 };
 
 /* The hashes of what is stored under the given content ids. */
+enum { TEXT_HASH_BYTES = 8 };
 struct stored_row {
     uint32_t item; /* index into ids */
     int32_t chunk_index;
     bool hashed; /* false: an older row without an embed_hash */
     uint8_t embed_hash[SHA256_BYTES];
-    uint8_t row_hash[SHA256_BYTES]; /* zeros, which equal none: unknown */
+    uint8_t row_hash[SHA256_BYTES];     /* zeros, which equal none: unknown */
+    uint8_t text_hash[TEXT_HASH_BYTES]; /* of the text as it was sent: the
+                                           beginning of its SHA-256; zeros:
+                                           unknown */
     bool altered; /* another program has changed the text or the vector */
     int repairs;  /* so often in a row that was mended, the last time within
                      REPAIR_DAYS */

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import * as embedders from './rig/embedder.mjs';
 import { serve } from './support/serve.mjs';
-import { checkStored, countsOf, itemsOf, pagesOf, TENANT, world }
+import { checkStored, checkVectors, countsOf, itemsOf, pagesOf, TENANT, world }
   from './support/world.mjs';
 
 const N = 60;
@@ -133,7 +134,7 @@ test('times with a zone', async (t) => {
 
 const PIECES = [{ ...itemsOf(1)[0], body: LONG }, ...itemsOf(N - 1, 2)];
 
-test('pieces: the whole item is mended, and surplus ones are dropped',
+test('pieces: what was changed is mended, and surplus ones are dropped',
   async (t) => {
     const w = await stored(t, { items: PIECES,
       env: { EMBEDDING_MAX_TOKENS: '200' } });
@@ -155,8 +156,7 @@ test('pieces: the whole item is mended, and surplus ones are dropped',
     // The old program keeps the whole text in the first row.
     await w.db.script(`${surplus};
       ${overwrite(`content_id = 'item-00001' AND chunk_index = 0`)}`);
-    assert.deepEqual(await repair(w),
-      { ...repaired(1), texts: before.length });
+    assert.deepEqual(await repair(w), repaired(1));
     assert.deepEqual(await rows(), before);
     await w.db.script(`DELETE FROM vector_embeddings
       WHERE content_id = 'item-00001' AND chunk_index > 0`);
@@ -164,6 +164,26 @@ test('pieces: the whole item is mended, and surplus ones are dropped',
     assert.deepEqual(await rows(), before);
     assert.deepEqual(await repair(w), unchanged);
   });
+
+test('pieces: one that has become too long for the provider', async (t) => {
+  const w = await stored(t, { items: PIECES,
+    env: { EMBEDDING_MAX_TOKENS: '200' } });
+  const rows = async () => (await w.db.vectors())
+    .filter((row) => row.contentId === 'item-00001');
+  const before = await rows();
+  await w.db.script(
+    overwrite(`content_id = 'item-00001' AND chunk_index = 1`));
+  const stricter = await embedders.start({ limits: { tokensPerInput: 100 } });
+  t.after(() => stricter.close());
+  const result = await w.good({ env: { OPENAI_API_URL: stricter.url } });
+  assert.equal(result.repaired, 1);
+  const after = await rows();
+  assert.ok(after.length > before.length);
+  checkVectors(after);
+  const whole = (pieces) => pieces.map(({ text }) => text).join('');
+  assert.equal(whole(after), whole(before));
+  assert.deepEqual(after.map((row) => row.chunkIndex), [...after.keys()]);
+});
 
 test('rows of before the upgrade are taken as they are', async (t) => {
   const w = await stored(t);

@@ -160,6 +160,12 @@ static void take(struct stored_row *out, const struct sim_row *row, size_t i,
     out->chunk_index = row->chunk_index;
     out->hashed = row->written != NULL;
     out->altered = database_is_altered(row);
+    if (out->hashed) {
+        uint8_t hash[SHA256_BYTES];
+
+        sha256_of(str_of(row->written), hash);
+        memcpy(out->text_hash, hash, TEXT_HASH_BYTES);
+    }
     out->repairs = row->written_ms + REST_MS > now_ms ? row->repairs : 0;
     memcpy(out->embed_hash, row->embed_hash, SHA256_BYTES);
     memcpy(out->row_hash, row->row_hash, SHA256_BYTES);

@@ -1,11 +1,11 @@
 /*
  * Another program writes into the stored rows: it changes texts, vectors, both,
  * or only the time of a row, and adds pieces. A full run that succeeds leaves
- * nothing of that behind, and pays once for each piece of the items that it has
- * to embed again; what was only touched, or has a piece too many, costs
- * nothing. The second time too; the third time items are contested: they stay
- * as they are, and cost nothing, until the last repair is a week ago. With
- * faults, and with a crash on the way, the rows end up the same.
+ * nothing of that behind, and pays once for each piece that is another one;
+ * what was only touched, or has a piece too many, costs nothing. The second
+ * time too; the third time items are contested: they stay as they are, and cost
+ * nothing, until the last repair is a week ago. With faults, and with a crash
+ * on the way, the rows end up the same.
  */
 #include "sim.h"
 
@@ -20,7 +20,7 @@ struct writer {
     struct run_options options;
     struct schema_set schemas;
     /* Of the changes at hand: items to be repaired, those of them whose text or
-     * vector is another one, and their pieces. */
+     * vector is another one, and the texts that have to be embedded. */
     uint64_t items, altered, texts;
 };
 
@@ -47,6 +47,26 @@ static struct sim_row *find_piece(
     return NULL;
 }
 
+/* What a repair of one piece costs: all of an item that the embedder found too
+ * long is cut, and embedded, as if it were new. */
+static int price_of(struct writer *x, int service, const char *id, int pieces)
+{
+    struct buf text;
+    struct arena a;
+    struct str *parts;
+    long n;
+
+    buf_init(&text, 65536);
+    for (int k = 0; k < pieces; k++)
+        buf_puts(&text, find_piece(&x->w.shared->db, service, id, k)->written);
+    arena_init(&a, 0);
+    n = text_split(&a, buf_view(&text), (size_t)x->options.max_tokens,
+        CUT_LAST_THIRD, &parts);
+    arena_free(&a);
+    buf_free(&text);
+    return n == pieces ? 1 : pieces;
+}
+
 static void change_item(struct writer *x, int service, const char *id,
     enum way way, uint64_t *random)
 {
@@ -62,7 +82,8 @@ static void change_item(struct writer *x, int service, const char *id,
         database_add(db, service, id, n + (int)draw(random, 2));
     x->items += way > TOUCH;
     x->altered += text || vector;
-    x->texts += text || vector ? (uint64_t)n : 0;
+    if (text || vector)
+        x->texts += (uint64_t)price_of(x, service, id, n);
 }
 
 /* Of the items, those that belong to `group` of two. The same `seed`: the same

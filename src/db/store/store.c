@@ -285,9 +285,11 @@ void store_open(struct store *s, struct store_open_req *req)
  */
 static const char lookup_sql[] =
     "SELECT i.at::int4 - 1, v.chunk_index, v.embed_hash, v.row_hash,"
-    " v.altered, v.repairs FROM unnest($3) WITH ORDINALITY AS i (content_id, "
+    " v.altered, v.repairs, v.vector_hash FROM unnest($3) WITH ORDINALITY AS i "
+    "(content_id, "
     "at)"
-    " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash, %.*s"
+    " CROSS JOIN LATERAL (SELECT chunk_index, embed_hash, row_hash,"
+    "  vector_hash, %.*s"
     "  FROM @.vector_embeddings w WHERE tenant_id = $1"
     "  AND content_id = i.content_id AND microservice_id || '' = $2"
     "  AND content_type || '' = 'microservice_data' OFFSET 0) v"
@@ -388,6 +390,8 @@ static void lookup_take(struct call *c)
         take_hash(r, i, 3, row->row_hash);
         row->altered = !pg_is_null(r, i, 4);
         row->repairs = (int)call_int_binary(r, i, 5);
+        if (pg_value(r, i, 6).len == VECTOR_HASH_BYTES)
+            memcpy(row->text_hash, pg_value(r, i, 6).p, TEXT_HASH_BYTES);
     }
     if (req->with_letters && dead_letters_take(c->pg.results[1], req) < 0) {
         store_fail(c, ERR_NOMEM, "look-up of dead letters");

@@ -1,5 +1,10 @@
 #include "db/store/vector_hash.h"
 
+#include "sync/ports.h"
+
+_Static_assert((int)VECTOR_HASH_HALF == (int)TEXT_HASH_BYTES,
+    "the look-up hands out the text's half");
+
 void vector_hash_half(
     const void *bytes, size_t len, uint8_t out[VECTOR_HASH_HALF])
 {

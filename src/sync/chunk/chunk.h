@@ -77,6 +77,7 @@ struct chunk_text {
     struct str text; /* borrowed from the item */
     size_t member;   /* index into chunk->members */
     float *vector;   /* in the arena; NULL until it came */
+    bool kept;       /* none will come: its row is there, and keeps its own */
     /* Of a suspect, which failed alone in a passing way (chunk_doubt.c): */
     unsigned alone;    /* how often; 0: it is none */
     uint64_t first_ms; /* the first time */

@@ -62,14 +62,23 @@ static int collect_texts(struct chunk *c)
             &c->arena, m->item.content_text, max_tokens, m->cut, &pieces);
         if (n < 0)
             return (int)n;
-        for (long k = 0; k < n; k++)
+        for (long k = 0; k < n; k++) {
             if (chunk_embed_add_text(c, c->ntexts, pieces[k], i) < 0)
                 return ERR_NOMEM;
+            c->texts[c->ntexts - 1].kept = m->keeps != NULL && m->keeps[k];
+        }
     }
     return 0;
 }
 
-/* Cuts all texts into ranges that one request may carry. */
+static void plan_request(struct chunk *c, size_t lo, size_t hi)
+{
+    if (lo < hi)
+        ranges_push(&c->ranges, (struct range){lo, hi});
+}
+
+/* Cuts all texts into ranges that one request may carry, the last one first;
+ * those whose rows keep their vectors are in none. */
 static int plan_requests(struct chunk *c)
 {
     size_t hi = c->ntexts, tokens = 0;
@@ -79,16 +88,16 @@ static int plan_requests(struct chunk *c)
     for (size_t i = c->ntexts; i-- > 0;) {
         size_t more = text_tokens(c->texts[i].text);
 
-        if (hi > i + 1 &&
-            (tokens + more > REQUEST_TOKENS || hi - i > REQUEST_TEXTS)) {
-            ranges_push(&c->ranges, (struct range){i + 1, hi});
-            hi = i + 1;
+        if (c->texts[i].kept ||
+            (hi > i + 1 &&
+                (tokens + more > REQUEST_TOKENS || hi - i > REQUEST_TEXTS))) {
+            plan_request(c, i + 1, hi);
+            hi = c->texts[i].kept ? i : i + 1;
             tokens = 0;
         }
         tokens += more;
     }
-    if (hi > 0)
-        ranges_push(&c->ranges, (struct range){0, hi});
+    plan_request(c, 0, hi);
     return 0;
 }
 
@@ -97,7 +106,7 @@ static int plan_requests(struct chunk *c)
 /* Its item has failed already, or it has its vector. */
 static bool embed_settled(const struct chunk *c, size_t text)
 {
-    return c->texts[text].vector != NULL ||
+    return c->texts[text].vector != NULL || c->texts[text].kept ||
            c->members[c->texts[text].member]->reason != NULL;
 }
 
@@ -228,6 +237,16 @@ static size_t text_middle(struct str text)
     return at;
 }
 
+/* The pieces behind move up by one: no row keeps its vector. */
+static void embed_behind(struct chunk *c, size_t at)
+{
+    for (size_t i = c->ntexts; i-- > at + 1;)
+        if (c->texts[i].member == c->texts[at].member && c->texts[i].kept) {
+            c->texts[i].kept = false;
+            ranges_push(&c->ranges, (struct range){i, i + 1});
+        }
+}
+
 /* The provider's tokenizer found one text too long: two pieces instead. */
 static bool embed_cut(struct chunk *c)
 {
@@ -243,6 +262,7 @@ static bool embed_cut(struct chunk *c)
         return false;
     c->texts[at].text = left;
     ranges_shift(&c->ranges, at);
+    embed_behind(c, at);
     ranges_push(&c->ranges, (struct range){at + 1, at + 2});
     ranges_push(&c->ranges, (struct range){at, at + 1});
     return true;
@@ -370,7 +390,8 @@ static bool is_complete(const struct chunk *c, size_t member, size_t *at)
     bool complete = true;
 
     for (; *at < c->ntexts && c->texts[*at].member == member; ++*at)
-        complete = complete && c->texts[*at].vector != NULL;
+        complete =
+            complete && (c->texts[*at].vector != NULL || c->texts[*at].kept);
     return complete;
 }
 

@@ -27,6 +27,8 @@ struct page_item {
     enum change change;
     size_t stored_pieces; /* rows found, up to the last one */
     size_t own_pieces;    /* of them, the first ones, with hashes */
+    const bool *keeps;    /* own_pieces: those of an altered item that are as
+                             they were written; NULL: none */
     int repairs;          /* what its rows get: it was found changed by another
                              program so often in a row; 0: it was not */
     bool contested;       /* so often that it is left alone */

@@ -140,13 +140,39 @@ static enum change compare_pieces(struct page *page, struct page_item *it,
     return change;
 }
 
+static bool is_kept(const struct stored_row *row, struct str piece)
+{
+    uint8_t hash[SHA256_BYTES];
+
+    sha256_of(piece, hash);
+    return !row->altered && memcmp(hash, row->text_hash, TEXT_HASH_BYTES) == 0;
+}
+
+/* Of the pieces of an altered item whose text is the source's still, those that
+ * nobody has changed are not paid for again. */
+static void note_kept(
+    struct page *page, struct page_item *it, const struct stored_row *rows)
+{
+    size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
+    size_t n = it->own_pieces;
+    struct str *pieces;
+    bool *keeps = arena_calloc(&page->arena, n, sizeof(*keeps));
+
+    if (keeps == NULL || text_split(&page->busy->passing, it->item.content_text,
+                             max_tokens, it->cut, &pieces) != (long)n)
+        return;
+    for (size_t k = 0; k < n; k++)
+        keeps[k] = is_kept(&rows[k], pieces[k]);
+    it->keeps = keeps;
+}
+
 /*
  * What another program has done to rows that are the source's otherwise: text
- * or vector are other ones, so the item is embedded again, unless that has
- * happened so often that it is left as it is; or there are more rows than
+ * or vector are other ones, so these are embedded again, unless that has
+ * happened so often that the item is left as it is; or there are more rows than
  * pieces, which are dropped.
  */
-static enum change compare_foreign(struct page_item *it,
+static enum change compare_foreign(struct page *page, struct page_item *it,
     const struct stored_row *rows, size_t n, enum change change)
 {
     bool altered = false, extra = it->own_pieces < n;
@@ -159,6 +185,8 @@ static enum change compare_foreign(struct page_item *it,
     it->contested = altered && repairs >= REPAIRS_MOST && change != CHANGE_TEXT;
     if (it->contested)
         return CHANGE_NONE;
+    if (altered && change != CHANGE_TEXT && it->own_pieces > 1)
+        note_kept(page, it, rows);
     if (altered || (extra && change != CHANGE_TEXT))
         it->repairs = repairs + 1;
     if (altered)
@@ -174,7 +202,7 @@ static enum change compare_item(struct page *page, struct page_item *it,
     if (it->uncertain || it->own_pieces == 0)
         return CHANGE_TEXT;
     return compare_foreign(
-        it, rows, n, compare_pieces(page, it, rows, it->own_pieces));
+        page, it, rows, n, compare_pieces(page, it, rows, it->own_pieces));
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */
