@@ -95,6 +95,7 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
         return;
     if (w->on_checkpoint != NULL)
         w->on_checkpoint(w, req);
+    links_take(&w->shared->links, w->current, req);
     known = letters_take(&w->shared->letters, w->current, req);
     if (req->next_page > 0) {
         s->result.pages += req->next_page > s->next_page;
@@ -447,8 +448,15 @@ static void port_run_end(void *world, struct run_end_req *req)
     world_schedule(world, &req->op, 1, end_run);
 }
 
+/* That there is one says that the graph is kept. */
+static void port_link(void *world, struct link_req *req)
+{
+    abort();
+}
+
 void ledger_ports(struct world *w)
 {
+    w->ports.link = port_link;
     w->ports.run_begin = port_run_begin;
     w->ports.run_join = port_run_join;
     w->ports.service_begin = port_service_begin;

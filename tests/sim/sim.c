@@ -63,6 +63,7 @@ static struct schema_field fields[] = {
     {{"seq", 3}, {"seq", 3}, FIELD_INTEGER},
 };
 static struct schema_id_part id_parts[] = {{.field = 0}};
+static struct schema_link links[] = {{{.field = 2}, "service-0", "of"}};
 
 void make_schemas(struct schema_set *set, int n)
 {
@@ -84,6 +85,8 @@ void make_schemas(struct schema_set *set, int n)
         s->nfields = 3;
         s->id_parts = id_parts;
         s->nid_parts = 1;
+        s->links = links;
+        s->nlinks = 1;
         s->title_field = 2; /* all pieces of a text tell it */
         s->url_field = -1;
         set->schemas[i] = s;
@@ -485,6 +488,8 @@ void check_same_rows(const struct world *a, const struct world *b)
 
         CHECK(other != NULL && same_row(row, other));
     }
+    check_links(a);
+    check_links(b);
 }
 
 void check_same_pages(

@@ -711,4 +711,5 @@ void world_free(struct world *w)
     CHECK(list_empty(&w->shared->events));
     database_free(&w->shared->db);
     letters_free(&w->shared->letters);
+    links_free(&w->shared->links);
 }

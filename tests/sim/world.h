@@ -130,6 +130,22 @@ int letters_refused(const struct letters *l, int service, int lo, int hi);
 int letters_poison(const struct letters *l);
 void letters_free(struct letters *l);
 
+/* What is declared (links.c). */
+struct sim_link {
+    int service;
+    char id[32], target[32];
+};
+
+struct sim_links {
+    struct sim_link *links; /* owned; unordered */
+    size_t n, size;
+};
+
+/* A checkpoint's. */
+void links_take(
+    struct sim_links *l, int service, const struct checkpoint_req *req);
+void links_free(struct sim_links *l);
+
 /* The vector every honest embedder gives for a text. */
 void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 
@@ -198,6 +214,7 @@ struct world;
 struct shared {
     struct database db;
     struct letters letters;
+    struct sim_links links;
     struct sim_ledger ledger;
     int64_t short_before[SIM_SERVICES]; /* -1: complete, or no pass before */
     uint64_t clock_ms;
@@ -278,5 +295,9 @@ uint64_t sim_random(uint64_t *state);
 /* Ends the program, naming the seed, when a promise is broken. */
 void sim_check(bool ok, const char *promise, const char *file, int line);
 #define CHECK(ok) sim_check(ok, #ok, __FILE__, __LINE__)
+
+/* Of all pages that were checkpointed: what is stored declares its links, and
+ * nothing that is not stored does so for it. */
+void check_links(const struct world *w);
 
 #endif
