@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "record/item.h"
+#include "record/links/item_links.h"
 #include "record/schema.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -94,6 +95,29 @@ static void render_write_error(struct render *r, const char *message)
     fwrite(r->line.data, 1, r->line.len, r->out);
 }
 
+/* ,"links":[...] of a schema that declares some. */
+static int write_links(
+    struct render *r, yyjson_val *value, struct str content_id)
+{
+    struct item_links l = {.n = 0};
+
+    if (item_links_add(
+            &l, r->schema, value, content_id, &r->arena, &r->scratch) < 0)
+        return ERR_NOMEM;
+    buf_puts(&r->line, ",\"links\":[");
+    for (size_t i = 0; i < l.n; i++) {
+        buf_puts(&r->line, i > 0 ? ",{\"type\":" : "{\"type\":");
+        buf_json_str(&r->line, l.links[i].type);
+        buf_puts(&r->line, ",\"service\":");
+        buf_json_str(&r->line, l.links[i].service);
+        buf_puts(&r->line, ",\"id\":");
+        buf_json_str(&r->line, l.links[i].target);
+        buf_char(&r->line, '}');
+    }
+    buf_char(&r->line, ']');
+    return 0;
+}
+
 static void write_item(struct render *r, yyjson_val *value)
 {
     struct err err = {0};
@@ -112,6 +136,10 @@ static void write_item(struct render *r, yyjson_val *value)
     if (r->with_metadata) {
         buf_puts(&r->line, ",\"metadata\":");
         buf_str(&r->line, item.metadata);
+    }
+    if (r->schema->nlinks > 0 && write_links(r, value, item.content_id) < 0) {
+        render_write_error(r, "no memory for the links");
+        return;
     }
     buf_puts(&r->line, "}\n");
     if (r->line.error != 0)

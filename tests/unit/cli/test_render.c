@@ -39,6 +39,25 @@ static void lines_are_rendered_one_by_one(void **state)
     call_free(&c);
 }
 
+static void links_are_shown_where_the_schema_declares_some(void **state)
+{
+    struct call c;
+
+    render(&c,
+        "{\"service_name\": \"things\", \"data_structure\": {\"id\":"
+        " \"integer\", \"of\": \"array\"}, \"links\": [{\"field\": \"of\","
+        " \"service\": \"sets\", \"type\": \"part_of\"}]}",
+        "{\"id\":1,\"of\":[\"a\",7]}\n{\"id\":2}\n");
+    assert_string_equal(c.err, "");
+    assert_string_equal(c.out,
+        "{\"content_id\":\"1\",\"content_text\":\"id: 1\\n\\nof:\\n"
+        "  1. a\\n  2. 7\",\"links\":[{\"type\":\"part_of\",\"service\":"
+        "\"sets\",\"id\":\"a\"},{\"type\":\"part_of\",\"service\":\"sets\","
+        "\"id\":\"7\"}]}\n"
+        "{\"content_id\":\"2\",\"content_text\":\"id: 2\",\"links\":[]}\n");
+    call_free(&c);
+}
+
 static void an_array_is_rendered_item_by_item(void **state)
 {
     struct call c;
@@ -162,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_rendered_one_by_one),
+        cmocka_unit_test(links_are_shown_where_the_schema_declares_some),
         cmocka_unit_test(an_array_is_rendered_item_by_item),
         cmocka_unit_test(errors_keep_their_place_and_fail_the_command),
         cmocka_unit_test(an_object_over_several_lines_is_explained),
