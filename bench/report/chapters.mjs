@@ -4,8 +4,8 @@ import { longestTurn, loopQuantile } from './loop.mjs';
 import { profile } from './profile.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, spread, table } from './table.mjs';
-import { BOUND, LIMIT, PAGES_AT_HAND, PULL, changedBound, neededRequests }
-  from './terms.mjs';
+import { BOUND, LIMIT, LINK_FLOOR, PAGES_AT_HAND, PULL, changedBound,
+  linkSeconds, neededRequests } from './terms.mjs';
 
 const scenarios = (result) => [...groupBy(
   result.measured.filter((m) => m.scenario !== undefined),
@@ -149,6 +149,27 @@ function idle(result) {
       underLoad(measured)}\n${wrk(measured)}`;
 }
 
+/** Linking beside its floor, where that was measured. */
+function linkFloors(loads) {
+  const rows = loads.filter(([, list]) =>
+    list.some((m) => m.subject === LINK_FLOOR)).map(([, list]) => {
+    const floor = list.filter((m) => m.subject === LINK_FLOOR);
+    const of = (key) => med(floor, (m) => m[key]);
+    const linking = linkSeconds(list);
+    return [number(list[0].items), number(linking, 2),
+      number(of('seconds'), 2), percent(of('seconds') / linking),
+      number(of('compute'), 2), number(of('writes'), 2),
+      percent(of('recall')), number(med(list.filter((m) =>
+        m.subject === 'batchsync, linked'), (m) => m.kib / 1024), 1)];
+  });
+  return rows.length === 0 ? '' : 'The floor is what is needed at least: the ' +
+    'ten nearest of each item computed exactly by one thread from memory, then ' +
+    'the same nodes and edges in plain SQL from tables of the same server. ' +
+    `Recall is of the ten nearest by brute force.\n\n${table(['items',
+      'linking, s', 'floor, s', 'of linking', 'the nearest, s', 'plain SQL, s',
+      'recall', 'MiB'], rows)}\n`;
+}
+
 function linkRow([, list]) {
   const of = (subject, key) => med(
     list.filter((m) => m.subject === subject), key);
@@ -173,7 +194,7 @@ function link(result) {
     'building the vector index, then nodes and edges. The last three columns ' +
     `are of linking alone.\n\n${table(['items', 'without the graph, s',
       'run with it, s', 'linking, s', 'of the whole', 'items/s'],
-    loads.map(linkRow))}\nAnd beside a run: the service syncs ${
+    loads.map(linkRow))}\n${linkFloors(loads)}And beside a run: the service syncs ${
       number(beside[1][0].items)} items into a database that has the vector ` +
     `index, while as many others wait to be linked.\n\n${table(['',
       'seconds', 'spread', 'linking at work', 'rounds'], rows)}`;

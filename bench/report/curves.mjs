@@ -3,6 +3,7 @@
 
 import { lineChart } from './chart.mjs';
 import { groupBy, median, mib, number, rate, short } from './stats.mjs';
+import { LINK_FLOOR, linkSeconds } from './terms.mjs';
 
 /** [[x, median of y], ...] of some measurements, x ascending. */
 function points(measured, x, y) {
@@ -211,19 +212,41 @@ function indexCurve({ index }) {
   };
 }
 
+/** Undefined: its floor has not been measured. */
+function linkCurve({ link }) {
+  const loads = [...groupBy(link.measured, (m) => m.scenario).values()]
+    .filter((list) => list.some((m) => m.subject === LINK_FLOOR));
+  const floor = (key) => loads.map((list) => [list[0].items,
+    median(list.filter((m) => m.subject === LINK_FLOOR).map((m) => m[key]))]);
+  if (loads.length < 2) return undefined;
+  return {
+    file: 'link', heading: 'Linking, by items',
+    x: { label: 'items', log: true }, y: { label: 'seconds', log: true },
+    series: [
+      { name: 'linking, exact', points: loads.map((list) =>
+        [list[0].items, linkSeconds(list)]) },
+      { name: 'the nearest, one thread', points: floor('compute') },
+      { name: 'plain SQL', points: floor('writes') },
+      { name: 'floor', points: floor('seconds'), dashed: true }],
+    text: 'Neighbours are computed in blocks while the rows of the next one ' +
+      'are on their way, then nodes and edges are written in batches.',
+  };
+}
+
 const CURVES = [
   ['memory', memoryCurve], ['memory', itemsCurve], ['curves', sizeCurve],
   ['documents', documentsMemoryCurve], ['documents', documentsRateCurve],
   ['curves', dimensionsCurve], ['curves', workersCurve],
   ['curves', chunkCurve], ['curves', servicesCurve],
   ['curves', replicasCurve], ['index', indexCurve],
+  ['link', linkCurve],
 ];
 
 /** [{file, heading, text, svg}, ...] of what has been measured. */
 export function curves(results) {
   return CURVES.filter(([section]) => results[section] !== undefined)
-    .map(([, make]) => {
-      const { file, heading, text, ...chart } = make(results);
+    .map(([, make]) => make(results)).filter((one) => one !== undefined)
+    .map(({ file, heading, text, ...chart }) => {
       const svg = lineChart({ title: heading, ...chart });
       return { file, heading, text, svg };
     });

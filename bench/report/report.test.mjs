@@ -8,7 +8,8 @@ import { loopQuantile } from './loop.mjs';
 import { median, short } from './stats.mjs';
 import { comparison, ratios } from './table.mjs';
 import { targetsTable } from './targets.mjs';
-import { BOUND, LIMIT, REQUESTS, neededRequests } from './terms.mjs';
+import { BOUND, LIMIT, LINK_FLOOR, REQUESTS, neededRequests }
+  from './terms.mjs';
 
 const settings = { few: 20000, many: 100000, page: 1000, chunk: 50,
   workers: 5 };
@@ -117,4 +118,20 @@ test('a chart places what it is given', () => {
   assert.match(svg, /a &lt; b/);
   assert.match(svg, /d="M88 324L684 64"/); // corner to corner
   assert.doesNotMatch(svg, /NaN|undefined|Infinity/);
+});
+
+test('linking is measured against plain SQL of the same edges', () => {
+  const one = (around, writes, recall) => targetsTable({ link: {
+    section: 'link', settings, measured: [
+      { scenario: 's', subject: 'batchsync', items: 20000, around: 1 },
+      { scenario: 's', subject: 'batchsync, linked', items: 20000, around,
+        kib: 90 * 1024 },
+      { scenario: 's', subject: LINK_FLOOR, items: 20000, writes, recall }] } });
+  const time = 'Linking 20,000', found = 'Linking: at least 99%';
+  assert.equal(verdict(one(10, 4, 0.995), time), 'met'); // 9 of 10 s
+  assert.equal(verdict(one(12, 4, 0.995), time), '**not met**');
+  assert.equal(verdict(one(12, 4, 0.98), found), '**not met**');
+  assert.equal(verdict(one(12, 4, 0.99), found), 'met');
+  assert.equal(verdict(one(12, 4, 0.99), 'Linking: at most 96 MiB'), 'met');
+  assert.equal(verdict(one(12, 4, 0.99), 'Linking 100,000'), 'not measured');
 });

@@ -5,8 +5,8 @@
 import { loopQuantile } from './loop.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
-import { BOUND, LIMIT, PAGES_AT_HAND, REQUESTS, changedBound, neededRequests }
-  from './terms.mjs';
+import { BOUND, LIMIT, LINK_FLOOR, PAGES_AT_HAND, REQUESTS, changedBound,
+  linkSeconds, neededRequests } from './terms.mjs';
 
 const PEERS = /^(design|LangChain|LlamaIndex)/;
 
@@ -159,6 +159,31 @@ const share = ({ link }) => {
     : [atMost('', median(list), 0.3, percent)];
 };
 
+const floors = ({ link }, items) => scenarios(link).filter(([, list]) =>
+  of(list, LINK_FLOOR).length > 0 && (!items || list[0].items === items));
+
+const linkTime = (items, most) => (results) => floors(results, items)
+  .map(([name, list]) => atMost(name, linkSeconds(list),
+    most(median(of(list, LINK_FLOOR).map((m) => m.writes))),
+    (value) => `${number(value, 1)} s`));
+
+const recall = (results) => floors(results).map(([name, list]) =>
+  atLeast(name, Math.min(...of(list, LINK_FLOOR).map((m) => m.recall)), 0.99,
+    (value) => percent(value)));
+
+const linkPeak = (results) => floors(results).map(([name, list]) =>
+  atMost(name, Math.max(...of(list, 'batchsync, linked')
+    .map((m) => mib(m.kib))), 96, (value) => `${number(value, 1)} MiB`));
+
+const slowed = ({ link }) => {
+  const seconds = (subject) => median(of(link?.measured ?? [], subject)
+    .map((m) => m.seconds));
+  const alone = seconds('a run alone');
+  return Number.isNaN(alone) ? []
+    : [atMost('', seconds('a run with linking beside it') / alone - 1, 0.3,
+      percent)];
+};
+
 const TARGETS = [
   ['First load at 0 ms, 256 dimensions: at least 60% of the limit',
     ofLimit(256, 0.6)],
@@ -197,6 +222,13 @@ const TARGETS = [
   ['Ready at most 200 ms after the start', idleField('ready', 'seconds', 0.2,
     (v) => `${number(1000 * v)} ms`)],
   ['The loop, flat out: at most 5 ms of CPU a turn at p99', loop],
+  ['Linking 20,000 items of 256 dimensions: at most twice the same nodes and ' +
+    'edges in plain SQL, and 2 s', linkTime(20000, (writes) => 2 * writes + 2)],
+  ['Linking 100,000 items of 256 dimensions: at most 150 s',
+    linkTime(100000, () => 150)],
+  ['Linking: at least 99% of the ten nearest by brute force', recall],
+  ['Linking: at most 96 MiB', linkPeak],
+  ['A run is slowed by linking beside it by at most 30%', slowed],
   ['Linking: about a quarter of a run\'s time beside it, 30% at most', share],
 ];
 

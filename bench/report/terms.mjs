@@ -2,6 +2,7 @@
 
 import { median } from './stats.mjs';
 
+export const LINK_FLOOR = 'floor: exact in one thread, then plain SQL';
 export const LIMIT = 'limit: unnest from memory, 2 connections';
 export const BOUND = 'limit: workers x 50 / latency';
 export const REQUESTS = 'the requests alone, answers unread';
@@ -24,4 +25,11 @@ export function changedBound(list, settings, atATime) {
   const unchanged = list.filter((m) => m.subject === 'batchsync, unchanged');
   return median(unchanged.map((m) => m.seconds)) +
     neededRequests(list[0].items, settings) * LATENCY_S / atATime;
+}
+
+/** Seconds of linking alone, of first loads with it and without. */
+export function linkSeconds(list) {
+  const around = (subject) => median(list
+    .filter((m) => m.subject === subject).map((m) => m.around));
+  return around('batchsync, linked') - around('batchsync');
 }

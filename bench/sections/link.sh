@@ -1,8 +1,52 @@
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
-ABOUT='first loads with and without linking' MINUTES=3
+ABOUT='first loads with and without linking' MINUTES=8
 
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
+
+LINK_FLOOR='floor: exact in one thread, then plain SQL'
+
+# recall: of the nearest that 200 items have, by brute force, how many are
+# linked.
+recall() {
+  sql run "WITH s AS (SELECT id, content_id, embedding FROM vector_embeddings
+      ORDER BY md5(content_id) LIMIT 200),
+    t AS (SELECT 'content:' || s.content_id AS source,
+        'content:' || d.content_id AS target
+      FROM s CROSS JOIN LATERAL (SELECT v.content_id,
+        v.embedding <=> s.embedding AS distance FROM vector_embeddings v
+        WHERE v.id <> s.id
+        ORDER BY (v.embedding <=> s.embedding) + 0 LIMIT 10) d
+      WHERE 1 - d.distance > 0.70)
+    SELECT count(e.id)::float8 / count(*) FROM t
+      LEFT JOIN knowledge_graph_edges e
+      ON e.source_node_id = t.source AND e.target_node_id = t.target"
+}
+
+# writes: seconds for the nodes and edges of the database `run` in plain SQL,
+# from tables that the server has in memory.
+writes() {
+  local from
+  sql run 'CREATE TABLE n AS TABLE knowledge_graph_nodes;
+    CREATE TABLE e AS TABLE knowledge_graph_edges;
+    TRUNCATE knowledge_graph_nodes, knowledge_graph_edges'
+  from=$EPOCHREALTIME
+  sql run 'INSERT INTO knowledge_graph_nodes SELECT * FROM n ORDER BY node_id'
+  sql run 'INSERT INTO knowledge_graph_edges SELECT * FROM e
+    ORDER BY source_node_id, target_node_id'
+  calc "$EPOCHREALTIME - $from"
+}
+
+# link_floor: what linking can hardly be below, and how much of what is near has
+# been linked.
+link_floor() {
+  local compute writes recall
+  recall=$(recall)
+  compute=$("$BIN/bench_nearest" "$N" "$DIMENSIONS")
+  writes=$(writes)
+  record "$LINK_FLOOR" "seconds=$(calc "$compute + $writes")" \
+    "compute=$compute" "writes=$writes" "recall=$recall"
+}
 
 link_round() {
   local nodes
@@ -12,6 +56,7 @@ link_round() {
     (SELECT count(*) FROM batch_sync_link_queue)")
   [ "$nodes" = "$N 0" ] ||
     die "$nodes nodes and queued items instead of $N and 0"
+  link_floor
 }
 
 # Two services of N items each: one that is stored, indexed and waits to be
@@ -55,6 +100,11 @@ measure() {
     coordinator "$N"
     rounds "$N x $DIMENSIONS" link_round
   done
+  if ! $QUICK; then
+    N=100000 ROUND=1 SCENARIO="100000 x $DIMENSIONS"
+    coordinator "$N"
+    link_round
+  fi
   N=5000
   ! $QUICK || N=1000
   queued
