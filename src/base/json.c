@@ -34,18 +34,19 @@ static bool count_bytes(struct doc_memory *m, size_t old_size, size_t size)
 static void *doc_realloc(void *ctx, void *ptr, size_t unused, size_t size)
 {
     struct doc_block *b = ptr == NULL ? NULL : (struct doc_block *)ptr - 1;
+    struct doc_block *moved;
     size_t old_size = b == NULL ? 0 : b->size;
 
     (void)unused;
     if (size > SIZE_MAX - sizeof(*b) || !count_bytes(ctx, old_size, size))
         return NULL;
-    b = realloc(b, sizeof(*b) + size);
-    if (b == NULL) {
+    moved = realloc(b, sizeof(*b) + size);
+    if (moved == NULL) {
         count_bytes(ctx, size, old_size);
         return NULL;
     }
-    b->size = size;
-    return b + 1;
+    moved->size = size;
+    return moved + 1;
 }
 
 static void *doc_malloc(void *ctx, size_t size)

@@ -36,7 +36,9 @@ double json_number(yyjson_val *v)
 
 static bool whole(double x, int64_t *out)
 {
-    if (!(x >= -0x1p63 && x < 0x1p63) || x != trunc(x))
+    const double most = 9223372036854775808.0; /* 2^63 */
+
+    if (!(x >= -most && x < most) || x != trunc(x))
         return false;
     *out = (int64_t)x;
     return true;

@@ -54,6 +54,15 @@ static inline struct list *list_pop(struct list *head)
     return node;
 }
 
+/* The same; there is one. */
+static inline struct list *list_take(struct list *head)
+{
+    struct list *node = head->next;
+
+    list_remove(node);
+    return node;
+}
+
 /* Moves all of `from` to the tail of `to`. */
 static inline void list_splice(struct list *to, struct list *from)
 {

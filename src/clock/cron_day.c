@@ -2,9 +2,10 @@
 #include "clock/calendar.h"
 #include "clock/cron_impl.h"
 
+#include <assert.h>
 #include <ctype.h>
 
-enum { SATURDAY = 6, NTH_MAX = 5, LAST_MAX = 30 };
+enum { SATURDAY = 6, NTH_MAX = 5, LAST_MAX = 30, FEWEST_DAYS = 28 };
 
 /* "L", "L-3", "LW" or "15W". */
 int cron_special_day(struct cron_reader *r, struct cron *cron)
@@ -92,6 +93,7 @@ static uint64_t special_days(const struct cron *cron, int first, int ndays)
 {
     uint64_t days = 0;
 
+    assert(ndays >= FEWEST_DAYS);
     for (int n = 0; n < ndays; n++) {
         if (cron->last_days >> n & 1)
             days |= UINT64_C(1) << (ndays - n);
@@ -108,6 +110,7 @@ static uint64_t special_weekdays(const struct cron *cron, int first, int ndays)
     uint64_t last_week = UINT64_C(0x7F) << (ndays - 6);
     uint64_t days = days_of_weekdays(cron->last_weekdays, first) & last_week;
 
+    assert(ndays >= FEWEST_DAYS);
     for (int n = 0; n < NTH_MAX; n++)
         days |= days_of_weekdays(cron->nth_weekdays >> (7 * n) & 0x7F, first) &
                 UINT64_C(0xFE) << (7 * n);

@@ -115,7 +115,7 @@ static int cron_parse_read_fields(
     struct cron_reader *parts, size_t n, struct cron *cron, struct err *err)
 {
     uint64_t sets[FIELDS_MAX] = {1}; /* without a seconds field: second 0 */
-    bool stars[FIELDS_MAX], follows[FIELDS_MAX];
+    bool stars[FIELDS_MAX] = {false}, follows[FIELDS_MAX] = {false};
     size_t first = FIELDS_MAX - n;
 
     for (size_t i = first; i < FIELDS_MAX; i++) {

@@ -30,7 +30,8 @@ static void put_open_line(struct buf *out, struct str line)
         name.len -= sizeof(total) - 2;
     buf_add(out, line.p, keyword);
     buf_str(out, name);
-    buf_add(out, space, line.len - (size_t)(space - line.p));
+    if (space != NULL)
+        buf_add(out, space, line.len - (size_t)(space - line.p));
     buf_char(out, '\n');
 }
 

@@ -25,10 +25,12 @@ static bool schema_is_path(struct str text)
 static struct str schema_unescape(struct arena *a, struct str segment)
 {
     struct str copy = arena_dup(a, segment);
-    char *to = (char *)(uintptr_t)copy.p, *from = to, *end = to + copy.len;
+    char *to, *from, *end;
 
     if (copy.p == NULL || memchr(copy.p, '~', copy.len) == NULL)
         return copy;
+    to = from = (char *)(uintptr_t)copy.p;
+    end = to + copy.len;
     while (from < end) {
         bool escaped = from[0] == '~' && from + 1 < end &&
                        (from[1] == '0' || from[1] == '1');

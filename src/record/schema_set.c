@@ -57,7 +57,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 static int load_entry(struct schema_set *set, const char *dir, const char *name,
     struct buf *problems)
 {
-    struct schema *schema;
+    struct schema *schema = NULL;
     struct buf path;
     int rc;
 

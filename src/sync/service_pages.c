@@ -243,7 +243,7 @@ static void pages_compare_heads(struct service *s)
 {
     if (s->head != NULL && s->head->state == PAGE_READY)
         page_compare(s->head, NULL);
-    if (s->ahead != NULL && s->ahead->state == PAGE_READY &&
+    if (s->ahead != NULL && s->head != NULL && s->ahead->state == PAGE_READY &&
         s->head->state >= PAGE_DRAIN && s->head->state != PAGE_DONE)
         page_compare(s->ahead, s->head);
 }

@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -84,6 +85,7 @@ static struct access_address *access_find(struct access *a, const char *peer)
             (oldest == NULL || access_last_ms(e) < access_last_ms(oldest)))
             oldest = e;
     }
+    assert(oldest != NULL); /* fewer wait than there are places */
     *oldest = (struct access_address){.address = address};
     return oldest;
 }

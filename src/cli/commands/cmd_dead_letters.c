@@ -209,12 +209,13 @@ static int dead_letters_retry_command(struct cli *cli)
 {
     size_t room = cli->args.ngiven + 1;
     const char **names = calloc(2 * room, sizeof(*names));
-    struct marking r = {.req = {.services = names, .ids = names + room}};
+    struct marking r = {.req = {.services = names}};
     struct app app;
     int code;
 
     if (names == NULL)
         abort();
+    r.req.ids = names + room;
     r.req.nservices = args_values(&cli->args, "service", names);
     r.req.nids = args_values(&cli->args, "id", names + room);
     arena_init(&r.arena, 0);

@@ -112,7 +112,7 @@ static void nearest_strip(
     const struct meeting *m, size_t i, size_t from, size_t to)
 {
     size_t stride = m->a->stride;
-    float out[TALL][WIDE];
+    float out[TALL][WIDE] = {{0}};
 
     for (size_t j = from; j < to; j += WIDE) {
         nearest_tile(

@@ -167,7 +167,7 @@ static struct http_host *find_host(struct http_client *c, const char *place)
 static void start_first(struct http_client *c, struct http_host *host)
 {
     struct http_call *call =
-        container_of(list_pop(&host->waiting), struct http_call, line);
+        container_of(list_take(&host->waiting), struct http_call, line);
 
     host->running++;
     http_call_open(call, loop_now_ms(c->loop));

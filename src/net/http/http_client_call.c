@@ -222,8 +222,10 @@ bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms)
     return true;
 }
 
+enum { ORIGIN_BYTES = PLACE_BYTES + 2 };
+
 /* scheme://host:port of a URL, for comparison; "" of what is none. */
-static void origin_of(const char *url, char out[PLACE_BYTES])
+static void origin_of(const char *url, char out[ORIGIN_BYTES])
 {
     struct err err;
     char place[PLACE_BYTES] = "";
@@ -231,13 +233,13 @@ static void origin_of(const char *url, char out[PLACE_BYTES])
 
     out[0] = '\0';
     if (read_place(url, place, &err) == 0)
-        snprintf(out, PLACE_BYTES, "%s%s", tls ? "s:" : "p:", place);
+        snprintf(out, ORIGIN_BYTES, "%s%s", tls ? "s:" : "p:", place);
 }
 
 bool http_call_redirected(
     struct http_call *call, CURLcode result, uint64_t now_ms)
 {
-    char from[PLACE_BYTES], to[PLACE_BYTES];
+    char from[ORIGIN_BYTES], to[ORIGIN_BYTES];
     char *url = NULL;
     long status = 0;
 

@@ -311,7 +311,7 @@ void pg_pool_step(struct pg_pool *pool)
         return;
     while (!list_empty(&pool->waiting) &&
            (slot = find_state(pool, PG_IDLE)) != NULL) {
-        struct list *node = list_pop(&pool->waiting);
+        struct list *node = list_take(&pool->waiting);
 
         pool->refused = false;
         if (!pg_slot_begin(slot, container_of(node, struct pg_req, link)))

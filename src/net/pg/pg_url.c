@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -275,9 +276,10 @@ char *pg_options_path(const char *options)
 
     if (at == NULL)
         return NULL;
-    path = out = malloc(strlen(at) + 1);
+    path = malloc(strlen(at) + 1);
     if (path == NULL)
         abort();
+    out = path;
     for (at += sizeof(key) - 1; *at != '\0' && *at != ' '; at++) {
         if (*at == '\\' && at[1] != '\0')
             at++;
@@ -377,6 +379,7 @@ void pg_url_warn(const char *url)
 
     if (pg_url_read(url, &u, &err) < 0)
         return;
+    assert(u.dropped != NULL);
     if (u.dropped[0] != '\0')
         log_warn(NULL,
             "DATABASE_URL: ignored, because only other clients use them: %s",
