@@ -188,8 +188,7 @@ static void the_error_is_remembered(void **state)
     struct fixture *f = *state;
 
     call(f, CALL_EMBED, ERR_AUTH);
-    assert_string_equal(
-        dependency(f, "embedder")->error, "it \"said\" ? so");
+    assert_string_equal(dependency(f, "embedder")->error, "it \"said\" ? so");
 }
 
 static void other_events_say_nothing(void **state)
