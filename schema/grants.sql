@@ -16,8 +16,60 @@
 --     TO batchsync_app;
 -- GRANT SELECT, INSERT, UPDATE, DELETE
 --     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters,
---        batch_sync_link_queue, batch_sync_passes, batch_sync_seen,
---        batch_sync_link_jobs, batch_sync_links, batch_sync_trigger_hashes
+--        batch_sync_link_queue, batch_sync_link_jobs, batch_sync_links,
+--        batch_sync_passes, batch_sync_seen, batch_sync_trigger_hashes
 --     TO batchsync_app;
 -- GRANT SELECT ON batch_sync_migrations, batch_sync_index_builds
 --     TO batchsync_app;
+
+-- These rights reach the rows that other programs keep in the same tables.
+-- batchsync leaves those alone by itself; row security makes the database hold
+-- it to that. It reads all rows (who is near to whom, what hangs on a node) and
+-- writes its own alone. Restrictive policies narrow what the grants give to
+-- this one role; for all others, everything stays as it is (the first policy
+-- of each table; without it, row security would shut them out). The owner and
+-- superusers are not bound by any of it.
+
+-- ALTER TABLE vector_embeddings ENABLE ROW LEVEL SECURITY;
+-- CREATE POLICY everybody ON vector_embeddings USING (true);
+-- CREATE POLICY batchsync_insert ON vector_embeddings AS RESTRICTIVE
+--     FOR INSERT TO batchsync_app
+--     WITH CHECK (content_type = 'microservice_data');
+-- CREATE POLICY batchsync_update ON vector_embeddings AS RESTRICTIVE
+--     FOR UPDATE TO batchsync_app
+--     USING (content_type = 'microservice_data');
+-- CREATE POLICY batchsync_delete ON vector_embeddings AS RESTRICTIVE
+--     FOR DELETE TO batchsync_app
+--     USING (content_type = 'microservice_data');
+
+-- A node of ours: an item's, whose type is a service of its tenant.
+
+-- ALTER TABLE knowledge_graph_nodes ENABLE ROW LEVEL SECURITY;
+-- CREATE POLICY everybody ON knowledge_graph_nodes USING (true);
+-- CREATE POLICY batchsync_insert ON knowledge_graph_nodes AS RESTRICTIVE
+--     FOR INSERT TO batchsync_app
+--     WITH CHECK (node_id LIKE 'content:%' AND EXISTS (SELECT FROM
+--         microservices m WHERE m.tenant_id = knowledge_graph_nodes.tenant_id
+--             AND m.name = node_type));
+-- CREATE POLICY batchsync_update ON knowledge_graph_nodes AS RESTRICTIVE
+--     FOR UPDATE TO batchsync_app
+--     USING (node_id LIKE 'content:%' AND EXISTS (SELECT FROM
+--         microservices m WHERE m.tenant_id = knowledge_graph_nodes.tenant_id
+--             AND m.name = node_type));
+-- CREATE POLICY batchsync_delete ON knowledge_graph_nodes AS RESTRICTIVE
+--     FOR DELETE TO batchsync_app
+--     USING (node_id LIKE 'content:%' AND EXISTS (SELECT FROM
+--         microservices m WHERE m.tenant_id = knowledge_graph_nodes.tenant_id
+--             AND m.name = node_type));
+
+-- ALTER TABLE knowledge_graph_edges ENABLE ROW LEVEL SECURITY;
+-- CREATE POLICY everybody ON knowledge_graph_edges USING (true);
+-- CREATE POLICY batchsync_insert ON knowledge_graph_edges AS RESTRICTIVE
+--     FOR INSERT TO batchsync_app
+--     WITH CHECK (edge_type IN ('related', 'strongly_related'));
+-- CREATE POLICY batchsync_update ON knowledge_graph_edges AS RESTRICTIVE
+--     FOR UPDATE TO batchsync_app
+--     USING (edge_type IN ('related', 'strongly_related'));
+-- CREATE POLICY batchsync_delete ON knowledge_graph_edges AS RESTRICTIVE
+--     FOR DELETE TO batchsync_app
+--     USING (edge_type IN ('related', 'strongly_related'));

@@ -1,12 +1,12 @@
 // Taking over the database of an existing deployment, and syncing into it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as batchsync from './rig/batchsync.mjs';
 import * as databases from './rig/database.mjs';
 import { contentOf, deploy, digest, digestOf, fullDigest, indexes }
   from './support/deployment.mjs';
+import { grants, roles } from './support/roles.mjs';
 import { checkVectors, countsOf, itemsOf, pagesOf, sleep, until, world }
   from './support/world.mjs';
 
@@ -288,30 +288,6 @@ test('two at once: one waits', async (t) => {
   await checkAdopted(w, mess);
   assert.deepEqual(await digest(w.db), theirs);
 });
-
-/** The grants of the template, for a role of this database. */
-function grants(role) {
-  return readFileSync(new URL('../../schema/grants.sql', import.meta.url),
-    'utf8').replace(/^[^]*?(?=-- GRANT)/, '').replaceAll(/^-- /gm, '')
-    .replaceAll('batchsync_app', role);
-}
-
-async function roles(t, w) {
-  const [owner, app] = ['owner', 'app'].map((r) => `${w.db.name}_${r}`);
-  await w.db.script(`CREATE ROLE ${owner} LOGIN; CREATE ROLE ${app} LOGIN;
-    GRANT USAGE, CREATE ON SCHEMA public TO ${owner};`);
-  const other = await databases.start(); // w.db is gone by then
-  t.after(async () => {
-    await other.script(`DROP ROLE ${owner}, ${app}`);
-    await other.close();
-  });
-  const urlOf = (role) => {
-    const url = new URL(w.db.url);
-    url.username = role;
-    return { DATABASE_URL: url.href };
-  };
-  return { owner, app, asOwner: urlOf(owner), asApp: urlOf(app) };
-}
 
 test('one role takes it over, another one runs', async (t) => {
   const { w, theirs } = await deployment(t, { rows: rows?.slice(0, 300) });
