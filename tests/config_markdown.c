@@ -93,6 +93,7 @@ static void allowed_add(struct buf *out, const struct config_key *key)
         buf_puts(out, "an http or https URL");
         break;
     case CONFIG_TEXT:
+    case CONFIG_NAME:
     case CONFIG_DATABASE:
         break; /* the meaning says it */
     default:

@@ -165,6 +165,7 @@ void config_public_url(struct buf *out, const char *url);
 
 enum config_kind {
     CONFIG_TEXT,     /* any text */
+    CONFIG_NAME,     /* any text but a URL or a key: it is shown in messages */
     CONFIG_VERBATIM, /* any text, with the white space around it */
     CONFIG_BOOL,     /* true, false, 1, 0, yes, no, on, off */
     CONFIG_INT,      /* a whole number, least .. most */

@@ -262,12 +262,40 @@ static void derive_extra(struct config_reading *r, struct arena *a)
     raw->c.embedding.identity = identity_of(raw, all, n);
 }
 
+enum { CA_FILE_BYTES = 8 << 20 }; /* the system's has a quarter of one */
+
+/* Certificates, of which libcurl will say too little when they are none, and no
+ * key, which nobody is to see. */
+static void check_ca_file(struct config_reading *r)
+{
+    const char *path = r->raw->c.embedding.ca_file, *fault = NULL;
+    struct err err = {.code = 0};
+    struct buf pem;
+
+    if (path == NULL)
+        return;
+    buf_init(&pem, CA_FILE_BYTES);
+    if (file_read(path, &pem, NULL, &err) < 0)
+        fault = err.msg;
+    else if (pem.len > 0 && strstr(pem.data, "PRIVATE KEY-----") != NULL)
+        fault = "the file holds a private key; only certificates belong there";
+    else if (pem.len == 0 || strstr(pem.data, "-----BEGIN ") == NULL)
+        fault = "the file holds no certificates in PEM format";
+    if (fault != NULL)
+        config_fault(r, config_key_named("EMBEDDING_CA_FILE"), str_of(path),
+            "%s", fault);
+    if (pem.data != NULL)
+        explicit_bzero(pem.data, pem.len);
+    buf_free(&pem);
+}
+
 void config_derive_embedding(struct config_reading *r)
 {
     struct arena a;
 
     apply_presets(r);
     check_headers(r);
+    check_ca_file(r);
     arena_init(&a, 0);
     derive_extra(r, &a);
     arena_free(&a);

@@ -3,6 +3,7 @@
 #include "config/config_table.h"
 
 #include "base/text.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,7 @@ static bool is_like_a_token(struct str s)
     return s.len >= TOKEN_BYTES && digits && letters && s.p[0] != '/';
 }
 
-/* What begins as the secrets of well-known issuers do. */
-static bool is_marked_secret(struct str s)
+static bool begins_as_secret(struct str s)
 {
     static const char *const marks[] = {
         "sk-", "eyJ", "AIza", "ghp_", "xox", "AKIA", "-----BEGIN", "Bearer "};
@@ -53,6 +53,15 @@ static bool is_marked_secret(struct str s)
     for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
         if (s.len > strlen(marks[i]) &&
             memcmp(s.p, marks[i], strlen(marks[i])) == 0)
+            return true;
+    return false;
+}
+
+bool config_is_marked_secret(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((i == 0 || !isalnum((unsigned char)s.p[i - 1])) &&
+            begins_as_secret((struct str){s.p + i, s.len - i}))
             return true;
     return false;
 }
@@ -112,13 +121,14 @@ static void show_masked(struct buf *out, const struct config_reading *r,
     char *z = config_copy(value);
 
     buf_init(&masked, value.len * 2 + 64);
-    if (database)
+    if (database && (config_fits(key, value) || strstr(z, "://") == NULL))
         config_mask_url(&masked, z);
     else
         mask_parts(&masked, value);
-    if (database ? strstr(z, "://") == NULL
-                 : key->secret || is_like_a_token(value) ||
-                       is_marked_secret(value) || holds_a_secret(r, value))
+    if (database
+            ? strstr(z, "://") == NULL
+            : key->secret || is_like_a_token(value) ||
+                  config_is_marked_secret(value) || holds_a_secret(r, value))
         buf_puts(out, "***");
     else
         config_show(out, buf_view(&masked));
@@ -126,17 +136,41 @@ static void show_masked(struct buf *out, const struct config_reading *r,
     free(z);
 }
 
+/* Does the message quote what is not shown of the value? */
+static bool tells_hidden(
+    const char *message, struct str shown, struct str value)
+{
+    struct str told = str_of(message);
+
+    for (size_t i = 0; i + SECRET_BYTES <= value.len; i++) {
+        const char *part = value.p + i;
+
+        if (memmem(told.p, told.len, part, SECRET_BYTES) != NULL &&
+            (shown.len == 0 ||
+                memmem(shown.p, shown.len, part, SECRET_BYTES) == NULL))
+            return true;
+    }
+    return false;
+}
+
 void config_fault(struct config_reading *r, const struct config_key *key,
     struct str value, const char *fmt, ...)
 {
     char message[ERR_MSG_BYTES];
+    struct str shown;
+    size_t from;
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
     buf_printf(r->problems, "%s=", key->name);
+    from = r->problems->len;
     show_masked(r->problems, r, key, value);
-    buf_printf(r->problems, ": %s\n", message);
+    shown = (struct str){r->problems->data + from, r->problems->len - from};
+    buf_printf(r->problems, ": %s\n",
+        tells_hidden(message, shown, value)
+            ? "is not allowed here; it is not shown, as it may hold a secret"
+            : message);
     r->faults++;
 }

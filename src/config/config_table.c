@@ -7,6 +7,7 @@
 #define TO(path) .member = offsetof(struct config_raw, path)
 #define RANGE(lo, hi) .kind = CONFIG_INT, .least = (lo), .most = (hi)
 #define TEXT .kind = CONFIG_TEXT
+#define NAME .kind = CONFIG_NAME
 #define VERBATIM .kind = CONFIG_VERBATIM
 #define BOOL .kind = CONFIG_BOOL
 #define HTTP_URL .kind = CONFIG_HTTP_URL
@@ -22,7 +23,7 @@ static const struct config_key rows[] = {
         "first",
         TEXT, TO(c.schedule.cron)},
     {"BATCH_SYNC_TIMEZONE", "UTC",
-        "the time zone of the schedule, an IANA name", TEXT,
+        "the time zone of the schedule, an IANA name", NAME,
         TO(c.schedule.timezone)},
     {"BATCH_SYNC_JITTER_SECONDS", "0",
         "start up to this many seconds late, so that replicas spread out",
@@ -35,15 +36,15 @@ static const struct config_key rows[] = {
     {"BATCH_SYNC_SERVICES", NULL,
         "the services to sync, comma separated; default: the coordinator's "
         "list",
-        TEXT, TO(c.sync.services)},
+        NAME, TO(c.sync.services)},
     {"BATCH_SYNC_FALLBACK_SERVICES",
         "managementreporting-service,assessment-service,devlab-service",
-        "the services to sync when the coordinator lists none", TEXT,
+        "the services to sync when the coordinator lists none", NAME,
         TO(c.sync.fallback_services)},
-    {"DEFAULT_TENANT_ID", "default-tenant", "the tenant to sync", TEXT,
+    {"DEFAULT_TENANT_ID", "default-tenant", "the tenant to sync", NAME,
         TO(c.sync.tenant)},
     {"SCHEMA_DIR", NULL,
-        "the folder with the schemas; default: the installed one", TEXT,
+        "the folder with the schemas; default: the installed one", NAME,
         TO(c.sync.schema_dir)},
     {"BATCH_SYNC_LIMIT", "1000", "items per page", RANGE(1, 100000),
         TO(c.sync.limit)},
@@ -132,7 +133,7 @@ static const struct config_key rows[] = {
     {"OPENAI_API_KEY", NULL,
         "the API key for that server; default: none is sent",
         .kind = CONFIG_TOKEN, SECRET, TO(c.embedding.api_key)},
-    {"EMBEDDING_MODEL", "text-embedding-3-small", "the embedding model", TEXT,
+    {"EMBEDDING_MODEL", "text-embedding-3-small", "the embedding model", NAME,
         TO(c.embedding.model)},
     {"EMBEDDING_DIMENSIONS", "1536",
         "the length of the vectors; above 2000 they are not indexed",
@@ -175,12 +176,12 @@ static const struct config_key rows[] = {
     {"EMBEDDING_EXTRA_NEUTRAL", "user",
         "members of EMBEDDING_EXTRA that do not change the vectors, comma "
         "separated",
-        TEXT, TO(extra_neutral)},
+        NAME, TO(extra_neutral)},
     {"EMBEDDING_HEADERS", NULL,
         "more headers for each request, lines of the form Name: value", TEXT,
         SECRET, TO(c.embedding.headers)},
     {"EMBEDDING_CA_FILE", NULL,
-        "a PEM file of certificates to trust besides the system's", TEXT,
+        "a PEM file of certificates to trust besides the system's", NAME,
         TO(c.embedding.ca_file)},
     {"KG_ENABLED", "true", "link stored items to their nearest neighbours",
         BOOL, TO(c.graph.enabled)},
@@ -192,7 +193,7 @@ static const struct config_key rows[] = {
         "create the tables if the database has none of them", BOOL,
         TO(c.database.migrate_on_start)},
 
-    {"HOST", "0.0.0.0", "the address the HTTP server listens on", TEXT,
+    {"HOST", "0.0.0.0", "the address the HTTP server listens on", NAME,
         TO(c.http.host)},
     {"PORT", "3000", "the port the HTTP server listens on; 0: any free one",
         RANGE(0, 65535), TO(c.http.port)},

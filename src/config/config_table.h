@@ -95,6 +95,9 @@ bool config_preset_url(int profile);
 /* Appends any bytes in quotes: on one line, as valid UTF-8, shortened. */
 void config_show(struct buf *out, struct str value);
 
+/* Is there a word in it that begins as the keys of well-known issuers do? */
+bool config_is_marked_secret(struct str s);
+
 /* Reports `NAME="value": message`, the value masked as the key asks. */
 void config_fault(struct config_reading *r, const struct config_key *key,
     struct str value, const char *fmt, ...)

@@ -115,6 +115,14 @@ static bool config_is_tokens(struct str s)
     return n > 0;
 }
 
+static bool config_is_name(struct str s)
+{
+    for (size_t i = 0; i + 3 <= s.len; i++)
+        if (memcmp(s.p + i, "://", 3) == 0)
+            return false;
+    return !config_is_marked_secret(s);
+}
+
 bool config_fits(const struct config_key *key, struct str s)
 {
     switch (key->kind) {
@@ -126,6 +134,8 @@ bool config_fits(const struct config_key *key, struct str s)
         return config_is_api_url(s);
     case CONFIG_DATABASE:
         return is_database(s);
+    case CONFIG_NAME:
+        return config_is_name(s);
     case CONFIG_TOKEN:
         return is_token(s);
     case CONFIG_TOKENS:
@@ -212,6 +222,9 @@ void config_allowed(struct buf *out, const struct config_key *key)
     case CONFIG_TOKENS:
         buf_puts(out, "visible ASCII characters without spaces; several are "
                       "on a line each");
+        break;
+    case CONFIG_NAME:
+        buf_puts(out, "a name: no URL, and no key");
         break;
     case CONFIG_TEXT:
     case CONFIG_VERBATIM:

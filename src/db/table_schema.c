@@ -56,11 +56,14 @@ struct schema_question *table_schema_ask(
     return f;
 }
 
-/* There is none that can be used: what gives the role one? */
-static int lack_schema(const struct pg_result *r, struct err *err)
+/* There is none that can be used: what gives the role one? What DATABASE_URL
+ * asks for is not shown: a query may hold what was meant for another place. */
+static int lack_schema(
+    const struct pg_pool *pool, const struct pg_result *r, struct err *err)
 {
-    const char *first = pg_value(r, 0, 3).p, *path = pg_value(r, 0, 4).p;
-    const char *role = pg_value(r, 0, 5).p;
+    const char *first = pg_value(r, 0, 3).p, *role = pg_value(r, 0, 5).p;
+    const char *path = pg_pool_path(pool) != NULL ? "the one of DATABASE_URL"
+                                                  : pg_value(r, 0, 4).p;
 
     if (first[0] != '\0')
         return err_set(err, ERR_CONFIG,
@@ -87,7 +90,7 @@ static int table_schema_choose(
             "name one of them in DATABASE_URL by ?schema=NAME",
             holders);
     if (!one && creates[0] == '\0')
-        return lack_schema(r, err);
+        return lack_schema(pool, r, err);
     pg_pool_set_schema(pool, one ? holders : creates);
     return 0;
 }

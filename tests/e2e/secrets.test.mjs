@@ -2,7 +2,7 @@
 // all that the program says.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,6 +23,14 @@ const FORMS = Object.entries(SECRETS).flatMap(([name, secret]) => [
   [name, secret], [name, encodeURIComponent(secret)],
   [name, Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -2)],
 ]);
+
+/** Three at a time. */
+async function inParallel(list, act) {
+  const rest = [...list];
+  await Promise.all([1, 2, 3].map(async () => {
+    while (rest.length > 0) await act(rest.pop());
+  }));
+}
 
 function checkSilent(what, text) {
   for (const [name, form] of FORMS) {
@@ -64,6 +72,28 @@ const WRONG = {
   'an unknown variable': { BATCH_SYNC_TOKEN: admin },
 };
 
+/** The name of every variable, from the documentation, which is generated of
+ * the program's own table. */
+const VARIABLES = [...readFileSync(new URL('../../docs/configuration.md',
+  import.meta.url), 'utf8').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, n]) => n);
+
+/** What a person may put into the wrong variable. */
+const MISPLACED = {
+  'a key': api, 'a token': `${admin}0123456789abcdef`, 'a private key': PEM,
+  'a URL with a user': `http://${user}@${DEAD}/`,
+  'a URL with a password': `http://u:${password}@${DEAD}/`,
+  'a URL with a query': `http://${DEAD}/?token=${query}`,
+  'a database': `postgresql://u:${password}@${DEAD}/d`,
+  'a header': `Authorization: Bearer ${api}`,
+};
+
+/** Where a random word is a name like any other, which messages show. */
+const SHOWN = {
+  'a key': ['COORDINATOR_GRPC_ENDPOINT'],
+  'a token': ['BATCH_SYNC_SERVICES', 'COORDINATOR_GRPC_ENDPOINT',
+    'DEFAULT_TENANT_ID', 'EMBEDDING_MODEL', 'SCHEMA_DIR'],
+};
+
 const QUICK = { BATCH_SYNC_TRIES: '1', BATCH_SYNC_RETRY_BASE_MS: '1' };
 const PLANTED = { ADMIN_TOKEN: admin, VIEWER_TOKEN: viewer,
   OPENAI_API_KEY: api, EMBEDDING_HEADERS: `X-Secret: ${header}` };
@@ -77,6 +107,24 @@ for (const [name, env] of Object.entries(WRONG)) {
       checkSilent(command, stdout + stderr);
       if (name.includes('certificate')) assert.equal(code, 78);
     }
+  });
+}
+
+for (const [form, value] of Object.entries(MISPLACED)) {
+  test(`no variable shows what is misplaced in it: ${form}`, async (t) => {
+    const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) } });
+    const all = Object.fromEntries(VARIABLES.map((name) => [name, value]));
+    const both = await w.run(['check'], { ...QUICK, ...all });
+    assert.equal(both.code, 78);
+    checkSilent('all at once', both.stdout + both.stderr);
+    const told = [];
+    await inParallel(VARIABLES, async (name) => {
+      const { stdout, stderr } = await w.run(['check'],
+        { ...QUICK, DATABASE_URL: `postgresql://u@${DEAD}/d`, [name]: value });
+      const text = stdout + stderr;
+      if (FORMS.some(([, secret]) => text.includes(secret))) told.push(name);
+    });
+    assert.deepEqual(told.sort(), SHOWN[form] ?? []);
   });
 }
 
@@ -98,19 +146,22 @@ test('no secret is told by the service', async (t) => {
   const s = await serve(t, w, { env: { ...PLANTED,
     COORDINATOR_HTTP_URL: `http://${user}@${DEAD}/?token=${query}`,
     LOG_LEVEL: 'debug' } });
-  const asks = [['GET', '/health'], ['GET', '/health/batch-sync'],
-    ['GET', '/metrics'], ['GET', '/readyz'], ['GET', '/'],
-    ['GET', '/nothing'], ['GET', '/admin/nothing'],
-    ['GET', '/admin/batch-sync/services'], ['GET', '/admin/batch-sync/runs'],
-    ['GET', '/admin/batch-sync/dead-letters'],
-    ['POST', '/admin/batch-sync/trigger'],
-    ['POST', '/admin/batch-sync/dead-letters/retry'],
-    ['POST', '/admin/batch-sync/search']];
+  const { json: api } = await s.call('GET', '/openapi.json');
+  const asks = [['GET', '/nothing'], ['GET', '/admin/nothing'],
+    ...Object.entries(api.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((m) =>
+        [m.toUpperCase(), path.replaceAll(/{\w+}/g, 'x')]))];
+  assert.ok(asks.length > 20, 'every route');
   for (const [method, path] of asks) {
+    if (path.endsWith('/events')) continue; // does not end; has the log's words
     for (const token of [admin, viewer, `${admin}x`]) {
-      const { headers, text } = await s.call(method, path,
-        { headers: { authorization: `Bearer ${token}` }, body: '{}' });
-      checkSilent(`${method} ${path}`, JSON.stringify(headers) + text);
+      for (const body of ['{}', `{"${password}": 1, "query": "${header}`]) {
+        const { headers, text } = await s.call(method,
+          `${path}?limit=${encodeURIComponent('a b')}`,
+          { headers: { authorization: `Bearer ${token}` }, body });
+        checkSilent(`${method} ${path}`, JSON.stringify(headers) +
+          text.replaceAll(password, '').replaceAll(header, ''));
+      }
     }
   }
   const { stdout } = await s.end();
