@@ -88,7 +88,7 @@ int body_names(json_t *body, const char *key, const char *what,
             "\"%s\" is empty; leave it out to mean all of them", key);
     out->names = calloc(json_array_size(list) + 1, sizeof(*out->names));
     if (out->names == NULL)
-        abort();
+        return err_set(err, ERR_NOMEM, "no memory for the body");
     json_array_foreach(list, i, name)
     {
         if (!json_is_string(name) ||

@@ -166,7 +166,7 @@ void route_trigger(struct api *api, struct http_exchange *x, struct str id)
     struct err err;
 
     if (body_read_trigger(&body, x->body, &err) < 0)
-        http_answer_error(x, 400, NULL, 0, err.msg);
+        http_answer_error(x, answer_status(err.code), NULL, 0, err.msg);
     else
         trigger_call_begin(
             api, x, trigger_prefers_async(x), &body.ask.spec, NULL);

@@ -172,6 +172,37 @@ test('no secret is told by the service', async (t) => {
   checkSilent('a table', JSON.stringify(tables));
 });
 
+test('a wrong schema is not shown', async (t) => {
+  const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) } });
+  for (const name of ['schema', 'currentSchema', 'search_path']) {
+    for (const command of ['check', 'sync', 'migrate']) {
+      const { code, stdout, stderr } = await w.run([command],
+        { ...QUICK, DATABASE_URL: `${w.db.url}?${name}=${password}` });
+      assert.equal(code, 78);
+      checkSilent(`${command} ${name}`, stdout + stderr);
+    }
+  }
+});
+
+test('the file of certificates holds certificates, and no key', async (t) => {
+  const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) } });
+  const folder = folderOf(t, { key: PEM, text: 'no certificate' });
+  const told = { key: /holds a private key/, text: /holds no certificates/,
+    none: /No such file/ };
+  for (const [name, words] of Object.entries(told)) {
+    const { code, stderr } = await w.run(['sync'],
+      { ...QUICK, EMBEDDING_CA_FILE: join(folder, name) });
+    assert.equal(code, 78);
+    assert.match(stderr, words);
+    checkSilent(name, stderr);
+  }
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  const { code, stderr } = await w.run(['sync'],
+    { EMBEDDING_CA_FILE: join(folder, 'pipe') });
+  assert.equal(code, 78);
+  assert.match(stderr, /not a regular file/);
+});
+
 /** Files that are not read, and do not hold up the start. */
 const FILES = {
   'a pipe': [(path) => execFileSync('mkfifo', [path]), /not a regular file/],

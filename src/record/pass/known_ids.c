@@ -66,12 +66,16 @@ static int key_compare(const void *one, const void *other)
 
 /* The filter */
 
-static void layer_begin(struct id_layer *layer, int at)
+/* Without memory the filter is as if it were full. */
+static bool layer_begin(struct known_ids *ids)
 {
-    layer->bits = (uint64_t)FIRST_BITS << (2 * at);
+    struct id_layer *layer = &ids->layers[ids->at];
+
+    layer->bits = (uint64_t)FIRST_BITS << (2 * ids->at);
     layer->words = calloc(layer->bits / 64, sizeof(*layer->words));
     if (layer->words == NULL)
-        abort();
+        ids->at = LAYERS;
+    return layer->words != NULL;
 }
 
 static uint64_t layer_bit(
@@ -106,8 +110,8 @@ static void filter_add(struct known_ids *ids, const struct id_key *key)
     if (ids->at == LAYERS || filter_has(ids, key))
         return;
     layer = &ids->layers[ids->at];
-    if (layer->words == NULL)
-        layer_begin(layer, ids->at);
+    if (layer->words == NULL && !layer_begin(ids))
+        return;
     for (uint64_t i = 0; i < PROBES; i++) {
         uint64_t bit = layer_bit(layer, key, i);
 

@@ -3,7 +3,7 @@
  * prove that an id is new, and the ids of the last pages, which are certain.
  * What the filter knows and those pages lack, the caller has to confirm.
  * The filter holds 2.8 million ids in 11 MiB at most; any more than that count
- * as new unless one of the pages has them.
+ * as new unless one of the pages has them; so do all when there is no memory.
  */
 #ifndef RECORD_PASS_KNOWN_IDS_H
 #define RECORD_PASS_KNOWN_IDS_H
