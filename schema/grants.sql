@@ -62,14 +62,19 @@
 --         microservices m WHERE m.tenant_id = knowledge_graph_nodes.tenant_id
 --             AND m.name = node_type));
 
+-- An edge of ours: to a neighbour, or one that a schema declares.
+
 -- ALTER TABLE knowledge_graph_edges ENABLE ROW LEVEL SECURITY;
 -- CREATE POLICY everybody ON knowledge_graph_edges USING (true);
 -- CREATE POLICY batchsync_insert ON knowledge_graph_edges AS RESTRICTIVE
 --     FOR INSERT TO batchsync_app
---     WITH CHECK (edge_type IN ('related', 'strongly_related'));
+--     WITH CHECK (edge_type IN ('related', 'strongly_related')
+--         OR properties ->> 'method' = 'declared');
 -- CREATE POLICY batchsync_update ON knowledge_graph_edges AS RESTRICTIVE
 --     FOR UPDATE TO batchsync_app
---     USING (edge_type IN ('related', 'strongly_related'));
+--     USING (edge_type IN ('related', 'strongly_related')
+--         OR properties ->> 'method' = 'declared');
 -- CREATE POLICY batchsync_delete ON knowledge_graph_edges AS RESTRICTIVE
 --     FOR DELETE TO batchsync_app
---     USING (edge_type IN ('related', 'strongly_related'));
+--     USING (edge_type IN ('related', 'strongly_related')
+--         OR properties ->> 'method' = 'declared');

@@ -24,6 +24,7 @@ static const char ask_sql[] =
     "   ('batch_sync_seen', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_link_queue', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_link_jobs', 'SELECT INSERT UPDATE DELETE'),"
+    "   ('batch_sync_links', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_trigger_hashes', 'SELECT INSERT UPDATE DELETE'))"
     "  AS w (tab, privs), unnest(string_to_array(privs, ' ')) AS priv"
     "  WHERE to_regclass('@.' || tab) IS NOT NULL"

@@ -56,11 +56,14 @@ const FORBIDDEN = [
 ];
 
 async function secured(t) {
-  const items = itemsOf(30);
+  const items = itemsOf(30).map((item, i) =>
+    ({ ...item, after: i > 0 ? `item-${String(i).padStart(5, '0')}` : null }));
   const served = { items };
   const w = await world(t, {
     services: { alpha: pagesOf(() => served.items) },
-    schemas: [schemaOf('alpha', { delete_missing: true })],
+    schemas: [schemaOf('alpha', { delete_missing: true,
+      data_structure: { ...schemaOf('').data_structure, after: 'string' },
+      links: [{ field: 'after', service: 'alpha', type: 'follows' }] })],
     embedder: { vectorOf: wordVector }, env: ENV });
   const r = await roles(t, w);
   const migrated = await w.run(['migrate'], r.asOwner);
@@ -80,16 +83,17 @@ test('a running role under row security does all its work', async (t) => {
 
   const first = await w.good({ env: asApp });
   assert.equal(countsOf(first, 'alpha').stored, 30);
-  const edges = () => w.db.value(`SELECT count(*)::int
-    FROM knowledge_graph_edges WHERE edge_type <> 'mentions'`);
-  assert.ok(await edges() > 0, 'nothing was linked');
+  const edges = (type) => w.db.value(`SELECT count(*)::int
+    FROM knowledge_graph_edges WHERE edge_type LIKE $1`, [type]);
+  assert.ok(await edges('%related') > 0, 'nothing was linked');
+  assert.equal(await edges('follows'), 29);
   assert.equal(await w.db.value(
     'SELECT count(*)::int FROM batch_sync_link_queue'), 0);
   assert.deepEqual(await theirs(w.db), before);
 
   // Changed, deleted, and linked anew.
   served.items = served.items.slice(3).map((item, i) => i > 4 ? item
-    : { ...item, body: `${item.body} and more` });
+    : { ...item, body: `${item.body} and more`, after: null });
   for (let missed = 0; missed < 2; missed++) await w.good({ env: asApp });
   assert.equal(await w.db.value(`SELECT count(*)::int FROM vector_embeddings
     WHERE content_type = 'microservice_data'`), 27);
