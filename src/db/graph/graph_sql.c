@@ -19,7 +19,8 @@
  *
  * ORDER BY has the bare operator, so that the vector index serves it; filters
  * are met by its iterative scan, and the threshold stays outside the LIMIT. A
- * NaN, the distance from a zero vector, is greater than any number.
+ * NaN, the distance from a zero vector, is greater than any number. A vector
+ * whose length float arithmetic cannot square says nothing, whoever stored it.
  */
 #include "db/graph/graph.h"
 
@@ -35,9 +36,13 @@
     " ELSE 'related' END AS edge_type,"                       \
     " round(greatest(0, least(1, 1 - d.distance))::numeric, 2) AS weight"
 
+/* %s: the schema of pgvector. */
+#define SAYS_SOMETHING(vector) "%s.vector_norm(" vector ") BETWEEN 1e-6 AND 1e6"
+
 /* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
  * whatever the statistics say, a row by its key, not the table; and edges by
- * their target, not all of the tenant's in the index that has it last. */
+ * their target, not all of the tenant's in the index that has it last. %s: the
+ * operator's schema. */
 static const char items_sql[] =
     "WITH taken AS ("
     " DELETE FROM @.batch_sync_link_queue WHERE ctid = ANY (ARRAY("
@@ -45,35 +50,43 @@ static const char items_sql[] =
     "  ORDER BY microservice_id, content_id LIMIT $2 FOR UPDATE SKIP LOCKED))"
     " RETURNING microservice_id, content_id),"
     "items AS MATERIALIZED ("
-    " SELECT v.id, v.embedding, v.preview, m.name, t.content_id,"
-    "  " NODE_OF_ITEM("$1", "m.name",
-        "t.content_id") " AS node_id"
-                        " FROM taken t JOIN @.microservices m ON m.id = "
-                        "t.microservice_id"
-                        " CROSS JOIN LATERAL (SELECT id, embedding,"
-                        "   left(content_text, 200) AS preview FROM "
-                        "@.vector_embeddings"
-                        "  WHERE tenant_id = $1 AND microservice_id || '' = "
-                        "t.microservice_id"
-                        "   AND content_id = t.content_id AND chunk_index = 0"
-                        "   AND content_type || '' = 'microservice_data' "
-                        "OFFSET 0) v),";
+    " SELECT v.id, CASE WHEN " SAYS_SOMETHING(
+        "v.embedding") "  THEN v.embedding END AS embedding, v.preview, "
+                       "m.name, t.content_id,"
+                       "  " NODE_OF_ITEM("$1", "m.name",
+                           "t.content_id") " AS node_id"
+                                           " FROM taken t JOIN @.microservices "
+                                           "m ON m.id = "
+                                           "t.microservice_id"
+                                           " CROSS JOIN LATERAL (SELECT id, "
+                                           "embedding,"
+                                           "   left(content_text, 200) AS "
+                                           "preview FROM "
+                                           "@.vector_embeddings"
+                                           "  WHERE tenant_id = $1 AND "
+                                           "microservice_id || '' = "
+                                           "t.microservice_id"
+                                           "   AND content_id = t.content_id "
+                                           "AND chunk_index = 0"
+                                           "   AND content_type || '' = "
+                                           "'microservice_data' "
+                                           "OFFSET 0) v),";
 
-/* %s: the operator's schema, twice. */
+/* %s: the operator's schema, three times. */
 static const char near_sql[] =
     "near AS MATERIALIZED ("
     " SELECT i.id AS source, d.id AS target, m.name, d.content_id, d.preview,"
     "  " EDGE " FROM items i CROSS JOIN LATERAL ("
     "  SELECT v.id, v.microservice_id, v.content_id,"
     "   left(v.content_text, 200) AS preview,"
-    "   v.embedding OPERATOR(%s.<=>) i.embedding AS distance"
+    "   v.embedding, v.embedding OPERATOR(%s.<=>) i.embedding AS distance"
     "  FROM @.vector_embeddings v WHERE v.tenant_id = $1"
     "   AND v.content_type = 'microservice_data' AND v.chunk_index = 0"
     "   AND v.microservice_id IS NOT NULL AND v.id <> i.id"
     "  ORDER BY v.embedding OPERATOR(%s.<=>) i.embedding LIMIT %d) d"
     " JOIN @.microservices m ON m.id = d.microservice_id"
     " WHERE i.embedding IS NOT NULL AND d.distance <= 2"
-    "  AND 1 - d.distance > 0.70),";
+    "  AND 1 - d.distance > 0.70 AND " SAYS_SOMETHING("d.embedding") "),";
 
 /* Of a row with a name (the service's) and a content_id. */
 #define ITEM_NODE NODE_OF_ITEM("$1", "name", "content_id")
@@ -218,8 +231,8 @@ static const char edges_sql[] =
 
 int graph_sql(struct buf *sql, const char *schema)
 {
-    buf_puts(sql, items_sql);
-    buf_printf(sql, near_sql, schema, schema, GRAPH_NEIGHBOURS);
+    buf_printf(sql, items_sql, schema);
+    buf_printf(sql, near_sql, schema, schema, GRAPH_NEIGHBOURS, schema);
     buf_puts(sql, ends_sql);
     buf_puts(sql, nodes_sql);
     buf_puts(sql, wanted_sql);

@@ -22,6 +22,10 @@ enum {
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
+/* Of the lengths within which float arithmetic can square; as in graph_sql.c.
+ */
+static const double LEAST_SQUARE = 1e-12, MOST_SQUARE = 1e12;
+
 size_t nearest_stride(int dimensions)
 {
     return ((size_t)dimensions + LANES - 1) / LANES * LANES;
@@ -33,7 +37,7 @@ int nearest_scale(float *row, const float *vector, int dimensions)
 
     for (int i = 0; i < dimensions; i++)
         sum += (double)vector[i] * vector[i];
-    if (!(sum > 0) || !isfinite(sum))
+    if (!(sum >= LEAST_SQUARE && sum <= MOST_SQUARE))
         return -1;
     for (int i = 0; i < dimensions; i++)
         row[i] = (float)(vector[i] / sqrt(sum));

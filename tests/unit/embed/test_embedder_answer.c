@@ -118,7 +118,22 @@ static void refuses_bad_base64_vectors(void **state)
     const float inf_in_0[3][8] = {{-INFINITY}, {1}, {1}};
     const float zero_in_1[3][8] = {{1}, {0, -0.0f}, {1}};
     const float ones[3][8] = {{1}, {1}, {1}};
+    const float small[3][8] = {{1}, {9e-7f}, {1}};
+    const float smaller[3][8] = {{1}, {1e-30f, 1e-30f}, {1}};
+    const float large[3][8] = {{1}, {1}, {8e5f, 8e5f}};
+    const float larger[3][8] = {{3e38f, 3e38f}, {1}, {1}};
+    const float bounds[3][8] = {{1}, {1.01e-6f}, {9.9e5f}};
+    float vectors[TEXTS * DIMENSIONS];
+    struct err err;
+    struct buf b;
 
+    write_base64(&b, bounds, DIMENSIONS);
+    assert_int_equal(read_answer(&b, vectors, &err), 0);
+    buf_free(&b);
+    assert_bad_base64(small, 4, "a vector's length is 9e-07");
+    assert_bad_base64(smaller, 4, "not within 1e-6 .. 1e6");
+    assert_bad_base64(large, 4, "a vector's length is 1.13");
+    assert_bad_base64(larger, 4, "not within 1e-6 .. 1e6");
     assert_bad_base64(nan_in_2, 4, "not a number");
     assert_bad_base64(inf_in_0, 4, "not a number");
     assert_bad_base64(zero_in_1, 4, "a vector is all zeroes");

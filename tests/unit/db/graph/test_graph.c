@@ -339,12 +339,15 @@ static void vectors_of_nothing_have_no_neighbours(void **state)
     NEED_SERVER();
     put(w, "a", a_vector);
     put(w, "zero", "[0, 0, 0]");
+    put(w, "tiny", "[3e-20, 4e-20, 0]"); /* a's direction, once squared none */
+    put(w, "tiny too", "[3e-20, 4e-20, 0]");
+    put(w, "huge", "[3e30, 4e30, 0]");
     put(w, "null", a_vector);
     sql(w, "UPDATE vector_embeddings SET embedding = NULL"
            " WHERE content_id = 'null'");
-    assert_int_equal(link_all(w, "t1"), 3);
+    assert_int_equal(link_all(w, "t1"), 6);
     assert_answer(w, EDGES, "");
-    assert_answer(w, "SELECT count(*) FROM knowledge_graph_nodes", "3");
+    assert_answer(w, "SELECT count(*) FROM knowledge_graph_nodes", "6");
 }
 
 static void long_ids_do_not_break_a_batch(void **state)
