@@ -23,7 +23,7 @@ COMMENT ON COLUMN vector_embeddings.vector_hash IS
 COMMENT ON COLUMN vector_embeddings.repairs IS
     'How often in a row batchsync found the row changed and wrote it again.';
 
-CREATE TABLE batch_sync_trigger_hashes (
+CREATE TABLE IF NOT EXISTS batch_sync_trigger_hashes (
     tenant_id    text NOT NULL,
     row_id       text NOT NULL,
     vector_hash  bytea NOT NULL,

@@ -279,6 +279,43 @@ test('ended at any moment, it is done or not begun', async (t) => {
     FROM vector_embeddings WHERE ${OURS} AND embedding IS NOT NULL`));
 });
 
+/** What a deploy script of the other program drops, which does not know it. */
+const DROPS = [
+  ['everything', `DROP INDEX vector_embeddings_item_key;
+    ALTER TABLE vector_embeddings DROP embed_hash, DROP row_hash,
+      DROP written_at, DROP vector_hash, DROP repairs;
+    DO $$ DECLARE t text; BEGIN FOR t IN SELECT relname FROM pg_class
+      WHERE relkind = 'r' AND relname LIKE 'batch_sync%' LOOP
+      EXECUTE format('DROP TABLE %I CASCADE', t); END LOOP; END $$`, 40],
+  ['our columns and the index', `DROP INDEX vector_embeddings_item_key;
+    ALTER TABLE vector_embeddings DROP embed_hash, DROP row_hash,
+      DROP written_at, DROP vector_hash, DROP repairs`, 40],
+  ['the index, and duplicates come', `DROP INDEX vector_embeddings_item_key;
+    INSERT INTO vector_embeddings SELECT (jsonb_populate_record(v,
+      jsonb_build_object('id', '0-' || id, 'updated_at', '2000-01-01'))).*
+    FROM vector_embeddings v LIMIT 3`, 0],
+  ['one column', 'ALTER TABLE vector_embeddings DROP repairs', 0],
+];
+
+for (const [name, sql, stored] of DROPS) {
+  test(`after a deploy that drops ${name}, it is taken over again`,
+    async (t) => {
+      const w = await world(t, { services: { alpha: pagesOf(itemsOf(40)) } });
+      await w.good();
+      await w.db.script(sql);
+      w.embedder.reset();
+      const refused = await w.run(['sync']);
+      assert.equal(refused.code, 78);
+      assert.match(refused.stdout + refused.stderr, /batchsync migrate/);
+      assert.match((await adopt(w, ['--dry-run'])).stdout, /would be applied/);
+      await adopt(w, ['--assume-model', MODEL]);
+      assert.deepEqual(countsOf(await w.good()), { totalItems: 40,
+        totalPages: 1, embedded: 0, unchanged: 40 - stored, stored, failed: 0 });
+      assert.equal(w.embedder.requests.length, 0);
+      assert.equal((await adopt(w)).stdout, 'nothing to do\n');
+    });
+}
+
 test('two at once: one waits', async (t) => {
   const { w, mess, theirs } = await deployment(t);
   const outcomes = await Promise.all([adopt(w), adopt(w)]);

@@ -34,6 +34,27 @@ struct adopt_tables {
 };
 struct adopt_tables adopt_tables(const char *tables);
 
+/*
+ * Of a recorded migration `name`: is what it added to another program's table
+ * gone? That program's deploy scripts may drop what they do not know.
+ */
+#define ADOPT_LACKS(n, columns)                            \
+    "(SELECT count(*) < " n " FROM pg_attribute"           \
+    " WHERE attrelid = to_regclass('@.vector_embeddings')" \
+    " AND NOT attisdropped AND attname IN (" columns "))"
+#define ADOPT_LOST                                                           \
+    "CASE name WHEN '0001_core' THEN NOT EXISTS (SELECT FROM pg_index"       \
+    " WHERE indrelid = to_regclass('@.vector_embeddings')"                   \
+    " AND indisunique AND indisvalid AND pg_get_indexdef(indexrelid)"        \
+    " LIKE '%(tenant_id, microservice_id, content_id, chunk_index) WHERE%')" \
+    " OR " ADOPT_LACKS(                                                      \
+        "2", "'embed_hash', 'row_hash'") " WHEN '0027_repair' "              \
+                                         "THEN " ADOPT_LACKS("3",            \
+                                             "'written_at', 'vector_hash', " \
+                                             "'repairs'") " ELSE false END"
+
+int adopt_refuse_lost(struct err *err); /* ERR_CONFIG */
+
 /* Queries what would change; changes nothing. */
 void adopt_ask_plan(struct call *c, struct adopt_tables tables);
 /* ERR_CONFIG when the steps would fail. */

@@ -134,3 +134,12 @@ int adopt_check_result(
         "the existing tables cannot be taken over; nothing was changed: %s%s",
         pg_value(r, 0, 0).p, n > 1 ? "; and more, listed above" : "");
 }
+
+int adopt_refuse_lost(struct err *err)
+{
+    return err_set(err, ERR_CONFIG,
+        "another program has dropped columns or the unique index that "
+        "batchsync had added to vector_embeddings: review the plan with "
+        "`batchsync migrate --dry-run`, then run `batchsync migrate "
+        "--assume-model MODEL`, with the model that made the vectors");
+}

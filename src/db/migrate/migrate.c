@@ -36,6 +36,8 @@ struct facts {
     bool superuser;
     char encoding[32];
     int dimensions; /* of the column; 0: no column, or no size */
+    char lost[64];  /* the migrations whose columns or index are gone, as SQL
+                       has a list */
 };
 
 struct migrate_work {
@@ -104,8 +106,10 @@ static void ask_facts(struct call *c)
 static void ask_names(struct call *c)
 {
     c->state = NAMES;
-    call_stmt(
-        c, "SELECT name FROM @.batch_sync_migrations ORDER BY name", false);
+    call_stmt(c,
+        "SELECT name, " ADOPT_LOST " FROM @.batch_sync_migrations"
+        " ORDER BY name",
+        false);
     call_send(c);
 }
 
@@ -117,10 +121,11 @@ static int find_migration(struct str name)
     return -1;
 }
 
-/* Are there tables of another program that have not been taken over? */
+/* Are there tables of another program that have not been taken over, or that it
+ * has put back to what they were? */
 static bool migrate_is_foreign(const struct facts *f)
 {
-    return !f->recorded && f->foreign[0] != '\0';
+    return (!f->recorded || f->lost[0] != '\0') && f->foreign[0] != '\0';
 }
 
 /* The obstacles that count in every mode. */
@@ -135,6 +140,8 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
             "create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
             "template0, and name it in DATABASE_URL",
             f->database, f->encoding);
+    if (f->lost[0] != '\0' && !w->req->adopt)
+        return adopt_refuse_lost(err);
     if (migrate_is_foreign(f) && !w->req->adopt)
         return err_set(err, ERR_CONFIG,
             "database %s has tables that another program created (%s): review "
@@ -219,6 +226,10 @@ static void write_script(struct migrate_work *w)
         "  applied_at timestamptz NOT NULL DEFAULT now());"
         " COMMENT ON TABLE batch_sync_migrations IS"
         "  'Which of its numbered scripts batchsync has applied here.';\n");
+    if (w->facts.lost[0] != '\0')
+        buf_printf(out,
+            " DELETE FROM batch_sync_migrations WHERE name IN (%s);",
+            w->facts.lost);
     if (migrate_is_foreign(&w->facts))
         adopt_write_steps(out, adopt_tables(w->facts.foreign));
     for (int i = 0; migrations[i].name != NULL; i++)
@@ -378,6 +389,14 @@ static void report_adoption(struct call *c)
     call_end(c, &err);
 }
 
+static void note_lost(struct facts *f, const char *name)
+{
+    size_t len = strlen(f->lost);
+
+    snprintf(f->lost + len, sizeof(f->lost) - len, "%s'%s'",
+        len > 0 ? ", " : "", name);
+}
+
 static void read_names(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
@@ -387,11 +406,14 @@ static void read_names(struct call *c)
     for (int i = 0; i < pg_rows(r); i++) {
         int at = find_migration(pg_value(r, i, 0));
 
-        if (at >= 0)
+        if (at >= 0 && pg_value(r, i, 1).p[0] == 't')
+            note_lost(&w->facts, migrations[at].name);
+        else if (at >= 0)
             w->done[at] = true;
         else if (!w->applied)
             line(w, pg_value(r, i, 0).p, "applied by a newer version");
     }
+    w->req->ready = w->facts.lost[0] == '\0';
 }
 
 static void migrate_step(struct call *c)
