@@ -177,63 +177,7 @@ has_synced() { get /metrics | grep -qx 'batchsync_last_run_success 1'; }
 check_monitoring() {
   promtool check rules "$ROOT/deploy/alerts.yml"
   promtool check config "$ROOT/deploy/prometheus.yml"
-  sed "s,ALERTS,$ROOT/deploy/alerts.yml," >"$DIR/rules.yml" <<'EOF'
-rule_files: [ALERTS]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
-    input_series:
-      - series: up{job="batchsync", instance="a"}
-        values: 1x60 0x10
-      - series: batchsync_runs_total{job="batchsync", outcome="failed"}
-        values: 0x10 1x100
-      - series: batchsync_request_errors_total{call="embed", error="quota exhausted"}
-        values: _x10 1x100
-    alert_rule_test:
-      - {eval_time: 9m, alertname: BatchsyncRunFailed}
-      - eval_time: 15m
-        alertname: BatchsyncRunFailed
-        exp_alerts: [{exp_labels: {severity: warning, outcome: failed},
-          exp_annotations: {summary: a run ended as failed, description:
-          "Services or items could not be synced. The run's errors are at /admin/batch-sync/runs, the items' at /admin/batch-sync/dead-letters."}}]
-      - eval_time: 15m
-        alertname: BatchsyncEmbedderRefuses
-        exp_alerts: [{exp_labels: {severity: critical, error: quota exhausted},
-          exp_annotations: {summary: "the embedder refuses to work: quota exhausted", description:
-          "Nothing new is embedded until OPENAI_API_KEY, or the quota of its account, is in order."}}]
-      - {eval_time: 40m, alertname: BatchsyncEmbedderRefuses}
-      - {eval_time: 60m, alertname: BatchsyncDown}
-      - eval_time: 67m
-        alertname: BatchsyncDown
-        exp_alerts: [{exp_labels: {severity: critical, job: batchsync, instance: a},
-          exp_annotations: {summary: batchsync is down, description:
-          "a has not answered for five minutes. Its log says why; exit code 78 means a wrong configuration."}}]
-  - interval: 10m
-    input_series:
-      - series: batchsync_last_success_timestamp_seconds{job="batchsync", instance="a"}
-        values: 0x6 _x200
-      - series: batchsync_run_in_progress{job="batchsync", instance="a"}
-        values: 0x10 1x100
-    alert_rule_test:
-      - {eval_time: 26h, alertname: BatchsyncStale}
-      - {eval_time: 27h, alertname: BatchsyncNeverSucceeded}
-      - eval_time: 27h
-        alertname: BatchsyncStale
-        exp_alerts: [{exp_labels: {severity: warning}, exp_annotations: {
-          summary: the store is out of date, description:
-          "The last successful run ended 1d 3h 0m 0s ago."}}]
-      - {eval_time: 7h, alertname: BatchsyncRunLong}
-  - interval: 10m
-    input_series: [{series: 'up{job="batchsync", instance="a"}', values: 1x200}]
-    alert_rule_test:
-      - {eval_time: 25h, alertname: BatchsyncNeverSucceeded}
-      - eval_time: 27h
-        alertname: BatchsyncNeverSucceeded
-        exp_alerts: [{exp_labels: {severity: warning, job: batchsync},
-          exp_annotations: {summary: no run has succeeded, description:
-          "No replica knows of a success in the last seven days. The runs and their errors are at /admin/batch-sync/runs."}}]
-EOF
-  promtool test rules "$DIR/rules.yml"
+  promtool test rules "$ROOT/tests/data/alerts.yml"
 }
 
 check_compose() {

@@ -1,7 +1,11 @@
 #include "api/calls.h"
 
 #include "api/api_impl.h"
+#include "net/http/http_gzip.h"
 #include <stdlib.h>
+
+/* What gzip may add to a text that does not shrink. */
+enum { ANSWER_PACK_SLACK = 4096 };
 
 /* Answers */
 
@@ -12,6 +16,29 @@ void answer_text(
         {"Content-Type", type}, {"Cache-Control", "no-store"}};
 
     http_answer(x, status, headers, 2, body);
+}
+
+bool answer_may_be_gzip(const struct http_exchange *x)
+{
+    const struct str *value = http_header(x, "accept-encoding");
+
+    return value != NULL && http_gzip_accepted(*value);
+}
+
+void answer_text_packed(
+    struct http_exchange *x, int status, const char *type, struct str body)
+{
+    struct http_header_out headers[] = {{"Content-Type", type},
+        {"Cache-Control", "no-store"}, {"Vary", "Accept-Encoding"},
+        {"Content-Encoding", "gzip"}};
+    bool pack = answer_may_be_gzip(x);
+    struct buf packed;
+
+    buf_init(&packed, body.len + ANSWER_PACK_SLACK);
+    pack = pack && http_gzip(body, &packed) == 0;
+    http_answer(
+        x, status, headers, pack ? 4 : 3, pack ? buf_view(&packed) : body);
+    buf_free(&packed);
 }
 
 void answer_json(struct http_exchange *x, int status, json_t *body)

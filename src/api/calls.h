@@ -17,6 +17,13 @@ void answer_json(struct http_exchange *x, int status, json_t *body);
 void answer_text(
     struct http_exchange *x, int status, const char *type, struct str body);
 
+/* The same, compressed for a client that asks for it. */
+void answer_text_packed(
+    struct http_exchange *x, int status, const char *type, struct str body);
+
+/* Does the client understand gzip? */
+bool answer_may_be_gzip(const struct http_exchange *x);
+
 /* The HTTP status of an error of base/err.h. */
 int answer_status(int code);
 

@@ -43,7 +43,8 @@ void route_metrics(struct api *a, struct http_exchange *x, struct str id)
     if (text.error != 0)
         http_answer_error(x, 500, NULL, 0, "the metrics do not fit");
     else
-        answer_text(x, 200, metrics_content_type(format), buf_view(&text));
+        answer_text_packed(
+            x, 200, metrics_content_type(format), buf_view(&text));
     buf_free(&text);
 }
 

@@ -91,7 +91,7 @@ void route_page(struct api *api, struct http_exchange *x, struct str id)
         http_answer(x, 304, headers, n, STR(""));
         return;
     }
-    if (!page_header_has(x, "accept-encoding", "gzip")) {
+    if (!answer_may_be_gzip(x)) {
         page_answer_unpacked(x, f, headers, n);
         return;
     }

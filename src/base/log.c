@@ -11,11 +11,12 @@ enum { MESSAGE_BYTES = 8 * 1024, NAME_BYTES = 256, LINE_BYTES = 64 * 1024 };
 
 static struct {
     enum log_level least;
+    uint64_t messages[LOG_LEVELS];
     struct log_sink sink;
     struct log_fold fold;
 } logs = {.least = LOG_INFO};
 
-static const char *level_name(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
 
@@ -145,8 +146,9 @@ void log_write(
 
     if (level < logs.least)
         return;
+    logs.messages[level]++;
     buf_init(&members, LINE_BYTES);
-    log_add_text(&members, "level", str_of(level_name(level)));
+    log_add_text(&members, "level", str_of(log_level_name(level)));
     va_start(args, fmt);
     log_add_text(&members, "message", format(message, fmt, args));
     va_end(args);
@@ -166,6 +168,11 @@ void log_tick(void)
     log_tell_dropped();
     if (logs.fold.due_ms != 0)
         log_fold_flush(&logs.fold, log_now_ms(), false, log_tell, NULL);
+}
+
+uint64_t log_messages(enum log_level level)
+{
+    return logs.messages[level];
 }
 
 uint64_t log_dropped(void)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVELS };
 
 /* What a line is about; NULL and 0 members are left out. All borrowed. */
 struct log_ctx {
@@ -31,6 +31,12 @@ void log_tick(void);
 
 /* Lines that were dropped because nobody read the log; for metrics. */
 uint64_t log_dropped(void);
+
+/* Messages of that level so far, those too that were folded into others. */
+uint64_t log_messages(enum log_level level);
+
+/* The level's name in the log. */
+const char *log_level_name(enum log_level level);
 
 /* ctx may be NULL. */
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *fmt,

@@ -142,7 +142,8 @@ static void init_triggers(struct metrics *m)
 {
     static const char *const names[] = {"http", "schedule", "startup"};
     static const char *const outcomes[] = {"accepted", "already_running",
-        "disabled", "coordinator_disabled", "shutting_down", "failed"};
+        "disabled", "coordinator_disabled", "shutting_down", "failed",
+        "missed"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         for (size_t k = 0; k < sizeof(outcomes) / sizeof(outcomes[0]); k++) {
@@ -212,11 +213,17 @@ const char *metrics_call_name(enum call_kind call)
     return "other";
 }
 
+static struct service_numbers *metrics_service(
+    struct metrics *m, const char *service)
+{
+    label(m, "service", service, NULL);
+    return series_at(m, &m->services);
+}
+
 static struct service_numbers *service_of(
     struct metrics *m, const struct run_event *event)
 {
-    label(m, "service", event->service == NULL ? "" : event->service, NULL);
-    return series_at(m, &m->services);
+    return metrics_service(m, event->service == NULL ? "" : event->service);
 }
 
 static void count_call(struct metrics *m, const struct run_event *event)
@@ -275,6 +282,7 @@ static void end_service(struct metrics *m, const struct run_event *event)
     s->seen = (struct counts){0};
     s->passed = true;
     s->complete = event->complete;
+    m->ends++;
     if (strcmp(event->outcome, "success") == 0)
         s->successes++;
     else
@@ -358,6 +366,41 @@ void metrics_event(struct metrics *m, const struct run_event *event)
 }
 
 /* What is told directly */
+
+void metrics_know_service(struct metrics *m, const char *service)
+{
+    metrics_service(m, service);
+}
+
+uint64_t metrics_moment(const struct metrics *m)
+{
+    return m->ends;
+}
+
+static void tally_service(struct metrics *m, const struct service_tally *t)
+{
+    struct service_numbers *s = metrics_service(m, t->service);
+
+    s->letters = t->letters;
+    s->success_ms = t->last_success_ms;
+    s->passed = t->complete >= 0;
+    s->complete = t->complete > 0;
+}
+
+bool metrics_tally(struct metrics *m, uint64_t moment,
+    const struct service_tally *services, size_t n)
+{
+    if (moment != m->ends)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        tally_service(m, &services[i]);
+    return true;
+}
+
+void metrics_next_run(struct metrics *m, int64_t next_ms)
+{
+    m->next_run_ms = next_ms;
+}
 
 void metrics_trigger(
     struct metrics *m, const char *trigger, const char *outcome)

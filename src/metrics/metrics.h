@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "db/graph/index_watch.h"
+#include "db/read/service_tally.h"
 #include "net/loop.h"
 #include "sync/linker.h"
 #include "sync/ports.h"
@@ -40,6 +41,21 @@ void metrics_trigger(
 
 /* How much later than planned a timer of the loop fired. */
 void metrics_loop_lag(struct metrics *m, uint64_t lag_ms);
+
+/*
+ * What the ledger knows of the services, asked for at `moment`, which
+ * metrics_moment() gave before. False, and nothing changes, when a service has
+ * ended here since then: the answer may be older than that.
+ */
+uint64_t metrics_moment(const struct metrics *m);
+bool metrics_tally(struct metrics *m, uint64_t moment,
+    const struct service_tally *services, size_t n);
+
+/* A service that is going to be synced: its counters begin at zero. */
+void metrics_know_service(struct metrics *m, const char *service);
+
+/* When the schedule fires next; 0: never. */
+void metrics_next_run(struct metrics *m, int64_t next_ms);
 
 /* The progress of building the vector index. */
 void metrics_index(struct metrics *m, const struct index_progress *progress);

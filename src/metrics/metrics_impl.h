@@ -50,6 +50,8 @@ struct service_numbers {
     uint64_t repaired, contested;  /* changed by another program */
     uint64_t tokens, tokens_guess; /* billed, estimated */
     bool passed, complete;         /* it has been synced, and then how */
+    uint64_t letters;              /* open ones */
+    int64_t success_ms;            /* since 1970, of its last; 0: none known */
     struct counts seen;            /* of the run under way, already counted */
 };
 
@@ -92,6 +94,8 @@ struct metrics {
     struct series triggers; /* uint64_t */
     struct series requests; /* uint64_t; HTTP */
     struct series routes;   /* struct histogram; HTTP */
+    uint64_t ends;          /* of services, here */
+    int64_t next_run_ms;    /* 0: none */
     uint64_t refused;       /* HTTP requests without the rights they need */
 };
 

@@ -238,6 +238,22 @@ static void write_complete(
     exposition_number(out, s->complete);
 }
 
+static void write_letters(struct buf *out, struct str labels, const void *value)
+{
+    sample(out, "dead_letters", labels, "");
+    exposition_number(out, ((const struct service_numbers *)value)->letters);
+}
+
+static void write_success(struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+
+    if (s->success_ms == 0)
+        return;
+    sample(out, "service_last_success_timestamp_seconds", labels, "");
+    seconds(out, (uint64_t)s->success_ms);
+}
+
 /* What is written, in order */
 
 static void write_runs(const struct metrics *m, struct buf *out)
@@ -273,6 +289,10 @@ static void write_last_run(const struct metrics *m, struct buf *out)
         plain_seconds(out, "last_success_timestamp_seconds", "gauge",
             "When the last successful run ended, since 1970.",
             (uint64_t)run->last_success_ms);
+    if (m->next_run_ms != 0)
+        plain_seconds(out, "schedule_next_run_timestamp_seconds", "gauge",
+            "When the schedule fires next, since 1970.",
+            (uint64_t)m->next_run_ms);
 }
 
 static void write_services(const struct metrics *m, struct buf *out)
@@ -307,6 +327,12 @@ static void write_services(const struct metrics *m, struct buf *out)
         "1 if all came that the source announced, the last time the service "
         "was synced; 0 if not.");
     each(out, &m->services, write_complete);
+    family(out, "service_last_success_timestamp_seconds", "gauge",
+        "When the service's last success ended, since 1970, by the database.");
+    each(out, &m->services, write_success);
+    family(out, "dead_letters", "gauge",
+        "Items that could not be stored, as last counted in the database.");
+    each(out, &m->services, write_letters);
 }
 
 static void write_durations(const struct metrics *m, struct buf *out)
@@ -336,8 +362,6 @@ static void write_errors(const struct metrics *m, struct buf *out)
         "Requests that failed, by call and kind of error.");
     for (int i = 0; i < CALL_KINDS; i++)
         for (int e = 0; e < ERR_COUNT; e++) {
-            if (m->calls.errors[i][e] == 0)
-                continue;
             snprintf(labels, sizeof(labels), "call=\"%s\",error=\"%s\"",
                 metrics_call_name((enum call_kind)i), err_name(-e - 1));
             sample(out, "request_errors_total", str_of(labels), "");
@@ -434,11 +458,25 @@ static void write_turns(const struct loop_turns *turns, struct buf *out)
     buf_char(out, '\n');
 }
 
+static void write_log(struct buf *out)
+{
+    char labels[32];
+
+    family(out, "log_messages_total", "counter", "Log messages, by level.");
+    for (int i = 0; i < LOG_LEVELS; i++) {
+        snprintf(labels, sizeof(labels), "level=\"%s\"",
+            log_level_name((enum log_level)i));
+        sample(out, "log_messages_total", str_of(labels), "");
+        exposition_number(out, log_messages((enum log_level)i));
+    }
+}
+
 static void write_server(const struct metrics *m, struct buf *out)
 {
     family(out, "http_requests_total", "counter",
         "HTTP requests answered, by route, method and status.");
     each(out, &m->requests, write_request);
+    write_log(out);
     plain(out, "log_lines_dropped_total", "counter",
         "Lines of the log that were dropped because nobody read it.",
         log_dropped());

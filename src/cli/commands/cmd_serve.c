@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "daemon/run_poller.h"
+#include "daemon/tally_poller.h"
 #include "events/journal_feed.h"
 #include "net/service_manager.h"
 #include "version.h"
@@ -50,6 +51,7 @@ struct serve {
     struct runner_options runner_options;
     struct run_poller *run_poller;
     struct scheduler *scheduler;
+    struct tally_poller *tally;
     struct api *api;
     struct migrate_req migrate;
     struct timer_req boot; /* before the next try */
@@ -79,6 +81,7 @@ static bool work_is_done(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
            run_poller_is_idle(s->run_poller) &&
+           tally_poller_is_idle(s->tally) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -118,6 +121,7 @@ static void drain(struct serve *s)
     api_drain(s->api);
     scheduler_stop(s->scheduler);
     run_poller_stop(s->run_poller);
+    tally_poller_stop(s->tally);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -185,6 +189,7 @@ static void ready(struct serve *s)
         serve_link_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
     run_poller_start(s->run_poller);
+    tally_poller_look(s->tally);
 }
 
 static void boot_failed(struct serve *s, const struct err *err)
@@ -244,6 +249,8 @@ static void on_serve_event(void *arg, const struct run_event *event)
     metrics_event(s->metrics, event);
     probe_event(s->probe, event);
     runner_event(s->runner, event);
+    if (event->kind == EVENT_SERVICE_END)
+        tally_poller_look(s->tally);
     if (event->kind == EVENT_RUN_BEGIN)
         linker_share(&s->app.linker, true);
     if (event->kind == EVENT_RUN_END) {
@@ -261,6 +268,14 @@ static void tell_alive(struct serve *s, uint64_t now_ms)
         return;
     service_manager_tell("WATCHDOG=1");
     s->alive_due_ms = now_ms + watchdog_ms / 4;
+}
+
+static void tell_next_run(struct serve *s)
+{
+    struct scheduler_status status;
+
+    scheduler_status(s->scheduler, &status);
+    metrics_next_run(s->metrics, status.next_ms);
 }
 
 static void on_lag_tick(struct op *op);
@@ -282,6 +297,7 @@ static void on_lag_tick(struct op *op)
     tell_alive(s, now_ms);
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
+    tell_next_run(s);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
@@ -309,6 +325,8 @@ static int open_parts(struct serve *s, struct err *err)
     if (metrics_init(&s->metrics, BATCHSYNC_VERSION) < 0 ||
         runner_init(&s->runner, &s->runner_options) < 0 ||
         run_poller_init(&s->run_poller, &s->runner_options, s->runner) < 0 ||
+        tally_poller_init(&s->tally, &app->loop, app->pools.read, &app->config,
+            s->metrics) < 0 ||
         probe_start(&s->probe, &probe) < 0)
         return err_set(err, ERR_NOMEM, "no memory to start");
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
@@ -335,6 +353,7 @@ static void close_parts(struct serve *s)
         api_close(s->api);
     scheduler_free(s->scheduler);
     run_poller_free(s->run_poller);
+    tally_poller_free(s->tally);
     probe_stop(s->probe);
     runner_free(s->runner);
     metrics_free(s->metrics);

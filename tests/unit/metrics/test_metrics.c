@@ -11,9 +11,13 @@ static void a_fresh_process_says_what_it_is(void **state)
     expect(f, "batchsync_run_in_progress 0\n");
     expect(f, "batchsync_retries_total{call=\"link\"} 0\n");
     expect_none(f, "last_run_success");
-    expect_none(f, "last_success_timestamp");
+    expect_none(f, "\nbatchsync_last_success_timestamp_seconds ");
+    expect_none(f, "\nbatchsync_service_last_success_timestamp_seconds{");
+    expect_none(f, "schedule_next_run");
     expect_none(f, "link_queue");
-    expect_none(f, "request_errors_total{");
+    expect(f, "batchsync_request_errors_total{call=\"embed\","
+              "error=\"not authorized\"} 0\n");
+    expect(f, "batchsync_log_messages_total{level=\"debug\"} 0\n");
 }
 
 static void every_name_has_the_prefix(void **state)
@@ -48,7 +52,7 @@ static void a_run_is_counted_by_its_outcome(void **state)
               "batchsync_run_duration_seconds_bucket{le=\"5\"} 1\n");
     expect(f, "batchsync_run_duration_seconds_sum 1.5\n"
               "batchsync_run_duration_seconds_count 1\n");
-    expect_none(f, "last_success_timestamp");
+    expect_none(f, "\nbatchsync_last_success_timestamp_seconds ");
 }
 
 static void a_success_is_remembered_with_its_time(void **state)
@@ -196,8 +200,8 @@ static void calls_are_told_apart(void **state)
     expect(f, "batchsync_database_request_duration_seconds_sum"
               "{operation=\"store\"} 0.014\n");
     expect(f, "batchsync_request_errors_total{call=\"embed\","
-              "error=\"asked to slow down\"} 1\n"
-              "batchsync_request_errors_total{call=\"store\","
+              "error=\"asked to slow down\"} 1\n");
+    expect(f, "batchsync_request_errors_total{call=\"store\","
               "error=\"timeout\"} 2\n");
     expect(f, "batchsync_retries_total{call=\"store\"} 1\n"
               "batchsync_retries_total{call=\"checkpoint\"} 0\n");
@@ -250,7 +254,7 @@ static void strange_triggers_are_bounded(void **state)
         metrics_trigger(f->m, name, "accepted");
     }
     expect(f, "batchsync_triggers_total{trigger=\"other\",outcome=\"other\"}"
-              " 54\n");
+              " 57\n");
 }
 
 static void the_loop_and_the_queue_have_gauges(void **state)
@@ -301,6 +305,50 @@ static void the_loop_and_the_queue_have_gauges(void **state)
     expect(f, "batchsync_vector_index_build_seconds 2.5\n");
     metrics_link_queue(f->m, 0);
     expect(f, "batchsync_link_queue_length 0\n");
+}
+
+static void the_ledger_tells_how_services_stand(void **state)
+{
+    static const struct service_tally told[] = {
+        {.service = "a",
+            .last_success_ms = 1700000000500,
+            .complete = 1,
+            .letters = 3},
+        {.service = "b", .complete = -1},
+    };
+    struct fixture *f = *state;
+    struct counts counts = {0};
+    uint64_t before;
+
+    metrics_know_service(f->m, "c");
+    expect(f, "batchsync_dead_letters{service=\"c\"} 0\n");
+    expect(f, "batchsync_items_total{service=\"c\",outcome=\"stored\"} 0\n");
+    before = metrics_moment(f->m);
+    assert_true(metrics_tally(f->m, before, told, 2));
+    expect(f, "batchsync_service_last_success_timestamp_seconds"
+              "{service=\"a\"} 1700000000.5\n");
+    expect(f, "batchsync_dead_letters{service=\"a\"} 3\n"
+              "batchsync_dead_letters{service=\"b\"} 0\n");
+    expect(f, "batchsync_service_complete{service=\"a\"} 1\n");
+    expect_none(f, "service_complete{service=\"b\"}");
+    expect_none(f, "success_timestamp_seconds{service=\"b\"}");
+    expect(f, "batchsync_pages_total{service=\"b\"} 0\n");
+    /* An answer from before the service's end says nothing about it. */
+    service_end(f, "a", &counts);
+    assert_false(metrics_tally(f->m, before, told, 2));
+    expect(f, "batchsync_service_complete{service=\"a\"} 0\n");
+    assert_true(metrics_tally(f->m, metrics_moment(f->m), told, 2));
+    expect(f, "batchsync_service_complete{service=\"a\"} 1\n");
+}
+
+static void the_next_fire_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    metrics_next_run(f->m, 1700000000500);
+    expect(f, "batchsync_schedule_next_run_timestamp_seconds 1700000000.5\n");
+    metrics_next_run(f->m, 0);
+    expect_none(f, "schedule_next_run");
 }
 
 static void requests_are_counted_by_route(void **state)
@@ -509,6 +557,8 @@ int main(void)
         TEST(triggers_are_counted),
         TEST(strange_triggers_are_bounded),
         TEST(the_loop_and_the_queue_have_gauges),
+        TEST(the_ledger_tells_how_services_stand),
+        TEST(the_next_fire_is_told),
         TEST(requests_are_counted_by_route),
         TEST(label_values_are_escaped),
         TEST(long_names_are_cut),
