@@ -1,7 +1,7 @@
 /*
  * Between the files of the metrics: metrics.c counts, metrics_text.c writes it
- * down, metrics_open.c in which format, metrics_process.c knows what the kernel
- * counts.
+ * down (metrics_services.c what there is of each service), metrics_open.c in
+ * which format, metrics_process.c knows what the kernel counts.
  *
  *   series   a metric family's label sets, each with its value, as they come
  *   labels   a label set as the text format has it, service="a",page="1"
@@ -110,6 +110,24 @@ static inline const void *series_value(const struct series *s, size_t place)
 /* --- metrics_text.c --- */
 
 void metrics_write_text(const struct metrics *m, struct buf *out);
+
+/* HELP and TYPE of a family; names are without their prefix. */
+void exposition_family(
+    struct buf *out, const char *name, const char *type, const char *help);
+
+/* A line up to its value; `more` is a further label, or "". Then the value. */
+void exposition_sample(
+    struct buf *out, const char *name, struct str labels, const char *more);
+void exposition_number(struct buf *out, uint64_t value);
+void exposition_seconds(struct buf *out, uint64_t ms);
+
+/* Calls back for every label set that has a value. */
+void exposition_each(struct buf *out, const struct series *s,
+    void (*write)(struct buf *out, struct str labels, const void *value));
+
+/* --- metrics_services.c --- */
+
+void metrics_write_services(const struct metrics *m, struct buf *out);
 
 /* --- metrics_process.c --- */
 

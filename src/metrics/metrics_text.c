@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const item_outcomes[ITEM_OUTCOMES] = {
-    "stored", "unchanged", "deleted", "failed", "collision"};
-
 /* What is ours, as against what every client library names alike. */
 static const char *prefix_of(const char *name)
 {
@@ -20,7 +17,7 @@ static const char *prefix_of(const char *name)
                                                               : "batchsync_";
 }
 
-static void family(
+void exposition_family(
     struct buf *out, const char *name, const char *type, const char *help)
 {
     const char *prefix = prefix_of(name);
@@ -30,7 +27,7 @@ static void family(
 }
 
 /* A line up to its value; `more` is a further label, or "". */
-static void sample(
+void exposition_sample(
     struct buf *out, const char *name, struct str labels, const char *more)
 {
     bool some = labels.len > 0 || more[0] != '\0';
@@ -42,7 +39,7 @@ static void sample(
     buf_printf(out, "%s%s ", more, some ? "}" : "");
 }
 
-static void exposition_number(struct buf *out, uint64_t value)
+void exposition_number(struct buf *out, uint64_t value)
 {
     buf_printf(out, "%" PRIu64 "\n", value);
 }
@@ -63,7 +60,7 @@ static void put_seconds(struct buf *out, uint64_t time, unsigned per_second)
     buf_printf(out, ".%0*u", digits, rest);
 }
 
-static void seconds(struct buf *out, uint64_t ms)
+void exposition_seconds(struct buf *out, uint64_t ms)
 {
     put_seconds(out, ms, 1000);
     buf_char(out, '\n');
@@ -72,17 +69,17 @@ static void seconds(struct buf *out, uint64_t ms)
 static void plain(struct buf *out, const char *name, const char *type,
     const char *help, uint64_t value)
 {
-    family(out, name, type, help);
-    sample(out, name, STR(""), "");
+    exposition_family(out, name, type, help);
+    exposition_sample(out, name, STR(""), "");
     exposition_number(out, value);
 }
 
 static void plain_seconds(struct buf *out, const char *name, const char *type,
     const char *help, uint64_t ms)
 {
-    family(out, name, type, help);
-    sample(out, name, STR(""), "");
-    seconds(out, ms);
+    exposition_family(out, name, type, help);
+    exposition_sample(out, name, STR(""), "");
+    exposition_seconds(out, ms);
 }
 
 /* Histograms */
@@ -110,25 +107,24 @@ static void histogram(struct buf *out, const char *name, struct str labels,
     bucket(out, name, labels);
     buf_printf(out, "+Inf\"} %" PRIu64 "\n", total);
     snprintf(full, sizeof(full), "%s_sum", name);
-    sample(out, full, labels, "");
+    exposition_sample(out, full, labels, "");
     put_seconds(out, h->sum, h->buckets->per_second);
     buf_char(out, '\n');
     snprintf(full, sizeof(full), "%s_count", name);
-    sample(out, full, labels, "");
+    exposition_sample(out, full, labels, "");
     exposition_number(out, total);
 }
 
 static void plain_histogram(struct buf *out, const char *name, const char *help,
     const struct histogram *h)
 {
-    family(out, name, "histogram", help);
+    exposition_family(out, name, "histogram", help);
     histogram(out, name, STR(""), h);
 }
 
 /* Series */
 
-/* Calls back for every label set that has a value. */
-static void each(struct buf *out, const struct series *s,
+void exposition_each(struct buf *out, const struct series *s,
     void (*write)(struct buf *out, struct str labels, const void *value))
 {
     for (size_t i = 0; i < s->n; i++)
@@ -139,119 +135,19 @@ static void each(struct buf *out, const struct series *s,
 
 static void write_trigger(struct buf *out, struct str labels, const void *value)
 {
-    sample(out, "triggers_total", labels, "");
+    exposition_sample(out, "triggers_total", labels, "");
     exposition_number(out, *(const uint64_t *)value);
 }
 
 static void write_request(struct buf *out, struct str labels, const void *value)
 {
-    sample(out, "http_requests_total", labels, "");
+    exposition_sample(out, "http_requests_total", labels, "");
     exposition_number(out, *(const uint64_t *)value);
 }
 
 static void write_route(struct buf *out, struct str labels, const void *value)
 {
     histogram(out, "http_request_duration_seconds", labels, value);
-}
-
-static void write_ends(struct buf *out, struct str labels, const void *value)
-{
-    const struct service_numbers *s = value;
-
-    sample(out, "services_total", labels, "outcome=\"success\"");
-    exposition_number(out, s->successes);
-    sample(out, "services_total", labels, "outcome=\"failed\"");
-    exposition_number(out, s->failures);
-}
-
-static void write_read(struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "pages_read_total", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->pages_read);
-}
-
-static void write_pages(struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "pages_total", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->pages);
-}
-
-static void write_items(struct buf *out, struct str labels, const void *value)
-{
-    const struct service_numbers *s = value;
-    char more[64];
-
-    for (int i = 0; i < ITEM_OUTCOMES; i++) {
-        snprintf(more, sizeof(more), "outcome=\"%s\"", item_outcomes[i]);
-        sample(out, "items_total", labels, more);
-        exposition_number(out, s->items[i]);
-    }
-}
-
-static void exposition_write_known(
-    struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "items_known_failures_total", labels, "");
-    exposition_number(
-        out, ((const struct service_numbers *)value)->known_failures);
-}
-
-static void write_repaired(
-    struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "items_repaired_total", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->repaired);
-}
-
-static void write_contested(
-    struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "items_contested_total", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->contested);
-}
-
-static void write_embedded(
-    struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "items_embedded_total", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->embedded);
-}
-
-static void write_tokens(struct buf *out, struct str labels, const void *value)
-{
-    const struct service_numbers *s = value;
-
-    sample(out, "embedding_tokens_total", labels, "kind=\"billed\"");
-    exposition_number(out, s->tokens);
-    sample(out, "embedding_tokens_total", labels, "kind=\"estimated\"");
-    exposition_number(out, s->tokens_guess);
-}
-
-static void write_complete(
-    struct buf *out, struct str labels, const void *value)
-{
-    const struct service_numbers *s = value;
-
-    if (!s->passed)
-        return;
-    sample(out, "service_complete", labels, "");
-    exposition_number(out, s->complete);
-}
-
-static void write_letters(struct buf *out, struct str labels, const void *value)
-{
-    sample(out, "dead_letters", labels, "");
-    exposition_number(out, ((const struct service_numbers *)value)->letters);
-}
-
-static void write_success(struct buf *out, struct str labels, const void *value)
-{
-    const struct service_numbers *s = value;
-
-    if (s->success_ms == 0)
-        return;
-    sample(out, "service_last_success_timestamp_seconds", labels, "");
-    seconds(out, (uint64_t)s->success_ms);
 }
 
 /* What is written, in order */
@@ -261,14 +157,15 @@ static void write_runs(const struct metrics *m, struct buf *out)
     const struct run_numbers *run = &m->run;
     char more[64];
 
-    family(out, "triggers_total", "counter",
+    exposition_family(out, "triggers_total", "counter",
         "Triggers of runs, by origin and outcome.");
-    each(out, &m->triggers, write_trigger);
-    family(out, "runs_total", "counter", "Runs that ended, by their outcome.");
+    exposition_each(out, &m->triggers, write_trigger);
+    exposition_family(
+        out, "runs_total", "counter", "Runs that ended, by their outcome.");
     for (int i = 0; i < RUN_OUTCOMES; i++) {
         snprintf(more, sizeof(more), "outcome=\"%s\"",
             run_status_name((enum run_status)i));
-        sample(out, "runs_total", STR(""), more);
+        exposition_sample(out, "runs_total", STR(""), more);
         exposition_number(out, run->outcomes[i]);
     }
     plain_histogram(
@@ -295,46 +192,6 @@ static void write_last_run(const struct metrics *m, struct buf *out)
             (uint64_t)m->next_run_ms);
 }
 
-static void write_services(const struct metrics *m, struct buf *out)
-{
-    family(
-        out, "services_total", "counter", "Services synced, by their outcome.");
-    each(out, &m->services, write_ends);
-    family(out, "pages_read_total", "counter",
-        "Pages that were read and understood.");
-    each(out, &m->services, write_read);
-    family(out, "pages_total", "counter",
-        "Pages that were finished, stored or failed.");
-    each(out, &m->services, write_pages);
-    family(out, "items_total", "counter", "Items, by outcome.");
-    each(out, &m->services, write_items);
-    family(out, "items_known_failures_total", "counter",
-        "Failed items that were already known as dead letters.");
-    each(out, &m->services, exposition_write_known);
-    family(out, "items_repaired_total", "counter",
-        "Stored items that another program had changed.");
-    each(out, &m->services, write_repaired);
-    family(out, "items_contested_total", "counter",
-        "Items that another program keeps changing, left alone.");
-    each(out, &m->services, write_contested);
-    family(out, "items_embedded_total", "counter",
-        "Items that the embedder answered.");
-    each(out, &m->services, write_embedded);
-    family(out, "embedding_tokens_total", "counter",
-        "Tokens of the embedder's answers, as billed and as estimated.");
-    each(out, &m->services, write_tokens);
-    family(out, "service_complete", "gauge",
-        "1 if all came that the source announced, the last time the service "
-        "was synced; 0 if not.");
-    each(out, &m->services, write_complete);
-    family(out, "service_last_success_timestamp_seconds", "gauge",
-        "When the service's last success ended, since 1970, by the database.");
-    each(out, &m->services, write_success);
-    family(out, "dead_letters", "gauge",
-        "Items that could not be stored, as last counted in the database.");
-    each(out, &m->services, write_letters);
-}
-
 static void write_durations(const struct metrics *m, struct buf *out)
 {
     const struct histogram *h = m->calls.duration;
@@ -345,7 +202,7 @@ static void write_durations(const struct metrics *m, struct buf *out)
         "Duration of requests for a page.", &h[CALL_FETCH]);
     plain_histogram(out, "embedding_request_duration_seconds",
         "Duration of requests to the embedder.", &h[CALL_EMBED]);
-    family(out, database, "histogram",
+    exposition_family(out, database, "histogram",
         "Duration of database requests, including the wait for a connection.");
     for (int i = CALL_LOOKUP; i < CALL_KINDS; i++) {
         snprintf(labels, sizeof(labels), "operation=\"%s\"",
@@ -358,13 +215,13 @@ static void write_errors(const struct metrics *m, struct buf *out)
 {
     char labels[128];
 
-    family(out, "request_errors_total", "counter",
+    exposition_family(out, "request_errors_total", "counter",
         "Requests that failed, by call and kind of error.");
     for (int i = 0; i < CALL_KINDS; i++)
         for (int e = 0; e < ERR_COUNT; e++) {
             snprintf(labels, sizeof(labels), "call=\"%s\",error=\"%s\"",
                 metrics_call_name((enum call_kind)i), err_name(-e - 1));
-            sample(out, "request_errors_total", str_of(labels), "");
+            exposition_sample(out, "request_errors_total", str_of(labels), "");
             exposition_number(out, m->calls.errors[i][e]);
         }
 }
@@ -373,22 +230,23 @@ static void write_retries(const struct metrics *m, struct buf *out)
 {
     char labels[64];
 
-    family(out, "retries_total", "counter",
+    exposition_family(out, "retries_total", "counter",
         "Requests that were tried again, by call.");
     for (int i = 0; i < CALL_KINDS; i++) {
         snprintf(labels, sizeof(labels), "call=\"%s\"",
             metrics_call_name((enum call_kind)i));
-        sample(out, "retries_total", str_of(labels), "");
+        exposition_sample(out, "retries_total", str_of(labels), "");
         exposition_number(out, m->calls.retries[i]);
     }
 }
 
 static void write_chunks(const struct metrics *m, struct buf *out)
 {
-    family(out, "chunks_total", "counter", "Chunks of items, by outcome.");
-    sample(out, "chunks_total", STR("outcome=\"success\""), "");
+    exposition_family(
+        out, "chunks_total", "counter", "Chunks of items, by outcome.");
+    exposition_sample(out, "chunks_total", STR("outcome=\"success\""), "");
     exposition_number(out, m->calls.chunks);
-    sample(out, "chunks_total", STR("outcome=\"failed\""), "");
+    exposition_sample(out, "chunks_total", STR("outcome=\"failed\""), "");
     exposition_number(out, m->calls.failed_chunks);
     plain(out, "chunks_in_flight", "gauge",
         "Chunks that are being embedded or stored.", m->calls.in_flight);
@@ -425,9 +283,9 @@ static void write_index(const struct index_progress *p, struct buf *out)
     if (!p->building)
         return;
     snprintf(label, sizeof(label), "phase=\"%s\"", p->phase);
-    family(out, "vector_index_build_phase", "gauge",
+    exposition_family(out, "vector_index_build_phase", "gauge",
         "Always 1; the label is PostgreSQL's name of the phase.");
-    sample(out, "vector_index_build_phase", str_of(label), "");
+    exposition_sample(out, "vector_index_build_phase", str_of(label), "");
     exposition_number(out, 1);
     plain(out, "vector_index_build_blocks_done", "gauge",
         "Blocks of the table read so far.", (uint64_t)p->blocks_done);
@@ -451,9 +309,9 @@ static void write_turns(const struct loop_turns *turns, struct buf *out)
     memcpy(h.counts, turns->counts, sizeof(turns->counts));
     plain_histogram(out, "event_loop_turn_cpu_seconds",
         "Processor time used by turns of the event loop.", &h);
-    family(out, "event_loop_turn_cpu_max_seconds", "gauge",
+    exposition_family(out, "event_loop_turn_cpu_max_seconds", "gauge",
         "The longest turn of the event loop, in processor time.");
-    sample(out, "event_loop_turn_cpu_max_seconds", STR(""), "");
+    exposition_sample(out, "event_loop_turn_cpu_max_seconds", STR(""), "");
     put_seconds(out, turns->most_us, buckets.per_second);
     buf_char(out, '\n');
 }
@@ -462,29 +320,30 @@ static void write_log(struct buf *out)
 {
     char labels[32];
 
-    family(out, "log_messages_total", "counter", "Log messages, by level.");
+    exposition_family(
+        out, "log_messages_total", "counter", "Log messages, by level.");
     for (int i = 0; i < LOG_LEVELS; i++) {
         snprintf(labels, sizeof(labels), "level=\"%s\"",
             log_level_name((enum log_level)i));
-        sample(out, "log_messages_total", str_of(labels), "");
+        exposition_sample(out, "log_messages_total", str_of(labels), "");
         exposition_number(out, log_messages((enum log_level)i));
     }
 }
 
 static void write_server(const struct metrics *m, struct buf *out)
 {
-    family(out, "http_requests_total", "counter",
+    exposition_family(out, "http_requests_total", "counter",
         "HTTP requests answered, by route, method and status.");
-    each(out, &m->requests, write_request);
+    exposition_each(out, &m->requests, write_request);
     write_log(out);
     plain(out, "log_lines_dropped_total", "counter",
         "Lines of the log that were dropped because nobody read it.",
         log_dropped());
     plain(out, "http_refused_total", "counter",
         "HTTP requests without the rights that they need.", m->refused);
-    family(out, "http_request_duration_seconds", "histogram",
+    exposition_family(out, "http_request_duration_seconds", "histogram",
         "Duration of HTTP requests.");
-    each(out, &m->routes, write_route);
+    exposition_each(out, &m->routes, write_route);
     plain_seconds(out, "event_loop_lag_seconds", "gauge",
         "Lag of the event loop, as last measured.", m->loop.last_ms);
     plain_histogram(out, "event_loop_lag_duration_seconds",
@@ -520,12 +379,13 @@ static void write_process(const struct metrics *m, struct buf *out)
 
 void metrics_write_text(const struct metrics *m, struct buf *out)
 {
-    family(out, "build_info", "gauge", "Always 1; the label is the version.");
-    sample(out, "build_info", m->version, "");
+    exposition_family(
+        out, "build_info", "gauge", "Always 1; the label is the version.");
+    exposition_sample(out, "build_info", m->version, "");
     exposition_number(out, 1);
     write_runs(m, out);
     write_last_run(m, out);
-    write_services(m, out);
+    metrics_write_services(m, out);
     write_durations(m, out);
     write_errors(m, out);
     write_retries(m, out);
