@@ -19,6 +19,8 @@
 --        batch_sync_link_queue, batch_sync_link_jobs, batch_sync_links,
 --        batch_sync_passes, batch_sync_seen, batch_sync_trigger_hashes
 --     TO batchsync_app;
+-- GRANT SELECT, INSERT, UPDATE, DELETE ON batch_sync_webhooks
+--     TO batchsync_app;
 -- GRANT SELECT ON batch_sync_migrations, batch_sync_index_builds
 --     TO batchsync_app;
 

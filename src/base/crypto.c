@@ -6,7 +6,9 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/crypto.h"
 
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256),
     "struct sha256 holds OpenSSL's state");
@@ -43,6 +45,13 @@ void sha256_add_field(struct sha256 *s, struct str field)
 void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES])
 {
     SHA256_Final(out, crypto_state_of(s));
+}
+
+void hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_BYTES])
+{
+    if (HMAC(EVP_sha256(), key.p, (int)key.len, (const uint8_t *)data.p,
+            data.len, out, NULL) == NULL)
+        abort(); /* no memory */
 }
 
 void sha256_of(struct str data, uint8_t out[SHA256_BYTES])

@@ -24,6 +24,8 @@ void sha256_end(struct sha256 *s, uint8_t out[SHA256_BYTES]);
 
 void sha256_of(struct str data, uint8_t out[SHA256_BYTES]);
 
+void hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_BYTES]);
+
 /* Lower-case hex; out holds 2 * len + 1 bytes. */
 void hex_encode(const uint8_t *p, size_t len, char *out);
 

@@ -106,6 +106,11 @@ struct config_http {
     char *viewer_token_file; /* VIEWER_TOKEN_FILE; NULL: not set */
 };
 
+struct config_webhook {
+    char *url;    /* BATCH_SYNC_WEBHOOK_URL; NULL: nobody is told */
+    char *secret; /* BATCH_SYNC_WEBHOOK_SECRET, checked; set where url is */
+};
+
 struct config_graph {
     bool enabled; /* KG_ENABLED */
 };
@@ -117,6 +122,7 @@ struct config {
     struct config_embedding embedding;
     struct config_database database;
     struct config_graph graph;
+    struct config_webhook webhook;
     struct config_http http;
     int log_level; /* LOG_LEVEL, enum log_level */
 };
@@ -146,6 +152,9 @@ int config_from_environment(struct config *c, unsigned needs,
     struct buf *problems, struct buf *warnings);
 
 void config_free(struct config *c);
+
+/* The base64 of a webhook's secret, behind its prefix "whsec_". */
+struct str config_webhook_key(const char *secret);
 
 /*
  * Reads the file that NAME_FILE named again. Returns its value, checked as at

@@ -164,6 +164,38 @@ static void check_key(struct config_reading *r)
     sign_key_free(key);
 }
 
+struct str config_webhook_key(const char *secret)
+{
+    static const char prefix[] = "whsec_";
+    struct str s = str_of(secret);
+
+    if (strncmp(secret, prefix, sizeof(prefix) - 1) != 0)
+        return s;
+    return (struct str){s.p + sizeof(prefix) - 1, s.len - sizeof(prefix) + 1};
+}
+
+/* The bounds are those of Standard Webhooks. */
+static void check_webhook(struct config_reading *r)
+{
+    enum { KEY_LEAST = 24, KEY_MOST = 64 };
+    const struct config_webhook *c = &r->raw->c.webhook;
+    const char *want = "must be whsec_ and the base64 of 24 to 64 bytes, as "
+                       "from: echo whsec_$(openssl rand -base64 32)";
+    uint8_t key[KEY_MOST];
+    long len;
+
+    if (c->secret == NULL && c->url != NULL)
+        config_fault(r, config_key_named("BATCH_SYNC_WEBHOOK_SECRET"), STR(""),
+            "BATCH_SYNC_WEBHOOK_URL is set, so it %s", want);
+    if (c->secret == NULL)
+        return;
+    len = base64_decode(config_webhook_key(c->secret), key, sizeof(key));
+    explicit_bzero(key, sizeof(key));
+    if (len < KEY_LEAST)
+        config_fault(r, config_key_named("BATCH_SYNC_WEBHOOK_SECRET"),
+            str_of(c->secret), "%s", want);
+}
+
 static void need(struct config_reading *r, const char *message)
 {
     buf_puts(r->problems, message);
@@ -216,6 +248,7 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_http_url(raw);
     derive_root(r);
     check_schedule_values(r);
+    check_webhook(r);
     config_derive_embedding(r);
     if (raw->sign)
         raw->c.coordinator.private_key = derive_take(&raw->key);

@@ -193,6 +193,14 @@ static const struct config_key rows[] = {
         "create the tables if the database has none of them", BOOL,
         TO(c.database.migrate_on_start)},
 
+    {"BATCH_SYNC_WEBHOOK_URL", NULL,
+        "where failures, recoveries, refused deletes, incomplete passes and "
+        "new dead letters are told; default: nowhere",
+        HTTP_URL, SECRET, TO(c.webhook.url)},
+    {"BATCH_SYNC_WEBHOOK_SECRET", NULL,
+        "what signs those messages: whsec_ and the base64 of 24 to 64 bytes",
+        TEXT, SECRET, TO(c.webhook.secret)},
+
     {"HOST", "0.0.0.0", "the address the HTTP server listens on", NAME,
         TO(c.http.host)},
     {"PORT", "3000", "the port the HTTP server listens on; 0: any free one",

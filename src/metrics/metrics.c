@@ -128,6 +128,8 @@ static int init_series(struct metrics *m)
             sizeof(struct service_numbers), STR("service=\"other\"")) < 0 ||
         series_init(&m->triggers, a, TRIGGERS, sizeof(uint64_t),
             STR("trigger=\"other\",outcome=\"other\"")) < 0 ||
+        series_init(&m->webhooks, a, TRIGGERS, sizeof(uint64_t),
+            STR("outcome=\"other\"")) < 0 ||
         series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
             STR("route=\"other\",method=\"other\",code=\"other\"")) < 0 ||
         series_init(&m->routes, a, ROUTES, sizeof(struct histogram),
@@ -150,6 +152,16 @@ static void init_triggers(struct metrics *m)
             label(m, "trigger", names[i], "outcome", outcomes[k], NULL);
             series_at(m, &m->triggers);
         }
+}
+
+static void init_webhooks(struct metrics *m)
+{
+    static const char *const outcomes[] = {"delivered", "failed", "given_up"};
+
+    for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+        label(m, "outcome", outcomes[i], NULL);
+        series_at(m, &m->webhooks);
+    }
 }
 
 static void init_histograms(struct metrics *m)
@@ -177,6 +189,7 @@ int metrics_init(struct metrics **out, const char *version)
         return ERR_NOMEM;
     }
     init_triggers(m);
+    init_webhooks(m);
     *out = m;
     return 0;
 }
@@ -395,6 +408,17 @@ bool metrics_tally(struct metrics *m, uint64_t moment,
     for (size_t i = 0; i < n; i++)
         tally_service(m, &services[i]);
     return true;
+}
+
+void metrics_webhook(struct metrics *m, const char *outcome)
+{
+    label(m, "outcome", outcome, NULL);
+    ++*(uint64_t *)series_at(m, &m->webhooks);
+}
+
+void metrics_webhooks_waiting(struct metrics *m, uint64_t messages)
+{
+    m->webhooks_waiting = messages;
 }
 
 void metrics_next_run(struct metrics *m, int64_t next_ms)

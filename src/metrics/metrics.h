@@ -54,6 +54,11 @@ bool metrics_tally(struct metrics *m, uint64_t moment,
 /* A service that is going to be synced: its counters begin at zero. */
 void metrics_know_service(struct metrics *m, const char *service);
 
+/* A try to deliver a message to the webhook: "delivered", "failed", which is
+ * tried again, or "given_up"; and how many messages wait. */
+void metrics_webhook(struct metrics *m, const char *outcome);
+void metrics_webhooks_waiting(struct metrics *m, uint64_t messages);
+
 /* When the schedule fires next; 0: never. */
 void metrics_next_run(struct metrics *m, int64_t next_ms);
 

@@ -94,9 +94,11 @@ struct metrics {
     struct series triggers; /* uint64_t */
     struct series requests; /* uint64_t; HTTP */
     struct series routes;   /* struct histogram; HTTP */
-    uint64_t ends;          /* of services, here */
-    int64_t next_run_ms;    /* 0: none */
-    uint64_t refused;       /* HTTP requests without the rights they need */
+    struct series webhooks; /* uint64_t */
+    uint64_t webhooks_waiting;
+    uint64_t ends;       /* of services, here */
+    int64_t next_run_ms; /* 0: none */
+    uint64_t refused;    /* HTTP requests without the rights they need */
 };
 
 /* The name of a call in labels. */

@@ -139,6 +139,12 @@ static void write_trigger(struct buf *out, struct str labels, const void *value)
     exposition_number(out, *(const uint64_t *)value);
 }
 
+static void write_webhook(struct buf *out, struct str labels, const void *value)
+{
+    exposition_sample(out, "webhooks_total", labels, "");
+    exposition_number(out, *(const uint64_t *)value);
+}
+
 static void write_request(struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "http_requests_total", labels, "");
@@ -190,6 +196,16 @@ static void write_last_run(const struct metrics *m, struct buf *out)
         plain_seconds(out, "schedule_next_run_timestamp_seconds", "gauge",
             "When the schedule fires next, since 1970.",
             (uint64_t)m->next_run_ms);
+}
+
+static void write_webhooks(const struct metrics *m, struct buf *out)
+{
+    exposition_family(out, "webhooks_total", "counter",
+        "Tries to deliver a message to the webhook, by outcome.");
+    exposition_each(out, &m->webhooks, write_webhook);
+    plain(out, "webhooks_waiting", "gauge",
+        "Messages to the webhook that are not delivered yet.",
+        m->webhooks_waiting);
 }
 
 static void write_durations(const struct metrics *m, struct buf *out)
@@ -386,6 +402,7 @@ void metrics_write_text(const struct metrics *m, struct buf *out)
     write_runs(m, out);
     write_last_run(m, out);
     metrics_write_services(m, out);
+    write_webhooks(m, out);
     write_durations(m, out);
     write_errors(m, out);
     write_retries(m, out);

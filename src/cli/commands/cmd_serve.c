@@ -23,6 +23,7 @@
 #include "cli/cli.h"
 #include "daemon/run_poller.h"
 #include "daemon/tally_poller.h"
+#include "daemon/webhook.h"
 #include "events/journal_feed.h"
 #include "net/service_manager.h"
 #include "version.h"
@@ -52,6 +53,7 @@ struct serve {
     struct run_poller *run_poller;
     struct scheduler *scheduler;
     struct tally_poller *tally;
+    struct webhook *webhook;
     struct api *api;
     struct migrate_req migrate;
     struct timer_req boot; /* before the next try */
@@ -81,7 +83,7 @@ static bool work_is_done(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
            run_poller_is_idle(s->run_poller) &&
-           tally_poller_is_idle(s->tally) &&
+           tally_poller_is_idle(s->tally) && webhook_is_idle(s->webhook) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -122,6 +124,7 @@ static void drain(struct serve *s)
     scheduler_stop(s->scheduler);
     run_poller_stop(s->run_poller);
     tally_poller_stop(s->tally);
+    webhook_stop(s->webhook);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -190,6 +193,7 @@ static void ready(struct serve *s)
     scheduler_start(s->scheduler);
     run_poller_start(s->run_poller);
     tally_poller_look(s->tally);
+    webhook_start(s->webhook);
 }
 
 static void boot_failed(struct serve *s, const struct err *err)
@@ -249,6 +253,7 @@ static void on_serve_event(void *arg, const struct run_event *event)
     metrics_event(s->metrics, event);
     probe_event(s->probe, event);
     runner_event(s->runner, event);
+    webhook_event(s->webhook, event);
     if (event->kind == EVENT_SERVICE_END)
         tally_poller_look(s->tally);
     if (event->kind == EVENT_RUN_BEGIN)
@@ -316,6 +321,10 @@ static int open_parts(struct serve *s, struct err *err)
 {
     struct app *app = &s->app;
     struct probe_options probe = {.loop = &app->loop, .pool = app->pools.probe};
+    struct webhook_options webhook = {.loop = &app->loop,
+        .pool = app->pools.read,
+        .http = app->http,
+        .config = &app->config};
 
     s->runner_options = (struct runner_options){.loop = &app->loop,
         .ports = &app->ports,
@@ -329,6 +338,9 @@ static int open_parts(struct serve *s, struct err *err)
             s->metrics) < 0 ||
         probe_start(&s->probe, &probe) < 0)
         return err_set(err, ERR_NOMEM, "no memory to start");
+    webhook.metrics = s->metrics;
+    if (webhook_init(&s->webhook, &webhook, err) < 0)
+        return err->code;
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
         s->runner, s->metrics, err);
 }
@@ -354,6 +366,7 @@ static void close_parts(struct serve *s)
     scheduler_free(s->scheduler);
     run_poller_free(s->run_poller);
     tally_poller_free(s->tally);
+    webhook_free(s->webhook);
     probe_stop(s->probe);
     runner_free(s->runner);
     metrics_free(s->metrics);
