@@ -19,7 +19,8 @@
 --        batch_sync_link_queue, batch_sync_link_jobs, batch_sync_links,
 --        batch_sync_passes, batch_sync_seen, batch_sync_trigger_hashes
 --     TO batchsync_app;
--- GRANT SELECT, INSERT, UPDATE, DELETE ON batch_sync_webhooks
+-- GRANT SELECT, INSERT, UPDATE, DELETE
+--     ON batch_sync_webhooks, batch_sync_fires, batch_sync_pauses
 --     TO batchsync_app;
 -- GRANT SELECT ON batch_sync_migrations, batch_sync_index_builds
 --     TO batchsync_app;

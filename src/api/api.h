@@ -24,6 +24,7 @@ struct api_options {
     struct scheduler *scheduler;
     struct probe *probe;
     struct metrics *metrics;
+    struct tally_poller *tally;
     struct journal *journal;
 };
 

@@ -19,6 +19,9 @@ struct api {
 /* Has the client sent `Prefer: respond-async`? */
 bool trigger_prefers_async(const struct http_exchange *x);
 
+/* {"reason","since"}, or null: are the schedules paused? */
+json_t *schedules_pause_json(const struct api *a);
+
 /*
  * Triggers a run and answers as POST /trigger does, with the members of `more`
  * (NULL: none; taken over) besides. `x` is NULL when the client has gone.

@@ -147,6 +147,7 @@ static json_t *scheduler_json(const struct api *a)
     json_object_set_new(
         s, "timezone", json_string(a->options.ops->config->schedule.timezone));
     scheduler_set_time(s, "nextRun", status.next_ms);
+    json_object_set_new(s, "paused", schedules_pause_json(a));
     scheduler_set_time(
         s, "lastRun", runner_last(a->options.ops->runner)->began_ms);
     return s;

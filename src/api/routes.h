@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 24 };
+enum { NROUTES = 27 };
 extern const struct route api_routes[NROUTES];
 
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
@@ -23,6 +23,9 @@ void route_advice(struct api *api, struct http_exchange *x, struct str id);
 void route_events(struct api *api, struct http_exchange *x, struct str id);
 void route_run_events(struct api *api, struct http_exchange *x, struct str id);
 void route_retry(struct api *api, struct http_exchange *x, struct str id);
+void route_schedules(struct api *a, struct http_exchange *x, struct str id);
+void route_pause(struct api *a, struct http_exchange *x, struct str id);
+void route_resume(struct api *a, struct http_exchange *x, struct str id);
 void route_scheduler(struct api *api, struct http_exchange *x, struct str id);
 void route_health(struct api *api, struct http_exchange *x, struct str id);
 void route_livez(struct api *api, struct http_exchange *x, struct str id);

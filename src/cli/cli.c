@@ -30,6 +30,8 @@ static const struct command *const commands[] = {
     &cmd_runs,
     &cmd_run,
     &cmd_cancel,
+    &cmd_pause,
+    &cmd_resume,
     &cmd_dead_letters,
     &cmd_render,
     &cmd_schema,

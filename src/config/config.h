@@ -39,6 +39,8 @@ struct config_sync {
 
 struct config_schedule {
     char *cron;      /* BATCH_SYNC_SCHEDULE */
+    char *own;       /* BATCH_SYNC_SCHEDULES, checked; NULL: none */
+    bool queues;     /* BATCH_SYNC_IF_RUNNING is queue */
     char *timezone;  /* BATCH_SYNC_TIMEZONE */
     int jitter_s;    /* BATCH_SYNC_JITTER_SECONDS */
     bool catch_up;   /* BATCH_SYNC_CATCH_UP */
@@ -152,6 +154,13 @@ int config_from_environment(struct config *c, unsigned needs,
     struct buf *problems, struct buf *warnings);
 
 void config_free(struct config *c);
+
+/* Takes the next line "name=expression" of config_schedule.own; false: there
+ * is none, or (*name is not empty) it is no such line. */
+bool config_next_schedule(
+    struct str *lines, struct str *name, struct str *expression);
+
+enum { CONFIG_SCHEDULES = 100 }; /* the most lines */
 
 /* The base64 of a webhook's secret, behind its prefix "whsec_". */
 struct str config_webhook_key(const char *secret);

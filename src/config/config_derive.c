@@ -4,7 +4,6 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "clock/cron.h"
 #include <stdlib.h>
 
 /* Hands over the string: the one it came from is NULL then. */
@@ -127,28 +126,6 @@ static void derive_root(struct config_reading *r)
         "must be PEM or base64-encoded PEM");
 }
 
-/* A wrong schedule stops every command, for all wrong values are listed. */
-static void check_schedule_values(struct config_reading *r)
-{
-    const struct config_schedule *c = &r->raw->c.schedule;
-    struct zone *zone;
-    struct cron cron;
-    struct err err;
-
-    if (cron_parse(c->cron, &cron, &err) < 0)
-        config_fault(r, config_key_named("BATCH_SYNC_SCHEDULE"),
-            str_of(c->cron),
-            "%s; must be a cron expression of 5 fields, or 6 with seconds "
-            "first",
-            err.msg);
-    zone = zone_open(c->timezone, &err);
-    if (zone == NULL)
-        config_fault(r, config_key_named("BATCH_SYNC_TIMEZONE"),
-            str_of(c->timezone),
-            "%s; must be an IANA name such as Europe/Berlin", err.msg);
-    zone_close(zone);
-}
-
 /* A key that does not work must stop the start, not the first call. */
 static void check_key(struct config_reading *r)
 {
@@ -247,7 +224,7 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_log_level(raw);
     derive_http_url(raw);
     derive_root(r);
-    check_schedule_values(r);
+    config_derive_schedule(r);
     check_webhook(r);
     config_derive_embedding(r);
     if (raw->sign)

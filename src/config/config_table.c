@@ -22,6 +22,14 @@ static const struct config_key rows[] = {
         "when to run: a cron expression of 5 fields, or 6 with seconds "
         "first",
         TEXT, TO(c.schedule.cron)},
+    {"BATCH_SYNC_SCHEDULES", NULL,
+        "schedules of single services beside that one: lines of the form "
+        "name=expression",
+        TEXT, TO(c.schedule.own)},
+    {"BATCH_SYNC_IF_RUNNING", "skip",
+        "what a scheduled run does that meets another run: skip, or queue, "
+        "which keeps one; those of BATCH_SYNC_SCHEDULES always queue",
+        CHOICE("skip|queue"), TO(if_running)},
     {"BATCH_SYNC_TIMEZONE", "UTC",
         "the time zone of the schedule, an IANA name", NAME,
         TO(c.schedule.timezone)},

@@ -20,6 +20,7 @@ struct config_raw {
     char *extra_neutral; /* EMBEDDING_EXTRA_NEUTRAL */
     int profile;         /* EMBEDDING_PROFILE */
     int grpc_port;       /* COORDINATOR_GRPC_PORT */
+    int if_running;      /* BATCH_SYNC_IF_RUNNING */
     bool sign;           /* COORDINATOR_SIGNATURE_ENABLED */
 };
 
@@ -88,6 +89,9 @@ void config_derive(struct config_reading *r, unsigned needs);
 
 /* What the embedder's variables come to: presets, headers, extra fields. */
 void config_derive_embedding(struct config_reading *r);
+
+/* Checks the schedules (config_schedule.c). */
+void config_derive_schedule(struct config_reading *r);
 
 /* Does the profile say where the provider is? */
 bool config_preset_url(int profile);

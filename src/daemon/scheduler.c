@@ -1,41 +1,36 @@
 /*
  * Happy path: schedule_look() says that a fire is due and when to look again;
- * the runner is triggered.
+ * the job's firing does the rest. Each schedule is a job of its own: none waits
+ * for another.
  *
- * Failures: a fire during a run is skipped, logged and counted. A fire whose
- * run cannot start for a passing reason (the database is down) is tried again
- * under the same instant, for FIRE_PATIENCE_MS or until the next fire replaces
- * it; that is logged once, and counted at its end.
- * Cancel: scheduler_stop() cancels the waits; a run that was triggered goes on,
- * and the scheduler is idle when it has ended. Close: scheduler_free(), when
- * idle.
+ * Failures: while the last fire cannot be read, since the database is down, the
+ * job asks again and fires nothing. Cancel: scheduler_stop() cancels the waits;
+ * a run that was triggered goes on, and the scheduler is idle when it has
+ * ended. Close: scheduler_free(), when idle.
  */
 #include "daemon/scheduler.h"
 
 #include "base/crypto.h"
 #include "base/log.h"
 #include "clock/schedule.h"
+#include "daemon/firing.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    ASK_AGAIN_MS = 1000,
-    STARTUP_DELAY_MS = 5000,
-    FIRE_AGAIN_MS = 500, /* the first wait; each is twice the one before */
-    FIRE_AGAIN_MAX_MS = 8000,
-    FIRE_PATIENCE_MS = 10 * 60 * 1000
-};
+enum { ASK_AGAIN_MS = 1000, STARTUP_DELAY_MS = 5000 };
 
-/* A run that this scheduler has asked for: one by time, one at start-up. */
-struct firing {
+struct job {
     struct scheduler *scheduler; /* borrowed; the owner */
-    struct trigger_req req;
-    const char *name;       /* static */
-    int64_t nominal_ms;     /* 0: not a fire of the schedule */
-    uint64_t since_ms;      /* when it was tried first, on the loop's clock */
-    uint64_t wait_ms;       /* before the last try; 0: it was the first */
-    struct timer_req again; /* before the next one */
+    char *expression;            /* owned */
+    char *service;               /* owned; "": all */
+    struct cron cron;
+    struct schedule schedule;
+    struct last_fire_req last;
+    struct timer_req wake;
+    struct firing firing;
+    bool asked_again; /* for the last fire; logged */
+    bool started;
 };
 
 struct scheduler {
@@ -44,103 +39,58 @@ struct scheduler {
     struct ledger *ledger;       /* borrowed */
     struct runner *runner;       /* borrowed */
     struct metrics *metrics;     /* borrowed */
-    struct cron cron;
-    struct zone *zone; /* owned */
-    struct schedule schedule;
-    struct last_fire_req last;
-    struct timer_req wake, startup;
-    struct firing by_time, at_startup;
+    struct zone *zone;           /* owned */
+    struct job *jobs;            /* owned; the one for all is the first */
+    size_t njobs;
+    struct firing at_startup;
+    struct timer_req startup;
     int64_t wall_ms, mono_ms; /* when it was started */
-    bool asked_again;         /* for the last fire; logged */
-    bool started, stopped;
+    bool begun, stopped;
 };
 
-/* Firing */
-
-static void try_to_run(struct firing *f);
-
-static void on_again(struct op *op)
+static const char *job_name(const struct job *j)
 {
-    struct firing *f = container_of(op, struct firing, again.op);
-
-    if (op->err.code == 0 && !f->scheduler->stopped)
-        try_to_run(f);
+    return j->service[0] != '\0' ? j->service : "schedule";
 }
 
-static bool may_try_again(const struct firing *f, const struct err *err)
-{
-    const struct scheduler *s = f->scheduler;
+/* Waiting */
 
-    return !s->stopped && err_is_transient(err->code) &&
-           loop_now_ms(s->loop) - f->since_ms < FIRE_PATIENCE_MS;
+static void on_scheduler_wake(struct op *op);
+
+static void job_report(const struct job *j, const struct schedule_step *step)
+{
+    if (step->jump_ms != 0)
+        log_warn(NULL, "%s: the wall clock has moved by %lld ms", job_name(j),
+            (long long)step->jump_ms);
+    if (step->missed > 0)
+        log_warn(NULL, "%s: missed %llu fire%s", job_name(j),
+            (unsigned long long)step->missed,
+            step->missed_more   ? "s or more"
+            : step->missed == 1 ? ""
+                                : "s");
 }
 
-static void wait_to_try(struct firing *f, const struct err *err)
+static void job_look(struct job *j)
 {
-    if (f->wait_ms == 0)
-        log_warn(NULL, "%s: cannot start the run yet: %s; trying again",
-            f->name, err->msg);
-    f->wait_ms = f->wait_ms == 0 ? FIRE_AGAIN_MS : 2 * f->wait_ms;
-    if (f->wait_ms > FIRE_AGAIN_MAX_MS)
-        f->wait_ms = FIRE_AGAIN_MAX_MS;
-    op_init(&f->again.op, on_again);
-    loop_timer(f->scheduler->loop, &f->again, f->wait_ms);
+    struct scheduler *s = j->scheduler;
+    struct schedule_step step;
+
+    schedule_look(&j->schedule, loop_wall_ms(), (int64_t)loop_mono_ms(), &step);
+    job_report(j, &step);
+    for (uint64_t i = 0; i < step.missed; i++)
+        metrics_trigger(s->metrics, "schedule", "missed");
+    if (step.fire)
+        firing_fire(&j->firing, step.nominal_ms);
+    op_init(&j->wake.op, on_scheduler_wake);
+    loop_timer(s->loop, &j->wake, (uint64_t)step.wake_ms);
 }
 
-static void on_scheduler_run_ended(struct op *op)
+static void on_scheduler_wake(struct op *op)
 {
-    struct firing *f = container_of(op, struct firing, req.op);
+    struct job *j = container_of(op, struct job, wake.op);
 
-    trigger_req_clear(&f->req);
-    if (may_try_again(f, &op->err)) {
-        wait_to_try(f, &op->err);
-        return;
-    }
-    f->wait_ms = 0;
-    metrics_trigger(f->scheduler->metrics, f->name, trigger_outcome(&op->err));
-    if (op->err.code != 0)
-        log_warn(NULL, "%s: the run did not start: %s", f->name, op->err.msg);
-}
-
-static void on_scheduler_begun(struct trigger_req *req)
-{
-    container_of(req, struct firing, req)->wait_ms = 0;
-}
-
-static void try_to_run(struct firing *f)
-{
-    struct run_spec spec = {
-        .trigger = f->name, .kind = "daily", .fire_ms = f->nominal_ms};
-
-    op_init(&f->req.op, on_scheduler_run_ended);
-    f->req.quiet = true;
-    f->req.begun = on_scheduler_begun;
-    runner_trigger(f->scheduler->runner, &spec, &f->req);
-}
-
-/* The pending try, or its next one, stands for the new fire from now on. */
-static void supersede(struct firing *f)
-{
-    metrics_trigger(f->scheduler->metrics, f->name, "failed");
-    log_warn(NULL, "%s: the run did not start before the next fire", f->name);
-}
-
-static void fire(struct firing *f, int64_t nominal_ms)
-{
-    struct scheduler *s = f->scheduler;
-
-    if (op_pending(&f->req.op) && f->wait_ms == 0) { /* it is running */
-        metrics_trigger(s->metrics, f->name, "already_running");
-        log_warn(
-            NULL, "%s: skipped, the previous run is still under way", f->name);
-        return;
-    }
-    if (f->wait_ms != 0)
-        supersede(f);
-    f->nominal_ms = nominal_ms;
-    f->since_ms = loop_now_ms(s->loop);
-    if (f->wait_ms == 0)
-        try_to_run(f);
+    if (op->err.code == 0 && !j->scheduler->stopped)
+        job_look(j);
 }
 
 static void on_startup(struct op *op)
@@ -148,46 +98,7 @@ static void on_startup(struct op *op)
     struct scheduler *s = container_of(op, struct scheduler, startup.op);
 
     if (op->err.code == 0 && !s->stopped)
-        fire(&s->at_startup, 0);
-}
-
-/* Waiting */
-
-static void on_scheduler_wake(struct op *op);
-
-static void report(const struct schedule_step *step)
-{
-    if (step->jump_ms != 0)
-        log_warn(NULL, "schedule: the wall clock has moved by %lld ms",
-            (long long)step->jump_ms);
-    if (step->missed > 0)
-        log_warn(NULL, "schedule: missed %llu fire%s",
-            (unsigned long long)step->missed,
-            step->missed_more   ? "s or more"
-            : step->missed == 1 ? ""
-                                : "s");
-}
-
-static void scheduler_look(struct scheduler *s)
-{
-    struct schedule_step step;
-
-    schedule_look(&s->schedule, loop_wall_ms(), (int64_t)loop_mono_ms(), &step);
-    report(&step);
-    for (uint64_t i = 0; i < step.missed; i++)
-        metrics_trigger(s->metrics, "schedule", "missed");
-    if (step.fire)
-        fire(&s->by_time, step.nominal_ms);
-    op_init(&s->wake.op, on_scheduler_wake);
-    loop_timer(s->loop, &s->wake, (uint64_t)step.wake_ms);
-}
-
-static void on_scheduler_wake(struct op *op)
-{
-    struct scheduler *s = container_of(op, struct scheduler, wake.op);
-
-    if (op->err.code == 0 && !s->stopped)
-        scheduler_look(s);
+        firing_fire(&s->at_startup, 0);
 }
 
 /* Constant on one machine, different on others. */
@@ -203,82 +114,132 @@ static uint64_t jitter_seed(void)
     return seed;
 }
 
-static void scheduler_begin(struct scheduler *s, int64_t last_ms)
+static void job_begins(struct job *j, int64_t last_ms)
 {
+    struct scheduler *s = j->scheduler;
     struct schedule_options options = {
-        .cron = &s->cron,
+        .cron = &j->cron,
         .zone = s->zone,
         .jitter_ms = (int64_t)s->config->schedule.jitter_s * 1000,
         .seed = jitter_seed(),
         .catch_up = s->config->schedule.catch_up,
     };
 
-    s->started = true;
-    schedule_init(&s->schedule, &options, last_ms, s->wall_ms, s->mono_ms);
-    scheduler_look(s);
-    if (s->config->schedule.on_startup)
+    j->started = true;
+    schedule_init(&j->schedule, &options, last_ms, s->wall_ms, s->mono_ms);
+    job_look(j);
+    if (j == s->jobs && s->config->schedule.on_startup)
         loop_timer(s->loop, &s->startup, STARTUP_DELAY_MS);
 }
 
-static void scheduler_ask(struct scheduler *s);
+static void job_ask(struct job *j);
 
 static void on_ask_again(struct op *op)
 {
-    struct scheduler *s = container_of(op, struct scheduler, wake.op);
+    struct job *j = container_of(op, struct job, wake.op);
 
-    if (op->err.code == 0 && !s->stopped)
-        scheduler_ask(s);
+    if (op->err.code == 0 && !j->scheduler->stopped)
+        job_ask(j);
 }
 
 /* Nothing can run without the database, so nothing is late. */
-static void wait_to_ask(struct scheduler *s, const struct err *err)
+static void job_wait_to_ask(struct job *j, const struct err *err)
 {
-    if (!s->asked_again)
-        log_warn(NULL,
-            "schedule: cannot read the last fire yet: %s; trying again",
-            err->msg);
-    s->asked_again = true;
-    op_init(&s->wake.op, on_ask_again);
-    loop_timer(s->loop, &s->wake, ASK_AGAIN_MS);
+    if (!j->asked_again)
+        log_warn(NULL, "%s: cannot read the last fire yet: %s; trying again",
+            job_name(j), err->msg);
+    j->asked_again = true;
+    op_init(&j->wake.op, on_ask_again);
+    loop_timer(j->scheduler->loop, &j->wake, ASK_AGAIN_MS);
 }
 
 static void on_last_fire(struct op *op)
 {
-    struct scheduler *s = container_of(op, struct scheduler, last.op);
-    bool known = op->err.code == 0 && s->last.fire_ms != 0;
+    struct job *j = container_of(op, struct job, last.op);
+    bool known = op->err.code == 0 && j->last.fire_ms != 0;
 
-    if (s->stopped)
+    if (j->scheduler->stopped)
         return;
     if (err_is_transient(op->err.code)) {
-        wait_to_ask(s, &op->err);
+        job_wait_to_ask(j, &op->err);
         return;
     }
     if (op->err.code != 0)
-        log_warn(NULL, "schedule: cannot read the last fire: %s", op->err.msg);
-    scheduler_begin(s, known ? s->last.fire_ms : SCHEDULE_NONE);
+        log_warn(NULL, "%s: cannot read the last fire: %s", job_name(j),
+            op->err.msg);
+    job_begins(j, known ? j->last.fire_ms : SCHEDULE_NONE);
 }
 
-static void scheduler_ask(struct scheduler *s)
+static void job_ask(struct job *j)
 {
-    op_init(&s->last.op, on_last_fire);
-    ledger_last_fire(s->ledger, &s->last);
+    j->last = (struct last_fire_req){.schedule = j->service};
+    op_init(&j->last.op, on_last_fire);
+    ledger_last_fire(j->scheduler->ledger, &j->last);
 }
 
 void scheduler_start(struct scheduler *s)
 {
-    if (s->started || s->stopped || op_pending(&s->last.op) ||
-        op_pending(&s->wake.op) || runner_disabled(s->config) != NULL)
+    if (s->begun || s->stopped || runner_disabled(s->config) != NULL)
         return;
+    s->begun = true;
     s->wall_ms = loop_wall_ms();
     s->mono_ms = (int64_t)loop_mono_ms();
-    scheduler_ask(s);
+    for (size_t i = 0; i < s->njobs; i++)
+        job_ask(&s->jobs[i]);
 }
 
 /* Life */
 
+static char *scheduler_copy(struct str text)
+{
+    char *z = strndup(text.len == 0 ? "" : text.p, text.len);
+
+    if (z == NULL)
+        abort();
+    return z;
+}
+
+static void scheduler_set_firing(
+    struct scheduler *s, struct firing *f, const char *trigger)
+{
+    *f = (struct firing){.loop = s->loop,
+        .ledger = s->ledger,
+        .runner = s->runner,
+        .metrics = s->metrics,
+        .trigger = trigger,
+        .schedule = "",
+        .queues = s->config->schedule.queues};
+    firing_init(f);
+}
+
+static int job_init(struct scheduler *s, struct str service, struct str text,
+    const char *variable, struct err *err)
+{
+    struct job *j = &s->jobs[s->njobs++];
+    const char *warning;
+
+    *j = (struct job){.scheduler = s,
+        .service = scheduler_copy(service),
+        .expression = scheduler_copy(text)};
+    op_init(&j->last.op, on_last_fire);
+    op_init(&j->wake.op, on_scheduler_wake);
+    scheduler_set_firing(s, &j->firing, "schedule");
+    j->firing.schedule = j->service;
+    j->firing.queues = j->firing.queues || service.len > 0;
+    if (cron_parse(j->expression, &j->cron, err) < 0) {
+        err_wrap(err, "%s=%s", variable, j->expression);
+        return err->code = ERR_CONFIG;
+    }
+    warning = cron_warning(&j->cron);
+    if (warning != NULL)
+        log_warn(NULL, "%s=%s: %s", variable, j->expression, warning);
+    return 0;
+}
+
 int scheduler_read(const struct config_schedule *config, struct cron *cron,
     struct zone **zone, struct err *err)
 {
+    *zone = NULL;
     if (cron_parse(config->cron, cron, err) < 0) {
         err_wrap(err, "BATCH_SYNC_SCHEDULE=%s", config->cron);
         return err->code = ERR_CONFIG;
@@ -291,16 +252,22 @@ int scheduler_read(const struct config_schedule *config, struct cron *cron,
     return 0;
 }
 
-static int read_schedule(struct scheduler *s, struct err *err)
+/* What is wrong was said by config/ before. */
+static int scheduler_read_jobs(struct scheduler *s, struct err *err)
 {
     const struct config_schedule *config = &s->config->schedule;
-    const char *warning;
+    struct str lines = str_of(config->own == NULL ? "" : config->own);
+    struct str name, expression;
+    struct cron cron;
 
-    if (scheduler_read(config, &s->cron, &s->zone, err) < 0)
+    if (scheduler_read(config, &cron, &s->zone, err) < 0 ||
+        job_init(s, STR(""), str_of(config->cron), "BATCH_SYNC_SCHEDULE", err) <
+            0)
         return err->code;
-    warning = cron_warning(&s->cron);
-    if (warning != NULL)
-        log_warn(NULL, "BATCH_SYNC_SCHEDULE=%s: %s", config->cron, warning);
+    while (s->njobs <= CONFIG_SCHEDULES &&
+           config_next_schedule(&lines, &name, &expression))
+        if (job_init(s, name, expression, "BATCH_SYNC_SCHEDULES", err) < 0)
+            return err->code;
     return 0;
 }
 
@@ -317,39 +284,35 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
         .ledger = ledger,
         .runner = runner,
         .metrics = metrics,
-        .by_time = {.scheduler = s, .name = "schedule"},
-        .at_startup = {.scheduler = s, .name = "startup"}};
-    op_init(&s->last.op, on_last_fire);
-    op_init(&s->wake.op, on_scheduler_wake);
+        .jobs = calloc(CONFIG_SCHEDULES + 1, sizeof(*s->jobs))};
+    if (s->jobs == NULL)
+        abort();
     op_init(&s->startup.op, on_startup);
-    op_init(&s->by_time.req.op, on_scheduler_run_ended);
-    op_init(&s->by_time.again.op, on_again);
-    op_init(&s->at_startup.req.op, on_scheduler_run_ended);
-    op_init(&s->at_startup.again.op, on_again);
+    scheduler_set_firing(s, &s->at_startup, "startup");
     *out = s;
-    return read_schedule(s, err);
+    return scheduler_read_jobs(s, err);
 }
 
 void scheduler_stop(struct scheduler *s)
 {
     s->stopped = true;
-    op_cancel(&s->last.op);
-    op_cancel(&s->wake.op);
     op_cancel(&s->startup.op);
-    op_cancel(&s->by_time.again.op);
-    op_cancel(&s->at_startup.again.op);
-}
-
-static bool is_at_work(const struct firing *f)
-{
-    return op_pending(&f->req.op) || op_pending(&f->again.op);
+    firing_stop(&s->at_startup);
+    for (size_t i = 0; i < s->njobs; i++) {
+        op_cancel(&s->jobs[i].last.op);
+        op_cancel(&s->jobs[i].wake.op);
+        firing_stop(&s->jobs[i].firing);
+    }
 }
 
 bool scheduler_is_idle(const struct scheduler *s)
 {
-    return !op_pending(&s->last.op) && !op_pending(&s->wake.op) &&
-           !op_pending(&s->startup.op) && !is_at_work(&s->by_time) &&
-           !is_at_work(&s->at_startup);
+    for (size_t i = 0; i < s->njobs; i++)
+        if (op_pending(&s->jobs[i].last.op) ||
+            op_pending(&s->jobs[i].wake.op) ||
+            !firing_is_idle(&s->jobs[i].firing))
+            return false;
+    return !op_pending(&s->startup.op) && firing_is_idle(&s->at_startup);
 }
 
 void scheduler_free(struct scheduler *s)
@@ -357,18 +320,51 @@ void scheduler_free(struct scheduler *s)
     if (s == NULL)
         return;
     assert(scheduler_is_idle(s));
+    for (size_t i = 0; i < s->njobs; i++) {
+        free(s->jobs[i].service);
+        free(s->jobs[i].expression);
+    }
     zone_close(s->zone);
+    free(s->jobs);
     free(s);
 }
+
+/* What is known */
 
 void scheduler_status(
     const struct scheduler *s, struct scheduler_status *status)
 {
     int64_t next;
 
-    *status = (struct scheduler_status){.scheduled = s->started && !s->stopped};
+    *status = (struct scheduler_status){
+        .scheduled = s->jobs[0].started && !s->stopped};
     if (!status->scheduled)
         return;
-    next = schedule_next_ms(&s->schedule);
+    next = schedule_next_ms(&s->jobs[0].schedule);
     status->next_ms = next == SCHEDULE_NONE ? 0 : next;
+}
+
+size_t scheduler_count(const struct scheduler *s)
+{
+    return s->njobs;
+}
+
+struct scheduler_entry scheduler_entry(const struct scheduler *s, size_t i)
+{
+    const struct job *j = &s->jobs[i];
+
+    return (struct scheduler_entry){
+        j->service, j->expression, j->firing.queues};
+}
+
+size_t scheduler_next(
+    const struct scheduler *s, size_t i, size_t n, int64_t next_ms[])
+{
+    int64_t after_ms = loop_wall_ms();
+    struct cron_fire fire;
+    size_t found = 0;
+
+    while (found < n && cron_next(&s->jobs[i].cron, s->zone, after_ms, &fire))
+        next_ms[found++] = after_ms = fire.at_ms;
+    return found;
 }

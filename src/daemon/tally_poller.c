@@ -10,6 +10,7 @@
 #include "daemon/tally_poller.h"
 
 #include "base/log.h"
+#include "db/ledger/ledger_fire.h"
 #include "source/service_list.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct tally_poller {
     struct arena arena;          /* of the answer */
     struct tally_req req;
     struct timer_req timer;
+    char reason[PAUSE_REASON_BYTES];
+    struct tally_pause pause;
     uint64_t moment; /* of the metrics, when it was asked */
     bool again;
     bool stopped;
@@ -37,6 +40,20 @@ static void on_tally_timer(struct op *op)
         tally_ask(t);
 }
 
+static void tally_take_pause(struct tally_poller *t)
+{
+    snprintf(t->reason, sizeof(t->reason), "%s",
+        t->req.paused == NULL ? "" : t->req.paused);
+    t->pause = (struct tally_pause){
+        t->req.paused == NULL ? NULL : t->reason, t->req.paused_ms};
+    metrics_paused(t->metrics, t->pause.reason != NULL);
+}
+
+struct tally_pause tally_poller_pause(const struct tally_poller *t)
+{
+    return t->pause;
+}
+
 static void on_tallied(struct op *op)
 {
     struct tally_poller *t = container_of(op, struct tally_poller, req.op);
@@ -44,11 +61,13 @@ static void on_tallied(struct op *op)
 
     if (t->stopped)
         return;
-    if (op->err.code == 0)
+    if (op->err.code == 0) {
+        tally_take_pause(t);
         stale = !metrics_tally(
             t->metrics, t->moment, t->req.services, t->req.nservices);
-    else
+    } else {
         log_debug(NULL, "cannot count the services: %s", op->err.msg);
+    }
     if (stale || t->again) {
         tally_ask(t);
         return;

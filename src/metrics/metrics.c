@@ -128,6 +128,8 @@ static int init_series(struct metrics *m)
             sizeof(struct service_numbers), STR("service=\"other\"")) < 0 ||
         series_init(&m->triggers, a, TRIGGERS, sizeof(uint64_t),
             STR("trigger=\"other\",outcome=\"other\"")) < 0 ||
+        series_init(&m->next_runs, a, METRICS_SERVICES, sizeof(int64_t),
+            STR("schedule=\"other\"")) < 0 ||
         series_init(&m->webhooks, a, TRIGGERS, sizeof(uint64_t),
             STR("outcome=\"other\"")) < 0 ||
         series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
@@ -144,8 +146,8 @@ static void init_triggers(struct metrics *m)
 {
     static const char *const names[] = {"http", "schedule", "startup"};
     static const char *const outcomes[] = {"accepted", "already_running",
-        "disabled", "coordinator_disabled", "shutting_down", "failed",
-        "missed"};
+        "disabled", "coordinator_disabled", "shutting_down", "failed", "missed",
+        "paused", "replaced"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         for (size_t k = 0; k < sizeof(outcomes) / sizeof(outcomes[0]); k++) {
@@ -421,9 +423,17 @@ void metrics_webhooks_waiting(struct metrics *m, uint64_t messages)
     m->webhooks_waiting = messages;
 }
 
-void metrics_next_run(struct metrics *m, int64_t next_ms)
+void metrics_next_run(struct metrics *m, const char *service, int64_t next_ms)
 {
-    m->next_run_ms = next_ms;
+    buf_reset(&m->scratch);
+    if (service[0] != '\0')
+        label(m, "schedule", service, NULL);
+    *(int64_t *)series_at(m, &m->next_runs) = next_ms;
+}
+
+void metrics_paused(struct metrics *m, bool paused)
+{
+    m->paused = paused;
 }
 
 void metrics_trigger(

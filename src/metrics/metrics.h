@@ -59,8 +59,11 @@ void metrics_know_service(struct metrics *m, const char *service);
 void metrics_webhook(struct metrics *m, const char *outcome);
 void metrics_webhooks_waiting(struct metrics *m, uint64_t messages);
 
-/* When the schedule fires next; 0: never. */
-void metrics_next_run(struct metrics *m, int64_t next_ms);
+/* When a schedule fires next; 0: never. `service`: whose own it is; "": all. */
+void metrics_next_run(struct metrics *m, const char *service, int64_t next_ms);
+
+/* Are the schedules paused? */
+void metrics_paused(struct metrics *m, bool paused);
 
 /* The progress of building the vector index. */
 void metrics_index(struct metrics *m, const struct index_progress *progress);

@@ -96,9 +96,10 @@ struct metrics {
     struct series routes;   /* struct histogram; HTTP */
     struct series webhooks; /* uint64_t */
     uint64_t webhooks_waiting;
-    uint64_t ends;       /* of services, here */
-    int64_t next_run_ms; /* 0: none */
-    uint64_t refused;    /* HTTP requests without the rights they need */
+    uint64_t ends;           /* of services, here */
+    struct series next_runs; /* int64_t, ms since 1970; 0: none */
+    bool paused;
+    uint64_t refused; /* HTTP requests without the rights they need */
 };
 
 /* The name of a call in labels. */

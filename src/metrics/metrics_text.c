@@ -139,6 +139,17 @@ static void write_trigger(struct buf *out, struct str labels, const void *value)
     exposition_number(out, *(const uint64_t *)value);
 }
 
+static void write_next_run(
+    struct buf *out, struct str labels, const void *value)
+{
+    int64_t next_ms = *(const int64_t *)value;
+
+    if (next_ms == 0)
+        return;
+    exposition_sample(out, "schedule_next_run_timestamp_seconds", labels, "");
+    exposition_seconds(out, (uint64_t)next_ms);
+}
+
 static void write_webhook(struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "webhooks_total", labels, "");
@@ -192,10 +203,13 @@ static void write_last_run(const struct metrics *m, struct buf *out)
         plain_seconds(out, "last_success_timestamp_seconds", "gauge",
             "When the last successful run ended, since 1970.",
             (uint64_t)run->last_success_ms);
-    if (m->next_run_ms != 0)
-        plain_seconds(out, "schedule_next_run_timestamp_seconds", "gauge",
-            "When the schedule fires next, since 1970.",
-            (uint64_t)m->next_run_ms);
+    exposition_family(out, "schedule_next_run_timestamp_seconds", "gauge",
+        "When the schedule fires next, since 1970; with a label, the service's "
+        "own.");
+    exposition_each(out, &m->next_runs, write_next_run);
+    plain(out, "schedule_paused", "gauge",
+        "1 while no schedule begins a run, because somebody has paused them.",
+        m->paused);
 }
 
 static void write_webhooks(const struct metrics *m, struct buf *out)

@@ -7,6 +7,7 @@
  *   services  which services a run would read
  *   search    the stored items nearest to a text
  *   cancel    ends a run, here or in another process
+ *   pause     no schedule begins a run, or they do again
  *   retry     makes dead letters be tried again
  *   graph_look  an item's neighbourhood in the graph
  *   asked     the words of a look at the history

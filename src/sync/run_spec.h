@@ -19,6 +19,7 @@ struct run_spec {
     size_t nservices;      /* 0: the list of services */
     const char *source;    /* where the names came from; NULL: the request */
     const char *since;     /* ISO-8601; NULL: everything */
+    const char *schedule;  /* whose schedule it is, "": for all; NULL: none */
     int64_t fire_ms;       /* a scheduled fire's nominal instant; 0: none */
 };
 

@@ -275,12 +275,19 @@ static void tell_alive(struct serve *s, uint64_t now_ms)
     s->alive_due_ms = now_ms + watchdog_ms / 4;
 }
 
-static void tell_next_run(struct serve *s)
+static void tell_next_runs(struct serve *s)
 {
     struct scheduler_status status;
+    int64_t next_ms;
 
     scheduler_status(s->scheduler, &status);
-    metrics_next_run(s->metrics, status.next_ms);
+    for (size_t i = 0; i < scheduler_count(s->scheduler); i++) {
+        next_ms = 0;
+        if (status.scheduled)
+            scheduler_next(s->scheduler, i, 1, &next_ms);
+        metrics_next_run(
+            s->metrics, scheduler_entry(s->scheduler, i).service, next_ms);
+    }
 }
 
 static void on_lag_tick(struct op *op);
@@ -302,7 +309,7 @@ static void on_lag_tick(struct op *op)
     tell_alive(s, now_ms);
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
-    tell_next_run(s);
+    tell_next_runs(s);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
@@ -351,6 +358,7 @@ static int open_api(struct serve *s, struct err *err)
         .scheduler = s->scheduler,
         .probe = s->probe,
         .metrics = s->metrics,
+        .tally = s->tally,
         .journal = s->journal};
 
     s->app.ops.runner = s->runner;

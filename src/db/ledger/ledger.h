@@ -55,13 +55,6 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
 /* Ends the heartbeats, if there is no run_end to do so. */
 void ledger_stop(struct ledger *l);
 
-/* The last scheduled fire that any replica has started. */
-struct last_fire_req {
-    struct op op;
-    int64_t fire_ms; /* out: its nominal instant; 0: there was none */
-};
-void ledger_last_fire(struct ledger *l, struct last_fire_req *req);
-
 /* Ends a run for good; all processes that work on it lose their leases. */
 struct run_cancel_req {
     struct op op;

@@ -65,7 +65,12 @@ static void add_fire(struct call *c, const struct run_spec *spec)
         call_add_text(c, NULL);
 }
 
-/* $1 .. $11: the same for the statements that resume and begin. */
+static void add_schedule(struct call *c, const struct run_spec *spec)
+{
+    call_add_text(c, spec->schedule != NULL ? spec->schedule : "");
+}
+
+/* $1 .. $12: the same for the statements that resume and begin. */
 static void add_params(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
@@ -80,6 +85,7 @@ static void add_params(
     call_add_text(c, req->embedding.model);
     call_add_int(c, req->embedding.dimensions);
     add_fire(c, &req->spec);
+    add_schedule(c, &req->spec);
 }
 
 static void add_resume(
@@ -89,7 +95,8 @@ static void add_resume(
         "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
         "  finished_at = NULL, resumed = resumed + 1,"
-        "  fire_at = coalesce(" FIRE ", fire_at)"
+        "  fire_at = coalesce(" FIRE ", fire_at),"
+        "  schedule = CASE WHEN " FIRE " IS NULL THEN schedule ELSE $12 END"
         " WHERE id = (SELECT id FROM @.batch_sync_runs"
         "  WHERE status = 'interrupted' AND tenant_id = $3"
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
@@ -98,7 +105,8 @@ static void add_resume(
         "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
         " AND NOT EXISTS (SELECT 1 FROM @.batch_sync_runs o"
         "  WHERE o.status = 'running'"
-        "  OR o.fire_at = " FIRE " AND o.id <> batch_sync_runs.id)"
+        "  OR o.fire_at = " FIRE " AND o.schedule = $12"
+        "   AND o.id <> batch_sync_runs.id)"
         " RETURNING id",
         false);
     add_params(c, l, req);
@@ -115,10 +123,12 @@ static void add_abandon(
         "  SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' AND owner <> $1"
         "  OR status <> 'running'"
-        "   AND fire_at = to_timestamp($2::int8 / 1000.0))",
+        "   AND fire_at = to_timestamp($2::int8 / 1000.0)"
+        "   AND schedule = $3)",
         false);
     call_add_text(c, l->owner);
     add_fire(c, &req->spec);
+    add_schedule(c, &req->spec);
 }
 
 static void add_begin(
@@ -127,11 +137,11 @@ static void add_begin(
     call_stmt(c,
         "INSERT INTO @.batch_sync_runs (owner, expires_at, tenant_id, kind,"
         "  services, since, page_limit, provider, model, dimensions, fire_at,"
-        "  trigger, source)"
+        "  schedule, trigger, source)"
         " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
-        "  $8, $9, $10, " FIRE ", $12, $13"
+        "  $8, $9, $10, " FIRE ", $12, $13, $14"
         " WHERE NOT EXISTS (SELECT 1 FROM @.batch_sync_runs"
-        "  WHERE status = 'running' OR fire_at = " FIRE ")"
+        "  WHERE status = 'running' OR fire_at = " FIRE " AND schedule = $12)"
         " RETURNING id",
         false);
     add_params(c, l, req);
@@ -206,28 +216,4 @@ static void begin_take(struct call *c)
 void ledger_run_begin(struct ledger *l, struct run_begin_req *req)
 {
     ledger_start(l, &req->op, req, begin_send, begin_take);
-}
-
-/* --- the schedule's last fire --- */
-
-static void fire_send(struct call *c)
-{
-    call_stmt(c,
-        "SELECT (extract(epoch FROM max(fire_at)) * 1000)::int8"
-        " FROM @.batch_sync_runs",
-        false);
-    call_send(c);
-}
-
-static void fire_take(struct call *c)
-{
-    struct last_fire_req *req = ledger_work(c)->req;
-
-    req->fire_ms = call_int(c->pg.results[0], 0, 0);
-    call_end(c, NULL);
-}
-
-void ledger_last_fire(struct ledger *l, struct last_fire_req *req)
-{
-    ledger_start(l, &req->op, req, fire_send, fire_take);
 }

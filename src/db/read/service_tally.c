@@ -52,6 +52,20 @@ static void tally_row(struct tally_req *req, const struct pg_result *r, int row)
     };
 }
 
+static const char pause_sql[] =
+    "SELECT reason, (1000 * extract(epoch FROM since))::int8"
+    " FROM @.batch_sync_pauses";
+
+static void tally_pause(struct tally_req *req, const struct pg_result *r)
+{
+    if (pg_rows(r) == 0)
+        return;
+    req->paused = arena_dup(req->arena, pg_value(r, 0, 0)).p;
+    req->paused_ms = call_int(r, 0, 1);
+    if (req->paused == NULL)
+        abort();
+}
+
 static void on_tally(struct call *c)
 {
     struct tally_req *req = container_of(c->op, struct tally_req, op);
@@ -65,6 +79,7 @@ static void on_tally(struct call *c)
     for (int i = 0; i < rows; i++)
         tally_row(req, r, i);
     req->nservices = (size_t)rows;
+    tally_pause(req, c->pg.results[1]);
     call_end(c, NULL);
 }
 
@@ -76,5 +91,6 @@ void service_tally_ask(
     call_stmt(c, tally_sql, false);
     call_add_text(c, req->tenant);
     call_add_int(c, req->most);
+    call_stmt(c, pause_sql, false);
     call_send(c);
 }

@@ -26,6 +26,8 @@ struct tally_req {
     struct arena *arena;
     struct service_tally *services;
     size_t nservices;
+    const char *paused; /* why no schedule begins a run; NULL: they do */
+    int64_t paused_ms;  /* since 1970 */
 };
 
 /* Every service that has been synced, or that has a dead letter. */

@@ -49,6 +49,13 @@ static int64_t soon(void)
     return (int64_t)at * 1000;
 }
 
+static const char runs[] = "CREATE TABLE batch_sync_runs (fire_at timestamptz,"
+                           " schedule text NOT NULL DEFAULT '')";
+static const char others[] =
+    "CREATE TABLE batch_sync_fires (schedule text, fire_at timestamptz,"
+    " outcome text, PRIMARY KEY (schedule, fire_at));"
+    "CREATE TABLE batch_sync_pauses (reason text)";
+
 static void open_scheduler(struct world *w)
 {
     struct err err;
@@ -73,7 +80,8 @@ static int scheduler_setup(void **state)
     w = *state;
     w->ports.run_begin = begin_fire;
     db_open(&it.db, 1);
-    db_exec(&it.db, "CREATE TABLE batch_sync_runs (fire_at timestamptz)");
+    db_exec(&it.db, runs);
+    db_exec(&it.db, others);
     assert_int_equal(
         pg_pool_init(&it.pool, &w->loop, it.db.url, 1, 0, &err), 0);
     ledger_init(&it.ledger, it.pool, it.pool, &w->loop, 30, 300);
@@ -176,11 +184,12 @@ static void stopping_ends_the_tries(void **state)
 static const char away[] =
     "DROP TABLE batch_sync_runs; CREATE FUNCTION away() RETURNS timestamptz"
     " LANGUAGE plpgsql AS $$BEGIN RAISE 'away' USING ERRCODE = '57P01'; END$$;"
-    "CREATE VIEW batch_sync_runs AS SELECT away() AS fire_at";
+    "CREATE VIEW batch_sync_runs AS SELECT away() AS fire_at, ''::text AS "
+    "schedule";
 
 static const char back[] =
     "DROP VIEW batch_sync_runs; CREATE TABLE batch_sync_runs AS"
-    " SELECT now() - interval '3 days' AS fire_at";
+    " SELECT now() - interval '3 days' AS fire_at, ''::text AS schedule";
 
 static void the_last_fire_is_asked_for_until_it_is_known(void **state)
 {

@@ -13,7 +13,7 @@ static void a_fresh_process_says_what_it_is(void **state)
     expect_none(f, "last_run_success");
     expect_none(f, "\nbatchsync_last_success_timestamp_seconds ");
     expect_none(f, "\nbatchsync_service_last_success_timestamp_seconds{");
-    expect_none(f, "schedule_next_run");
+    expect_none(f, "schedule_next_run_timestamp_seconds 1");
     expect_none(f, "link_queue");
     expect(f, "batchsync_request_errors_total{call=\"embed\","
               "error=\"not authorized\"} 0\n");
@@ -254,7 +254,7 @@ static void strange_triggers_are_bounded(void **state)
         metrics_trigger(f->m, name, "accepted");
     }
     expect(f, "batchsync_triggers_total{trigger=\"other\",outcome=\"other\"}"
-              " 57\n");
+              " 63\n");
 }
 
 static void the_loop_and_the_queue_have_gauges(void **state)
@@ -345,10 +345,16 @@ static void the_next_fire_is_told(void **state)
 {
     struct fixture *f = *state;
 
-    metrics_next_run(f->m, 1700000000500);
-    expect(f, "batchsync_schedule_next_run_timestamp_seconds 1700000000.5\n");
-    metrics_next_run(f->m, 0);
-    expect_none(f, "schedule_next_run");
+    metrics_next_run(f->m, "", 1700000000500);
+    metrics_next_run(f->m, "a", 1800000000000);
+    expect(f, "batchsync_schedule_next_run_timestamp_seconds 1700000000.5\n"
+              "batchsync_schedule_next_run_timestamp_seconds{schedule=\"a\"} "
+              "1800000000\n");
+    metrics_next_run(f->m, "", 0);
+    expect_none(f, "schedule_next_run_timestamp_seconds 1");
+    expect(f, "batchsync_schedule_paused 0\n");
+    metrics_paused(f->m, true);
+    expect(f, "batchsync_schedule_paused 1\n");
 }
 
 static void requests_are_counted_by_route(void **state)

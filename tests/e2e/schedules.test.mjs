@@ -1,0 +1,205 @@
+// Schedules of single services, fires that meet a run, and pauses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkError, gate, serve, valueOf } from './support/serve.mjs';
+import { itemsOf, onceProven, pagesOf, until, world }
+  from './support/world.mjs';
+
+const EVERY_SECOND = '* * * * * *';
+const NEVER = '0 0 29 2 *';
+
+const two = (t) => world(t, { services: { alpha: pagesOf(itemsOf(3)),
+  beta: pagesOf(itemsOf(3, 1, 'beta')) } });
+
+const runsOf = (w) => w.db.rows(`SELECT schedule, services,
+    (1000 * extract(epoch FROM fire_at))::float8 AS at, status
+  FROM batch_sync_runs WHERE fire_at IS NOT NULL ORDER BY started_at`);
+const dropped = (w) => w.db.rows(`SELECT schedule, outcome,
+    (1000 * extract(epoch FROM fire_at))::float8 AS at
+  FROM batch_sync_fires ORDER BY fire_at`);
+
+/** An expression that fires once a day, `seconds` from now. */
+function soon(seconds) {
+  const at = new Date(Date.now() + seconds * 1000);
+  return [at.getUTCSeconds(), at.getUTCMinutes(), at.getUTCHours(), '*', '*',
+    '*'].join(' ');
+}
+
+test('schedules that fire at one instant all happen, in any replica, once',
+  async (t) => {
+    const w = await two(t);
+    const at = soon(4);
+    const env = { BATCH_SYNC_SCHEDULE: at, BATCH_SYNC_IF_RUNNING: 'queue',
+      BATCH_SYNC_SCHEDULES: `alpha = ${at}\n\n beta=${at}\n` };
+    const all = [await serve(t, w, { env }), await serve(t, w, { env })];
+    await until(async () => {
+      const runs = await runsOf(w);
+      return runs.length >= 3 && runs.every(({ status }) =>
+        status === 'success');
+    }, 'three runs', 60_000);
+    await Promise.all(all.map((s) => s.end()));
+    const runs = await runsOf(w);
+    assert.deepEqual(runs.map(({ schedule }) => schedule).sort(),
+      ['', 'alpha', 'beta']);
+    assert.equal(new Set(runs.map((run) => run.at)).size, 1);
+    for (const { schedule, services } of runs) {
+      assert.deepEqual(services, schedule === '' ? ['alpha', 'beta']
+        : [schedule]);
+    }
+    assert.deepEqual(await dropped(w), []);
+  });
+
+test('a fire that meets a run leaves a trace, and is not missed later',
+  async (t) => {
+    const hold = gate();
+    const w = await two(t);
+    w.embedder.script(onceProven(() => hold.wait));
+    const env = { BATCH_SYNC_SCHEDULE: EVERY_SECOND };
+    let s = await serve(t, w, { env });
+    await until(async () => (await dropped(w)).length >= 2, 'dropped fires',
+      60_000);
+    hold.open();
+    const [{ schedule, outcome }] = await dropped(w);
+    assert.deepEqual([schedule, outcome], ['', 'skipped']);
+    await s.end();
+    // As if only the dropped fire of two days ago were known.
+    await w.db.rows('DELETE FROM batch_sync_runs');
+    await w.db.rows('DELETE FROM batch_sync_fires');
+    const ago = new Date(Date.now() - 2 * 86_400_000);
+    ago.setUTCSeconds(0, 0);
+    const daily = [ago.getUTCMinutes(), ago.getUTCHours(), ago.getUTCDate(),
+      ago.getUTCMonth() + 1, '*'].join(' ');
+    await w.db.rows(`INSERT INTO batch_sync_fires (schedule, fire_at, outcome)
+      VALUES ('', $1, 'skipped')`, [ago]);
+    s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: daily,
+      BATCH_SYNC_CATCH_UP: 'true' } });
+    await s.scheduled();
+    await s.good();
+    await s.end();
+    assert.deepEqual(await runsOf(w), []);
+  });
+
+test('queue keeps the latest fire, and it runs when the run has ended',
+  async (t) => {
+    const hold = gate();
+    const w = await two(t);
+    w.embedder.script(onceProven(() => hold.wait));
+    const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: NEVER,
+      BATCH_SYNC_SCHEDULES: `beta=${EVERY_SECOND}` } });
+    const running = s.trigger();
+    await s.untilMetrics((m) => valueOf(m, 'run_in_progress') === 1,
+      'the run to begin');
+    await until(async () => (await dropped(w)).length >= 2, 'replaced fires',
+      60_000);
+    const replaced = await dropped(w);
+    assert.ok(replaced.every(({ schedule, outcome }) =>
+      schedule === 'beta' && outcome === 'replaced'));
+    assert.deepEqual(await runsOf(w), []);
+    hold.open();
+    await running;
+    await until(async () => (await runsOf(w)).some(({ status }) =>
+      status === 'success'), 'the fire that waited', 60_000);
+    await s.end();
+    const [first] = await runsOf(w);
+    assert.deepEqual(first.services, ['beta']);
+    assert.ok(first.at > replaced[1].at);
+  });
+
+test('a pause keeps schedules from firing, in all processes, until resumed',
+  async (t) => {
+    const w = await two(t);
+    const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: EVERY_SECOND } });
+    await until(async () => (await runsOf(w)).length >= 1, 'a fire', 60_000);
+    const post = (path, body) => s.call('POST', `/admin/batch-sync/${path}`,
+      { body });
+    for (const body of [undefined, {}, { reason: ' ' }, { reason: 'a\nb' },
+      { why: 'x' }]) {
+      checkError(await post('pause', body), 400, '/admin/batch-sync/pause',
+        /reason|why/);
+    }
+    const { json } = await post('pause', { reason: 'the index is rebuilt' });
+    assert.deepEqual([json.paused, json.changed], [true, true]);
+    assert.equal((await post('pause', { reason: 'the index is rebuilt' })).json
+      .changed, false);
+    await until(async () => (await dropped(w)).some(({ outcome }) =>
+      outcome === 'paused'), 'a fire during the pause', 60_000);
+    await s.untilMetrics((m) => valueOf(m, 'schedule_paused') === 1,
+      'the pause in the metrics');
+    const health = async () =>
+      (await s.get('/health/batch-sync')).json.scheduler.paused;
+    assert.equal((await health()).reason, 'the index is rebuilt');
+    assert.equal((await s.get('/admin/batch-sync/schedules')).json.paused
+      .reason, 'the index is rebuilt');
+    await s.program.until(async () => (await s.trigger()).json.success,
+      'a run that somebody asks for');
+    const before = (await runsOf(w)).length;
+    const { code, stdout } = await w.run(['resume']);
+    assert.deepEqual([code, stdout], [0, 'resumed: the schedules begin runs\n']);
+    await until(async () => (await runsOf(w)).length > before,
+      'a fire after the pause', 60_000);
+    await s.program.until(async () => await health() === null,
+      'health to know', 60_000);
+    await s.end();
+  });
+
+test('pause and resume on the command line', async (t) => {
+  const w = await two(t);
+  await w.good();
+  const said = async (...args) => {
+    const { code, stdout } = await w.run(args);
+    return [code, stdout];
+  };
+  assert.deepEqual(await said('pause', '--reason', 'a migration'),
+    [0, 'paused: no schedule begins a run\n']);
+  assert.deepEqual(await w.db.rows('SELECT reason FROM batch_sync_pauses'),
+    [{ reason: 'a migration' }]);
+  assert.deepEqual(await said('resume'),
+    [0, 'resumed: the schedules begin runs\n']);
+  assert.deepEqual(await said('resume'),
+    [0, 'resumed: the schedules begin runs (it was so before)\n']);
+  assert.equal((await w.run(['pause'])).code, 64);
+});
+
+test('the next ten fires of each schedule', async (t) => {
+  const w = await two(t);
+  const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: '0 2 * * *',
+    BATCH_SYNC_TIMEZONE: 'Europe/Berlin',
+    BATCH_SYNC_SCHEDULES: 'beta=30 6 * * 1' } });
+  await s.scheduled();
+  const { schedules, paused } =
+    (await s.get('/admin/batch-sync/schedules')).json;
+  assert.equal(paused, null);
+  assert.deepEqual(schedules.map(({ next, ...entry }) => entry), [
+    { service: null, schedule: '0 2 * * *', timezone: 'Europe/Berlin',
+      ifRunning: 'skip' },
+    { service: 'beta', schedule: '30 6 * * 1', timezone: 'Europe/Berlin',
+      ifRunning: 'queue' }]);
+  const local = (iso) => new Date(iso).toLocaleTimeString('en-GB',
+    { timeZone: 'Europe/Berlin' });
+  for (const { next } of schedules) {
+    assert.equal(next.length, 10);
+    assert.deepEqual(next, [...next].sort());
+    assert.ok(Date.parse(next[0]) > Date.now() - 60_000);
+  }
+  assert.ok(schedules[1].next.every((iso) => local(iso) === '06:30:00'));
+  await s.untilMetrics((m) => m.get('batchsync_schedule_next_run_timestamp_'
+    + 'seconds{schedule="beta"}') === Date.parse(schedules[1].next[0]) / 1000,
+  'the metric');
+  await s.end();
+});
+
+for (const [value, said] of [
+  ['alpha', /BATCH_SYNC_SCHEDULES="alpha".*name=expression/],
+  ['alpha=0 25 * * *', /BATCH_SYNC_SCHEDULES="alpha".*25/],
+  ['=0 2 * * *', /BATCH_SYNC_SCHEDULES/],
+  ['alpha=0 2 * * *\nalpha=0 3 * * *', /alpha.*must be named once/],
+]) {
+  test(`refused: BATCH_SYNC_SCHEDULES=${JSON.stringify(value)}`, async (t) => {
+    const w = await two(t);
+    const { code, stderr } = await w.run(['check'],
+      { BATCH_SYNC_SCHEDULES: value });
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, said);
+  });
+}
