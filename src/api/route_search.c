@@ -57,6 +57,7 @@ static int search_call_read(
 void route_search(struct api *api, struct http_exchange *x, struct str id)
 {
     struct search_call *s = calloc(1, sizeof(*s));
+    const struct str *traceparent = http_header(x, "traceparent");
     struct err err;
 
     if (s == NULL)
@@ -70,5 +71,7 @@ void route_search(struct api *api, struct http_exchange *x, struct str id)
         api_call_end(&s->call);
         return;
     }
+    if (traceparent != NULL)
+        s->req.traceparent = *traceparent;
     search_text(api->options.ops, &s->req);
 }

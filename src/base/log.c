@@ -14,6 +14,7 @@ static struct {
     uint64_t messages[LOG_LEVELS];
     struct log_sink sink;
     struct log_fold fold;
+    char traced_run[64], trace_id[64];
 } logs = {.least = LOG_INFO};
 
 const char *log_level_name(enum log_level level)
@@ -74,6 +75,9 @@ static void add_ctx(struct buf *line, const struct log_ctx *ctx)
 {
     if (ctx->run != NULL)
         log_add_text(line, "run", name_of(ctx->run));
+    if (ctx->run != NULL && logs.trace_id[0] != '\0' &&
+        strcmp(ctx->run, logs.traced_run) == 0)
+        log_add_text(line, "trace_id", str_of(logs.trace_id));
     if (ctx->service != NULL)
         log_add_text(line, "service", name_of(ctx->service));
     if (ctx->page != 0)
@@ -168,6 +172,12 @@ void log_tick(void)
     log_tell_dropped();
     if (logs.fold.due_ms != 0)
         log_fold_flush(&logs.fold, log_now_ms(), false, log_tell, NULL);
+}
+
+void log_trace(const char *run, const char *trace_id)
+{
+    snprintf(logs.traced_run, sizeof(logs.traced_run), "%s", run);
+    snprintf(logs.trace_id, sizeof(logs.trace_id), "%s", trace_id);
 }
 
 uint64_t log_messages(enum log_level level)

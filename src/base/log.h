@@ -1,7 +1,7 @@
 /*
- * Logs: one JSON object a line, {"time","level","message","run","service",
- * "page"}, on a stream chosen at start-up. Never the text of a record, and
- * nothing per item at info level.
+ * Logs: one JSON object a line, {"time","level","message","run","trace_id",
+ * "service","page"}, on a stream chosen at start-up. Never the text of a
+ * record, and nothing per item at info level.
  *
  * Writing never waits (base/io/log_sink.h). A line that is the same as one of
  * the last ten seconds is folded into it, and after 64 warnings of one place of
@@ -37,6 +37,9 @@ uint64_t log_messages(enum log_level level);
 
 /* The level's name in the log. */
 const char *log_level_name(enum log_level level);
+
+/* From now on the lines of that run have "trace_id", too. One run at a time. */
+void log_trace(const char *run, const char *trace_id);
 
 /* ctx may be NULL. */
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *fmt,

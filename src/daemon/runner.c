@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 struct runner {
     struct runner_options options;
@@ -152,6 +153,21 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->retries = (struct retry_policy){sync->tries, sync->retry_base_ms};
 }
 
+/* A run that nobody's trace has caused begins one. */
+static void runner_set_trace(struct run_spec *spec, struct trigger_req *req)
+{
+    struct trace_context trace;
+    uint8_t random[16];
+
+    if (trace_context_read(&trace, str_of(spec->traceparent)))
+        return;
+    if (getentropy(random, sizeof(random)) < 0)
+        abort();
+    trace_context_make(&trace, random);
+    trace_context_next(&trace, req->traceparent);
+    spec->traceparent = req->traceparent;
+}
+
 static int runner_start(struct runner *r, const struct run_spec *spec,
     struct trigger_req *req, struct err *err)
 {
@@ -161,6 +177,7 @@ static int runner_start(struct runner *r, const struct run_spec *spec,
         return err_set(err, ERR_NOMEM, "no memory for a trigger");
     if (options->spec.tenant == NULL)
         options->spec.tenant = r->options.config->sync.tenant;
+    runner_set_trace(&options->spec, req);
     runner_set_limits(r, options);
     op_init(&req->run.op, on_run);
     run_submit(r->options.ports, r->options.schemas, &req->run);

@@ -40,7 +40,8 @@ struct trigger_req {
     /* The request's own. */
     struct runner *runner; /* borrowed */
     struct run_req run;
-    struct arena arena; /* the spec's copy */
+    char traceparent[TRACEPARENT_BYTES]; /* made here */
+    struct arena arena;                  /* the spec's copy */
 };
 
 /* After the callback, or instead of a trigger. */

@@ -9,7 +9,7 @@
 
 enum { ESCAPED_BYTES = 6 /* \u0000 */, AROUND_BYTES = 256 };
 
-static bool request_has_header(const struct embed_form *form, const char *name)
+bool embed_form_has(const struct embed_form *form, const char *name)
 {
     for (size_t i = 0; i < form->nheaders; i++)
         if (strcasecmp(form->headers[i].name, name) == 0)
@@ -30,7 +30,7 @@ static const char *request_keep(struct embed_form *form, struct str s)
 static void request_add_header(
     struct embed_form *form, const char *name, const char *value)
 {
-    if (form->nheaders < HEADERS && !request_has_header(form, name))
+    if (form->nheaders < HEADERS && !embed_form_has(form, name))
         form->headers[form->nheaders++] = (struct http_header){name, value};
 }
 

@@ -97,8 +97,14 @@ static void set_http(struct embed_call *call)
     http->url = form->address.url;
     http->unix_socket = form->address.unix_socket;
     http->ca_file = call->embedder->config->ca_file;
-    http->headers = form->headers;
+    memcpy(call->post.headers, form->headers,
+        form->nheaders * sizeof(form->headers[0]));
+    http->headers = call->post.headers;
     http->nheaders = form->nheaders;
+    if (call->req->traceparent[0] != '\0' &&
+        !embed_form_has(form, "traceparent"))
+        call->post.headers[http->nheaders++] =
+            (struct http_header){"traceparent", call->req->traceparent};
     http->body = buf_view(&call->post.body);
     http->timeout_ms = call->embedder->config->timeout_s * 1000;
     http->max_answer_bytes =

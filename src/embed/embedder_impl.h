@@ -25,6 +25,9 @@ struct embed_usage {
     bool warned; /* that texts are cut */
 };
 
+/* Is there a header of that name? */
+bool embed_form_has(const struct embed_form *form, const char *name);
+
 struct embedder {
     struct loop *loop;                     /* borrowed */
     struct http_client *http;              /* borrowed */
@@ -55,6 +58,7 @@ struct embed_post {
     bool *good;      /* n; owned */
     struct buf body; /* owned */
     struct http_req http;
+    struct http_header headers[HEADERS + 1]; /* the form's, and the trace */
 };
 
 /* A request from embedder_send() to op_finish(). */

@@ -49,6 +49,7 @@ static void on_text_embedded(struct op *op)
 void search_text(const struct ops *ops, struct text_search_req *req)
 {
     int dimensions = ops->config->embedding.dimensions;
+    struct trace_context trace;
     float *vector =
         arena_calloc(req->arena, (size_t)dimensions, sizeof(*vector));
 
@@ -60,6 +61,8 @@ void search_text(const struct ops *ops, struct text_search_req *req)
         .query = true,
         .dimensions = dimensions,
         .vectors = vector};
+    if (trace_context_read(&trace, req->traceparent))
+        trace_context_next(&trace, req->embed.traceparent);
     op_init(&req->embed.op, on_text_embedded);
     op_init(&req->search.op, on_searched);
     op_begin(&req->op, &ops->loop->ready, search_cancel);

@@ -14,10 +14,11 @@ enum { SEARCH_USUAL = 10, SEARCH_MOST = 1000 };
 struct text_search_req {
     struct op op; /* err: the embedder's ("embed: ...") or the database's */
     /* In; borrowed until the callback. */
-    struct str text;     /* not blank */
-    const char *service; /* any of its names; NULL: all services */
-    int limit;           /* hits, 1 .. SEARCH_MOST */
-    struct arena *arena; /* the answer's memory; the caller's */
+    struct str text;        /* not blank */
+    const char *service;    /* any of its names; NULL: all services */
+    struct str traceparent; /* the caller's, as it came; or empty */
+    int limit;              /* hits, 1 .. SEARCH_MOST */
+    struct arena *arena;    /* the answer's memory; the caller's */
     /* Out: nearest first. */
     const struct search_hit *hits;
     size_t nhits;

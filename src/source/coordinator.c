@@ -34,7 +34,7 @@ struct coordinator {
     bool closing;
 };
 
-enum { HEADERS = 4, SIGNATURE_BYTES = 1024 };
+enum { HEADERS = 5, SIGNATURE_BYTES = 1024 };
 
 /* One page on its way; owned by itself, freed when the call is back. */
 struct fetch {
@@ -145,6 +145,8 @@ static int fetch_build(struct fetch *f, struct err *err)
     };
     int rc = route_build(&f->route, &params, err);
 
+    if (f->req->traceparent[0] != '\0')
+        header(f, "traceparent", str_of(f->req->traceparent));
     if (rc < 0 || f->coordinator->key == NULL)
         return rc;
     return fetch_sign(f, params.now_ms, err);

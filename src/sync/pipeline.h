@@ -43,6 +43,7 @@ struct pipeline {
     struct window window;
     int spent[PROVIDERS]; /* of each one's budget of retries */
     struct embed_record embed;
+    struct trace_context trace;
 
     bool stopping;    /* start nothing new */
     bool canceled;    /* and no process may resume it */

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/io/trace_context.h"
 #include "base/text.h"
 #include "net/op.h"
 #include "record/envelope.h"
@@ -47,9 +48,10 @@ struct page_req {
     struct arena *arena; /* the answer's memory; the caller's */
     const char *service; /* registered name */
     const char *tenant;
-    const char *since; /* ISO-8601; NULL: everything */
-    int page;          /* from 1 */
-    int limit;         /* items */
+    const char *since;                   /* ISO-8601; NULL: everything */
+    int page;                            /* from 1 */
+    int limit;                           /* items */
+    char traceparent[TRACEPARENT_BYTES]; /* "": none is sent */
     /* Out. */
     struct envelope envelope;
 };
@@ -113,7 +115,8 @@ struct embed_req {
     const struct str *texts; /* n >= 1, none empty */
     size_t n;
     int dimensions;
-    bool query;        /* they are searched with, not stored */
+    bool query; /* they are searched with, not stored */
+    char traceparent[TRACEPARENT_BYTES]; /* "": none is sent */
     float *vectors;    /* out: n * dimensions, row i belongs to texts[i] */
     uint8_t *outcomes; /* NULL, or n of enum embed_outcome. In: those that are
                           good are not asked for again. Out; after success the

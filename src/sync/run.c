@@ -279,6 +279,7 @@ static void work(struct run *r, const char *run_id)
     const struct run_result *result = &r->req->result;
 
     r->p.run_id = run_id;
+    log_trace(run_id, r->p.trace.id);
     if (is_helper(r))
         log_info(&(struct log_ctx){.run = run_id},
             "taking part in the run: %zu services", result->nservices);
@@ -466,6 +467,7 @@ void run_submit(const struct ports *ports, const struct schema_set *schemas,
     r->p.retries = req->options.retries;
     r->p.run_id = "";
     r->p.window.slots = req->options.workers;
+    trace_context_read(&r->p.trace, str_of(spec->traceparent));
     r->started_ms = ports->now_ms(ports->world);
     arena_init(&r->arena, 0);
     req->run = r;

@@ -36,6 +36,7 @@ int run_spec_copy(
         run_spec_copy_text(arena, &to->tenant) < 0 ||
         run_spec_copy_text(arena, &to->source) < 0 ||
         run_spec_copy_text(arena, &to->schedule) < 0 ||
+        run_spec_copy_text(arena, &to->traceparent) < 0 ||
         run_spec_copy_text(arena, &to->since) < 0)
         return ERR_NOMEM;
     return run_spec_copy_services(arena, to);

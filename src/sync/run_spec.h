@@ -15,12 +15,13 @@ struct run_spec {
     const char *run_id;  /* of a run to take part in; NULL: a new one */
     const char *kind;    /* "daily", "batch", "incremental" */
     const char *tenant;
-    const char **services; /* registered names, in order */
-    size_t nservices;      /* 0: the list of services */
-    const char *source;    /* where the names came from; NULL: the request */
-    const char *since;     /* ISO-8601; NULL: everything */
-    const char *schedule;  /* whose schedule it is, "": for all; NULL: none */
-    int64_t fire_ms;       /* a scheduled fire's nominal instant; 0: none */
+    const char **services;   /* registered names, in order */
+    size_t nservices;        /* 0: the list of services */
+    const char *source;      /* where the names came from; NULL: the request */
+    const char *since;       /* ISO-8601; NULL: everything */
+    const char *schedule;    /* whose schedule it is, "": for all; NULL: none */
+    const char *traceparent; /* W3C's header, checked; NULL: none came */
+    int64_t fire_ms;         /* a scheduled fire's nominal instant; 0: none */
 };
 
 /* How often a call is tried, and the base of the waits in between. */

@@ -191,6 +191,7 @@ static void embed_submit(struct chunk *c)
 
     pipeline_op_init(c->p, &c->embed.op, on_embedded);
     c->embed.answered = on_answered;
+    trace_context_next(&c->p->trace, c->embed.traceparent);
     ports->embed(ports->world, &c->embed);
 }
 

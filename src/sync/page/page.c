@@ -80,6 +80,7 @@ static void fetch_submit(struct page *page)
         .since = page->ctx->since,
         .page = page->number,
         .limit = page->limit};
+    trace_context_next(&page->ctx->p->trace, req->traceparent);
     pipeline_op_init(page->ctx->p, &req->op, on_fetched);
     ports->fetch_page(ports->world, req);
 }
