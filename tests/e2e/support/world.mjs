@@ -179,7 +179,7 @@ export function checkLogs({ stdout, stderr }) {
     assert.match(level, /^(debug|info|warn|error)$/);
     assert.ok(message.length > 0);
     assert.deepEqual(Object.keys(rest).filter((key) =>
-      !['run', 'service', 'page', 'repeated', 'more_like_this']
+      !['run', 'trace_id', 'service', 'page', 'repeated', 'more_like_this']
         .includes(key)), []);
     assert.doesNotMatch(line, /Body \d|lorem/);
   }
