@@ -19,7 +19,7 @@ enum {
 };
 enum { TRIGGERS = 64, ROUTES = 64, REQUESTS = 512 }; /* caps of series */
 
-static const struct buckets call_buckets = {1000, 16,
+const struct buckets metrics_call_buckets = {1000, 16,
     {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000,
         300000}};
 
@@ -32,7 +32,7 @@ static const struct buckets run_buckets = {1000, 14,
 
 /* Histograms and series */
 
-static void histogram_add(struct histogram *h, uint64_t value)
+void metrics_histogram_add(struct histogram *h, uint64_t value)
 {
     int at = 0;
 
@@ -72,7 +72,7 @@ static size_t series_add(struct series *s, struct arena *a, struct str labels)
 }
 
 /* The value of the labels in scratch. */
-static void *series_at(struct metrics *m, struct series *s)
+void *metrics_series_at(struct metrics *m, struct series *s)
 {
     struct str labels = buf_view(&m->scratch);
     const size_t *known = strmap_get(&s->index, labels);
@@ -101,8 +101,7 @@ static void add_value(struct buf *out, struct str value)
 }
 
 /* Puts names and values, NULL at the end, into scratch. */
-static void __attribute__((sentinel))
-label(struct metrics *m, const char *name, ...)
+void metrics_label(struct metrics *m, const char *name, ...)
 {
     va_list args;
 
@@ -151,8 +150,8 @@ static void init_triggers(struct metrics *m)
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         for (size_t k = 0; k < sizeof(outcomes) / sizeof(outcomes[0]); k++) {
-            label(m, "trigger", names[i], "outcome", outcomes[k], NULL);
-            series_at(m, &m->triggers);
+            metrics_label(m, "trigger", names[i], "outcome", outcomes[k], NULL);
+            metrics_series_at(m, &m->triggers);
         }
 }
 
@@ -161,8 +160,8 @@ static void init_webhooks(struct metrics *m)
     static const char *const outcomes[] = {"delivered", "failed", "given_up"};
 
     for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
-        label(m, "outcome", outcomes[i], NULL);
-        series_at(m, &m->webhooks);
+        metrics_label(m, "outcome", outcomes[i], NULL);
+        metrics_series_at(m, &m->webhooks);
     }
 }
 
@@ -171,7 +170,7 @@ static void init_histograms(struct metrics *m)
     m->run.duration.buckets = &run_buckets;
     m->loop.lag.buckets = &lag_buckets;
     for (int i = 0; i < CALL_KINDS; i++)
-        m->calls.duration[i].buckets = &call_buckets;
+        m->calls.duration[i].buckets = &metrics_call_buckets;
 }
 
 int metrics_init(struct metrics **out, const char *version)
@@ -182,7 +181,7 @@ int metrics_init(struct metrics **out, const char *version)
         return ERR_NOMEM;
     arena_init(&m->arena, 0);
     buf_init(&m->scratch, LABELS_BYTES);
-    label(m, "version", version, NULL);
+    metrics_label(m, "version", version, NULL);
     m->version = arena_dup(&m->arena, buf_view(&m->scratch));
     m->started_ms = process_started_ms();
     init_histograms(m);
@@ -228,11 +227,10 @@ const char *metrics_call_name(enum call_kind call)
     return "other";
 }
 
-static struct service_numbers *metrics_service(
-    struct metrics *m, const char *service)
+struct service_numbers *metrics_service(struct metrics *m, const char *service)
 {
-    label(m, "service", service, NULL);
-    return series_at(m, &m->services);
+    metrics_label(m, "service", service, NULL);
+    return metrics_series_at(m, &m->services);
 }
 
 static struct service_numbers *service_of(
@@ -246,7 +244,7 @@ static void count_call(struct metrics *m, const struct run_event *event)
     struct call_numbers *calls = &m->calls;
     int code = event->err == NULL ? 0 : event->err->code;
 
-    histogram_add(&calls->duration[event->call], event->duration_ms);
+    metrics_histogram_add(&calls->duration[event->call], event->duration_ms);
     if (code < 0 && -code <= ERR_COUNT)
         calls->errors[event->call][-code - 1]++;
     calls->in_flight = event->in_flight;
@@ -331,7 +329,7 @@ static void metrics_end_run(struct metrics *m, const struct run_event *event)
         return;
     }
     if (run->in_progress)
-        histogram_add(&run->duration, event->duration_ms);
+        metrics_histogram_add(&run->duration, event->duration_ms);
     run->outcomes[status]++;
     run->in_progress = false;
     run->ended = true;
@@ -378,127 +376,4 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         metrics_end_run(m, event);
         return;
     }
-}
-
-/* What is told directly */
-
-void metrics_know_service(struct metrics *m, const char *service)
-{
-    metrics_service(m, service);
-}
-
-uint64_t metrics_moment(const struct metrics *m)
-{
-    return m->ends;
-}
-
-static void tally_service(struct metrics *m, const struct service_tally *t)
-{
-    struct service_numbers *s = metrics_service(m, t->service);
-
-    s->letters = t->letters;
-    s->success_ms = t->last_success_ms;
-    s->passed = t->complete >= 0;
-    s->complete = t->complete > 0;
-}
-
-bool metrics_tally(struct metrics *m, uint64_t moment,
-    const struct service_tally *services, size_t n)
-{
-    if (moment != m->ends)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        tally_service(m, &services[i]);
-    return true;
-}
-
-void metrics_webhook(struct metrics *m, const char *outcome)
-{
-    label(m, "outcome", outcome, NULL);
-    ++*(uint64_t *)series_at(m, &m->webhooks);
-}
-
-void metrics_webhooks_waiting(struct metrics *m, uint64_t messages)
-{
-    m->webhooks_waiting = messages;
-}
-
-void metrics_next_run(struct metrics *m, const char *service, int64_t next_ms)
-{
-    buf_reset(&m->scratch);
-    if (service[0] != '\0')
-        label(m, "schedule", service, NULL);
-    *(int64_t *)series_at(m, &m->next_runs) = next_ms;
-}
-
-void metrics_paused(struct metrics *m, bool paused)
-{
-    m->paused = paused;
-}
-
-void metrics_trigger(
-    struct metrics *m, const char *trigger, const char *outcome)
-{
-    label(m, "trigger", trigger, "outcome", outcome, NULL);
-    ++*(uint64_t *)series_at(m, &m->triggers);
-}
-
-void metrics_loop_lag(struct metrics *m, uint64_t lag_ms)
-{
-    m->loop.last_ms = lag_ms;
-    histogram_add(&m->loop.lag, lag_ms);
-}
-
-void metrics_index(struct metrics *m, const struct index_progress *progress)
-{
-    m->index = *progress;
-}
-
-void metrics_loop_turns(struct metrics *m, const struct loop_turns *turns)
-{
-    m->loop.turns = *turns;
-}
-
-void metrics_link_queue(struct metrics *m, uint64_t items)
-{
-    m->loop.queue_known = true;
-    m->loop.queue = items;
-}
-
-void metrics_linker(struct metrics *m, const struct linker_progress *progress)
-{
-    m->linker = *progress;
-}
-
-/* What clients make up must not become labels. */
-static const char *known_method(const char *method)
-{
-    static const char *const known[] = {
-        "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcmp(method, known[i]) == 0)
-            return known[i];
-    return "other";
-}
-
-void metrics_http_refused(struct metrics *m)
-{
-    m->refused++;
-}
-
-void metrics_http(struct metrics *m, const char *method, const char *route,
-    int status, uint64_t duration_ms)
-{
-    struct histogram *h;
-    char code[16];
-
-    snprintf(code, sizeof(code), "%d", status);
-    label(
-        m, "route", route, "method", known_method(method), "code", code, NULL);
-    ++*(uint64_t *)series_at(m, &m->requests);
-    label(m, "route", route, NULL);
-    h = series_at(m, &m->routes);
-    h->buckets = &call_buckets;
-    histogram_add(h, duration_ms);
 }

@@ -1,7 +1,8 @@
 /*
- * Between the files of the metrics: metrics.c counts, metrics_text.c writes it
- * down (metrics_services.c what there is of each service), metrics_open.c in
- * which format, metrics_process.c knows what the kernel counts.
+ * Between the files of the metrics: metrics.c counts the pipeline's events,
+ * metrics_told.c what is told directly, metrics_text.c writes it down
+ * (metrics_services.c what there is of each service), metrics_open.c in which
+ * format, metrics_process.c knows what the kernel counts.
  *
  *   series   a metric family's label sets, each with its value, as they come
  *   labels   a label set as the text format has it, service="a",page="1"
@@ -101,6 +102,19 @@ struct metrics {
     bool paused;
     uint64_t refused; /* HTTP requests without the rights they need */
 };
+
+/* --- metrics.c --- */
+
+extern const struct buckets metrics_call_buckets;
+
+/* Puts names and values, NULL at the end, into scratch; the value of the labels
+ * that are there. */
+void metrics_label(struct metrics *m, const char *name, ...)
+    __attribute__((sentinel));
+void *metrics_series_at(struct metrics *m, struct series *s);
+
+struct service_numbers *metrics_service(struct metrics *m, const char *service);
+void metrics_histogram_add(struct histogram *h, uint64_t value);
 
 /* The name of a call in labels. */
 const char *metrics_call_name(enum call_kind call);

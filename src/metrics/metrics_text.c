@@ -291,12 +291,12 @@ static void write_linker(const struct linker_progress *p, struct buf *out)
 {
     char label[32];
 
-    family(out, "items_linked_total", "counter",
+    exposition_family(out, "items_linked_total", "counter",
         "Items that were linked to their nearest, by how those were found.");
     for (int i = LINK_EXACT; i <= LINK_INDEX; i++) {
         snprintf(label, sizeof(label), "method=\"%s\"",
             link_method_name((enum link_method)i));
-        sample(out, "items_linked_total", str_of(label), "");
+        exposition_sample(out, "items_linked_total", str_of(label), "");
         exposition_number(out, p->done[i]);
     }
     plain(out, "declared_links_total", "counter",
