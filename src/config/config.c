@@ -262,7 +262,8 @@ void config_free(struct config *c)
         c->embedding.documents.extra, c->embedding.queries.prefix,
         c->embedding.queries.extra, c->database.url, c->http.host,
         c->http.admin_token, c->http.admin_token_file, c->http.viewer_token,
-        c->http.viewer_token_file};
+        c->http.viewer_token_file, c->schedule.own, c->webhook.url,
+        c->webhook.secret};
 
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
