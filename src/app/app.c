@@ -227,8 +227,6 @@ static void stop_linker(struct app *app)
 
 /* --- the boot list ----------------------------------------------------- */
 
-enum { APP_HTTP = 64 };
-
 /* In the order of starting; stopped in reverse. */
 static const struct part {
     unsigned bit;

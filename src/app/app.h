@@ -37,6 +37,7 @@ enum app_part {
     APP_COORDINATOR = 8, /* pages */
     APP_EMBEDDER = 16,
     APP_LEDGER = 32,
+    APP_HTTP = 64,   /* the client */
     APP_LINKER = 128 /* idle until it is kicked */
 };
 

@@ -2,41 +2,33 @@
 #include "cli/progress.h"
 
 #include "cli/report.h"
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-enum { REDRAW_MS = 100, LINE_BYTES = 256, COLUMNS = 80 };
-
-static void erase(struct progress *p)
-{
-    if (p->shown)
-        fputs("\r\033[K", p->terminal);
-    p->shown = false;
-}
+enum { REDRAW_MS = 100, PLAIN_MS = 30 * 1000, NAME_COLUMNS = 24 };
 
 static ssize_t log_line(void *cookie, const char *data, size_t size)
 {
     struct progress *p = cookie;
 
-    erase(p);
-    size = fwrite(data, 1, size, p->terminal);
-    fflush(p->terminal);
+    live_lines_clear(&p->lines);
+    size = fwrite(data, 1, size, p->lines.terminal);
+    fflush(p->lines.terminal);
     return (ssize_t)size;
 }
 
-void progress_init(struct progress *p, FILE *err)
+void progress_init(struct progress *p, FILE *err, FILE *plain)
 {
-    int fd = fileno(err);
-
-    *p = (struct progress){.terminal = NULL};
-    if (fd < 0 || !isatty(fd))
+    *p = (struct progress){.log = NULL};
+    live_lines_init(&p->lines, err);
+    if (p->lines.terminal == NULL) {
+        p->plain = plain;
         return;
+    }
     p->log = fopencookie(p, "w", (cookie_io_functions_t){.write = log_line});
     if (p->log == NULL)
-        return;
+        abort();
     setvbuf(p->log, NULL, _IOLBF, BUFSIZ);
-    p->terminal = err;
 }
 
 FILE *progress_log(struct progress *p)
@@ -44,36 +36,87 @@ FILE *progress_log(struct progress *p)
     return p->log;
 }
 
+/* --- what is known ------------------------------------------------------ */
+
+static void progress_run_begin(struct progress *p, const struct run_event *e)
+{
+    free(p->services);
+    p->nservices = e->nservices;
+    p->services = calloc(e->nservices + 1, sizeof(*p->services));
+    if (p->services == NULL)
+        abort();
+}
+
+static void progress_service_begin(
+    struct progress *p, const struct run_event *e, uint64_t now_ms)
+{
+    struct progress_service *s = &p->services[e->position];
+
+    *s = (struct progress_service){.began_ms = now_ms};
+    snprintf(s->name, sizeof(s->name), "%s", e->service);
+    p->current = e->position;
+}
+
+static uint64_t progress_items(const struct progress_service *s)
+{
+    return s->counts.received + s->rows;
+}
+
+static void progress_plain(
+    struct progress *p, const struct progress_service *s, const char *state)
+{
+    const struct counts *c = &s->counts;
+
+    if (p->plain == NULL)
+        return;
+    fprintf(p->plain,
+        "%s: %s: page %d, %llu items: %llu stored, %llu unchanged, "
+        "%llu failed\n",
+        s->name, state, s->page, (unsigned long long)c->received,
+        (unsigned long long)c->stored, (unsigned long long)c->unchanged,
+        (unsigned long long)c->failed);
+    fflush(p->plain);
+}
+
+static void progress_service_event(
+    struct progress *p, const struct run_event *e, uint64_t now_ms)
+{
+    struct progress_service *s = &p->services[p->current];
+
+    if (e->page > s->page)
+        s->page = e->page;
+    if (e->announced > 0)
+        s->announced = e->announced;
+    if (e->counts != NULL) {
+        s->counts = *e->counts;
+        s->rows = 0;
+    }
+    if (e->kind != EVENT_SERVICE_END)
+        return;
+    s->ended = true;
+    s->good = strcmp(e->outcome, "success") == 0;
+    s->took_ms = now_ms - s->began_ms;
+    progress_plain(p, s, e->outcome);
+}
+
 void progress_event(
     struct progress *p, const struct run_event *event, uint64_t now_ms)
 {
     if (event->kind == EVENT_RUN_BEGIN)
-        p->nservices = event->nservices;
-    if (event->kind == EVENT_STORED)
-        p->rows += event->rows;
-    if (event->service == NULL)
+        progress_run_begin(p, event);
+    if (p->nservices == 0 || event->position >= p->nservices)
         return;
-    if (event->kind == EVENT_SERVICE_BEGIN) {
-        snprintf(p->service, sizeof(p->service), "%s", event->service);
-        p->position = event->position;
-        p->service_began_ms = now_ms;
-        p->page = 0;
-        p->items = p->rows = 0;
-    }
-    if (event->page > p->page)
-        p->page = event->page;
-    if (event->counts != NULL && event->counts->received > p->items) {
-        p->items = event->counts->received;
-        p->rows = 0;
-    }
+    if (event->kind == EVENT_SERVICE_BEGIN)
+        progress_service_begin(p, event, now_ms);
+    else if (event->kind == EVENT_STORED)
+        p->services[p->current].rows += event->rows;
+    else if (event->service != NULL)
+        progress_service_event(p, event, now_ms);
 }
 
 void progress_clear(struct progress *p)
 {
-    if (p->terminal == NULL)
-        return;
-    erase(p);
-    fflush(p->terminal);
+    live_lines_clear(&p->lines);
 }
 
 void progress_linking(
@@ -84,83 +127,151 @@ void progress_linking(
     p->linker = *linker;
 }
 
-/* Rows are items or pieces of items: close enough until the page is done. */
-static void add_items(
-    const struct progress *p, uint64_t now_ms, char *out, size_t size)
-{
-    uint64_t items = p->items + p->rows;
-    uint64_t ms = now_ms - p->service_began_ms;
-    char number[REPORT_NUMBER_BYTES], rate[REPORT_NUMBER_BYTES];
+/* --- drawing ------------------------------------------------------------ */
 
-    if (p->linking && p->linker.method != LINK_NONE) {
-        report_number((uint64_t)p->linker.per_second, rate);
-        snprintf(
-            out, size, "  %s  %s/s", link_method_name(p->linker.method), rate);
-    }
-    if (items == 0 || ms == 0 || p->linking)
-        return;
-    report_number(items, number);
-    report_number(items * 1000 / ms, rate);
-    snprintf(out, size, "  %s items  %s items/s", number, rate);
-}
-
-void progress_text(const struct progress *p, uint64_t now_ms, int columns,
-    char *out, size_t size)
+static void progress_put_count(
+    struct live_lines *l, enum live_color color, uint64_t n, const char *what)
 {
     char number[REPORT_NUMBER_BYTES];
-    size_t at;
 
-    report_number(p->linked, number);
-    if (p->linking)
-        snprintf(out, size, "linking %s", number);
-    else if (p->service[0] == '\0')
-        snprintf(out, size, "listing the services");
-    else
-        snprintf(out, size, "service %zu/%zu %s", p->position + 1, p->nservices,
-            p->service);
-    at = strlen(out);
-    if (p->page > 0 && !p->linking)
-        snprintf(out + at, size - at, "  page %d", p->page);
-    at = strlen(out);
-    add_items(p, now_ms, out + at, size - at);
-    for (char *c = out; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
-    if (columns > 0 && (size_t)columns < size)
-        out[columns] = '\0';
+    report_number(n, number);
+    live_lines_put(l, n == 0 ? LIVE_DIM : color, "  %s %s", number, what);
 }
 
-static int terminal_columns(const struct progress *p)
+/* What is left, where the source says how much there is. */
+static void progress_put_rest(
+    struct live_lines *l, const struct progress_shown *s)
 {
-    struct winsize size;
+    char number[REPORT_NUMBER_BYTES];
 
-    if (ioctl(fileno(p->terminal), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-        return COLUMNS;
-    return size.ws_col;
+    if (s->ended || s->announced <= s->items)
+        return;
+    report_number(s->announced, number);
+    live_lines_put(l, LIVE_PLAIN, " of %s", number);
+    report_number(s->announced - s->items, number);
+    live_lines_put(l, LIVE_PLAIN, ", %s to go", number);
+}
+
+void progress_put(struct live_lines *l, const struct progress_shown *s)
+{
+    char number[REPORT_NUMBER_BYTES];
+
+    live_lines_put(l,
+        !s->ended ? LIVE_WARN
+        : s->good ? LIVE_GOOD
+                  : LIVE_BAD,
+        "%s ",
+        !s->ended ? ">"
+        : s->good ? "+"
+                  : "!");
+    report_number(s->items, number);
+    live_lines_put(l, LIVE_PLAIN, "%-*.*s  %s items", NAME_COLUMNS,
+        NAME_COLUMNS, s->name, number);
+    progress_put_rest(l, s);
+    if (s->ms > 0 && s->items > 0) {
+        report_number(s->items * 1000 / s->ms, number);
+        live_lines_put(l, LIVE_PLAIN, "  %s/s", number);
+    }
+    progress_put_count(l, LIVE_GOOD, s->stored, "stored");
+    progress_put_count(l, LIVE_PLAIN, s->unchanged, "unchanged");
+    progress_put_count(l, LIVE_BAD, s->failed, "failed");
+    live_lines_next(l);
+}
+
+static void progress_put_service(
+    struct progress *p, const struct progress_service *s, uint64_t now_ms)
+{
+    /* Rows are items or pieces of items: close enough until the page is done.
+     */
+    progress_put(
+        &p->lines, &(struct progress_shown){.name = s->name,
+                       .items = progress_items(s),
+                       .announced = s->announced,
+                       .stored = s->counts.stored + s->rows,
+                       .unchanged = s->counts.unchanged,
+                       .failed = s->counts.failed,
+                       .ms = s->ended ? s->took_ms : now_ms - s->began_ms,
+                       .ended = s->ended,
+                       .good = s->good});
+}
+
+static size_t progress_begun(const struct progress *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->nservices; i++)
+        n += p->services[i].name[0] != '\0';
+    return n;
+}
+
+/* The last ones that have begun, as many as fit, and a line about the rest. */
+static void progress_put_services(struct progress *p, uint64_t now_ms)
+{
+    size_t begun = progress_begun(p), room = live_lines_room(&p->lines) - 1;
+    size_t skip = begun > room ? begun - room : 0;
+
+    for (size_t i = 0; i < p->nservices; i++)
+        if (p->services[i].name[0] != '\0' && skip > 0)
+            skip--;
+        else if (p->services[i].name[0] != '\0')
+            progress_put_service(p, &p->services[i], now_ms);
+    if (begun == 0)
+        live_lines_put(&p->lines, LIVE_PLAIN, "listing the services");
+    else if (begun < p->nservices)
+        live_lines_put(
+            &p->lines, LIVE_DIM, "  %zu more to come", p->nservices - begun);
+    if (begun < p->nservices || begun == 0)
+        live_lines_next(&p->lines);
+}
+
+static void progress_draw_plain(struct progress *p, uint64_t now_ms)
+{
+    const struct progress_service *s = &p->services[p->current];
+
+    if (p->drawn_ms == 0)
+        p->drawn_ms = now_ms;
+    if (p->nservices == 0 || now_ms - p->drawn_ms < PLAIN_MS)
+        return;
+    p->drawn_ms = now_ms;
+    if (s->name[0] != '\0' && !s->ended)
+        progress_plain(p, s, "reading");
+}
+
+static void progress_put_linking(struct progress *p)
+{
+    char number[REPORT_NUMBER_BYTES];
+
+    report_number(p->linked, number);
+    live_lines_put(&p->lines, LIVE_PLAIN, "  linking, %s items", number);
+    if (p->linker.method != LINK_NONE) {
+        report_number((uint64_t)p->linker.per_second, number);
+        live_lines_put(&p->lines, LIVE_PLAIN, "  %s  %s/s",
+            link_method_name(p->linker.method), number);
+    }
+    live_lines_next(&p->lines);
 }
 
 void progress_draw(struct progress *p, uint64_t now_ms)
 {
-    char line[LINE_BYTES];
-
-    if (p->terminal == NULL ||
-        (p->drawn_ms != 0 && now_ms - p->drawn_ms < REDRAW_MS))
+    if (p->lines.terminal == NULL) {
+        progress_draw_plain(p, now_ms);
+        return;
+    }
+    if ((p->drawn_ms != 0 && now_ms - p->drawn_ms < REDRAW_MS) ||
+        !live_lines_begin(&p->lines))
         return;
     p->drawn_ms = now_ms;
-    progress_text(p, now_ms, terminal_columns(p) - 1, line, sizeof(line));
-    fprintf(p->terminal, "\r\033[K%s", line);
-    fflush(p->terminal);
-    p->shown = true;
+    progress_put_services(p, now_ms);
+    if (p->linking)
+        progress_put_linking(p);
+    live_lines_end(&p->lines);
 }
 
 void progress_end(struct progress *p)
 {
-    if (p->terminal == NULL)
-        return;
-    erase(p);
-    fflush(p->terminal);
-    fclose(p->log);
-    p->log = NULL;
-    p->terminal = NULL;
+    live_lines_clear(&p->lines);
+    if (p->log != NULL)
+        fclose(p->log);
+    free(p->services);
+    *p = (struct progress){.log = NULL};
 }

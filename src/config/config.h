@@ -117,6 +117,12 @@ struct config_graph {
     bool enabled; /* KG_ENABLED */
 };
 
+/* Where commands that look at a running service find it. */
+struct config_client {
+    char *url;   /* BATCHSYNC_URL; NULL: not set */
+    char *token; /* BATCHSYNC_TOKEN, a line each; NULL: none */
+};
+
 struct config {
     struct config_sync sync;
     struct config_schedule schedule;
@@ -127,6 +133,7 @@ struct config {
     struct config_webhook webhook;
     struct config_http http;
     int log_level; /* LOG_LEVEL, enum log_level */
+    struct config_client client;
 };
 
 /* What a subcommand requires; everything else may be missing. */

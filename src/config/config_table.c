@@ -222,6 +222,13 @@ static const struct config_key rows[] = {
         "the same for those who may look and search, and see no payloads; "
         "default: nobody",
         .kind = CONFIG_TOKENS, SECRET, TO(c.http.viewer_token)},
+    {"BATCHSYNC_URL", NULL,
+        "the running service that status, runs, run, cancel and dead-letters "
+        "talk to; default: they look into the database",
+        HTTP_URL, TO(c.client.url)},
+    {"BATCHSYNC_TOKEN", NULL,
+        "the token of that service, the first line counts",
+        .kind = CONFIG_TOKENS, SECRET, TO(c.client.token)},
     {"LOG_LEVEL", "info", "the lowest level that is logged",
         CHOICE("debug|info|warn|error|verbose|silly|http"), TO(c.log_level)},
 };

@@ -437,8 +437,10 @@ struct run_event {
     const char *outcome;         /* .._END: "success", "partial", ... */
     size_t rows;                 /* EVENT_STORED */
     const char *note;            /* EVENT_NOTE: a sentence */
-    bool complete;               /* EVENT_SERVICE_END: the pass */
-    bool joined; /* RUN_..: begun, and to be ended, by another process */
+    uint64_t announced; /* EVENT_PAGE_DONE: items that the source says it has;
+                           0: it does not say */
+    bool complete;      /* EVENT_SERVICE_END: the pass */
+    bool joined;        /* RUN_..: begun, and to be ended, by another process */
 };
 
 struct ports {

@@ -99,10 +99,12 @@ static void settle_page(struct service *s, struct page *page)
         service_error(s, page->number, &page->err);
         fail_pages(s, page);
     }
-    pipeline_event(s->p, &(struct run_event){.kind = EVENT_PAGE_DONE,
-                             .service = s->result->service,
-                             .page = page->number,
-                             .counts = &s->result->counts});
+    pipeline_event(
+        s->p, &(struct run_event){.kind = EVENT_PAGE_DONE,
+                  .service = s->result->service,
+                  .page = page->number,
+                  .announced = s->pass.total < 0 ? 0 : (uint64_t)s->pass.total,
+                  .counts = &s->result->counts});
 }
 
 /* Everything of the page at hand has committed, or will never: the next. */

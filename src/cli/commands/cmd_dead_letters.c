@@ -2,9 +2,9 @@
  * Lists the records that could not be stored, and retries them. A retry marks
  * the letters in the database and then syncs their services.
  */
-#include "app/app.h"
 #include "cli/cli.h"
 #include "cli/commands/cmd_sync.h"
+#include "cli/remote/look.h"
 #include "ops/asked.h"
 #include "ops/result_json.h"
 #include "ops/retry.h"
@@ -17,6 +17,7 @@ static const struct arg_option options[] = {
     {"id", "ID", "retry: only this content id; may be repeated"},
     {"status", "STATUS", "list: open (the default), resolved or all"},
     {"limit", "N", "list: how many, 50 by default"},
+    LOOK_OPTIONS,
     {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
@@ -99,37 +100,24 @@ static void dead_letters_print_table(struct cli *cli, json_t *letters)
     }
 }
 
-static int print_list(struct cli *cli, struct str text)
+static int dead_letters_list(struct look *look, struct history_req *req)
 {
-    json_t *answer;
-
-    if (args_has(&cli->args, "json")) {
-        fprintf(cli->console.out, "%.*s\n", STR_ARG(text));
-        return EXIT_DONE;
-    }
-    answer = json_loadb(text.p, text.len, 0, NULL);
-    if (answer == NULL)
-        return EXIT_INTERNAL;
-    dead_letters_print_table(cli, json_object_get(answer, "deadLetters"));
-    json_decref(answer);
-    return EXIT_DONE;
-}
-
-static int dead_letters_list(
-    struct app *app, struct cli *cli, struct history_req *req)
-{
+    static const struct look_question question = {
+        .path = "/admin/batch-sync/dead-letters",
+        .ask = history_dead_letters,
+        .expect = "deadLetters"};
+    json_t *answer = NULL;
     int code;
 
-    req->tenant = app->config.sync.tenant;
-    op_init(&req->op, app_ignore);
-    history_dead_letters(app->ops.history, &app->loop, req);
-    if (app_wait(app, &req->op) < 0) {
-        err_wrap(&req->op.err, "dead-letters");
-        code = console_fail(&cli->console, &req->op.err);
-    } else {
-        code = print_list(cli, buf_view(&req->json));
-    }
-    history_req_clear(req);
+    if (!look->remote)
+        req->tenant = look->app.config.sync.tenant;
+    code = look_ask(look, &question, req, &answer);
+    if (answer != NULL && args_has(&look->cli->args, "json"))
+        look_print_json(look, answer);
+    else if (answer != NULL)
+        dead_letters_print_table(
+            look->cli, json_object_get(answer, "deadLetters"));
+    json_decref(answer);
     return code;
 }
 
@@ -186,6 +174,73 @@ static int sync_marked(struct cli *cli, const struct marking *r)
     return sync_spec(cli, &spec);
 }
 
+/* --- retry, by the service ---------------------------------------------- */
+
+static json_t *dead_letters_values(const struct args *a, const char *name)
+{
+    const char **values = calloc(a->ngiven + 1, sizeof(*values));
+    size_t n = values == NULL ? 0 : args_values(a, name, values);
+    json_t *array = n == 0 ? NULL : json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_string(values[i]));
+    free(values);
+    return array;
+}
+
+static void dead_letters_tell_retry(struct look *look, json_t *answer)
+{
+    json_int_t retried = json_integer_value(json_object_get(answer, "retried"));
+    const char *run = json_string_value(json_object_get(answer, "runId"));
+    FILE *out = look->cli->console.out;
+
+    if (args_has(&look->cli->args, "json"))
+        look_print_json(look, answer);
+    else if (retried == 0)
+        fputs("no open dead letter matches: nothing to retry\n",
+            look->cli->console.err);
+    else if (run == NULL)
+        fprintf(out, "%lld to be tried again, by the next run\n",
+            (long long)retried);
+    else
+        fprintf(out,
+            "%lld to be tried again, by run %s, which has begun; watch it "
+            "with: batchsync run %s --watch\n",
+            (long long)retried, run, run);
+}
+
+static int dead_letters_ask_retry(struct look *look)
+{
+    const struct args *a = &look->cli->args;
+    json_t *body = json_pack("{s:o*, s:o*}", "services",
+        dead_letters_values(a, "service"), "ids", dead_letters_values(a, "id"));
+    char *text = json_dumps(body, JSON_COMPACT);
+    struct client_ask ask = {.method = "POST",
+        .path = "/admin/batch-sync/dead-letters/retry",
+        .expect = "retried",
+        .body = str_of(text)};
+    json_t *answer = NULL;
+    int code = look_ask_client(look, &ask, &answer);
+
+    if (code == EXIT_DONE)
+        dead_letters_tell_retry(look, answer);
+    json_decref(answer);
+    json_decref(body);
+    free(text);
+    return code;
+}
+
+/* Does not wait for the run. */
+static int dead_letters_retry_there(struct cli *cli)
+{
+    struct look look;
+    int code = look_open(&look, cli, "dead-letters");
+
+    if (code == EXIT_DONE)
+        code = dead_letters_ask_retry(&look);
+    return look_close(&look, code);
+}
+
 /* --- both --------------------------------------------------------------- */
 
 static int open_database(struct app *app, struct cli *cli)
@@ -197,12 +252,12 @@ static int open_database(struct app *app, struct cli *cli)
 
 static int dead_letters_show(struct cli *cli, struct history_req *req)
 {
-    struct app app;
-    int code = open_database(&app, cli);
+    struct look look;
+    int code = look_open(&look, cli, "dead-letters");
 
     if (code == EXIT_DONE)
-        code = dead_letters_list(&app, cli, req);
-    return app_close(&app, code);
+        code = dead_letters_list(&look, req);
+    return look_close(&look, code);
 }
 
 static int dead_letters_retry_command(struct cli *cli)
@@ -276,6 +331,8 @@ static int dead_letters_run(struct cli *cli)
         err_wrap(&err, "dead-letters");
         return console_fail(&cli->console, &err);
     }
+    if (retry && look_is_remote(cli))
+        return dead_letters_retry_there(cli);
     return retry ? dead_letters_retry_command(cli)
                  : dead_letters_show(cli, &req);
 }
@@ -283,7 +340,7 @@ static int dead_letters_run(struct cli *cli)
 const struct command cmd_dead_letters = {
     .name = "dead-letters",
     .usage = "[list|retry] [--service NAME]... [--id ID]... [--status STATUS]\n"
-             "       [--limit N] [--json]",
+             "       [--limit N] [--url URL [--token-file FILE]] [--json]",
     .summary = "list or retry the records that could not be stored",
     .details =
         "Lists the records that could not be stored, the most recent first. "
@@ -295,7 +352,9 @@ const struct command cmd_dead_letters = {
         "syncs "
         "their\nservices; see batchsync sync --help. While another run is "
         "under "
-        "way it exits with\n75, and the next run tries them.\n",
+        "way it exits with\n75, and the next run tries them. A service that "
+        "is asked to retry carries out the\nrun itself, and this does not wait "
+        "for it.\n\n" LOOK_HELP,
     .options = options,
     .more_words = 1,
     .run = dead_letters_run,

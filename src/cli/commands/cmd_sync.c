@@ -35,9 +35,9 @@ struct sync {
     struct op linked;       /* the queue is empty */
     struct listener events; /* of the pipeline */
     struct progress progress;
-    struct timer_req tick;  /* while a progress line is drawn */
+    struct timer_req tick;  /* while progress is shown */
     struct timer_req grace; /* after the first signal */
-    bool watching;          /* there is a line to be drawn */
+    bool watching;          /* `progress` is open */
     bool stopped;           /* there was a signal */
 };
 
@@ -111,11 +111,13 @@ static void on_sync_event(void *arg, const struct run_event *event)
 
 static void watch_progress(struct sync *s)
 {
-    progress_init(&s->progress, s->cli->console.err);
-    if (progress_log(&s->progress) == NULL)
-        return;
-    log_init(
-        progress_log(&s->progress), (enum log_level)s->app.config.log_level);
+    FILE *log;
+
+    progress_init(&s->progress, s->cli->console.err,
+        args_has(&s->cli->args, "json") ? NULL : s->cli->console.out);
+    log = progress_log(&s->progress);
+    if (log != NULL)
+        log_init(log, (enum log_level)s->app.config.log_level);
     s->watching = true;
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
 }

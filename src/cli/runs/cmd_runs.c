@@ -1,6 +1,6 @@
-/* The history of runs, straight from the database. */
-#include "app/app.h"
+/* The history of runs. */
 #include "cli/cli.h"
+#include "cli/remote/look.h"
 #include "cli/runs/run_lines.h"
 #include "ops/asked.h"
 
@@ -8,6 +8,7 @@ static const struct arg_option options[] = {
     {"status", "STATUS", "only those: running, success, partial, failed, ..."},
     {"service", "NAME", "only those that read this service"},
     {"limit", "N", "how many, 50 by default"},
+    LOOK_OPTIONS,
     {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
@@ -27,13 +28,19 @@ static void runs_print(struct cli *cli, json_t *answer)
     }
 }
 
-static int runs_list(struct app *app, struct cli *cli, struct history_req *req)
+static int runs_list(struct look *look, struct history_req *req)
 {
+    static const struct look_question question = {
+        .path = "/admin/batch-sync/runs",
+        .ask = history_runs,
+        .expect = "runs"};
     json_t *answer = NULL;
-    int code = run_lines_ask(app, cli, history_runs, req, "runs", &answer);
+    int code = look_ask(look, &question, req, &answer);
 
-    if (answer != NULL && !args_has(&cli->args, "json"))
-        runs_print(cli, answer);
+    if (answer != NULL && args_has(&look->cli->args, "json"))
+        look_print_json(look, answer);
+    else if (answer != NULL)
+        runs_print(look->cli, answer);
     json_decref(answer);
     return code;
 }
@@ -44,7 +51,7 @@ static int runs_run(struct cli *cli)
     struct history_req req = {
         .service = args_value(a, "service"), .status = args_value(a, "status")};
     struct err err = {0};
-    struct app app;
+    struct look look;
     int code;
 
     if (asked_run_status(req.status, &err) < 0)
@@ -56,18 +63,19 @@ static int runs_run(struct cli *cli)
         err_wrap(&err, "runs");
         return console_fail(&cli->console, &err);
     }
-    code = run_lines_open(&app, cli, "runs");
+    code = look_open(&look, cli, "runs");
     if (code == EXIT_DONE)
-        code = runs_list(&app, cli, &req);
-    return app_close(&app, code);
+        code = runs_list(&look, &req);
+    return look_close(&look, code);
 }
 
 const struct command cmd_runs = {
     .name = "runs",
-    .usage = "[--status STATUS] [--service NAME] [--limit N] [--json]",
+    .usage = "[--status STATUS] [--service NAME] [--limit N]\n"
+             "       [--url URL [--token-file FILE]] [--json]",
     .summary = "list the runs, the newest first",
-    .details = "Lists what this database knows of runs, of every process that "
-               "works on it.\n",
+    .details = "Lists what the database knows of runs, of every process that "
+               "works on it.\n\n" LOOK_HELP,
     .options = options,
     .run = runs_run,
 };

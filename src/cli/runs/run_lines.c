@@ -1,36 +1,8 @@
 #include "cli/runs/run_lines.h"
 
-int run_lines_open(struct app *app, struct cli *cli, const char *command)
-{
-    int code =
-        app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE | APP_LEDGER);
-
-    return code == EXIT_DONE ? app_check_tables(app, command) : code;
-}
-
-int run_lines_ask(struct app *app, struct cli *cli,
-    void (*ask)(struct pg_pool *, struct loop *, struct history_req *),
-    struct history_req *req, const char *command, json_t **answer)
-{
-    struct str text;
-    int code = EXIT_DONE;
-
-    op_init(&req->op, app_ignore);
-    ask(app->ops.history, &app->loop, req);
-    if (app_wait(app, &req->op) < 0) {
-        err_wrap(&req->op.err, "%s", command);
-        code = console_fail(&cli->console, &req->op.err);
-    } else {
-        text = buf_view(&req->json);
-        *answer = json_loadb(text.p, text.len, 0, NULL);
-        if (args_has(&cli->args, "json"))
-            json_dumpf(*answer, cli->console.out, JSON_COMPACT);
-        if (args_has(&cli->args, "json"))
-            fputc('\n', cli->console.out);
-    }
-    history_req_clear(req);
-    return code;
-}
+#include "base/text.h"
+#include "cli/progress.h"
+#include <string.h>
 
 static const char *run_lines_text(json_t *object, const char *key)
 {
@@ -93,4 +65,58 @@ void run_lines_services(FILE *out, json_t *run)
     {
         run_lines_service(out, service);
     }
+}
+
+static bool run_lines_status_is(json_t *service, const char *status)
+{
+    return strcmp(run_lines_text(service, "status"), status) == 0;
+}
+
+/* How long it has been at work; the clocks of two machines may differ. */
+static uint64_t run_lines_ms(json_t *run, json_t *service)
+{
+    json_int_t ms = json_integer_value(json_object_get(run, "durationMs"));
+    int64_t run_began, began;
+
+    if (!iso_to_ms(str_of(run_lines_text(run, "startedAt")), &run_began) ||
+        !iso_to_ms(str_of(run_lines_text(service, "startedAt")), &began) ||
+        began - run_began > ms)
+        return 0;
+    return (uint64_t)(ms - (began - run_began));
+}
+
+static void run_lines_put(
+    struct live_lines *lines, json_t *run, json_t *service)
+{
+    json_t *counts = json_object_get(service, "counts");
+    bool running = run_lines_status_is(service, "running");
+
+    progress_put(lines,
+        &(struct progress_shown){.name = run_lines_text(service, "service"),
+            .items = (uint64_t)run_lines_count(counts, "received"),
+            .announced = (uint64_t)run_lines_count(service, "total"),
+            .stored = (uint64_t)run_lines_count(counts, "stored"),
+            .unchanged = (uint64_t)run_lines_count(counts, "unchanged"),
+            .failed = (uint64_t)run_lines_count(counts, "failed"),
+            .ms = running ? run_lines_ms(run, service) : 0,
+            .ended = !running,
+            .good = run_lines_status_is(service, "success")});
+}
+
+void run_lines_live(struct live_lines *lines, json_t *run)
+{
+    json_t *services = json_object_get(run, "services"), *service;
+    size_t i, pending = 0, room = live_lines_room(lines) - 1;
+
+    json_array_foreach(services, i, service)
+    {
+        if (run_lines_status_is(service, "pending"))
+            pending++;
+        else if (lines->n < room)
+            run_lines_put(lines, run, service);
+    }
+    if (pending == 0 && lines->n > 0)
+        return;
+    live_lines_put(lines, LIVE_DIM, "  %zu more to come", pending);
+    live_lines_next(lines);
 }

@@ -72,6 +72,7 @@ static const char run_sql[] =
     "    CASE WHEN r.status IN ('running', 'interrupted')"
     "     THEN 'pending' ELSE 'skipped' END),"
     "   'pages', coalesce(s.pages, 0), 'nextPage', coalesce(s.next_page, 1),"
+    "   'total', s.announced,"
     "   'counts', " COUNTS ","
     "   'errors', coalesce(s.errors, '[]'), 'complete', s.complete,"
     "   'reason', s.reason, 'owner', s.owner,"

@@ -47,9 +47,10 @@ void history_runs(
 
 /*
  * One such run, with "services":[{"service","position","status","pages",
- * "nextPage","counts":{..},"errors":[{"page","error"}],"owner","startedAt",
- * "finishedAt"}]. Those not begun are "pending", or "skipped" when the run
- * has ended.
+ * "nextPage","total","counts":{..},"errors":[{"page","error"}],"owner","startedAt",
+ * "finishedAt"}]. total is how many items the
+ * source says it has, or null. Those not begun are "pending", or "skipped" when
+ * the run has ended.
  */
 void history_run(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);

@@ -271,13 +271,14 @@ static void services_come_in_order_with_their_errors(void **state)
     json = one_run(w, w->run.run_id);
     expect_json(json_incref(json_object_get(json, "services")),
         "[{\"service\":\"svc-a\",\"position\":0,\"status\":\"failed\","
-        "\"pages\":3,\"nextPage\":4,\"counts\":" NO_COUNTS ","
+        "\"pages\":3,\"nextPage\":4,\"total\":null,\"counts\":" NO_COUNTS ","
         "\"errors\":[{\"page\":4,\"error\":\"no \\\\ \"}],"
         "\"complete\":false,\"reason\":\"20 of 60\",\"owner\":\"host:1:2\","
         "\"startedAt\":\"2026-01-02T03:04:05.006Z\","
         "\"finishedAt\":\"2026-01-02T04:04:05.006Z\"},"
         "{\"service\":\"svc-b\",\"position\":1,\"status\":\"pending\","
-        "\"pages\":0,\"nextPage\":1,\"counts\":" NO_COUNTS ",\"errors\":[],"
+        "\"pages\":0,\"nextPage\":1,\"total\":null,\"counts\":" NO_COUNTS
+        ",\"errors\":[],"
         "\"complete\":null,\"reason\":null,\"owner\":null,\"startedAt\":null,"
         "\"finishedAt\":null}]");
     json_decref(json);
