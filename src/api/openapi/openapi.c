@@ -33,7 +33,10 @@ static void openapi_guard(json_t *operation, const struct route *r)
     json_object_set_new(operation, "security",
         guarded ? json_pack("[{s:[]}]", "token") : json_array());
     openapi_add_refusal(responses, "400", "The request is malformed");
+    openapi_add_refusal(responses, "408", "The request came too slowly");
     openapi_add_refusal(responses, "500", "A fault of the service");
+    openapi_add_refusal(
+        responses, "503", "Not now: too many clients, or it is ending");
     if (!guarded)
         return;
     openapi_add_refusal(responses, "401", "No token, or a wrong one");

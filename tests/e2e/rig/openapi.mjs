@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import Ajv from 'ajv/dist/2020.js';
 
 /** What a path that no route has, or a method it has not, is answered. */
-const UNKNOWN = [400, 401, 403, 404, 405, 413, 414, 431, 503];
+const UNKNOWN = [400, 401, 403, 404, 405, 408, 413, 414, 431, 503];
 
 export class Contract {
   #document;
@@ -23,9 +23,9 @@ export class Contract {
     const operation = this.#document.paths[name]?.[verb];
     if (operation === undefined) {
       assert.ok(UNKNOWN.includes(status), `${method} ${path}: ${status}`);
+      if (json !== undefined) this.#valid('components/schemas/Error', path, json);
       return;
     }
-    if (status === 408) return; // the request line came late: no route yet
     const declared = operation.responses[status];
     assert.ok(declared, `${verb} ${name} does not declare ${status}`);
     if (method === 'HEAD' || status === 304) return;
@@ -46,12 +46,17 @@ export class Contract {
     const pointer = ['paths', name, verb, 'responses', status, 'content',
       'application/json', 'schema'].map((part) => encodeURIComponent(
       String(part).replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
+    this.#valid(pointer, `${verb} ${name} ${status}`, json);
+  }
+
+  /** Throws unless `json` is as the schema there says. */
+  #valid(pointer, what, json) {
     let check = this.#checks.get(pointer);
     if (check === undefined) {
       check = this.ajv.compile({ $ref: `api#/${pointer}` });
       this.#checks.set(pointer, check);
     }
-    assert.ok(check(json), `${verb} ${name} ${status}: ${
+    assert.ok(check(json), `${what}: ${
       this.ajv.errorsText(check.errors)}\n${JSON.stringify(json)}`);
   }
 }
