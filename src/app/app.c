@@ -3,6 +3,7 @@
 #include "app/process.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "version.h"
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -188,6 +189,7 @@ static int start_ledger(struct app *app, struct err *err)
 {
     ledger_init(&app->ledger, app->pools.store, app->pools.beats, &app->loop,
         app->config.sync.lease_s, app->config.sync.overlap_s);
+    ledger_tell_version(&app->ledger, BATCHSYNC_VERSION);
     return 0;
 }
 

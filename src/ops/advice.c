@@ -1,10 +1,14 @@
 #include "ops/advice.h"
 
+#include "daemon/memory_budget.h"
 #include "db/graph/index_watch.h"
+#include "db/graph/vector_index.h"
 #include "ops/result_json.h"
 #include "record/schema.h"
+#include "version.h"
 #include <stdio.h>
 
+enum { ADVICE_MIB = 1024 * 1024, ADVICE_REPLICAS = 5 };
 enum { ADVICE_INDEX_ROWS = 1000 }; /* below it no index is built */
 
 struct advice {
@@ -87,6 +91,36 @@ static void advice_index(struct advice *a)
             "KG_ENABLED=true", NULL);
 }
 
+static long long advice_mib(int64_t bytes)
+{
+    return (long long)((bytes + ADVICE_MIB - 1) / ADVICE_MIB);
+}
+
+/* What building the index may use is a share of what the server can cache. */
+static void advice_index_memory(struct advice *a)
+{
+    json_t *memory = advice_fact(a, "indexMemory");
+    json_int_t rows = json_integer_value(advice_fact(a, "rows"));
+    int64_t needs =
+        vector_index_bytes(rows, a->ops->config->embedding.dimensions);
+    int64_t may = vector_index_memory(needs,
+        json_integer_value(json_object_get(memory, "maintenance")),
+        json_integer_value(json_object_get(memory, "cache")));
+    char text[256], copy[128];
+
+    if (rows < ADVICE_INDEX_ROWS || needs <= may)
+        return;
+    snprintf(text, sizeof(text),
+        "Building the vector index of %lld rows takes %lld MiB of memory, and "
+        "may use %lld: it takes several times as long. If the server has more, "
+        "let it",
+        (long long)rows, advice_mib(needs), advice_mib(may));
+    snprintf(copy, sizeof(copy),
+        "ALTER ROLE CURRENT_USER SET maintenance_work_mem = '%lldMB';",
+        advice_mib(needs));
+    advice_add(a, "index-memory", "info", text, copy, NULL);
+}
+
 static void advice_pgvector(struct advice *a)
 {
     const char *version = json_string_value(advice_fact(a, "pgvector"));
@@ -121,6 +155,61 @@ static void advice_letters(struct advice *a)
     advice_add(a, "dead-letters", "warn", text, NULL, "#/letters");
 }
 
+/* "0.1.0 on host-a, an older one on host-b": other versions than ours. */
+static size_t advice_name_replicas(const struct advice *a, struct buf *out)
+{
+    json_t *replicas = advice_fact(a, "replicas"), *replica;
+    size_t i, n = 0;
+
+    json_array_foreach(replicas, i, replica)
+    {
+        const char *version =
+            json_string_value(json_object_get(replica, "version"));
+
+        if (version != NULL && strcmp(version, BATCHSYNC_VERSION) == 0)
+            continue;
+        if (n++ < ADVICE_REPLICAS)
+            buf_printf(out, "%s%s on %s", n > 1 ? ", " : "",
+                version == NULL ? "an older one" : version,
+                json_string_value(json_object_get(replica, "host")));
+    }
+    return n;
+}
+
+static void advice_replicas(struct advice *a)
+{
+    struct buf text;
+
+    buf_init(&text, ERR_MSG_BYTES);
+    buf_puts(&text,
+        "Replicas of other versions than this one (" BATCHSYNC_VERSION
+        ") took part in the last runs: ");
+    if (advice_name_replicas(a, &text) > 0) {
+        buf_puts(&text, ". Bring all to one version");
+        advice_add(a, "replicas", "warn", text.data, "batchsync version", NULL);
+    }
+    buf_free(&text);
+}
+
+/* Would the kernel end the process before the largest pages are read? */
+static void advice_container(struct advice *a)
+{
+    uint64_t limit = memory_limit("/");
+    struct memory_budget budget;
+    char text[256];
+
+    memory_budget(a->ops->config, &budget);
+    if (limit == 0 || memory_budget_sum(&budget) <= limit)
+        return;
+    snprintf(text, sizeof(text),
+        "The container may use %lld MiB of memory, and this configuration up "
+        "to %lld. Raise the limit, or lower BATCH_SYNC_WORKERS, "
+        "GRPC_MAX_MESSAGE_BYTES or BATCH_SYNC_MAX_ITEM_BYTES",
+        advice_mib((int64_t)limit),
+        advice_mib((int64_t)memory_budget_sum(&budget)));
+    advice_add(a, "container", "warn", text, "BATCH_SYNC_WORKERS=2", NULL);
+}
+
 static void advice_settings(struct advice *a)
 {
     const struct config *c = a->ops->config;
@@ -148,8 +237,8 @@ json_t *advice_json(
     const struct ops *ops, struct arena *arena, const json_t *facts)
 {
     static void (*const looks[])(struct advice *) = {advice_last_run,
-        advice_schemas, advice_index, advice_pgvector, advice_letters,
-        advice_settings};
+        advice_schemas, advice_index, advice_index_memory, advice_pgvector,
+        advice_letters, advice_replicas, advice_container, advice_settings};
     struct advice a = {ops, arena, facts, json_array()};
 
     for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)

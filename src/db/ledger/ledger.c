@@ -50,6 +50,13 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
     op_init(&l->tick.op, tick_done);
 }
 
+void ledger_tell_version(struct ledger *l, const char *version)
+{
+    size_t len = strlen(l->owner);
+
+    snprintf(l->owner + len, sizeof(l->owner) - len, ":%s", version);
+}
+
 /* --- heartbeats --- */
 
 static void beat_done(struct op *op)

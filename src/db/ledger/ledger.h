@@ -52,6 +52,10 @@ struct ledger {
 void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
     struct loop *loop, int lease_s, int overlap_s);
 
+/* Adds the program's version to the owner's name, host:process:random:version;
+ * before any run. */
+void ledger_tell_version(struct ledger *l, const char *version);
+
 /* Ends the heartbeats, if there is no run_end to do so. */
 void ledger_stop(struct ledger *l);
 

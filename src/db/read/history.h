@@ -115,8 +115,13 @@ enum { HISTORY_COUNTED = 1000000, HISTORY_SERVICE_RUNS = 30 };
 void history_service(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
-/* {"pgvector","rows","index","openLetters","lastRun":{"id","status","error",
- * "services"}}: what advice is derived from. rows is the planner's estimate. */
+/*
+ * {"pgvector","rows","index","indexMemory":{"maintenance","cache"},
+ * "replicas":[{"host","version"}],"openLetters","lastRun":{"id","status",
+ * "error","services"}}: what advice is derived from. rows is the planner's
+ * estimate, indexMemory two of the server's settings in bytes; replicas are
+ * those that read a service in the last runs, version null of older ones.
+ */
 void history_facts(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
