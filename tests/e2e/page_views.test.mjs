@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser, open } from './rig/browser.mjs';
 import { wordVector } from './rig/embedder.mjs';
-import { serve } from './support/serve.mjs';
-import { itemsOf, pagesOf, rejecting, schemaOf, world }
+import { gate, serve } from './support/serve.mjs';
+import { itemsOf, pagesOf, rejecting, schemaOf, shapes, world }
   from './support/world.mjs';
 
 const skip = browser ? false : 'there is no chromium';
@@ -100,6 +100,12 @@ test('advice is copied, a neighbour visited by keyboard', { skip },
     await page.getByRole('button', { name: 'Copy' }).last().click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
     await page.goto(`${base}#/record?service=alpha&id=item-00004`);
+    const svg = page.locator('.neighbours svg');
+    const whole = await svg.getAttribute('viewBox');
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    assert.notEqual(await svg.getAttribute('viewBox'), whole);
+    await page.getByRole('button', { name: 'Zoom out' }).click();
+    assert.equal(await svg.getAttribute('viewBox'), whole);
     const node = page.locator('.neighbours svg a').first();
     await node.focus();
     const name = await node.getAttribute('aria-label');
@@ -125,6 +131,58 @@ test('runs are paged and filtered by their address', { skip }, async (t) => {
   await page.locator('.row.run a').first().click();
   await page.getByRole('heading', { name: 'What was asked for' }).waitFor();
   await page.getByText('no schema for service nobody').first().waitFor();
+  page.clean();
+  await s.end();
+});
+
+test('what is left, as the source announced it', { skip }, async (t) => {
+  const hold = gate();
+  const pages = pagesOf(itemsOf(1230), shapes.dataItems, { total: true });
+  const w = await world(t, { services: { alpha: async (context) => {
+    if (context.page > 2) await hold.wait;
+    return pages(context);
+  } }, env: { BATCH_SYNC_LIMIT: '10' } });
+  const s = await serve(t, w,
+    { env: { BATCH_SYNC_SCHEDULE: '30 4 * * 1-5' } });
+  const base = `http://127.0.0.1:${s.port}/`;
+  const page = await open(t, base);
+  await page.goto(base);
+  await page.getByText('every Monday to Friday at 04:30').waitFor();
+  await page.getByRole('timer').waitFor();
+  const { json: { runId } } = await s.triggerAsync();
+  await page.getByText(/^1,210 to go/).waitFor();
+  await page.locator('.service .is-rest').waitFor();
+  await page.getByText('2 pages').waitFor();
+  await page.accessible();
+  await s.call('POST', `/admin/batch-sync/runs/${runId}/cancel`);
+  hold.open();
+  await s.run(runId);
+  await page.goto(`${base}#/runs/${runId}`);
+  await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+  await page.getByText('Tokens').waitFor();
+  await page.goto(`${base}#/services`);
+  await page.getByText(/^\d+ pages · incomplete$/).waitFor();
+  page.clean();
+  await s.end();
+});
+
+test('many dead letters are shown part by part', { skip }, async (t) => {
+  const w = await world(t, { services:
+    { alpha: pagesOf(itemsOf(60).map(({ id, ...rest }) => rest)) } });
+  const s = await serve(t, w);
+  await s.trigger();
+  const base = `http://127.0.0.1:${s.port}/`;
+  const page = await open(t, base);
+  await page.goto(`${base}#/letters`);
+  await page.getByRole('button', { name: 'Show 60' }).click();
+  const letters = page.locator('.letters > li');
+  await page.waitForFunction(() =>
+    document.querySelectorAll('.letters > li').length === 50);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await page.waitForFunction(() =>
+    document.querySelectorAll('.letters > li').length === 60);
+  assert.equal(await letters.count(), 60);
+  await page.accessible();
   page.clean();
   await s.end();
 });

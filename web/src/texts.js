@@ -48,6 +48,16 @@ const TEXTS = {
   down: ['Not ready', 'לא מוכן'],
   neverRan: ['Nothing has run yet', 'עוד לא הייתה ריצה'],
   nextRun: ['Next run', 'הריצה הבאה'],
+  countdown: ['in {time}', 'בעוד {time}'],
+  'cron.everyMinute': ['every minute', 'בכל דקה'],
+  'cron.everyMinutes': ['every {n} minutes', 'כל {n} דקות'],
+  'cron.everyHour': ['every hour at {at}', 'בכל שעה ב־{at}'],
+  'cron.everyHours': ['every {n} hours at {at}', 'כל {n} שעות ב־{at}'],
+  'cron.everyDay': ['every day', 'בכל יום'],
+  'cron.onDays': ['every {days}', 'בימים: {days},'],
+  'cron.onDates': ['on day {days} of every month', 'ב־{days} לכל חודש'],
+  'cron.range': ['{from} to {to}', '{from} עד {to}'],
+  'cron.at': ['at {times}', 'בשעה {times}'],
   noSchedule: ['No schedule: runs are started by hand.',
     'אין תזמון: ריצות מופעלות ידנית.'],
   syncOff: ['Syncing is switched off (BATCH_SYNC_ENABLED).',
@@ -73,7 +83,12 @@ const TEXTS = {
   servicesDone: ['{done} of {all} services done', '{done} מתוך {all} שירותים הושלמו'],
   items: ['items', 'פריטים'],
   itemsCount: ['{n} items', '{n} פריטים'],
+  toGo: ['{n} to go', 'נותרו {n}'],
+  toGoTime: ['{n} to go, about {time}', 'נותרו {n}, בערך {time}'],
   perSecond: ['{n} a second', '{n} בשנייה'],
+  'pagesCount.one': ['1 page', 'עמוד אחד'],
+  'itemsCount.one': ['1 item', 'פריט אחד'],
+  'lettersCount.one': ['1 dead letter', 'כשל אחד'],
   pagesCount: ['{n} pages', '{n} עמודים'],
   started: ['started', 'התחיל'],
   took: ['took', 'ארך'],
@@ -98,6 +113,9 @@ const TEXTS = {
   'fact.model': ['Model and dimensions', 'מודל וממדים'],
   'fact.tenant': ['Tenant', 'דייר'],
   'fact.embedded': ['Embedded', 'הוטמעו'],
+  'fact.tokens': ['Tokens', 'אסימוני טקסט'],
+  tokensBilled: ['{n} billed', '{n} חויבו'],
+  tokensGuess: ['{n} (estimated)', '{n} (הערכה)'],
   'fact.resumed': ['Times resumed', 'מספר חידושים'],
   'fact.id': ['Id', 'מזהה'],
   'fact.created': ['First stored', 'נשמר לראשונה'],
@@ -107,6 +125,8 @@ const TEXTS = {
   // services
   lastSuccess: ['last success', 'הצלחה אחרונה'],
   never: ['never', 'אף פעם'],
+  complete: ['complete', 'מלא'],
+  incomplete: ['incomplete', 'לא מלא'],
   noSchema: ['no schema', 'אין סכימה'],
   schema: ['Schema', 'סכימה'],
   storedAs: ['Stored as', 'נשמר בשם'],
@@ -131,6 +151,7 @@ const TEXTS = {
   'letter.resolved': ['resolved', 'נפתר'],
   lastSeen: ['last seen', 'נראה לאחרונה'],
   showLetters: ['Show {n}', 'הצגת {n}'],
+  showMore: ['Show more', 'הצגת עוד'],
   hide: ['Hide', 'הסתרה'],
   payload: ['Item as it came', 'הפריט כפי שהגיע'],
   noId: ['no id', 'ללא מזהה'],
@@ -171,6 +192,8 @@ const TEXTS = {
 
   // neighbours
   neighbours: ['Nearest items', 'הפריטים הקרובים'],
+  larger: ['Zoom in', 'הגדלה'],
+  smaller: ['Zoom out', 'הקטנה'],
   neighboursNone: ['Nothing is linked to this item yet.',
     'עדיין אין פריטים מקושרים לפריט זה.'],
 
@@ -198,9 +221,11 @@ const TEXTS = {
   'trigger.startup': ['start-up', 'עליית השירות'],
 };
 
-/** The text of that key; one that is not in the list is itself. */
+/** The text of that key, or of `key.one` for n "1"; one that is not in the list
+ * is itself. */
 export function t(key, values = {}) {
-  const texts = TEXTS[key] ?? [key.split('.').at(-1)];
+  const texts = TEXTS[values.n === '1' ? `${key}.one` : key] ?? TEXTS[key]
+    ?? [key.split('.').at(-1)];
   const text = texts[language.value === 'he' ? 1 : 0] ?? texts[0];
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }

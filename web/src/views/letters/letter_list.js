@@ -43,12 +43,24 @@ function Letter({ letter, service, onTold }) {
   </li>`;
 }
 
-export function LetterList({ service, kind, status, onTold }) {
-  const query = new URLSearchParams({ service, kind, status, limit: MOST });
+/** A part of the list; what lies behind it is asked for on demand. */
+function Part({ query, before, service, onTold }) {
+  const [more, setMore] = useState(false);
+  const asked = new URLSearchParams({ ...query, limit: MOST,
+    ...before && { before } });
   const { data, error } = useLive((signal) =>
-    ask(`${ADMIN}/dead-letters?${query}`, { signal }), EVERY_MS, `${query}`);
+    ask(`${ADMIN}/dead-letters?${asked}`, { signal }), EVERY_MS, `${asked}`);
   return html`<${Notice} error=${error} />
     <ul class="letters">${data?.deadLetters.map((letter) => html`<${Letter}
       key=${letter.digest} letter=${letter} service=${service}
-      onTold=${onTold} />`)}</ul>`;
+      onTold=${onTold} />`)}</ul>
+    ${data?.next && (more
+      ? html`<${Part} key=${data.next} query=${query} before=${data.next}
+        service=${service} onTold=${onTold} />`
+      : html`<button onClick=${() => setMore(true)}>${t('showMore')}</button>`)}`;
+}
+
+export function LetterList({ service, kind, status, onTold }) {
+  return html`<${Part} query=${{ service, kind, status }} service=${service}
+    onTold=${onTold} />`;
 }

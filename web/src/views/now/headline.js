@@ -2,23 +2,29 @@
 
 import { useState } from 'preact/hooks';
 import { ADMIN, post } from '../../api.js';
-import { dateTime, relative } from '../../format.js';
+import { dateTime, duration } from '../../format.js';
 import { html } from '../../html.js';
 import { now, refresh } from '../../live.js';
 import { CancelRun } from '../../parts/cancel_run.js';
+import { inWords } from '../../schedule.js';
 import { readOnly } from '../../session.js';
 import { t } from '../../texts.js';
 
-/** What comes next, in words. */
+/** What comes next, in words; it counts down by the second. */
 function Next({ scheduler }) {
   if (!scheduler.enabled) return html`<p class="next">${t('syncOff')}</p>`;
   if (!scheduler.nextRun) return html`<p class="next">${t('noSchedule')}</p>`;
+  const { nextRun, schedule, timezone } = scheduler;
+  const left = Math.max(0, Date.parse(nextRun) - now.value);
+  const words = inWords(schedule);
   return html`<p class="next">${t('nextRun')}
-    ${' '}<time datetime=${scheduler.nextRun}>${
-      relative(scheduler.nextRun, now.value)}</time>
-    <span class="soft">${dateTime(scheduler.nextRun)}</span>
-    <code dir="ltr" title=${scheduler.timezone}>${scheduler.schedule}</code>
-  </p>`;
+      ${' '}<time role="timer" datetime=${nextRun}>${t('countdown',
+        { time: duration(1000 * Math.ceil(left / 1000)) })}</time>
+      <span class="soft">${dateTime(nextRun)}</span></p>
+    <p class="next schedule">
+      ${words && html`<span>${words}</span>`}
+      <code dir="ltr">${schedule}</code>
+      <span class="soft" dir="ltr">${timezone}</span></p>`;
 }
 
 function RunNow({ onProblem }) {

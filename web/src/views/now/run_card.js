@@ -20,8 +20,14 @@ function Index({ index }) {
   </div>`;
 }
 
+/** What the sources of the services at work say is still to come. */
+const restOf = ({ services }) => services.reduce((sum, s) => sum
+  + (s.status === 'running'
+    ? Math.max(0, Number(s.total ?? 0) - Number(s.counts.received)) : 0), 0);
+
 export function RunCard({ run }) {
   const running = run.status === 'running';
+  const rest = running ? restOf(run) : 0;
   const done = run.services.filter(({ status }) =>
     !UNDER_WAY.includes(status)).length;
   return html`<section class="card" aria-labelledby="run">
@@ -36,7 +42,7 @@ export function RunCard({ run }) {
     <p class="big"><b>${number(run.totals.received)}</b> ${t('items')}
       <span class="soft">${t('servicesDone',
         { done: number(done), all: number(run.services.length) })}</span></p>
-    <${OutcomeBar} counts=${run.totals} />
+    <${OutcomeBar} counts=${run.totals} rest=${rest} />
     <${OutcomeWords} counts=${run.totals} />
     ${run.error && html`<p class="error" dir="auto">${run.error}</p>`}
     <${Index} index=${run.vectorIndex} />

@@ -20,6 +20,11 @@ import { Timeline } from './timeline.js';
 const BUSY_MS = 1000;
 const OVER_MS = 10_000;
 
+/** As the provider billed them, or estimated where it does not say. */
+const tokensOf = ({ tokens, tokensEstimated }) => (Number(tokens) > 0
+  ? t('tokensBilled', { n: number(tokens) })
+  : t('tokensGuess', { n: number(tokensEstimated) }));
+
 const factsOf = (run) => [
   [t('fact.trigger'), t(`trigger.${run.trigger}`)],
   [t('fact.kind'), run.kind],
@@ -29,6 +34,7 @@ const factsOf = (run) => [
   [t('fact.model'), `${run.model}, ${run.dimensions}`],
   [t('fact.tenant'), run.tenantId],
   [t('fact.embedded'), number(run.totals.embedded)],
+  [t('fact.tokens'), tokensOf(run.totals)],
   [t('fact.resumed'), number(run.resumed)],
   [t('fact.id'), run.id],
 ];

@@ -13,6 +13,16 @@ export function Fresh({ at }) {
     relative(at, now.value)}</time>` : html`<span>${t('never')}</span>`;
 }
 
+/** Pages and completeness of the last run that read it. */
+function LastRun({ run }) {
+  if (!run) return html`<span />`;
+  const { pages, complete, reason, status } = run;
+  return html`<span class="soft last-run" title=${reason}>
+    ${t('pagesCount', { n: number(pages) })}${status !== 'running'
+      && complete !== null && html` · <span class=${complete ? '' : 'bad'}>${
+      t(complete ? 'complete' : 'incomplete')}</span>`}</span>`;
+}
+
 export function ServiceRow({ service }) {
   const { service: name, items, moreItems, openLetters, lastSuccess, runs,
     schema } = service;
@@ -24,6 +34,7 @@ export function ServiceRow({ service }) {
     </div>
     <span class="soft">${t('lastSuccess')} <${Fresh} at=${lastSuccess} /></span>
     <${Spark} runs=${runs} />
+    <${LastRun} run=${runs[0]} />
     <span class="end">${t('itemsCount',
       { n: `${number(items)}${moreItems ? '+' : ''}` })}</span>
     <span class="end">${openLetters > 0
