@@ -120,6 +120,41 @@ test('the run of another process is seen', async (t) => {
   await s.end();
 });
 
+test('what another process does to a service is seen', async (t) => {
+  const { w, s } = await start(t, { BATCH_SYNC_LIMIT: '10' });
+  const stream = await follow(t, s, `${ADMIN}/events`);
+  const of = (name, kind = 'service') => stream.events.filter(({ event, data }) =>
+    event === kind && data.service === name);
+  const [begin, hold] = [gate(), gate()];
+  let passing = 4; // so that there is something to tell before it ends
+  w.embedder.script(async () => {
+    await begin.wait;
+    return passing-- > 0 ? undefined : hold.wait;
+  });
+  const program = w.begin();
+  await until(() => of('alpha').length > 0, 'a service of the other process');
+  const own = await follow(t, s, `${ADMIN}/runs/${of('alpha')[0].data.run}/events`);
+  begin.open();
+  await until(() => of('alpha', 'progress').some(({ data }) =>
+    data.counts.stored > 0), 'its progress');
+  hold.open();
+  assert.equal((await program.exit(60_000)).code, 0);
+  await until(() => of('alpha').length > 1, 'its end');
+  assert.deepEqual(of('alpha').map(({ data: { status } }) => status),
+    ['running', 'success']);
+  const { data } = of('alpha').at(-1);
+  assert.deepEqual([data.position, data.counts.stored], [0, 40]);
+  await until(() => of('beta').at(-1)?.data.status === 'success', 'the other');
+  const numbers = stream.events.map(({ id }) => Number(id.split('-')[1]));
+  assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
+  // A run's own stream ends with its run.
+  await until(() => own.over, 'the stream of the run to end');
+  assert.equal(own.events.at(-1).event, 'run');
+  assert.equal(own.events.at(-1).data.status, 'success');
+  stream.stop();
+  await s.end();
+});
+
 test('readers are few, and one that does not read is dropped', async (t) => {
   const { s } = await start(t);
   const streams = [];

@@ -1,6 +1,6 @@
 #include "api/live/live.h"
 
-#include "db/read/history.h"
+#include "api/live/live_ledger.h"
 #include "events/journal.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,11 +10,10 @@ struct live {
     struct journal *journal;
     struct list streams; /* of struct live_stream.link; owned */
     size_t nstreams;
-    int64_t epoch;           /* of the numbers: when this process began */
-    struct timer_req tick;   /* while there are streams */
-    struct history_req look; /* pending, or idle */
+    int64_t epoch;              /* of the numbers: when this process began */
+    struct timer_req tick;      /* while there are streams */
+    struct live_ledger *ledger; /* owned */
     unsigned ticks;
-    uint64_t last_hash; /* of the newest run, as the ledger had it */
     bool draining;
 };
 
@@ -36,6 +35,7 @@ struct live *live_new(struct api *api)
         abort();
     live->api = api;
     live->journal = api->options.journal;
+    live->ledger = live_ledger_new(api);
     live->epoch = loop_wall_ms();
     list_init(&live->streams);
     return live;
@@ -131,7 +131,6 @@ static bool live_after(
 }
 
 static void live_tick(struct live *live);
-static void live_look(struct live *live);
 
 /* The exchange's headers are gone once the stream has begun. */
 static void live_begin(struct live_stream *s, struct str first, bool over)
@@ -179,62 +178,14 @@ void live_stream(struct live *live, struct http_exchange *x, const char *run_id,
     list_push(&live->streams, &s->link);
     live->nstreams++;
     if (!op_pending(&live->tick.op)) {
-        live->last_hash = 0; /* what is now is no news */
-        live_look(live);
+        live_ledger_forget(live->ledger);
+        live_ledger_look(live->ledger);
         live_tick(live);
     }
     live_begin(s, first, over);
 }
 
-/* The ledger */
-
-/* FNV-1a. */
-static uint64_t live_hash(struct str text)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.p[i]) * 1099511628211u;
-    return hash;
-}
-
-/* The newest run of the list, without white space. */
-static void live_tell_run(struct live *live, struct str list)
-{
-    json_t *found = json_loadb(list.p, list.len, 0, NULL);
-    json_t *run = json_array_get(json_object_get(found, "runs"), 0);
-    char *text = run == NULL ? NULL : json_dumps(run, JSON_COMPACT);
-    uint64_t hash = text == NULL ? 0 : live_hash(str_of(text));
-    const char *id = json_string_value(json_object_get(run, "id"));
-
-    if (text != NULL && hash != live->last_hash && live->last_hash != 0 &&
-        strcmp(id, runner_last(live->api->options.ops->runner)->run_id) != 0)
-        journal_add(live->journal, "run", id, str_of(text));
-    live->last_hash = hash == 0 ? 1 : hash;
-    free(text);
-    json_decref(found);
-}
-
-static void on_live_looked(struct op *op)
-{
-    struct live *live = container_of(op, struct live, look.op);
-
-    if (op->err.code == 0)
-        live_tell_run(live, buf_view(&live->look.json));
-    history_req_clear(&live->look);
-}
-
-/* Runs of this process tell of themselves. */
-static void live_look(struct live *live)
-{
-    const struct ops *ops = live->api->options.ops;
-
-    if (op_pending(&live->look.op) || runner_is_running(ops->runner))
-        return;
-    live->look = (struct history_req){.limit = 1};
-    op_init(&live->look.op, on_live_looked);
-    history_runs(ops->history, ops->loop, &live->look);
-}
+/* The clock */
 
 static void live_beat(struct live *live)
 {
@@ -252,7 +203,7 @@ static void on_live_tick(struct op *op)
 
     if (live->nstreams == 0 || live->draining)
         return;
-    live_look(live);
+    live_ledger_look(live->ledger);
     if (++live->ticks % LIVE_BEAT_TICKS == 0)
         live_beat(live);
     if (live->nstreams > 0)
@@ -274,16 +225,17 @@ void live_drain(struct live *live)
         live_stream_end(
             container_of(live->streams.next, struct live_stream, link));
     op_cancel(&live->tick.op);
-    op_cancel(&live->look.op);
+    live_ledger_stop(live->ledger);
 }
 
 bool live_is_idle(const struct live *live)
 {
     return live->nstreams == 0 && !op_pending(&live->tick.op) &&
-           !op_pending(&live->look.op);
+           live_ledger_is_idle(live->ledger);
 }
 
 void live_free(struct live *live)
 {
+    live_ledger_free(live->ledger);
     free(live);
 }

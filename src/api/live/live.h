@@ -1,7 +1,7 @@
 /*
  * Server-sent events for everyone who watches. Streams read the journal of this
- * process; every two seconds, while anyone watches, the ledger is asked for the
- * newest run, so that the runs of other replicas are seen, too.
+ * process; every second, while anyone watches, the ledger is asked for the
+ * newest run, so that what other replicas do is seen, too (live_ledger.h).
  *
  * Happy path: a stream begins with what its reader missed (Last-Event-ID), goes
  * on with what happens, and gets a line now and then so that proxies keep it
@@ -15,8 +15,8 @@
 
 enum {
     LIVE_STREAMS = 64,   /* at most at once; further ones are answered 503 */
-    LIVE_TICK_MS = 2000, /* between looks into the ledger */
-    LIVE_BEAT_TICKS = 7  /* ticks between two lines without an event */
+    LIVE_TICK_MS = 1000, /* between looks into the ledger */
+    LIVE_BEAT_TICKS = 15 /* ticks between two lines without an event */
 };
 
 struct live *live_new(struct api *api);
