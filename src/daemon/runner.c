@@ -123,6 +123,7 @@ void runner_event(struct runner *r, const struct run_event *event)
     snprintf(r->req->run_id, ID_BYTES, "%s", event->run_id);
     r->last.began_ms = loop_wall_ms();
     r->last.ended_ms = 0;
+    r->last.joined = event->joined;
     snprintf(r->last.trigger, sizeof(r->last.trigger), "%s",
         r->req->run.options.spec.trigger);
     snprintf(r->last.run_id, ID_BYTES, "%s", event->run_id);

@@ -50,6 +50,7 @@ void trigger_req_clear(struct trigger_req *req);
 /* How the last run of this process ended. */
 struct last_run {
     char run_id[ID_BYTES]; /* "": there was none */
+    bool joined;           /* begun, and to be ended, by another process */
     char trigger[16];
     enum run_status status;
     int64_t began_ms, ended_ms; /* since 1970 */

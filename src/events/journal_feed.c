@@ -99,10 +99,15 @@ void journal_feed_event(
         return;
     switch (event->kind) {
     case EVENT_RUN_BEGIN:
-        feed_run(f, event, "running");
+        f->joined = event->joined;
+        if (!f->joined)
+            feed_run(f, event, "running");
         break;
     case EVENT_RUN_END:
-        feed_run(f, event, event->outcome);
+        /* Of another process's run our part may have ended alone: the ledger
+         * tells of its end, behind that of the others' services. */
+        if (!f->joined)
+            feed_run(f, event, event->outcome);
         break;
     case EVENT_SERVICE_BEGIN:
         feed_service(f, event, "service", "running");

@@ -23,6 +23,7 @@ struct journal_feed {
     uint64_t progress_ms;    /* when progress was told last */
     int64_t queued;          /* that was told last; -1: nothing was */
     bool building;
+    bool joined; /* the run at hand was begun by another process */
 };
 
 void journal_feed_init(struct journal_feed *f, struct journal *journal);

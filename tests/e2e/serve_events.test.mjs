@@ -147,10 +147,12 @@ test('what another process does to a service is seen', async (t) => {
   await until(() => of('beta').at(-1)?.data.status === 'success', 'the other');
   const numbers = stream.events.map(({ id }) => Number(id.split('-')[1]));
   assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
-  // A run's own stream ends with its run.
+  // A run's own stream ends with its run, behind all its services.
   await until(() => own.over, 'the stream of the run to end');
   assert.equal(own.events.at(-1).event, 'run');
   assert.equal(own.events.at(-1).data.status, 'success');
+  assert.deepEqual(own.events.filter(({ event, data }) => event === 'service'
+    && data.service === 'alpha').at(-1)?.data.status, 'success');
   stream.stop();
   await s.end();
 });

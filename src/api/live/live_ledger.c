@@ -189,11 +189,18 @@ static void live_ask_whole(struct live_ledger *l, const char *id)
     history_run(ops->history, ops->loop, &l->whole);
 }
 
+/* Our own tell of themselves; one that we joined is another process's. */
+static bool live_is_own(const struct live_ledger *l, const char *id)
+{
+    const struct last_run *last = runner_last(l->api->options.ops->runner);
+
+    return strcmp(id, last->run_id) == 0 && !last->joined;
+}
+
 /* The newest run of the list: of another process it is news when changed; its
  * services are asked for while it runs, and once more when it has ended. */
 static void live_look_at(struct live_ledger *l, json_t *run)
 {
-    const struct runner *runner = l->api->options.ops->runner;
     const char *id = live_text(run, "id");
     uint64_t hash = live_hash(run);
     bool running = strcmp(live_text(run, "status"), "running") == 0;
@@ -201,7 +208,7 @@ static void live_look_at(struct live_ledger *l, json_t *run)
 
     bool asks = running || l->running || (changed && !l->fresh);
 
-    if (changed && strcmp(id, runner_last(runner)->run_id) != 0) {
+    if (changed && !live_is_own(l, id)) {
         if (running || !asks)
             live_tell(l, "run", id, run);
         else
