@@ -267,5 +267,7 @@ void config_free(struct config *c)
 
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
+    free(c->client.url);
+    free(c->client.token);
     *c = (struct config){0};
 }

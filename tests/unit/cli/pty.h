@@ -6,6 +6,7 @@
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 struct pty {
     int master;
     FILE *slave;
-    char text[1 << 14]; /* what pty_read() found last */
+    char text[1 << 14]; /* what was waited for last */
 };
 
 static inline void pty_resize(struct pty *p, int columns, int rows)
@@ -40,13 +41,30 @@ static inline void pty_open(struct pty *p, int columns, int rows)
     pty_resize(p, columns, rows);
 }
 
-/* All that has been drawn since the last call. */
-static inline const char *pty_read(struct pty *p)
+/*
+ * Waits for that text in what has been drawn since the last call, which ends
+ * with it where `whole`: the kernel passes it on in its own time.
+ */
+static inline void pty_wait(struct pty *p, const char *text, bool whole)
 {
-    ssize_t n = read(p->master, p->text, sizeof(p->text) - 1);
+    size_t len = 0;
 
-    p->text[n > 0 ? n : 0] = '\0';
-    return p->text;
+    for (int i = 0; i < 5000; i++) {
+        ssize_t n = read(p->master, p->text + len, sizeof(p->text) - 1 - len);
+
+        len += n > 0 ? (size_t)n : 0;
+        p->text[len] = '\0';
+        if (whole ? strcmp(p->text, text) == 0 : strstr(p->text, text) != NULL)
+            return;
+        usleep(1000);
+    }
+    fail_msg("\"%s\" is not in \"%s\"", text, p->text);
+}
+
+/* All that has been drawn since the last call is that. */
+static inline void pty_expect(struct pty *p, const char *text)
+{
+    pty_wait(p, text, true);
 }
 
 static inline void pty_close(struct pty *p)

@@ -63,9 +63,7 @@ static void expect_drawn(struct world *w, uint64_t now_ms, const char *text)
 {
     w->p.drawn_ms = 0;
     progress_draw(&w->p, now_ms);
-    pty_read(&w->pty);
-    if (strstr(w->pty.text, text) == NULL)
-        fail_msg("\"%s\" is not in \"%s\"", text, w->pty.text);
+    pty_wait(&w->pty, text, false);
 }
 
 static void a_line_a_service(void **state)
@@ -122,7 +120,7 @@ static void a_log_line_stands_above(void **state)
     happen(w, &run_begin, 0);
     expect_drawn(w, 10, "listing the services\r\n");
     fputs("a warning\n", progress_log(&w->p));
-    assert_string_equal(pty_read(&w->pty), "\033[1A\r\033[Ja warning\r\n");
+    pty_expect(&w->pty, "\033[1A\r\033[Ja warning\r\n");
 }
 
 static void linking_comes_last(void **state)
