@@ -1,5 +1,6 @@
 #include "cli/remote/look.h"
 
+#include "cli/runs/run_lines.h"
 #include <stdlib.h>
 
 enum { LOOK_PATH_BYTES = 4096 };
@@ -37,19 +38,12 @@ static int look_open_remote(struct look *l)
     return EXIT_DONE;
 }
 
-static int look_open_database(struct look *l)
-{
-    int code = app_open(
-        &l->app, &l->cli->console, NEED_DATABASE, APP_DATABASE | APP_LEDGER);
-
-    return code == EXIT_DONE ? app_check_tables(&l->app, l->command) : code;
-}
-
 int look_open(struct look *l, struct cli *cli, const char *command)
 {
     *l = (struct look){
         .cli = cli, .command = command, .remote = look_is_remote(cli)};
-    return l->remote ? look_open_remote(l) : look_open_database(l);
+    return l->remote ? look_open_remote(l)
+                     : run_lines_open(&l->app, cli, command);
 }
 
 int look_close(struct look *l, int code)

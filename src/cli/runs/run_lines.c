@@ -4,6 +4,14 @@
 #include "cli/progress.h"
 #include <string.h>
 
+int run_lines_open(struct app *app, struct cli *cli, const char *command)
+{
+    int code =
+        app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE | APP_LEDGER);
+
+    return code == EXIT_DONE ? app_check_tables(app, command) : code;
+}
+
 static const char *run_lines_text(json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));

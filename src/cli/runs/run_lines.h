@@ -2,9 +2,14 @@
 #ifndef CLI_RUNS_RUN_LINES_H
 #define CLI_RUNS_RUN_LINES_H
 
+#include "app/app.h"
 #include "base/json.h"
+#include "cli/cli.h"
 #include "cli/live_lines.h"
-#include <stdio.h>
+
+/* The database and its ledger, with tables that are up to date. Returns
+ * EXIT_DONE or the exit code after saying what is wrong. */
+int run_lines_open(struct app *app, struct cli *cli, const char *command);
 
 void run_lines_head(FILE *out);
 void run_lines_run(FILE *out, json_t *run);
