@@ -64,7 +64,7 @@ home 'libpq-fe\.h' 'src/net/pg/pg*'
 home 'grpc/' 'src/net/rpc/rpc*'
 home 'llhttp\.h' 'src/net/http/http_server*'
 home 'uv\.h' 'src/net/*'
-home 'glib' 'src/clock/*'
+home 'glib' 'src/@(clock|embed/static)/*'
 
 # What brings its own loop is touched behind net/ alone.
 while IFS= read -r line; do

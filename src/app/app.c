@@ -172,17 +172,17 @@ static int start_embedder(struct app *app, struct err *err)
 {
     const struct config_embedding *config = &app->config.embedding;
 
-    if (config->provider == PROVIDER_BUILTIN)
-        app->builtin = embedder_builtin_new(&app->loop);
-    else
+    if (config->provider == PROVIDER_OPENAI)
         app->embedder = embedder_new(&app->loop, app->http, config);
+    else
+        app->local = embedder_local_new(&app->loop, app->model);
     return 0;
 }
 
 static void stop_embedder(struct app *app)
 {
     embedder_free(app->embedder);
-    embedder_builtin_free(app->builtin);
+    embedder_local_free(app->local);
 }
 
 static int start_ledger(struct app *app, struct err *err)
@@ -303,6 +303,26 @@ static int read_config(struct app *app, unsigned needs)
     return rc;
 }
 
+/* The dimensions of all vectors are the model's. */
+static int open_model(struct app *app, struct err *err)
+{
+    struct config_embedding *config = &app->config.embedding;
+    int have;
+
+    if (config->provider != PROVIDER_STATIC || config->model_path == NULL)
+        return 0;
+    if (static_model_open(&app->model, config->model_path, err) < 0)
+        return err->code;
+    have = static_model_dimensions(app->model);
+    if (config->dimensions != 0 && config->dimensions != have)
+        return err_set(err, ERR_CONFIG,
+            "EMBEDDING_DIMENSIONS is %d, but the model in %s has %d: leave it "
+            "unset, they are taken from the model",
+            config->dimensions, config->model_path, have);
+    config->dimensions = have;
+    return 0;
+}
+
 int app_open(
     struct app *app, struct console *console, unsigned needs, unsigned parts)
 {
@@ -319,7 +339,7 @@ int app_open(
     if (read_config(app, needs) < 0)
         return EXIT_CONFIGURATION;
     app_wire(app);
-    if (app_start(app, parts, &err) < 0)
+    if (open_model(app, &err) < 0 || app_start(app, parts, &err) < 0)
         return console_fail(console, &err);
     return EXIT_DONE;
 }
@@ -342,6 +362,7 @@ int app_close(struct app *app, int code)
     log_turns(&app->loop.turns);
     if (loop_close(&app->loop, &err) < 0)
         code = console_fail(app->console, &err);
+    static_model_close(app->model);
     config_free(&app->config);
     log_init(NULL, LOG_INFO);
     signal(SIGPIPE, SIG_DFL);
@@ -367,13 +388,20 @@ void app_ignore(struct op *op)
 struct embedding_id app_embedding_id(const struct app *app)
 {
     const struct config_embedding *config = &app->config.embedding;
-    bool builtin = config->provider == PROVIDER_BUILTIN;
-
-    return (struct embedding_id){
-        .provider = builtin ? "builtin" : config->identity,
-        .model = builtin ? EMBEDDER_BUILTIN_MODEL : config->model,
+    struct embedding_id id = {
+        .provider = config->identity,
+        .model = config->model,
         .dimensions = config->dimensions,
     };
+
+    if (config->provider == PROVIDER_BUILTIN) {
+        id.provider = "builtin";
+        id.model = EMBEDDER_BUILTIN_MODEL;
+    } else if (app->model != NULL) {
+        id.provider = "static";
+        id.model = static_model_name(app->model);
+    }
+    return id;
 }
 
 int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,

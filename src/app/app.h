@@ -19,8 +19,9 @@
 #include "db/ledger/ledger.h"
 #include "db/migrate/migrate.h"
 #include "db/store/store.h"
-#include "embed/builtin/embedder_builtin.h"
 #include "embed/embedder.h"
+#include "embed/embedder_local.h"
+#include "embed/static/static_model.h"
 #include "events/hub.h"
 #include "ops/ops.h"
 #include "record/item.h"
@@ -65,8 +66,9 @@ struct app {
     struct linker linker;
     struct service_list services;
     struct coordinator *coordinator;
-    struct embedder *embedder; /* NULL: the builtin one */
-    struct embedder_builtin *builtin;
+    struct static_model *model; /* NULL: none is configured */
+    struct embedder *embedder;  /* NULL: the local one */
+    struct embedder_local *local;
     struct ports ports; /* of the parts that were started */
     struct hub events;  /* the pipeline's */
     struct ops ops;     /* over the parts that were started */

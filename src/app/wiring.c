@@ -25,7 +25,7 @@ static void port_embed(void *world, struct embed_req *req)
     if (app->embedder != NULL)
         embedder_send(app->embedder, req);
     else
-        embedder_builtin_send(app->builtin, req);
+        embedder_local_send(app->local, req);
 }
 
 static void port_open_store(void *world, struct store_open_req *req)

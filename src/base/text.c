@@ -50,6 +50,19 @@ int32_t utf8_next(struct str s, size_t *at)
     return cp;
 }
 
+size_t utf8_put(int32_t point, char out[UTF8_BYTES])
+{
+    size_t len = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const unsigned char leads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+
+    for (size_t i = len - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (point & 0x3F));
+        point >>= 6;
+    }
+    out[0] = (char)(leads[len] | point);
+    return len;
+}
+
 /* Moves past ASCII, eight bytes at a time: most text is just that. */
 static size_t skip_ascii(struct str s, size_t at)
 {

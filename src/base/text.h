@@ -14,6 +14,10 @@
  */
 int32_t utf8_next(struct str s, size_t *at);
 
+/* Writes a code point of at most U+10FFFF; returns its bytes. */
+enum { UTF8_BYTES = 4 };
+size_t utf8_put(int32_t point, char out[UTF8_BYTES]);
+
 bool utf8_valid(struct str s);
 
 /* Valid, and of what one can see: no control character, none that changes the

@@ -257,11 +257,12 @@ void config_free(struct config *c)
         c->coordinator.grpc_endpoint, c->coordinator.grpc_url,
         c->coordinator.http_url, c->coordinator.root_pem,
         c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,
-        c->embedding.model, c->embedding.identity, c->embedding.headers,
-        c->embedding.ca_file, c->embedding.documents.prefix,
-        c->embedding.documents.extra, c->embedding.queries.prefix,
-        c->embedding.queries.extra, c->database.url, c->http.host,
-        c->http.admin_token, c->http.admin_token_file, c->http.viewer_token,
+        c->embedding.model, c->embedding.model_path, c->embedding.identity,
+        c->embedding.headers, c->embedding.ca_file,
+        c->embedding.documents.prefix, c->embedding.documents.extra,
+        c->embedding.queries.prefix, c->embedding.queries.extra,
+        c->database.url, c->http.host, c->http.admin_token,
+        c->http.admin_token_file, c->http.viewer_token,
         c->http.viewer_token_file, c->schedule.own, c->webhook.url,
         c->webhook.secret};
 

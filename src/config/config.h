@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum embedding_provider { PROVIDER_OPENAI, PROVIDER_BUILTIN };
+enum embedding_provider { PROVIDER_OPENAI, PROVIDER_BUILTIN, PROVIDER_STATIC };
 enum embedding_encoding { ENCODING_BASE64, ENCODING_FLOAT, ENCODING_NONE };
 
 /* Strings are owned by the struct config, and NULL where nothing is set. */
@@ -86,7 +86,9 @@ struct config_embedding {
     struct config_embedding_side documents, queries;
     struct config_embedding_limits limits;
     char *model;                      /* EMBEDDING_MODEL */
-    int dimensions;                   /* EMBEDDING_DIMENSIONS, 1 .. 16000 */
+    char *model_path;                 /* EMBEDDING_MODEL_PATH */
+    int dimensions;                   /* EMBEDDING_DIMENSIONS, 1 .. 16000; 0: as
+                                         many as the static model has */
     enum embedding_encoding encoding; /* EMBEDDING_ENCODING */
     bool send_dimensions;             /* EMBEDDING_SEND_DIMENSIONS */
     int max_tokens;                   /* EMBEDDING_MAX_TOKENS, a text */

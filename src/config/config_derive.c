@@ -194,6 +194,10 @@ static void check_needs(struct config_reading *r, unsigned needs)
         !config_preset_url(r->raw->profile))
         need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: set one of "
                 "them, or EMBEDDING_PROVIDER=builtin\n");
+    if (r->raw->c.embedding.provider == PROVIDER_STATIC &&
+        !config_is_set(r, "EMBEDDING_MODEL_PATH"))
+        need(r, "EMBEDDING_MODEL_PATH is not set: EMBEDDING_PROVIDER=static "
+                "needs the folder of a model\n");
 }
 
 /* The words of other loggers, between ours. */
@@ -227,6 +231,9 @@ void config_derive(struct config_reading *r, unsigned needs)
     config_derive_schedule(r);
     check_webhook(r);
     config_derive_embedding(r);
+    if (raw->c.embedding.provider == PROVIDER_STATIC &&
+        !config_is_set(r, "EMBEDDING_DIMENSIONS"))
+        raw->c.embedding.dimensions = 0;
     if (raw->sign)
         raw->c.coordinator.private_key = derive_take(&raw->key);
     check_needs(r, needs);

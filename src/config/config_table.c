@@ -128,9 +128,9 @@ static const struct config_key rows[] = {
         SECRET, TO(key)},
 
     {"EMBEDDING_PROVIDER", "openai",
-        "openai: an OpenAI-compatible server; builtin: in process, no "
-        "network",
-        CHOICE("openai|builtin"), TO(c.embedding.provider)},
+        "openai: an OpenAI-compatible server; static: a model of "
+        "EMBEDDING_MODEL_PATH, in process; builtin: in process, words only",
+        CHOICE("openai|builtin|static"), TO(c.embedding.provider)},
     {"EMBEDDING_PROFILE", "none",
         "presets for a provider; what is set here still wins",
         CHOICE("none|azure|gemini|nim|voyage|mistral|tei|ollama"), TO(profile)},
@@ -143,6 +143,10 @@ static const struct config_key rows[] = {
         .kind = CONFIG_TOKEN, SECRET, TO(c.embedding.api_key)},
     {"EMBEDDING_MODEL", "text-embedding-3-small", "the embedding model", NAME,
         TO(c.embedding.model)},
+    {"EMBEDDING_MODEL_PATH", NULL,
+        "the folder of a static model (model.safetensors, tokenizer.json, "
+        "config.json)",
+        TEXT, TO(c.embedding.model_path)},
     {"EMBEDDING_DIMENSIONS", "1536",
         "the length of the vectors; above 2000 they are not indexed",
         RANGE(1, 16000), TO(c.embedding.dimensions)},

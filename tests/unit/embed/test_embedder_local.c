@@ -1,4 +1,4 @@
-#include "embed/builtin/embedder_builtin.h"
+#include "embed/embedder_local.h"
 
 #include "base/crypto.h"
 #include "embed/builtin/text_features.h"
@@ -17,7 +17,7 @@ enum { DIMENSIONS = 1536, MOST = 64 };
 
 struct world {
     struct loop loop;
-    struct embedder_builtin *embedder;
+    struct embedder_local *embedder;
     struct embed_req req;
     struct str texts[MOST];
     float *vectors;
@@ -30,7 +30,7 @@ static void world_open(struct world *w)
 
     memset(w, 0, sizeof(*w));
     assert_int_equal(loop_init(&w->loop, &err), 0);
-    w->embedder = embedder_builtin_new(&w->loop);
+    w->embedder = embedder_local_new(&w->loop, NULL);
 }
 
 static void world_close(struct world *w)
@@ -38,7 +38,7 @@ static void world_close(struct world *w)
     struct err err;
 
     loop_run(&w->loop);
-    embedder_builtin_free(w->embedder);
+    embedder_local_free(w->embedder);
     free(w->vectors);
     assert_int_equal(loop_close(&w->loop, &err), 0);
 }
@@ -58,7 +58,7 @@ static void submit(struct world *w, size_t n, int dimensions)
     w->req.n = n;
     w->req.dimensions = dimensions;
     w->req.vectors = w->vectors;
-    embedder_builtin_send(w->embedder, &w->req);
+    embedder_local_send(w->embedder, &w->req);
     assert_int_equal(w->called, 0);
 }
 
