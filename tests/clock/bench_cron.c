@@ -52,7 +52,8 @@ static void time_opening(const char *name)
 
     for (int i = 0; i < OPENINGS; i++)
         zone_close(must_open(name));
-    printf("%-20s %8.0f ns to open\n", name, (now_ns() - from_ns) / OPENINGS);
+    printf("%-20s %8.0f ns to open\n", name,
+        (now_ns() - from_ns) / (double)OPENINGS);
 }
 
 /* From fire to fire, and from the beginning when the years are through. */
@@ -74,7 +75,8 @@ static void time_expression(const char *text, const struct zone *zone)
 
         after_ms = found && fire.at_ms < UNTIL_MS ? fire.at_ms : FROM_MS;
     }
-    printf("%-20s %8.0f ns a call\n", text, (now_ns() - from_ns) / CALLS);
+    printf(
+        "%-20s %8.0f ns a call\n", text, (now_ns() - from_ns) / (double)CALLS);
 }
 
 /* The best of a few tries: what the machine does meanwhile is left out. */
