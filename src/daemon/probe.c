@@ -1,7 +1,8 @@
 /*
  * Happy path: ask, wait for the answer, pause, ask again. One timer serves as
  * the time limit and as the pause; step() continues when neither the request
- * nor the timer is pending.
+ * nor the timer is pending. In doubt, a good answer is followed by a try to
+ * write within the same time limit.
  *
  * Failures: an error, or no answer in time, means that the database is down.
  * After the time limit the request is canceled, but the status changes at once,
@@ -25,6 +26,8 @@ struct probe {
     struct writable_req req;
     struct timer_req timer;
     bool asked;    /* the current or last timer is the time limit */
+    bool doubts;   /* a write was refused, and none was tried well since */
+    bool trying;   /* the request is a try, not a question */
     bool stopping; /* starts and remembers nothing more */
 };
 
@@ -74,10 +77,22 @@ static bool is_down(int code)
            code == ERR_QUOTA;
 }
 
+/* Did the database refuse it, whatever it was? */
+static bool write_was_refused(const struct run_event *event)
+{
+    const struct err *err = event->err;
+
+    return event->kind == EVENT_CALL &&
+           (event->call == CALL_STORE || event->call == CALL_CHECKPOINT) &&
+           err != NULL && err->code != 0 && err->code != ERR_CANCELED &&
+           err->code != ERR_FENCED && err->code != ERR_BUSY;
+}
+
 void probe_event(struct probe *p, const struct run_event *event)
 {
     const struct err *err = event->err;
 
+    p->doubts = p->doubts || write_was_refused(event);
     if (event->kind != EVENT_CALL ||
         (err != NULL && err->code != 0 && !is_down(err->code)))
         return;
@@ -91,10 +106,25 @@ void probe_event(struct probe *p, const struct run_event *event)
 
 static void step(struct probe *p);
 
+static void on_probe_answer(struct op *op);
+
+static void probe_try(struct probe *p)
+{
+    p->trying = true;
+    op_init(&p->req.op, on_probe_answer);
+    writable_try(p->options.pool, p->options.loop, p->options.tenant, &p->req);
+}
+
 static void on_probe_answer(struct op *op)
 {
     struct probe *p = container_of(op, struct probe, req.op);
 
+    if (op->err.code == 0 && p->doubts && !p->trying && !p->stopping) {
+        probe_try(p);
+        return;
+    }
+    if (op->err.code == 0)
+        p->doubts = false;
     /* ERR_BUSY: the server is there, but not for us. */
     if (op->err.code != ERR_CANCELED && op->err.code != ERR_BUSY)
         remember_database(p, &op->err);
@@ -129,6 +159,7 @@ static void arm(struct probe *p, uint64_t delay_ms)
 
 static void probe_ask(struct probe *p)
 {
+    p->trying = false;
     op_init(&p->req.op, on_probe_answer);
     arm(p, WAIT_MS);
     writable_ask(p->options.pool, p->options.loop, &p->req);
@@ -183,16 +214,22 @@ bool probe_database_ok(const struct probe *p)
 }
 
 /* Away, or there and of no use? */
+static bool is_of_no_use(const struct dependency *k)
+{
+    static const char *const words[] = {WRITABLE_READ_ONLY, WRITABLE_NO_WRITES};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strncmp(k->error, words[i], strlen(words[i])) == 0)
+            return true;
+    return k->code == ERR_CONFIG;
+}
+
 const char *probe_database_reason(const struct probe *p)
 {
-    static const char read_only[] = "the database is read-only";
     const struct dependency *k = &p->known[PROBE_DATABASE];
 
-    if (k->status == PROBE_DOWN &&
-        (k->code == ERR_CONFIG ||
-            strncmp(k->error, read_only, sizeof(read_only) - 1) == 0))
-        return k->error;
-    return "the database is down";
+    return k->status == PROBE_DOWN && is_of_no_use(k) ? k->error
+                                                      : "the database is down";
 }
 
 const struct dependency *probe_dependencies(const struct probe *p)

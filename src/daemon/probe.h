@@ -4,6 +4,8 @@
  *
  * The database is asked every second whether one can write, over a pool
  * of its own; while the server has no connection for it, nothing new is known.
+ * When a write of the pipeline was refused, one is tried, and rolled back; and
+ * again every second for as long as that is refused, too.
  * The coordinator and the embedder are not asked at all: the probe remembers
  * how the pipeline's calls ended.
  */
@@ -37,6 +39,7 @@ struct dependency {
 struct probe_options {
     struct loop *loop;
     struct pg_pool *pool;
+    const char *tenant; /* whose rows a try would write */
     /*
      * NULL, or called when the database comes up or goes down, and after the
      * first answer. May call probe_stop().

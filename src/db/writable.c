@@ -1,5 +1,6 @@
 /*
- * Happy path: one query, whose row says what stands in the way of writing.
+ * Happy path: one query, whose row says what stands in the way of writing; or
+ * the statements of a try, whose end nobody has to undo but the server.
  * Failures: those of the transaction. On cancel: as db/call.h has it.
  */
 #include "db/writable.h"
@@ -40,7 +41,7 @@ static void writable_step(struct call *c)
 
     err_clear(&err);
     if (standby || str_eq(pg_value(r, 0, 1), STR("on")))
-        err_set(&err, ERR_UNAVAILABLE, "the database is read-only: %s",
+        err_set(&err, ERR_UNAVAILABLE, WRITABLE_READ_ONLY ": %s",
             standby ? "the server is a standby; name the primary in "
                       "DATABASE_URL, or list all hosts with "
                       "target_session_attrs=read-write"
@@ -100,13 +101,47 @@ void writable_add_try(struct call *c, const char *tenant)
 
 bool writable_judge_try(const struct call *c, struct err *err)
 {
+    const char *state = c->pg.sqlstate;
+
     *err = c->pg.op.err;
-    if (strcmp(c->pg.sqlstate, "42501") == 0) {
+    if (strcmp(state, "42501") == 0) {
         err->code = ERR_CONFIG;
         err_wrap(err,
             "the role may not write (schema/grants.sql has the rights it "
             "needs; row security must let it see and write its tenant's rows)");
         return true;
     }
-    return c->pg.sqlstate[0] == '\0' || strncmp(c->pg.sqlstate, "25", 2) == 0;
+    return state[0] == '\0' || strncmp(state, "25", 2) == 0;
+}
+
+static void try_done(struct call *c)
+{
+    call_end(c, NULL);
+}
+
+/* A full disk is a reason here; a run that begins waits for room instead. */
+static bool try_failed(struct call *c)
+{
+    struct err err;
+
+    if (writable_judge_try(c, &err))
+        call_end(c, &err);
+    else if (strncmp(c->pg.sqlstate, "53", 2) == 0) {
+        err_wrap(&err, WRITABLE_NO_WRITES);
+        call_end(c, &err);
+    } else {
+        call_end(c, NULL);
+    }
+    return true;
+}
+
+void writable_try(struct pg_pool *pool, struct loop *loop, const char *tenant,
+    struct writable_req *req)
+{
+    struct call *c = call_new(pool, loop, &req->op, try_done, 1);
+
+    c->on_error = try_failed;
+    c->pg.timeout_ms = ASK_TIMEOUT_MS;
+    writable_add_try(c, tenant);
+    call_send(c);
 }

@@ -82,6 +82,44 @@ test('row security that lets nothing in', async (t) => {
   await app.drop();
 });
 
+/** What only a write meets: the question finds nothing wrong. */
+const REFUSALS = {
+  'row security': { on: `ALTER TABLE vector_embeddings ENABLE ROW LEVEL
+      SECURITY`, off: `ALTER TABLE vector_embeddings DISABLE ROW LEVEL
+      SECURITY`, says: /may not write.*row-level security policy/s },
+  'a full disk': { on: `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE
+      plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left
+      on device' USING ERRCODE = '53100'; END $$; CREATE TRIGGER full_disk
+      BEFORE INSERT ON vector_embeddings FOR EACH ROW EXECUTE FUNCTION
+      full_disk()`, off: 'DROP TRIGGER full_disk ON vector_embeddings',
+  says: /takes no writes: could not extend file/ },
+};
+
+for (const [what, { on, off, says }] of Object.entries(REFUSALS)) {
+  test(`a write that is refused later on: ${what}`, async (t) => {
+    const served = { items: itemsOf(3) };
+    const w = await world(t, { services: { alpha: pagesOf(() => served.items) },
+      env: { KG_ENABLED: 'false' } });
+    assert.equal((await w.run(['migrate'])).code, 0);
+    const app = await role(w, '', `GRANT ALL ON ALL TABLES IN SCHEMA public TO
+      ROLE`);
+    const server = await serve(t, w, { env: { DATABASE_URL: app.url,
+      MIGRATE_ON_START: 'false' } });
+    await w.db.script(on);
+    assert.equal((await server.get('/readyz')).status, 200, 'nothing written');
+    served.items = itemsOf(4);
+    assert.equal((await server.triggerAsync()).status, 202);
+    await until(async () => says.test((await server.get('/readyz')).text));
+    assert.equal((await server.get('/readyz')).status, 503);
+    await w.db.script(off);
+    await until(async () => (await server.get('/readyz')).status === 200);
+    assert.equal(await w.db.value(`SELECT count(*)::int FROM vector_embeddings
+      WHERE id = 'batchsync-write-check'`), 0);
+    await server.end();
+    await app.drop();
+  });
+}
+
 test('the try leaves nothing behind', async (t) => {
   const w = await small(t);
   assert.equal((await w.run(['check'])).code, 0);

@@ -327,7 +327,9 @@ static void on_lag_tick(struct op *op)
 static int open_parts(struct serve *s, struct err *err)
 {
     struct app *app = &s->app;
-    struct probe_options probe = {.loop = &app->loop, .pool = app->pools.probe};
+    struct probe_options probe = {.loop = &app->loop,
+        .pool = app->pools.probe,
+        .tenant = app->config.sync.tenant};
     struct webhook_options webhook = {.loop = &app->loop,
         .pool = app->pools.read,
         .http = app->http,

@@ -25,13 +25,19 @@ export async function postgres(t) {
   });
   const url = await said();
   let up = true;
-  const tell = (word) => {
-    up = word === 'start';
+  const ask = (word) => {
     child.stdin.write(`${word}\n`);
     return said();
   };
+  const tell = (word) => {
+    up = word === 'start';
+    return ask(word);
+  };
   const start = () => tell('start');
   return { url, start, stop: (how = 'stop') => tell(how),
+    /** A standby of it; the URL. And that one as a primary. */
+    standby: () => ask('standby'),
+    promote: () => ask('promote'),
     /** For those who drop their database in the end. */
     upAfter: (test) => test.after(() => up || start()) };
 }

@@ -38,6 +38,7 @@ static void start(struct fixture *f, const char *url)
     assert_int_equal(
         probe_start(&f->probe, &(struct probe_options){.loop = &f->db.loop,
                                    .pool = f->pool,
+                                   .tenant = "t1",
                                    .changed = on_change,
                                    .arg = f}),
         0);
