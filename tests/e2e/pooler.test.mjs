@@ -89,3 +89,34 @@ test('a pooled server is never held by a run that waits', { skip },
     await w.good({ env: { DATABASE_URL: url } });
     await checkStored(w, 'alpha', itemsOf(60));
   });
+
+test('a schema in options that the pooler does not take', { skip },
+  async (t) => {
+    const items = itemsOf(30);
+    const w = await world(t, { services: { alpha: pagesOf(items) },
+      env: { KG_ENABLED: 'false' } });
+    await w.db.script(`CREATE SCHEMA app; CREATE TABLE public.vector_embeddings
+      (id text); CREATE TABLE public.tenants (id text)`);
+    const { url, ask } = await pooler(t, w, 2);
+    for (const options of ['-csearch_path=app', '-c search_path=app',
+      '--search_path=app -c statement_timeout=5000']) {
+      const env = { DATABASE_URL:
+        `${url}?options=${encodeURIComponent(options)}` };
+      for (const command of ['migrate', 'sync', 'check']) {
+        const { code, stdout, stderr } = await w.run([command], env);
+        assert.equal(code, 0, `${command} ${options} ${stdout}${stderr}`);
+      }
+    }
+    assert.equal(await w.db.value(`SELECT count(*)::int
+      FROM app.vector_embeddings`), 30);
+    const [stats] = (await ask('SHOW STATS'))
+      .filter((row) => row.database === w.db.name);
+    assert.ok(Number(stats.total_xact_count) > 10, 'it went through there');
+
+    const { code, stdout, stderr } = await w.run(['sync'], { DATABASE_URL:
+      `${url}?options=${encodeURIComponent('-csearch_path=app -cwork_mem=9MB')}`
+    });
+    assert.equal(code, 78, stdout);
+    assert.match(stdout + stderr, /unsupported startup parameter/);
+    assert.match(stdout + stderr, /\?schema=NAME.*ALTER ROLE/);
+  });

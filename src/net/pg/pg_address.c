@@ -160,7 +160,8 @@ void pg_params_complete(
     pg_params_add(out, "keepalives_interval", "5");
     pg_params_add(out, "keepalives_count", "3");
     for (int i = 0; i < url->n; i++)
-        if (!is_of_endpoint(url->keys[i]))
+        if (!is_of_endpoint(url->keys[i]) &&
+            (!slot->attempt.bare || strcmp(url->keys[i], "options") != 0))
             pg_params_add(out, url->keys[i], url->values[i]);
     pg_params_add(out, "client_encoding", "UTF8");
     add_if(out, "host", e->host);

@@ -60,6 +60,7 @@ struct pg_endpoint {
 /* Where a connect is. */
 struct pg_attempt {
     int endpoint;
+    bool bare;                          /* without the url's `options` */
     uint32_t tried;                     /* endpoints, a bit each */
     char addresses[PG_ADDRESSES_BYTES]; /* of the endpoint, comma separated */
     const char *next;                   /* of them; borrowed from there */
@@ -89,6 +90,7 @@ struct pg_pool {
     struct loop *loop;       /* borrowed */
     struct pg_params params; /* the url's */
     char *path;              /* owned; the search_path it asks for, or NULL */
+    bool bare; /* a pooler takes no `options`, and they can be spared */
     char schema[PG_SCHEMA_BYTES]; /* pg_pool_set_schema() */
     struct pg_endpoint endpoints[PG_ENDPOINTS];
     int nendpoints; /* at least 1 */
@@ -198,6 +200,12 @@ int pg_url_unreadable(struct err *err);
 /* The path in a connection's `options`: free(); NULL: none. */
 char *pg_options_path(const char *options);
 
+/*
+ * Can a connection do without them? The search_path can be spared, for tables
+ * are named with their schema, and time-outs, for transactions set their own.
+ */
+bool pg_options_can_go(const char *options);
+
 enum param_action {
     PARAM_KEEP,   /* goes to libpq by the name `to` */
     PARAM_DROP,   /* only other clients know it, and nothing is lost */
@@ -254,6 +262,9 @@ void pg_params_free(struct pg_params *p);
 int pg_error_code(const char *sqlstate);
 int pg_connect_code(const char *sqlstate);
 bool pg_connect_is_config(const char *text);
+/* Is it a pooler that takes no `options`: PgBouncer and what is made of it, or
+ * the proxy of RDS? */
+bool pg_connect_refuses_options(const char *text);
 
 /* Does the error's detail show the row? Then it must not be logged. */
 bool pg_detail_is_row(const char *sqlstate);

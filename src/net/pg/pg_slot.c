@@ -5,7 +5,8 @@
  * Happy path: pg_slot_open() to pg_slot_connect() (pg.c), by way of a look-up
  * if the host is a name; every event of the socket goes to pg_slot_event().
  * Failures: of an attempt to connect, pg_slot_attempt_failed(): the next
- * address or host is tried; after the last one the slot is off, and the pool
+ * address or host is tried, or, when a pooler takes no `options` that can be
+ * spared, all of them without; after the last one the slot is off, and the pool
  * decides about the transactions that wait. A transaction or an attempt that
  * takes too long, an unanswered request to cancel included: slot_timeout(). On
  * close:
@@ -14,6 +15,7 @@
  */
 #include "net/pg/pg_impl.h"
 
+#include "base/log.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -156,11 +158,42 @@ static bool attempt_is_last(const struct err *err)
     return err->code == ERR_AUTH || err->code == ERR_CONFIG;
 }
 
+static void slot_begin_attempts(struct pg_slot *slot)
+{
+    slot->attempt = (struct pg_attempt){.bare = slot->pool->bare};
+    slot_try_endpoint(slot);
+}
+
+/* The same once more, from now on without options. */
+static bool slot_tries_bare(struct pg_slot *slot, const struct err *err)
+{
+    struct pg_pool *pool = slot->pool;
+
+    if (slot->attempt.bare || !pg_connect_refuses_options(err->msg) ||
+        !pg_options_can_go(pg_params_get(&pool->params, "options")))
+        return false;
+    if (!pool->bare)
+        log_info(NULL,
+            "a pooler takes no options of DATABASE_URL: each statement names "
+            "the schema, and transactions set their own time-outs");
+    pool->bare = true;
+    pg_slot_unplug(slot);
+    slot_begin_attempts(slot);
+    return true;
+}
+
 void pg_slot_attempt_failed(struct pg_slot *slot, const struct err *err)
 {
-    struct err all;
+    struct err all, why = *err;
 
-    note_failure(&slot->attempt.failed, err);
+    if (slot_tries_bare(slot, err))
+        return;
+    if (pg_connect_refuses_options(err->msg))
+        err_set(&why, err->code,
+            "%s (a pooler takes no options of DATABASE_URL: name the schema by "
+            "?schema=NAME, and give the role other settings by ALTER ROLE)",
+            err->msg);
+    note_failure(&slot->attempt.failed, &why);
     all = slot->attempt.failed;
     pg_slot_unplug(slot);
     if (!attempt_is_last(err)) {
@@ -178,8 +211,7 @@ void pg_slot_open(struct pg_slot *slot)
 {
     slot->doomed = slot->used = false;
     slot->idle_ms = loop_now_ms(slot->pool->loop);
-    slot->attempt = (struct pg_attempt){.tried = 0};
-    slot_try_endpoint(slot);
+    slot_begin_attempts(slot);
 }
 
 void pg_slot_end_transaction(struct pg_slot *slot)

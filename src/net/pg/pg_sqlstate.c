@@ -113,6 +113,12 @@ bool pg_connect_is_config(const char *text)
     return false;
 }
 
+bool pg_connect_refuses_options(const char *text)
+{
+    return strstr(text, "unsupported startup parameter") != NULL ||
+           strstr(text, "command-line options") != NULL;
+}
+
 void pg_copy_line(char out[ERR_MSG_BYTES], const char *text)
 {
     size_t n = 0;

@@ -289,6 +289,37 @@ char *pg_options_path(const char *options)
     return path;
 }
 
+static bool setting_can_go(const char *setting)
+{
+    static const char *const names[] = {"search_path=", "statement_timeout=",
+        "lock_timeout=", "idle_in_transaction_session_timeout="};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(setting, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* -c name=value, -cname=value, --name=value; a backslash escapes a blank. */
+bool pg_options_can_go(const char *options)
+{
+    const char *at = options;
+
+    if (options == NULL)
+        return false;
+    for (at += strspn(at, " "); *at != '\0'; at += strspn(at, " ")) {
+        if (strncmp(at, "-c", 2) != 0 && strncmp(at, "--", 2) != 0)
+            return false;
+        at += 2;
+        at += at[-1] == 'c' ? strspn(at, " ") : 0;
+        if (!setting_can_go(at))
+            return false;
+        for (; *at != '\0' && *at != ' '; at++)
+            at += *at == '\\' && at[1] != '\0';
+    }
+    return true;
+}
+
 /* --- the whole --------------------------------------------------------- */
 
 /*

@@ -123,6 +123,24 @@ static void reads_the_path(void **state)
     assert_null(pg_options_path(NULL));
 }
 
+static void tells_which_options_can_go(void **state)
+{
+    static const struct {
+        const char *options;
+        bool can_go;
+    } rows[] = {{"-csearch_path=app", true}, {"-c search_path=app", true},
+        {"--search_path=app", true}, {"  -c search_path=a,\\ b  ", true},
+        {"-c statement_timeout=5 -csearch_path=a -c lock_timeout=1s", true},
+        {"-crole=other", false}, {"-csearch_path=a -crole=other", false},
+        {"-c search_path=a\\ -crole=b", true}, {"-e", false},
+        {"search_path=a", false}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (pg_options_can_go(rows[i].options) != rows[i].can_go)
+            fail_msg("%s", rows[i].options);
+    assert_false(pg_options_can_go(NULL));
+}
+
 static void tells_all_at_once(void **state)
 {
     static const char url[] =
@@ -221,6 +239,7 @@ int main(void)
         cmocka_unit_test(keeps_what_is_safe),
         cmocka_unit_test(drops_what_others_know),
         cmocka_unit_test(reads_the_path),
+        cmocka_unit_test(tells_which_options_can_go),
         cmocka_unit_test(tells_all_at_once),
         cmocka_unit_test(shows_no_part_of_a_password),
         cmocka_unit_test(passes_what_is_escaped),
