@@ -32,7 +32,8 @@ static void index_look(struct call *c)
 {
     index_req_of(c)->stage = INDEX_LOOK;
     call_stmt(c,
-        "WITH t AS (SELECT c.oid, c.relowner, c.reloptions, a.attnum,"
+        "WITH t AS (SELECT c.oid, c.relkind, c.relowner, c.reloptions,"
+        "  a.attnum,"
         "  a.atttypmod FROM pg_class c JOIN pg_attribute a"
         "  ON a.attrelid = c.oid AND a.attname = 'embedding'"
         "  AND NOT a.attisdropped"
@@ -45,7 +46,16 @@ static void index_look(struct call *c)
         "  JOIN pg_am am ON am.oid = c.relam"
         "  JOIN pg_opclass o ON o.oid = i.indclass[0]),"
         "s AS MATERIALIZED"
-        "  (SELECT EXISTS (SELECT 1 FROM x WHERE serves AND indisvalid) AS yes)"
+        "  (SELECT EXISTS (SELECT 1 FROM x WHERE serves AND indisvalid)"
+        "   OR (SELECT relkind FROM t) = 'p' AND NOT EXISTS (SELECT 1"
+        "    FROM pg_partition_tree('@.vector_embeddings') p WHERE isleaf"
+        "    AND NOT EXISTS (SELECT 1 FROM pg_index i"
+        "     JOIN pg_class c ON c.oid = i.indexrelid"
+        "     JOIN pg_am am ON am.oid = c.relam"
+        "     JOIN pg_opclass o ON o.oid = i.indclass[0]"
+        "     WHERE i.indrelid = p.relid AND i.indisvalid"
+        "     AND i.indpred IS NULL AND o.opcname = 'vector_cosine_ops'"
+        "     AND am.amname IN ('hnsw', 'ivfflat'))) AS yes)"
         "SELECT s.yes,"
         " (SELECT indisvalid FROM x WHERE relname = '" VECTOR_INDEX_NAME "'),"
         " pg_has_role(current_user, t.relowner, 'USAGE'),"
@@ -54,7 +64,7 @@ static void index_look(struct call *c)
         "  WHERE index_name = '" VECTOR_INDEX_NAME "'),"
         " CASE WHEN s.yes THEN 0 ELSE (SELECT count(*) FROM"
         "  (SELECT 1 FROM @.vector_embeddings LIMIT $1) r) END,"
-        " quote_ident(current_user) FROM t, s",
+        " quote_ident(current_user), t.relkind = 'p' FROM t, s",
         false);
     call_add_int(c, INDEX_ROWS_FEW + 1);
     call_send(c);
@@ -77,7 +87,8 @@ static void index_read_facts(struct call *c)
         .tuned = is_true(r, 3),
         .dimensions = (int)call_int(r, 0, 4),
         .marked = is_true(r, 5),
-        .rows = call_int(r, 0, 6)};
+        .rows = call_int(r, 0, 6),
+        .partitioned = is_true(r, 8)};
     call_copy(r, 0, 7, f->role, sizeof(f->role));
 }
 
@@ -169,6 +180,11 @@ static void index_decide(struct call *c)
     else if (f->dimensions > HNSW_DIMENSIONS || f->dimensions < 1)
         do_without(c, "vectors of more than 2000 dimensions, or of no fixed "
                       "size, cannot have one");
+    else if (f->partitioned)
+        do_without(c,
+            "vector_embeddings is partitioned, and is not locked against "
+            "writers for that; at a quiet time: CREATE INDEX ON "
+            "vector_embeddings USING hnsw (embedding vector_cosine_ops);");
     else if (!f->owner)
         lack_rights(c);
     else if (f->named && f->named_valid)

@@ -25,6 +25,7 @@ struct index_facts {
     bool owner;       /* our role may make indexes on the table */
     bool tuned;       /* the table has parallel_workers of its own */
     bool marked;      /* that is of a builder's doing, or was */
+    bool partitioned; /* the table */
     int dimensions;   /* -1: the column has no size */
     int64_t rows;     /* at most INDEX_ROWS_FEW + 1 */
     char role[128];   /* quoted */

@@ -322,6 +322,16 @@ static const char services_sql[] = PLACED
     "  now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC' FROM fresh"
     " ON CONFLICT DO NOTHING;";
 
+/* The key of a partitioned table may be more than the id, by which rows are
+ * told apart from here on. */
+static const char unique_ids_sql[] =
+    " IF (SELECT relkind FROM pg_class"
+    "   WHERE oid = 'vector_embeddings'::regclass) = 'p'"
+    "  AND EXISTS (SELECT FROM vector_embeddings GROUP BY id"
+    "   HAVING count(*) > 1)"
+    " THEN RAISE EXCEPTION 'several rows of vector_embeddings have the same id:"
+    " give each an id of its own first'; END IF;";
+
 static const char doubles_sql[] =
     PLACED " DELETE FROM vector_embeddings WHERE id IN"
            " (SELECT id FROM placed WHERE place > 1);";
@@ -341,6 +351,7 @@ static void adopt_add_vectors(struct buf *script)
     buf_puts(script, "LOCK TABLE microservices, vector_embeddings"
                      " IN SHARE ROW EXCLUSIVE MODE;"
                      "DO $adopt$ DECLARE n bigint; BEGIN ");
+    buf_puts(script, unique_ids_sql);
     buf_puts(script, services_sql);
     add_count(script, "services");
     buf_puts(script, doubles_sql);

@@ -27,6 +27,9 @@
     " target_node_id s edge_type s weight n created_at t"            \
     " updated_at t')"
 
+/* What is unique among our rows (0001_core). */
+#define ITEM_KEY "tenant_id, microservice_id, content_id, chunk_index"
+
 static const char facts_sql[] =
     "WITH list (tab, cols) AS (VALUES " COLUMNS "),"
     "there AS (SELECT tab, cols, c.oid, c.relkind, c.relowner,"
@@ -46,6 +49,9 @@ static const char facts_sql[] =
     " FROM there t JOIN pg_attribute a ON a.attrelid = t.oid"
     "  AND a.attnum > 0 AND NOT a.attisdropped"
     " JOIN pg_type y ON y.oid = a.atttypid),"
+    /* The table of vectors, if it is partitioned, and all below it. */
+    "parts AS (SELECT p.relid AS oid FROM there t, pg_partition_tree(t.oid) p"
+    "  WHERE t.tab = 'vector_embeddings' AND t.relkind = 'p'),"
     "keys (tab, cols) AS (VALUES ('tenants', 'id'),"
     " ('microservices', 'id'), ('microservices', 'tenant_id, name'),"
     " ('knowledge_graph_nodes', 'node_id')) ";
@@ -53,7 +59,22 @@ static const char facts_sql[] =
 /* Each returns rows with one column. */
 static const char *const obstacles_sql[] = {
     "SELECT format('%s is not an ordinary table: only ordinary tables can be "
-    "taken over', tab) FROM there WHERE relkind <> 'r'",
+    "taken over', tab) FROM there WHERE relkind <> 'r'"
+    " AND NOT (relkind = 'p' AND tab = 'vector_embeddings')",
+
+    "SELECT format('%s is partitioned by %s: one item must be one row in all"
+    " partitions, so that only columns of (" ITEM_KEY ") may be in its"
+    " partition key', p.partrelid::regclass, pg_get_partkeydef(p.partrelid))"
+    " FROM parts JOIN pg_partitioned_table p ON p.partrelid = parts.oid"
+    " WHERE EXISTS (SELECT FROM unnest(p.partattrs) AS k (attnum)"
+    "  LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid"
+    "   AND a.attnum = k.attnum AND k.attnum > 0"
+    "  WHERE a.attname IS NULL OR a.attname <> ALL"
+    "   (string_to_array('" ITEM_KEY "', ', ')))",
+
+    "SELECT format('%s, a partition of vector_embeddings, is not an ordinary "
+    "table: DETACH it first', parts.oid::regclass) FROM parts"
+    " JOIN pg_class c ON c.oid = parts.oid WHERE c.relkind NOT IN ('r', 'p')",
 
     "SELECT format('%s belongs to %I: migrate as that role, or GRANT %2$I TO"
     " %I;', tab, pg_get_userbyid(relowner), current_user) FROM there"

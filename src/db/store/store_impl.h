@@ -48,6 +48,9 @@ void store_settle(struct call *c);
     " AND content_type || '' = 'microservice_data'"           \
     " AND content_id = u.content_id AND chunk_index "
 
+/* The row v is e's: in a partitioned table, ids are another tenant's, too. */
+#define STORE_SAME_ROW "v.id = e.id AND v.tenant_id || '' = $2"
+
 /* Ends the call for want of memory, or with another error. */
 void store_fail(struct call *c, int code, const char *why);
 

@@ -49,8 +49,8 @@ static struct str settle_sql(struct call *c)
     vector_hash_write_sql(&sql, store_work(c)->store->vector_schema, "v");
     buf_puts(&sql,
         " AS there FROM unnest($4, $5) AS u (content_id, "
-        "chunk_index)" STORE_EXISTING
-        "= u.chunk_index OFFSET 0) e JOIN @.vector_embeddings v ON v.id = e.id"
+        "chunk_index)" STORE_EXISTING "= u.chunk_index OFFSET 0) e JOIN "
+                                      "@.vector_embeddings v ON " STORE_SAME_ROW
         " WHERE EXISTS (SELECT FROM @.batch_sync_service_runs"
         "  WHERE token = $1)),"
         " same AS (DELETE FROM @.batch_sync_trigger_hashes t USING now"

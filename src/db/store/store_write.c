@@ -304,7 +304,7 @@ static void sql_meta(struct buf *sql, const char *vector_schema, int n)
         ") FROM fence, unnest($%d, $%d, $%d, $%d, $%d, $%d, $%d, $%d) AS u"
         " (content_id, chunk_index, metadata, embed_hash, row_hash,"
         " content_text, text_hash, repairs)" STORE_EXISTING
-        "= u.chunk_index OFFSET 0) e WHERE v.id = e.id RETURNING 1)",
+        "= u.chunk_index OFFSET 0) e WHERE " STORE_SAME_ROW " RETURNING 1)",
         n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7);
 }
 
@@ -313,7 +313,7 @@ static void sql_trims(struct buf *sql, int n)
     buf_printf(sql,
         ", trims AS (DELETE FROM @.vector_embeddings v"
         " USING fence, unnest($%d, $%d) AS u (content_id, first)" STORE_EXISTING
-        ">= u.first OFFSET 0) e WHERE v.id = e.id)",
+        ">= u.first OFFSET 0) e WHERE " STORE_SAME_ROW ")",
         n, n + 1);
 }
 

@@ -36,6 +36,7 @@
 #include "db/graph/graph_node.h"
 #include "db/graph/link_lock.h"
 #include "db/ledger/ledger.h"
+#include "db/store/store_impl.h"
 #include "db/store/sweep_index.h"
 #include <stdlib.h>
 
@@ -262,7 +263,7 @@ static const char rows_sql[] =
     " SELECT id FROM @.vector_embeddings WHERE tenant_id = $2"
     "  AND content_id = u.content_id AND microservice_id || '' = $3"
     "  AND content_type || '' = 'microservice_data' OFFSET 0) e"
-    " WHERE v.id = e.id RETURNING v.content_id),"
+    " WHERE " STORE_SAME_ROW " RETURNING v.content_id),"
     "queue AS (DELETE FROM @.batch_sync_link_queue q USING u"
     " WHERE q.tenant_id = $2 AND q.microservice_id = $3"
     "  AND q.content_id = u.content_id),"
