@@ -32,6 +32,16 @@ const POISONS = {
       `RAISE EXCEPTION 'not allowed here: %', NEW.content_id;`),
     says: /not allowed here: item-00030/,
   },
+  'a trigger that raises as if nobody had the right (28000)': {
+    sql: guard(`NEW.content_id = 'item-00030'`,
+      `RAISE EXCEPTION 'not yours' USING ERRCODE = '28000';`),
+    says: /not yours/,
+  },
+  'a trigger that raises as if the transaction were at fault (25000)': {
+    sql: guard(`NEW.content_id = 'item-00030'`,
+      `RAISE EXCEPTION 'not now' USING ERRCODE = '25000';`),
+    says: /not now/,
+  },
   'a trigger that leaves the row out': {
     sql: guard(`NEW.content_id = 'item-00030'`, 'RETURN NULL;'),
     says: /left out or given another id by a trigger/,

@@ -50,7 +50,7 @@ static struct str settle_sql(struct call *c)
     buf_puts(&sql,
         " AS there FROM unnest($4, $5) AS u (content_id, "
         "chunk_index)" STORE_EXISTING "= u.chunk_index OFFSET 0) e JOIN "
-                                      "@.vector_embeddings v ON " STORE_SAME_ROW
+        "@.vector_embeddings v ON " STORE_SAME_ROW
         " WHERE EXISTS (SELECT FROM @.batch_sync_service_runs"
         "  WHERE token = $1)),"
         " same AS (DELETE FROM @.batch_sync_trigger_hashes t USING now"

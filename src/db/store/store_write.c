@@ -396,7 +396,7 @@ static bool write_failed(struct call *c)
 
     snprintf(
         req->fault, sizeof(req->fault), "%s %s", c->pg.sqlstate, c->pg.primary);
-    if (err->code == ERR_DATABASE && pg_blames_row(c->pg.sqlstate))
+    if (pg_blames_row(c->pg.sqlstate))
         err->code = ERR_DATA;
     return false;
 }

@@ -48,8 +48,7 @@ bool pg_blames_row(const char *sqlstate)
 {
     static const struct state_row rows[] = {
         {"08", 1},
-        {"25", 1},
-        {"28", 1},
+        {PG_READ_ONLY, 1},
         {"40", 1},
         {"53", 1},
         {"55P03", 1},

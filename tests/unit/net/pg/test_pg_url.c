@@ -196,10 +196,10 @@ static void passes_what_is_escaped(void **state)
 
 static void tells_rows_from_servers(void **state)
 {
-    static const char *const rows[] = {
-        "22001", "23514", "54000", "P0001", "42501", "0A000", "39000"};
+    static const char *const rows[] = {"22001", "23514", "54000", "P0001",
+        "42501", "0A000", "39000", "25P02", "28000"};
     static const char *const others[] = {"08006", "40001", "53100", "55P03",
-        "57014", "58030", "XX000", "25006", "28000", ""};
+        "57014", "58030", "XX000", "25006", ""};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_true(pg_blames_row(rows[i]));
