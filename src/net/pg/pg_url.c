@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/text.h"
 #include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
@@ -88,16 +89,30 @@ static void keep_param(struct url_reading *r, const char *key, struct str value)
         STR_ARG(value));
 }
 
-static void set_schema(struct url_reading *r, const char *name)
+static void url_quote_schema(struct buf *path, struct str name)
 {
-    buf_reset(&r->path);
-    buf_char(&r->path, '"');
-    for (; *name != '\0'; name++) {
-        if (*name == '"')
-            buf_char(&r->path, '"');
-        buf_char(&r->path, *name);
+    buf_puts(path, path->len > 0 ? ",\"" : "\"");
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.p[i] == '"')
+            buf_char(path, '"');
+        buf_char(path, name.p[i]);
     }
-    buf_char(&r->path, '"');
+    buf_char(path, '"');
+}
+
+/* None, one, or, of JDBC's currentSchema, several with commas between. */
+static void set_schema(struct url_reading *r, const char *key, const char *text)
+{
+    const char *between = strcmp(key, "currentschema") == 0 ? "," : "";
+
+    buf_reset(&r->path);
+    while (*text != '\0') {
+        size_t len = strcspn(text, between);
+
+        if (len > 0)
+            url_quote_schema(&r->path, text_trim((struct str){text, len}));
+        text += len + (text[len] != '\0');
+    }
 }
 
 static void ssl_mode_fault(struct url_reading *r, const char *key)
@@ -198,7 +213,7 @@ static void read_known(struct url_reading *r, const struct param_row *row,
             keep_checked(r, row->to, value, text);
         return;
     case PARAM_SCHEMA:
-        set_schema(r, text);
+        set_schema(r, word, text);
         return;
     case PARAM_PATH:
         buf_reset(&r->path);

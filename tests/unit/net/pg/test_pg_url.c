@@ -103,7 +103,9 @@ static void reads_the_path(void **state)
     static const struct {
         const char *query, *path;
     } rows[] = {{"", ""}, {"?schema=app", "\"app\""},
-        {"?currentSchema=My%20App", "\"My App\""},
+        {"?currentSchema=My%20App", "\"My App\""}, {"?schema=", ""},
+        {"?schema=a,b", "\"a,b\""},
+        {"?currentSchema=app,%20public", "\"app\",\"public\""},
         {"?schema=a%22b", "\"a\"\"b\""}, {"?search_path=a,b", "a,b"}};
     struct pg_url u;
     struct err err = {0};
