@@ -111,6 +111,13 @@ bool writable_judge_try(const struct call *c, struct err *err)
             "needs; row security must let it see and write its tenant's rows)");
         return true;
     }
+    if (strcmp(state, "23514") == 0 && strstr(err->msg, "(tenant_id) = (")) {
+        err->code = ERR_CONFIG;
+        err_wrap(err,
+            "vector_embeddings has no partition for the tenant (CREATE TABLE "
+            "NAME PARTITION OF vector_embeddings FOR VALUES IN ('TENANT');)");
+        return true;
+    }
     return state[0] == '\0' || strncmp(state, "25", 2) == 0;
 }
 

@@ -112,3 +112,18 @@ test('refused: ids that repeat in several partitions', async (t) => {
   assert.notEqual(code, 0);
   assert.match(stdout + stderr, /several rows of vector_embeddings have the same/);
 });
+
+test('a tenant without a partition is told before anything is paid for',
+  async (t) => {
+    const { w } = await deployment(t, 'LIST (tenant_id)',
+      [`FOR VALUES IN ('other')`]);
+    assert.equal((await w.run(['migrate'])).code, 0);
+    for (const command of ['check', 'sync']) {
+      const paid = w.embedder.requests.length;
+      const { code, stdout, stderr } = await w.run([command]);
+      assert.equal(code, CONFIGURATION, stdout + stderr);
+      assert.match(stdout + stderr, new RegExp(`no partition for the tenant .*${
+        ''}\\(tenant_id\\) = \\(${TENANT}\\)`));
+      if (command === 'sync') assert.equal(w.embedder.requests.length, paid);
+    }
+  });

@@ -59,7 +59,7 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
         set_broken(slot, &slot->err);
         return;
     }
-    if (pg_detail_is_row(state))
+    if (detail != NULL && pg_detail_is_row(state, detail))
         detail = NULL;
     if (strcmp(state, PG_READ_ONLY) == 0) {
         slot->doomed = true;

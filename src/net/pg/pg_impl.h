@@ -267,7 +267,7 @@ bool pg_connect_is_config(const char *text);
 bool pg_connect_refuses_options(const char *text);
 
 /* Does the error's detail show the row? Then it must not be logged. */
-bool pg_detail_is_row(const char *sqlstate);
+bool pg_detail_is_row(const char *sqlstate, const char *detail);
 
 /* Copies libpq's text as one line. */
 void pg_copy_line(char out[ERR_MSG_BYTES], const char *text);

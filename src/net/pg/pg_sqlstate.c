@@ -7,9 +7,11 @@
 
 #include <stdio.h>
 
-bool pg_detail_is_row(const char *sqlstate)
+bool pg_detail_is_row(const char *sqlstate, const char *detail)
 {
-    return strcmp(sqlstate, "23502") == 0 || strcmp(sqlstate, "23514") == 0;
+    return strcmp(sqlstate, "23502") == 0 ||
+           (strcmp(sqlstate, "23514") == 0 &&
+               strncmp(detail, "Partition key ", 14) != 0);
 }
 
 struct state_row {
