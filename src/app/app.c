@@ -176,6 +176,9 @@ static int start_embedder(struct app *app, struct err *err)
         app->embedder = embedder_new(&app->loop, app->http, config);
     else
         app->local = embedder_local_new(&app->loop, app->model);
+    if (app->embedder != NULL)
+        limits_memory_init(&app->limits, app->embedder, app->pools.store,
+            &app->loop, config->model);
     return 0;
 }
 
@@ -357,6 +360,8 @@ int app_close(struct app *app, int code)
 {
     struct err err = {0};
 
+    while (limits_memory_pending(&app->limits) != NULL)
+        app_wait(app, limits_memory_pending(&app->limits));
     stop_parts(app);
     loop_run(&app->loop);
     log_turns(&app->loop.turns);

@@ -14,6 +14,7 @@
 #define APP_APP_H
 
 #include "app/console.h"
+#include "app/limits_memory.h"
 #include "config/config.h"
 #include "db/graph/graph.h"
 #include "db/ledger/ledger.h"
@@ -66,8 +67,9 @@ struct app {
     struct linker linker;
     struct service_list services;
     struct coordinator *coordinator;
-    struct static_model *model; /* NULL: none is configured */
-    struct embedder *embedder;  /* NULL: the local one */
+    struct static_model *model;  /* NULL: none is configured */
+    struct embedder *embedder;   /* NULL: the local one */
+    struct limits_memory limits; /* where there is one */
     struct embedder_local *local;
     struct ports ports; /* of the parts that were started */
     struct hub events;  /* the pipeline's */

@@ -4,6 +4,7 @@
  */
 #include "app/app.h"
 
+#include "db/read/dead_letters.h"
 #include "db/store/sweep.h"
 #include <stdlib.h>
 #include <sys/random.h>
@@ -16,6 +17,11 @@ static void port_list_services(void *world, struct services_req *req)
 static void port_fetch_page(void *world, struct page_req *req)
 {
     coordinator_fetch(((struct app *)world)->coordinator, req);
+}
+
+static void port_recall(void *world, struct recall_req *req)
+{
+    limits_memory_recall(&((struct app *)world)->limits, req);
 }
 
 static void port_embed(void *world, struct embed_req *req)
@@ -36,6 +42,13 @@ static void port_open_store(void *world, struct store_open_req *req)
 static void port_lookup(void *world, struct lookup_req *req)
 {
     store_lookup(&((struct app *)world)->store, req);
+}
+
+static void port_due_letters(void *world, struct due_letters_req *req)
+{
+    struct app *app = world;
+
+    dead_letters_due(app->pools.store, &app->loop, req);
 }
 
 static void port_write_store(void *world, struct store_req *req)
@@ -131,9 +144,13 @@ void app_wire(struct app *app)
         .queue = &app->loop.ready,
         .list_services = port_list_services,
         .fetch_page = port_fetch_page,
+        .recall = app->config.embedding.provider == PROVIDER_BUILTIN
+                      ? NULL
+                      : port_recall,
         .embed = port_embed,
         .store_open = port_open_store,
         .lookup = port_lookup,
+        .due_letters = port_due_letters,
         .store = port_write_store,
         .run_begin = port_run_begin,
         .run_join = port_run_join,

@@ -34,6 +34,7 @@ static const struct command *const commands[] = {
     &cmd_pause,
     &cmd_resume,
     &cmd_dead_letters,
+    &cmd_limits,
     &cmd_render,
     &cmd_schema,
     &cmd_cron,

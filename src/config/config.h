@@ -72,6 +72,7 @@ struct config_embedding_limits {
     int inputs;     /* EMBEDDING_MAX_INPUTS, texts a request */
     int tokens;     /* EMBEDDING_MAX_REQUEST_TOKENS, estimated */
     int max_wait_s; /* EMBEDDING_MAX_WAIT */
+    bool inputs_chosen, tokens_chosen; /* set, so that none is learnt */
 };
 
 struct config_embedding {

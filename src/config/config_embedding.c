@@ -74,6 +74,10 @@ static void apply_presets(struct config_reading *r)
             config_set(raw, config_key_named(presets[i].name),
                 str_of(presets[i].value));
     raw->c.embedding.key_as_api_key = raw->profile == AZURE;
+    raw->c.embedding.limits.inputs_chosen =
+        config_is_set(r, "EMBEDDING_MAX_INPUTS");
+    raw->c.embedding.limits.tokens_chosen =
+        config_is_set(r, "EMBEDDING_MAX_REQUEST_TOKENS");
 }
 
 /* Name: value, with a name that HTTP allows and nothing unprintable. */

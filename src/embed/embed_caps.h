@@ -1,6 +1,6 @@
 /*
  * What a provider takes at once, as far as its refusals have shown; pure.
- * What it once refused it is offered again after a day, doubled.
+ * A day later one request tries twice as much.
  */
 #ifndef EMBED_EMBED_CAPS_H
 #define EMBED_EMBED_CAPS_H
@@ -20,11 +20,19 @@ struct embedder_excess {
     size_t told;  /* how much it says it got; 0: it does not */
 };
 
+/* The next size up: not yet; may be tried; one request is trying it. */
+enum cap_trial { TRIAL_NONE, TRIAL_DUE, TRIAL_SENT };
+
+struct embed_cap {
+    size_t most;        /* 0: nothing was learnt */
+    uint64_t learnt_ms; /* when, by the caller's clock */
+    enum cap_trial trial;
+};
+
 struct embed_caps {
-    size_t inputs;      /* texts a request; 0: nothing was learnt */
-    size_t tokens;      /* estimated ones; 0: the same */
-    uint64_t learnt_ms; /* when, or when it was last doubled */
-    int guesses;        /* refusals in a row that told no number */
+    struct embed_cap inputs; /* texts a request */
+    struct embed_cap tokens; /* estimated ones */
+    int guesses;             /* refusals in a row that told no number */
 };
 
 /* A request of n texts, of so many estimated tokens, was refused for it: what
@@ -33,10 +41,16 @@ bool embed_caps_learn(struct embed_caps *caps,
     const struct embedder_excess *excess, size_t n, size_t tokens,
     uint64_t now_ms);
 
-/* A request has passed. */
-void embed_caps_passed(struct embed_caps *caps);
-
 /* Before a request: is it time to try more? */
 void embed_caps_age(struct embed_caps *caps, uint64_t now_ms);
+
+/* How much the next request may carry; 0: no cap is known. */
+size_t embed_cap_room(const struct embed_cap *cap);
+
+/* A request of that size is sent. */
+void embed_cap_sent(struct embed_cap *cap, size_t size);
+
+/* One of that size has passed. True: the cap is twice what it was. */
+bool embed_cap_passed(struct embed_cap *cap, size_t size, uint64_t now_ms);
 
 #endif

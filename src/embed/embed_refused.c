@@ -86,17 +86,19 @@ static bool learn(struct embed_call *call, const struct embedder_excess *excess,
         !embed_caps_learn(&e->caps, excess, call->post.n,
             embed_post_tokens(call), loop_now_ms(e->loop)))
         return false;
+    embed_note_cap(
+        e, excess->what == EXCESS_INPUTS ? LIMIT_INPUTS : LIMIT_TOKENS);
     if (excess->what == EXCESS_INPUTS)
         log_warn(NULL,
             "embed: no more than %zu texts a request from now on "
             "(EMBEDDING_MAX_INPUTS; BATCH_SYNC_CHUNK_SIZE should not be much "
             "larger): %s",
-            e->caps.inputs, err->msg);
+            e->caps.inputs.most, err->msg);
     else
         log_warn(NULL,
             "embed: no more than about %zu tokens a request from now on "
             "(EMBEDDING_MAX_REQUEST_TOKENS): %s",
-            e->caps.tokens, err->msg);
+            e->caps.tokens.most, err->msg);
     return true;
 }
 

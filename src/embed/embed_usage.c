@@ -6,13 +6,19 @@
 
 enum { KNOWN_TOKENS = 2000, LONG_TOKENS = 400, CUT_SHARE = 3 };
 
-size_t embed_post_tokens(const struct embed_call *call)
+size_t embed_tokens_of(
+    const struct embed_call *call, const struct embed_post *post)
 {
     size_t tokens = 0;
 
-    for (size_t i = 0; i < call->post.n; i++)
-        tokens += text_tokens(call->req->texts[call->post.places[i]]);
+    for (size_t i = 0; i < post->n; i++)
+        tokens += text_tokens(call->req->texts[post->places[i]]);
     return tokens;
+}
+
+size_t embed_post_tokens(const struct embed_call *call)
+{
+    return embed_tokens_of(call, &call->post);
 }
 
 double embed_usage_ratio(const struct embed_usage *usage)

@@ -129,7 +129,8 @@ void embed_call_end(struct embed_call *call, const struct err *err)
 
     if (err != &call->fault)
         keep_open(call);
-
+    if (err != NULL && err->code == ERR_CONFIG)
+        embed_note_wrong(e);
     e->pending--;
     list_remove(&req->op.link);
     list_remove(&call->line);
@@ -163,6 +164,7 @@ void embed_call_post(struct embed_call *call)
         return;
     }
     set_http(call);
+    embed_note_sent(call);
     http_send(call->embedder->http, &call->post.http);
 }
 
@@ -182,9 +184,10 @@ static void choose_open(struct embed_call *call)
         &call->embedder->config->limits;
     const struct embed_req *req = call->req;
     const struct embed_caps *caps = &call->embedder->caps;
-    size_t inputs = least_of(limits->inputs, 1, caps->inputs);
-    size_t room = least_of(limits->tokens,
-        embed_usage_ratio(&call->embedder->usage), caps->tokens);
+    size_t inputs = least_of(limits->inputs, 1, embed_cap_room(&caps->inputs));
+    size_t room =
+        least_of(limits->tokens, embed_usage_ratio(&call->embedder->usage),
+            embed_cap_room(&caps->tokens));
     struct embed_post *post = &call->post;
 
     for (size_t i = 0; i < req->n && post->n < inputs; i++) {
@@ -234,7 +237,7 @@ void embedder_accept(struct embed_call *call, const struct embed_post *post)
 
     call->embedder->worked = true;
     call->embedder->refusals = 0;
-    embed_caps_passed(&call->embedder->caps);
+    embed_note_passed(call, post);
     for (size_t i = 0; i < post->n; i++) {
         size_t place = post->places[i];
 

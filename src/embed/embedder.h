@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "net/http/http_client.h"
+#include "sync/embed/embed_limits.h"
 #include "sync/ports.h"
 
 struct embedder;
@@ -32,5 +33,27 @@ void embedder_free(struct embedder *e);
  *   ERR_TIMEOUT      408, or no answer in time
  */
 void embedder_send(struct embedder *e, struct embed_req *req);
+
+/*
+ * What outlives the process. It is known by the address (without secrets) and
+ * the model; that settings are proven also by their digest.
+ */
+enum { EMBED_SETTINGS_BYTES = 96 };
+const char *embedder_address(const struct embedder *e);
+void embedder_settings(
+    const struct embedder *e, char out[EMBED_SETTINGS_BYTES]);
+
+/* `learnt` is called from the loop with each limit that is new, 0 when one no
+ * longer holds; NULL: it is not. */
+typedef void (*embedder_learnt)(
+    void *arg, enum embed_limit limit, uint64_t value);
+void embedder_watch(struct embedder *e, embedder_learnt learnt, void *arg);
+
+/* Takes over what was learnt before; a limit that the configuration sets is
+ * not learnt. */
+void embedder_recall(struct embedder *e, const struct embed_limits *known);
+
+/* The learnt caps in force; 0: none is known. */
+void embedder_caps(const struct embedder *e, size_t *inputs, size_t *tokens);
 
 #endif

@@ -36,6 +36,10 @@ struct embedder {
     bool worked;       /* there was a good answer */
     unsigned refusals; /* since then */
     struct embed_caps caps;
+    bool proven; /* a request of these settings has been answered, if not in
+                    this process */
+    embedder_learnt learnt; /* NULL: nobody keeps it */
+    void *learnt_arg;       /* borrowed */
     struct embed_usage usage;
     enum embed_order order;
     uint64_t proven_ms;    /* when it was, by loop_now_ms() */
@@ -106,9 +110,12 @@ void embed_form_free(struct embed_form *form);
 /* Writes the JSON for the texts of call->post; ERR_TOO_LARGE, ERR_NOMEM. */
 int embed_request_write(struct embed_call *call);
 
-/* embed_usage.c: estimated tokens of the post; what the answers have billed for
- * each of them, 1 while too little is known; what one more answer says. */
+/* embed_usage.c: estimated tokens of the post; of one; what the answers have
+ * billed for each of them, 1 while too little is known; what one more answer
+ * says. */
 size_t embed_post_tokens(const struct embed_call *call);
+size_t embed_tokens_of(
+    const struct embed_call *call, const struct embed_post *post);
 double embed_usage_ratio(const struct embed_usage *usage);
 void embed_usage_add(struct embed_call *call, const struct embedder_answer *a);
 
@@ -120,6 +127,13 @@ bool embed_refused(struct embed_call *call, struct str body, struct err *err);
  * page, or *err as it is. `begin`: of the body, as it came. */
 bool embed_misanswered(struct embed_call *call, struct str begin,
     const struct embedder_answer *a, struct err *err);
+
+/* embed_memory.c: the post is sent; its answer has vectors; a cap was learnt
+ * from its refusal; the settings cannot be right. */
+void embed_note_sent(struct embed_call *call);
+void embed_note_passed(struct embed_call *call, const struct embed_post *post);
+void embed_note_cap(struct embedder *e, enum embed_limit limit);
+void embed_note_wrong(struct embedder *e);
 
 /* embed_order.c: two vectors that differ enough to tell an order by, as
  * places in the post; false: all are alike, their order does not matter. */

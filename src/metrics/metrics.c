@@ -351,7 +351,7 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         service_of(m, event)->pages_read++;
         return;
     case EVENT_PAGE_DONE:
-        service_of(m, event)->pages++;
+        service_of(m, event)->pages += event->page > 0;
         metrics_count_items(service_of(m, event), event);
         return;
     case EVENT_SERVICE_END:

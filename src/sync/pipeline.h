@@ -13,7 +13,7 @@
 #define SYNC_PIPELINE_H
 
 #include "base/log.h"
-#include "sync/embed_record.h"
+#include "sync/embed/embed_record.h"
 #include "sync/ports.h"
 
 /* Whom a call goes to. */

@@ -80,6 +80,22 @@ struct open_letter {
     uint8_t digest[SHA256_BYTES]; /* of the item that failed */
 };
 
+/*
+ * Items whose dead letters are of a passing kind and due, as they were kept: a
+ * batch in the order of the digests, as an answer of the coordinator has them.
+ */
+struct due_letters_req {
+    struct op op;
+    struct arena *arena; /* the answer's memory; the caller's */
+    const struct scope *scope;
+    const uint8_t *after; /* a digest; NULL: from the first */
+    int limit;
+    /* Out. */
+    struct str json;                  /* {"data": [n items]} */
+    uint8_t (*digests)[SHA256_BYTES]; /* n, of their letters */
+    size_t n;
+};
+
 struct lookup_req {
     struct op op;
     struct arena *arena; /* the answer's memory; the caller's */
@@ -200,6 +216,13 @@ struct run_begin_req {
     struct embedding_id embedding; /* borrowed */
     int limit;                     /* items a page */
     char run_id[ID_BYTES];         /* out */
+};
+
+/* What earlier runs have learnt about the embedder: before the first text. */
+struct recall_req {
+    struct op op; /* fails when nothing can be known; the run goes on */
+    /* Out. */
+    bool proven; /* its settings have embedded something before */
 };
 
 /*
@@ -449,10 +472,13 @@ struct ports {
 
     void (*list_services)(void *world, struct services_req *req);
     void (*fetch_page)(void *world, struct page_req *req);
+    void (*recall)(void *world, struct recall_req *req); /* NULL: nothing is
+                                                            remembered */
     void (*embed)(void *world, struct embed_req *req);
 
     void (*store_open)(void *world, struct store_open_req *req);
     void (*lookup)(void *world, struct lookup_req *req);
+    void (*due_letters)(void *world, struct due_letters_req *req);
     void (*store)(void *world, struct store_req *req);
 
     void (*run_begin)(void *world, struct run_begin_req *req);

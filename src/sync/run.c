@@ -1,8 +1,8 @@
 /*
- * Happy path: list -> begin -> claim a service, sync it, claim the next -> end;
- * run.h says the rest. Other processes claim services of the run too. The
- * process that began it waits for them at the end, since its result is the
- * whole run's; a helper leaves when nothing is left to claim.
+ * Happy path: list -> begin -> recall -> claim a service, sync it, claim the
+ * next -> end; run.h says the rest. Other processes claim services of the run
+ * too. The process that began it waits for them at the end, since its result is
+ * the whole run's; a helper leaves when nothing is left to claim.
  *
  * Failures: when listing or beginning fails, nothing ran and the request's
  * err says why. A service's failure is its own; a fatal one ends the run. A
@@ -32,6 +32,7 @@ struct run {
     struct service *service; /* owned; the one at work, or NULL */
     struct services_req list;
     struct run_begin_req begin;
+    struct recall_req recall;
     struct service_begin_req claim;
     struct timer_req poll;
     struct run_end_req end;
@@ -98,25 +99,6 @@ static struct err why_missing(const struct run *r)
     return err;
 }
 
-static enum run_status run_status_of(const struct run *r)
-{
-    const struct run_result *result = &r->req->result;
-    size_t successes = 0;
-    bool some = false;
-
-    for (size_t i = 0; i < result->nservices; i++) {
-        successes += result->services[i].success;
-        some = some || result->services[i].pages > 0;
-    }
-    if (successes == result->nservices)
-        return RUN_SUCCESS;
-    if (r->p.canceled)
-        return RUN_CANCELED;
-    if (r->p.stopping || r->lost.code != 0)
-        return RUN_INTERRUPTED;
-    return successes > 0 || some ? RUN_PARTIAL : RUN_FAILED;
-}
-
 /* `known`: the ledger has said how the run stands. */
 static void add_up(struct run *r, bool known)
 {
@@ -125,7 +107,9 @@ static void add_up(struct run *r, bool known)
 
     run_result_complete(
         result, &r->arena, r->ours, known ? &r->end : NULL, &why);
-    result->status = known ? r->end.status : run_status_of(r);
+    result->status = known ? r->end.status
+                           : run_result_status(result, r->p.canceled,
+                                 r->p.stopping || r->lost.code != 0);
 }
 
 static void run_end_submit(struct run *r);
@@ -183,19 +167,11 @@ static void run_end_run(struct run *r)
 
 static void run_claim(struct run *r);
 
-static bool was_fenced(const struct service_result *result)
-{
-    for (uint32_t i = 0; i < result->nerrors; i++)
-        if (result->errors[i].code == ERR_FENCED)
-            return true;
-    return false;
-}
-
 static void on_service_done(struct service *s, void *arg)
 {
     struct run *r = arg;
 
-    r->ours[r->claim.position] = !was_fenced(s->result);
+    r->ours[r->claim.position] = !run_result_was_fenced(s->result);
     service_free(s);
     r->service = NULL;
     run_claim(r);
@@ -274,6 +250,31 @@ static void run_claim(struct run *r)
 
 /* Beginning */
 
+static void on_recalled(struct op *op)
+{
+    struct run *r = container_of(op, struct run, recall.op);
+
+    if (op->err.code != 0)
+        log_warn(&(struct log_ctx){.run = r->p.run_id},
+            "what earlier runs have learnt about the embedder is not known: %s",
+            op->err.msg);
+    else
+        r->p.embed.proven = r->recall.proven;
+    run_claim(r);
+}
+
+static void run_recall(struct run *r)
+{
+    const struct ports *ports = r->p.ports;
+
+    if (ports->recall == NULL) {
+        run_claim(r);
+        return;
+    }
+    op_init(&r->recall.op, on_recalled);
+    ports->recall(ports->world, &r->recall);
+}
+
 static void work(struct run *r, const char *run_id)
 {
     const struct run_result *result = &r->req->result;
@@ -290,7 +291,7 @@ static void work(struct run *r, const char *run_id)
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
                               .nservices = result->nservices,
                               .joined = is_helper(r)});
-    run_claim(r);
+    run_recall(r);
 }
 
 /* Later, as everything that is begun. */
@@ -447,6 +448,7 @@ static void run_abort(struct op *op)
     r->p.aborting = true;
     op_cancel(&r->list.op);
     op_cancel(&r->begin.op);
+    op_cancel(&r->recall.op);
     op_cancel(&r->retry.timer.op);
     run_kick(r);
 }

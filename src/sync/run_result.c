@@ -34,3 +34,30 @@ void run_result_complete(struct run_result *result, struct arena *arena,
         counts_add(&result->counts, &s->counts);
     }
 }
+
+enum run_status run_result_status(
+    const struct run_result *result, bool canceled, bool interrupted)
+{
+    size_t successes = 0;
+    bool some = false;
+
+    for (size_t i = 0; i < result->nservices; i++) {
+        successes += result->services[i].success;
+        some = some || result->services[i].pages > 0;
+    }
+    if (successes == result->nservices)
+        return RUN_SUCCESS;
+    if (canceled)
+        return RUN_CANCELED;
+    if (interrupted)
+        return RUN_INTERRUPTED;
+    return successes > 0 || some ? RUN_PARTIAL : RUN_FAILED;
+}
+
+bool run_result_was_fenced(const struct service_result *result)
+{
+    for (uint32_t i = 0; i < result->nerrors; i++)
+        if (result->errors[i].code == ERR_FENCED)
+            return true;
+    return false;
+}

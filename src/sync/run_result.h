@@ -14,4 +14,11 @@
 void run_result_complete(struct run_result *result, struct arena *arena,
     const bool *ours, const struct run_end_req *known, const struct err *why);
 
+/* How a run has ended of which the ledger does not say so. */
+enum run_status run_result_status(
+    const struct run_result *result, bool canceled, bool interrupted);
+
+/* Was the service's lease lost, so that its result is another process's? */
+bool run_result_was_fenced(const struct service_result *result);
+
 #endif

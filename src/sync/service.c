@@ -14,6 +14,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { DUE_BYTES = 64 * 1024 * 1024 }; /* kept items that are tried at once */
+
 static const unsigned service_moves[] = {
     [SERVICE_OPEN] = 1u << SERVICE_PAGES | 1u << SERVICE_END,
     [SERVICE_PAGES] = 1u << SERVICE_SWEEP | 1u << SERVICE_END,
@@ -79,6 +81,7 @@ void service_kick(struct service *s)
     if (s->p->aborting) {
         op_cancel(&s->busy->open.op);
         op_cancel(&s->busy->sweep.op);
+        op_cancel(&s->busy->due.op);
         op_cancel(&s->busy->retry.timer.op);
     }
     service_kick_later(s);
@@ -346,6 +349,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .kick = service_kick_later,
         .arg = s};
     busy->service = s;
+    arena_init(&busy->due_arena, DUE_BYTES);
     busy->claim = claim;
     busy->started_ms = p->ports->now_ms(p->ports->world);
     pipeline_event(p, &(struct run_event){.kind = EVENT_SERVICE_BEGIN,
@@ -360,6 +364,7 @@ void service_free(struct service *s)
     assert(s->state == SERVICE_DONE && s->checkpointing == NULL &&
            s->head == NULL && s->ahead == NULL);
     buf_free(&s->busy->sweep.after);
+    arena_free(&s->busy->due_arena);
     known_ids_free(s->ids);
     free(s->busy);
     free(s);

@@ -26,6 +26,11 @@ struct service_busy {
     int shrunk;  /* the limit of our own making that pages are counted in; 0:
                     none, or the source has shown that it honours it */
     struct care care;
+    struct due_letters_req due; /* pending: dead letters are looked for */
+    struct arena due_arena;
+    uint8_t due_after[SHA256_BYTES]; /* the last one tried */
+    bool due_tried;                  /* all that were due */
+    struct counts of_letters;        /* of those tried, until the end */
     struct service_ids ids;
     struct altered altered;
     bool told_odd; /* of a has_more that is not understood */
@@ -38,6 +43,10 @@ void service_step_pages(struct service *s);
  * the pass is complete (service_pass.c). */
 void service_take_page(struct service *s, struct page *page);
 void service_weigh_pass(struct service *s);
+
+/* PAGES, when all of them have ended: tries dead letters that are due; true:
+ * they are under way (service_letters.c). */
+bool service_try_letters(struct service *s);
 
 /* What the service's counts warn of goes into the log. */
 void service_warn(const struct service *s);

@@ -28,7 +28,7 @@ static bool shrink(struct service *s, const struct page *page)
         .service = s->result->service,
         .page = page->number};
 
-    if (!page->too_large || page->limit <= 1)
+    if (!page->too_large || page->limit <= 1 || page->letters != NULL)
         return false;
     s->next_page = (page->number - 1) * (page->limit / smaller) + 1;
     s->limit = s->busy->shrunk = smaller;
@@ -82,7 +82,8 @@ static void log_page(const struct service *s, const struct page *page)
     log_info(&(struct log_ctx){.run = s->p->run_id,
                  .service = s->result->service,
                  .page = page->number},
-        "page: %llu items: %llu stored, %llu unchanged, %llu failed",
+        "%s: %llu items: %llu stored, %llu unchanged, %llu failed",
+        page->letters != NULL ? "dead letters that were due" : "page",
         (unsigned long long)c->received, (unsigned long long)c->stored,
         (unsigned long long)c->unchanged, (unsigned long long)c->failed);
 }
@@ -90,12 +91,14 @@ static void log_page(const struct service *s, const struct page *page)
 static void settle_page(struct service *s, struct page *page)
 {
     log_page(s, page);
-    counts_add(&s->result->counts, &page->counts);
+    counts_add(
+        page->letters != NULL ? &s->busy->of_letters : &s->result->counts,
+        &page->counts);
     note_letters(s, page);
     altered_note(&s->busy->altered, page);
-    if (page->err.code == 0)
-        s->result->pages++;
-    else if (!shrink(s, page)) {
+    if (page->err.code == 0) {
+        s->result->pages += page->letters == NULL;
+    } else if (!shrink(s, page)) {
         service_error(s, page->number, &page->err);
         fail_pages(s, page);
     }
@@ -345,6 +348,9 @@ void service_step_pages(struct service *s)
         service_kick(s);
         return;
     }
+    if (service_try_letters(s))
+        return;
+    counts_add(&s->result->counts, &s->busy->of_letters);
     service_warn(s);
     service_ids_report(s);
     tell_altered(s);

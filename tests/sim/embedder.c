@@ -6,7 +6,7 @@
  */
 #include "sim.h"
 
-#include "sync/embed_record.h"
+#include "sync/embed/embed_record.h"
 
 #include <stdlib.h>
 
@@ -67,6 +67,40 @@ static int cursed_items(const struct source *s)
     return n;
 }
 
+static size_t open_letters(const struct letters *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += l->letters[i].open;
+    return n;
+}
+
+/* What the source no longer sends is tried when it is due, from what was kept:
+ * in vain while it fails, and until all of it is stored. */
+static void letters_are_tried_again(struct embedder_world *e)
+{
+    const struct letters *l = &e->w.shared->letters;
+    size_t letters = open_letters(l);
+
+    e->w.faults.quiet = true;
+    letters_ripen(&e->w.shared->letters);
+    run_req_clear(&e->req);
+    run_until(&e->w, &e->schemas, &e->req, 0);
+    CHECK(e->req.result.status == RUN_SUCCESS);
+    CHECK(e->w.texts_embedded == 0 && open_letters(l) == letters);
+    CHECK(letters == 0 || e->w.embed_requests > 0);
+    e->w.faults.cured = true;
+    letters_ripen(&e->w.shared->letters);
+    run_req_clear(&e->req);
+    run_until(&e->w, &e->schemas, &e->req, 0);
+    check_counts(&e->req);
+    CHECK(e->req.result.status == RUN_SUCCESS && open_letters(l) == 0);
+    CHECK(e->w.texts_embedded == letters);
+    CHECK(e->req.result.counts.stored == letters);
+    check_rows(&e->w);
+}
+
 /* A text that always fails is a dead letter; its neighbours are stored. */
 static void some_texts_fail(struct embedder_world *e, uint64_t seed)
 {
@@ -95,6 +129,7 @@ static void some_texts_fail(struct embedder_world *e, uint64_t seed)
         run_until(&e->w, &e->schemas, &e->req, 0);
         CHECK(e->req.result.status == RUN_SUCCESS);
         CHECK(e->w.embed_requests == 0 && e->w.shared->db.writes == 0);
+        letters_are_tried_again(e);
     }
     end_world(e);
 }

@@ -77,7 +77,7 @@ static bool passes(const struct world *w, const struct checkpoint_req *req)
     const struct open_page *page = &w->pages[w->ncheckpointed];
 
     return req->next_page > 0 && w->ncheckpointed < w->npages &&
-           (page->hi == page->lo ||
+           (page->hi == page->lo || page->letters ||
                (req->next_page - 1) * req->limit >= page->hi);
 }
 

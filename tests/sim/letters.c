@@ -56,9 +56,12 @@ static bool take_tried(struct letters *l, int service,
     letter->poison =
         in->content_id.len > 0 && strstr(in->payload.p, "POISON ") != NULL;
     letter->seq = seq != NULL ? atoi(seq + 6) : -1; /* it was not read */
+    free(letter->payload);
+    letter->payload = strndup(in->payload.p, in->payload.len);
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
     letter->passing = in->passing;
+    letter->due = false;
     letter->last_seen = l->run;
     memcpy(letter->fingerprint, scope->fingerprint, SHA256_BYTES);
     return known;
@@ -112,6 +115,8 @@ void letters_withdraw(struct letters *l)
     for (size_t i = 0; i < l->n; i++)
         if (!l->letters[i].passing || l->letters[i].known_since < l->run)
             l->letters[kept++] = l->letters[i];
+        else
+            free(l->letters[i].payload);
     l->n = kept;
 }
 
@@ -140,11 +145,37 @@ void letters_lookup(
                 !str_eq(str_of(letter->id), req->ids[k]))
                 continue;
             out->item = (uint32_t)k;
-            out->known = (letter->refused || letter->passing) &&
-                         has_recipe(letter, req->scope);
+            out->known =
+                (letter->refused || (letter->passing && !letter->due)) &&
+                has_recipe(letter, req->scope);
             memcpy(out->digest, letter->digest, SHA256_BYTES);
             req->nletters++;
         }
+}
+
+const struct sim_letter *letters_due(
+    const struct letters *l, int service, const struct due_letters_req *req)
+{
+    const struct sim_letter *next = NULL;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const struct sim_letter *at = &l->letters[i];
+
+        if (at->service == service && at->open && at->passing &&
+            at->id[0] != '\0' && (at->due || !has_recipe(at, req->scope)) &&
+            (req->after == NULL ||
+                memcmp(at->digest, req->after, SHA256_BYTES) > 0) &&
+            (next == NULL ||
+                memcmp(at->digest, next->digest, SHA256_BYTES) < 0))
+            next = at;
+    }
+    return next;
+}
+
+void letters_ripen(struct letters *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        l->letters[i].due = l->letters[i].passing;
 }
 
 /* A poison that the last run met: the source may have had others before. */
@@ -187,6 +218,8 @@ int letters_poison(const struct letters *l)
 
 void letters_free(struct letters *l)
 {
+    for (size_t i = 0; i < l->n; i++)
+        free(l->letters[i].payload);
     free(l->letters);
     *l = (struct letters){.n = 0};
 }

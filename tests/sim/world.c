@@ -214,7 +214,10 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
         return;
     repeat_or_misdirect(w, req, &page);
     buf_init(&text, 1 << 26);
-    if ((int)draw(w, 1000) < w->faults.fetch) {
+    if (w->faults.quiet) {
+        buf_puts(&text, "{\"data\":[]}");
+        n = 0;
+    } else if ((int)draw(w, 1000) < w->faults.fetch) {
         buf_puts(&text, draw(w, 2) ? "{\"success\":false,\"error\":\"down\"}"
                                    : "{\"data\":[{\"id\":");
         n = -1;
@@ -238,6 +241,35 @@ static void port_fetch(void *world, struct page_req *req)
         w->deadly < req->page * req->limit)
         w->dies = true;
     schedule(w, &req->op, latency(w), answer_page, &w->fetching);
+}
+
+static void answer_due(struct world *w, struct op *op, struct err *err)
+{
+    struct due_letters_req *req = container_of(op, struct due_letters_req, op);
+    const struct sim_letter *letter;
+    struct buf text;
+
+    if (database_fails(w, w->faults.ledger, err))
+        return;
+    letter = letters_due(&w->shared->letters, w->current, req);
+    if (letter == NULL)
+        return;
+    CHECK(letter->payload != NULL);
+    req->n = 1;
+    req->digests = arena_calloc(req->arena, 1, SHA256_BYTES);
+    memcpy(req->digests[0], letter->digest, SHA256_BYTES);
+    buf_init(&text, 1 << 26);
+    buf_printf(&text, "{\"data\":[%s]}", letter->payload);
+    req->json = arena_dup(req->arena, buf_view(&text));
+    buf_free(&text);
+    hand_out(w, letter->seq, 1);
+    w->pages[w->npages - 1].letters = true;
+}
+
+static void port_due_letters(void *world, struct due_letters_req *req)
+{
+    req->n = 0;
+    schedule(world, &req->op, latency(world), answer_due, NULL);
 }
 
 /* Embedding */
@@ -286,7 +318,7 @@ static int judge_texts(
         w->texts_embedded + w->witnesses > 0)
         return err_set(err, ERR_PROTOCOL, "a wrong count");
     for (size_t i = 0; i < req->n; i++) {
-        if (contains(req->texts[i], "CURSED"))
+        if (!w->faults.cured && contains(req->texts[i], "CURSED"))
             return err_set(err, ERR_UNAVAILABLE, "500: NaN");
         if (contains(req->texts[i], "POISON"))
             return refuse_poison(w, req, i, err);
@@ -316,6 +348,20 @@ static void answer_embed(struct world *w, struct op *op, struct err *err)
         w->witnesses++;
     else
         w->texts_embedded += req->n;
+    w->shared->proven = true;
+}
+
+static void answer_recall(struct world *w, struct op *op, struct err *err)
+{
+    struct recall_req *req = container_of(op, struct recall_req, op);
+
+    if (!database_fails(w, w->faults.ledger, err))
+        req->proven = w->shared->proven;
+}
+
+static void port_recall(void *world, struct recall_req *req)
+{
+    schedule(world, &req->op, latency(world), answer_recall, NULL);
 }
 
 /* A provider is through with a request before its answer has been read, which
@@ -616,9 +662,11 @@ static void set_up(struct world *w, struct shared *shared, uint64_t seed)
         .queue = &w->ready,
         .list_services = port_list,
         .fetch_page = port_fetch,
+        .recall = port_recall,
         .embed = port_embed,
         .store_open = port_store_open,
         .lookup = port_lookup,
+        .due_letters = port_due_letters,
         .store = port_store,
         .work = port_work,
         .timer = port_timer,

@@ -101,9 +101,11 @@ struct sim_letter {
     char id[32]; /* "": none */
     uint8_t digest[SHA256_BYTES], fingerprint[SHA256_BYTES];
     int seq;
+    char *payload; /* owned; as it was kept */
     bool open, has_recipe, refused;
     bool passing; /* left alone for now: runs follow one another at once */
     bool poison;  /* for the embedder, not for the database */
+    bool due;     /* and of those: no longer */
     int known_since, last_seen; /* numbers of runs */
 };
 
@@ -121,6 +123,11 @@ void letters_withdraw(struct letters *l);
 bool letters_any(const struct letters *l, int service);
 void letters_lookup(
     const struct letters *l, int service, struct lookup_req *req);
+/* The next one of a passing kind that is due; NULL: none. */
+const struct sim_letter *letters_due(
+    const struct letters *l, int service, const struct due_letters_req *req);
+/* Time passes: those of a passing kind are due. */
+void letters_ripen(struct letters *l);
 /* Asks to try one of `of` again, of those with an id; returns how many poisons
  * of the last run that are. */
 int letters_retry(struct letters *l, uint64_t of, uint64_t random);
@@ -164,6 +171,8 @@ struct faults {
     int fatal_embed;   /* the n-th embedding request says 401; 0: none */
     int bad_request;   /* 1: the embedder refuses everything */
     int bad_table;     /* 1: the database refuses everything */
+    bool cured;        /* texts that always fail no longer do */
+    bool quiet;        /* the source sends nothing, as if nothing changed */
     bool alike;        /* both have the same words for every poison */
     int too_large;     /* pages over that many items do not fit, 0: all do, */
     int large_from;    /* when they reach past that item */
@@ -179,6 +188,7 @@ struct open_page {
     int storing;         /* its stores under way */
     bool committed;      /* and its checkpoint asked for */
     bool given_up;       /* it has failed: the page after it is being stored */
+    bool letters;        /* no page of the source: the item of a letter */
 };
 
 /* The ledger (ledger.c): one run, its services, whose they are. */
@@ -221,7 +231,8 @@ struct shared {
     struct list events;
     struct world *processes[8]; /* borrowed */
     int n;
-    int lives; /* begun so far */
+    int lives;   /* begun so far */
+    bool proven; /* the embedder's settings, as the database keeps it */
 };
 
 struct world {

@@ -2,7 +2,8 @@
  * Tests the configuration and the connections one after another; a line for
  * each says ok, warn or FAIL and what to do. Changes nothing.
  */
-#include "app/app.h"
+#include "cli/check/check_embedder.h"
+#include "cli/check/check_lines.h"
 #include "cli/check/check_memory.h"
 #include "cli/check/check_nearest.h"
 #include "cli/check/check_pgvector.h"
@@ -11,49 +12,14 @@
 #include "db/writable.h"
 #include "net/rpc/rpc.h"
 #include "ops/services.h"
-#include <stdarg.h>
 #include <stdlib.h>
 
 enum { PING_MS = 10 * 1000, QUERY_MS = 10 * 1000, URL_BYTES = 4096 };
 
-static const struct arg_option options[] = {{NULL, NULL, NULL}};
-
-struct check {
-    struct app app;
-    struct cli *cli; /* borrowed */
-    int code;        /* the worst so far */
-    bool has_tables; /* up to date */
+static const struct arg_option options[] = {
+    {"deep", NULL, "send the embedder a request of full size too"},
+    {NULL, NULL, NULL},
 };
-
-/* --- lines ------------------------------------------------------------- */
-
-static void say(struct check *c, const char *state, const char *what,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static void say(
-    struct check *c, const char *state, const char *what, const char *fmt, ...)
-{
-    va_list args;
-
-    fprintf(c->cli->console.out, "%-5s %-15s", state, what);
-    va_start(args, fmt);
-    vfprintf(c->cli->console.out, fmt, args);
-    va_end(args);
-    fputc('\n', c->cli->console.out);
-    fflush(c->cli->console.out);
-}
-
-/* A fault that a person has to correct outweighs one that may pass. */
-static void check_fail(struct check *c, const char *what, const struct err *err,
-    const char *advice)
-{
-    bool passing = console_exit_code(err->code) == EXIT_TRY_LATER;
-
-    if (c->code != EXIT_CONFIGURATION)
-        c->code = passing ? EXIT_TRY_LATER : EXIT_CONFIGURATION;
-    say(c, "FAIL", what, "%s%s%s", err->msg, advice != NULL ? " -> " : "",
-        advice != NULL ? advice : "");
-}
 
 /* --- the schedule of `serve` ------------------------------------------- */
 
@@ -72,10 +38,10 @@ static void check_schedule(struct check *c)
     }
     if (cron_next(&cron, zone, loop_wall_ms(), &next))
         iso_from_ms(next.at_ms, iso);
-    say(c, "ok", "schedule", "`serve` runs at %s in %s, next %s", config->cron,
-        config->timezone, iso);
+    check_say(c, "ok", "schedule", "`serve` runs at %s in %s, next %s",
+        config->cron, config->timezone, iso);
     if (cron_warning(&cron) != NULL)
-        say(c, "warn", "schedule", "%s", cron_warning(&cron));
+        check_say(c, "warn", "schedule", "%s", cron_warning(&cron));
     zone_close(zone);
 }
 
@@ -92,7 +58,7 @@ static void check_pgvector(struct check *c, const char *version)
         err_set(&err, ERR_CONFIG, "pgvector %s %s", version, fault->what);
         check_fail(c, "pgvector", &err, fault->advice);
     } else {
-        say(c, "warn", "pgvector", "%s: %s -> %s", version, fault->what,
+        check_say(c, "warn", "pgvector", "%s: %s -> %s", version, fault->what,
             check_pgvector_update);
     }
 }
@@ -121,20 +87,20 @@ static void say_server(struct check *c, const struct pg_result *r)
 
     buf_init(&url, URL_BYTES);
     config_mask_url(&url, c->app.config.database.url);
-    say(c, "ok", "database", "%.*s: PostgreSQL %s, pgvector %s",
+    check_say(c, "ok", "database", "%.*s: PostgreSQL %s, pgvector %s",
         STR_ARG(buf_view(&url)), pg_value(r, 0, S_VERSION).p,
         created ? pg_value(r, 0, S_EXTENSION).p : "not created yet");
     if (pg_pool_may_be_plain(c->app.pools.store))
-        say(c, "warn", "database", PG_PLAIN_WARNING);
+        check_say(c, "warn", "database", PG_PLAIN_WARNING);
     if (!created && !str_eq(pg_value(r, 0, S_SUPER), STR("t")))
-        say(c, "warn", "database",
+        check_say(c, "warn", "database",
             "the role is not a superuser; if it may not create the extension, "
             "let a superuser run CREATE EXTENSION vector; in this database");
     if (pg_is_null(r, 0, S_OWNER))
-        say(c, "ok", "schema", "%s, without tables yet",
+        check_say(c, "ok", "schema", "%s, without tables yet",
             pg_pool_schema(c->app.pools.store));
     else
-        say(c, "ok", "schema", "%s, its tables owned by %s",
+        check_say(c, "ok", "schema", "%s, its tables owned by %s",
             pg_pool_schema(c->app.pools.store), pg_value(r, 0, S_OWNER).p);
     if (created)
         check_pgvector(c, pg_value(r, 0, S_LIBRARY).p);
@@ -187,12 +153,12 @@ static void check_tables(struct check *c)
     buf_init(&report, APP_REPORT_BYTES);
     c->has_tables = app_migrate(&c->app, MIGRATE_CHECK, &report, &err) == 0;
     if (c->has_tables)
-        say(c, "ok", "tables", "up to date, vectors of %d dimensions",
+        check_say(c, "ok", "tables", "up to date, vectors of %d dimensions",
             c->app.config.embedding.dimensions);
     else if (err.code == ERR_CONFIG &&
              c->app.config.database.migrate_on_start &&
              app_migrate(&c->app, MIGRATE_DRY_RUN, &report, &dry) == 0)
-        say(c, "ok", "tables",
+        check_say(c, "ok", "tables",
             "not up to date; the next sync, or `batchsync migrate`, updates "
             "them");
     else
@@ -258,12 +224,12 @@ static void check_coordinator(struct check *c)
             "check COORDINATOR_GRPC_ENDPOINT, GRPC_USE_SSL, and whether the "
             "coordinator runs");
     else if (err.code == 0 || status == UNIMPLEMENTED || err.code == ERR_AUTH)
-        say(c, "ok", "coordinator", "%s%s answers; calls are %s",
+        check_say(c, "ok", "coordinator", "%s%s answers; calls are %s",
             config->grpc_target, config->use_tls ? " (TLS)" : "",
             config->private_key != NULL ? "signed"
                                         : "not signed: no RAG_PRIVATE_KEY");
     else
-        say(c, "warn", "coordinator",
+        check_say(c, "warn", "coordinator",
             "%s answers, but not like a gRPC server: %s", config->grpc_target,
             err.msg);
 }
@@ -302,7 +268,7 @@ static void check_ids(struct check *c, const char *service)
     }
     pg_req_clear(&req);
     if (text[0] != '\0')
-        say(c, "warn", "ids", "%s: %s", service, text);
+        check_say(c, "warn", "ids", "%s: %s", service, text);
 }
 
 static void check_schema(
@@ -321,8 +287,8 @@ static void check_schema(
         check_fail(c, "schema", &err, advice);
         return;
     }
-    say(c, "ok", "schema", "%s: %s.json, %zu fields", service, schema->stem,
-        schema->nfields);
+    check_say(c, "ok", "schema", "%s: %s.json, %zu fields", service,
+        schema->stem, schema->nfields);
     check_ids(c, service);
 }
 
@@ -330,7 +296,7 @@ static void say_services(struct check *c, const struct services_req *req)
 {
     bool fallback = strcmp(req->source, "fallback") == 0;
 
-    say(c, fallback ? "warn" : "ok", "services", "%zu, from %s", req->n,
+    check_say(c, fallback ? "warn" : "ok", "services", "%zu, from %s", req->n,
         strcmp(req->source, "env") == 0 ? "BATCH_SYNC_SERVICES"
         : fallback ? "the fallback list: the coordinator listed none; set "
                      "COORDINATOR_HTTP_URL or BATCH_SYNC_SERVICES"
@@ -366,60 +332,6 @@ static void check_services(struct check *c)
     arena_free(&arena);
 }
 
-/* --- embedder ---------------------------------------------------------- */
-
-static const char *embedder_advice(int err_code)
-{
-    switch (err_code) {
-    case ERR_UNAVAILABLE:
-    case ERR_TIMEOUT:
-        return "check OPENAI_API_URL and whether the provider runs";
-    case ERR_AUTH:
-        return "check OPENAI_API_KEY";
-    case ERR_PROTOCOL:
-        return "check OPENAI_API_URL, EMBEDDING_MODEL and "
-               "EMBEDDING_DIMENSIONS";
-    default:
-        return NULL;
-    }
-}
-
-static void embed_something(struct check *c)
-{
-    struct embedding_id id = app_embedding_id(&c->app);
-    uint64_t began_ms = loop_now_ms(&c->app.loop);
-    struct str text = STR("batchsync check");
-    struct embed_req req = {
-        .texts = &text,
-        .n = 1,
-        .dimensions = id.dimensions,
-        .vectors = calloc((size_t)id.dimensions, sizeof(float)),
-    };
-
-    if (req.vectors == NULL)
-        abort();
-    op_init(&req.op, app_ignore);
-    c->app.ports.embed(&c->app, &req);
-    if (app_wait(&c->app, &req.op) < 0)
-        check_fail(
-            c, "embedder", &req.op.err, embedder_advice(req.op.err.code));
-    else
-        say(c, "ok", "embedder", "%s, %s: %d dimensions in %llu ms",
-            id.provider, id.model, id.dimensions,
-            (unsigned long long)(loop_now_ms(&c->app.loop) - began_ms));
-    free(req.vectors);
-}
-
-static void check_embedder(struct check *c)
-{
-    struct err err = {0};
-
-    if (app_start(&c->app, APP_EMBEDDER, &err) < 0)
-        check_fail(c, "embedder", &err, NULL);
-    else
-        embed_something(c);
-}
-
 /* --- all of it --------------------------------------------------------- */
 
 static void check_configuration(struct check *c)
@@ -427,13 +339,13 @@ static void check_configuration(struct check *c)
     const struct config *config = &c->app.config;
 
     if (!config->sync.enabled)
-        say(c, "warn", "configuration",
+        check_say(c, "warn", "configuration",
             "BATCH_SYNC_ENABLED is false: sync does nothing");
     else if (!config->coordinator.enabled)
-        say(c, "warn", "configuration",
+        check_say(c, "warn", "configuration",
             "COORDINATOR_ENABLED is false: sync does nothing");
     else
-        say(c, "ok", "configuration", "tenant %s", config->sync.tenant);
+        check_say(c, "ok", "configuration", "tenant %s", config->sync.tenant);
 }
 
 static void check_memory(struct check *c)
@@ -445,7 +357,7 @@ static void check_memory(struct check *c)
     buf_init(&line, URL_BYTES);
     memory_budget(&c->app.config, &budget);
     fits = check_memory_write(&line, &budget, memory_limit("/"));
-    say(c, fits ? "ok" : "warn", "memory", "%s", line.data);
+    check_say(c, fits ? "ok" : "warn", "memory", "%s", line.data);
     buf_free(&line);
 }
 
@@ -466,7 +378,7 @@ static int check_run(struct cli *cli)
         check_database(c);
         check_coordinator(c);
         check_services(c);
-        check_embedder(c);
+        check_embedder(c, args_has(&cli->args, "deep"));
         code = c->code;
     }
     code = app_close(&c->app, code);
@@ -476,14 +388,16 @@ static int check_run(struct cli *cli)
 
 const struct command cmd_check = {
     .name = "check",
-    .usage = "",
+    .usage = "[--deep]",
     .summary = "try the configuration and every connection",
     .details =
         "Prints one line each for the configuration, the memory that it "
         "may take, the\nschedule, the database and its tables, the "
         "coordinator, the list of services, the "
         "schema of each service, and the\nembedder, from which it requests one "
-        "short embedding. Changes nothing.\n\n"
+        "short embedding.\nWith --deep the embedder also gets a request as "
+        "large "
+        "as any of a run, which is\nbilled. Changes nothing.\n\n"
         "Exits with 0 when a sync can run, with 75 when something is down, and "
         "with 78\nwhen something must be corrected.\n",
     .options = options,

@@ -51,6 +51,85 @@ int dead_letters_take(const struct pg_result *r, struct lookup_req *req)
     return 0;
 }
 
+/* --- due --- */
+
+enum {
+    DUE_BYTES = 8 * 1024 * 1024, /* a batch; one item may have more */
+    DUE_MOST = 64 * 1024 * 1024
+};
+
+static const char due_sql[] =
+    "SELECT digest, payload FROM (SELECT digest, payload,"
+    "   sum(octet_length(payload)) OVER (ORDER BY digest) AS bytes,"
+    "   row_number() OVER (ORDER BY digest) AS nth"
+    "  FROM (SELECT digest, payload FROM @.batch_sync_dead_letters"
+    "   WHERE tenant_id = $1 AND service = $2 AND passing"
+    "   AND resolved_at IS NULL AND content_id IS NOT NULL"
+    "   AND (next_try <= now() OR recipe IS DISTINCT FROM $3)"
+    "   AND ($4 IS NULL OR digest > $4) ORDER BY digest LIMIT $5) d) b"
+    " WHERE bytes <= $6 OR nth = 1 ORDER BY digest";
+
+static int dead_letters_take_due(
+    struct due_letters_req *req, const struct pg_result *r)
+{
+    struct buf json;
+
+    req->n = (size_t)pg_rows(r);
+    req->digests = arena_calloc(req->arena, req->n, SHA256_BYTES);
+    buf_init(&json, DUE_MOST);
+    buf_puts(&json, "{\"data\":[");
+    for (int i = 0; i < pg_rows(r) && req->digests != NULL; i++) {
+        struct str digest = pg_value(r, i, 0);
+
+        if (digest.len == SHA256_BYTES)
+            memcpy(req->digests[i], digest.p, SHA256_BYTES);
+        buf_puts(&json, i > 0 ? "," : "");
+        buf_str(&json, pg_value(r, i, 1));
+    }
+    buf_puts(&json, "]}");
+    req->json =
+        json.error != 0 ? STR("") : arena_dup(req->arena, buf_view(&json));
+    buf_free(&json);
+    return req->digests == NULL || req->json.len == 0 || req->json.p == NULL
+               ? ERR_NOMEM
+               : 0;
+}
+
+static void on_dead_letters_due(struct call *c)
+{
+    struct due_letters_req *req =
+        container_of(c->op, struct due_letters_req, op);
+    struct err err = {.code = 0};
+
+    if (dead_letters_take_due(req, c->pg.results[0]) < 0)
+        err_set(&err, ERR_NOMEM, "no memory for dead letters that are due");
+    call_end(c, &err);
+}
+
+static void add_digest(struct call *c, const uint8_t *digest)
+{
+    call_add(c, (struct pg_param){.type = PG_BYTEA,
+                    .data = digest,
+                    .len = SHA256_BYTES,
+                    .binary = true});
+}
+
+void dead_letters_due(
+    struct pg_pool *pool, struct loop *loop, struct due_letters_req *req)
+{
+    struct call *c = call_new(pool, loop, &req->op, on_dead_letters_due, 0);
+
+    req->n = 0;
+    call_stmt(c, due_sql, true);
+    call_add_text(c, req->scope->tenant);
+    call_add_text(c, req->scope->service);
+    add_digest(c, req->scope->fingerprint);
+    add_digest(c, req->after);
+    call_add_int(c, req->limit);
+    call_add_int(c, DUE_BYTES);
+    call_send(c);
+}
+
 /* --- retry --- */
 
 /* Letters older than the `registered` column are matched by schema name. */

@@ -18,6 +18,10 @@ void dead_letters_add(
 /* Reads its result into req->letters; ERR_NOMEM. */
 int dead_letters_take(const struct pg_result *r, struct lookup_req *req);
 
+/* ports.due_letters. */
+void dead_letters_due(
+    struct pg_pool *pool, struct loop *loop, struct due_letters_req *req);
+
 /* Marks open letters so that the next run that meets them tries them. */
 struct retry_letters_req {
     struct op op;

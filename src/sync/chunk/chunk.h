@@ -57,6 +57,8 @@ struct chunk;
  * it in; everything is borrowed from it.
  */
 struct chunk_group {
+    bool known; /* its items have failed before: they say nothing new of the
+                   embedder */
     struct pipeline *p;
     const struct schema *schema;
     const struct scope *scope;

@@ -118,7 +118,7 @@ static void failed_alone(struct chunk *c, const struct err *err, bool streak)
     t->passed = c->p->embed.passed;
     t->why = why.p == NULL ? err_name(err->code) : why.p;
     c->trial.passed = t->passed;
-    c->trial.witnessing = streak || !c->p->embed.proven;
+    c->trial.witnessing = streak || c->p->embed.passed == 0;
     chunk_next_range(c);
 }
 
@@ -147,11 +147,11 @@ static void set_aside(struct chunk *c, const struct chunk_text *t)
 {
     struct page_item *m = c->members[t->member];
 
-    if (!embed_record_may_set_aside(&c->p->embed)) {
+    if (!c->group->known && !embed_record_may_set_aside(&c->p->embed)) {
         too_many_set_aside(c, t);
         return;
     }
-    c->p->embed.set_aside++;
+    c->p->embed.set_aside += !c->group->known;
     m->reason = t->why;
     m->passing = true;
     chunk_next_range(c);
@@ -298,7 +298,7 @@ static void witness_failed(struct chunk *c, const struct err *err)
 {
     bool garbage = err->code == ERR_PROTOCOL;
 
-    if (chunk_is_passing(err->code) || (garbage && c->p->embed.proven)) {
+    if (chunk_is_passing(err->code) || (garbage && c->p->embed.passed > 0)) {
         embed_record_fail(&c->p->embed, 1, false, doubt_now_ms(c));
         if (c->released)
             chunk_stop_embedding(c, err);

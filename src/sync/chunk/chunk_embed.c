@@ -313,7 +313,7 @@ static void embed_failed(struct chunk *c, const struct err *err)
         chunk_step(c);
     else if (chunk_is_passing(err->code))
         chunk_doubt(c, err);
-    else if (unsure && !c->p->embed.proven)
+    else if (unsure && c->p->embed.passed == 0)
         chunk_prove(c, err);
     else
         chunk_embed_refused(c, err);

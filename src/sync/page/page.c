@@ -166,9 +166,11 @@ static void on_understood(struct op *op)
     page->counts.replaced += page->view.replaced;
     retry_reset(&busy->retry);
     page_move(page, PAGE_RENDER);
-    pipeline_event(page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
-                                     .service = page->ctx->service,
-                                     .page = page->number});
+    if (page->letters == NULL)
+        pipeline_event(
+            page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
+                              .service = page->ctx->service,
+                              .page = page->number});
     render_slice(page);
 }
 
@@ -375,6 +377,7 @@ static struct page *page_new(struct page_context *ctx, int number, int limit)
     page->busy = busy;
     busy->page = page;
     page->number = number;
+    page->next_page = number + 1;
     page->limit = limit;
     arena_init(&page->arena, PAGE_LEAST_BYTES);
     arena_init(&busy->answer, ANSWER_BYTES);
@@ -390,6 +393,36 @@ struct page *page_start(struct page_context *ctx, int number, int limit)
 
     page->state = PAGE_FETCH;
     fetch_submit(page);
+    return page;
+}
+
+static int take_letters(struct page *page, const struct due_letters_req *due)
+{
+    struct page_req *fetch = &page->busy->fetch;
+    uint8_t(*digests)[SHA256_BYTES] =
+        arena_calloc(&page->arena, due->n, SHA256_BYTES);
+
+    *fetch = (struct page_req){.service = page->ctx->service,
+        .envelope.json = arena_dup(&page->busy->answer, due->json)};
+    if (digests == NULL || fetch->envelope.json.p == NULL)
+        return ERR_NOMEM;
+    memcpy(digests, due->digests, due->n * SHA256_BYTES);
+    page->letters = digests;
+    page->bytes = due->json.len;
+    return 0;
+}
+
+struct page *page_start_letters(
+    struct page_context *ctx, int next_page, const struct due_letters_req *due)
+{
+    struct page *page = page_new(ctx, 0, (int)due->n);
+
+    if (take_letters(page, due) < 0)
+        abort();
+    page->state = PAGE_FETCH;
+    page->next_page = next_page;
+    page->chunks.known = true;
+    page_compute(page, understand, on_understood);
     return page;
 }
 

@@ -70,8 +70,11 @@ struct page {
     struct strmap ids;       /* content id -> index of its last item */
     struct chunk_group chunks;
     bool failed, too_large;
-    bool set_aside;         /* its first new item is not tried */
-    bool unread;            /* skipped: it was not even asked for */
+    bool set_aside; /* its first new item is not tried */
+    bool unread;    /* skipped: it was not even asked for */
+    /* Not the source's: items of dead letters, whose digests these are, n. */
+    const uint8_t (*letters)[SHA256_BYTES];
+    int next_page;          /* where an interrupted service goes on behind it */
     bool unstorable;        /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: checkpointed */
@@ -87,6 +90,11 @@ struct page *page_start(struct page_context *ctx, int number, int limit);
  * It is in DRAIN, with nothing to do but to write its dead letter.
  */
 struct page *page_skip(struct page_context *ctx, int number);
+
+/* Instead: the items of dead letters that are due, which are copied. It is no
+ * page of the source, and `next_page` is still the one to be read next. */
+struct page *page_start_letters(
+    struct page_context *ctx, int next_page, const struct due_letters_req *due);
 
 /*
  * READY -> LOOKUP. `before` (NULL: none) is the page ahead of this one; ids

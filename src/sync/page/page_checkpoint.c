@@ -253,7 +253,8 @@ static int note_items(struct page *page)
 
     if (page->failed)
         return 0;
-    if (schema->delete_missing && note_seen(page) < 0)
+    if (schema->delete_missing && page->letters == NULL &&
+        note_seen(page) < 0)
         return ERR_NOMEM;
     if (schema->nlinks > 0 && page->ctx->p->ports->link != NULL)
         return note_links(page);
@@ -313,11 +314,14 @@ void page_checkpoint(struct page *page, const struct counts *total,
 
     if (p->all_refused && page_clear_blame(page))
         page_fail(page, &p->fatal, false);
-    busy->so_far = page->counts;
-    checkpoint_count_items(page, &busy->so_far);
-    counts_add(&busy->so_far, total);
+    busy->so_far = *total; /* of the source's items: a service that goes on
+                              counts by them */
+    if (page->letters == NULL) {
+        counts_add(&busy->so_far, &page->counts);
+        checkpoint_count_items(page, &busy->so_far);
+    }
     busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
-        .next_page = page->failed ? 0 : page->number + 1,
+        .next_page = page->failed ? 0 : page->next_page,
         .limit = next_limit,
         .deaths = deaths,
         .announced = announced,

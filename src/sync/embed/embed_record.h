@@ -7,8 +7,8 @@
  * succeeds, the provider is away. Between the two stands a *witness*: a fixed
  * one-word text, sent when no other request can tell.
  */
-#ifndef SYNC_EMBED_RECORD_H
-#define SYNC_EMBED_RECORD_H
+#ifndef SYNC_EMBED_EMBED_RECORD_H
+#define SYNC_EMBED_EMBED_RECORD_H
 
 #include "base/str.h"
 #include <stdbool.h>
@@ -24,7 +24,8 @@ enum {
 };
 
 struct embed_record {
-    bool proven;               /* these settings have embedded something */
+    bool proven; /* these settings have embedded something, in this run or in
+                    one before: no request is needed to try them */
     uint64_t passed;           /* requests that were answered with vectors */
     uint64_t failed;           /* requests that failed in a passing way */
     uint64_t failing_since_ms; /* 0: the last request succeeded */

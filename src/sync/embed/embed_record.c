@@ -1,4 +1,4 @@
-#include "sync/embed_record.h"
+#include "sync/embed/embed_record.h"
 
 #include <stdio.h>
 
