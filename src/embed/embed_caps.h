@@ -18,6 +18,9 @@ struct embedder_excess {
     enum excess_kind what;
     size_t limit; /* as the provider tells it; 0: it does not */
     size_t told;  /* how much it says it got; 0: it does not */
+    /* A text that is too long by itself. */
+    size_t culprit; /* which of the request's, from 1; 0: it does not say */
+    double over;    /* how many times too long, 1: at all; 0: that is not it */
 };
 
 /* The next size up: not yet; may be tried; one request is trying it. */

@@ -119,6 +119,10 @@ static bool conclude(struct embed_call *call, const struct embed_words *words,
     struct embedder_excess excess;
 
     embedder_refusal_judge(r, words, &excess, err);
+    call->req->over = excess.over;
+    call->req->culprit = excess.culprit > 0 && excess.culprit <= call->post.n
+                             ? call->post.places[excess.culprit - 1] + 1
+                             : 0;
     call->embedder->refusals++;
     tell_wait(err);
     return learn(call, &excess, err);

@@ -420,7 +420,8 @@ void embedder_send(struct embedder *e, struct embed_req *req)
                                            : embedder_must(calloc(req->n, 1));
     call->suspect = embedder_must(calloc(req->n, sizeof(*call->suspect)));
     req->status = 0;
-    req->sent = req->tokens = req->tokens_guess = 0;
+    req->sent = req->tokens = req->tokens_guess = req->culprit = 0;
+    req->over = 0;
     for (size_t i = 0; i < req->n; i++)
         if (call->outcomes[i] != EMBED_GOOD)
             call->outcomes[i] = EMBED_OPEN;

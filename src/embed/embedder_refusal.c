@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LONG_TOKENS = 256, ROW_OF_REFUSALS = 12 };
+enum { LONG_TOKENS = 256, ROW_OF_REFUSALS = 12, MOST_OVER = 64 };
 
 static bool refusal_says(
     const struct embed_words *w, const char *const *phrases)
@@ -125,6 +125,40 @@ static void judge_size(const struct embedder_refusal *r,
     } else if (r->status == 413 && !is_about_length(w)) {
         out->what = EXCESS_TOKENS;
     }
+}
+
+/* "Invalid 'input[3]'": the fourth. 0: no text is named. */
+static size_t culprit_of(const struct embed_words *w)
+{
+    static const char *const names[] = {
+        "input[", "inputs[", "texts[", "contents[", "at index ", NULL};
+
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const char *at = strcasestr(w->message, names[i]);
+
+        if (at == NULL)
+            continue;
+        at += strlen(names[i]);
+        if (*at >= '0' && *at <= '9')
+            return strtoul(at, NULL, 10) + 1;
+    }
+    return 0;
+}
+
+/* "The maximum is 8192 tokens, however you requested 17564". */
+static void judge_length(
+    const struct embed_words *w, struct embedder_excess *out)
+{
+    size_t limit, told;
+
+    if (!is_about_length(w))
+        return;
+    limit = number_below(w->message, SIZE_MAX, 64, true);
+    told = number_below(w->message, SIZE_MAX, limit + 1, true);
+    out->culprit = culprit_of(w);
+    out->over = limit > 0 && told < limit * MOST_OVER && told > limit
+                    ? (double)told / (double)limit
+                    : 1;
 }
 
 static int judge_input(const struct embedder_refusal *r,
@@ -263,6 +297,8 @@ int embedder_refusal_judge(const struct embedder_refusal *r,
         code = ERR_BUSY;
     if (code == ERR_REFUSED || code == ERR_TOO_LONG)
         judge_size(r, w, excess);
+    if (code == ERR_TOO_LONG)
+        judge_length(w, excess);
     refusal_tell(r, code, status, w, setting, err);
     refusal_wait(r, wait_ms, err);
     return err->code;

@@ -80,10 +80,8 @@ struct open_letter {
     uint8_t digest[SHA256_BYTES]; /* of the item that failed */
 };
 
-/*
- * Items whose dead letters are of a passing kind and due, as they were kept: a
- * batch in the order of the digests, as an answer of the coordinator has them.
- */
+/* Items whose dead letters are of a passing kind and due, as they were kept: a
+ * batch in the order of the digests. */
 struct due_letters_req {
     struct op op;
     struct arena *arena; /* the answer's memory; the caller's */
@@ -142,6 +140,10 @@ struct embed_req {
     uint64_t sent;         /* texts in answered requests, repeats included */
     uint64_t tokens;       /* billed for them, as the provider tells */
     uint64_t tokens_guess; /* for the same: estimated */
+    /* Of ERR_TOO_LONG: which text, an index and one; 0: it is not told. And how
+     * many times too long; 1: by an unknown factor, 0: that is not told. */
+    size_t culprit;
+    double over;
 };
 
 /* What a trigger of the table has made of a row, which is stored all the same.
@@ -218,11 +220,11 @@ struct run_begin_req {
     char run_id[ID_BYTES];         /* out */
 };
 
-/* What earlier runs have learnt about the embedder: before the first text. */
+/* What earlier runs have learnt about the embedder; without it a run goes on.
+ */
 struct recall_req {
-    struct op op; /* fails when nothing can be known; the run goes on */
-    /* Out. */
-    bool proven; /* its settings have embedded something before */
+    struct op op;
+    bool proven; /* out: its settings have embedded something before */
 };
 
 /*

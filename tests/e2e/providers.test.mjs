@@ -113,6 +113,17 @@ const rows = {
       else ok();
     },
     stored: 59, code: 1, paid: 59, says: /Could not embed: .{1,2}\[\.\.\.\]/ },
+  'a text that is named as too long, and its neighbours': {
+    items: 20, edit: (item, i) => i === 7 ? { ...item, body: Array.from(
+      { length: 6000 }, (_, k) => `Word ${k}. `).join('') } : item,
+    answer: ({ texts, response, ok }) => {
+      const at = texts.findIndex((text) => text.length > 8192);
+      if (at < 0) ok();
+      else refuse(response, 400, `Invalid 'input[${at}]': maximum context ` +
+        `length is 8192 tokens, however you requested ${texts[at].length} ` +
+        'tokens. Please reduce the length of the input.');
+    },
+    stored: 19 + 10, paid: 19 + 10, requests: 4 },
   'long texts are cut in silence': {
     items: 3, edit: (item) => ({ ...item, body: 'Sentence. '.repeat(400) }),
     answer: ({ ok, texts }) => ok(undefined,

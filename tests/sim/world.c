@@ -335,13 +335,33 @@ static bool is_witness(const struct embed_req *req)
            memchr(req->texts[0].p, ' ', req->texts[0].len) == NULL;
 }
 
+/* Some providers say which text it was, and how long it may be. */
+static void tell_length(struct world *w, struct embed_req *req)
+{
+    size_t most = (size_t)w->options->max_tokens * 3 / 4, i = 0;
+
+    req->culprit = 0;
+    req->over = 0;
+    while (text_tokens(req->texts[i]) <= most)
+        i++;
+    if (draw(w, 3) == 0)
+        return;
+    req->over =
+        draw(w, 2) == 0 ? 1 : (double)text_tokens(req->texts[i]) / (double)most;
+    if (draw(w, 2) == 0)
+        req->culprit = i + 1;
+}
+
 static void answer_embed(struct world *w, struct op *op, struct err *err)
 {
     struct embed_req *req = container_of(op, struct embed_req, op);
 
     w->embed_requests++;
-    if (judge_texts(w, req, err) < 0)
+    if (judge_texts(w, req, err) < 0) {
+        if (err->code == ERR_TOO_LONG)
+            tell_length(w, req);
         return;
+    }
     for (size_t i = 0; i < req->n; i++)
         sim_vector(req->texts[i], req->vectors + i * SIM_DIMENSIONS);
     if (is_witness(req))

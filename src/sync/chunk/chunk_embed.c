@@ -11,7 +11,7 @@ enum { REQUEST_TEXTS = 2048, REQUEST_TOKENS = 300000 };
 
 /* Collecting the texts */
 
-static int chunk_embed_add_text(
+int chunk_embed_add_text(
     struct chunk *c, size_t at, struct str text, size_t member)
 {
     if (c->ntexts == c->texts_size) {
@@ -137,6 +137,7 @@ static bool next_embed_range(struct chunk *c)
 {
     while (ranges_pop(&c->ranges, &c->range)) {
         if (embed_trim(c)) {
+            chunk_cut_long(c);
             limit_range(c);
             return true;
         }
@@ -228,47 +229,6 @@ static void embed_blame_bad(struct chunk *c, const struct err *err)
     }
 }
 
-/* Where to cut a text in two: the code-point border nearest its middle. */
-static size_t text_middle(struct str text)
-{
-    size_t at = text.len / 2;
-
-    while (at > 0 && ((unsigned char)text.p[at] & 0xC0) == 0x80)
-        at--;
-    return at;
-}
-
-/* The pieces behind move up by one: no row keeps its vector. */
-static void embed_behind(struct chunk *c, size_t at)
-{
-    for (size_t i = c->ntexts; i-- > at + 1;)
-        if (c->texts[i].member == c->texts[at].member && c->texts[i].kept) {
-            c->texts[i].kept = false;
-            ranges_push(&c->ranges, (struct range){i, i + 1});
-        }
-}
-
-/* The provider's tokenizer found one text too long: two pieces instead. */
-static bool embed_cut(struct chunk *c)
-{
-    size_t at = c->range.lo;
-    struct str text = c->texts[at].text;
-    size_t middle = text_middle(text);
-    struct str left = {text.p, middle};
-    struct str right = {text.p + middle, text.len - middle};
-
-    if (text_trim(left).len == 0 || text_trim(right).len == 0)
-        return false;
-    if (chunk_embed_add_text(c, at + 1, right, c->texts[at].member) < 0)
-        return false;
-    c->texts[at].text = left;
-    ranges_shift(&c->ranges, at);
-    embed_behind(c, at);
-    ranges_push(&c->ranges, (struct range){at + 1, at + 2});
-    ranges_push(&c->ranges, (struct range){at, at + 1});
-    return true;
-}
-
 static bool is_refusal(const struct chunk *c, const struct err *err)
 {
     return err->code == ERR_REFUSED || err->code == ERR_TOO_LONG ||
@@ -285,9 +245,11 @@ void chunk_halve(struct chunk *c)
 static void embed_narrow(struct chunk *c, const struct err *err)
 {
     c->range.suspect = err->code == ERR_PROTOCOL;
+    if (err->code == ERR_TOO_LONG && chunk_note_too_long(c))
+        return;
     if (c->range.hi - c->range.lo > 1)
         ranges_halve(&c->ranges, c->range);
-    else if (err->code != ERR_TOO_LONG || !embed_cut(c))
+    else if (err->code != ERR_TOO_LONG || !chunk_cut_range(c))
         chunk_blame(c, c->members[c->texts[c->range.lo].member], err, err->msg);
 }
 

@@ -59,6 +59,27 @@ int chunk_collect(struct chunk *c);
  * chunk_note_pass(): a request of so many texts has succeeded.
  */
 bool chunk_is_passing(int code);
+
+/* Puts a text in at that index (chunk_embed.c); ERR_NOMEM. */
+int chunk_embed_add_text(
+    struct chunk *c, size_t at, struct str text, size_t member);
+
+/*
+ * chunk_cut.c. A text that was too long by itself becomes two, which are tried
+ * next; false: it cannot be cut.
+ */
+bool chunk_cut_range(struct chunk *c);
+
+/*
+ * The provider said that one of the texts is too long, and perhaps how much so:
+ * the others of its item are made of the same. True: there is something to cut,
+ * and the range is to be tried again.
+ */
+bool chunk_note_too_long(struct chunk *c);
+
+/* Before a range is sent: cuts what is as long as what was too long. */
+void chunk_cut_long(struct chunk *c);
+
 void chunk_doubt(struct chunk *c, const struct err *err);
 void chunk_prove(struct chunk *c, const struct err *err);
 void chunk_witnessed(struct chunk *c, const struct err *err);

@@ -44,6 +44,8 @@ struct page_item {
     bool lean;            /* made when they are needed; their lengths stay */
     bool unembedded;      /* its chunk gave up before it had all its vectors */
     const char *reason;   /* of a dead letter; NULL: none */
+    size_t most_tokens;   /* estimated: longer texts of it were refused for it;
+                             0: none was */
 };
 
 /*

@@ -253,8 +253,7 @@ static int note_items(struct page *page)
 
     if (page->failed)
         return 0;
-    if (schema->delete_missing && page->letters == NULL &&
-        note_seen(page) < 0)
+    if (schema->delete_missing && page->letters == NULL && note_seen(page) < 0)
         return ERR_NOMEM;
     if (schema->nlinks > 0 && page->ctx->p->ports->link != NULL)
         return note_links(page);
