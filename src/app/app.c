@@ -172,13 +172,13 @@ static int start_embedder(struct app *app, struct err *err)
 {
     const struct config_embedding *config = &app->config.embedding;
 
-    if (config->provider == PROVIDER_OPENAI)
-        app->embedder = embedder_new(&app->loop, app->http, config);
-    else
+    if (config->provider != PROVIDER_OPENAI) {
         app->local = embedder_local_new(&app->loop, app->model);
-    if (app->embedder != NULL)
-        limits_memory_init(&app->limits, app->embedder, app->pools.store,
-            &app->loop, config->model);
+        return 0;
+    }
+    app->embedder = embedder_new(&app->loop, app->http, config);
+    limits_memory_init(&app->limits, app->embedder, app->pools.store,
+        &app->loop, config->model);
     return 0;
 }
 
