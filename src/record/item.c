@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "record/item_id.h"
 #include "record/render.h"
-#include <assert.h>
 
 /* An item on its way: its values in the schema's order. */
 struct extract {
@@ -270,7 +269,6 @@ int item_identify(const struct schema *schema, yyjson_val *value,
     struct extract x = {schema, NULL, a, scratch, out, err};
     int rc = item_extract(&x, value);
 
-    assert(rc < 0 || x.values != NULL);
     return rc < 0 ? rc : write_id(&x, value);
 }
 
@@ -280,7 +278,6 @@ int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     struct extract x = {schema, NULL, a, scratch, out, err};
     int rc = item_extract(&x, value);
 
-    assert(rc < 0 || x.values != NULL);
     if (rc == 0 && parse_nested(&x) < 0)
         rc = err_set(err, ERR_NOMEM, "no memory for an item");
     if (rc == 0)
