@@ -15,6 +15,7 @@
 #include "db/ledger/ledger_impl.h"
 
 #include "base/log.h"
+#include "db/migrate/migrate.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -41,7 +42,8 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
         .beats = beats,
         .loop = loop,
         .lease_s = lease_s,
-        .overlap_s = overlap_s};
+        .overlap_s = overlap_s,
+        .generation = migrate_generation()};
     gethostname(host, sizeof(host) - 1);
     if (getrandom(&random, sizeof(random), 0) < 0)
         random = (uint32_t)loop_wall_ms();
@@ -250,6 +252,18 @@ static void ledger_start_beat(struct ledger *l)
 
     op_init(&l->beat, beat_done);
     ledger_start_over(l, l->beats, &l->beat, &work);
+}
+
+void ledger_leave(struct ledger *l, struct str run_id)
+{
+    if (str_eq(run_id, str_of(l->left_run)))
+        return;
+    snprintf(
+        l->left_run, sizeof(l->left_run), "%.*s", (int)run_id.len, run_id.p);
+    log_warn(NULL,
+        "run %s was begun by a newer version of batchsync: it is left to "
+        "replicas of that version; upgrade this one",
+        l->left_run);
 }
 
 /* --- texts --- */

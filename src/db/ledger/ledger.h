@@ -11,6 +11,11 @@
  * other run_begin marks it abandoned. Either way services get new tokens
  * first, which waits for a statement that a lost owner may still be running,
  * and terminates that owner's connection if it does not end.
+ *
+ * Rolling upgrades: a run has the generation of the program that began or
+ * resumed it. A process claims nothing of a run with a higher one than its own,
+ * and says so once; it neither resumes nor abandons such a run. A running run
+ * with a lower one is waited for, and resumed once it is interrupted.
  */
 #ifndef DB_LEDGER_LEDGER_H
 #define DB_LEDGER_LEDGER_H
@@ -35,7 +40,9 @@ struct ledger {
     struct pg_pool *beats; /* borrowed; the heartbeats' */
     struct loop *loop;     /* borrowed */
     int lease_s, overlap_s;
+    int generation;          /* migrate_generation() */
     char owner[OWNER_BYTES]; /* host:process:random */
+    char left_run[ID_BYTES]; /* the last one left to newer programs */
     /* The current run and service; "" for none. */
     char run_id[ID_BYTES];
     char token[ID_BYTES];

@@ -29,6 +29,7 @@ static const char give_up_sql[] =
     "  finished_at = now(), errors = jsonb_build_array("
     "   jsonb_build_object('page', 0, 'error', 'not begun: ' || $2))"
     " FROM @.batch_sync_runs r WHERE r.id = $1 AND r.status = 'running'"
+    " AND r.generation <= $3"
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
     " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
 
@@ -60,7 +61,8 @@ static const char give_up_sql[] =
 static const char claim_sql[] =
     "WITH open AS (SELECT s.position, s.status, s.expires_at"
     "  FROM @.batch_sync_service_runs s JOIN @.batch_sync_runs r"
-    "   ON r.id = s.run_id AND r.status = 'running' WHERE r.id = $1)"
+    "   ON r.id = s.run_id AND r.status = 'running'"
+    "   AND r.generation <= $6 WHERE r.id = $1)"
     ", free AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
     "  AND EXISTS (SELECT 1 FROM open)"
@@ -100,20 +102,24 @@ static void claim_send(struct call *c)
     call_add_text(c, req->give_up == NULL
                          ? NULL
                          : ledger_clean(&c->arena, str_of(req->give_up)).p);
+    call_add_int(c, l->generation);
     call_stmt(c, claim_sql, false);
     call_add_text(c, req->run_id);
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
     call_add_bool(c, req->incremental);
     call_add_int(c, l->overlap_s);
+    call_add_int(c, l->generation);
     call_stmt(c,
         "SELECT count(*) FILTER (WHERE s.status IN"
         "  ('pending', 'running', 'interrupted'))"
         " FROM @.batch_sync_runs r LEFT JOIN @.batch_sync_service_runs s"
         "  ON s.run_id = r.id"
-        " WHERE r.id = $1 AND r.status = 'running' GROUP BY r.id",
+        " WHERE r.id = $1 AND r.status = 'running' AND r.generation <= $2"
+        " GROUP BY r.id",
         false);
     call_add_text(c, req->run_id);
+    call_add_int(c, l->generation);
     call_send(c);
 }
 

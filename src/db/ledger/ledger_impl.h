@@ -37,6 +37,9 @@ void ledger_fail(struct call *c, int code, const char *why);
  */
 void ledger_add_lost(struct call *c, const char *owner);
 
+/* Says, once, that the run belongs to newer programs. */
+void ledger_leave(struct ledger *l, struct str run_id);
+
 /* Starts the heartbeats, of that run and no service yet; ends those of the
  * ledger's current run and service. */
 void ledger_beat_run(struct ledger *l, const char *run_id);

@@ -15,22 +15,25 @@
 
 enum { TIMEOUT, LOCK, LOST, RESUMED, SERVICES }; /* results of the joining */
 
-/* A run whose owner is lost becomes ours, unless another run is running. */
+/* A run whose owner is lost becomes ours, unless another run is running. One
+ * of a newer program ($6) is found only to be named. */
 static const char find_sql[] =
-    "SELECT r.id FROM @.batch_sync_runs r"
+    "SELECT r.id, r.generation > $6 FROM @.batch_sync_runs r"
     " WHERE r.status IN ('running', 'interrupted') AND r.tenant_id = $1"
     " AND r.provider = $2 AND r.model = $3 AND r.dimensions = $4"
     " AND r.page_limit = $5 AND CASE"
-    "  WHEN r.status = 'running' AND r.expires_at >= now() THEN EXISTS ("
-    "   SELECT 1 FROM @.batch_sync_service_runs s WHERE s.run_id = r.id"
+    "  WHEN r.status = 'running' AND r.expires_at >= now() THEN"
+    "   r.generation >= $6 AND EXISTS (SELECT 1"
+    "   FROM @.batch_sync_service_runs s WHERE s.run_id = r.id"
     "   AND (s.status IN ('pending', 'interrupted')"
     "    OR s.status = 'running' AND s.expires_at < now()))"
     "  ELSE NOT EXISTS (SELECT 1 FROM @.batch_sync_runs o WHERE o.id <> r.id"
     "   AND o.status = 'running' AND o.expires_at >= now()) END"
-    " ORDER BY r.started_at DESC LIMIT 1";
+    " ORDER BY r.generation > $6, r.started_at DESC LIMIT 1";
 
 static void join_find_send(struct call *c)
 {
+    const struct ledger *l = ledger_work(c)->ledger;
     const struct run_join_req *req = ledger_work(c)->req;
 
     call_stmt(c, find_sql, false);
@@ -39,6 +42,7 @@ static void join_find_send(struct call *c)
     call_add_text(c, req->embedding.model);
     call_add_int(c, req->embedding.dimensions);
     call_add_int(c, req->limit);
+    call_add_int(c, l->generation);
     call_send(c);
 }
 
@@ -51,13 +55,15 @@ static void join_send(struct call *c)
     call_stmt(c,
         "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
-        "  finished_at = NULL, resumed = resumed + 1"
-        " WHERE id = $3 AND status = 'interrupted' AND NOT EXISTS ("
+        "  finished_at = NULL, resumed = resumed + 1, generation = $4"
+        " WHERE id = $3 AND status = 'interrupted' AND generation <= $4"
+        "  AND NOT EXISTS ("
         "  SELECT 1 FROM @.batch_sync_runs WHERE status = 'running')",
         false);
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
     call_add_text(c, req->run_id);
+    call_add_int(c, l->generation);
     call_stmt(c,
         "SELECT r.kind, r.source, r.since, n.name FROM @.batch_sync_runs r,"
         "  unnest(r.services) WITH ORDINALITY n (name, position)"
@@ -116,7 +122,9 @@ static void join_find_take(struct call *c)
     struct run_join_req *req = w->req;
     const struct pg_result *r = c->pg.results[0];
 
-    if (pg_rows(r) == 0) {
+    if (pg_rows(r) == 0 || pg_value(r, 0, 1).p[0] == 't') {
+        if (pg_rows(r) > 0)
+            ledger_leave(w->ledger, pg_value(r, 0, 0));
         call_end(c, NULL);
         return;
     }

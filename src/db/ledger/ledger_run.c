@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 /* Results. */
-enum { TIMEOUT, LOCK, LOST, RESUMED, ABANDONED, BEGUN, PENDING, RUNNING };
+enum { TIMEOUT, LOCK, LOST, RESUMED, ABANDONED, BEGUN, PENDING, OPEN };
 
 void ledger_add_lost(struct call *c, const char *owner)
 {
@@ -30,7 +30,7 @@ void ledger_add_lost(struct call *c, const char *owner)
         " UPDATE @.batch_sync_service_runs s"
         " SET token = gen_random_uuid()::text,"
         "  deaths = s.deaths"
-        "   + (s.status = 'running' AND s.owner <> $1)::int,"
+        "   + (s.status = 'running' AND s.owner IS DISTINCT FROM $1)::int,"
         "  status = CASE s.status WHEN 'running' THEN 'interrupted'"
         "   ELSE s.status END"
         " FROM lost WHERE s.run_id = lost.id",
@@ -70,7 +70,7 @@ static void add_schedule(struct call *c, const struct run_spec *spec)
     call_add_text(c, spec->schedule != NULL ? spec->schedule : "");
 }
 
-/* $1 .. $12: the same for the statements that resume and begin. */
+/* $1 .. $13: the same for the statements that resume and begin. */
 static void add_params(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
@@ -86,6 +86,7 @@ static void add_params(
     call_add_int(c, req->embedding.dimensions);
     add_fire(c, &req->spec);
     add_schedule(c, &req->spec);
+    call_add_int(c, l->generation);
 }
 
 static void add_resume(
@@ -94,7 +95,7 @@ static void add_resume(
     call_stmt(c,
         "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
-        "  finished_at = NULL, resumed = resumed + 1,"
+        "  finished_at = NULL, resumed = resumed + 1, generation = $13,"
         "  fire_at = coalesce(" FIRE ", fire_at),"
         "  schedule = CASE WHEN " FIRE " IS NULL THEN schedule ELSE $12 END"
         " WHERE id = (SELECT id FROM @.batch_sync_runs"
@@ -102,7 +103,8 @@ static void add_resume(
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
         "  AND services = $5 AND since IS NOT DISTINCT FROM $6"
         "  AND page_limit = $7 AND provider = $8 AND model = $9"
-        "  AND dimensions = $10 ORDER BY started_at DESC LIMIT 1)"
+        "  AND dimensions = $10 AND generation <= $13 ORDER BY started_at DESC "
+        "LIMIT 1)"
         " AND NOT EXISTS (SELECT 1 FROM @.batch_sync_runs o"
         "  WHERE o.status = 'running'"
         "  OR o.fire_at = " FIRE " AND o.schedule = $12"
@@ -119,7 +121,7 @@ static void add_abandon(
     call_stmt(c,
         "UPDATE @.batch_sync_runs SET status = 'abandoned',"
         "  finished_at = coalesce(finished_at, now())"
-        " WHERE status = 'interrupted' AND NOT EXISTS ("
+        " WHERE status = 'interrupted' AND generation <= $4 AND NOT EXISTS ("
         "  SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' AND owner <> $1"
         "  OR status <> 'running'"
@@ -129,6 +131,7 @@ static void add_abandon(
     call_add_text(c, l->owner);
     add_fire(c, &req->spec);
     add_schedule(c, &req->spec);
+    call_add_int(c, l->generation);
 }
 
 static void add_begin(
@@ -137,9 +140,9 @@ static void add_begin(
     call_stmt(c,
         "INSERT INTO @.batch_sync_runs (owner, expires_at, tenant_id, kind,"
         "  services, since, page_limit, provider, model, dimensions, fire_at,"
-        "  schedule, trigger, source)"
+        "  schedule, generation, trigger, source)"
         " SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, $6, $7,"
-        "  $8, $9, $10, " FIRE ", $12, $13, $14"
+        "  $8, $9, $10, " FIRE ", $12, $13, $14, $15"
         " WHERE NOT EXISTS (SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' OR fire_at = " FIRE " AND schedule = $12)"
         " RETURNING id",
@@ -176,23 +179,43 @@ static void begin_send(struct call *c)
     add_begin(c, l, req);
     add_pending(c, l);
     call_stmt(c,
-        "SELECT id, owner, started_at FROM @.batch_sync_runs"
-        " WHERE status = 'running'",
+        "SELECT id, owner, started_at, CASE WHEN generation > $1"
+        "  THEN ', which is of a newer version' WHEN generation < $1"
+        "  THEN ', which is of an older version' ELSE '' END"
+        " FROM @.batch_sync_runs WHERE status = 'running'"
+        " UNION ALL SELECT id, NULL, NULL, NULL FROM @.batch_sync_runs"
+        " WHERE status = 'interrupted' AND generation > $1",
         false);
+    call_add_int(c, l->generation);
     call_send(c);
 }
 
-static void already_running(struct call *c, const struct pg_result *running)
+/* Names those that only newer programs go on with; returns the row of the one
+ * that is running, or -1. */
+static int take_open(struct ledger *l, const struct pg_result *open)
+{
+    int running = -1;
+
+    for (int i = 0; i < pg_rows(open); i++)
+        if (pg_is_null(open, i, 1))
+            ledger_leave(l, pg_value(open, i, 0));
+        else
+            running = i;
+    return running;
+}
+
+static void already_running(
+    struct call *c, const struct pg_result *open, int running)
 {
     struct err err;
 
     err_set(&err, ERR_ALREADY_RUNNING,
         "this scheduled run has already been started");
-    if (pg_rows(running) == 1)
+    if (running >= 0)
         err_set(&err, ERR_ALREADY_RUNNING,
-            "run %s has been running since %s, by %s",
-            pg_value(running, 0, 0).p, pg_value(running, 0, 2).p,
-            pg_value(running, 0, 1).p);
+            "run %s has been running since %s, by %s%s",
+            pg_value(open, running, 0).p, pg_value(open, running, 2).p,
+            pg_value(open, running, 1).p, pg_value(open, running, 3).p);
     call_end(c, &err);
 }
 
@@ -201,11 +224,12 @@ static void begin_take(struct call *c)
     struct ledger *l = ledger_work(c)->ledger;
     struct run_begin_req *req = ledger_work(c)->req;
     const struct pg_result *r = c->pg.results[RESUMED];
+    int running = take_open(l, c->pg.results[OPEN]);
 
     if (pg_rows(r) == 0)
         r = c->pg.results[BEGUN];
     if (pg_rows(r) == 0) {
-        already_running(c, c->pg.results[RUNNING]);
+        already_running(c, c->pg.results[OPEN], running);
         return;
     }
     call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));

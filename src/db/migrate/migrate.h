@@ -18,6 +18,9 @@ struct migration {
 
 extern const struct migration migrations[];
 
+/* How many there are: a larger number is a newer program. */
+int migrate_generation(void);
+
 enum migrate_mode {
     MIGRATE_APPLY,
     MIGRATE_DRY_RUN, /* only say what would be done */
