@@ -35,6 +35,7 @@ struct config_sync {
     int overlap_s;           /* BATCH_SYNC_OVERLAP_SECONDS */
     int lease_s;             /* BATCH_SYNC_LEASE_SECONDS */
     int max_delete_percent;  /* BATCH_SYNC_MAX_DELETE_PERCENT */
+    int history_days;        /* BATCH_SYNC_HISTORY_DAYS */
 };
 
 struct config_schedule {

@@ -89,6 +89,10 @@ static const struct config_key rows[] = {
     {"BATCH_SYNC_MAX_DELETE_PERCENT", "30",
         "the largest share of a service's items that one run may delete",
         RANGE(0, 100), TO(c.sync.max_delete_percent)},
+    {"BATCH_SYNC_HISTORY_DAYS", "90",
+        "days after which runs that ended and resolved dead letters are "
+        "deleted",
+        RANGE(1, 36500), TO(c.sync.history_days)},
 
     {"COORDINATOR_ENABLED", "true",
         "false: every run is refused because the coordinator is disabled", BOOL,

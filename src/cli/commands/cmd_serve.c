@@ -21,6 +21,7 @@
 #include "app/app.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "daemon/housekeeper.h"
 #include "daemon/run_poller.h"
 #include "daemon/tally_poller.h"
 #include "daemon/webhook.h"
@@ -51,6 +52,7 @@ struct serve {
     struct runner *runner;
     struct runner_options runner_options;
     struct run_poller *run_poller;
+    struct housekeeper housekeeper;
     struct scheduler *scheduler;
     struct tally_poller *tally;
     struct webhook *webhook;
@@ -84,6 +86,7 @@ static bool work_is_done(const struct serve *s)
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
            run_poller_is_idle(s->run_poller) &&
            tally_poller_is_idle(s->tally) && webhook_is_idle(s->webhook) &&
+           housekeeper_is_idle(&s->housekeeper) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -125,6 +128,7 @@ static void drain(struct serve *s)
     run_poller_stop(s->run_poller);
     tally_poller_stop(s->tally);
     webhook_stop(s->webhook);
+    housekeeper_stop(&s->housekeeper);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -194,6 +198,7 @@ static void ready(struct serve *s)
     run_poller_start(s->run_poller);
     tally_poller_look(s->tally);
     webhook_start(s->webhook);
+    housekeeper_start(&s->housekeeper);
 }
 
 static void boot_failed(struct serve *s, const struct err *err)
@@ -350,6 +355,8 @@ static int open_parts(struct serve *s, struct err *err)
     webhook.metrics = s->metrics;
     if (webhook_init(&s->webhook, &webhook, err) < 0)
         return err->code;
+    housekeeper_init(&s->housekeeper, app->pools.store, &app->loop, s->runner,
+        app->config.sync.history_days);
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
         s->runner, s->metrics, err);
 }
