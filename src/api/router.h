@@ -12,7 +12,7 @@ typedef void (*route_handler)(
     struct api *api, struct http_exchange *x, struct str id);
 
 struct route {
-    const char *method; /* "GET", which answers HEAD, too, or "POST" */
+    const char *method; /* "GET", which answers HEAD, too, "POST", "DELETE" */
     const char *path;   /* with at most one {id}, which is one segment */
     route_handler handle;
     bool viewer; /* VIEWER_TOKEN is enough; x->role says who asks, and a viewer

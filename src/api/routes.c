@@ -16,6 +16,7 @@ const struct route api_routes[NROUTES] = {
         .viewer = true},
     {"POST", "/admin/batch-sync/dead-letters/retry", route_retry},
     {"GET", "/admin/batch-sync/items", route_item, .viewer = true},
+    {"DELETE", "/admin/batch-sync/items", route_forget},
     {"GET", "/admin/batch-sync/graph", route_graph, .viewer = true},
     {"POST", "/admin/batch-sync/search", route_search, .viewer = true},
     {"GET", "/admin/batch-sync/schedules", route_schedules, .viewer = true},

@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 27 };
+enum { NROUTES = 28 };
 extern const struct route api_routes[NROUTES];
 
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
@@ -17,6 +17,7 @@ void route_dead_letters(
 void route_letter_groups(
     struct api *api, struct http_exchange *x, struct str id);
 void route_item(struct api *api, struct http_exchange *x, struct str id);
+void route_forget(struct api *api, struct http_exchange *x, struct str id);
 void route_graph(struct api *api, struct http_exchange *x, struct str id);
 void route_search(struct api *api, struct http_exchange *x, struct str id);
 void route_advice(struct api *api, struct http_exchange *x, struct str id);

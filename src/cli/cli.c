@@ -35,6 +35,7 @@ static const struct command *const commands[] = {
     &cmd_resume,
     &cmd_dead_letters,
     &cmd_limits,
+    &cmd_forget,
     &cmd_render,
     &cmd_schema,
     &cmd_cron,

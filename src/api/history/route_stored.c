@@ -6,6 +6,8 @@
 #include "ops/asked.h"
 #include "ops/graph_look.h"
 #include "ops/services.h"
+#include "ops/stored/forget.h"
+#include <stdlib.h>
 
 enum { NAME_BYTES = 256 };
 
@@ -69,6 +71,47 @@ void route_graph(struct api *api, struct http_exchange *x, struct str id)
     struct err err;
 
     history_call_submit(h, history_graph, graph_read(h, &err), &err);
+}
+
+/* Forgetting it */
+
+struct forget_call {
+    struct history_call *h; /* which has it in its arena */
+    struct forget_req req;
+};
+
+static void on_item_forgotten(struct op *op)
+{
+    struct forget_call *f = container_of(op, struct forget_call, req.op);
+    struct api_call *call = &f->h->call;
+
+    if (op->err.code == ERR_ALREADY_RUNNING)
+        api_call_error(call, 409, op->err.msg);
+    else if (op->err.code != 0)
+        api_call_fail(call, &op->err);
+    else
+        api_call_answer(call, 200, forget_json(&f->req));
+    api_call_end(call);
+}
+
+void route_forget(struct api *api, struct http_exchange *x, struct str id)
+{
+    struct history_call *h = history_call_new(api, x);
+    struct forget_call *f = arena_calloc(&h->arena, 1, sizeof(*f));
+    struct err err;
+
+    if (f == NULL)
+        abort();
+    if (item_read(h, &err) < 0) {
+        api_call_fail(&h->call, &err);
+        api_call_end(&h->call);
+        return;
+    }
+    f->h = h;
+    f->req.tenant = h->req.tenant;
+    f->req.content_id = h->req.id;
+    op_init(&f->req.op, on_item_forgotten);
+    forget_item(api->options.ops, &h->arena, h->req.service, &f->req);
 }
 
 /* A service */
