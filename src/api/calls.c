@@ -82,11 +82,14 @@ void answer_set_now(json_t *object)
 
 /* Calls */
 
+/* A client may close its sending side and still wait for its answer. Only when
+ * the connection is closed is there nobody to answer. */
 static void on_client_gone(struct http_exchange *x)
 {
     struct api_call *call = x->user;
 
-    api_call_answer(call, 503, json_object());
+    if (x->conn == NULL)
+        api_call_answer(call, 503, json_object());
 }
 
 void api_call_begin(struct api_call *call, struct api *api,
