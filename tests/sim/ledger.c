@@ -168,6 +168,7 @@ static bool has_died(const struct world *w, const struct sim_service *s)
 static void take_claim(
     struct world *w, struct service_begin_req *req, const struct sim_service *s)
 {
+    CHECK(w->shared->ledger.generation <= w->generation);
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)(s - w->shared->ledger.services);
     req->first_page = s->next_page;
@@ -196,7 +197,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
 
     if (!takes_effect(w, err))
         return;
-    if (!ledger->running) {
+    if (!ledger->running || ledger->generation > w->generation) {
         req->claim = CLAIM_GONE;
         return;
     }
@@ -306,6 +307,7 @@ static void resume(struct world *w)
     ledger->running = true;
     ledger->interrupted = false;
     ledger->owner = w->process;
+    ledger->generation = w->generation;
     ledger->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
 }
 
@@ -321,6 +323,7 @@ static void begin_run(struct world *w, struct op *op, struct err *err)
     w->shared->letters.run++;
     *ledger = (struct sim_ledger){.running = true,
         .owner = w->process,
+        .generation = w->generation,
         .nservices = w->source.services,
         .tokens = ledger->tokens};
     for (int i = 0; i < ledger->nservices; i++)
@@ -354,9 +357,12 @@ static void join(struct world *w, struct op *op, struct err *err)
     req->run_id[0] = '\0';
     if (!takes_effect(w, err))
         return;
+    if (ledger->generation > w->generation)
+        return;
     if (is_lost(w->shared))
         resume(w);
-    else if (!ledger->running || !has_work(w->shared))
+    else if (!ledger->running || ledger->generation < w->generation ||
+             !has_work(w->shared))
         return;
     if (err->code != 0)
         return;

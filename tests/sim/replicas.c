@@ -3,7 +3,8 @@
  * something to do every two seconds, and all but the last of them may crash,
  * freeze beyond their lease, or leave. Whatever happens, the run ends once,
  * every service ends, and the rows are those of a world that was never
- * disturbed.
+ * disturbed. Their programs are of two versions: none claims a service of a run
+ * that a newer one began, and a newer one waits for a run of an older one.
  */
 #include "sim.h"
 
@@ -101,6 +102,8 @@ static void start(struct replica *r, int n, const struct schema_set *schemas,
                 &r[0].w, &like->source, &like->faults, like->options, seed);
         else
             world_add(&r[i].w, &r[0].w, seed + (uint64_t)i);
+        /* The last one, which nothing befalls, must be able to end the run. */
+        r[i].w.generation = i < n - 1 ? 1 + (int)(seed >> i & 1) : 2;
         r[i].schemas = schemas;
         arena_init(&r[i].arena, 0);
         op_init(&r[i].join.op, on_joined);

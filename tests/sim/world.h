@@ -211,6 +211,7 @@ struct sim_service {
 struct sim_ledger {
     bool running, interrupted; /* the run; neither: it has ended */
     int owner;                 /* a process; < 0: it has left */
+    int generation;            /* of the program that began or resumed it */
     uint64_t expires_ms;       /* not lost before, whoever owns it */
     int nservices;
     struct sim_service services[SIM_SERVICES];
@@ -240,8 +241,9 @@ struct world {
     struct op_queue ready;
     struct shared *shared; /* own, or that of the first process */
     struct shared own;
-    int process; /* of shared->processes */
-    int life;    /* which of all processes that have ever run */
+    int process;    /* of shared->processes */
+    int life;       /* which of all processes that have ever run */
+    int generation; /* of its program; a newer one has a higher one */
     uint64_t random;
     struct source source;
     struct faults faults;
