@@ -14,8 +14,10 @@
 
 #include <stdlib.h>
 
-/* An idle connection of a more important pool may be taken after so long: it
- * is longer than the pauses of a heartbeat. */
+/* An idle connection of a pool of rank 0 may be taken after so long: it is
+ * longer than the pauses of a heartbeat. Other ranks lend theirs at once, and
+ * take it back when they need it: the probe, which needs its own every second,
+ * would otherwise keep it from all that wait. */
 enum { PG_IDLE_MS = 15 * 1000 };
 
 void pg_share_init(struct pg_share *share)
@@ -59,7 +61,8 @@ static bool share_may_take(
         (taker->rank == 0 && share_open(owner) > 1 && share_open(taker) == 0))
         return true;
     return slot->state == PG_IDLE && list_empty(&owner->waiting) &&
-           share_open(taker) == 0 && now_ms - slot->idle_ms >= PG_IDLE_MS;
+           share_open(taker) == 0 &&
+           (owner->rank > 0 || now_ms - slot->idle_ms >= PG_IDLE_MS);
 }
 
 /* Idle before busy, then the less important. */
