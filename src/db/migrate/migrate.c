@@ -172,15 +172,6 @@ static void warn(struct migrate_work *w)
             w->req->dimensions, HNSW_DIMENSIONS);
 }
 
-int migrate_generation(void)
-{
-    int n = 0;
-
-    while (migrations[n].name != NULL)
-        n++;
-    return n;
-}
-
 static int count_pending(const struct migrate_work *w)
 {
     int n = 0;

@@ -19,7 +19,14 @@ struct migration {
 extern const struct migration migrations[];
 
 /* How many there are: a larger number is a newer program. */
-int migrate_generation(void);
+static inline int migrate_generation(void)
+{
+    int n = 0;
+
+    while (migrations[n].name != NULL)
+        n++;
+    return n;
+}
 
 enum migrate_mode {
     MIGRATE_APPLY,
