@@ -15,7 +15,7 @@
 #include "db/ledger/ledger_impl.h"
 
 #include "base/log.h"
-#include "db/migrate/migrate.h"
+#include "db/migrate/migration.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>

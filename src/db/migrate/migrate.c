@@ -16,6 +16,7 @@
 
 #include "db/call.h"
 #include "db/migrate/adopt.h"
+#include "db/migrate/migration.h"
 #include "db/migrate/pgvector_version.h"
 #include "db/migrate/tenants.h"
 #include "db/writable.h"
@@ -113,14 +114,6 @@ static void ask_names(struct call *c)
     call_send(c);
 }
 
-static int find_migration(struct str name)
-{
-    for (int i = 0; migrations[i].name != NULL; i++)
-        if (str_eq(name, str_of(migrations[i].name)))
-            return i;
-    return -1;
-}
-
 /* Are there tables of another program that have not been taken over, or that it
  * has put back to what they were? */
 static bool migrate_is_foreign(const struct facts *f)
@@ -181,36 +174,6 @@ static int count_pending(const struct migrate_work *w)
     return n;
 }
 
-/* Each {{dimensions}} becomes the number. */
-static void add_sql(struct buf *out, const char *sql, int dimensions)
-{
-    static const char mark[] = "{{dimensions}}";
-    const char *at;
-
-    while ((at = strstr(sql, mark)) != NULL) {
-        buf_add(out, sql, (size_t)(at - sql));
-        buf_printf(out, "%d", dimensions);
-        sql = at + sizeof(mark) - 1;
-    }
-    buf_puts(out, sql);
-}
-
-/* Looks again under the lock: another migrator may have been here. */
-static void add_migration(
-    struct buf *out, const struct migration *m, int dimensions)
-{
-    buf_printf(out,
-        "DO $do$ BEGIN\n"
-        "IF NOT EXISTS (SELECT 1 FROM batch_sync_migrations"
-        " WHERE name = '%s') THEN EXECUTE $migration$\n",
-        m->name);
-    add_sql(out, m->sql, dimensions);
-    buf_printf(out,
-        "$migration$; INSERT INTO batch_sync_migrations (name) VALUES ('%s');"
-        " END IF; END $do$;\n",
-        m->name);
-}
-
 static void write_script(struct migrate_work *w)
 {
     struct buf *out = &w->script;
@@ -234,7 +197,7 @@ static void write_script(struct migrate_work *w)
         adopt_write_steps(out, adopt_tables(w->facts.foreign));
     for (int i = 0; migrations[i].name != NULL; i++)
         if (!w->done[i])
-            add_migration(out, &migrations[i], w->req->dimensions);
+            migration_write(out, &migrations[i], w->req->dimensions);
     buf_puts(out, "SELECT name, " ADOPT_COUNTS " FROM batch_sync_migrations"
                   " WHERE applied_at = now() ORDER BY name; COMMIT");
 }
@@ -404,7 +367,7 @@ static void read_names(struct call *c)
 
     memset(w->done, 0, sizeof(w->done));
     for (int i = 0; i < pg_rows(r); i++) {
-        int at = find_migration(pg_value(r, i, 0));
+        int at = migration_find(pg_value(r, i, 0));
 
         if (at >= 0 && pg_value(r, i, 1).p[0] == 't')
             note_lost(&w->facts, migrations[at].name);

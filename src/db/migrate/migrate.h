@@ -11,23 +11,6 @@
 #include "base/buf.h"
 #include "net/pg/pg.h"
 
-struct migration {
-    const char *name; /* "0001_core"; NULL ends the list */
-    const char *sql;  /* {{dimensions}} stands for the vector's size */
-};
-
-extern const struct migration migrations[];
-
-/* How many there are: a larger number is a newer program. */
-static inline int migrate_generation(void)
-{
-    int n = 0;
-
-    while (migrations[n].name != NULL)
-        n++;
-    return n;
-}
-
 enum migrate_mode {
     MIGRATE_APPLY,
     MIGRATE_DRY_RUN, /* only say what would be done */

@@ -1,5 +1,6 @@
 /* Programs of two versions on one database: rolling upgrades. */
 #include "base/log.h"
+#include "db/migrate/migration.h"
 #include "unit/db/pg_world.h"
 
 static const char *ask(struct world *w, const char *sql)
