@@ -1,3 +1,4 @@
+#include "db/migrate/migration.h"
 #include "unit/db/pg_world.h"
 
 static struct db db;
