@@ -84,7 +84,7 @@ void answer_set_now(json_t *object)
 
 /* A client may close its sending side and still wait for its answer. Only when
  * the connection is closed is there nobody to answer. */
-static void on_client_gone(struct http_exchange *x)
+static void on_calls_client_gone(struct http_exchange *x)
 {
     struct api_call *call = x->user;
 
@@ -102,7 +102,7 @@ void api_call_begin(struct api_call *call, struct api *api,
     if (x == NULL)
         return;
     x->user = call;
-    x->on_gone = on_client_gone;
+    x->on_gone = on_calls_client_gone;
 }
 
 void api_call_answer(struct api_call *call, int status, json_t *body)

@@ -122,7 +122,8 @@ void route_health(struct api *a, struct http_exchange *x, struct str id)
 
 /* /health/batch-sync */
 
-static void scheduler_set_time(json_t *object, const char *key, int64_t ms)
+static void health_scheduler_set_time(
+    json_t *object, const char *key, int64_t ms)
 {
     if (ms == 0)
         json_object_set_new(object, key, json_null());
@@ -130,7 +131,7 @@ static void scheduler_set_time(json_t *object, const char *key, int64_t ms)
         health_set_time(object, key, ms);
 }
 
-static json_t *scheduler_json(const struct api *a)
+static json_t *health_scheduler_json(const struct api *a)
 {
     struct scheduler_status status;
     json_t *s = json_object();
@@ -146,9 +147,9 @@ static json_t *scheduler_json(const struct api *a)
         s, "schedule", json_string(a->options.ops->config->schedule.cron));
     json_object_set_new(
         s, "timezone", json_string(a->options.ops->config->schedule.timezone));
-    scheduler_set_time(s, "nextRun", status.next_ms);
+    health_scheduler_set_time(s, "nextRun", status.next_ms);
     json_object_set_new(s, "paused", schedules_pause_json(a));
-    scheduler_set_time(
+    health_scheduler_set_time(
         s, "lastRun", runner_last(a->options.ops->runner)->began_ms);
     return s;
 }
@@ -196,7 +197,7 @@ void route_scheduler(struct api *a, struct http_exchange *x, struct str id)
 {
     json_t *body = json_object();
 
-    json_object_set_new(body, "scheduler", scheduler_json(a));
+    json_object_set_new(body, "scheduler", health_scheduler_json(a));
     json_object_set_new(
         body, "environment", health_environment_json(a->options.ops->config));
     answer_set_now(body);

@@ -65,7 +65,7 @@ static void retry_run_services(struct retry_call *r)
     trigger_call_begin(r->call.api, x, r->respond_async, &spec, more);
 }
 
-static void on_letters_marked(struct op *op)
+static void on_retry_letters_marked(struct op *op)
 {
     struct retry_call *r = container_of(op, struct retry_call, req.op);
 
@@ -87,7 +87,7 @@ static void retry_call_submit(struct retry_call *r)
     r->req.nids = r->body.ids.n;
     r->req.kind = r->body.kind;
     r->req.tenant = r->body.tenant;
-    op_init(&r->req.op, on_letters_marked);
+    op_init(&r->req.op, on_retry_letters_marked);
     retry_mark(r->call.api->options.ops, &r->req);
 }
 

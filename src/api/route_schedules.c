@@ -79,7 +79,7 @@ struct pause_call {
     struct pause_req req;
 };
 
-static void pause_call_free(struct api_call *call)
+static void schedules_pause_call_free(struct api_call *call)
 {
     struct pause_call *p = container_of(call, struct pause_call, call);
 
@@ -87,7 +87,7 @@ static void pause_call_free(struct api_call *call)
     free(p);
 }
 
-static void on_pause_done(struct op *op)
+static void on_schedules_pause_done(struct op *op)
 {
     struct pause_call *p = container_of(op, struct pause_call, req.op);
     json_t *body;
@@ -104,19 +104,19 @@ static void on_pause_done(struct op *op)
     api_call_end(&p->call);
 }
 
-static struct pause_call *pause_call_new(
+static struct pause_call *schedules_pause_call_new(
     struct api *api, struct http_exchange *x)
 {
     struct pause_call *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
         abort();
-    op_init(&p->req.op, on_pause_done);
-    api_call_begin(&p->call, api, x, pause_call_free);
+    op_init(&p->req.op, on_schedules_pause_done);
+    api_call_begin(&p->call, api, x, schedules_pause_call_free);
     return p;
 }
 
-static int pause_read(struct pause_call *p, struct err *err)
+static int schedules_pause_read(struct pause_call *p, struct err *err)
 {
     static const char *const keys[] = {"reason", NULL};
     json_t *reason;
@@ -135,11 +135,11 @@ static int pause_read(struct pause_call *p, struct err *err)
 
 void route_pause(struct api *api, struct http_exchange *x, struct str id)
 {
-    struct pause_call *p = pause_call_new(api, x);
+    struct pause_call *p = schedules_pause_call_new(api, x);
     struct err err;
 
     err_clear(&err);
-    if (pause_read(p, &err) < 0) {
+    if (schedules_pause_read(p, &err) < 0) {
         api_call_fail(&p->call, &err);
         api_call_end(&p->call);
         return;
@@ -149,5 +149,5 @@ void route_pause(struct api *api, struct http_exchange *x, struct str id)
 
 void route_resume(struct api *api, struct http_exchange *x, struct str id)
 {
-    pause_run(api->options.ops, &pause_call_new(api, x)->req);
+    pause_run(api->options.ops, &schedules_pause_call_new(api, x)->req);
 }

@@ -37,24 +37,25 @@ static json_t *trigger_answer_of(const struct trigger_call *t, bool success,
     return body;
 }
 
-static int refused_status(const struct trigger_call *t, int code)
+static int trigger_refused_status(const struct trigger_call *t, int code)
 {
     if (!t->respond_async)
         return 200;
     return code == ERR_ALREADY_RUNNING ? 409 : 503;
 }
 
-static void answer_refused(struct trigger_call *t, const struct err *err)
+static void trigger_answer_refused(
+    struct trigger_call *t, const struct err *err)
 {
     if (trigger_is_refused(err))
-        api_call_answer(&t->call, refused_status(t, err->code),
+        api_call_answer(&t->call, trigger_refused_status(t, err->code),
             trigger_answer_of(
                 t, false, "Batch sync did not run", result_json_refused(err)));
     else
         api_call_fail(&t->call, err);
 }
 
-static void answer_result(
+static void trigger_answer_result(
     struct trigger_call *t, const struct run_result *result)
 {
     if (result->status == RUN_INTERRUPTED && t->call.api->draining)
@@ -73,9 +74,9 @@ static void on_trigger_ended(struct op *op)
     metrics_trigger(
         t->call.api->options.metrics, "http", trigger_outcome(&op->err));
     if (t->req.result == NULL)
-        answer_refused(t, &op->err);
+        trigger_answer_refused(t, &op->err);
     else
-        answer_result(t, t->req.result);
+        trigger_answer_result(t, t->req.result);
     api_call_end(&t->call);
 }
 
@@ -108,7 +109,7 @@ static void on_trigger_begun(struct trigger_req *req)
 }
 
 /* The name of the next preference: `a=1, b; c=d` has a and b. */
-static struct str next_preference(struct str *rest)
+static struct str trigger_next_preference(struct str *rest)
 {
     const char *comma = memchr(rest->p, ',', rest->len);
     size_t len = comma == NULL ? rest->len : (size_t)(comma - rest->p);
@@ -128,7 +129,7 @@ bool trigger_prefers_async(const struct http_exchange *x)
     struct str rest = prefer == NULL ? STR("") : *prefer, name;
 
     while (rest.len > 0) {
-        name = next_preference(&rest);
+        name = trigger_next_preference(&rest);
         if (name.len == sizeof(wanted) - 1 &&
             strncasecmp(name.p, wanted, name.len) == 0)
             return true;

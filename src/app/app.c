@@ -26,7 +26,7 @@ static const char installed_schemas[] = "/etc/batchsync/services";
 /* --- parts ------------------------------------------------------------- */
 
 /* <the executable's directory>/../schema/services, if it is there. */
-static bool beside_program(char out[APP_PATH_BYTES])
+static bool app_beside_program(char out[APP_PATH_BYTES])
 {
     char program[PATH_MAX], dir[PATH_MAX + 32], real[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -52,11 +52,11 @@ void app_schema_dir(const char *configured, char out[APP_PATH_BYTES])
 {
     if (configured != NULL && configured[0] != '\0')
         snprintf(out, APP_PATH_BYTES, "%s", configured);
-    else if (!beside_program(out))
+    else if (!app_beside_program(out))
         snprintf(out, APP_PATH_BYTES, "%s", installed_schemas);
 }
 
-static int start_schemas(struct app *app, struct err *err)
+static int app_start_schemas(struct app *app, struct err *err)
 {
     char dir[APP_PATH_BYTES];
     struct buf problems;
@@ -72,19 +72,19 @@ static int start_schemas(struct app *app, struct err *err)
     return err->code;
 }
 
-static void stop_schemas(struct app *app)
+static void app_stop_schemas(struct app *app)
 {
     schema_set_free(&app->schemas);
 }
 
-static int start_http(struct app *app, struct err *err)
+static int app_start_http(struct app *app, struct err *err)
 {
     int connections = app->config.sync.workers + 1;
 
     return http_client_init(&app->http, &app->loop, connections, err);
 }
 
-static void stop_http(struct app *app)
+static void app_stop_http(struct app *app)
 {
     http_client_close(app->http);
 }
@@ -100,7 +100,7 @@ enum {
     PROBE_WAIT_MS = 3 * 1000
 };
 
-static int open_pool(struct app *app, struct pg_pool **pool, int size,
+static int app_open_pool(struct app *app, struct pg_pool **pool, int size,
     int timeout_ms, int rank, struct err *err)
 {
     if (pg_pool_init(pool, &app->loop, app->config.database.url, size,
@@ -109,7 +109,7 @@ static int open_pool(struct app *app, struct pg_pool **pool, int size,
     return err->code;
 }
 
-static void stop_database(struct app *app)
+static void app_stop_database(struct app *app)
 {
     pg_pool_close(app->pools.read);
     pg_pool_close(app->pools.probe);
@@ -117,17 +117,21 @@ static void stop_database(struct app *app)
     pg_pool_close(app->pools.store);
 }
 
-static int start_database(struct app *app, struct err *err)
+static int app_start_database(struct app *app, struct err *err)
 {
     struct app_pools *p = &app->pools;
 
     pg_url_warn(app->config.database.url);
     pg_share_init(&p->share);
-    if (open_pool(app, &p->store, 3, STORE_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
-        open_pool(app, &p->beats, 1, BEATS_TIMEOUT_MS, RANK_SYNC, err) < 0 ||
-        open_pool(app, &p->probe, 1, PROBE_TIMEOUT_MS, RANK_PROBE, err) < 0 ||
-        open_pool(app, &p->read, 2, READ_TIMEOUT_MS, RANK_OTHERS, err) < 0) {
-        stop_database(app);
+    if (app_open_pool(app, &p->store, 3, STORE_TIMEOUT_MS, RANK_SYNC, err) <
+            0 ||
+        app_open_pool(app, &p->beats, 1, BEATS_TIMEOUT_MS, RANK_SYNC, err) <
+            0 ||
+        app_open_pool(app, &p->probe, 1, PROBE_TIMEOUT_MS, RANK_PROBE, err) <
+            0 ||
+        app_open_pool(app, &p->read, 2, READ_TIMEOUT_MS, RANK_OTHERS, err) <
+            0) {
+        app_stop_database(app);
         return err->code;
     }
     if (pg_pool_may_be_plain(p->store))
@@ -141,7 +145,7 @@ static int start_database(struct app *app, struct err *err)
     return 0;
 }
 
-static int start_services(struct app *app, struct err *err)
+static int app_start_services(struct app *app, struct err *err)
 {
     app->services = (struct service_list){
         .loop = &app->loop,
@@ -153,7 +157,7 @@ static int start_services(struct app *app, struct err *err)
     return 0;
 }
 
-static int start_coordinator(struct app *app, struct err *err)
+static int app_start_coordinator(struct app *app, struct err *err)
 {
     struct coordinator_options options = {
         .config = &app->config.coordinator,
@@ -163,12 +167,12 @@ static int start_coordinator(struct app *app, struct err *err)
     return coordinator_init(&app->coordinator, &app->loop, &options, err);
 }
 
-static void stop_coordinator(struct app *app)
+static void app_stop_coordinator(struct app *app)
 {
     coordinator_close(app->coordinator);
 }
 
-static int start_embedder(struct app *app, struct err *err)
+static int app_start_embedder(struct app *app, struct err *err)
 {
     const struct config_embedding *config = &app->config.embedding;
 
@@ -182,13 +186,13 @@ static int start_embedder(struct app *app, struct err *err)
     return 0;
 }
 
-static void stop_embedder(struct app *app)
+static void app_stop_embedder(struct app *app)
 {
     embedder_free(app->embedder);
     embedder_local_free(app->local);
 }
 
-static int start_ledger(struct app *app, struct err *err)
+static int app_start_ledger(struct app *app, struct err *err)
 {
     ledger_init(&app->ledger, app->pools.store, app->pools.beats, &app->loop,
         app->config.sync.lease_s, app->config.sync.overlap_s);
@@ -196,13 +200,13 @@ static int start_ledger(struct app *app, struct err *err)
     return 0;
 }
 
-static void stop_ledger(struct app *app)
+static void app_stop_ledger(struct app *app)
 {
     ledger_stop(&app->ledger);
 }
 
 /* Without a graph the linker has no port and nothing to do. */
-static int start_linker(struct app *app, struct err *err)
+static int app_start_linker(struct app *app, struct err *err)
 {
     struct linker_options options = {
         .batch = LINK_ITEMS,
@@ -213,14 +217,14 @@ static int start_linker(struct app *app, struct err *err)
     linker_init(&app->linker, &app->ports, &options);
     if (!app->config.graph.enabled)
         return 0;
-    if (open_pool(app, &app->pools.link, 1, LINK_TIMEOUT_MS, RANK_OTHERS, err) <
-        0)
+    if (app_open_pool(
+            app, &app->pools.link, 1, LINK_TIMEOUT_MS, RANK_OTHERS, err) < 0)
         return err->code;
     graph_init(&app->graph, app->pools.link, app->pools.read, &app->loop);
     return 0;
 }
 
-static void stop_linker(struct app *app)
+static void app_stop_linker(struct app *app)
 {
     linker_stop(&app->linker);
     if (app->pools.link != NULL) {
@@ -239,14 +243,14 @@ static const struct part {
     int (*start)(struct app *app, struct err *err);
     void (*stop)(struct app *app); /* NULL: nothing to do */
 } parts_in_order[] = {
-    {APP_SCHEMAS, 0, start_schemas, stop_schemas},
-    {APP_DATABASE, APP_LEDGER, start_database, stop_database},
-    {APP_HTTP, APP_SERVICES | APP_EMBEDDER, start_http, stop_http},
-    {APP_SERVICES, 0, start_services, NULL},
-    {APP_COORDINATOR, 0, start_coordinator, stop_coordinator},
-    {APP_EMBEDDER, 0, start_embedder, stop_embedder},
-    {APP_LEDGER, 0, start_ledger, stop_ledger},
-    {APP_LINKER, 0, start_linker, stop_linker},
+    {APP_SCHEMAS, 0, app_start_schemas, app_stop_schemas},
+    {APP_DATABASE, APP_LEDGER, app_start_database, app_stop_database},
+    {APP_HTTP, APP_SERVICES | APP_EMBEDDER, app_start_http, app_stop_http},
+    {APP_SERVICES, 0, app_start_services, NULL},
+    {APP_COORDINATOR, 0, app_start_coordinator, app_stop_coordinator},
+    {APP_EMBEDDER, 0, app_start_embedder, app_stop_embedder},
+    {APP_LEDGER, 0, app_start_ledger, app_stop_ledger},
+    {APP_LINKER, 0, app_start_linker, app_stop_linker},
 };
 
 enum { NPARTS = sizeof(parts_in_order) / sizeof(parts_in_order[0]) };
@@ -266,7 +270,7 @@ int app_start(struct app *app, unsigned parts, struct err *err)
     return 0;
 }
 
-static void stop_parts(struct app *app)
+static void app_stop_parts(struct app *app)
 {
     for (int i = NPARTS; i-- > 0;) {
         const struct part *part = &parts_in_order[i];
@@ -279,7 +283,7 @@ static void stop_parts(struct app *app)
 
 /* --- opening and closing ----------------------------------------------- */
 
-static void log_warnings(struct str lines)
+static void app_log_warnings(struct str lines)
 {
     struct str line;
 
@@ -287,7 +291,7 @@ static void log_warnings(struct str lines)
         log_warn(NULL, "configuration: %.*s", STR_ARG(line));
 }
 
-static int read_config(struct app *app, unsigned needs)
+static int app_read_config(struct app *app, unsigned needs)
 {
     struct buf problems, warnings;
     int rc;
@@ -297,7 +301,7 @@ static int read_config(struct app *app, unsigned needs)
     rc = config_from_environment(&app->config, needs, &problems, &warnings);
     if (rc == 0) {
         log_init(app->console->log, (enum log_level)app->config.log_level);
-        log_warnings(buf_view(&warnings));
+        app_log_warnings(buf_view(&warnings));
         process_log();
     }
     console_problems(app->console, "configuration", buf_view(&problems));
@@ -307,7 +311,7 @@ static int read_config(struct app *app, unsigned needs)
 }
 
 /* The dimensions of all vectors are the model's. */
-static int open_model(struct app *app, struct err *err)
+static int app_open_model(struct app *app, struct err *err)
 {
     struct config_embedding *config = &app->config.embedding;
     int have;
@@ -339,15 +343,15 @@ int app_open(
         console_fail(console, &err);
         abort();
     }
-    if (read_config(app, needs) < 0)
+    if (app_read_config(app, needs) < 0)
         return EXIT_CONFIGURATION;
     app_wire(app);
-    if (open_model(app, &err) < 0 || app_start(app, parts, &err) < 0)
+    if (app_open_model(app, &err) < 0 || app_start(app, parts, &err) < 0)
         return console_fail(console, &err);
     return EXIT_DONE;
 }
 
-static void log_turns(const struct loop_turns *turns)
+static void app_log_turns(const struct loop_turns *turns)
 {
     log_debug(NULL,
         "event loop: 99%% of its turns used at most %.1f ms, the longest "
@@ -362,9 +366,9 @@ int app_close(struct app *app, int code)
 
     while (limits_memory_pending(&app->limits) != NULL)
         app_wait(app, limits_memory_pending(&app->limits));
-    stop_parts(app);
+    app_stop_parts(app);
     loop_run(&app->loop);
-    log_turns(&app->loop.turns);
+    app_log_turns(&app->loop.turns);
     if (loop_close(&app->loop, &err) < 0)
         code = console_fail(app->console, &err);
     static_model_close(app->model);

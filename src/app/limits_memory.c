@@ -13,7 +13,7 @@
 
 /* --- saving --- */
 
-static void save_next(struct limits_memory *m);
+static void limits_memory_save_next(struct limits_memory *m);
 
 static void on_limit_saved(struct op *op)
 {
@@ -22,10 +22,10 @@ static void on_limit_saved(struct op *op)
     if (op->err.code != 0)
         log_warn(NULL, "what was learnt about the embedder was not saved: %s",
             op->err.msg);
-    save_next(m);
+    limits_memory_save_next(m);
 }
 
-static void save_next(struct limits_memory *m)
+static void limits_memory_save_next(struct limits_memory *m)
 {
     for (int i = 0; i < EMBED_LIMITS; i++) {
         if (!m->due[i])
@@ -39,14 +39,15 @@ static void save_next(struct limits_memory *m)
     }
 }
 
-static void on_learnt(void *arg, enum embed_limit limit, uint64_t value)
+static void on_limits_memory_learnt(
+    void *arg, enum embed_limit limit, uint64_t value)
 {
     struct limits_memory *m = arg;
 
     m->value[limit] = value;
     m->due[limit] = true;
     if (!op_pending(&m->save.op))
-        save_next(m);
+        limits_memory_save_next(m);
 }
 
 struct op *limits_memory_pending(struct limits_memory *m)
@@ -64,7 +65,8 @@ struct recall_call {
 };
 
 /* What is not saved yet is newer than what was read. */
-static void prefer_unsaved(struct limits_memory *m, struct embed_limits *known)
+static void limits_memory_prefer_unsaved(
+    struct limits_memory *m, struct embed_limits *known)
 {
     for (unsigned i = 0; i < EMBED_LIMITS; i++)
         if (m->due[i] || (op_pending(&m->save.op) && m->save.limit == i)) {
@@ -82,16 +84,16 @@ static void on_limits_recalled(struct op *op)
 
     list_remove(&req->op.link);
     if (op->err.code == 0) {
-        prefer_unsaved(m, known);
+        limits_memory_prefer_unsaved(m, known);
         embedder_recall(m->embedder, known);
-        embedder_watch(m->embedder, on_learnt, m);
+        embedder_watch(m->embedder, on_limits_memory_learnt, m);
         req->proven = known->value[LIMIT_PROVEN] > 0;
     }
     op_finish(&req->op, &op->err);
     free(call);
 }
 
-static void recall_cancel(struct op *op)
+static void limits_memory_recall_cancel(struct op *op)
 {
     op_cancel(
         &container_of(op->link.next, struct recall_call, anchor)->load.op);
@@ -107,7 +109,7 @@ void limits_memory_recall(struct limits_memory *m, struct recall_req *req)
     call->req = req;
     req->proven = false;
     list_init(&call->anchor);
-    op_begin(&req->op, &m->loop->ready, recall_cancel);
+    op_begin(&req->op, &m->loop->ready, limits_memory_recall_cancel);
     list_push(&call->anchor, &req->op.link);
     call->load.key = m->key;
     op_init(&call->load.op, on_limits_recalled);

@@ -9,22 +9,22 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static void port_list_services(void *world, struct services_req *req)
+static void wiring_port_list_services(void *world, struct services_req *req)
 {
     service_list_submit(&((struct app *)world)->services, req);
 }
 
-static void port_fetch_page(void *world, struct page_req *req)
+static void wiring_port_fetch_page(void *world, struct page_req *req)
 {
     coordinator_fetch(((struct app *)world)->coordinator, req);
 }
 
-static void port_recall(void *world, struct recall_req *req)
+static void wiring_port_recall(void *world, struct recall_req *req)
 {
     limits_memory_recall(&((struct app *)world)->limits, req);
 }
 
-static void port_embed(void *world, struct embed_req *req)
+static void wiring_port_embed(void *world, struct embed_req *req)
 {
     struct app *app = world;
 
@@ -34,96 +34,98 @@ static void port_embed(void *world, struct embed_req *req)
         embedder_local_send(app->local, req);
 }
 
-static void port_open_store(void *world, struct store_open_req *req)
+static void wiring_port_open_store(void *world, struct store_open_req *req)
 {
     store_open(&((struct app *)world)->store, req);
 }
 
-static void port_lookup(void *world, struct lookup_req *req)
+static void wiring_port_lookup(void *world, struct lookup_req *req)
 {
     store_lookup(&((struct app *)world)->store, req);
 }
 
-static void port_due_letters(void *world, struct due_letters_req *req)
+static void wiring_port_due_letters(void *world, struct due_letters_req *req)
 {
     struct app *app = world;
 
     dead_letters_due(app->pools.store, &app->loop, req);
 }
 
-static void port_write_store(void *world, struct store_req *req)
+static void wiring_port_write_store(void *world, struct store_req *req)
 {
     store_write(&((struct app *)world)->store, req);
 }
 
-static void port_run_begin(void *world, struct run_begin_req *req)
+static void wiring_port_run_begin(void *world, struct run_begin_req *req)
 {
     ledger_run_begin(&((struct app *)world)->ledger, req);
 }
 
-static void port_run_join(void *world, struct run_join_req *req)
+static void wiring_port_run_join(void *world, struct run_join_req *req)
 {
     ledger_run_join(&((struct app *)world)->ledger, req);
 }
 
-static void port_service_begin(void *world, struct service_begin_req *req)
+static void wiring_port_service_begin(
+    void *world, struct service_begin_req *req)
 {
     ledger_service_begin(&((struct app *)world)->ledger, req);
 }
 
-static void port_checkpoint(void *world, struct checkpoint_req *req)
+static void wiring_port_checkpoint(void *world, struct checkpoint_req *req)
 {
     ledger_checkpoint(&((struct app *)world)->ledger, req);
 }
 
-static void port_sweep(void *world, struct sweep_req *req)
+static void wiring_port_sweep(void *world, struct sweep_req *req)
 {
     struct app *app = world;
 
     sweep_run(app->pools.store, &app->loop, req);
 }
 
-static void port_service_end(void *world, struct service_end_req *req)
+static void wiring_port_service_end(void *world, struct service_end_req *req)
 {
     ledger_service_end(&((struct app *)world)->ledger, req);
 }
 
-static void port_run_end(void *world, struct run_end_req *req)
+static void wiring_port_run_end(void *world, struct run_end_req *req)
 {
     ledger_run_end(&((struct app *)world)->ledger, req);
 }
 
-static void port_link_items(void *world, struct link_req *req)
+static void wiring_port_link_items(void *world, struct link_req *req)
 {
     graph_link(&((struct app *)world)->graph, req);
 }
 
-static void port_find_items(void *world, struct find_req *req)
+static void wiring_port_find_items(void *world, struct find_req *req)
 {
     graph_find(&((struct app *)world)->graph, req);
 }
 
-static void port_work(void *world, struct work_req *req)
+static void wiring_port_work(void *world, struct work_req *req)
 {
     loop_work(&((struct app *)world)->loop, req);
 }
 
-static void port_timer(void *world, struct timer_req *req, uint64_t delay_ms)
+static void wiring_port_timer(
+    void *world, struct timer_req *req, uint64_t delay_ms)
 {
     loop_timer(&((struct app *)world)->loop, req, delay_ms);
 }
 
-static uint64_t port_now_ms(void *world)
+static uint64_t wiring_port_now_ms(void *world)
 {
     return loop_now_ms(&((struct app *)world)->loop);
 }
 
-static int64_t port_wall_ms(void *world)
+static int64_t wiring_port_wall_ms(void *world)
 {
     return loop_wall_ms();
 }
 
-static uint64_t port_random_number(void *world)
+static uint64_t wiring_port_random_number(void *world)
 {
     uint64_t number;
 
@@ -132,7 +134,7 @@ static uint64_t port_random_number(void *world)
     return number;
 }
 
-static void port_event(void *world, const struct run_event *event)
+static void wiring_port_event(void *world, const struct run_event *event)
 {
     hub_emit(&((struct app *)world)->events, event);
 }
@@ -142,31 +144,31 @@ void app_wire(struct app *app)
     app->ports = (struct ports){
         .world = app,
         .queue = &app->loop.ready,
-        .list_services = port_list_services,
-        .fetch_page = port_fetch_page,
+        .list_services = wiring_port_list_services,
+        .fetch_page = wiring_port_fetch_page,
         .recall = app->config.embedding.provider == PROVIDER_BUILTIN
                       ? NULL
-                      : port_recall,
-        .embed = port_embed,
-        .store_open = port_open_store,
-        .lookup = port_lookup,
-        .due_letters = port_due_letters,
-        .store = port_write_store,
-        .run_begin = port_run_begin,
-        .run_join = port_run_join,
-        .service_begin = port_service_begin,
-        .checkpoint = port_checkpoint,
-        .sweep = port_sweep,
-        .service_end = port_service_end,
-        .run_end = port_run_end,
-        .link = app->config.graph.enabled ? port_link_items : NULL,
-        .find = port_find_items,
-        .work = port_work,
-        .timer = port_timer,
-        .now_ms = port_now_ms,
-        .wall_ms = port_wall_ms,
-        .random = port_random_number,
-        .event = port_event,
+                      : wiring_port_recall,
+        .embed = wiring_port_embed,
+        .store_open = wiring_port_open_store,
+        .lookup = wiring_port_lookup,
+        .due_letters = wiring_port_due_letters,
+        .store = wiring_port_write_store,
+        .run_begin = wiring_port_run_begin,
+        .run_join = wiring_port_run_join,
+        .service_begin = wiring_port_service_begin,
+        .checkpoint = wiring_port_checkpoint,
+        .sweep = wiring_port_sweep,
+        .service_end = wiring_port_service_end,
+        .run_end = wiring_port_run_end,
+        .link = app->config.graph.enabled ? wiring_port_link_items : NULL,
+        .find = wiring_port_find_items,
+        .work = wiring_port_work,
+        .timer = wiring_port_timer,
+        .now_ms = wiring_port_now_ms,
+        .wall_ms = wiring_port_wall_ms,
+        .random = wiring_port_random_number,
+        .event = wiring_port_event,
     };
     app->ops = (struct ops){
         .loop = &app->loop,

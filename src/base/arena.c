@@ -54,12 +54,14 @@ void arena_free(struct arena *a)
 
 /* Never inlined: GCC 14 takes the poisoning of fresh memory for a read of it.
  */
-static __attribute__((noinline)) void block_poison(struct arena_block *b)
+static void arena_poison(struct arena_block *b) __attribute__((noinline));
+
+static void arena_poison(struct arena_block *b)
 {
     ASAN_POISON_MEMORY_REGION(b->data, b->size);
 }
 
-static struct arena_block *block_new(struct arena *a, size_t size)
+static struct arena_block *arena_block_new(struct arena *a, size_t size)
 {
     size_t bytes = sizeof(struct arena_block) + size;
     struct arena_block *b;
@@ -73,7 +75,7 @@ static struct arena_block *block_new(struct arena *a, size_t size)
     b->size = size;
     b->used = 0;
     a->used_bytes += bytes;
-    block_poison(b);
+    arena_poison(b);
     return b;
 }
 
@@ -81,14 +83,14 @@ static struct arena_block *block_new(struct arena *a, size_t size)
  * A request that would waste much of a fresh block gets a block of its own,
  * kept behind the head so that the head's free space stays in use.
  */
-static struct arena_block *block_for(struct arena *a, size_t size)
+static struct arena_block *arena_block_for(struct arena *a, size_t size)
 {
     struct arena_block *b = a->head;
     bool own = size > BLOCK_BYTES / 4;
 
     if (b != NULL && b->size - b->used >= size)
         return b;
-    b = block_new(a, own ? size : BLOCK_BYTES);
+    b = arena_block_new(a, own ? size : BLOCK_BYTES);
     if (b == NULL)
         return NULL;
     if (own && a->head != NULL) {
@@ -111,7 +113,7 @@ void *arena_alloc(struct arena *a, size_t size)
         return NULL;
     if (rounded == 0)
         rounded = ALIGN;
-    b = block_for(a, rounded);
+    b = arena_block_for(a, rounded);
     if (b == NULL)
         return NULL;
     p = b->data + b->used;

@@ -36,7 +36,7 @@ char *buf_take(struct buf *b)
     return data;
 }
 
-static int reserve(struct buf *b, size_t more)
+static int buf_make_room(struct buf *b, size_t more)
 {
     size_t want, size;
     char *data;
@@ -63,14 +63,14 @@ static int reserve(struct buf *b, size_t more)
 
 void buf_reserve(struct buf *b, size_t more)
 {
-    reserve(b, more);
+    buf_make_room(b, more);
 }
 
 void *buf_grow(struct buf *b, size_t len)
 {
     char *at;
 
-    if (reserve(b, len) < 0)
+    if (buf_make_room(b, len) < 0)
         return NULL;
     at = b->data + b->len;
     b->len += len;
@@ -116,7 +116,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_copy(again, args);
     len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (len >= 0 && reserve(b, (size_t)len) == 0) {
+    if (len >= 0 && buf_make_room(b, (size_t)len) == 0) {
         vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
     }
@@ -124,7 +124,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 /* The letter of a two-character escape, 'u' for \u00XX, 0 for none. */
-static char json_escape(unsigned char c)
+static char buf_json_escape(unsigned char c)
 {
     switch (c) {
     case '"':
@@ -152,7 +152,7 @@ enum { WORD_BYTES = sizeof(uint64_t) };
  * byte set that is under 0x20, a quote or a backslash; a borrow may set one too
  * many, which costs a closer look.
  */
-static bool word_is_plain(const char *p)
+static bool buf_word_is_plain(const char *p)
 {
     const uint64_t ones = 0x0101010101010101;
     uint64_t x, quote, slash, found;
@@ -171,10 +171,10 @@ void buf_json_part(struct buf *b, struct str s)
     size_t from = 0;
 
     for (size_t i = 0; i < s.len; i++) {
-        while (s.len - i > WORD_BYTES && word_is_plain(s.p + i))
+        while (s.len - i > WORD_BYTES && buf_word_is_plain(s.p + i))
             i += WORD_BYTES;
         unsigned char c = (unsigned char)s.p[i];
-        char escape = json_escape(c);
+        char escape = buf_json_escape(c);
 
         if (escape == 0)
             continue;

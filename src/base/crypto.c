@@ -135,7 +135,7 @@ static const uint32_t digits[4][256] = {
 #undef DIGITS
 
 /* Groups of four digits with nothing between them, while there is room. */
-static void decode_groups(
+static void crypto_decode_groups(
     const uint8_t **in, const uint8_t *end, uint8_t **out, const uint8_t *limit)
 {
     const uint8_t *p = *in;
@@ -159,13 +159,13 @@ static void decode_groups(
     *out = to;
 }
 
-static bool is_space(uint8_t c)
+static bool crypto_is_space(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* The next up to four digits, across white space; stops at anything else. */
-static int gather(const uint8_t **in, const uint8_t *end, uint32_t *bits)
+static int crypto_gather(const uint8_t **in, const uint8_t *end, uint32_t *bits)
 {
     int count = 0;
 
@@ -176,7 +176,7 @@ static int gather(const uint8_t **in, const uint8_t *end, uint32_t *bits)
         if (digit != 0) {
             *bits = *bits << 6 | (digit & 63);
             count++;
-        } else if (!is_space(**in)) {
+        } else if (!crypto_is_space(**in)) {
             break;
         }
     }
@@ -185,14 +185,14 @@ static int gather(const uint8_t **in, const uint8_t *end, uint32_t *bits)
 }
 
 /* After `count` digits of the last group: its padding, if any, and the end. */
-static bool ends_well(const uint8_t *p, const uint8_t *end, int count)
+static bool crypto_ends_well(const uint8_t *p, const uint8_t *end, int count)
 {
     int padding = 0;
 
     for (; p < end; p++) {
         if (*p == '=')
             padding++;
-        else if (!is_space(*p))
+        else if (!crypto_is_space(*p))
             return false;
     }
     if (count == 0)
@@ -210,9 +210,9 @@ long base64_decode(struct str text, void *out, size_t out_size)
         uint32_t bits;
         int count;
 
-        decode_groups(&p, end, &to, limit);
-        count = gather(&p, end, &bits);
-        if (count < 4 && !ends_well(p, end, count))
+        crypto_decode_groups(&p, end, &to, limit);
+        count = crypto_gather(&p, end, &bits);
+        if (count < 4 && !crypto_ends_well(p, end, count))
             return ERR_INVALID;
         if (limit - to < count - 1)
             return ERR_TOO_LARGE;

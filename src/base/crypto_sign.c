@@ -14,19 +14,20 @@ struct sign_key {
 enum { KEY_TEXT_BYTES = 16 * 1024 };
 
 /* Never prompts for a passphrase: a service has no terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
+static int crypto_sign_no_passphrase(
+    char *out, int size, int writing, void *arg)
 {
     (void)out, (void)size, (void)writing, (void)arg;
     return -1;
 }
 
-static bool is_pem(const char *text)
+static bool crypto_sign_is_pem(const char *text)
 {
     return strstr(text, "-----BEGIN ") != NULL;
 }
 
 /* Variables often carry a PEM on one line, its line ends as \n. */
-static void unfold(char *text)
+static void crypto_sign_unfold(char *text)
 {
     char *to = text;
 
@@ -42,7 +43,8 @@ static void unfold(char *text)
 }
 
 /* The PEM itself in `out`, NUL-terminated. */
-static int pem_of(struct str text, char out[KEY_TEXT_BYTES], struct err *err)
+static int crypto_sign_pem_of(
+    struct str text, char out[KEY_TEXT_BYTES], struct err *err)
 {
     long len;
 
@@ -54,30 +56,31 @@ static int pem_of(struct str text, char out[KEY_TEXT_BYTES], struct err *err)
             err, ERR_CONFIG, "the key is longer than %d bytes", KEY_TEXT_BYTES);
     memcpy(out, text.p, text.len);
     out[text.len] = '\0';
-    if (!is_pem(out)) {
+    if (!crypto_sign_is_pem(out)) {
         len = base64_decode(text, out, KEY_TEXT_BYTES - 1);
         out[len < 0 ? 0 : len] = '\0';
     }
-    if (!is_pem(out))
+    if (!crypto_sign_is_pem(out))
         return err_set(
             err, ERR_CONFIG, "the key is neither PEM nor base64-encoded PEM");
-    unfold(out);
+    crypto_sign_unfold(out);
     return 0;
 }
 
-static EVP_PKEY *read_pem(const char *pem)
+static EVP_PKEY *crypto_sign_read_pem(const char *pem)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
     EVP_PKEY *pkey = NULL;
 
     if (bio != NULL)
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+        pkey =
+            PEM_read_bio_PrivateKey(bio, NULL, crypto_sign_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     return pkey;
 }
 
-static int check_curve(EVP_PKEY *pkey, struct err *err)
+static int crypto_sign_check_curve(EVP_PKEY *pkey, struct err *err)
 {
     char group[64] = "";
 
@@ -95,9 +98,9 @@ static int check_curve(EVP_PKEY *pkey, struct err *err)
 
 static int sign_read_key(EVP_PKEY **pkey, const char *pem, struct err *err)
 {
-    *pkey = read_pem(pem);
+    *pkey = crypto_sign_read_pem(pem);
     if (*pkey != NULL)
-        return check_curve(*pkey, err);
+        return crypto_sign_check_curve(*pkey, err);
     if (strstr(pem, "ENCRYPTED") != NULL)
         return err_set(err, ERR_CONFIG,
             "the key is encrypted; a key without a passphrase is required");
@@ -109,7 +112,7 @@ int sign_key_load(struct sign_key **key, struct str pem, struct err *err)
 {
     char text[KEY_TEXT_BYTES];
     EVP_PKEY *pkey = NULL;
-    int status = pem_of(pem, text, err);
+    int status = crypto_sign_pem_of(pem, text, err);
 
     *key = NULL;
     if (status == 0)

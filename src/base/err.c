@@ -22,7 +22,7 @@ void err_clear(struct err *e)
 }
 
 /* Ends a cut message in "..." without leaving half a code point behind. */
-static void mark_cut(char *msg, int needed)
+static void err_mark_cut(char *msg, int needed)
 {
     size_t end = ERR_MSG_BYTES - 4;
 
@@ -36,7 +36,7 @@ static void mark_cut(char *msg, int needed)
 /* What is told of outside may hold any bytes, and a "%.80s" may cut a
  * character:
  * '?' stands for those, as messages go into JSON. */
-static void tidy(char *msg)
+static void err_tidy(char *msg)
 {
     struct str s = str_of(msg);
     size_t at = 0;
@@ -61,8 +61,8 @@ int err_set(struct err *e, int code, const char *fmt, ...)
     va_start(args, fmt);
     needed = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
     va_end(args);
-    mark_cut(e->msg, needed);
-    tidy(e->msg);
+    err_mark_cut(e->msg, needed);
+    err_tidy(e->msg);
     return code;
 }
 
@@ -77,14 +77,14 @@ int err_wrap(struct err *e, const char *fmt, ...)
     prefix = vsnprintf(e->msg, sizeof(e->msg), fmt, args);
     va_end(args);
     if (prefix >= ERR_MSG_BYTES) {
-        mark_cut(e->msg, prefix);
-        tidy(e->msg);
+        err_mark_cut(e->msg, prefix);
+        err_tidy(e->msg);
         return e->code;
     }
     needed = prefix + snprintf(e->msg + prefix, sizeof(e->msg) - (size_t)prefix,
                           ": %s", inner);
-    mark_cut(e->msg, needed);
-    tidy(e->msg);
+    err_mark_cut(e->msg, needed);
+    err_tidy(e->msg);
     return e->code;
 }
 

@@ -18,7 +18,7 @@ struct doc_block {
     _Alignas(16) size_t size;
 };
 
-static bool count_bytes(struct doc_memory *m, size_t old_size, size_t size)
+static bool json_count_bytes(struct doc_memory *m, size_t old_size, size_t size)
 {
     struct arena *a = m->arena;
 
@@ -31,38 +31,38 @@ static bool count_bytes(struct doc_memory *m, size_t old_size, size_t size)
     return true;
 }
 
-static void *doc_realloc(void *ctx, void *ptr, size_t unused, size_t size)
+static void *json_doc_realloc(void *ctx, void *ptr, size_t unused, size_t size)
 {
     struct doc_block *b = ptr == NULL ? NULL : (struct doc_block *)ptr - 1;
     struct doc_block *moved;
     size_t old_size = b == NULL ? 0 : b->size;
 
     (void)unused;
-    if (size > SIZE_MAX - sizeof(*b) || !count_bytes(ctx, old_size, size))
+    if (size > SIZE_MAX - sizeof(*b) || !json_count_bytes(ctx, old_size, size))
         return NULL;
     moved = realloc(b, sizeof(*b) + size);
     if (moved == NULL) {
-        count_bytes(ctx, size, old_size);
+        json_count_bytes(ctx, size, old_size);
         return NULL;
     }
     moved->size = size;
     return moved + 1;
 }
 
-static void *doc_malloc(void *ctx, size_t size)
+static void *json_doc_malloc(void *ctx, size_t size)
 {
-    return doc_realloc(ctx, NULL, 0, size);
+    return json_doc_realloc(ctx, NULL, 0, size);
 }
 
-static void doc_free(void *ctx, void *ptr)
+static void json_doc_free(void *ctx, void *ptr)
 {
     if (ptr == NULL)
         return;
-    count_bytes(ctx, ((struct doc_block *)ptr - 1)->size, 0);
+    json_count_bytes(ctx, ((struct doc_block *)ptr - 1)->size, 0);
     free((struct doc_block *)ptr - 1);
 }
 
-static int hex4(const char *p, const char *end)
+static int json_hex4(const char *p, const char *end)
 {
     int value = 0;
 
@@ -83,26 +83,26 @@ static int hex4(const char *p, const char *end)
 }
 
 /* The code unit of a \uXXXX at p; < 0 when none is there. */
-static int escaped_unit(const char *p, const char *end)
+static int json_escaped_unit(const char *p, const char *end)
 {
     if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
         return -1;
-    return hex4(p + 2, end);
+    return json_hex4(p + 2, end);
 }
 
 /* Turns the lone \uD800 .. \uDFFF into \ufffd, which is just as long. */
-static size_t repair_escapes(char *p, const char *end)
+static size_t json_repair_escapes(char *p, const char *end)
 {
     size_t count = 0;
 
     while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
-        int unit = escaped_unit(p, end), next;
+        int unit = json_escaped_unit(p, end), next;
 
         if (unit < 0xD800 || unit > 0xDFFF) {
             p += 2;
             continue;
         }
-        next = escaped_unit(p + 6, end);
+        next = json_escaped_unit(p + 6, end);
         if (unit <= 0xDBFF && next >= 0xDC00 && next <= 0xDFFF) {
             p += 12;
             continue;
@@ -114,10 +114,10 @@ static size_t repair_escapes(char *p, const char *end)
     return count;
 }
 
-static yyjson_doc *read_doc(struct doc_memory *m, struct str text,
+static yyjson_doc *json_read_doc(struct doc_memory *m, struct str text,
     yyjson_read_flag flags, yyjson_read_err *why)
 {
-    yyjson_alc alc = {doc_malloc, doc_realloc, doc_free, m};
+    yyjson_alc alc = {json_doc_malloc, json_doc_realloc, json_doc_free, m};
 
     /* Without the in-situ flag yyjson does not write to the text. */
     return yyjson_read_opts(
@@ -128,7 +128,7 @@ static yyjson_doc *read_doc(struct doc_memory *m, struct str text,
  * Only a text that was refused for a string gets the second look: it costs a
  * copy. Without anything to repair the first refusal stands.
  */
-static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
+static yyjson_doc *json_read_repaired(struct doc_memory *m, struct str text,
     yyjson_read_flag flags, size_t *replaced, yyjson_read_err *why)
 {
     yyjson_doc *doc = NULL;
@@ -140,9 +140,9 @@ static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
         why->code = YYJSON_READ_ERROR_MEMORY_ALLOCATION;
         why->msg = "out of memory";
     } else {
-        *replaced += repair_escapes(fixed.data, fixed.data + fixed.len);
+        *replaced += json_repair_escapes(fixed.data, fixed.data + fixed.len);
         if (*replaced > 0)
-            doc = read_doc(m, buf_view(&fixed), flags, why);
+            doc = json_read_doc(m, buf_view(&fixed), flags, why);
     }
     buf_free(&fixed);
     return doc;
@@ -153,7 +153,7 @@ static yyjson_doc *read_repaired(struct doc_memory *m, struct str text,
  * escapes: what was meant is certain. One behind a backslash stays, for there
  * it is not. Returns how many; 0: the copy is as the text was.
  */
-static size_t escape_controls(struct buf *out, struct str text)
+static size_t json_escape_controls(struct buf *out, struct str text)
 {
     bool quoted = false;
     size_t count = 0;
@@ -176,7 +176,7 @@ static size_t escape_controls(struct buf *out, struct str text)
 }
 
 /* Refused for a string; where nothing helps the first refusal stands. */
-static yyjson_doc *read_escaped(struct doc_memory *m, struct str text,
+static yyjson_doc *json_read_escaped(struct doc_memory *m, struct str text,
     yyjson_read_flag flags, size_t *replaced, yyjson_read_err *why)
 {
     yyjson_read_err first = *why;
@@ -184,10 +184,10 @@ static yyjson_doc *read_escaped(struct doc_memory *m, struct str text,
     struct buf copy;
 
     buf_init(&copy, text.len < SIZE_MAX / 8 ? text.len * 6 : SIZE_MAX / 2);
-    if (escape_controls(&copy, text) > 0 && copy.error == 0) {
-        doc = read_doc(m, buf_view(&copy), flags, why);
+    if (json_escape_controls(&copy, text) > 0 && copy.error == 0) {
+        doc = json_read_doc(m, buf_view(&copy), flags, why);
         if (doc == NULL && why->code == YYJSON_READ_ERROR_INVALID_STRING)
-            doc = read_repaired(m, buf_view(&copy), flags, replaced, why);
+            doc = json_read_repaired(m, buf_view(&copy), flags, replaced, why);
         if (doc == NULL) {
             *why = first;
             *replaced = 0;
@@ -203,7 +203,7 @@ static yyjson_doc *read_escaped(struct doc_memory *m, struct str text,
  * `deep` for each container at `depth`, whose inside is skipped, and returns
  * whether there was one.
  */
-static bool walk_deep(
+static bool json_walk_deep(
     yyjson_val *root, size_t depth, void (*deep)(yyjson_val *v))
 {
     yyjson_val *ends[JSON_MAX_DEPTH];
@@ -227,18 +227,18 @@ static bool walk_deep(
     return found;
 }
 
-static void leave_as_is(yyjson_val *v)
+static void json_leave_as_is(yyjson_val *v)
 {
 }
 
 /* An empty container still knows where the value behind it is. */
-static void empty_container(yyjson_val *v)
+static void json_empty_container(yyjson_val *v)
 {
     unsafe_yyjson_set_len(v, 0);
 }
 
 /* Next to numbers too big for 64 bits those that JSON does not know are raw. */
-static bool is_odd_number(yyjson_val *v)
+static bool json_is_odd_number(yyjson_val *v)
 {
     const char *text = yyjson_get_raw(v);
 
@@ -247,13 +247,13 @@ static bool is_odd_number(yyjson_val *v)
     return yyjson_is_raw(v) && text[strspn(text, "+-")] > '9';
 }
 
-static bool null_odd_numbers(yyjson_val *root)
+static bool json_null_odd_numbers(yyjson_val *root)
 {
     yyjson_val *end = unsafe_yyjson_get_next(root);
     bool found = false;
 
     for (yyjson_val *v = root; v < end; v++)
-        if (is_odd_number(v)) {
+        if (json_is_odd_number(v)) {
             unsafe_yyjson_set_null(v);
             found = true;
         }
@@ -262,16 +262,16 @@ static bool null_odd_numbers(yyjson_val *root)
 
 const char *json_mend(yyjson_val *v, size_t depth)
 {
-    bool odd = null_odd_numbers(v);
+    bool odd = json_null_odd_numbers(v);
 
-    if (walk_deep(v, depth, empty_container))
+    if (json_walk_deep(v, depth, json_empty_container))
         return "nested too deep";
     return odd ? "has a number that JSON does not know (NaN or Infinity)"
                : NULL;
 }
 
 /* "byte 12: unexpected character, at "}, ..."" */
-static int syntax_error(struct err *err, struct str text, size_t replaced,
+static int json_syntax_error(struct err *err, struct str text, size_t replaced,
     const yyjson_read_err *why)
 {
     enum { SHOWN_BYTES = 24 };
@@ -302,18 +302,18 @@ static int syntax_error(struct err *err, struct str text, size_t replaced,
     return ERR_INVALID;
 }
 
-static void doc_release(void *doc)
+static void json_doc_release(void *doc)
 {
     yyjson_doc_free(doc);
 }
 
 /* Gives the document to the arena, at what its values and text really take. */
-static int keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
+static int json_keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
 {
     size_t needed = yyjson_doc_get_val_count(doc) * sizeof(yyjson_val) +
                     yyjson_doc_get_read_size(doc);
 
-    if (arena_defer(a, doc_release, doc) < 0) {
+    if (arena_defer(a, json_doc_release, doc) < 0) {
         yyjson_doc_free(doc);
         return ERR_NOMEM;
     }
@@ -325,30 +325,30 @@ static int keep_doc(struct arena *a, struct doc_memory *m, yyjson_doc *doc)
 }
 
 /* Strictly, unless the caller asks about flaws. */
-static yyjson_doc *read_tolerant(struct doc_memory *m, struct str text,
+static yyjson_doc *json_read_tolerant(struct doc_memory *m, struct str text,
     size_t *repairs, struct json_flaws *flaws, yyjson_read_err *why)
 {
     yyjson_read_flag flags =
         flaws != NULL ? YYJSON_READ_ALLOW_INF_AND_NAN : YYJSON_READ_NOFLAG;
-    yyjson_doc *doc = read_doc(m, text, YYJSON_READ_NOFLAG, why);
+    yyjson_doc *doc = json_read_doc(m, text, YYJSON_READ_NOFLAG, why);
     bool strict = doc != NULL;
 
     if (doc == NULL && flaws != NULL &&
         why->code != YYJSON_READ_ERROR_MEMORY_ALLOCATION &&
         why->code != YYJSON_READ_ERROR_INVALID_STRING)
-        doc = read_doc(m, text, flags, why);
+        doc = json_read_doc(m, text, flags, why);
     if (doc == NULL && flaws != NULL &&
         why->code == YYJSON_READ_ERROR_INVALID_STRING)
-        doc = read_escaped(m, text, flags, repairs, why);
+        doc = json_read_escaped(m, text, flags, repairs, why);
     if (doc == NULL && why->code == YYJSON_READ_ERROR_INVALID_STRING)
-        doc = read_repaired(m, text, flags, repairs, why);
+        doc = json_read_repaired(m, text, flags, repairs, why);
     if (flaws != NULL)
         flaws->odd_numbers = doc != NULL && !strict;
     return doc;
 }
 
 /* Positions in a repaired copy are past those in the text. */
-static void note_error(struct json_flaws *flaws, struct str text,
+static void json_note_error(struct json_flaws *flaws, struct str text,
     size_t repairs, const yyjson_read_err *why)
 {
     size_t pos = why->pos > 2 * repairs ? why->pos - 2 * repairs : 0;
@@ -356,7 +356,7 @@ static void note_error(struct json_flaws *flaws, struct str text,
     flaws->error_at = pos < text.len ? pos : text.len;
 }
 
-static int parse_doc(struct arena *a, struct str text, yyjson_val **root,
+static int json_parse_doc(struct arena *a, struct str text, yyjson_val **root,
     size_t *replaced, struct json_flaws *flaws, struct err *err)
 {
     struct doc_memory *m = arena_calloc(a, 1, sizeof(*m));
@@ -368,13 +368,14 @@ static int parse_doc(struct arena *a, struct str text, yyjson_val **root,
     if (m == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a document");
     m->arena = a;
-    doc = read_tolerant(m, text, &repairs, flaws, &why);
+    doc = json_read_tolerant(m, text, &repairs, flaws, &why);
     if (doc == NULL) {
         if (flaws != NULL)
-            note_error(flaws, text, repairs, &why);
-        return syntax_error(err, text, repairs, &why);
+            json_note_error(flaws, text, repairs, &why);
+        return json_syntax_error(err, text, repairs, &why);
     }
-    if (walk_deep(yyjson_doc_get_root(doc), JSON_MAX_DEPTH, leave_as_is)) {
+    if (json_walk_deep(
+            yyjson_doc_get_root(doc), JSON_MAX_DEPTH, json_leave_as_is)) {
         if (flaws == NULL) {
             yyjson_doc_free(doc);
             return err_set(err, ERR_INVALID, "nested deeper than %d levels",
@@ -383,7 +384,7 @@ static int parse_doc(struct arena *a, struct str text, yyjson_val **root,
         flaws->too_deep = true;
     }
     *root = yyjson_doc_get_root(doc);
-    if (keep_doc(a, m, doc) < 0) {
+    if (json_keep_doc(a, m, doc) < 0) {
         *root = NULL;
         return err_set(err, ERR_NOMEM, "no memory for a document");
     }
@@ -395,7 +396,7 @@ static int parse_doc(struct arena *a, struct str text, yyjson_val **root,
 int json_parse(struct arena *a, struct str text, yyjson_val **root,
     size_t *replaced, struct err *err)
 {
-    return parse_doc(a, text, root, replaced, NULL, err);
+    return json_parse_doc(a, text, root, replaced, NULL, err);
 }
 
 int json_parse_flawed(struct arena *a, struct str text, yyjson_val **root,
@@ -406,5 +407,5 @@ int json_parse_flawed(struct arena *a, struct str text, yyjson_val **root,
         text.p += 3;
         text.len -= 3;
     }
-    return parse_doc(a, text, root, replaced, flaws, err);
+    return json_parse_doc(a, text, root, replaced, flaws, err);
 }

@@ -18,7 +18,7 @@ struct decimal {
  * only its layout is not JavaScript's. The value is written into memory on
  * the stack.
  */
-static bool shortest(double x, struct decimal *d)
+static bool json_js_shortest(double x, struct decimal *d)
 {
     char pool[512];
     yyjson_alc alc;
@@ -51,7 +51,7 @@ static bool shortest(double x, struct decimal *d)
     return true;
 }
 
-static size_t zeros(char *out, int count)
+static size_t json_js_zeros(char *out, int count)
 {
     if (count <= 0)
         return 0;
@@ -59,23 +59,24 @@ static size_t zeros(char *out, int count)
     return (size_t)count;
 }
 
-static size_t digits(char *out, const struct decimal *d, int from, int to)
+static size_t json_js_digits(
+    char *out, const struct decimal *d, int from, int to)
 {
     memcpy(out, d->digits + from, (size_t)(to - from));
     return (size_t)(to - from);
 }
 
 /* ECMAScript's Number::toString: plain from 1e-7 to 1e21, else an exponent. */
-static size_t lay_out(char *out, const struct decimal *d)
+static size_t json_js_lay_out(char *out, const struct decimal *d)
 {
     size_t at = 0;
     int whole = d->point < d->count ? d->point : d->count;
 
     if (d->point <= -6 || d->point > 21) {
-        at += digits(out, d, 0, 1);
+        at += json_js_digits(out, d, 0, 1);
         if (d->count > 1) {
             out[at++] = '.';
-            at += digits(out + at, d, 1, d->count);
+            at += json_js_digits(out + at, d, 1, d->count);
         }
         return at + (size_t)snprintf(
                         out + at, JS_NUMBER_BYTES - at, "e%+d", d->point - 1);
@@ -83,15 +84,15 @@ static size_t lay_out(char *out, const struct decimal *d)
     if (d->point <= 0) {
         out[at++] = '0';
         out[at++] = '.';
-        at += zeros(out + at, -d->point);
+        at += json_js_zeros(out + at, -d->point);
         whole = 0;
     } else {
-        at += digits(out, d, 0, whole);
-        at += zeros(out + at, d->point - d->count);
+        at += json_js_digits(out, d, 0, whole);
+        at += json_js_zeros(out + at, d->point - d->count);
         if (whole < d->count)
             out[at++] = '.';
     }
-    return at + digits(out + at, d, whole, d->count);
+    return at + json_js_digits(out + at, d, whole, d->count);
 }
 
 size_t js_number(double x, char out[JS_NUMBER_BYTES])
@@ -107,14 +108,14 @@ size_t js_number(double x, char out[JS_NUMBER_BYTES])
         out[at++] = '-';
     if (isinf(x))
         at += (size_t)snprintf(out + at, JS_NUMBER_BYTES - at, "Infinity");
-    else if (shortest(fabs(x), &d))
-        at += lay_out(out + at, &d);
+    else if (json_js_shortest(fabs(x), &d))
+        at += json_js_lay_out(out + at, &d);
     out[at] = '\0';
     return at;
 }
 
 /* An array index: digits without a leading zero, up to 2^32 - 2. */
-static bool is_index(struct str key)
+static bool json_js_is_index(struct str key)
 {
     static const char most[] = "4294967294";
 
@@ -127,7 +128,7 @@ static bool is_index(struct str key)
     return key.len < sizeof(most) - 1 || memcmp(key.p, most, key.len) <= 0;
 }
 
-static int by_index(const void *a, const void *b)
+static int json_js_by_index(const void *a, const void *b)
 {
     const struct json_entry *x = a, *y = b;
 
@@ -137,13 +138,13 @@ static int by_index(const void *a, const void *b)
 }
 
 /* Index keys to the front, in ascending order; the others stay as they are. */
-static int order_keys(struct arena *a, struct json_entry *e, size_t n)
+static int json_js_order_keys(struct arena *a, struct json_entry *e, size_t n)
 {
     struct json_entry *others;
     size_t indexes = 0, rest = 0;
 
     for (size_t i = 0; i < n; i++)
-        indexes += is_index(e[i].key);
+        indexes += json_js_is_index(e[i].key);
     if (indexes == 0)
         return 0;
     others = arena_calloc(a, n - indexes, sizeof(*others));
@@ -151,12 +152,12 @@ static int order_keys(struct arena *a, struct json_entry *e, size_t n)
         return ERR_NOMEM;
     indexes = 0;
     for (size_t i = 0; i < n; i++) {
-        if (is_index(e[i].key))
+        if (json_js_is_index(e[i].key))
             e[indexes++] = e[i];
         else
             others[rest++] = e[i];
     }
-    qsort(e, indexes, sizeof(*e), by_index);
+    qsort(e, indexes, sizeof(*e), json_js_by_index);
     memcpy(e + indexes, others, rest * sizeof(*e));
     return 0;
 }
@@ -164,7 +165,7 @@ static int order_keys(struct arena *a, struct json_entry *e, size_t n)
 enum { FEW_KEYS = 12 };
 
 /* Where the key is among the first n, or n; a map is for the large ones. */
-static size_t place_of(
+static size_t json_js_place_of(
     struct strmap *seen, const struct json_entry *e, size_t n, struct str key)
 {
     size_t i, *place;
@@ -182,7 +183,7 @@ static size_t place_of(
     return *place;
 }
 
-static long object_entries(
+static long json_js_object_entries(
     struct arena *a, yyjson_val *object, struct json_entry *e)
 {
     struct strmap seen = {.slots = NULL};
@@ -194,17 +195,17 @@ static long object_entries(
         return ERR_NOMEM;
     yyjson_obj_foreach(object, i, max, key, value)
     {
-        place = place_of(&seen, e, n, json_str(key));
+        place = json_js_place_of(&seen, e, n, json_str(key));
         if (place == n)
             e[n++].key = json_str(key);
         e[place].value = value;
     }
-    if (order_keys(a, e, n) < 0)
+    if (json_js_order_keys(a, e, n) < 0)
         return ERR_NOMEM;
     return (long)n;
 }
 
-static long array_entries(
+static long json_js_array_entries(
     struct arena *a, yyjson_val *array, struct json_entry *e)
 {
     enum { INDEX_BYTES = 12 };
@@ -233,6 +234,6 @@ long json_entries(
     *members = arena_calloc(a, yyjson_get_len(object), sizeof(**members));
     if (*members == NULL)
         return ERR_NOMEM;
-    return yyjson_is_obj(object) ? object_entries(a, object, *members)
-                                 : array_entries(a, object, *members);
+    return yyjson_is_obj(object) ? json_js_object_entries(a, object, *members)
+                                 : json_js_array_entries(a, object, *members);
 }

@@ -34,7 +34,7 @@ double json_number(yyjson_val *v)
     return yyjson_is_num(v) ? yyjson_get_num(v) : NAN;
 }
 
-static bool whole(double x, int64_t *out)
+static bool json_value_whole(double x, int64_t *out)
 {
     const double most = 9223372036854775808.0; /* 2^63 */
 
@@ -46,7 +46,7 @@ static bool whole(double x, int64_t *out)
 
 /* Digits exactly, other spellings of a whole number (1e3, 5.0) by way of a
  * double; neither hexadecimal nor the words that strtod knows. */
-static bool int_of_text(struct str s, int64_t *out)
+static bool json_value_int_of_text(struct str s, int64_t *out)
 {
     char z[32], *end;
     long long value;
@@ -61,7 +61,7 @@ static bool int_of_text(struct str s, int64_t *out)
     if (strpbrk(z, ".eE") != NULL) {
         double x = strtod(z, &end);
 
-        return *end == '\0' && whole(x, out);
+        return *end == '\0' && json_value_whole(x, out);
     }
     errno = 0;
     value = strtoll(z, &end, 10);
@@ -79,8 +79,8 @@ bool json_int(yyjson_val *v, int64_t *out)
         return true;
     }
     if (yyjson_is_real(v))
-        return whole(yyjson_get_real(v), out);
-    return yyjson_is_str(v) && int_of_text(json_str(v), out);
+        return json_value_whole(yyjson_get_real(v), out);
+    return yyjson_is_str(v) && json_value_int_of_text(json_str(v), out);
 }
 
 bool json_bool(yyjson_val *v, bool *out)
@@ -94,7 +94,8 @@ bool json_bool(yyjson_val *v, bool *out)
 }
 
 /* The number's text, in `out` or, of a raw one, in the document. */
-static struct str number_text(yyjson_val *v, char out[JS_NUMBER_BYTES])
+static struct str json_value_number_text(
+    yyjson_val *v, char out[JS_NUMBER_BYTES])
 {
     int len;
 
@@ -109,17 +110,17 @@ static struct str number_text(yyjson_val *v, char out[JS_NUMBER_BYTES])
     return (struct str){out, (size_t)len};
 }
 
-static void write_number(struct buf *out, yyjson_val *v)
+static void json_value_write_number(struct buf *out, yyjson_val *v)
 {
     char text[JS_NUMBER_BYTES];
 
     if (yyjson_is_raw(v) && !isfinite(json_number(v)))
         buf_puts(out, "null");
     else
-        buf_str(out, number_text(v, text));
+        buf_str(out, json_value_number_text(v, text));
 }
 
-static void write_string(struct buf *out, struct str s, size_t *nuls)
+static void json_value_write_string(struct buf *out, struct str s, size_t *nuls)
 {
     struct buf kept;
 
@@ -140,7 +141,7 @@ static void write_string(struct buf *out, struct str s, size_t *nuls)
     buf_free(&kept);
 }
 
-static void write_array(struct buf *out, yyjson_val *v, size_t *nuls)
+static void json_value_write_array(struct buf *out, yyjson_val *v, size_t *nuls)
 {
     size_t i, max;
     yyjson_val *element;
@@ -155,7 +156,8 @@ static void write_array(struct buf *out, yyjson_val *v, size_t *nuls)
     buf_char(out, ']');
 }
 
-static void write_object(struct buf *out, yyjson_val *v, size_t *nuls)
+static void json_value_write_object(
+    struct buf *out, yyjson_val *v, size_t *nuls)
 {
     size_t i, max;
     yyjson_val *key, *value;
@@ -165,7 +167,7 @@ static void write_object(struct buf *out, yyjson_val *v, size_t *nuls)
     {
         if (i > 0)
             buf_char(out, ',');
-        write_string(out, json_str(key), nuls);
+        json_value_write_string(out, json_str(key), nuls);
         buf_char(out, ':');
         json_write(out, value, nuls);
     }
@@ -180,16 +182,16 @@ void json_write(struct buf *out, yyjson_val *v, size_t *nuls)
         break;
     case YYJSON_TYPE_NUM:
     case YYJSON_TYPE_RAW:
-        write_number(out, v);
+        json_value_write_number(out, v);
         break;
     case YYJSON_TYPE_STR:
-        write_string(out, json_str(v), nuls);
+        json_value_write_string(out, json_str(v), nuls);
         break;
     case YYJSON_TYPE_ARR:
-        write_array(out, v, nuls);
+        json_value_write_array(out, v, nuls);
         break;
     case YYJSON_TYPE_OBJ:
-        write_object(out, v, nuls);
+        json_value_write_object(out, v, nuls);
         break;
     default:
         buf_puts(out, "null");
@@ -197,7 +199,7 @@ void json_write(struct buf *out, yyjson_val *v, size_t *nuls)
 }
 
 /* A letter for the kind, then the text or the count of what follows. */
-static void digest_one(struct sha256 *s, yyjson_val *v)
+static void json_value_digest_one(struct sha256 *s, yyjson_val *v)
 {
     char text[JS_NUMBER_BYTES];
     struct str field = {text, 0};
@@ -206,7 +208,7 @@ static void digest_one(struct sha256 *s, yyjson_val *v)
     switch (yyjson_get_type(v)) {
     case YYJSON_TYPE_NUM:
     case YYJSON_TYPE_RAW:
-        field = number_text(v, text);
+        field = json_value_number_text(v, text);
         sha256_add(s, "#", 1);
         break;
     case YYJSON_TYPE_STR:
@@ -231,7 +233,7 @@ static void digest_one(struct sha256 *s, yyjson_val *v)
 
 /* In the order of yyjson's memory, which is the order of the text; with the
  * counts of the containers there is one tree only that reads so. */
-static size_t size_one(yyjson_val *v)
+static size_t json_value_size_one(yyjson_val *v)
 {
     enum { QUOTES = 2, BRACKETS = 2, COMMA = 1 };
     char text[JS_NUMBER_BYTES];
@@ -241,7 +243,7 @@ static size_t size_one(yyjson_val *v)
     if (yyjson_is_ctn(v))
         return BRACKETS + COMMA;
     if (yyjson_is_num(v) || yyjson_is_raw(v))
-        return number_text(v, text).len + COMMA;
+        return json_value_number_text(v, text).len + COMMA;
     return strlen("null") + COMMA;
 }
 
@@ -251,7 +253,7 @@ size_t json_size(yyjson_val *v)
     size_t bytes = 0;
 
     for (; v < end; v++)
-        bytes += size_one(v);
+        bytes += json_value_size_one(v);
     return bytes;
 }
 
@@ -263,5 +265,5 @@ void json_digest(struct sha256 *s, yyjson_val *v)
         return;
     end = unsafe_yyjson_get_next(v);
     for (; v < end; v++)
-        digest_one(s, v);
+        json_value_digest_one(s, v);
 }

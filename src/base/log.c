@@ -24,7 +24,7 @@ const char *log_level_name(enum log_level level)
     return names[level];
 }
 
-static void add_time(struct buf *line)
+static void log_add_time(struct buf *line)
 {
     struct timespec now;
     char iso[ISO_BYTES];
@@ -51,7 +51,8 @@ static void log_add_text(struct buf *line, const char *name, struct str value)
 }
 
 /* What does not fit ends in "...", never in half a code point. */
-static struct str format(char out[MESSAGE_BYTES], const char *fmt, va_list args)
+static struct str log_format(
+    char out[MESSAGE_BYTES], const char *fmt, va_list args)
 {
     int len = vsnprintf(out, MESSAGE_BYTES, fmt, args);
     size_t end = MESSAGE_BYTES - 4;
@@ -66,20 +67,20 @@ static struct str format(char out[MESSAGE_BYTES], const char *fmt, va_list args)
     return (struct str){out, end + 3};
 }
 
-static struct str name_of(const char *z)
+static struct str log_name_of(const char *z)
 {
     return (struct str){z, strnlen(z, NAME_BYTES)};
 }
 
-static void add_ctx(struct buf *line, const struct log_ctx *ctx)
+static void log_add_ctx(struct buf *line, const struct log_ctx *ctx)
 {
     if (ctx->run != NULL)
-        log_add_text(line, "run", name_of(ctx->run));
+        log_add_text(line, "run", log_name_of(ctx->run));
     if (ctx->run != NULL && logs.trace_id[0] != '\0' &&
         strcmp(ctx->run, logs.traced_run) == 0)
         log_add_text(line, "trace_id", str_of(logs.trace_id));
     if (ctx->service != NULL)
-        log_add_text(line, "service", name_of(ctx->service));
+        log_add_text(line, "service", log_name_of(ctx->service));
     if (ctx->page != 0)
         buf_printf(line, ",\"page\":%d", ctx->page);
 }
@@ -98,7 +99,7 @@ static void log_put(struct str members)
     struct buf line;
 
     buf_init(&line, LINE_BYTES + NAME_BYTES);
-    add_time(&line);
+    log_add_time(&line);
     buf_str(&line, members);
     buf_puts(&line, "}\n");
     if (line.error == 0)
@@ -154,10 +155,10 @@ void log_write(
     buf_init(&members, LINE_BYTES);
     log_add_text(&members, "level", str_of(log_level_name(level)));
     va_start(args, fmt);
-    log_add_text(&members, "message", format(message, fmt, args));
+    log_add_text(&members, "message", log_format(message, fmt, args));
     va_end(args);
     if (ctx != NULL)
-        add_ctx(&members, ctx);
+        log_add_ctx(&members, ctx);
     line.text = buf_view(&members);
     log_tell_dropped();
     if (members.error == 0 &&

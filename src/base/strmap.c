@@ -57,7 +57,7 @@ int strmap_init(struct strmap *m, struct arena *a, size_t max)
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
-static struct strmap_slot *slot_of(
+static struct strmap_slot *strmap_slot_of(
     const struct strmap *m, struct str key, uint64_t hash)
 {
     size_t i = (size_t)hash & m->mask;
@@ -73,7 +73,7 @@ static struct strmap_slot *slot_of(
 size_t *strmap_put(struct strmap *m, struct str key, bool *found)
 {
     uint64_t hash = strmap_hash_of(m, key);
-    struct strmap_slot *slot = slot_of(m, key, hash);
+    struct strmap_slot *slot = strmap_slot_of(m, key, hash);
 
     *found = slot->key.p != NULL;
     if (*found)
@@ -93,6 +93,6 @@ const size_t *strmap_get(const struct strmap *m, struct str key)
 
     if (m->slots == NULL)
         return NULL;
-    slot = slot_of(m, key, strmap_hash_of(m, key));
+    slot = strmap_slot_of(m, key, strmap_hash_of(m, key));
     return slot->key.p == NULL ? NULL : &slot->value;
 }

@@ -5,7 +5,7 @@
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 /* Length of the sequence a byte leads; 0 when no sequence begins with it. */
-static size_t lead_length(unsigned char c)
+static size_t text_lead_length(unsigned char c)
 {
     if (c < 0x80)
         return 1;
@@ -17,7 +17,7 @@ static size_t lead_length(unsigned char c)
 }
 
 /* Overlong forms, surrogates and values beyond U+10FFFF are invalid. */
-static bool code_point_fits(int32_t cp, size_t len)
+static bool text_code_point_fits(int32_t cp, size_t len)
 {
     if (len == 3)
         return cp >= 0x800 && (cp < 0xD800 || cp > 0xDFFF);
@@ -27,7 +27,7 @@ static bool code_point_fits(int32_t cp, size_t len)
 int32_t utf8_next(struct str s, size_t *at)
 {
     const unsigned char *p = (const unsigned char *)s.p + *at;
-    size_t len = lead_length(p[0]);
+    size_t len = text_lead_length(p[0]);
     int32_t cp;
 
     if (len <= 1 || len > s.len - *at) {
@@ -42,7 +42,7 @@ int32_t utf8_next(struct str s, size_t *at)
         }
         cp = (cp << 6) | (p[i] & 0x3F);
     }
-    if (!code_point_fits(cp, len)) {
+    if (!text_code_point_fits(cp, len)) {
         *at += 1;
         return -1;
     }
@@ -64,7 +64,7 @@ size_t utf8_put(int32_t point, char out[UTF8_BYTES])
 }
 
 /* Moves past ASCII, eight bytes at a time: most text is just that. */
-static size_t skip_ascii(struct str s, size_t at)
+static size_t text_skip_ascii(struct str s, size_t at)
 {
     uint64_t word;
 
@@ -80,9 +80,9 @@ static size_t skip_ascii(struct str s, size_t at)
 }
 
 /* Where the first invalid byte is, from `at` on; s.len when there is none. */
-static size_t find_invalid(struct str s, size_t at)
+static size_t text_find_invalid(struct str s, size_t at)
 {
-    for (at = skip_ascii(s, at); at < s.len; at = skip_ascii(s, at)) {
+    for (at = text_skip_ascii(s, at); at < s.len; at = text_skip_ascii(s, at)) {
         size_t from = at;
 
         if (utf8_next(s, &at) < 0)
@@ -93,10 +93,10 @@ static size_t find_invalid(struct str s, size_t at)
 
 bool utf8_valid(struct str s)
 {
-    return find_invalid(s, 0) == s.len;
+    return text_find_invalid(s, 0) == s.len;
 }
 
-static bool is_invisible(int32_t cp)
+static bool text_is_invisible(int32_t cp)
 {
     static const struct {
         int32_t first, last;
@@ -115,7 +115,7 @@ bool utf8_visible(struct str s)
     for (size_t at = 0; at < s.len;) {
         int32_t cp = utf8_next(s, &at);
 
-        if (cp < 0 || is_invisible(cp))
+        if (cp < 0 || text_is_invisible(cp))
             return false;
     }
     return true;
@@ -126,7 +126,7 @@ size_t utf8_repair(struct buf *out, struct str s)
     size_t count = 0, from = 0;
 
     for (;;) {
-        size_t bad = find_invalid(s, from), next;
+        size_t bad = text_find_invalid(s, from), next;
 
         if (bad > from)
             buf_add(out, s.p + from, bad - from);
@@ -150,7 +150,7 @@ size_t utf8_prefix(struct str s, size_t chars)
 }
 
 /* JavaScript's WhiteSpace and LineTerminator. */
-static bool is_js_space(int32_t cp)
+static bool text_is_js_space(int32_t cp)
 {
     switch (cp) {
     case 0x20:
@@ -169,7 +169,7 @@ static bool is_js_space(int32_t cp)
 }
 
 /* Where the code point that ends at `end` begins. */
-static size_t step_back(struct str s, size_t end)
+static size_t text_step_back(struct str s, size_t end)
 {
     size_t at = end - 1;
 
@@ -184,14 +184,14 @@ struct str text_trim(struct str s)
 
     while (s.len > 0) {
         from = 0;
-        if (!is_js_space(utf8_next(s, &from)))
+        if (!text_is_js_space(utf8_next(s, &from)))
             break;
         s.p += from;
         s.len -= from;
     }
     while (s.len > 0) {
-        at = from = step_back(s, s.len);
-        if (!is_js_space(utf8_next(s, &at)) || at != s.len)
+        at = from = text_step_back(s, s.len);
+        if (!text_is_js_space(utf8_next(s, &at)) || at != s.len)
             break;
         s.len = from;
     }

@@ -14,16 +14,16 @@
 /* Days of 400 years, the calendar's period; years count from 1 March. */
 enum { ERA_DAYS = 146097, EPOCH_DAY = 719468 };
 
-static int64_t floor_div(int64_t a, int64_t b)
+static int64_t text_iso_floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
 }
 
 /* Days from 1970-01-01; month 1 .. 12, day may be past the month's end. */
-static int64_t days_from_civil(int64_t year, int month, int day)
+static int64_t text_iso_days_from_civil(int64_t year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
-    int64_t era = floor_div(y, 400);
+    int64_t era = text_iso_floor_div(y, 400);
     int64_t of_era = y - era * 400;
     int64_t of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
 
@@ -33,13 +33,13 @@ static int64_t days_from_civil(int64_t year, int month, int day)
 
 int64_t civil_to_ms(int64_t year, int month, int day)
 {
-    return days_from_civil(year, month, day) * MS_A_DAY;
+    return text_iso_days_from_civil(year, month, day) * MS_A_DAY;
 }
 
 void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day)
 {
-    int64_t days = floor_div(epoch_ms, MS_A_DAY) + EPOCH_DAY;
-    int64_t era = floor_div(days, ERA_DAYS);
+    int64_t days = text_iso_floor_div(epoch_ms, MS_A_DAY) + EPOCH_DAY;
+    int64_t era = text_iso_floor_div(days, ERA_DAYS);
     int64_t d = days - era * ERA_DAYS;
     int64_t y = (d - d / 1460 + d / 36524 - d / 146096) / 365;
     int64_t of_year = d - (365 * y + y / 4 - y / 100);
@@ -50,17 +50,17 @@ void civil_from_ms(int64_t epoch_ms, int64_t *year, int *month, int *day)
     *year = y + era * 400 + (*month <= 2);
 }
 
-static char *put_number(char *at, int64_t value, int digits)
+static char *text_iso_put_number(char *at, int64_t value, int digits)
 {
     for (int i = digits - 1; i >= 0; i--, value /= 10)
         at[i] = (char)('0' + value % 10);
     return at + digits;
 }
 
-static char *put_after(char *at, char mark, int64_t value, int digits)
+static char *text_iso_put_after(char *at, char mark, int64_t value, int digits)
 {
     *at = mark;
-    return put_number(at + 1, value, digits);
+    return text_iso_put_number(at + 1, value, digits);
 }
 
 void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES])
@@ -72,16 +72,16 @@ void iso_from_ms(int64_t epoch_ms, char out[ISO_BYTES])
 
     civil_from_ms(epoch_ms, &year, &month, &day);
     if (year >= 0 && year <= 9999)
-        at = put_number(out, year, 4);
+        at = text_iso_put_number(out, year, 4);
     else
         at = out + snprintf(out, ISO_BYTES, "%c%06lld", year < 0 ? '-' : '+',
                        (long long)(year < 0 ? -year : year));
-    at = put_after(at, '-', month, 2);
-    at = put_after(at, '-', day, 2);
-    at = put_after(at, 'T', ms / 3600000, 2);
-    at = put_after(at, ':', ms / 60000 % 60, 2);
-    at = put_after(at, ':', ms / 1000 % 60, 2);
-    at = put_after(at, '.', ms % 1000, 3);
+    at = text_iso_put_after(at, '-', month, 2);
+    at = text_iso_put_after(at, '-', day, 2);
+    at = text_iso_put_after(at, 'T', ms / 3600000, 2);
+    at = text_iso_put_after(at, ':', ms / 60000 % 60, 2);
+    at = text_iso_put_after(at, ':', ms / 1000 % 60, 2);
+    at = text_iso_put_after(at, '.', ms % 1000, 3);
     memcpy(at, "Z", 2);
 }
 
@@ -117,7 +117,7 @@ static bool iso_number(
 }
 
 /* YYYY or +-YYYYYY; -000000 is invalid. */
-static bool read_year(struct reader *r, int64_t *year)
+static bool text_iso_read_year(struct reader *r, int64_t *year)
 {
     bool minus = iso_take(r, '-');
     int value;
@@ -133,13 +133,13 @@ static bool read_year(struct reader *r, int64_t *year)
 }
 
 /* YYYY, YYYY-MM or YYYY-MM-DD; *full says that it was the last. */
-static bool read_date(struct reader *r, int64_t *days, bool *full)
+static bool text_iso_read_date(struct reader *r, int64_t *days, bool *full)
 {
     int month = 1, day = 1;
     int64_t year;
 
     *full = false;
-    if (!read_year(r, &year))
+    if (!text_iso_read_year(r, &year))
         return false;
     if (iso_take(r, '-')) {
         if (!iso_number(r, 2, 1, 12, &month))
@@ -148,12 +148,12 @@ static bool read_date(struct reader *r, int64_t *days, bool *full)
         if (*full && !iso_number(r, 2, 1, 31, &day))
             return false;
     }
-    *days = days_from_civil(year, month, day);
+    *days = text_iso_days_from_civil(year, month, day);
     return true;
 }
 
 /* Any number of digits after the point; those past the third are dropped. */
-static bool read_fraction(struct reader *r, int *ms)
+static bool text_iso_read_fraction(struct reader *r, int *ms)
 {
     int scale = 100;
 
@@ -166,7 +166,7 @@ static bool read_fraction(struct reader *r, int *ms)
 }
 
 /* hh:mm, hh:mm:ss or hh:mm:ss.fraction */
-static bool read_clock(struct reader *r, int64_t *clock_ms)
+static bool text_iso_read_clock(struct reader *r, int64_t *clock_ms)
 {
     int hour, minute, second = 0, ms = 0;
 
@@ -176,7 +176,7 @@ static bool read_clock(struct reader *r, int64_t *clock_ms)
     if (iso_take(r, ':')) {
         if (!iso_number(r, 2, 0, 59, &second))
             return false;
-        if (iso_take(r, '.') && !read_fraction(r, &ms))
+        if (iso_take(r, '.') && !text_iso_read_fraction(r, &ms))
             return false;
     }
     *clock_ms = ((hour * 60 + minute) * INT64_C(60) + second) * 1000 + ms;
@@ -187,7 +187,8 @@ static bool read_clock(struct reader *r, int64_t *clock_ms)
  * Nothing (UTC), Z, +-hh:mm or +-hhmm; +-hh alone only as databases print it,
  * after a time set off by a space.
  */
-static bool read_offset(struct reader *r, bool spaced, int64_t *offset_ms)
+static bool text_iso_read_offset(
+    struct reader *r, bool spaced, int64_t *offset_ms)
 {
     int hours, minutes = 0, sign;
 
@@ -212,13 +213,14 @@ bool iso_to_ms(struct str s, int64_t *epoch_ms)
     int64_t days, clock_ms = 0, offset_ms = 0, ms;
     bool full, spaced;
 
-    if (s.len == 0 || !read_date(&r, &days, &full))
+    if (s.len == 0 || !text_iso_read_date(&r, &days, &full))
         return false;
     if (r.p != r.end) {
         spaced = full && iso_take(&r, ' ');
         if (!spaced && !iso_take(&r, 'T') && !iso_take(&r, 't'))
             return false;
-        if (!read_clock(&r, &clock_ms) || !read_offset(&r, spaced, &offset_ms))
+        if (!text_iso_read_clock(&r, &clock_ms) ||
+            !text_iso_read_offset(&r, spaced, &offset_ms))
             return false;
     }
     ms = days * MS_A_DAY + clock_ms - offset_ms;

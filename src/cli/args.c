@@ -29,7 +29,7 @@ const char *args_nearest(const char *word, const char *const *names, size_t n)
     return found;
 }
 
-static int unknown_option(
+static int args_unknown_option(
     const struct arg_option *options, struct str name, struct err *err)
 {
     const char *names[OPTIONS_MAX];
@@ -48,7 +48,7 @@ static int unknown_option(
         err, ERR_USAGE, "unknown option --%s; did you mean --%s?", word, near);
 }
 
-static const struct arg_option *find_option(
+static const struct arg_option *args_find_option(
     const struct arg_option *options, struct str name)
 {
     if (str_eq(name, STR("help")))
@@ -61,17 +61,17 @@ static const struct arg_option *find_option(
 }
 
 /* Reads the option at argv[*at], which begins with "--", and moves past it. */
-static int parse_option(struct args *a, const struct arg_option *options,
+static int args_parse_option(struct args *a, const struct arg_option *options,
     int argc, char **argv, int *at, struct err *err)
 {
     const char *text = argv[(*at)++] + 2;
     const char *equals = strchr(text, '=');
     struct str name = {text, equals ? (size_t)(equals - text) : strlen(text)};
-    const struct arg_option *option = find_option(options, name);
+    const struct arg_option *option = args_find_option(options, name);
     const char *value = equals != NULL ? equals + 1 : NULL;
 
     if (option == NULL)
-        return unknown_option(options, name, err);
+        return args_unknown_option(options, name, err);
     if (option->value == NULL && value != NULL)
         return err_set(err, ERR_USAGE, "--%s takes no value", option->name);
     if (option->value != NULL && value == NULL) {
@@ -107,7 +107,7 @@ int args_parse(struct args *a, const struct arg_option *options, int argc,
             i++;
         } else if (argv[i][1] != '-') {
             return err_set(err, ERR_USAGE, "unknown option %s", argv[i]);
-        } else if (parse_option(a, options, argc, argv, &i, err) < 0) {
+        } else if (args_parse_option(a, options, argc, argv, &i, err) < 0) {
             return err->code;
         }
     }
@@ -141,7 +141,7 @@ const char *args_value(const struct args *a, const char *name)
     return value;
 }
 
-static bool among(const char *value, const char **values, size_t n)
+static bool args_among(const char *value, const char **values, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(values[i], value) == 0)
@@ -156,7 +156,7 @@ size_t args_values(const struct args *a, const char *name, const char **out)
 
     for (size_t i = 0; i < a->ngiven; i++) {
         if (strcmp(a->given[i].name, name) == 0 &&
-            !among(a->given[i].value, out, n))
+            !args_among(a->given[i].value, out, n))
             out[n++] = a->given[i].value;
     }
     return n;

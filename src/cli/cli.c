@@ -5,7 +5,7 @@
 
 static const struct arg_option no_options[] = {{NULL, NULL, NULL}};
 
-static int run_version(struct cli *cli)
+static int cli_run_version(struct cli *cli)
 {
     fprintf(cli->console.out, "batchsync %s\n", BATCHSYNC_VERSION);
     return EXIT_DONE;
@@ -16,7 +16,7 @@ static const struct command cmd_version = {
     .usage = "",
     .summary = "print the version",
     .options = no_options,
-    .run = run_version,
+    .run = cli_run_version,
 };
 
 static const struct command *const commands[] = {
@@ -44,7 +44,7 @@ static const struct command *const commands[] = {
 
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
-static void print_help(FILE *out)
+static void cli_print_help(FILE *out)
 {
     fputs("batchsync keeps a vector store in step with the services behind a "
           "coordinator.\n\n"
@@ -60,7 +60,7 @@ static void print_help(FILE *out)
         out);
 }
 
-static void print_option(FILE *out, const struct arg_option *option)
+static void cli_print_option(FILE *out, const struct arg_option *option)
 {
     char left[40];
 
@@ -70,7 +70,7 @@ static void print_option(FILE *out, const struct arg_option *option)
     fprintf(out, "  %-18s %s\n", left, option->help);
 }
 
-static void print_command_help(FILE *out, const struct command *command)
+static void cli_print_command_help(FILE *out, const struct command *command)
 {
     const struct arg_option help = {"help", NULL, "print this text"};
 
@@ -79,13 +79,13 @@ static void print_command_help(FILE *out, const struct command *command)
         command->usage[0] != '\0' ? " " : "", command->usage);
     fputs("Options:\n", out);
     for (const struct arg_option *o = command->options; o->name != NULL; o++)
-        print_option(out, o);
-    print_option(out, &help);
+        cli_print_option(out, o);
+    cli_print_option(out, &help);
     if (command->details != NULL)
         fprintf(out, "\n%s", command->details);
 }
 
-static int unknown_command(struct cli *cli, const char *word)
+static int cli_unknown_command(struct cli *cli, const char *word)
 {
     const char *names[NCOMMANDS];
     const char *near;
@@ -104,7 +104,7 @@ static int unknown_command(struct cli *cli, const char *word)
 }
 
 /* Are there too many words, or too few? */
-static int check_words(
+static int cli_check_words(
     const struct args *args, const struct command *command, struct err *err)
 {
     size_t most = command->words + command->more_words;
@@ -117,7 +117,7 @@ static int check_words(
     return 0;
 }
 
-static int run_command(
+static int cli_run_command(
     struct cli *cli, const struct command *command, int argc, char **argv)
 {
     struct err err = {0};
@@ -125,9 +125,10 @@ static int run_command(
 
     if (args_parse(&cli->args, command->options, argc, argv, &err) == 0 &&
         args_has(&cli->args, "help")) {
-        print_command_help(cli->console.out, command);
+        cli_print_command_help(cli->console.out, command);
         code = EXIT_DONE;
-    } else if (err.code == 0 && check_words(&cli->args, command, &err) == 0) {
+    } else if (err.code == 0 &&
+               cli_check_words(&cli->args, command, &err) == 0) {
         code = command->run(cli);
     } else {
         err_wrap(&err, "%s", command->name);
@@ -142,31 +143,31 @@ static int run_command(
     return code;
 }
 
-static int dispatch(struct cli *cli, int argc, char **argv)
+static int cli_dispatch(struct cli *cli, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
 
     if (word == NULL) {
-        print_help(cli->console.err);
+        cli_print_help(cli->console.err);
         return EXIT_USAGE;
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
         strcmp(word, "help") == 0) {
-        print_help(cli->console.out);
+        cli_print_help(cli->console.out);
         return EXIT_DONE;
     }
     if (strcmp(word, "--version") == 0)
-        return run_version(cli);
+        return cli_run_version(cli);
     for (size_t i = 0; i < NCOMMANDS; i++) {
         if (strcmp(word, commands[i]->name) == 0)
-            return run_command(cli, commands[i], argc - 2, argv + 2);
+            return cli_run_command(cli, commands[i], argc - 2, argv + 2);
     }
-    return unknown_command(cli, word);
+    return cli_unknown_command(cli, word);
 }
 
 int cli_main(struct cli *cli, int argc, char **argv)
 {
-    int code = dispatch(cli, argc, argv);
+    int code = cli_dispatch(cli, argc, argv);
 
     /* A result that was not written is a failure: a full disk, a closed pipe.
      */

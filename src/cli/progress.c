@@ -7,7 +7,7 @@
 
 enum { REDRAW_MS = 100, PLAIN_MS = 30 * 1000, NAME_COLUMNS = 24 };
 
-static ssize_t log_line(void *cookie, const char *data, size_t size)
+static ssize_t progress_log_line(void *cookie, const char *data, size_t size)
 {
     struct progress *p = cookie;
 
@@ -25,7 +25,8 @@ void progress_init(struct progress *p, FILE *err, FILE *plain)
         p->plain = plain;
         return;
     }
-    p->log = fopencookie(p, "w", (cookie_io_functions_t){.write = log_line});
+    p->log = fopencookie(
+        p, "w", (cookie_io_functions_t){.write = progress_log_line});
     if (p->log == NULL)
         abort();
     setvbuf(p->log, NULL, _IOLBF, BUFSIZ);

@@ -22,7 +22,7 @@ void report_number(uint64_t n, char out[REPORT_NUMBER_BYTES])
 }
 
 /* "340 ms", "4.2 s", "3 min 07 s", "2 h 05 min" */
-static void duration_text(uint64_t ms, char out[DURATION_BYTES])
+static void report_duration_text(uint64_t ms, char out[DURATION_BYTES])
 {
     uint64_t s = ms / 1000;
 
@@ -80,7 +80,7 @@ const char *report_advice(const struct page_error *error)
     return NULL;
 }
 
-static int name_columns(const struct run_result *result)
+static int report_name_columns(const struct run_result *result)
 {
     size_t columns = strlen("service");
 
@@ -92,7 +92,7 @@ static int name_columns(const struct run_result *result)
     return columns > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : (int)columns;
 }
 
-static void print_row(FILE *out, int columns, const char *name,
+static void report_print_row(FILE *out, int columns, const char *name,
     const struct counts *c, uint64_t duration_ms, const char *state)
 {
     const uint64_t cells[] = {c->received, c->stored, c->unchanged, c->failed,
@@ -105,11 +105,11 @@ static void print_row(FILE *out, int columns, const char *name,
         report_number(cells[i], text);
         fprintf(out, "%*s", widths[i], text);
     }
-    duration_text(duration_ms, duration);
+    report_duration_text(duration_ms, duration);
     fprintf(out, "%13s%s%s\n", duration, *state != '\0' ? "  " : "", state);
 }
 
-static const char *service_state(const struct service_result *s)
+static const char *report_service_state(const struct service_result *s)
 {
     if (s->success)
         return "";
@@ -120,7 +120,7 @@ static const char *service_state(const struct service_result *s)
 
 static void report_print_table(FILE *out, const struct run_result *result)
 {
-    int columns = name_columns(result);
+    int columns = report_name_columns(result);
 
     fprintf(out, "\n%-*s%11s%11s%11s%9s%11s%11s%13s\n", columns, "service",
         "items", "stored", "unchanged", "failed", "embedded", "collisions",
@@ -128,16 +128,16 @@ static void report_print_table(FILE *out, const struct run_result *result)
     for (size_t i = 0; i < result->nservices; i++) {
         const struct service_result *s = &result->services[i];
 
-        print_row(out, columns, s->service, &s->counts, s->duration_ms,
-            service_state(s));
+        report_print_row(out, columns, s->service, &s->counts, s->duration_ms,
+            report_service_state(s));
     }
     if (result->nservices > 1)
-        print_row(
+        report_print_row(
             out, columns, "all", &result->counts, result->duration_ms, "");
 }
 
 /* Has an earlier error of the service the same code? */
-static bool advised(const struct service_result *s, uint32_t at)
+static bool report_advised(const struct service_result *s, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++) {
         if (s->errors[i].code == s->errors[at].code)
@@ -147,7 +147,7 @@ static bool advised(const struct service_result *s, uint32_t at)
 }
 
 /* Services that were not begun have the same error and nothing else. */
-static bool same_error(
+static bool report_same_error(
     const struct service_result *a, const struct service_result *b)
 {
     return a->errors_total == 1 && b->errors_total == 1 && a->nerrors == 1 &&
@@ -155,7 +155,7 @@ static bool same_error(
            strcmp(a->errors->error, b->errors->error) == 0;
 }
 
-static void print_error_lines(FILE *out, const struct service_result *s)
+static void report_print_error_lines(FILE *out, const struct service_result *s)
 {
     for (uint32_t i = 0; i < s->nerrors; i++) {
         const struct page_error *e = &s->errors[i];
@@ -171,12 +171,12 @@ static void print_error_lines(FILE *out, const struct service_result *s)
     for (uint32_t i = 0; i < s->nerrors; i++) {
         const char *advice = report_advice(&s->errors[i]);
 
-        if (advice != NULL && !advised(s, i))
+        if (advice != NULL && !report_advised(s, i))
             fprintf(out, "  -> %s\n", advice);
     }
 }
 
-static void print_errors(FILE *out, const struct run_result *result)
+static void report_print_errors(FILE *out, const struct run_result *result)
 {
     for (size_t i = 0; i < result->nservices; i++) {
         const struct service_result *s = &result->services[i];
@@ -185,14 +185,14 @@ static void print_errors(FILE *out, const struct run_result *result)
             continue;
         fprintf(out, "\n%s", s->service);
         while (i + 1 < result->nservices &&
-               same_error(s, &result->services[i + 1]))
+               report_same_error(s, &result->services[i + 1]))
             fprintf(out, ", %s", result->services[++i].service);
         fputs(":\n", out);
-        print_error_lines(out, s);
+        report_print_error_lines(out, s);
     }
 }
 
-static void print_note(
+static void report_print_note(
     FILE *out, uint64_t n, const char *one, const char *several)
 {
     char number[REPORT_NUMBER_BYTES];
@@ -203,35 +203,35 @@ static void print_note(
     fprintf(out, "%s %s\n", number, n == 1 ? one : several);
 }
 
-static void print_notes(FILE *out, const struct counts *c)
+static void report_print_notes(FILE *out, const struct counts *c)
 {
     if (c->known_failures + c->repaired + c->deleted + c->delete_refused +
             c->nuls_dropped + c->replaced >
         0)
         fputc('\n', out);
-    print_note(out, c->known_failures,
+    report_print_note(out, c->known_failures,
         "of the failed items was already known and has not changed",
         "of the failed items were already known and have not changed");
-    print_note(out, c->repaired,
+    report_print_note(out, c->repaired,
         "of the stored items was repaired: another program had changed it",
         "of the stored items were repaired: another program had changed them");
-    print_note(out, c->deleted, "item deleted: no longer in its source",
+    report_print_note(out, c->deleted, "item deleted: no longer in its source",
         "items deleted: no longer in their source");
-    print_note(out, c->delete_refused,
+    report_print_note(out, c->delete_refused,
         "item is no longer in its source but was kept: deleting it would "
         "exceed "
         "BATCH_SYNC_MAX_DELETE_PERCENT",
         "items are no longer in their source but were kept: deleting them "
         "would "
         "exceed BATCH_SYNC_MAX_DELETE_PERCENT");
-    print_note(out, c->nuls_dropped, "NUL character dropped",
+    report_print_note(out, c->nuls_dropped, "NUL character dropped",
         "NUL characters dropped");
-    print_note(out, c->replaced, "invalid character replaced by U+FFFD",
+    report_print_note(out, c->replaced, "invalid character replaced by U+FFFD",
         "invalid characters replaced by U+FFFD");
 }
 
 /* Those that fell short before, too: no error, but worth a line. */
-static void print_incomplete(FILE *out, const struct run_result *result)
+static void report_print_incomplete(FILE *out, const struct run_result *result)
 {
     for (size_t i = 0; i < result->nservices; i++) {
         const struct service_result *s = &result->services[i];
@@ -242,7 +242,7 @@ static void print_incomplete(FILE *out, const struct run_result *result)
     }
 }
 
-static void print_warnings(FILE *out, const struct run_result *result)
+static void report_print_warnings(FILE *out, const struct run_result *result)
 {
     for (size_t i = 0; i < result->nservices; i++) {
         const struct service_result *s = &result->services[i];
@@ -261,7 +261,7 @@ void report_print(FILE *out, const struct run_result *result)
     char items[REPORT_NUMBER_BYTES], duration[DURATION_BYTES];
 
     report_number(result->counts.received, items);
-    duration_text(result->duration_ms, duration);
+    report_duration_text(result->duration_ms, duration);
     fprintf(out, "%s: %s %s in %s; %zu %s, %s\n",
         run_status_name(result->status), items,
         result->counts.received == 1 ? "item" : "items", duration,
@@ -269,10 +269,10 @@ void report_print(FILE *out, const struct run_result *result)
         services_source_text(result->source));
     if (result->nservices > 0)
         report_print_table(out, result);
-    print_errors(out, result);
-    print_incomplete(out, result);
-    print_warnings(out, result);
-    print_notes(out, &result->counts);
+    report_print_errors(out, result);
+    report_print_incomplete(out, result);
+    report_print_warnings(out, result);
+    report_print_notes(out, &result->counts);
 }
 
 void report_refused(FILE *out, const struct err *err)

@@ -43,7 +43,7 @@ int calendar_weekday(int64_t days)
     return weekday < 0 ? weekday + 7 : weekday;
 }
 
-static bool is_leap(int64_t year)
+static bool calendar_is_leap(int64_t year)
 {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
@@ -52,5 +52,5 @@ int calendar_month_days(int64_t year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
-    return days[month - 1] + (month == 2 && is_leap(year));
+    return days[month - 1] + (month == 2 && calendar_is_leap(year));
 }

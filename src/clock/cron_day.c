@@ -78,7 +78,7 @@ static uint64_t days_of_weekdays(uint32_t weekdays, int first)
 }
 
 /* The weekday (Monday to Friday) nearest to a day, within its month. */
-static int nearest_weekday(int day, int first, int ndays)
+static int cron_day_nearest_weekday(int day, int first, int ndays)
 {
     int weekday = (first + day - 1) % 7;
 
@@ -98,14 +98,16 @@ static uint64_t special_days(const struct cron *cron, int first, int ndays)
         if (cron->last_days >> n & 1)
             days |= UINT64_C(1) << (ndays - n);
         if (cron->near_days >> (n + 1) & 1)
-            days |= UINT64_C(1) << nearest_weekday(n + 1, first, ndays);
+            days |= UINT64_C(1)
+                    << cron_day_nearest_weekday(n + 1, first, ndays);
     }
     if (cron->near_days & 1)
-        days |= UINT64_C(1) << nearest_weekday(ndays, first, ndays);
+        days |= UINT64_C(1) << cron_day_nearest_weekday(ndays, first, ndays);
     return days;
 }
 
-static uint64_t special_weekdays(const struct cron *cron, int first, int ndays)
+static uint64_t cron_day_special_weekdays(
+    const struct cron *cron, int first, int ndays)
 {
     uint64_t last_week = UINT64_C(0x7F) << (ndays - 6);
     uint64_t days = days_of_weekdays(cron->last_weekdays, first) & last_week;
@@ -126,7 +128,7 @@ uint32_t cron_days(const struct cron *cron, int first, int ndays)
     if ((cron->last_days | cron->near_days) != 0)
         days |= special_days(cron, first, ndays);
     if ((cron->last_weekdays | cron->nth_weekdays) != 0)
-        weekdays |= special_weekdays(cron, first, ndays);
+        weekdays |= cron_day_special_weekdays(cron, first, ndays);
     if (cron->any_day || cron->any_weekday)
         return (uint32_t)(days & weekdays & month);
     return (uint32_t)((days | weekdays) & month);

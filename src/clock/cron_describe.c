@@ -32,7 +32,7 @@ static const char *const ordinals[] = {
     "first", "second", "third", "fourth", "fifth"};
 
 /* The run at or after `from`, or its first value alone when it is of two. */
-static bool next_run(uint64_t set, int from, struct run *run)
+static bool cron_describe_next_run(uint64_t set, int from, struct run *run)
 {
     while (from < 64 && !(set >> from & 1))
         from++;
@@ -46,24 +46,25 @@ static bool next_run(uint64_t set, int from, struct run *run)
     return true;
 }
 
-static int count_runs(uint64_t set)
+static int cron_describe_count_runs(uint64_t set)
 {
     struct run run = {.to = -1};
     int n = 0;
 
-    while (next_run(set, run.to + 1, &run))
+    while (cron_describe_next_run(set, run.to + 1, &run))
         n++;
     return n;
 }
 
 /* What stands before the i-th of n: "", ", " or " and ". */
-static void separate(struct buf *out, int i, int n)
+static void cron_describe_separate(struct buf *out, int i, int n)
 {
     if (i > 0)
         buf_puts(out, i == n - 1 ? " and " : ", ");
 }
 
-static void put_value(struct buf *out, int value, const char *const *names)
+static void cron_describe_put_value(
+    struct buf *out, int value, const char *const *names)
 {
     if (names != NULL)
         buf_puts(out, names[value]);
@@ -72,23 +73,24 @@ static void put_value(struct buf *out, int value, const char *const *names)
 }
 
 /* "1, 2 and 5 to 7", by name where there are names. */
-static void put_set(struct buf *out, uint64_t set, const char *const *names)
+static void cron_describe_put_set(
+    struct buf *out, uint64_t set, const char *const *names)
 {
     struct run run = {.to = -1};
-    int n = count_runs(set);
+    int n = cron_describe_count_runs(set);
 
-    for (int i = 0; next_run(set, run.to + 1, &run); i++) {
-        separate(out, i, n);
-        put_value(out, run.from, names);
+    for (int i = 0; cron_describe_next_run(set, run.to + 1, &run); i++) {
+        cron_describe_separate(out, i, n);
+        cron_describe_put_value(out, run.from, names);
         if (run.to > run.from) {
             buf_puts(out, " to ");
-            put_value(out, run.to, names);
+            cron_describe_put_value(out, run.to, names);
         }
     }
 }
 
 /* The n of "every n-th from 0", where n divides the whole; 0: no such set. */
-static int step_of(uint64_t set, int size)
+static int cron_describe_step_of(uint64_t set, int size)
 {
     for (int step = 1; step < size; step++) {
         uint64_t every = 0;
@@ -101,7 +103,7 @@ static int step_of(uint64_t set, int size)
     return 0;
 }
 
-static const char *ordinal_suffix(int n)
+static const char *cron_describe_ordinal_suffix(int n)
 {
     static const char *const suffixes[] = {"th", "st", "nd", "rd"};
 
@@ -109,11 +111,12 @@ static const char *ordinal_suffix(int n)
 }
 
 /* Starts or continues the description of one unit of time. */
-static void put_unit(
+static void cron_describe_put_unit(
     struct buf *out, uint64_t set, const struct unit *unit, bool first)
 {
-    int step = step_of(set, unit->size);
-    const char *plural = count_runs(set) > 1 || (set & (set - 1)) ? "s" : "";
+    int step = cron_describe_step_of(set, unit->size);
+    const char *plural =
+        cron_describe_count_runs(set) > 1 || (set & (set - 1)) ? "s" : "";
 
     if (!first)
         buf_puts(out, ", ");
@@ -122,17 +125,18 @@ static void put_unit(
     else if (step > 0 && first)
         buf_printf(out, "every %d %ss", step, unit->one);
     else if (step > 0)
-        buf_printf(
-            out, "in every %d%s %s", step, ordinal_suffix(step), unit->one);
+        buf_printf(out, "in every %d%s %s", step,
+            cron_describe_ordinal_suffix(step), unit->one);
     else
         buf_printf(
             out, "%s %s%s ", unit->size == 24 ? "in" : "at", unit->one, plural);
     if (step == 0)
-        put_set(out, set, NULL);
+        cron_describe_put_set(out, set, NULL);
 }
 
 /* Times of day one by one: "at 02:00 and 14:30". */
-static void put_times(struct buf *out, const struct cron *cron, int n)
+static void cron_describe_put_times(
+    struct buf *out, const struct cron *cron, int n)
 {
     int told = 0;
 
@@ -142,7 +146,7 @@ static void put_times(struct buf *out, const struct cron *cron, int n)
             !(cron->minutes >> at / 60 % 60 & 1) ||
             !(cron->seconds >> at % 60 & 1))
             continue;
-        separate(out, told++, n);
+        cron_describe_separate(out, told++, n);
         buf_printf(out, "%02d:%02d", at / 3600, at / 60 % 60);
         if (cron->seconds != 1)
             buf_printf(out, ":%02d", at % 60);
@@ -150,7 +154,8 @@ static void put_times(struct buf *out, const struct cron *cron, int n)
 }
 
 /* Returns whether the words leave open on which days. */
-static bool put_time_of_day(struct buf *out, const struct cron *cron)
+static bool cron_describe_put_time_of_day(
+    struct buf *out, const struct cron *cron)
 {
     const uint64_t sets[] = {cron->seconds, cron->minutes, cron->hours};
     int n = __builtin_popcountll(sets[0]) * __builtin_popcountll(sets[1]) *
@@ -158,28 +163,29 @@ static bool put_time_of_day(struct buf *out, const struct cron *cron)
     bool first = true, every = false;
 
     if (n <= TIMES_MAX) {
-        put_times(out, cron, n);
+        cron_describe_put_times(out, cron, n);
         return true;
     }
     for (int i = cron->seconds == 1; i < 3; i++) {
-        bool all = step_of(sets[i], units[i].size) == 1;
+        bool all = cron_describe_step_of(sets[i], units[i].size) == 1;
 
         if (!all || !every)
-            put_unit(out, sets[i], &units[i], first);
-        every = every || all || (first && step_of(sets[i], units[i].size) > 0);
+            cron_describe_put_unit(out, sets[i], &units[i], first);
+        every = every || all ||
+                (first && cron_describe_step_of(sets[i], units[i].size) > 0);
         first = false;
     }
     return false;
 }
 
 /* The days of the month, joined by "and". */
-static void put_days(struct buf *out, const struct cron *cron)
+static void cron_describe_put_days(struct buf *out, const struct cron *cron)
 {
     const char *and = "";
 
     if (cron->days != 0) {
         buf_printf(out, "on day%s ", cron->days & (cron->days - 1) ? "s" : "");
-        put_set(out, cron->days, NULL);
+        cron_describe_put_set(out, cron->days, NULL);
         buf_puts(out, " of the month");
         and = " and ";
     }
@@ -207,13 +213,13 @@ static void put_days(struct buf *out, const struct cron *cron)
 }
 
 /* The days of the week, joined by "and". */
-static void put_weekdays(struct buf *out, const struct cron *cron)
+static void cron_describe_put_weekdays(struct buf *out, const struct cron *cron)
 {
     const char *and = "";
 
     if (cron->weekdays != 0) {
         buf_puts(out, "on ");
-        put_set(out, cron->weekdays, weekday_names);
+        cron_describe_put_set(out, cron->weekdays, weekday_names);
         and = " and ";
     }
     for (int i = 0; i < 35; i++) {
@@ -232,7 +238,8 @@ static void put_weekdays(struct buf *out, const struct cron *cron)
     }
 }
 
-static void put_dates(struct buf *out, const struct cron *cron, bool open)
+static void cron_describe_put_dates(
+    struct buf *out, const struct cron *cron, bool open)
 {
     bool all_days = cron->days == 0xFFFFFFFE;
     bool all_weekdays = cron->weekdays == 0x7F;
@@ -242,19 +249,19 @@ static void put_dates(struct buf *out, const struct cron *cron, bool open)
         buf_puts(out, open ? " every day" : "");
     } else if (both && all_weekdays) {
         buf_puts(out, open ? " " : ", ");
-        put_days(out, cron);
+        cron_describe_put_days(out, cron);
     } else if (both && all_days) {
         buf_puts(out, open ? " " : ", ");
-        put_weekdays(out, cron);
+        cron_describe_put_weekdays(out, cron);
     } else {
         buf_puts(out, open ? " " : ", ");
-        put_days(out, cron);
+        cron_describe_put_days(out, cron);
         buf_puts(out, both ? ", but only " : ", or ");
-        put_weekdays(out, cron);
+        cron_describe_put_weekdays(out, cron);
     }
     if (cron->months != 0x1FFE) {
         buf_puts(out, ", in ");
-        put_set(out, cron->months, month_names);
+        cron_describe_put_set(out, cron->months, month_names);
     }
 }
 
@@ -263,7 +270,8 @@ void cron_describe(const struct cron *cron, struct buf *out)
     struct buf sentence;
 
     buf_init(&sentence, SENTENCE_BYTES);
-    put_dates(&sentence, cron, put_time_of_day(&sentence, cron));
+    cron_describe_put_dates(
+        &sentence, cron, cron_describe_put_time_of_day(&sentence, cron));
     if (sentence.len > 0)
         sentence.data[0] = (char)toupper((unsigned char)sentence.data[0]);
     buf_str(out, buf_view(&sentence));

@@ -22,7 +22,7 @@ int cron_unreadable(struct cron_reader *r, size_t at, const char *fmt, ...)
 }
 
 /* Reports the character at r->at as not allowed. */
-static int misplaced(struct cron_reader *r)
+static int cron_field_misplaced(struct cron_reader *r)
 {
     unsigned char c = (unsigned char)r->text[r->at];
 
@@ -52,7 +52,7 @@ int cron_read_number(struct cron_reader *r, int least, int most)
     int value = 0;
 
     if (!cron_field_is_digit(r))
-        return misplaced(r);
+        return cron_field_misplaced(r);
     for (; cron_field_is_digit(r); r->at++)
         value = value > most ? value : value * 10 + (r->text[r->at] - '0');
     if (value < least || value > most)
@@ -63,7 +63,7 @@ int cron_read_number(struct cron_reader *r, int least, int most)
 }
 
 /* Letters in a row; an L that ends four of them is not part of the name. */
-static size_t name_length(const struct cron_reader *r)
+static size_t cron_field_name_length(const struct cron_reader *r)
 {
     size_t len = 0;
 
@@ -76,13 +76,13 @@ static size_t name_length(const struct cron_reader *r)
 
 int cron_read_value(struct cron_reader *r)
 {
-    size_t len = name_length(r);
+    size_t len = cron_field_name_length(r);
     const char *names = r->field->names;
 
     if (len == 0 || names == NULL)
         return cron_field_is_digit(r) || len == 0
                    ? cron_read_number(r, r->field->least, r->field->accepted)
-                   : misplaced(r);
+                   : cron_field_misplaced(r);
     for (int value = r->field->least; *names != '\0'; value++) {
         if (len == NAME_LETTERS &&
             strncasecmp(r->text + r->at, names, NAME_LETTERS) == 0) {
@@ -95,7 +95,7 @@ int cron_read_value(struct cron_reader *r)
         (int)(len > 20 ? 20 : len), r->text + r->at, r->field->name);
 }
 
-static int read_step(struct cron_reader *r, struct cron_item *item)
+static int cron_field_read_step(struct cron_reader *r, struct cron_item *item)
 {
     int size = r->field->most - r->field->least + 1;
 
@@ -107,7 +107,7 @@ static int read_step(struct cron_reader *r, struct cron_item *item)
     return item->step < 0 ? item->step : 0;
 }
 
-static int read_common(struct cron_reader *r, struct cron_item *item)
+static int cron_field_read_common(struct cron_reader *r, struct cron_item *item)
 {
     bool range = false;
 
@@ -124,7 +124,7 @@ static int read_common(struct cron_reader *r, struct cron_item *item)
         if (item->to < 0)
             return item->to;
     }
-    if (read_step(r, item) < 0)
+    if (cron_field_read_step(r, item) < 0)
         return r->err->code;
     if (item->stepped && !range)
         item->to = r->field->most;
@@ -142,7 +142,7 @@ static void cron_field_add(
         *set |= UINT64_C(1) << (field->least + (value - field->least) % size);
 }
 
-static int read_item(
+static int cron_field_read_item(
     struct cron_reader *r, struct cron *cron, uint64_t *set, bool *follows)
 {
     int own = r->field->special != NULL ? r->field->special(r, cron) : 0;
@@ -151,25 +151,26 @@ static int read_item(
     if (own < 0)
         return own;
     if (own == 0) {
-        if (read_common(r, &item) < 0)
+        if (cron_field_read_common(r, &item) < 0)
             return r->err->code;
         cron_field_add(r->field, &item, set);
         *follows = *follows || item.star || item.stepped;
     }
-    return r->at == r->end || r->text[r->at] == ',' ? 0 : misplaced(r);
+    return r->at == r->end || r->text[r->at] == ',' ? 0
+                                                    : cron_field_misplaced(r);
 }
 
 /* A ? stands alone and leaves the field free. */
-static int read_question(struct cron_reader *r, uint64_t *set)
+static int cron_field_read_question(struct cron_reader *r, uint64_t *set)
 {
     const struct cron_item all = {
         .from = r->field->least, .to = r->field->most, .step = 1};
 
     if (!r->field->question)
-        return misplaced(r);
+        return cron_field_misplaced(r);
     cron_field_add(r->field, &all, set);
     r->at++;
-    return r->at == r->end ? 0 : misplaced(r);
+    return r->at == r->end ? 0 : cron_field_misplaced(r);
 }
 
 int cron_read_field(struct cron_reader *r, struct cron *cron, uint64_t *set,
@@ -178,9 +179,9 @@ int cron_read_field(struct cron_reader *r, struct cron *cron, uint64_t *set,
     *star = r->text[r->at] == '*' || r->text[r->at] == '?';
     *follows = false;
     if (r->text[r->at] == '?')
-        return read_question(r, set);
+        return cron_field_read_question(r, set);
     do {
-        if (read_item(r, cron, set, follows) < 0)
+        if (cron_field_read_item(r, cron, set, follows) < 0)
             return r->err->code;
     } while (cron_take(r, ','));
     return 0;

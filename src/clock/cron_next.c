@@ -92,7 +92,7 @@ bool cron_next_wall(const struct cron *cron, int64_t wall_s, int64_t *out)
     return true;
 }
 
-static void set_fire(
+static void cron_next_set_fire(
     struct cron_fire *out, int64_t at_s, int64_t wall_s, int64_t nominal_s)
 {
     *out = (struct cron_fire){.at_ms = at_s * 1000,
@@ -102,7 +102,7 @@ static void set_fire(
 }
 
 /* The highest wall time shown up to and including an instant. */
-static int64_t highest_wall(const struct zone *zone, int64_t at_s)
+static int64_t cron_next_highest_wall(const struct zone *zone, int64_t at_s)
 {
     struct zone_span span = zone_at(zone, at_s);
     int64_t highest = at_s + span.offset_s;
@@ -116,7 +116,7 @@ static int64_t highest_wall(const struct zone *zone, int64_t at_s)
 }
 
 /* Is the wall time shown again in a stretch after this one? */
-static bool comes_again(
+static bool cron_next_comes_again(
     const struct zone *zone, struct zone_span span, int64_t wall_s)
 {
     int64_t reach_s = span.until_s + REACH_S;
@@ -136,7 +136,8 @@ static bool next_fixed(const struct cron *cron, const struct zone *zone,
     struct zone_span span;
     int64_t nominal_s, at_s;
 
-    if (!cron_next_wall(cron, highest_wall(zone, after_s) + 1, &nominal_s))
+    if (!cron_next_wall(
+            cron, cron_next_highest_wall(zone, after_s) + 1, &nominal_s))
         return false;
     span = zone_at(zone, nominal_s - ZONE_OFFSET_MAX_S);
     while (span.until_s - 1 + span.offset_s < nominal_s)
@@ -144,8 +145,8 @@ static bool next_fixed(const struct cron *cron, const struct zone *zone,
     at_s = nominal_s - span.offset_s;
     if (at_s < span.from_s)
         at_s = span.from_s;
-    set_fire(out, at_s, at_s + span.offset_s, nominal_s);
-    out->repeats = !out->in_gap && comes_again(zone, span, nominal_s);
+    cron_next_set_fire(out, at_s, at_s + span.offset_s, nominal_s);
+    out->repeats = !out->in_gap && cron_next_comes_again(zone, span, nominal_s);
     return true;
 }
 
@@ -155,7 +156,8 @@ static bool next_fixed(const struct cron *cron, const struct zone *zone,
  * after from_s and before wall_s show wall times between the two, so they can
  * be passed over, whatever their offsets.
  */
-static int64_t pass_over(struct zone_span span, int64_t from_s, int64_t wall_s)
+static int64_t cron_next_pass_over(
+    struct zone_span span, int64_t from_s, int64_t wall_s)
 {
     int64_t far_s = wall_s - ZONE_OFFSET_MAX_S;
 
@@ -176,10 +178,10 @@ static bool next_by_clock(const struct cron *cron, const struct zone *zone,
         if (!cron_next_wall(cron, at_s + span.offset_s, &wall_s))
             return false;
         if (wall_s - span.offset_s < span.until_s) {
-            set_fire(out, wall_s - span.offset_s, wall_s, wall_s);
+            cron_next_set_fire(out, wall_s - span.offset_s, wall_s, wall_s);
             return true;
         }
-        at_s = pass_over(span, at_s, wall_s);
+        at_s = cron_next_pass_over(span, at_s, wall_s);
     }
     return false;
 }

@@ -60,7 +60,7 @@ static const struct {
 enum { NSHORT_NAMES = sizeof(short_names) / sizeof(short_names[0]) };
 
 /* How much of a name a message shows: plain letters and signs, not too many. */
-static int showable(struct str name)
+static int cron_parse_showable(struct str name)
 {
     size_t len = 0;
 
@@ -71,7 +71,7 @@ static int showable(struct str name)
 }
 
 /* What a short name stands for; NULL with *err set. */
-static const char *long_form(struct str name, struct err *err)
+static const char *cron_parse_long_form(struct str name, struct err *err)
 {
     const char *nearest = NULL;
     size_t least = SIZE_MAX, distance;
@@ -91,7 +91,7 @@ static const char *long_form(struct str name, struct err *err)
     err_set(err, ERR_INVALID,
         "character 1: \"%.*s\" is not a schedule; allowed: @hourly, @daily, "
         "@midnight, @weekly, @monthly, @yearly, @annually; did you mean %s?",
-        showable(name), name.p, nearest);
+        cron_parse_showable(name), name.p, nearest);
     return NULL;
 }
 
@@ -152,7 +152,7 @@ int cron_parse(const char *text, struct cron *out, struct err *err)
             "the expression is %zu bytes long; it must be shorter than %d",
             strlen(text), CRON_TEXT_BYTES);
     if (trimmed.len > 0 && trimmed.p[0] == '@') {
-        text = long_form(trimmed, err);
+        text = cron_parse_long_form(trimmed, err);
         if (text == NULL)
             return err->code;
     }

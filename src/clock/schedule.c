@@ -10,7 +10,7 @@ static uint64_t schedule_mix(uint64_t seed, uint64_t value)
     return z ^ z >> 31;
 }
 
-static int64_t next_nominal(const struct schedule *s, int64_t after_ms)
+static int64_t schedule_next_nominal(const struct schedule *s, int64_t after_ms)
 {
     struct cron_fire fire;
 
@@ -20,7 +20,7 @@ static int64_t next_nominal(const struct schedule *s, int64_t after_ms)
 }
 
 /* Always before the next nominal instant, so that fires keep their order. */
-static int64_t due(const struct schedule *s, int64_t nominal_ms)
+static int64_t schedule_due(const struct schedule *s, int64_t nominal_ms)
 {
     int64_t window_ms = s->options.jitter_ms, next_ms;
 
@@ -28,7 +28,7 @@ static int64_t due(const struct schedule *s, int64_t nominal_ms)
         return INT64_MAX;
     if (window_ms <= 0)
         return nominal_ms;
-    next_ms = next_nominal(s, nominal_ms);
+    next_ms = schedule_next_nominal(s, nominal_ms);
     if (next_ms != SCHEDULE_NONE && next_ms - nominal_ms <= window_ms)
         window_ms = next_ms - nominal_ms - 1;
     return nominal_ms +
@@ -37,7 +37,8 @@ static int64_t due(const struct schedule *s, int64_t nominal_ms)
 }
 
 /* Where the stretch that holds the instant ends; the instant: none does. */
-static int64_t end_of_stretch(const struct schedule *s, int64_t nominal_ms)
+static int64_t schedule_end_of_stretch(
+    const struct schedule *s, int64_t nominal_ms)
 {
     for (int i = 0; i < SCHEDULE_STRETCHES; i++) {
         if (nominal_ms >= s->stretches[i].from_ms &&
@@ -47,7 +48,7 @@ static int64_t end_of_stretch(const struct schedule *s, int64_t nominal_ms)
     return nominal_ms;
 }
 
-static bool is_given(const struct schedule *s, int64_t nominal_ms)
+static bool schedule_is_given(const struct schedule *s, int64_t nominal_ms)
 {
     for (int i = 0; i < SCHEDULE_STRETCHES; i++) {
         if (nominal_ms >= s->stretches[i].from_ms &&
@@ -58,23 +59,24 @@ static bool is_given(const struct schedule *s, int64_t nominal_ms)
 }
 
 /* The first fire after an instant that was not given out. */
-static int64_t next_pending(const struct schedule *s, int64_t after_ms)
+static int64_t schedule_next_pending(const struct schedule *s, int64_t after_ms)
 {
-    int64_t nominal_ms = next_nominal(s, after_ms);
+    int64_t nominal_ms = schedule_next_nominal(s, after_ms);
 
-    while (nominal_ms != SCHEDULE_NONE && is_given(s, nominal_ms))
-        nominal_ms = next_nominal(s, end_of_stretch(s, nominal_ms));
+    while (nominal_ms != SCHEDULE_NONE && schedule_is_given(s, nominal_ms))
+        nominal_ms =
+            schedule_next_nominal(s, schedule_end_of_stretch(s, nominal_ms));
     return nominal_ms;
 }
 
-static void await(struct schedule *s, int64_t after_ms)
+static void schedule_await(struct schedule *s, int64_t after_ms)
 {
-    s->pending_ms = next_pending(s, after_ms);
-    s->due_ms = due(s, s->pending_ms);
+    s->pending_ms = schedule_next_pending(s, after_ms);
+    s->due_ms = schedule_due(s, s->pending_ms);
 }
 
 /* Notes that a fire is given out: the newest stretch grows, or one begins. */
-static void give(struct schedule *s, int64_t nominal_ms)
+static void schedule_give(struct schedule *s, int64_t nominal_ms)
 {
     if (!s->unbroken) {
         for (int i = SCHEDULE_STRETCHES - 1; i > 0; i--)
@@ -95,14 +97,15 @@ void schedule_init(struct schedule *s, const struct schedule_options *options,
     for (int i = 0; i < SCHEDULE_STRETCHES; i++)
         s->stretches[i] = (struct schedule_stretch){INT64_MAX, INT64_MIN};
     if (last_ms != SCHEDULE_NONE) {
-        give(s, last_ms);
+        schedule_give(s, last_ms);
         s->unbroken = false;
     }
-    await(s, last_ms != SCHEDULE_NONE && last_ms < wall_ms ? last_ms : wall_ms);
+    schedule_await(
+        s, last_ms != SCHEDULE_NONE && last_ms < wall_ms ? last_ms : wall_ms);
 }
 
 /* The last nominal instant whose fire is due at `wall_ms`; one is. */
-static int64_t last_due(const struct schedule *s, int64_t wall_ms)
+static int64_t schedule_last_due(const struct schedule *s, int64_t wall_ms)
 {
     int64_t lo = s->pending_ms - 1, hi = wall_ms;
 
@@ -110,31 +113,31 @@ static int64_t last_due(const struct schedule *s, int64_t wall_ms)
     while (hi - lo > 1) {
         int64_t middle = lo + (hi - lo) / 2;
 
-        if (due(s, next_nominal(s, middle)) <= wall_ms)
+        if (schedule_due(s, schedule_next_nominal(s, middle)) <= wall_ms)
             lo = middle;
         else
             hi = middle;
     }
-    return next_nominal(s, lo);
+    return schedule_next_nominal(s, lo);
 }
 
 /* Takes all that is due; *last is the latest of them. Returns how many. */
-static uint64_t take_due(struct schedule *s, int64_t wall_ms, int64_t *last_ms,
-    int64_t *late_ms, bool *more)
+static uint64_t schedule_take_due(struct schedule *s, int64_t wall_ms,
+    int64_t *last_ms, int64_t *late_ms, bool *more)
 {
     uint64_t n = 0;
 
     while (s->due_ms <= wall_ms && n < SCHEDULE_COUNT_MAX) {
         *last_ms = s->pending_ms;
         *late_ms = wall_ms - s->due_ms;
-        await(s, s->pending_ms);
+        schedule_await(s, s->pending_ms);
         n++;
     }
     *more = s->due_ms <= wall_ms;
     if (*more) {
-        *last_ms = last_due(s, wall_ms);
-        *late_ms = wall_ms - due(s, *last_ms);
-        await(s, *last_ms);
+        *last_ms = schedule_last_due(s, wall_ms);
+        *late_ms = wall_ms - schedule_due(s, *last_ms);
+        schedule_await(s, *last_ms);
     }
     return n;
 }
@@ -143,11 +146,13 @@ static void schedule_decide(
     struct schedule *s, int64_t wall_ms, struct schedule_step *step)
 {
     int64_t last_ms, late_ms;
-    uint64_t n = take_due(s, wall_ms, &last_ms, &late_ms, &step->missed_more);
+    uint64_t n =
+        schedule_take_due(s, wall_ms, &last_ms, &late_ms, &step->missed_more);
     bool in_time =
         late_ms <= SCHEDULE_GRACE_MS && wall_ms - late_ms > s->started_ms;
 
-    step->fire = (in_time || s->options.catch_up) && !is_given(s, last_ms);
+    step->fire =
+        (in_time || s->options.catch_up) && !schedule_is_given(s, last_ms);
     step->missed = n - step->fire;
     if (step->missed > 0)
         s->unbroken = false;
@@ -155,11 +160,11 @@ static void schedule_decide(
         return;
     step->nominal_ms = last_ms;
     step->late_ms = late_ms;
-    give(s, last_ms);
+    schedule_give(s, last_ms);
 }
 
 /* The wall clock went back: fires before the one waited for may be to come. */
-static void go_back(struct schedule *s, int64_t wall_ms)
+static void schedule_go_back(struct schedule *s, int64_t wall_ms)
 {
     int64_t pending_ms = s->pending_ms;
 
@@ -167,7 +172,7 @@ static void go_back(struct schedule *s, int64_t wall_ms)
         s->started_ms = wall_ms;
     if (pending_ms != SCHEDULE_NONE && pending_ms <= wall_ms)
         return;
-    await(s, wall_ms);
+    schedule_await(s, wall_ms);
     if (s->pending_ms != pending_ms)
         s->unbroken = false;
 }
@@ -181,7 +186,7 @@ void schedule_look(struct schedule *s, int64_t wall_ms, int64_t mono_ms,
     if (jump_ms >= SCHEDULE_JUMP_MS || jump_ms <= -SCHEDULE_JUMP_MS)
         step->jump_ms = jump_ms;
     if (wall_ms < s->wall_ms)
-        go_back(s, wall_ms);
+        schedule_go_back(s, wall_ms);
     s->wall_ms = wall_ms;
     s->mono_ms = mono_ms;
     if (s->due_ms <= wall_ms)

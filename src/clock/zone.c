@@ -54,18 +54,19 @@ static struct zone *zone_empty(const char *name)
     return zone;
 }
 
-static int stretch_at(GTimeZone *tz, int64_t instant_s)
+static int zone_stretch_at(GTimeZone *tz, int64_t instant_s)
 {
     return g_time_zone_find_interval(tz, G_TIME_TYPE_UNIVERSAL, instant_s);
 }
 
 /* The first instant after from_s in another stretch; UNTIL_S when none is. */
-static int64_t stretch_end(GTimeZone *tz, int64_t from_s)
+static int64_t zone_stretch_end(GTimeZone *tz, int64_t from_s)
 {
-    int here = stretch_at(tz, from_s);
+    int here = zone_stretch_at(tz, from_s);
     int64_t in = from_s, stride = STRIDE_S, out;
 
-    for (out = from_s + stride; stretch_at(tz, out) == here; out += stride) {
+    for (out = from_s + stride; zone_stretch_at(tz, out) == here;
+         out += stride) {
         if (out >= UNTIL_S)
             return UNTIL_S;
         in = out;
@@ -74,7 +75,7 @@ static int64_t stretch_end(GTimeZone *tz, int64_t from_s)
     while (out - in > 1) {
         int64_t middle = in + (out - in) / 2;
 
-        if (stretch_at(tz, middle) == here)
+        if (zone_stretch_at(tz, middle) == here)
             in = middle;
         else
             out = middle;
@@ -82,13 +83,14 @@ static int64_t stretch_end(GTimeZone *tz, int64_t from_s)
     return out;
 }
 
-static void read_stretches(struct zone *zone, GTimeZone *tz)
+static void zone_read_stretches(struct zone *zone, GTimeZone *tz)
 {
-    for (int64_t at = FIRST_S; at < UNTIL_S; at = stretch_end(tz, at))
-        zone_append(zone, at, g_time_zone_get_offset(tz, stretch_at(tz, at)));
+    for (int64_t at = FIRST_S; at < UNTIL_S; at = zone_stretch_end(tz, at))
+        zone_append(
+            zone, at, g_time_zone_get_offset(tz, zone_stretch_at(tz, at)));
 }
 
-static bool offsets_fit(const struct zone *zone)
+static bool zone_offsets_fit(const struct zone *zone)
 {
     for (size_t i = 0; i < zone->n; i++) {
         if (zone->offset_s[i] > ZONE_OFFSET_MAX_S ||
@@ -112,9 +114,9 @@ struct zone *zone_open(const char *name, struct err *err)
         return NULL;
     }
     zone = zone_empty(name);
-    read_stretches(zone, tz);
+    zone_read_stretches(zone, tz);
     g_time_zone_unref(tz);
-    if (offsets_fit(zone))
+    if (zone_offsets_fit(zone))
         return zone;
     zone_close(zone);
     err_set(err, ERR_INVALID,
@@ -129,7 +131,7 @@ struct zone *zone_new(
 
     for (size_t i = 0; i < n; i++)
         zone_append(zone, from_s[i], offset_s[i]);
-    if (offsets_fit(zone))
+    if (zone_offsets_fit(zone))
         return zone;
     zone_close(zone);
     return NULL;

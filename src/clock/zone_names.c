@@ -14,7 +14,7 @@
 enum { NAME_BYTES = 64, PATH_BYTES = 512, DEPTH_MAX = 3 };
 
 /* Where the zone library looks, too. */
-static const char *data_directory(void)
+static const char *zone_names_data_directory(void)
 {
     const char *own = getenv("TZDIR");
 
@@ -81,10 +81,11 @@ static bool is_zone_file(const char *path)
     return n == sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
-static bool has_data(const char *name)
+static bool zone_names_has_data(const char *name)
 {
     char path[PATH_BYTES];
-    int n = snprintf(path, sizeof(path), "%s/%s", data_directory(), name);
+    int n = snprintf(
+        path, sizeof(path), "%s/%s", zone_names_data_directory(), name);
 
     return n > 0 && (size_t)n < sizeof(path) && !is_no_zone(name) &&
            is_zone_file(path);
@@ -96,9 +97,10 @@ struct walk {
     size_t skip; /* bytes of a path before its zone's name */
 };
 
-static void visit(const struct walk *walk, const char *path, int depth);
+static void zone_names_visit(
+    const struct walk *walk, const char *path, int depth);
 
-static void visit_directory(
+static void zone_names_visit_directory(
     const struct walk *walk, DIR *dir, const char *path, int depth)
 {
     char below[PATH_BYTES];
@@ -110,17 +112,18 @@ static void visit_directory(
         if (n > 0 && (size_t)n < sizeof(below) &&
             zone_names_is_name(below + walk->skip) &&
             !is_no_zone(below + walk->skip))
-            visit(walk, below, depth);
+            zone_names_visit(walk, below, depth);
     }
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as names are, DEPTH_MAX. */
-static void visit(const struct walk *walk, const char *path, int depth)
+static void zone_names_visit(
+    const struct walk *walk, const char *path, int depth)
 {
     DIR *dir = depth < DEPTH_MAX ? opendir(path) : NULL;
 
     if (dir != NULL) {
-        visit_directory(walk, dir, path, depth + 1);
+        zone_names_visit_directory(walk, dir, path, depth + 1);
         closedir(dir);
     } else if (is_zone_file(path)) {
         walk->fn(walk->arg, path + walk->skip);
@@ -129,13 +132,13 @@ static void visit(const struct walk *walk, const char *path, int depth)
 
 int zone_names_each(void (*fn)(void *arg, const char *name), void *arg)
 {
-    const char *path = data_directory();
+    const char *path = zone_names_data_directory();
     struct walk walk = {.fn = fn, .arg = arg, .skip = strlen(path) + 1};
     DIR *dir = opendir(path);
 
     if (dir == NULL)
         return ERR_NOT_FOUND;
-    visit_directory(&walk, dir, path, 0);
+    zone_names_visit_directory(&walk, dir, path, 0);
     closedir(dir);
     return 0;
 }
@@ -147,7 +150,7 @@ struct nearest {
     char found[NAME_BYTES]; /* "" while nothing is near */
 };
 
-static void to_lower(char *out, const char *name)
+static void zone_names_to_lower(char *out, const char *name)
 {
     size_t i;
 
@@ -156,13 +159,14 @@ static void to_lower(char *out, const char *name)
     out[i] = '\0';
 }
 
-static size_t distance_to(const struct nearest *nearest, const char *name)
+static size_t zone_names_distance_to(
+    const struct nearest *nearest, const char *name)
 {
     char lower[NAME_BYTES];
     const char *city;
     size_t whole, last;
 
-    to_lower(lower, name);
+    zone_names_to_lower(lower, name);
     whole = edit_distance(str_of(nearest->wanted), str_of(lower));
     city = strrchr(lower, '/');
     if (nearest->has_area || city == NULL)
@@ -172,7 +176,7 @@ static size_t distance_to(const struct nearest *nearest, const char *name)
 }
 
 /* Of two as near the shorter is meant, then the first in the alphabet. */
-static bool is_before(const char *a, const char *b)
+static bool zone_names_is_before(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
 
@@ -182,36 +186,37 @@ static bool is_before(const char *a, const char *b)
 static void zone_names_compare(void *arg, const char *name)
 {
     struct nearest *nearest = arg;
-    size_t distance = distance_to(nearest, name);
+    size_t distance = zone_names_distance_to(nearest, name);
 
     if (distance > nearest->distance ||
         (distance == nearest->distance && nearest->found[0] != '\0' &&
-            !is_before(name, nearest->found)))
+            !zone_names_is_before(name, nearest->found)))
         return;
     nearest->distance = distance;
     snprintf(nearest->found, sizeof(nearest->found), "%s", name);
 }
 
 /* An older name, in any case of letters, of a zone that is here. */
-static bool is_alias(const char *name, char target[NAME_BYTES])
+static bool zone_names_is_alias(const char *name, char target[NAME_BYTES])
 {
-    return zone_alias_find(data_directory(), name, target, NAME_BYTES) &&
-           has_data(target);
+    return zone_alias_find(
+               zone_names_data_directory(), name, target, NAME_BYTES) &&
+           zone_names_has_data(target);
 }
 
-static int suggest(const char *name, int code, struct err *err)
+static int zone_names_suggest(const char *name, int code, struct err *err)
 {
     char target[NAME_BYTES];
     struct nearest nearest = {.has_area = strchr(name, '/') != NULL};
 
-    to_lower(nearest.wanted, name);
+    zone_names_to_lower(nearest.wanted, name);
     nearest.distance = strlen(name) / 3 + 1;
     if (zone_names_each(zone_names_compare, &nearest) < 0)
         return err_set(err, code,
             "unknown time zone \"%s\": there is no zone data in %s; install "
             "the system package tzdata",
-            name, data_directory());
-    if (nearest.distance > 0 && is_alias(name, target))
+            name, zone_names_data_directory());
+    if (nearest.distance > 0 && zone_names_is_alias(name, target))
         return err_set(err, code,
             "unknown time zone \"%s\": it is an older name of %s; use that, or "
             "install the older names (Debian: tzdata-legacy)",
@@ -226,7 +231,7 @@ static int suggest(const char *name, int code, struct err *err)
 }
 
 /* Short, and fit for a message. */
-static bool is_showable(const char *name)
+static bool zone_names_is_showable(const char *name)
 {
     size_t len = 0;
 
@@ -240,11 +245,13 @@ int zone_name_check(const char *name, struct err *err)
     /* The one zone that needs no data. */
     if (strcmp(name, "UTC") == 0)
         return 0;
-    if (!is_showable(name))
+    if (!zone_names_is_showable(name))
         return err_set(err, ERR_INVALID,
             "the name of the time zone is missing, too long or not printable; "
             "use an IANA name such as Europe/Berlin or UTC");
     if (!zone_names_is_name(name))
-        return suggest(name, ERR_INVALID, err);
-    return has_data(name) ? 0 : suggest(name, ERR_NOT_FOUND, err);
+        return zone_names_suggest(name, ERR_INVALID, err);
+    return zone_names_has_data(name)
+               ? 0
+               : zone_names_suggest(name, ERR_NOT_FOUND, err);
 }

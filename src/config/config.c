@@ -9,18 +9,19 @@ extern char **environ;
 enum { FILE_BYTES = 64 * 1024 };
 
 /* {NULL, 0} when the variable is not set or empty. */
-static struct str value_of(const struct config_reading *r, const char *name)
+static struct str config_value_of(
+    const struct config_reading *r, const char *name)
 {
     struct str value = text_trim(str_of(r->get(r->arg, name)));
 
     return value.len > 0 ? value : (struct str){NULL, 0};
 }
 
-static struct str value_of_file(
+static struct str config_value_of_file(
     const struct config_reading *r, const struct config_key *key, char name[64])
 {
     snprintf(name, 64, "%s_FILE", key->name);
-    return key->file ? value_of(r, name) : (struct str){NULL, 0};
+    return key->file ? config_value_of(r, name) : (struct str){NULL, 0};
 }
 
 const struct config_key *config_key_named(const char *name)
@@ -38,11 +39,11 @@ bool config_is_set(const struct config_reading *r, const char *name)
 {
     char file_name[64];
 
-    return value_of(r, name).len > 0 ||
-           value_of_file(r, config_key_named(name), file_name).len > 0;
+    return config_value_of(r, name).len > 0 ||
+           config_value_of_file(r, config_key_named(name), file_name).len > 0;
 }
 
-static void not_allowed(
+static void config_not_allowed(
     struct config_reading *r, const struct config_key *key, struct str value)
 {
     struct buf allowed;
@@ -98,7 +99,7 @@ static void config_warn_open_file(
 }
 
 /* The value in the file that NAME_FILE names; a fault names the file. */
-static char *secret_of_file(struct config_reading *r,
+static char *config_secret_of_file(struct config_reading *r,
     const struct config_key *key, const char *name, struct str path)
 {
     char *z = config_copy(path), *value;
@@ -139,8 +140,8 @@ static void config_read_key(
     struct config_reading *r, const struct config_key *key)
 {
     char file_name[64];
-    struct str value = value_of(r, key->name);
-    struct str path = value_of_file(r, key, file_name);
+    struct str value = config_value_of(r, key->name);
+    struct str path = config_value_of_file(r, key, file_name);
     char *content = NULL;
 
     if (key->kind == CONFIG_VERBATIM && value.len > 0)
@@ -154,15 +155,15 @@ static void config_read_key(
         return;
     }
     if (path.len > 0) {
-        content = secret_of_file(r, key, file_name, path);
+        content = config_secret_of_file(r, key, file_name, path);
         value = str_of(content);
     }
     if (value.len > 0 && config_set(r->raw, key, value) < 0)
-        not_allowed(r, key, value);
+        config_not_allowed(r, key, value);
     free(content);
 }
 
-static bool is_key(const struct config_key *key, struct str name)
+static bool config_is_key(const struct config_key *key, struct str name)
 {
     struct str own = str_of(key->name), rest;
 
@@ -172,14 +173,14 @@ static bool is_key(const struct config_key *key, struct str name)
     return rest.len == 0 || (key->file && str_eq(rest, STR("_FILE")));
 }
 
-static void warn_if_unknown(struct str name, struct buf *warnings)
+static void config_warn_if_unknown(struct str name, struct buf *warnings)
 {
     size_t n, distance, least = SIZE_MAX;
     const struct config_key *keys = config_keys(&n);
     const char *nearest = "";
 
     for (size_t i = 0; i < n; i++) {
-        if (is_key(&keys[i], name))
+        if (config_is_key(&keys[i], name))
             return;
         distance = edit_distance(name, str_of(keys[i].name));
         if (distance < least) {
@@ -192,17 +193,17 @@ static void warn_if_unknown(struct str name, struct buf *warnings)
         warnings, " is not a known variable; did you mean %s?\n", nearest);
 }
 
-static void warn_unknown(char **names, struct buf *warnings)
+static void config_warn_unknown(char **names, struct buf *warnings)
 {
     static const char prefix[] = "BATCH_SYNC_";
 
     for (; *names != NULL; names++)
         if (strncmp(*names, prefix, strlen(prefix)) == 0)
-            warn_if_unknown(
+            config_warn_if_unknown(
                 (struct str){*names, strcspn(*names, "=")}, warnings);
 }
 
-static void free_raw(struct config_raw *raw)
+static void config_free_raw(struct config_raw *raw)
 {
     free(raw->url);
     free(raw->service_url);
@@ -230,13 +231,13 @@ int config_read(struct config *c, unsigned needs, config_getenv get, void *arg,
         config_read_key(&r, &keys[i]);
     config_derive(&r, needs);
     if (names != NULL)
-        warn_unknown(names, warnings);
-    free_raw(&raw);
+        config_warn_unknown(names, warnings);
+    config_free_raw(&raw);
     *c = raw.c;
     return r.faults > 0 ? ERR_CONFIG : 0;
 }
 
-static const char *from_process(void *arg, const char *name)
+static const char *config_from_process(void *arg, const char *name)
 {
     (void)arg;
     return getenv(name);
@@ -246,7 +247,7 @@ int config_from_environment(struct config *c, unsigned needs,
     struct buf *problems, struct buf *warnings)
 {
     return config_read(
-        c, needs, from_process, NULL, environ, problems, warnings);
+        c, needs, config_from_process, NULL, environ, problems, warnings);
 }
 
 void config_free(struct config *c)

@@ -15,7 +15,7 @@ static char *derive_take(char **from)
     return z;
 }
 
-static char *target_named(
+static char *config_derive_target_named(
     struct config_reading *r, const char *name, const char *value)
 {
     char *target = config_target(str_of(value), r->raw->grpc_port);
@@ -64,10 +64,10 @@ static void derive_target(struct config_reading *r)
     char **target = &raw->c.coordinator.grpc_target;
 
     if (raw->c.coordinator.grpc_endpoint != NULL)
-        *target = target_named(
+        *target = config_derive_target_named(
             r, "COORDINATOR_GRPC_ENDPOINT", raw->c.coordinator.grpc_endpoint);
     else if (raw->c.coordinator.grpc_url != NULL)
-        *target = target_named(
+        *target = config_derive_target_named(
             r, "COORDINATOR_GRPC_URL", raw->c.coordinator.grpc_url);
     else
         *target = config_target_at(
@@ -127,7 +127,7 @@ static void derive_root(struct config_reading *r)
 }
 
 /* A key that does not work must stop the start, not the first call. */
-static void check_key(struct config_reading *r)
+static void config_derive_check_key(struct config_reading *r)
 {
     struct sign_key *key;
     struct err err;
@@ -152,7 +152,7 @@ struct str config_webhook_key(const char *secret)
 }
 
 /* The bounds are those of Standard Webhooks. */
-static void check_webhook(struct config_reading *r)
+static void config_derive_check_webhook(struct config_reading *r)
 {
     enum { KEY_LEAST = 24, KEY_MOST = 64 };
     const struct config_webhook *c = &r->raw->c.webhook;
@@ -173,31 +173,34 @@ static void check_webhook(struct config_reading *r)
             str_of(c->secret), "%s", want);
 }
 
-static void need(struct config_reading *r, const char *message)
+static void config_derive_need(struct config_reading *r, const char *message)
 {
     buf_puts(r->problems, message);
     r->faults++;
 }
 
-static void check_needs(struct config_reading *r, unsigned needs)
+static void config_derive_check_needs(struct config_reading *r, unsigned needs)
 {
     if ((needs & NEED_COORDINATOR) != 0)
-        check_key(r);
+        config_derive_check_key(r);
     if ((needs & NEED_DATABASE) != 0 && !config_is_set(r, "DATABASE_URL"))
-        need(r, "DATABASE_URL is not set: set it to a PostgreSQL URL, or "
-                "DATABASE_URL_FILE to the path of a file that contains one\n");
+        config_derive_need(r,
+            "DATABASE_URL is not set: set it to a PostgreSQL URL, or "
+            "DATABASE_URL_FILE to the path of a file that contains one\n");
     if ((needs & NEED_EMBEDDER) != 0 &&
         r->raw->c.embedding.provider == PROVIDER_OPENAI &&
         !config_is_set(r, "OPENAI_API_KEY") &&
         !config_is_set(r, "OPENAI_API_URL") &&
         r->raw->c.embedding.headers == NULL &&
         !config_preset_url(r->raw->profile))
-        need(r, "neither OPENAI_API_KEY nor OPENAI_API_URL is set: set one of "
-                "them, or EMBEDDING_PROVIDER=builtin\n");
+        config_derive_need(r,
+            "neither OPENAI_API_KEY nor OPENAI_API_URL is set: set one of "
+            "them, or EMBEDDING_PROVIDER=builtin\n");
     if (r->raw->c.embedding.provider == PROVIDER_STATIC &&
         !config_is_set(r, "EMBEDDING_MODEL_PATH"))
-        need(r, "EMBEDDING_MODEL_PATH is not set: EMBEDDING_PROVIDER=static "
-                "needs the folder of a model\n");
+        config_derive_need(r,
+            "EMBEDDING_MODEL_PATH is not set: EMBEDDING_PROVIDER=static "
+            "needs the folder of a model\n");
 }
 
 /* The words of other loggers, between ours. */
@@ -229,12 +232,12 @@ void config_derive(struct config_reading *r, unsigned needs)
     derive_http_url(raw);
     derive_root(r);
     config_derive_schedule(r);
-    check_webhook(r);
+    config_derive_check_webhook(r);
     config_derive_embedding(r);
     if (raw->c.embedding.provider == PROVIDER_STATIC &&
         !config_is_set(r, "EMBEDDING_DIMENSIONS"))
         raw->c.embedding.dimensions = 0;
     if (raw->sign)
         raw->c.coordinator.private_key = derive_take(&raw->key);
-    check_needs(r, needs);
+    config_derive_check_needs(r, needs);
 }

@@ -64,7 +64,7 @@ bool config_preset_url(int profile)
     return false;
 }
 
-static void apply_presets(struct config_reading *r)
+static void config_embedding_apply_presets(struct config_reading *r)
 {
     struct config_raw *raw = r->raw;
 
@@ -81,7 +81,7 @@ static void apply_presets(struct config_reading *r)
 }
 
 /* Name: value, with a name that HTTP allows and nothing unprintable. */
-static bool is_header(struct str line)
+static bool config_embedding_is_header(struct str line)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";
     size_t name = 0;
@@ -100,13 +100,13 @@ static bool is_header(struct str line)
     return name > 0 && name < line.len;
 }
 
-static void check_headers(struct config_reading *r)
+static void config_embedding_check_headers(struct config_reading *r)
 {
     struct str lines = str_of(r->raw->c.embedding.headers), line;
 
     while (text_next_line(&lines, &line)) {
         line = text_trim(line);
-        if (line.len > 0 && !is_header(line)) {
+        if (line.len > 0 && !config_embedding_is_header(line)) {
             config_fault(r, config_key_named("EMBEDDING_HEADERS"), line,
                 "allowed are lines of the form Name: value");
             return;
@@ -115,7 +115,7 @@ static void check_headers(struct config_reading *r)
 }
 
 /* Members of the request that have variables of their own. */
-static const char *variable_of(struct str member)
+static const char *config_embedding_variable_of(struct str member)
 {
     static const struct {
         const char *member, *variable;
@@ -133,8 +133,9 @@ static const char *variable_of(struct str member)
 }
 
 /* The members of the object; a fault, and none, where it is not one. */
-static size_t read_extra(struct config_reading *r, struct arena *a,
-    const char *name, const char *text, struct json_entry **members)
+static size_t config_embedding_read_extra(struct config_reading *r,
+    struct arena *a, const char *name, const char *text,
+    struct json_entry **members)
 {
     const struct config_key *key = config_key_named(name);
     yyjson_val *root = NULL;
@@ -154,7 +155,7 @@ static size_t read_extra(struct config_reading *r, struct arena *a,
     if (n < 0)
         abort();
     for (long i = 0; i < n; i++) {
-        const char *variable = variable_of((*members)[i].key);
+        const char *variable = config_embedding_variable_of((*members)[i].key);
 
         if (variable != NULL)
             config_fault(r, key, str_of(text), "%.*s comes from %s",
@@ -163,7 +164,7 @@ static size_t read_extra(struct config_reading *r, struct arena *a,
     return (size_t)n;
 }
 
-static bool has_member(
+static bool config_embedding_has_member(
     const struct json_entry *members, size_t n, struct str key)
 {
     for (size_t i = 0; i < n; i++)
@@ -172,7 +173,8 @@ static bool has_member(
     return false;
 }
 
-static void write_member(struct buf *out, const struct json_entry *member)
+static void config_embedding_write_member(
+    struct buf *out, const struct json_entry *member)
 {
     if (out->len > 0)
         buf_char(out, ',');
@@ -181,7 +183,7 @@ static void write_member(struct buf *out, const struct json_entry *member)
     json_write(out, member->value, NULL);
 }
 
-static char *members_text(struct buf *out)
+static char *config_embedding_members_text(struct buf *out)
 {
     char *z = out->len == 0 ? NULL : config_copy(buf_view(out));
 
@@ -189,7 +191,7 @@ static char *members_text(struct buf *out)
     return z;
 }
 
-static bool is_neutral(const char *list, struct str key)
+static bool config_embedding_is_neutral(const char *list, struct str key)
 {
     while (list != NULL && *list != '\0') {
         size_t len = strcspn(list, ",");
@@ -201,7 +203,7 @@ static bool is_neutral(const char *list, struct str key)
     return false;
 }
 
-static int member_order(const void *a, const void *b)
+static int config_embedding_member_order(const void *a, const void *b)
 {
     struct str x = ((const struct json_entry *)a)->key;
     struct str y = ((const struct json_entry *)b)->key;
@@ -215,7 +217,7 @@ static int member_order(const void *a, const void *b)
  * own: rows and runs carry it, so vectors of two forms never pass for one.
  * Sorts the members.
  */
-static char *identity_of(
+static char *config_embedding_identity_of(
     const struct config_raw *raw, struct json_entry *members, size_t n)
 {
     const char *prefix = raw->c.embedding.documents.prefix;
@@ -225,10 +227,10 @@ static char *identity_of(
 
     buf_init(&text, EXTRA_BYTES * 2);
     if (n > 0)
-        qsort(members, n, sizeof(*members), member_order);
+        qsort(members, n, sizeof(*members), config_embedding_member_order);
     for (size_t i = 0; i < n; i++)
-        if (!is_neutral(raw->extra_neutral, members[i].key))
-            write_member(&text, &members[i]);
+        if (!config_embedding_is_neutral(raw->extra_neutral, members[i].key))
+            config_embedding_write_member(&text, &members[i]);
     if (text.len > 0 || prefix != NULL) {
         struct sha256 s;
 
@@ -243,34 +245,37 @@ static char *identity_of(
     return config_copy(str_of(name));
 }
 
-static void derive_extra(struct config_reading *r, struct arena *a)
+static void config_embedding_derive_extra(
+    struct config_reading *r, struct arena *a)
 {
     struct config_raw *raw = r->raw;
     struct json_entry *all, *of_query;
     struct buf documents, queries;
-    size_t n = read_extra(r, a, "EMBEDDING_EXTRA", raw->extra, &all);
-    size_t nquery =
-        read_extra(r, a, "EMBEDDING_QUERY_EXTRA", raw->query_extra, &of_query);
+    size_t n =
+        config_embedding_read_extra(r, a, "EMBEDDING_EXTRA", raw->extra, &all);
+    size_t nquery = config_embedding_read_extra(
+        r, a, "EMBEDDING_QUERY_EXTRA", raw->query_extra, &of_query);
 
     buf_init(&documents, EXTRA_BYTES * 2);
     buf_init(&queries, EXTRA_BYTES * 2);
     for (size_t i = 0; i < n; i++) {
-        write_member(&documents, &all[i]);
-        if (!has_member(of_query, nquery, all[i].key))
-            write_member(&queries, &all[i]);
+        config_embedding_write_member(&documents, &all[i]);
+        if (!config_embedding_has_member(of_query, nquery, all[i].key))
+            config_embedding_write_member(&queries, &all[i]);
     }
     for (size_t i = 0; i < nquery; i++)
-        write_member(&queries, &of_query[i]);
-    raw->c.embedding.documents.extra = members_text(&documents);
-    raw->c.embedding.queries.extra = members_text(&queries);
-    raw->c.embedding.identity = identity_of(raw, all, n);
+        config_embedding_write_member(&queries, &of_query[i]);
+    raw->c.embedding.documents.extra =
+        config_embedding_members_text(&documents);
+    raw->c.embedding.queries.extra = config_embedding_members_text(&queries);
+    raw->c.embedding.identity = config_embedding_identity_of(raw, all, n);
 }
 
 enum { CA_FILE_BYTES = 8 << 20 }; /* the system's has a quarter of one */
 
 /* Certificates, of which libcurl will say too little when they are none, and no
  * key, which nobody is to see. */
-static void check_ca_file(struct config_reading *r)
+static void config_embedding_check_ca_file(struct config_reading *r)
 {
     const char *path = r->raw->c.embedding.ca_file, *fault = NULL;
     struct err err = {.code = 0};
@@ -297,10 +302,10 @@ void config_derive_embedding(struct config_reading *r)
 {
     struct arena a;
 
-    apply_presets(r);
-    check_headers(r);
-    check_ca_file(r);
+    config_embedding_apply_presets(r);
+    config_embedding_check_headers(r);
+    config_embedding_check_ca_file(r);
     arena_init(&a, 0);
-    derive_extra(r, &a);
+    config_embedding_derive_extra(r, &a);
     arena_free(&a);
 }

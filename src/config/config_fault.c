@@ -28,7 +28,7 @@ void config_show(struct buf *out, struct str value)
 enum { SECRET_BYTES = 8, TOKEN_BYTES = 20 };
 
 /* Letters and digits mixed, and many of them: no word, no number. */
-static bool is_like_a_token(struct str s)
+static bool config_fault_is_like_a_token(struct str s)
 {
     bool digits = false, letters = false;
 
@@ -45,7 +45,7 @@ static bool is_like_a_token(struct str s)
     return s.len >= TOKEN_BYTES && digits && letters && s.p[0] != '/';
 }
 
-static bool begins_as_secret(struct str s)
+static bool config_fault_begins_as_secret(struct str s)
 {
     static const char *const marks[] = {
         "sk-", "eyJ", "AIza", "ghp_", "xox", "AKIA", "-----BEGIN", "Bearer "};
@@ -61,13 +61,14 @@ bool config_is_marked_secret(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if ((i == 0 || !isalnum((unsigned char)s.p[i - 1])) &&
-            begins_as_secret((struct str){s.p + i, s.len - i}))
+            config_fault_begins_as_secret((struct str){s.p + i, s.len - i}))
             return true;
     return false;
 }
 
 /* Does the value hold that of a variable which is a secret? */
-static bool holds_a_secret(const struct config_reading *r, struct str value)
+static bool config_fault_holds_a_secret(
+    const struct config_reading *r, struct str value)
 {
     size_t n;
     const struct config_key *keys = config_keys(&n);
@@ -84,7 +85,7 @@ static bool holds_a_secret(const struct config_reading *r, struct str value)
 }
 
 /* The user of a URL, known or not, may be a token; so may its query. */
-static void mask_parts(struct buf *out, struct str s)
+static void config_fault_mask_parts(struct buf *out, struct str s)
 {
     const char *scheme = s.len > 3 ? memmem(s.p, s.len, "://", 3) : NULL;
     const char *end = s.p + s.len, *from, *at = NULL, *query;
@@ -113,8 +114,9 @@ static void mask_parts(struct buf *out, struct str s)
  * nor is what looks like one in the wrong place; of other values, what a URL
  * may hide.
  */
-static void show_masked(struct buf *out, const struct config_reading *r,
-    const struct config_key *key, struct str value)
+static void config_fault_show_masked(struct buf *out,
+    const struct config_reading *r, const struct config_key *key,
+    struct str value)
 {
     bool database = key->kind == CONFIG_DATABASE;
     struct buf masked;
@@ -124,11 +126,11 @@ static void show_masked(struct buf *out, const struct config_reading *r,
     if (database && (config_fits(key, value) || strstr(z, "://") == NULL))
         config_mask_url(&masked, z);
     else
-        mask_parts(&masked, value);
-    if (database
-            ? strstr(z, "://") == NULL
-            : key->secret || is_like_a_token(value) ||
-                  config_is_marked_secret(value) || holds_a_secret(r, value))
+        config_fault_mask_parts(&masked, value);
+    if (database ? strstr(z, "://") == NULL
+                 : key->secret || config_fault_is_like_a_token(value) ||
+                       config_is_marked_secret(value) ||
+                       config_fault_holds_a_secret(r, value))
         buf_puts(out, "***");
     else
         config_show(out, buf_view(&masked));
@@ -137,7 +139,7 @@ static void show_masked(struct buf *out, const struct config_reading *r,
 }
 
 /* Does the message quote what is not shown of the value? */
-static bool tells_hidden(
+static bool config_fault_tells_hidden(
     const char *message, struct str shown, struct str value)
 {
     struct str told = str_of(message);
@@ -166,10 +168,10 @@ void config_fault(struct config_reading *r, const struct config_key *key,
     va_end(args);
     buf_printf(r->problems, "%s=", key->name);
     from = r->problems->len;
-    show_masked(r->problems, r, key, value);
+    config_fault_show_masked(r->problems, r, key, value);
     shown = (struct str){r->problems->data + from, r->problems->len - from};
     buf_printf(r->problems, ": %s\n",
-        tells_hidden(message, shown, value)
+        config_fault_tells_hidden(message, shown, value)
             ? "is not allowed here; it is not shown, as it may hold a secret"
             : message);
     r->faults++;

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static struct str skip(struct str s, size_t len)
+static struct str config_url_skip(struct str s, size_t len)
 {
     return (struct str){s.p + len, s.len - len};
 }
 
 /* Length of "scheme://" at the front, 0 without one. */
-static size_t scheme_len(struct str s)
+static size_t config_url_scheme_len(struct str s)
 {
     size_t i = 0;
 
@@ -25,7 +25,7 @@ static size_t scheme_len(struct str s)
     return i + 3;
 }
 
-static bool has_scheme(struct str s, const char *scheme)
+static bool config_url_has_scheme(struct str s, const char *scheme)
 {
     size_t len = strlen(scheme);
 
@@ -33,16 +33,16 @@ static bool has_scheme(struct str s, const char *scheme)
 }
 
 /* What stands between the scheme and the path, without user and password. */
-static struct str authority(struct str url)
+static struct str config_url_authority(struct str url)
 {
-    struct str s = skip(url, scheme_len(url));
+    struct str s = config_url_skip(url, config_url_scheme_len(url));
 
     for (size_t i = 0; i < s.len; i++)
         if (strchr("/?#", s.p[i]) != NULL)
             s.len = i;
     for (size_t i = s.len; i > 0; i--)
         if (s.p[i - 1] == '@')
-            return skip(s, i);
+            return config_url_skip(s, i);
     return s;
 }
 
@@ -61,7 +61,7 @@ static int config_url_port_of(struct str s)
     return port <= 65535 ? port : 0;
 }
 
-static bool is_host(struct str s)
+static bool config_url_is_host(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if (!isalnum((unsigned char)s.p[i]) && strchr("-._", s.p[i]) == NULL)
@@ -70,7 +70,7 @@ static bool is_host(struct str s)
 }
 
 /* The name of a network interface, behind the address's '%'. */
-static bool is_zone(struct str s)
+static bool config_url_is_zone(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if (!isalnum((unsigned char)s.p[i]) && strchr(".-_", s.p[i]) == NULL)
@@ -78,14 +78,14 @@ static bool is_zone(struct str s)
     return s.len > 0;
 }
 
-static bool is_ipv6(struct str s)
+static bool config_url_is_ipv6(struct str s)
 {
     size_t colons = 0;
 
     for (size_t i = 0; i < s.len; i++) {
         colons += s.p[i] == ':';
         if (s.p[i] == '%')
-            return colons >= 2 && is_zone(skip(s, i + 1));
+            return colons >= 2 && config_url_is_zone(config_url_skip(s, i + 1));
         if (!isxdigit((unsigned char)s.p[i]) && s.p[i] != ':' && s.p[i] != '.')
             return false;
     }
@@ -104,28 +104,29 @@ static bool config_url_split(struct str s, struct str *host, int *port)
             last = s.p + i;
     *host = s;
     *port = 0;
-    if (is_ipv6(s))
+    if (config_url_is_ipv6(s))
         return true;
     if (s.len > 0 && s.p[s.len - 1] == ']')
         last = NULL;
     if (last != NULL) {
-        number = skip(s, (size_t)(last - s.p) + 1);
+        number = config_url_skip(s, (size_t)(last - s.p) + 1);
         host->len = (size_t)(last - s.p);
         *port = config_url_port_of(number);
         if (*port == 0)
             return false;
     }
     if (host->len < 2 || host->p[0] != '[')
-        return is_host(*host);
+        return config_url_is_host(*host);
     if (host->p[host->len - 1] != ']')
         return false;
     *host = (struct str){host->p + 1, host->len - 2};
-    return is_ipv6(*host);
+    return config_url_is_ipv6(*host);
 }
 
-static bool is_http(struct str url)
+static bool config_url_is_http(struct str url)
 {
-    return has_scheme(url, "http://") || has_scheme(url, "https://");
+    return config_url_has_scheme(url, "http://") ||
+           config_url_has_scheme(url, "https://");
 }
 
 bool config_is_address(struct str s)
@@ -133,17 +134,17 @@ bool config_is_address(struct str s)
     struct str host;
     int port;
 
-    if (scheme_len(s) > 0 && !is_http(s))
+    if (config_url_scheme_len(s) > 0 && !config_url_is_http(s))
         return false;
     for (size_t i = 0; i < s.len; i++)
         if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7F)
             return false;
-    return config_url_split(authority(s), &host, &port);
+    return config_url_split(config_url_authority(s), &host, &port);
 }
 
 bool config_is_http_url(struct str url)
 {
-    return is_http(url) && config_is_address(url);
+    return config_url_is_http(url) && config_is_address(url);
 }
 
 char *config_http_url(struct str address)
@@ -151,28 +152,31 @@ char *config_http_url(struct str address)
     size_t size = address.len + sizeof("http://[]");
     char *url;
 
-    if (is_http(address))
+    if (config_url_is_http(address))
         return config_copy(address);
     url = malloc(size);
     if (url == NULL)
         abort();
-    snprintf(url, size, is_ipv6(address) ? "http://[%.*s]" : "http://%.*s",
+    snprintf(url, size,
+        config_url_is_ipv6(address) ? "http://[%.*s]" : "http://%.*s",
         STR_ARG(address));
     return url;
 }
 
 enum config_scheme config_scheme_of(struct str address)
 {
-    if (has_scheme(address, "https://") || has_scheme(address, "grpcs://"))
+    if (config_url_has_scheme(address, "https://") ||
+        config_url_has_scheme(address, "grpcs://"))
         return SCHEME_TLS;
-    if (has_scheme(address, "http://") || has_scheme(address, "grpc://"))
+    if (config_url_has_scheme(address, "http://") ||
+        config_url_has_scheme(address, "grpc://"))
         return SCHEME_PLAIN;
     return SCHEME_NONE;
 }
 
 bool config_is_api_url(struct str url)
 {
-    if (!has_scheme(url, "unix:/"))
+    if (!config_url_has_scheme(url, "unix:/"))
         return config_is_http_url(url);
     for (size_t i = 0; i < url.len; i++)
         if ((unsigned char)url.p[i] < ' ')
@@ -193,12 +197,12 @@ static char *config_url_join(struct str host, int port)
 }
 
 /* What follows dns:, dns:/// or dns://server/; gRPC asks the DNS anyway. */
-static struct str after_dns(struct str s)
+static struct str config_url_after_dns(struct str s)
 {
-    s = skip(s, strlen("dns:"));
+    s = config_url_skip(s, strlen("dns:"));
     for (size_t i = s.len; i > 0; i--)
         if (s.p[i - 1] == '/')
-            return skip(s, i);
+            return config_url_skip(s, i);
     return s;
 }
 
@@ -207,16 +211,19 @@ char *config_target(struct str text, int port)
     struct str host;
     int own_port;
 
-    if (has_scheme(text, "unix:") || has_scheme(text, "unix-abstract:") ||
-        has_scheme(text, "ipv4:") || has_scheme(text, "ipv6:"))
+    if (config_url_has_scheme(text, "unix:") ||
+        config_url_has_scheme(text, "unix-abstract:") ||
+        config_url_has_scheme(text, "ipv4:") ||
+        config_url_has_scheme(text, "ipv6:"))
         return config_copy(text);
-    if (has_scheme(text, "https://"))
+    if (config_url_has_scheme(text, "https://"))
         port = 443;
-    if (has_scheme(text, "dns:"))
-        text = after_dns(text);
-    else if (scheme_len(text) > 0 && config_scheme_of(text) == SCHEME_NONE)
+    if (config_url_has_scheme(text, "dns:"))
+        text = config_url_after_dns(text);
+    else if (config_url_scheme_len(text) > 0 &&
+             config_scheme_of(text) == SCHEME_NONE)
         return NULL;
-    if (!config_url_split(authority(text), &host, &own_port))
+    if (!config_url_split(config_url_authority(text), &host, &own_port))
         return NULL;
     return config_url_join(host, own_port != 0 ? own_port : port);
 }
@@ -226,14 +233,14 @@ char *config_target_at(struct str http_url, int port)
     struct str host;
     int own_port;
 
-    if (!config_url_split(authority(http_url), &host, &own_port))
+    if (!config_url_split(config_url_authority(http_url), &host, &own_port))
         return NULL;
     return config_url_join(host, port);
 }
 
 /* The end of a parameter's value: at & in a URL, at a space in keywords,
  * where a value may also stand in quotes. */
-static const char *value_end(const char *p, bool url)
+static const char *config_url_value_end(const char *p, bool url)
 {
     char quote = !url && *p == '\'' ? '\'' : '\0';
 
@@ -251,7 +258,7 @@ static const char *value_end(const char *p, bool url)
 }
 
 /* password=..., and sslpassword=... with it */
-static void mask_parameters(struct buf *out, const char *z, bool url)
+static void config_url_mask_parameters(struct buf *out, const char *z, bool url)
 {
     const char *found, *value;
 
@@ -267,7 +274,7 @@ static void mask_parameters(struct buf *out, const char *z, bool url)
         if (found == NULL)
             continue;
         buf_puts(out, "***");
-        z = value_end(value, url);
+        z = config_url_value_end(value, url);
     }
     buf_puts(out, z);
 }
@@ -311,5 +318,5 @@ void config_mask_url(struct buf *out, const char *url)
         buf_puts(out, "***");
         url = at;
     }
-    mask_parameters(out, url, user != NULL);
+    config_url_mask_parameters(out, url, user != NULL);
 }

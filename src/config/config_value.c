@@ -17,18 +17,18 @@ char *config_copy(struct str s)
     return z;
 }
 
-static bool same_word(struct str s, struct str word)
+static bool config_value_same_word(struct str s, struct str word)
 {
     return s.len == word.len && strncasecmp(s.p, word.p, s.len) == 0;
 }
 
 /* The place of s in "one|other", < 0 when it is not there. */
-static int choice_of(struct str s, const char *choices)
+static int config_value_choice_of(struct str s, const char *choices)
 {
     for (int i = 0;; i++) {
         size_t len = strcspn(choices, "|");
 
-        if (same_word(s, (struct str){choices, len}))
+        if (config_value_same_word(s, (struct str){choices, len}))
             return i;
         if (choices[len] == '\0')
             return -1;
@@ -39,7 +39,7 @@ static int choice_of(struct str s, const char *choices)
 static int value_set_bool(bool *to, struct str s)
 {
     /* Words that mean true are at even places. */
-    int place = choice_of(s, "true|false|1|0|yes|no|on|off");
+    int place = config_value_choice_of(s, "true|false|1|0|yes|no|on|off");
 
     if (place < 0)
         return ERR_INVALID;
@@ -47,9 +47,9 @@ static int value_set_bool(bool *to, struct str s)
     return 0;
 }
 
-static int set_choice(int *to, struct str s, const char *choices)
+static int config_value_set_choice(int *to, struct str s, const char *choices)
 {
-    int place = choice_of(s, choices);
+    int place = config_value_choice_of(s, choices);
 
     if (place < 0)
         return ERR_INVALID;
@@ -57,7 +57,7 @@ static int set_choice(int *to, struct str s, const char *choices)
     return 0;
 }
 
-static int set_int(int *to, struct str s, int least, int most)
+static int config_value_set_int(int *to, struct str s, int least, int most)
 {
     long value = 0;
 
@@ -72,15 +72,16 @@ static int set_int(int *to, struct str s, int least, int most)
     return 0;
 }
 
-static bool begins(struct str s, const char *z)
+static bool config_value_begins(struct str s, const char *z)
 {
     return s.len >= strlen(z) && strncasecmp(s.p, z, strlen(z)) == 0;
 }
 
 /* In a keyword=value string the first = comes before any URL. */
-static bool is_database(struct str s)
+static bool config_value_is_database(struct str s)
 {
-    if (begins(s, "postgres://") || begins(s, "postgresql://"))
+    if (config_value_begins(s, "postgres://") ||
+        config_value_begins(s, "postgresql://"))
         return true;
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] == '=')
@@ -92,7 +93,7 @@ static bool is_database(struct str s)
 }
 
 /* A value must not be able to add another header. */
-static bool is_token(struct str s)
+static bool config_value_is_token(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if (s.p[i] <= ' ' || s.p[i] > '~')
@@ -108,7 +109,7 @@ static bool config_is_tokens(struct str s)
 
     while (text_next_line(&s, &line)) {
         line = text_trim(line);
-        if (!is_token(line))
+        if (!config_value_is_token(line))
             return false;
         n += line.len > 0;
     }
@@ -133,11 +134,11 @@ bool config_fits(const struct config_key *key, struct str s)
     case CONFIG_API_URL:
         return config_is_api_url(s);
     case CONFIG_DATABASE:
-        return is_database(s);
+        return config_value_is_database(s);
     case CONFIG_NAME:
         return config_is_name(s);
     case CONFIG_TOKEN:
-        return is_token(s);
+        return config_value_is_token(s);
     case CONFIG_TOKENS:
         return config_is_tokens(s);
     default:
@@ -170,15 +171,15 @@ int config_set(
     case CONFIG_BOOL:
         return value_set_bool(member, value);
     case CONFIG_INT:
-        return set_int(member, value, key->least, key->most);
+        return config_value_set_int(member, value, key->least, key->most);
     case CONFIG_CHOICE:
-        return set_choice(member, value, key->choices);
+        return config_value_set_choice(member, value, key->choices);
     default:
         return value_set_text(member, key, value);
     }
 }
 
-static void allowed_choices(struct buf *out, const char *choices)
+static void config_value_allowed_choices(struct buf *out, const char *choices)
 {
     buf_puts(out, "one of ");
     for (; *choices != '\0'; choices++) {
@@ -199,7 +200,7 @@ void config_allowed(struct buf *out, const struct config_key *key)
         buf_printf(out, "a whole number from %d to %d", key->least, key->most);
         break;
     case CONFIG_CHOICE:
-        allowed_choices(out, key->choices);
+        config_value_allowed_choices(out, key->choices);
         break;
     case CONFIG_HTTP_URL:
         buf_puts(out, "a URL that starts with http:// or https://");

@@ -40,7 +40,7 @@ static void firing_count(struct firing *f, const char *outcome)
 }
 
 /* One that another replica has begun was not dropped at all. */
-static void on_fire_noted(struct op *op)
+static void on_firing_fire_noted(struct op *op)
 {
     struct firing_note *n = container_of(op, struct firing_note, req.op);
     struct firing *f = n->firing;
@@ -71,7 +71,7 @@ static void firing_drop(struct firing *f, int64_t nominal_ms, const char *why)
     n->firing = f;
     n->req = (struct fire_drop_req){
         .schedule = f->schedule, .fire_ms = nominal_ms, .outcome = why};
-    op_init(&n->req.op, on_fire_noted);
+    op_init(&n->req.op, on_firing_fire_noted);
     f->notes++;
     ledger_fire_drop(f->ledger, &n->req);
 }
@@ -98,7 +98,7 @@ static void firing_give_up(struct firing *f, const char *why)
     firing_next(f);
 }
 
-static void on_fire_again(struct op *op)
+static void on_firing_fire_again(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, again.op);
 
@@ -115,7 +115,7 @@ static void firing_wait(struct firing *f, const struct err *err, uint64_t most)
     f->wait_ms = f->wait_ms == 0 ? FIRE_AGAIN_MS : 2 * f->wait_ms;
     if (f->wait_ms > most)
         f->wait_ms = most;
-    op_init(&f->again.op, on_fire_again);
+    op_init(&f->again.op, on_firing_fire_again);
     loop_timer(f->loop, &f->again, f->wait_ms);
 }
 
@@ -147,7 +147,7 @@ static void firing_failed(struct firing *f, const struct err *err)
     firing_give_up(f, running ? "skipped" : "failed");
 }
 
-static void on_fire_run_ended(struct op *op)
+static void on_firing_fire_run_ended(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, req.op);
 
@@ -160,7 +160,7 @@ static void on_fire_run_ended(struct op *op)
     firing_next(f);
 }
 
-static void on_fire_begun(struct trigger_req *req)
+static void on_firing_fire_begun(struct trigger_req *req)
 {
     container_of(req, struct firing, req)->wait_ms = 0;
 }
@@ -177,13 +177,13 @@ static void firing_trigger(struct firing *f)
         spec.nservices = 1;
         spec.source = "schedule";
     }
-    op_init(&f->req.op, on_fire_run_ended);
+    op_init(&f->req.op, on_firing_fire_run_ended);
     f->req.quiet = true;
-    f->req.begun = on_fire_begun;
+    f->req.begun = on_firing_fire_begun;
     runner_trigger(f->runner, &spec, &f->req);
 }
 
-static void on_fire_asked(struct op *op)
+static void on_firing_fire_asked(struct op *op)
 {
     struct firing *f = container_of(op, struct firing, ask.op);
 
@@ -205,7 +205,7 @@ static void firing_ask(struct firing *f)
 {
     f->ask = (struct fire_ask_req){
         .schedule = f->schedule, .fire_ms = f->nominal_ms};
-    op_init(&f->ask.op, on_fire_asked);
+    op_init(&f->ask.op, on_firing_fire_asked);
     ledger_fire_ask(f->ledger, &f->ask);
 }
 
@@ -249,9 +249,9 @@ void firing_fire(struct firing *f, int64_t nominal_ms)
 
 void firing_init(struct firing *f)
 {
-    op_init(&f->ask.op, on_fire_asked);
-    op_init(&f->req.op, on_fire_run_ended);
-    op_init(&f->again.op, on_fire_again);
+    op_init(&f->ask.op, on_firing_fire_asked);
+    op_init(&f->req.op, on_firing_fire_run_ended);
+    op_init(&f->again.op, on_firing_fire_again);
 }
 
 void firing_stop(struct firing *f)

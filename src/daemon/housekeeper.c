@@ -38,7 +38,7 @@ static void housekeeper_pause(struct housekeeper *h)
     housekeeper_wait(h, HOUSEKEEPER_MS);
 }
 
-static void on_expired(struct op *op)
+static void on_housekeeper_expired(struct op *op)
 {
     struct housekeeper *h = container_of(op, struct housekeeper, expire.op);
 
@@ -61,7 +61,7 @@ static void housekeeper_look(struct housekeeper *h)
         return;
     }
     h->expire = (struct expire_req){.days = h->days};
-    op_init(&h->expire.op, on_expired);
+    op_init(&h->expire.op, on_housekeeper_expired);
     ledger_expire(h->pool, h->loop, &h->expire);
 }
 
@@ -71,7 +71,7 @@ void housekeeper_init(struct housekeeper *h, struct pg_pool *pool,
     *h = (struct housekeeper){
         .pool = pool, .loop = loop, .runner = runner, .days = days};
     op_init(&h->timer.op, on_housekeeper_timer);
-    op_init(&h->expire.op, on_expired);
+    op_init(&h->expire.op, on_housekeeper_expired);
 }
 
 void housekeeper_start(struct housekeeper *h)

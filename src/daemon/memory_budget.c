@@ -14,7 +14,7 @@ enum {
 /* Larger numbers are the kernel's way to say that there is no limit. */
 static const uint64_t no_limit = UINT64_C(1) << 60;
 
-static uint64_t larger(uint64_t a, uint64_t b)
+static uint64_t memory_budget_larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
@@ -27,7 +27,7 @@ void memory_budget(const struct config *config, struct memory_budget *out)
 
     *out = (struct memory_budget){
         .program = PROGRAM_BYTES,
-        .pages = larger(
+        .pages = memory_budget_larger(
             WINDOW_BYTES, 2 * (uint64_t)config->coordinator.max_message_bytes),
         .chunks = 2 * workers * (2 * (uint64_t)CHUNK_BYTES + vectors),
         .requests = workers * 2 * (uint64_t)CHUNK_BYTES,
@@ -43,7 +43,8 @@ uint64_t memory_budget_sum(const struct memory_budget *b)
 }
 
 /* A limit in a file; 0: it is not there, or says that there is none. */
-static uint64_t limit_in(const char *root, const char *group, const char *name)
+static uint64_t memory_budget_limit_in(
+    const char *root, const char *group, const char *name)
 {
     char path[3 * PATH_BYTES];
     uint64_t bytes = 0;
@@ -60,7 +61,8 @@ static uint64_t limit_in(const char *root, const char *group, const char *name)
 }
 
 /* The group's path within its hierarchy, from a line of /proc/self/cgroup. */
-static bool read_group(FILE *f, bool *unified, char group[PATH_BYTES])
+static bool memory_budget_read_group(
+    FILE *f, bool *unified, char group[PATH_BYTES])
 {
     char line[PATH_BYTES], *path;
 
@@ -85,15 +87,17 @@ uint64_t memory_limit(const char *root)
 
     snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
     f = fopen(path, "r");
-    found = f != NULL && read_group(f, &unified, group);
+    found = f != NULL && memory_budget_read_group(f, &unified, group);
     if (f != NULL)
         fclose(f);
     snprintf(in_memory, sizeof(in_memory), "/memory%s", group);
-    bytes = unified ? limit_in(root, group, "/memory.max")
-                    : limit_in(root, in_memory, "/memory.limit_in_bytes");
+    bytes = unified ? memory_budget_limit_in(root, group, "/memory.max")
+                    : memory_budget_limit_in(
+                          root, in_memory, "/memory.limit_in_bytes");
     if (bytes > 0 || !found)
         return bytes;
     /* A container sees its own group as the root. */
-    return unified ? limit_in(root, "", "/memory.max")
-                   : limit_in(root, "/memory", "/memory.limit_in_bytes");
+    return unified ? memory_budget_limit_in(root, "", "/memory.max")
+                   : memory_budget_limit_in(
+                         root, "/memory", "/memory.limit_in_bytes");
 }

@@ -1,8 +1,8 @@
 /*
  * Happy path: ask, wait for the answer, pause, ask again. One timer serves as
- * the time limit and as the pause; step() continues when neither the request
- * nor the timer is pending. In doubt, a good answer is followed by a try to
- * write within the same time limit.
+ * the time limit and as the pause; probe_step() continues when neither the
+ * request nor the timer is pending. In doubt, a good answer is followed by a
+ * try to write within the same time limit.
  *
  * Failures: an error, or no answer in time, means that the database is down.
  * After the time limit the request is canceled, but the status changes at once,
@@ -34,7 +34,8 @@ struct probe {
 /* Remembering */
 
 /* Logs that something is up only after it was down. */
-static void log_change(const struct dependency *k, enum probe_status before)
+static void probe_log_change(
+    const struct dependency *k, enum probe_status before)
 {
     if (k->status == PROBE_DOWN)
         log_warn(NULL, "the %s is down: %s", k->name, k->error);
@@ -43,7 +44,7 @@ static void log_change(const struct dependency *k, enum probe_status before)
 }
 
 /* True when the status has changed. */
-static bool remember(struct dependency *k, const struct err *err)
+static bool probe_remember(struct dependency *k, const struct err *err)
 {
     enum probe_status status =
         err == NULL || err->code == 0 ? PROBE_OK : PROBE_DOWN;
@@ -58,27 +59,27 @@ static bool remember(struct dependency *k, const struct err *err)
     if (before == status)
         return false;
     k->since_ms = k->checked_ms;
-    log_change(k, before);
+    probe_log_change(k, before);
     return true;
 }
 
-static void remember_database(struct probe *p, const struct err *err)
+static void probe_remember_database(struct probe *p, const struct err *err)
 {
-    if (p->stopping || !remember(&p->known[PROBE_DATABASE], err))
+    if (p->stopping || !probe_remember(&p->known[PROBE_DATABASE], err))
         return;
     if (p->options.changed != NULL)
         p->options.changed(p->options.arg, probe_database_ok(p));
 }
 
 /* Does the error mean that the other side cannot serve us? */
-static bool is_down(int code)
+static bool probe_is_down(int code)
 {
     return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_AUTH ||
            code == ERR_QUOTA;
 }
 
 /* Did the database refuse it, whatever it was? */
-static bool write_was_refused(const struct run_event *event)
+static bool probe_write_was_refused(const struct run_event *event)
 {
     const struct err *err = event->err;
 
@@ -92,19 +93,19 @@ void probe_event(struct probe *p, const struct run_event *event)
 {
     const struct err *err = event->err;
 
-    p->doubts = p->doubts || write_was_refused(event);
+    p->doubts = p->doubts || probe_write_was_refused(event);
     if (event->kind != EVENT_CALL ||
-        (err != NULL && err->code != 0 && !is_down(err->code)))
+        (err != NULL && err->code != 0 && !probe_is_down(err->code)))
         return;
     if (event->call == CALL_FETCH)
-        remember(&p->known[PROBE_COORDINATOR], err);
+        probe_remember(&p->known[PROBE_COORDINATOR], err);
     else if (event->call == CALL_EMBED)
-        remember(&p->known[PROBE_EMBEDDER], err);
+        probe_remember(&p->known[PROBE_EMBEDDER], err);
 }
 
 /* Asking */
 
-static void step(struct probe *p);
+static void probe_step(struct probe *p);
 
 static void on_probe_answer(struct op *op);
 
@@ -127,9 +128,9 @@ static void on_probe_answer(struct op *op)
         p->doubts = false;
     /* ERR_BUSY: the server is there, but not for us. */
     if (op->err.code != ERR_CANCELED && op->err.code != ERR_BUSY)
-        remember_database(p, &op->err);
+        probe_remember_database(p, &op->err);
     op_cancel(&p->timer.op);
-    step(p);
+    probe_step(p);
 }
 
 static void probe_give_up(struct probe *p)
@@ -138,7 +139,7 @@ static void probe_give_up(struct probe *p)
 
     err_set(&err, ERR_TIMEOUT, "the database did not answer within %d s",
         WAIT_MS / 1000);
-    remember_database(p, &err);
+    probe_remember_database(p, &err);
     op_cancel(&p->req.op);
 }
 
@@ -148,10 +149,10 @@ static void on_probe_timer(struct op *op)
 
     if (op_pending(&p->req.op) && op->err.code == 0)
         probe_give_up(p);
-    step(p);
+    probe_step(p);
 }
 
-static void arm(struct probe *p, uint64_t delay_ms)
+static void probe_arm(struct probe *p, uint64_t delay_ms)
 {
     op_init(&p->timer.op, on_probe_timer);
     loop_timer(p->options.loop, &p->timer, delay_ms);
@@ -161,11 +162,11 @@ static void probe_ask(struct probe *p)
 {
     p->trying = false;
     op_init(&p->req.op, on_probe_answer);
-    arm(p, WAIT_MS);
+    probe_arm(p, WAIT_MS);
     writable_ask(p->options.pool, p->options.loop, &p->req);
 }
 
-static void step(struct probe *p)
+static void probe_step(struct probe *p)
 {
     if (op_pending(&p->req.op) || op_pending(&p->timer.op))
         return;
@@ -177,7 +178,7 @@ static void step(struct probe *p)
     if (p->asked)
         probe_ask(p);
     else
-        arm(p, PAUSE_MS);
+        probe_arm(p, PAUSE_MS);
 }
 
 /* Beginning and end */
@@ -193,7 +194,7 @@ int probe_start(struct probe **out, const struct probe_options *options)
     for (int i = 0; i < PROBE_DEPENDENCIES; i++)
         p->known[i].name = names[i];
     *out = p;
-    step(p);
+    probe_step(p);
     return 0;
 }
 
@@ -214,7 +215,7 @@ bool probe_database_ok(const struct probe *p)
 }
 
 /* Away, or there and of no use? */
-static bool is_of_no_use(const struct dependency *k)
+static bool probe_is_of_no_use(const struct dependency *k)
 {
     static const char *const words[] = {WRITABLE_READ_ONLY, WRITABLE_NO_WRITES};
 
@@ -228,8 +229,9 @@ const char *probe_database_reason(const struct probe *p)
 {
     const struct dependency *k = &p->known[PROBE_DATABASE];
 
-    return k->status == PROBE_DOWN && is_of_no_use(k) ? k->error
-                                                      : "the database is down";
+    return k->status == PROBE_DOWN && probe_is_of_no_use(k)
+               ? k->error
+               : "the database is down";
 }
 
 const struct dependency *probe_dependencies(const struct probe *p)

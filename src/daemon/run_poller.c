@@ -44,7 +44,7 @@ static void on_poller_run_ended(struct op *op)
     poller_wait(j);
 }
 
-static void take_part(struct run_poller *j)
+static void run_poller_take_part(struct run_poller *j)
 {
     struct run_spec *found = &j->join.spec;
 
@@ -61,7 +61,7 @@ static void on_poller_looked(struct op *op)
         log_warn(NULL, "cannot look for runs to join: %s", op->err.msg);
     j->failing = op->err.code != 0;
     if (op->err.code == 0 && j->join.run_id[0] != '\0' && !j->stopped)
-        take_part(j);
+        run_poller_take_part(j);
     else
         poller_wait(j);
 }

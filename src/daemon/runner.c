@@ -94,7 +94,7 @@ static void runner_remember_end(struct runner *r, const struct trigger_req *req)
     r->last.ended_ms = loop_wall_ms();
 }
 
-static void on_run(struct op *op)
+static void on_runner_run(struct op *op)
 {
     struct trigger_req *req = container_of(op, struct trigger_req, run.op);
     const struct run_result *result = &req->run.result;
@@ -180,7 +180,7 @@ static int runner_start(struct runner *r, const struct run_spec *spec,
         options->spec.tenant = r->options.config->sync.tenant;
     runner_set_trace(&options->spec, req);
     runner_set_limits(r, options);
-    op_init(&req->run.op, on_run);
+    op_init(&req->run.op, on_runner_run);
     run_submit(r->options.ports, r->options.schemas, &req->run);
     r->req = req;
     return 0;

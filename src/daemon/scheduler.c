@@ -48,7 +48,7 @@ struct scheduler {
     bool begun, stopped;
 };
 
-static const char *job_name(const struct job *j)
+static const char *scheduler_job_name(const struct job *j)
 {
     return j->service[0] != '\0' ? j->service : "schedule";
 }
@@ -57,26 +57,27 @@ static const char *job_name(const struct job *j)
 
 static void on_scheduler_wake(struct op *op);
 
-static void job_report(const struct job *j, const struct schedule_step *step)
+static void scheduler_job_report(
+    const struct job *j, const struct schedule_step *step)
 {
     if (step->jump_ms != 0)
-        log_warn(NULL, "%s: the wall clock has moved by %lld ms", job_name(j),
-            (long long)step->jump_ms);
+        log_warn(NULL, "%s: the wall clock has moved by %lld ms",
+            scheduler_job_name(j), (long long)step->jump_ms);
     if (step->missed > 0)
-        log_warn(NULL, "%s: missed %llu fire%s", job_name(j),
+        log_warn(NULL, "%s: missed %llu fire%s", scheduler_job_name(j),
             (unsigned long long)step->missed,
             step->missed_more   ? "s or more"
             : step->missed == 1 ? ""
                                 : "s");
 }
 
-static void job_look(struct job *j)
+static void scheduler_job_look(struct job *j)
 {
     struct scheduler *s = j->scheduler;
     struct schedule_step step;
 
     schedule_look(&j->schedule, loop_wall_ms(), (int64_t)loop_mono_ms(), &step);
-    job_report(j, &step);
+    scheduler_job_report(j, &step);
     for (uint64_t i = 0; i < step.missed; i++)
         metrics_trigger(s->metrics, "schedule", "missed");
     if (step.fire)
@@ -90,10 +91,10 @@ static void on_scheduler_wake(struct op *op)
     struct job *j = container_of(op, struct job, wake.op);
 
     if (op->err.code == 0 && !j->scheduler->stopped)
-        job_look(j);
+        scheduler_job_look(j);
 }
 
-static void on_startup(struct op *op)
+static void on_scheduler_startup(struct op *op)
 {
     struct scheduler *s = container_of(op, struct scheduler, startup.op);
 
@@ -102,7 +103,7 @@ static void on_startup(struct op *op)
 }
 
 /* Constant on one machine, different on others. */
-static uint64_t jitter_seed(void)
+static uint64_t scheduler_jitter_seed(void)
 {
     char host[256] = "";
     uint8_t digest[SHA256_BYTES];
@@ -114,46 +115,46 @@ static uint64_t jitter_seed(void)
     return seed;
 }
 
-static void job_begins(struct job *j, int64_t last_ms)
+static void scheduler_job_begins(struct job *j, int64_t last_ms)
 {
     struct scheduler *s = j->scheduler;
     struct schedule_options options = {
         .cron = &j->cron,
         .zone = s->zone,
         .jitter_ms = (int64_t)s->config->schedule.jitter_s * 1000,
-        .seed = jitter_seed(),
+        .seed = scheduler_jitter_seed(),
         .catch_up = s->config->schedule.catch_up,
     };
 
     j->started = true;
     schedule_init(&j->schedule, &options, last_ms, s->wall_ms, s->mono_ms);
-    job_look(j);
+    scheduler_job_look(j);
     if (j == s->jobs && s->config->schedule.on_startup)
         loop_timer(s->loop, &s->startup, STARTUP_DELAY_MS);
 }
 
-static void job_ask(struct job *j);
+static void scheduler_job_ask(struct job *j);
 
-static void on_ask_again(struct op *op)
+static void on_scheduler_ask_again(struct op *op)
 {
     struct job *j = container_of(op, struct job, wake.op);
 
     if (op->err.code == 0 && !j->scheduler->stopped)
-        job_ask(j);
+        scheduler_job_ask(j);
 }
 
 /* Nothing can run without the database, so nothing is late. */
-static void job_wait_to_ask(struct job *j, const struct err *err)
+static void scheduler_job_wait_to_ask(struct job *j, const struct err *err)
 {
     if (!j->asked_again)
         log_warn(NULL, "%s: cannot read the last fire yet: %s; trying again",
-            job_name(j), err->msg);
+            scheduler_job_name(j), err->msg);
     j->asked_again = true;
-    op_init(&j->wake.op, on_ask_again);
+    op_init(&j->wake.op, on_scheduler_ask_again);
     loop_timer(j->scheduler->loop, &j->wake, ASK_AGAIN_MS);
 }
 
-static void on_last_fire(struct op *op)
+static void on_scheduler_last_fire(struct op *op)
 {
     struct job *j = container_of(op, struct job, last.op);
     bool known = op->err.code == 0 && j->last.fire_ms != 0;
@@ -161,19 +162,19 @@ static void on_last_fire(struct op *op)
     if (j->scheduler->stopped)
         return;
     if (err_is_transient(op->err.code)) {
-        job_wait_to_ask(j, &op->err);
+        scheduler_job_wait_to_ask(j, &op->err);
         return;
     }
     if (op->err.code != 0)
-        log_warn(NULL, "%s: cannot read the last fire: %s", job_name(j),
-            op->err.msg);
-    job_begins(j, known ? j->last.fire_ms : SCHEDULE_NONE);
+        log_warn(NULL, "%s: cannot read the last fire: %s",
+            scheduler_job_name(j), op->err.msg);
+    scheduler_job_begins(j, known ? j->last.fire_ms : SCHEDULE_NONE);
 }
 
-static void job_ask(struct job *j)
+static void scheduler_job_ask(struct job *j)
 {
     j->last = (struct last_fire_req){.schedule = j->service};
-    op_init(&j->last.op, on_last_fire);
+    op_init(&j->last.op, on_scheduler_last_fire);
     ledger_last_fire(j->scheduler->ledger, &j->last);
 }
 
@@ -185,7 +186,7 @@ void scheduler_start(struct scheduler *s)
     s->wall_ms = loop_wall_ms();
     s->mono_ms = (int64_t)loop_mono_ms();
     for (size_t i = 0; i < s->njobs; i++)
-        job_ask(&s->jobs[i]);
+        scheduler_job_ask(&s->jobs[i]);
 }
 
 /* Life */
@@ -212,8 +213,8 @@ static void scheduler_set_firing(
     firing_init(f);
 }
 
-static int job_init(struct scheduler *s, struct str service, struct str text,
-    const char *variable, struct err *err)
+static int scheduler_job_init(struct scheduler *s, struct str service,
+    struct str text, const char *variable, struct err *err)
 {
     struct job *j = &s->jobs[s->njobs++];
     const char *warning;
@@ -221,7 +222,7 @@ static int job_init(struct scheduler *s, struct str service, struct str text,
     *j = (struct job){.scheduler = s,
         .service = scheduler_copy(service),
         .expression = scheduler_copy(text)};
-    op_init(&j->last.op, on_last_fire);
+    op_init(&j->last.op, on_scheduler_last_fire);
     op_init(&j->wake.op, on_scheduler_wake);
     scheduler_set_firing(s, &j->firing, "schedule");
     j->firing.schedule = j->service;
@@ -261,12 +262,13 @@ static int scheduler_read_jobs(struct scheduler *s, struct err *err)
     struct cron cron;
 
     if (scheduler_read(config, &cron, &s->zone, err) < 0 ||
-        job_init(s, STR(""), str_of(config->cron), "BATCH_SYNC_SCHEDULE", err) <
-            0)
+        scheduler_job_init(
+            s, STR(""), str_of(config->cron), "BATCH_SYNC_SCHEDULE", err) < 0)
         return err->code;
     while (s->njobs <= CONFIG_SCHEDULES &&
            config_next_schedule(&lines, &name, &expression))
-        if (job_init(s, name, expression, "BATCH_SYNC_SCHEDULES", err) < 0)
+        if (scheduler_job_init(
+                s, name, expression, "BATCH_SYNC_SCHEDULES", err) < 0)
             return err->code;
     return 0;
 }
@@ -287,7 +289,7 @@ int scheduler_init(struct scheduler **out, struct loop *loop,
         .jobs = calloc(CONFIG_SCHEDULES + 1, sizeof(*s->jobs))};
     if (s->jobs == NULL)
         abort();
-    op_init(&s->startup.op, on_startup);
+    op_init(&s->startup.op, on_scheduler_startup);
     scheduler_set_firing(s, &s->at_startup, "startup");
     *out = s;
     return scheduler_read_jobs(s, err);

@@ -54,7 +54,7 @@ struct tally_pause tally_poller_pause(const struct tally_poller *t)
     return t->pause;
 }
 
-static void on_tallied(struct op *op)
+static void on_tally_poller_tallied(struct op *op)
 {
     struct tally_poller *t = container_of(op, struct tally_poller, req.op);
     bool stale = false;
@@ -84,7 +84,7 @@ static void tally_ask(struct tally_poller *t)
     t->req = (struct tally_req){.tenant = t->config->sync.tenant,
         .most = METRICS_SERVICES,
         .arena = &t->arena};
-    op_init(&t->req.op, on_tallied);
+    op_init(&t->req.op, on_tally_poller_tallied);
     service_tally_ask(t->pool, t->loop, &t->req);
 }
 
@@ -125,7 +125,7 @@ int tally_poller_init(struct tally_poller **out, struct loop *loop,
     t->config = config;
     t->metrics = metrics;
     arena_init(&t->arena, 0);
-    op_init(&t->req.op, on_tallied);
+    op_init(&t->req.op, on_tally_poller_tallied);
     op_init(&t->timer.op, on_tally_timer);
     tally_know_configured(t);
     *out = t;

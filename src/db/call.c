@@ -80,7 +80,7 @@ void call_add_bool(struct call *c, bool value)
 static const char mark[] = "@.";
 
 /* Is the place within a literal that begins just before it? */
-static void add_schema(struct buf *out, const char *schema, bool literal)
+static void call_add_schema(struct buf *out, const char *schema, bool literal)
 {
     for (; *schema != '\0'; schema++) {
         if (literal && *schema == '\'')
@@ -97,7 +97,7 @@ void call_name_tables(struct buf *out, const char *sql, const char *schema)
     for (const char *from = sql; (at = strstr(sql, mark)) != NULL;
          sql = at + sizeof(mark) - 1) {
         buf_add(out, sql, (size_t)(at - sql));
-        add_schema(out, schema, at > from && at[-1] == '\'');
+        call_add_schema(out, schema, at > from && at[-1] == '\'');
     }
     buf_puts(out, sql);
 }
@@ -217,13 +217,13 @@ void call_copy(
     snprintf(out, size, "%s", pg_value(r, row, column).p);
 }
 
-static void put32(uint8_t *at, uint32_t value)
+static void call_put32(uint8_t *at, uint32_t value)
 {
     value = htonl(value);
     memcpy(at, &value, sizeof(value));
 }
 
-static unsigned element_of(unsigned array_oid)
+static unsigned call_element_of(unsigned array_oid)
 {
     switch (array_oid) {
     case PG_TEXT_ARRAY:
@@ -247,11 +247,11 @@ int array_init(struct pg_array *a, struct arena *arena, unsigned oid,
     a->data = arena_alloc(arena, HEAD_BYTES + n * ELEMENT_BYTES + bytes);
     if (a->data == NULL)
         return ERR_NOMEM;
-    put32(a->data, n > 0);
-    put32(a->data + 4, 0);
-    put32(a->data + 8, element != 0 ? element : element_of(oid));
-    put32(a->data + 12, (uint32_t)n);
-    put32(a->data + 16, 1);
+    call_put32(a->data, n > 0);
+    call_put32(a->data + 4, 0);
+    call_put32(a->data + 8, element != 0 ? element : call_element_of(oid));
+    call_put32(a->data + 12, (uint32_t)n);
+    call_put32(a->data + 16, 1);
     a->at = a->data + (n > 0 ? HEAD_BYTES : 12);
     return 0;
 }
@@ -260,7 +260,7 @@ uint8_t *array_grow(struct pg_array *a, size_t len)
 {
     uint8_t *at = a->at + ELEMENT_BYTES;
 
-    put32(a->at, (uint32_t)len);
+    call_put32(a->at, (uint32_t)len);
     a->at = at + len;
     return at;
 }
@@ -275,7 +275,7 @@ void array_add(struct pg_array *a, struct str value)
 
 void array_add_int4(struct pg_array *a, int32_t value)
 {
-    put32(array_grow(a, 4), (uint32_t)value);
+    call_put32(array_grow(a, 4), (uint32_t)value);
 }
 
 struct pg_param array_param(const struct pg_array *a)

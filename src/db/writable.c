@@ -121,13 +121,13 @@ bool writable_judge_try(const struct call *c, struct err *err)
     return state[0] == '\0' || strncmp(state, "25", 2) == 0;
 }
 
-static void try_done(struct call *c)
+static void writable_try_done(struct call *c)
 {
     call_end(c, NULL);
 }
 
 /* A full disk is a reason here; a run that begins waits for room instead. */
-static bool try_failed(struct call *c)
+static bool writable_try_failed(struct call *c)
 {
     struct err err;
 
@@ -145,9 +145,9 @@ static bool try_failed(struct call *c)
 void writable_try(struct pg_pool *pool, struct loop *loop, const char *tenant,
     struct writable_req *req)
 {
-    struct call *c = call_new(pool, loop, &req->op, try_done, 1);
+    struct call *c = call_new(pool, loop, &req->op, writable_try_done, 1);
 
-    c->on_error = try_failed;
+    c->on_error = writable_try_failed;
     c->pg.timeout_ms = ASK_TIMEOUT_MS;
     writable_add_try(c, tenant);
     call_send(c);

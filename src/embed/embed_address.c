@@ -14,14 +14,14 @@ static char *address_copy(struct str s)
     return z;
 }
 
-static bool ends_with(struct str s, struct str end)
+static bool embed_address_ends_with(struct str s, struct str end)
 {
     return s.len >= end.len &&
            memcmp(s.p + s.len - end.len, end.p, end.len) == 0;
 }
 
 /* The socket's path of unix:/socket[:/path]; *rest is the path, or /v1. */
-static char *take_socket(const char *api_url, const char **rest)
+static char *embed_address_take_socket(const char *api_url, const char **rest)
 {
     const char *socket = api_url + strlen("unix:");
     const char *colon;
@@ -34,7 +34,7 @@ static char *take_socket(const char *api_url, const char **rest)
         socket, colon == NULL ? strlen(socket) : (size_t)(colon - socket)});
 }
 
-static void show(struct embed_address *a)
+static void embed_address_show(struct embed_address *a)
 {
     const char *mark = strstr(a->url, "://");
     const char *host = mark == NULL ? a->url : mark + 3;
@@ -62,7 +62,7 @@ void embed_address_init(struct embed_address *a, const char *api_url)
 
     *a = (struct embed_address){.url = NULL};
     if (strncmp(api_url, "unix:", 5) == 0) {
-        a->unix_socket = take_socket(api_url, &api_url);
+        a->unix_socket = embed_address_take_socket(api_url, &api_url);
         origin = "http://localhost";
     }
     path = (struct str){api_url, strcspn(api_url, "?#")};
@@ -74,9 +74,9 @@ void embed_address_init(struct embed_address *a, const char *api_url)
     if (a->url == NULL)
         abort();
     snprintf(a->url, size, "%s%.*s%s%.*s", origin, STR_ARG(path),
-        ends_with(path, name) ? "" : name.p,
+        embed_address_ends_with(path, name) ? "" : name.p,
         *query == '?' ? (int)strcspn(query, "#") : 0, query);
-    show(a);
+    embed_address_show(a);
 }
 
 void embed_address_free(struct embed_address *a)

@@ -35,7 +35,7 @@ struct plain_reader {
     bool space; /* the last byte was one */
 };
 
-static int hex_value(struct str s, size_t at)
+static int embed_hide_hex_value(struct str s, size_t at)
 {
     int value = 0;
 
@@ -53,7 +53,7 @@ static int hex_value(struct str s, size_t at)
 
 /* The UTF-8 of a code point below 0x10000, but for its first byte, is left for
  * later. */
-static int plain_escaped(struct plain_reader *r, int c)
+static int embed_hide_plain_escaped(struct plain_reader *r, int c)
 {
     if (c < 0x80)
         return c;
@@ -67,7 +67,7 @@ static int plain_escaped(struct plain_reader *r, int c)
     return 0xC0 | (c >> 6);
 }
 
-static int plain_raw(struct plain_reader *r)
+static int embed_hide_plain_raw(struct plain_reader *r)
 {
     int c;
 
@@ -79,20 +79,20 @@ static int plain_raw(struct plain_reader *r)
     if (c != '\\' || r->at >= r->s.len)
         return c;
     c = (unsigned char)r->s.p[r->at++];
-    if (c == 'u' && hex_value(r->s, r->at) >= 0) {
-        int value = hex_value(r->s, r->at);
+    if (c == 'u' && embed_hide_hex_value(r->s, r->at) >= 0) {
+        int value = embed_hide_hex_value(r->s, r->at);
 
         r->at += 4;
-        return plain_escaped(r, value);
+        return embed_hide_plain_escaped(r, value);
     }
     return strchr("nrt", c) != NULL ? ' ' : c;
 }
 
 /* The next byte: small letters, runs of white space as one; -1: the end. */
-static int plain_next(struct plain_reader *r)
+static int embed_hide_plain_next(struct plain_reader *r)
 {
     for (;;) {
-        int c = plain_raw(r);
+        int c = embed_hide_plain_raw(r);
 
         if (c < 0)
             return -1;
@@ -105,7 +105,7 @@ static int plain_next(struct plain_reader *r)
     }
 }
 
-static void plain_of(struct plain *p, struct str s)
+static void embed_hide_plain_of(struct plain *p, struct str s)
 {
     struct plain_reader r = {.s = s};
     int c;
@@ -113,7 +113,7 @@ static void plain_of(struct plain *p, struct str s)
     p->len = 0;
     memset(p->covered, 0, sizeof(p->covered));
     p->from[0] = 0;
-    while (p->len < PLAIN_BYTES && (c = plain_next(&r)) >= 0) {
+    while (p->len < PLAIN_BYTES && (c = embed_hide_plain_next(&r)) >= 0) {
         p->text[p->len++] = (unsigned char)c;
         p->from[p->len] = (uint16_t)r.at;
     }
@@ -124,7 +124,7 @@ struct grams {
     uint16_t first[BUCKETS], next[PLAIN_BYTES]; /* places from 1; 0: none */
 };
 
-static uint32_t gram_power(void)
+static uint32_t embed_hide_gram_power(void)
 {
     uint32_t power = 1;
 
@@ -133,7 +133,7 @@ static uint32_t gram_power(void)
     return power;
 }
 
-static uint32_t gram_hash(const unsigned char *p)
+static uint32_t embed_hide_gram_hash(const unsigned char *p)
 {
     uint32_t h = 0;
 
@@ -142,24 +142,25 @@ static uint32_t gram_hash(const unsigned char *p)
     return h;
 }
 
-static void grams_of(struct grams *g, const struct plain *p)
+static void embed_hide_grams_of(struct grams *g, const struct plain *p)
 {
     memset(g->first, 0, sizeof(g->first));
     for (size_t i = 0; i + GRAM <= p->len; i++) {
-        uint32_t bucket = gram_hash(p->text + i) >> 8 & (BUCKETS - 1);
+        uint32_t bucket =
+            embed_hide_gram_hash(p->text + i) >> 8 & (BUCKETS - 1);
 
         g->next[i] = g->first[bucket];
         g->first[bucket] = (uint16_t)(i + 1);
     }
 }
 
-static void cover(struct plain *p, size_t at, size_t len)
+static void embed_hide_cover(struct plain *p, size_t at, size_t len)
 {
     memset(p->covered + at, true, len);
 }
 
-static void cover_gram(struct plain *p, const struct grams *g, uint32_t hash,
-    const unsigned char *ring, size_t end)
+static void embed_hide_cover_gram(struct plain *p, const struct grams *g,
+    uint32_t hash, const unsigned char *ring, size_t end)
 {
     for (size_t at = g->first[hash >> 8 & (BUCKETS - 1)]; at != 0;
          at = g->next[at - 1]) {
@@ -168,60 +169,62 @@ static void cover_gram(struct plain *p, const struct grams *g, uint32_t hash,
         while (i < GRAM && p->text[at - 1 + i] == ring[(end + i) % GRAM])
             i++;
         if (i == GRAM)
-            cover(p, at - 1, GRAM);
+            embed_hide_cover(p, at - 1, GRAM);
     }
 }
 
 /* Covers what the message shares with a text, however long that is. */
-static void cover_shared(
+static void embed_hide_cover_shared(
     struct plain *p, const struct grams *g, struct str text)
 {
     struct plain_reader r = {.s = text};
-    uint32_t hash = 0, power = gram_power();
+    uint32_t hash = 0, power = embed_hide_gram_power();
     unsigned char ring[GRAM] = {0};
     size_t n = 0;
     int c;
 
-    while ((c = plain_next(&r)) >= 0) {
+    while ((c = embed_hide_plain_next(&r)) >= 0) {
         hash -= ring[n % GRAM] * power;
         ring[n % GRAM] = (unsigned char)c;
         hash = hash * PRIME + (unsigned char)c;
         if (++n >= GRAM)
-            cover_gram(p, g, hash, ring, n % GRAM);
+            embed_hide_cover_gram(p, g, hash, ring, n % GRAM);
     }
 }
 
-static void cover_all(struct plain *p, const unsigned char *word, size_t len)
+static void embed_hide_cover_all(
+    struct plain *p, const unsigned char *word, size_t len)
 {
     for (size_t i = 0; len >= LEAST && i + len <= p->len; i++)
         if (memcmp(p->text + i, word, len) == 0)
-            cover(p, i, len);
+            embed_hide_cover(p, i, len);
 }
 
 /* A text that is short, as a whole. */
-static void cover_short(struct plain *p, struct str text)
+static void embed_hide_cover_short(struct plain *p, struct str text)
 {
     unsigned char word[GRAM];
     struct plain_reader r = {.s = text_trim(text)};
     size_t len = 0;
     int c;
 
-    while ((c = plain_next(&r)) >= 0) {
+    while ((c = embed_hide_plain_next(&r)) >= 0) {
         if (len == GRAM)
             return;
         word[len++] = (unsigned char)c;
     }
-    cover_all(p, word, len);
+    embed_hide_cover_all(p, word, len);
 }
 
-static bool plain_holds(struct str text, const unsigned char *word, size_t len)
+static bool embed_hide_plain_holds(
+    struct str text, const unsigned char *word, size_t len)
 {
     struct plain_reader r = {.s = text};
     unsigned char ring[64];
     size_t n = 0;
     int c;
 
-    while (len <= sizeof(ring) && (c = plain_next(&r)) >= 0) {
+    while (len <= sizeof(ring) && (c = embed_hide_plain_next(&r)) >= 0) {
         ring[n++ % len] = (unsigned char)c;
         if (n < len || ring[n % len] != word[0])
             continue;
@@ -236,7 +239,8 @@ static bool plain_holds(struct str text, const unsigned char *word, size_t len)
 }
 
 /* What stands in quotes, when a text holds it. */
-static void cover_quoted(struct plain *p, const struct embed_hidden *hidden)
+static void embed_hide_cover_quoted(
+    struct plain *p, const struct embed_hidden *hidden)
 {
     size_t open = SIZE_MAX;
 
@@ -245,25 +249,26 @@ static void cover_quoted(struct plain *p, const struct embed_hidden *hidden)
             continue;
         if (open != SIZE_MAX && i - open > LEAST)
             for (size_t k = 0; k < hidden->ntexts; k++)
-                if (plain_holds(
+                if (embed_hide_plain_holds(
                         hidden->texts[k], p->text + open + 1, i - open - 1))
-                    cover(p, open + 1, i - open - 1);
+                    embed_hide_cover(p, open + 1, i - open - 1);
         open = i;
     }
 }
 
-static void cover_hidden(struct plain *p, const struct embed_hidden *hidden)
+static void embed_hide_cover_hidden(
+    struct plain *p, const struct embed_hidden *hidden)
 {
     struct grams *g = malloc(sizeof(*g));
 
     if (g == NULL)
         abort();
-    grams_of(g, p);
+    embed_hide_grams_of(g, p);
     for (size_t i = 0; i < hidden->ntexts; i++) {
-        cover_shared(p, g, hidden->texts[i]);
-        cover_short(p, hidden->texts[i]);
+        embed_hide_cover_shared(p, g, hidden->texts[i]);
+        embed_hide_cover_short(p, hidden->texts[i]);
     }
-    cover_quoted(p, hidden);
+    embed_hide_cover_quoted(p, hidden);
     free(g);
 }
 
@@ -273,13 +278,13 @@ static bool hide_begins(struct str s, struct str start)
            memcmp(s.p, start.p, start.len) == 0;
 }
 
-static bool is_continuation(const char *text, size_t at)
+static bool embed_hide_is_continuation(const char *text, size_t at)
 {
     return ((unsigned char)text[at] & 0xC0) == 0x80;
 }
 
 /* Is the byte of the message one that must not be told? Whole characters. */
-static void mark_hidden(
+static void embed_hide_mark_hidden(
     const struct plain *p, const char *text, bool *hidden, size_t len)
 {
     memset(hidden, 0, len);
@@ -288,10 +293,10 @@ static void mark_hidden(
             for (size_t k = p->from[i]; k < p->from[i + 1] && k < len; k++)
                 hidden[k] = true;
     for (size_t i = 1; i < len; i++)
-        if (is_continuation(text, i) && hidden[i - 1])
+        if (embed_hide_is_continuation(text, i) && hidden[i - 1])
             hidden[i] = true;
     for (size_t i = len; i-- > 1;)
-        if (is_continuation(text, i) && hidden[i])
+        if (embed_hide_is_continuation(text, i) && hidden[i])
             hidden[i - 1] = true;
 }
 
@@ -328,10 +333,10 @@ void embed_hide(
     if (p == NULL)
         abort();
     s.len = s.len < PLAIN_BYTES ? s.len : utf8_prefix(s, PLAIN_BYTES / 4);
-    plain_of(p, s);
+    embed_hide_plain_of(p, s);
     if (hidden->ntexts > 0)
-        cover_hidden(p, hidden);
-    mark_hidden(p, s.p, covered, s.len);
+        embed_hide_cover_hidden(p, hidden);
+    embed_hide_mark_hidden(p, s.p, covered, s.len);
     for (size_t at = 0, taken = 0; at < s.len; at += taken, taken = 0) {
         struct str piece = hide_piece(s, at, covered, hidden->secret, &taken);
 

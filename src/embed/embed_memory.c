@@ -41,7 +41,8 @@ void embedder_watch(struct embedder *e, embedder_learnt learnt, void *arg)
 }
 
 /* What the configuration says is not learnt for the next time. */
-static bool is_configured(const struct embedder *e, enum embed_limit limit)
+static bool embed_memory_is_configured(
+    const struct embedder *e, enum embed_limit limit)
 {
     const struct config_embedding_limits *limits = &e->config->limits;
 
@@ -49,10 +50,10 @@ static bool is_configured(const struct embedder *e, enum embed_limit limit)
            (limit == LIMIT_TOKENS && limits->tokens_chosen);
 }
 
-static void recall_cap(struct embedder *e, struct embed_cap *cap,
+static void embed_memory_recall_cap(struct embedder *e, struct embed_cap *cap,
     enum embed_limit limit, const struct embed_limits *known)
 {
-    if (is_configured(e, limit))
+    if (embed_memory_is_configured(e, limit))
         return;
     *cap = (struct embed_cap){.most = (size_t)known->value[limit],
         .learnt_ms = loop_now_ms(e->loop) - known->age_ms[limit]};
@@ -60,8 +61,8 @@ static void recall_cap(struct embedder *e, struct embed_cap *cap,
 
 void embedder_recall(struct embedder *e, const struct embed_limits *known)
 {
-    recall_cap(e, &e->caps.inputs, LIMIT_INPUTS, known);
-    recall_cap(e, &e->caps.tokens, LIMIT_TOKENS, known);
+    embed_memory_recall_cap(e, &e->caps.inputs, LIMIT_INPUTS, known);
+    embed_memory_recall_cap(e, &e->caps.tokens, LIMIT_TOKENS, known);
     e->proven = known->value[LIMIT_PROVEN] > 0;
 }
 
@@ -71,23 +72,23 @@ void embedder_caps(const struct embedder *e, size_t *inputs, size_t *tokens)
     *tokens = e->caps.tokens.most;
 }
 
-static void tell_learnt(
+static void embed_memory_tell_learnt(
     struct embedder *e, enum embed_limit limit, uint64_t value)
 {
-    if (e->learnt != NULL && !is_configured(e, limit))
+    if (e->learnt != NULL && !embed_memory_is_configured(e, limit))
         e->learnt(e->learnt_arg, limit, value);
 }
 
 void embed_note_cap(struct embedder *e, enum embed_limit limit)
 {
-    tell_learnt(e, limit,
+    embed_memory_tell_learnt(e, limit,
         limit == LIMIT_INPUTS ? e->caps.inputs.most : e->caps.tokens.most);
 }
 
 void embed_note_wrong(struct embedder *e)
 {
     if (e->proven)
-        tell_learnt(e, LIMIT_PROVEN, 0);
+        embed_memory_tell_learnt(e, LIMIT_PROVEN, 0);
     e->proven = false;
 }
 
@@ -112,5 +113,5 @@ void embed_note_passed(struct embed_call *call, const struct embed_post *post)
     if (e->proven || call->req->query)
         return;
     e->proven = true;
-    tell_learnt(e, LIMIT_PROVEN, 1);
+    embed_memory_tell_learnt(e, LIMIT_PROVEN, 1);
 }

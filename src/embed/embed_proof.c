@@ -16,7 +16,7 @@ void embed_forget_order(struct embedder *e)
         e->order = ORDER_UNKNOWN;
 }
 
-static void prove(struct embed_call *call)
+static void embed_proof_prove(struct embed_call *call)
 {
     size_t places[2];
 
@@ -32,7 +32,7 @@ static void prove(struct embed_call *call)
     embed_call_post(call);
 }
 
-static void call_disordered(struct embed_call *call)
+static void embed_proof_call_disordered(struct embed_call *call)
 {
     struct err err;
 
@@ -53,14 +53,14 @@ void embed_take_unordered(struct embed_call *call)
     if (e->order == ORDER_PROVING) {
         list_push(&e->unordered, &call->line);
     } else if (e->order == ORDER_REFUTED) {
-        call_disordered(call);
+        embed_proof_call_disordered(call);
     } else if (e->order == ORDER_PROVEN ||
                !embed_order_choose(
                    &call->post, call->req->dimensions, call->pair)) {
         embedder_accept(call, &call->post);
         embed_call_next(call);
     } else {
-        prove(call);
+        embed_proof_prove(call);
     }
 }
 
@@ -92,7 +92,7 @@ void embed_finish_proof(struct embed_call *call, const struct err *fault)
                    ? ORDER_PROVEN
                    : ORDER_REFUTED;
     if (e->order == ORDER_REFUTED) {
-        call_disordered(call);
+        embed_proof_call_disordered(call);
         return;
     }
     embedder_accept(call, &call->held);

@@ -10,7 +10,7 @@
 enum { TOLD_WAIT_MS = 5000 };
 
 /* A limit's time to come back counts where nothing is left of it. */
-static uint64_t reset_of(
+static uint64_t embed_refused_reset_of(
     const struct http_req *http, const char *what, int64_t now_ms)
 {
     char name[48];
@@ -24,13 +24,14 @@ static uint64_t reset_of(
     return embed_reset_ms(http_answer_header(http, name), now_ms);
 }
 
-static uint64_t longest_reset(const struct http_req *http, int64_t now_ms)
+static uint64_t embed_refused_longest_reset(
+    const struct http_req *http, int64_t now_ms)
 {
     static const char *const limits[] = {"", "-requests", "-tokens"};
     uint64_t longest = 0;
 
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        uint64_t ms = reset_of(http, limits[i], now_ms);
+        uint64_t ms = embed_refused_reset_of(http, limits[i], now_ms);
 
         longest = ms > longest ? ms : longest;
     }
@@ -38,7 +39,8 @@ static uint64_t longest_reset(const struct http_req *http, int64_t now_ms)
 }
 
 /* What was sent must not be told, nor what a header of one's own holds. */
-static struct str *hidden_texts(const struct embed_call *call, size_t *n)
+static struct str *embed_refused_hidden_texts(
+    const struct embed_call *call, size_t *n)
 {
     const struct embed_form *form = &call->embedder->form;
     struct str *texts = calloc(call->post.n + form->nown, sizeof(*texts));
@@ -68,7 +70,7 @@ static void refused_describe(
         .worked = e->worked,
         .refusals = e->refusals};
     r->hidden.secret = str_of(e->config->api_key);
-    r->reset_ms = longest_reset(http, r->now_ms);
+    r->reset_ms = embed_refused_longest_reset(http, r->now_ms);
     if (r->retry_after_ms == 0)
         r->retry_after_ms = http->retry_after_ms;
     if (http->status >= 300 && http->status < 400)
@@ -77,8 +79,8 @@ static void refused_describe(
         r->tokens_alone = text_tokens(call->req->texts[call->post.places[0]]);
 }
 
-static bool learn(struct embed_call *call, const struct embedder_excess *excess,
-    const struct err *err)
+static bool embed_refused_learn(struct embed_call *call,
+    const struct embedder_excess *excess, const struct err *err)
 {
     struct embedder *e = call->embedder;
 
@@ -102,7 +104,7 @@ static bool learn(struct embed_call *call, const struct embedder_excess *excess,
     return true;
 }
 
-static void tell_wait(const struct err *err)
+static void embed_refused_tell_wait(const struct err *err)
 {
     char until[ISO_BYTES];
 
@@ -113,8 +115,9 @@ static void tell_wait(const struct err *err)
         err->retry_after_ms / 1000, until, err->msg);
 }
 
-static bool conclude(struct embed_call *call, const struct embed_words *words,
-    struct embedder_refusal *r, struct err *err)
+static bool embed_refused_conclude(struct embed_call *call,
+    const struct embed_words *words, struct embedder_refusal *r,
+    struct err *err)
 {
     struct embedder_excess excess;
 
@@ -124,8 +127,8 @@ static bool conclude(struct embed_call *call, const struct embed_words *words,
                              ? call->post.places[excess.culprit - 1] + 1
                              : 0;
     call->embedder->refusals++;
-    tell_wait(err);
-    return learn(call, &excess, err);
+    embed_refused_tell_wait(err);
+    return embed_refused_learn(call, &excess, err);
 }
 
 bool embed_refused(struct embed_call *call, struct str body, struct err *err)
@@ -136,9 +139,9 @@ bool embed_refused(struct embed_call *call, struct str body, struct err *err)
     bool smaller;
 
     refused_describe(call, &r);
-    r.hidden.texts = texts = hidden_texts(call, &r.hidden.ntexts);
+    r.hidden.texts = texts = embed_refused_hidden_texts(call, &r.hidden.ntexts);
     embed_words_read(body, &r.hidden, r.now_ms, &words);
-    smaller = conclude(call, &words, &r, err);
+    smaller = embed_refused_conclude(call, &words, &r, err);
     free(texts);
     return smaller;
 }
@@ -163,13 +166,13 @@ bool embed_misanswered(struct embed_call *call, struct str begin,
     bool smaller = false;
 
     refused_describe(call, &r);
-    r.hidden.texts = texts = hidden_texts(call, &r.hidden.ntexts);
+    r.hidden.texts = texts = embed_refused_hidden_texts(call, &r.hidden.ntexts);
     embed_words_read(begin, &r.hidden, r.now_ms, &words);
     begin = text_trim(begin);
     if (begin.len > 0 && begin.p[0] == '<')
         embed_is_page(call, &words, err);
     else if (words.known && (!a->listed || words.status != 0))
-        smaller = conclude(call, &words, &r, err);
+        smaller = embed_refused_conclude(call, &words, &r, err);
     free(texts);
     return smaller;
 }

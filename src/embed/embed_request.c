@@ -34,7 +34,8 @@ static void request_add_header(
         form->headers[form->nheaders++] = (struct http_header){name, value};
 }
 
-static void add_own_headers(struct embed_form *form, struct str lines)
+static void embed_request_add_own_headers(
+    struct embed_form *form, struct str lines)
 {
     struct str line;
 
@@ -53,7 +54,8 @@ static void add_own_headers(struct embed_form *form, struct str lines)
     }
 }
 
-static void add_key(struct embed_form *form, const char *key, bool as_api_key)
+static void embed_request_add_key(
+    struct embed_form *form, const char *key, bool as_api_key)
 {
     if (key == NULL)
         return;
@@ -78,12 +80,12 @@ void embed_form_init(
     embed_address_init(&form->address, config->api_url);
     buf_init(&form->names, bytes);
     buf_reserve(&form->names, bytes);
-    add_own_headers(form, own);
+    embed_request_add_own_headers(form, own);
     form->nown = form->nheaders;
     request_add_header(form, "Content-Type", "application/json");
     request_add_header(form, "Accept", "application/json");
     request_add_header(form, "User-Agent", "batchsync");
-    add_key(form, config->api_key, config->key_as_api_key);
+    embed_request_add_key(form, config->api_key, config->key_as_api_key);
     assert(form->names.error == 0);
 }
 
@@ -93,7 +95,7 @@ void embed_form_free(struct embed_form *form)
     buf_free(&form->names);
 }
 
-static size_t body_cap(
+static size_t embed_request_body_cap(
     const struct embed_call *call, const struct config_embedding_side *side)
 {
     size_t prefix = str_of(side->prefix).len;
@@ -133,7 +135,7 @@ int embed_request_write(struct embed_call *call)
         req->query ? &config->queries : &config->documents;
     struct buf *b = &call->post.body;
 
-    buf_init(b, body_cap(call, side));
+    buf_init(b, embed_request_body_cap(call, side));
     buf_puts(b, "{\"model\":");
     buf_json_str(b, str_of(config->model));
     buf_puts(b, ",\"input\":[");

@@ -31,7 +31,7 @@ double embed_usage_ratio(const struct embed_usage *usage)
 }
 
 /* Far fewer tokens than were sent: the rest was not embedded. */
-static void warn_of_cuts(
+static void embed_usage_warn_of_cuts(
     struct embed_call *call, uint64_t billed, uint64_t guessed)
 {
     struct embed_usage *usage = &call->embedder->usage;
@@ -58,5 +58,5 @@ void embed_usage_add(struct embed_call *call, const struct embedder_answer *a)
         return; /* it counts something else */
     usage->billed += a->tokens;
     usage->guessed += guessed;
-    warn_of_cuts(call, a->tokens, guessed);
+    embed_usage_warn_of_cuts(call, a->tokens, guessed);
 }

@@ -49,7 +49,7 @@ static bool wait_is_letter(char c)
 }
 
 /* A number of digits and a point at the front; false: there is none. */
-static bool take_number(struct str *s, double *out)
+static bool embed_wait_take_number(struct str *s, double *out)
 {
     char z[NUMBER_BYTES];
     size_t len = 0;
@@ -69,7 +69,7 @@ static bool take_number(struct str *s, double *out)
 }
 
 /* The milliseconds of a unit at the front; 0: it is none. */
-static double take_unit(struct str *s)
+static double embed_wait_take_unit(struct str *s)
 {
     struct str rest = *s;
     size_t len = 0;
@@ -102,7 +102,7 @@ static double wait_clock_ms(double first, struct str s)
 
     while (s.len > 1 && s.p[0] == ':') {
         s = (struct str){s.p + 1, s.len - 1};
-        if (!take_number(&s, &next))
+        if (!embed_wait_take_number(&s, &next))
             return 0;
         value = value * 60 + next;
     }
@@ -114,18 +114,18 @@ uint64_t embed_duration_ms(struct str s, unsigned bare_ms)
     double total = 0, number, unit;
 
     s = text_trim(s);
-    if (!take_number(&s, &number))
+    if (!embed_wait_take_number(&s, &number))
         return 0;
     if (s.len > 0 && s.p[0] == ':')
         return wait_capped(wait_clock_ms(number, s));
     for (;;) {
-        unit = take_unit(&s);
+        unit = embed_wait_take_unit(&s);
         if (unit == 0)
             return wait_capped(total > 0 ? total : number * bare_ms);
         total += number * unit;
         while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == ','))
             s = (struct str){s.p + 1, s.len - 1};
-        if (!take_number(&s, &number))
+        if (!embed_wait_take_number(&s, &number))
             return wait_capped(total);
     }
 }
@@ -162,7 +162,7 @@ uint64_t embed_reset_ms(struct str s, int64_t now_ms)
 
     if (iso_to_ms(rest, &instant))
         return wait_capped((double)(instant - now_ms));
-    if (take_number(&rest, &number) && text_trim(rest).len == 0) {
+    if (embed_wait_take_number(&rest, &number) && text_trim(rest).len == 0) {
         if (number > 1e12)
             return wait_capped(number - (double)now_ms);
         if (number > 1e9)

@@ -46,7 +46,7 @@ static bool words_in_text(struct str s, int depth, struct buf *out)
 }
 
 /* FastAPI says where: ["body", "dimensions"]. */
-static void add_place(yyjson_val *loc, struct buf *out)
+static void embed_words_add_place(yyjson_val *loc, struct buf *out)
 {
     size_t i, n;
     yyjson_val *step;
@@ -90,7 +90,7 @@ static bool words_in_object(yyjson_val *object, int depth, struct buf *out)
         yyjson_val *v = yyjson_obj_get(object, word_members[i]);
 
         if (words_find(v, depth - 1, out)) {
-            add_place(yyjson_obj_get(object, "loc"), out);
+            embed_words_add_place(yyjson_obj_get(object, "loc"), out);
             return true;
         }
     }
@@ -109,7 +109,7 @@ static bool words_find(yyjson_val *v, int depth, struct buf *out)
 }
 
 /* The object that has the error's own members. */
-static yyjson_val *error_object(yyjson_val *root)
+static yyjson_val *embed_words_error_object(yyjson_val *root)
 {
     for (int i = 0; i < DEPTH; i++) {
         yyjson_val *inner;
@@ -128,8 +128,8 @@ static yyjson_val *error_object(yyjson_val *root)
     return root;
 }
 
-static void read_label(yyjson_val *error, const struct embed_hidden *hidden,
-    struct embed_words *out)
+static void embed_words_read_label(yyjson_val *error,
+    const struct embed_hidden *hidden, struct embed_words *out)
 {
     static const char *const names[] = {
         "code", "type", "status", "error_type", "error_code"};
@@ -145,7 +145,8 @@ static void read_label(yyjson_val *error, const struct embed_hidden *hidden,
     }
 }
 
-static uint64_t member_wait_ms(yyjson_val *key, yyjson_val *v, int64_t now_ms)
+static uint64_t embed_words_member_wait_ms(
+    yyjson_val *key, yyjson_val *v, int64_t now_ms)
 {
     const char *name = yyjson_get_str(key);
     double number = json_number(v);
@@ -180,7 +181,7 @@ static uint64_t words_wait_ms(yyjson_val *v, int depth, int64_t now_ms)
     } else if (depth > 0 && yyjson_is_obj(v)) {
         yyjson_obj_foreach(v, i, n, key, value)
         {
-            wait = member_wait_ms(key, value, now_ms);
+            wait = embed_words_member_wait_ms(key, value, now_ms);
             if (wait == 0)
                 wait = words_wait_ms(value, depth - 1, now_ms);
             most = wait > most ? wait : most;
@@ -189,8 +190,8 @@ static uint64_t words_wait_ms(yyjson_val *v, int depth, int64_t now_ms)
     return most;
 }
 
-static void read_json(yyjson_val *root, const struct embed_hidden *hidden,
-    int64_t now_ms, struct embed_words *out)
+static void embed_words_read_json(yyjson_val *root,
+    const struct embed_hidden *hidden, int64_t now_ms, struct embed_words *out)
 {
     struct buf raw;
 
@@ -199,12 +200,12 @@ static void read_json(yyjson_val *root, const struct embed_hidden *hidden,
     if (out->known)
         embed_hide(out->message, sizeof(out->message), buf_view(&raw), hidden);
     buf_free(&raw);
-    read_label(error_object(root), hidden, out);
+    embed_words_read_label(embed_words_error_object(root), hidden, out);
     out->wait_ms = words_wait_ms(root, DEPTH, now_ms);
 }
 
 /* What stands between <name> and </name>; len 0: nothing. */
-static struct str element(struct str page, const char *name)
+static struct str embed_words_element(struct str page, const char *name)
 {
     char open[16] = "<", *at;
     struct str text = {NULL, 0};
@@ -228,7 +229,7 @@ static struct str page_words(struct str page)
     static const char *const names[] = {"title", "h1", "h2", "p", "body"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct str text = element(page, names[i]);
+        struct str text = embed_words_element(page, names[i]);
 
         if (text.len > 0)
             return text;
@@ -244,7 +245,7 @@ void embed_words_read(struct str body, const struct embed_hidden *hidden,
 
     *out = (struct embed_words){.status = 0};
     if (doc != NULL)
-        read_json(yyjson_doc_get_root(doc), hidden, now_ms, out);
+        embed_words_read_json(yyjson_doc_get_root(doc), hidden, now_ms, out);
     yyjson_doc_free(doc);
     if (out->message[0] != '\0' || out->label[0] != '\0' || plain.len == 0 ||
         !utf8_valid(plain))

@@ -87,7 +87,7 @@ void embed_post_open(struct embed_post *post, size_t most, int dimensions)
 
 static void on_embedder_answer(struct op *op);
 
-static void set_http(struct embed_call *call)
+static void embedder_set_http(struct embed_call *call)
 {
     const struct embed_form *form = &call->embedder->form;
     struct http_req *http = &call->post.http;
@@ -114,7 +114,7 @@ static void set_http(struct embed_call *call)
 /* The life of a call */
 
 /* Texts are bad for the reason that the call ends with, or not yet. */
-static void keep_open(struct embed_call *call)
+static void embedder_keep_open(struct embed_call *call)
 {
     for (size_t i = 0; i < call->req->n; i++)
         if (call->outcomes[i] == EMBED_BAD)
@@ -128,7 +128,7 @@ void embed_call_end(struct embed_call *call, const struct err *err)
     bool proving = call->step == STEP_PROVE;
 
     if (err != &call->fault)
-        keep_open(call);
+        embedder_keep_open(call);
     if (err != NULL && err->code == ERR_CONFIG)
         embed_note_wrong(e);
     e->pending--;
@@ -145,7 +145,8 @@ void embed_call_end(struct embed_call *call, const struct err *err)
         embed_proof_ended(e);
 }
 
-static void call_fail(struct embed_call *call, int code, const char *what)
+static void embedder_call_fail(
+    struct embed_call *call, int code, const char *what)
 {
     struct err err;
 
@@ -160,17 +161,17 @@ void embed_call_post(struct embed_call *call)
         call->post.vectors == NULL ? ERR_NOMEM : embed_request_write(call);
 
     if (code < 0) {
-        call_fail(call, code, "no memory for the texts");
+        embedder_call_fail(call, code, "no memory for the texts");
         return;
     }
-    set_http(call);
+    embedder_set_http(call);
     embed_note_sent(call);
     http_send(call->embedder->http, &call->post.http);
 }
 
 /* A configured limit, in estimated units, and a learnt one; 0: there is none.
  */
-static size_t least_of(int limit, double ratio, size_t learnt)
+static size_t embedder_least_of(int limit, double ratio, size_t learnt)
 {
     size_t least = limit > 0 ? (size_t)((double)limit / ratio) : SIZE_MAX;
 
@@ -178,16 +179,17 @@ static size_t least_of(int limit, double ratio, size_t learnt)
 }
 
 /* As many texts without a vector as one request may carry, in order. */
-static void choose_open(struct embed_call *call)
+static void embedder_choose_open(struct embed_call *call)
 {
     const struct config_embedding_limits *limits =
         &call->embedder->config->limits;
     const struct embed_req *req = call->req;
     const struct embed_caps *caps = &call->embedder->caps;
-    size_t inputs = least_of(limits->inputs, 1, embed_cap_room(&caps->inputs));
-    size_t room =
-        least_of(limits->tokens, embed_usage_ratio(&call->embedder->usage),
-            embed_cap_room(&caps->tokens));
+    size_t inputs =
+        embedder_least_of(limits->inputs, 1, embed_cap_room(&caps->inputs));
+    size_t room = embedder_least_of(limits->tokens,
+        embed_usage_ratio(&call->embedder->usage),
+        embed_cap_room(&caps->tokens));
     struct embed_post *post = &call->post;
 
     for (size_t i = 0; i < req->n && post->n < inputs; i++) {
@@ -203,7 +205,7 @@ static void choose_open(struct embed_call *call)
     }
 }
 
-static void choose_suspect(struct embed_call *call)
+static void embedder_choose_suspect(struct embed_call *call)
 {
     for (size_t i = 0; i < call->req->n && call->post.n == 0; i++)
         if (call->outcomes[i] == EMBED_OPEN && call->suspect[i])
@@ -216,10 +218,10 @@ void embed_call_next(struct embed_call *call)
     call->step = STEP_ASK;
     embed_caps_age(&call->embedder->caps, loop_now_ms(call->embedder->loop));
     embed_post_open(&call->post, call->req->n, call->req->dimensions);
-    choose_open(call);
+    embedder_choose_open(call);
     if (call->post.n == 0) {
         call->step = STEP_ALONE;
-        choose_suspect(call);
+        embedder_choose_suspect(call);
     }
     if (call->post.n > 0)
         embed_call_post(call);
@@ -252,7 +254,8 @@ void embedder_accept(struct embed_call *call, const struct embed_post *post)
 }
 
 /* Asked for again, the text is still without a good vector. */
-static void give_up_on(struct embed_call *call, const struct err *fault)
+static void embedder_give_up_on(
+    struct embed_call *call, const struct err *fault)
 {
     call->outcomes[call->post.places[0]] = EMBED_BAD;
     if (call->fault.code == 0)
@@ -271,13 +274,13 @@ static int embedder_strange(const struct embed_call *call,
         call->embedder->form.address.shown);
 }
 
-static bool is_good(const struct http_req *http)
+static bool embedder_is_good(const struct http_req *http)
 {
     return http->status >= 200 && http->status < 300;
 }
 
 /* The beginning of an answer, which reading changes. */
-static struct str answer_begin(const struct buf *body, char *copy)
+static struct str embedder_answer_begin(const struct buf *body, char *copy)
 {
     struct str begin = {
         copy, body->len < BEGIN_BYTES ? body->len : BEGIN_BYTES};
@@ -287,12 +290,13 @@ static struct str answer_begin(const struct buf *body, char *copy)
 }
 
 /* A long answer that is none is known by what it begins with. */
-static bool read_vectors(
+static bool embedder_read_vectors(
     struct embed_call *call, struct embedder_answer *a, struct err *err)
 {
     char *copy = embedder_must(malloc(BEGIN_BYTES));
     struct buf *body = &call->post.http.answer;
-    struct str begin = body->len > 0 ? answer_begin(body, copy) : STR("");
+    struct str begin =
+        body->len > 0 ? embedder_answer_begin(body, copy) : STR("");
     bool smaller = false;
 
     embedder_answer_read(body, a, err);
@@ -313,7 +317,7 @@ static bool embedder_read_answer(
     struct embed_call *call, struct embedder_answer *a, struct err *err)
 {
     struct http_req *http = &call->post.http;
-    bool good = is_good(http);
+    bool good = embedder_is_good(http);
 
     *err = http->op.err;
     if (err->code == ERR_TOO_LARGE && good)
@@ -321,13 +325,13 @@ static bool embedder_read_answer(
     else if (err->code == ERR_TOO_LARGE)
         return embed_refused(call, str_of(http->op.err.msg), err);
     else if (err->code == 0 && good)
-        return read_vectors(call, a, err);
+        return embedder_read_vectors(call, a, err);
     else if (err->code == 0)
         return embed_refused(call, buf_view(&http->answer), err);
     return false;
 }
 
-static void call_answered(struct embed_call *call)
+static void embedder_call_answered(struct embed_call *call)
 {
     struct embedder_answer a = {.n = call->post.n,
         .dimensions = call->req->dimensions,
@@ -349,7 +353,7 @@ static void call_answered(struct embed_call *call)
     } else if (a.ordered) {
         embed_take_unordered(call);
     } else if (call->step == STEP_ALONE && a.nbad > 0) {
-        give_up_on(call, &a.fault);
+        embedder_give_up_on(call, &a.fault);
         embed_call_next(call);
     } else {
         embed_usage_add(call, &a);
@@ -358,9 +362,9 @@ static void call_answered(struct embed_call *call)
     }
 }
 
-static void on_reading(struct op *op)
+static void on_embedder_reading(struct op *op)
 {
-    call_answered(container_of(op, struct embed_call, reading.op));
+    embedder_call_answered(container_of(op, struct embed_call, reading.op));
 }
 
 /* Is this the answer to the last of the texts? */
@@ -374,7 +378,7 @@ static bool embedder_is_last(const struct embed_call *call)
     return open == asked;
 }
 
-static void count_answer(struct embed_call *call)
+static void embedder_count_answer(struct embed_call *call)
 {
     call->req->sent += call->post.n;
     call->req->tokens_guess += embed_post_tokens(call);
@@ -385,20 +389,20 @@ static void on_embedder_answer(struct op *op)
     struct embed_call *call = container_of(op, struct embed_call, post.http.op);
 
     call->req->status = call->post.http.status;
-    if (op->err.code != 0 || !is_good(&call->post.http)) {
-        call_answered(call);
+    if (op->err.code != 0 || !embedder_is_good(&call->post.http)) {
+        embedder_call_answered(call);
         return;
     }
-    count_answer(call);
+    embedder_count_answer(call);
     if (call->req->answered != NULL && !call->told && embedder_is_last(call)) {
         call->told = true;
         call->req->answered(call->req);
     }
-    op_init(&call->reading.op, on_reading);
+    op_init(&call->reading.op, on_embedder_reading);
     loop_timer(call->embedder->loop, &call->reading, 0);
 }
 
-static void embed_cancel(struct op *op)
+static void embedder_embed_cancel(struct op *op)
 {
     struct embed_call *call =
         container_of(op->link.next, struct embed_call, anchor);
@@ -427,7 +431,7 @@ void embedder_send(struct embedder *e, struct embed_req *req)
             call->outcomes[i] = EMBED_OPEN;
     list_init(&call->anchor);
     list_init(&call->line);
-    op_begin(&req->op, &e->loop->ready, embed_cancel);
+    op_begin(&req->op, &e->loop->ready, embedder_embed_cancel);
     list_push(&call->anchor, &req->op.link);
     e->pending++;
     embed_call_next(call);

@@ -30,7 +30,7 @@ static int answer_strange(
         "a vector has %zu dimensions instead of %d", length, a->dimensions);
 }
 
-static int read_numbers(
+static int embedder_answer_read_numbers(
     struct embedder_answer *a, yyjson_val *array, float *row, struct err *err)
 {
     size_t i, count;
@@ -48,14 +48,14 @@ static int read_numbers(
 }
 
 /* The bytes that so much base64 stands for; white space in it is rare. */
-static size_t base64_bytes(struct str text)
+static size_t embedder_answer_base64_bytes(struct str text)
 {
     while (text.len > 0 && text.p[text.len - 1] == '=')
         text.len--;
     return text.len / 4 * 3 + text.len % 4 * 3 / 4;
 }
 
-static int read_base64(
+static int embedder_answer_read_base64(
     struct embedder_answer *a, struct str text, float *row, struct err *err)
 {
     size_t size = (size_t)a->dimensions * sizeof(float);
@@ -64,7 +64,8 @@ static int read_base64(
     if (len == ERR_INVALID)
         return err_set(err, ERR_PROTOCOL, "a vector is not base64");
     if (len < 0 || (size_t)len != size)
-        return answer_strange(a, base64_bytes(text) / sizeof(float), err);
+        return answer_strange(
+            a, embedder_answer_base64_bytes(text) / sizeof(float), err);
     for (int i = 0; i < a->dimensions; i++) {
         uint32_t bits;
 
@@ -76,7 +77,7 @@ static int read_base64(
 }
 
 /* By their bits: a loop without branches is twice as fast. */
-static bool is_finite(const float *row, int dimensions)
+static bool embedder_answer_is_finite(const float *row, int dimensions)
 {
     const uint32_t exponent = 0x7F800000;
     bool finite = true;
@@ -89,11 +90,12 @@ static bool is_finite(const float *row, int dimensions)
     return finite;
 }
 
-static int check_vector(const float *row, int dimensions, struct err *err)
+static int embedder_answer_check_vector(
+    const float *row, int dimensions, struct err *err)
 {
     double square = 0;
 
-    if (!is_finite(row, dimensions))
+    if (!embedder_answer_is_finite(row, dimensions))
         return err_set(
             err, ERR_PROTOCOL, "a vector holds something that is not a number");
     for (int i = 0; i < dimensions; i++)
@@ -116,7 +118,7 @@ struct placing {
 /* The row that an entry belongs to. One without an index is row 0 when others
  * have one, as protobuf leaves out a 0; when none has, entries come in order.
  */
-static int place_entry(
+static int embedder_answer_place_entry(
     struct placing *p, yyjson_val *entry, size_t *row, struct err *err)
 {
     yyjson_val *index = yyjson_obj_get(entry, "index");
@@ -144,32 +146,34 @@ static int place_entry(
     return 0;
 }
 
-static int read_vector(
+static int embedder_answer_read_vector(
     struct embedder_answer *a, yyjson_val *entry, float *row, struct err *err)
 {
     yyjson_val *vector = yyjson_obj_get(entry, "embedding");
     int rc;
 
     if (yyjson_is_str(vector))
-        rc = read_base64(a, json_str(vector), row, err);
+        rc = embedder_answer_read_base64(a, json_str(vector), row, err);
     else if (yyjson_is_arr(vector))
-        rc = read_numbers(a, vector, row, err);
+        rc = embedder_answer_read_numbers(a, vector, row, err);
     else
         rc = err_set(err, ERR_PROTOCOL, "an entry has no embedding");
-    return rc < 0 ? rc : check_vector(row, a->dimensions, err);
+    return rc < 0 ? rc : embedder_answer_check_vector(row, a->dimensions, err);
 }
 
 /* A vector that is bad is the row's own fault; what is wrong with the places
  * is the answer's. */
-static int read_entry(struct placing *p, yyjson_val *entry, struct err *err)
+static int embedder_answer_read_entry(
+    struct placing *p, yyjson_val *entry, struct err *err)
 {
     struct embedder_answer *a = p->answer;
     struct err fault = {.code = 0};
     size_t row;
 
-    if (place_entry(p, entry, &row, err) < 0)
+    if (embedder_answer_place_entry(p, entry, &row, err) < 0)
         return err->code;
-    read_vector(a, entry, a->vectors + row * (size_t)a->dimensions, &fault);
+    embedder_answer_read_vector(
+        a, entry, a->vectors + row * (size_t)a->dimensions, &fault);
     a->good[row] = fault.code == 0;
     if (fault.code != 0 && a->nbad++ == 0)
         a->fault = fault;
@@ -177,7 +181,7 @@ static int read_entry(struct placing *p, yyjson_val *entry, struct err *err)
 }
 
 /* Entries without an index: none, the one of row 0, or all there are. */
-static int check_places(struct placing *p, struct err *err)
+static int embedder_answer_check_places(struct placing *p, struct err *err)
 {
     struct embedder_answer *a = p->answer;
     size_t unnamed = a->n - p->indexed;
@@ -205,7 +209,8 @@ static const yyjson_read_flag flags = YYJSON_READ_INSITU |
                                       YYJSON_READ_STOP_WHEN_DONE |
                                       YYJSON_READ_ALLOW_INF_AND_NAN;
 
-static int reader_init(struct reader *r, struct buf *body, struct err *err)
+static int embedder_answer_reader_init(
+    struct reader *r, struct buf *body, struct err *err)
 {
     static const char padding[YYJSON_PADDING_SIZE];
     size_t len = body->len;
@@ -221,7 +226,7 @@ static int reader_init(struct reader *r, struct buf *body, struct err *err)
     return 0;
 }
 
-static void skip_space(struct reader *r)
+static void embedder_answer_skip_space(struct reader *r)
 {
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' ||
                                  *r->at == '\r' || *r->at == '\t'))
@@ -229,16 +234,16 @@ static void skip_space(struct reader *r)
 }
 
 /* Is this what comes next? Then it is behind us. */
-static bool vectors_take(struct reader *r, char c)
+static bool embedder_answer_vectors_take(struct reader *r, char c)
 {
-    skip_space(r);
+    embedder_answer_skip_space(r);
     if (r->at == r->end || *r->at != c)
         return false;
     r->at++;
     return true;
 }
 
-static int vectors_not_json(
+static int embedder_answer_vectors_not_json(
     const struct reader *r, const char *why, struct err *err)
 {
     return err_set(err, ERR_PROTOCOL, "the answer is not JSON: %s",
@@ -246,18 +251,18 @@ static int vectors_not_json(
 }
 
 /* The next value, until the one after it is read; NULL: it is not one. */
-static yyjson_val *next(struct reader *r, struct err *err)
+static yyjson_val *embedder_answer_next(struct reader *r, struct err *err)
 {
     yyjson_read_err fault = {.msg = "it ends too soon"};
     yyjson_doc *doc = NULL;
 
-    skip_space(r);
+    embedder_answer_skip_space(r);
     yyjson_alc_pool_init(&r->alc, r->memory, r->memory_bytes);
     if (r->at < r->end)
         doc = yyjson_read_opts(
             r->at, (size_t)(r->end - r->at), flags, &r->alc, &fault);
     if (doc == NULL) {
-        vectors_not_json(r, fault.msg, err);
+        embedder_answer_vectors_not_json(r, fault.msg, err);
         return NULL;
     }
     r->at += yyjson_doc_get_read_size(doc);
@@ -266,27 +271,28 @@ static yyjson_val *next(struct reader *r, struct err *err)
 
 /* n entries, none twice, each in range: so none is missing either. What is
  * wrong with one is told when their number is right. */
-static int vectors_read_entries(
+static int embedder_answer_vectors_read_entries(
     struct reader *r, struct placing *p, struct err *err)
 {
     struct err fault = {.code = 0};
     size_t n = 0, wanted = p->answer->n;
     yyjson_val *entry;
 
-    while (!vectors_take(r, ']')) {
-        if (n > 0 && !vectors_take(r, ','))
-            return vectors_not_json(r, "a list without commas", err);
-        entry = next(r, err);
+    while (!embedder_answer_vectors_take(r, ']')) {
+        if (n > 0 && !embedder_answer_vectors_take(r, ','))
+            return embedder_answer_vectors_not_json(
+                r, "a list without commas", err);
+        entry = embedder_answer_next(r, err);
         if (entry == NULL)
             return err->code;
         if (++n <= wanted && fault.code == 0)
-            read_entry(p, entry, &fault);
+            embedder_answer_read_entry(p, entry, &fault);
     }
     if (n != wanted)
         return err_set(
             err, ERR_PROTOCOL, "%zu vectors for %zu texts", n, wanted);
     if (fault.code == 0)
-        check_places(p, &fault);
+        embedder_answer_check_places(p, &fault);
     *err = fault;
     return err->code;
 }
@@ -294,23 +300,24 @@ static int vectors_read_entries(
 /* The members of an answer that matter. */
 enum answer_member { MEMBER_OTHER, MEMBER_DATA, MEMBER_USAGE };
 
-static bool read_name(
+static bool embedder_answer_read_name(
     struct reader *r, enum answer_member *member, struct err *err)
 {
-    yyjson_val *name = next(r, err);
+    yyjson_val *name = embedder_answer_next(r, err);
 
     if (name == NULL)
         return false;
     *member = yyjson_equals_str(name, "data")    ? MEMBER_DATA
               : yyjson_equals_str(name, "usage") ? MEMBER_USAGE
                                                  : MEMBER_OTHER;
-    if (yyjson_is_str(name) && vectors_take(r, ':'))
+    if (yyjson_is_str(name) && embedder_answer_vectors_take(r, ':'))
         return true;
-    vectors_not_json(r, "an object without names", err);
+    embedder_answer_vectors_not_json(r, "an object without names", err);
     return false;
 }
 
-static void read_usage(struct embedder_answer *a, yyjson_val *usage)
+static void embedder_answer_read_usage(
+    struct embedder_answer *a, yyjson_val *usage)
 {
     int64_t tokens = 0;
 
@@ -319,51 +326,55 @@ static void read_usage(struct embedder_answer *a, yyjson_val *usage)
     a->tokens = tokens > 0 ? (uint64_t)tokens : 0;
 }
 
-static int read_member(
+static int embedder_answer_read_member(
     struct reader *r, struct placing *p, bool *found, struct err *err)
 {
     enum answer_member member;
     yyjson_val *value;
 
-    if (!read_name(r, &member, err))
+    if (!embedder_answer_read_name(r, &member, err))
         return err->code;
-    if (member == MEMBER_DATA && !*found && vectors_take(r, '[')) {
+    if (member == MEMBER_DATA && !*found &&
+        embedder_answer_vectors_take(r, '[')) {
         *found = p->answer->listed = true;
-        return vectors_read_entries(r, p, err);
+        return embedder_answer_vectors_read_entries(r, p, err);
     }
-    value = next(r, err);
+    value = embedder_answer_next(r, err);
     if (value != NULL && member == MEMBER_USAGE)
-        read_usage(p->answer, value);
+        embedder_answer_read_usage(p->answer, value);
     return value == NULL ? err->code : 0;
 }
 
 /* All of it is read, so that an answer that was cut is none. */
-static int read_members(struct reader *r, struct placing *p, struct err *err)
+static int embedder_answer_read_members(
+    struct reader *r, struct placing *p, struct err *err)
 {
     bool found = false, first = true;
 
-    for (; !vectors_take(r, '}'); first = false) {
-        if (!first && !vectors_take(r, ','))
-            return vectors_not_json(r, "an object without commas", err);
-        if (read_member(r, p, &found, err) < 0)
+    for (; !embedder_answer_vectors_take(r, '}'); first = false) {
+        if (!first && !embedder_answer_vectors_take(r, ','))
+            return embedder_answer_vectors_not_json(
+                r, "an object without commas", err);
+        if (embedder_answer_read_member(r, p, &found, err) < 0)
             return err->code;
     }
-    skip_space(r);
+    embedder_answer_skip_space(r);
     if (r->at < r->end)
-        return vectors_not_json(r, "more than one value", err);
+        return embedder_answer_vectors_not_json(r, "more than one value", err);
     if (!found)
         return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
     return 0;
 }
 
-static int read_root(struct reader *r, struct placing *p, struct err *err)
+static int embedder_answer_read_root(
+    struct reader *r, struct placing *p, struct err *err)
 {
-    if (vectors_take(r, '{'))
-        return read_members(r, p, err);
+    if (embedder_answer_vectors_take(r, '{'))
+        return embedder_answer_read_members(r, p, err);
     if (r->at == r->end)
         return err_set(
             err, ERR_PROTOCOL, "the answer is not JSON: it is empty");
-    if (next(r, err) == NULL)
+    if (embedder_answer_next(r, err) == NULL)
         return err->code;
     return err_set(err, ERR_PROTOCOL, "the answer has no list `data`");
 }
@@ -381,11 +392,11 @@ int embedder_answer_read(
     a->ordered = a->listed = false;
     a->tokens = 0;
     memset(a->good, 0, a->n * sizeof(*a->good));
-    rc = reader_init(&r, body, err);
+    rc = embedder_answer_reader_init(&r, body, err);
     if (rc == 0 && p.filled == NULL)
         rc = err_set(err, ERR_NOMEM, "no memory for %zu vectors", a->n);
     if (rc == 0)
-        rc = read_root(&r, &p, err);
+        rc = embedder_answer_read_root(&r, &p, err);
     free(r.memory);
     free(p.filled);
     return rc;

@@ -21,7 +21,7 @@ static bool refusal_says(
 #define SAYS(w, ...) refusal_says(w, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Money, which no waiting brings back. */
-static bool is_about_money(const struct embed_words *w)
+static bool embedder_refusal_is_about_money(const struct embed_words *w)
 {
     return SAYS(w, "insufficient_quota", "billing_hard_limit",
         "insufficient_balance", "insufficient balance", "credit balance",
@@ -29,19 +29,19 @@ static bool is_about_money(const struct embed_words *w)
 }
 
 /* A quota: of money, or of a time that may be told. */
-static bool is_about_quota(const struct embed_words *w)
+static bool embedder_refusal_is_about_quota(const struct embed_words *w)
 {
-    return is_about_money(w) || SAYS(w, "quota", "billing");
+    return embedder_refusal_is_about_money(w) || SAYS(w, "quota", "billing");
 }
 
 /* One that comes back by itself, within a minute or so. */
-static bool is_about_rate(const struct embed_words *w)
+static bool embedder_refusal_is_about_rate(const struct embed_words *w)
 {
     return SAYS(w, "per minute", "perminute", "per_minute", "per second",
         "per-minute", "requests/min", "tokens/min");
 }
 
-static bool is_about_length(const struct embed_words *w)
+static bool embedder_refusal_is_about_length(const struct embed_words *w)
 {
     return SAYS(w, "context_length", "context length", "maximum input length",
         "too long", "must have less than", "input length", "token count",
@@ -49,20 +49,20 @@ static bool is_about_length(const struct embed_words *w)
         "exceeds maximum allowed token", "string_too_long", "max_length");
 }
 
-static bool is_about_model(const struct embed_words *w)
+static bool embedder_refusal_is_about_model(const struct embed_words *w)
 {
     return SAYS(w, "model_not_found", "model not found", "no such model",
                "unknown model") ||
            (SAYS(w, "model") && SAYS(w, "does not exist", "not found"));
 }
 
-static bool is_about_key(const struct embed_words *w)
+static bool embedder_refusal_is_about_key(const struct embed_words *w)
 {
     return SAYS(w, "invalid_api_key", "api key not valid", "incorrect api key");
 }
 
 /* The setting behind a field of the request that the message names. */
-static const char *setting_of(const struct embed_words *w)
+static const char *embedder_refusal_setting_of(const struct embed_words *w)
 {
     if (SAYS(w, "encoding_format"))
         return "EMBEDDING_ENCODING: float or none";
@@ -75,7 +75,8 @@ static const char *setting_of(const struct embed_words *w)
 
 /* Numbers of a message that stand alone: the largest below, the least of at
  * least `from`; 0: none. */
-static size_t number_below(const char *z, size_t limit, size_t from, bool least)
+static size_t embedder_refusal_number_below(
+    const char *z, size_t limit, size_t from, bool least)
 {
     size_t best = 0;
 
@@ -99,7 +100,7 @@ static size_t number_below(const char *z, size_t limit, size_t from, bool least)
 
 /* The request as a whole is too large: which of its measures, and how much it
  * may be, as far as it is told. */
-static void judge_size(const struct embedder_refusal *r,
+static void embedder_refusal_judge_size(const struct embedder_refusal *r,
     const struct embed_words *w, struct embedder_excess *out)
 {
     bool limits = SAYS(w, "at most", "max", "larger than", "exceed", "limit",
@@ -112,23 +113,24 @@ static void judge_size(const struct embedder_refusal *r,
         return;
     if (tokens && whole) {
         out->what = EXCESS_TOKENS;
-        out->limit = number_below(w->message, SIZE_MAX, 64, true);
+        out->limit =
+            embedder_refusal_number_below(w->message, SIZE_MAX, 64, true);
         out->told = out->limit == 0 ? 0
-                                    : number_below(w->message, SIZE_MAX,
-                                          out->limit + 1, true);
+                                    : embedder_refusal_number_below(w->message,
+                                          SIZE_MAX, out->limit + 1, true);
     } else if (!tokens && !SAYS(w, "character", "length") &&
                SAYS(w, "batch", "inputs", "array", "items", "texts",
                    "documents", "list", "elements", "requests", "instances",
                    "contents")) {
         out->what = EXCESS_INPUTS;
-        out->limit = number_below(w->message, r->n, 1, false);
-    } else if (r->status == 413 && !is_about_length(w)) {
+        out->limit = embedder_refusal_number_below(w->message, r->n, 1, false);
+    } else if (r->status == 413 && !embedder_refusal_is_about_length(w)) {
         out->what = EXCESS_TOKENS;
     }
 }
 
 /* "Invalid 'input[3]'": the fourth. 0: no text is named. */
-static size_t culprit_of(const struct embed_words *w)
+static size_t embedder_refusal_culprit_of(const struct embed_words *w)
 {
     static const char *const names[] = {
         "input[", "inputs[", "texts[", "contents[", "at index ", NULL};
@@ -146,34 +148,34 @@ static size_t culprit_of(const struct embed_words *w)
 }
 
 /* "The maximum is 8192 tokens, however you requested 17564". */
-static void judge_length(
+static void embedder_refusal_judge_length(
     const struct embed_words *w, struct embedder_excess *out)
 {
     size_t limit, told;
 
-    if (!is_about_length(w))
+    if (!embedder_refusal_is_about_length(w))
         return;
-    limit = number_below(w->message, SIZE_MAX, 64, true);
-    told = number_below(w->message, SIZE_MAX, limit + 1, true);
-    out->culprit = culprit_of(w);
+    limit = embedder_refusal_number_below(w->message, SIZE_MAX, 64, true);
+    told = embedder_refusal_number_below(w->message, SIZE_MAX, limit + 1, true);
+    out->culprit = embedder_refusal_culprit_of(w);
     out->over = limit > 0 && told < limit * MOST_OVER && told > limit
                     ? (double)told / (double)limit
                     : 1;
 }
 
-static int judge_input(const struct embedder_refusal *r,
+static int embedder_refusal_judge_input(const struct embedder_refusal *r,
     const struct embed_words *w, const char **setting)
 {
-    bool length = is_about_length(w);
+    bool length = embedder_refusal_is_about_length(w);
 
-    if (is_about_key(w))
+    if (embedder_refusal_is_about_key(w))
         return ERR_AUTH;
-    if (is_about_quota(w) && !length)
+    if (embedder_refusal_is_about_quota(w) && !length)
         return ERR_QUOTA;
-    *setting = length || r->worked ? NULL : setting_of(w);
+    *setting = length || r->worked ? NULL : embedder_refusal_setting_of(w);
     if (*setting != NULL)
         return ERR_CONFIG;
-    if (is_about_model(w) && !r->worked) {
+    if (embedder_refusal_is_about_model(w) && !r->worked) {
         *setting = "EMBEDDING_MODEL";
         return ERR_CONFIG;
     }
@@ -183,13 +185,13 @@ static int judge_input(const struct embedder_refusal *r,
 }
 
 /* 401 and 403: the key, a quota, or a firewall that dislikes a text. */
-static int judge_forbidden(const struct embedder_refusal *r, int status,
-    const struct embed_words *w, const char **setting)
+static int embedder_refusal_judge_forbidden(const struct embedder_refusal *r,
+    int status, const struct embed_words *w, const char **setting)
 {
-    if (is_about_quota(w))
+    if (embedder_refusal_is_about_quota(w))
         return ERR_QUOTA;
     if (status == 403 && r->worked && r->refusals < ROW_OF_REFUSALS &&
-        !is_about_key(w))
+        !embedder_refusal_is_about_key(w))
         return ERR_REFUSED;
     *setting = "OPENAI_API_KEY or EMBEDDING_HEADERS";
     return ERR_AUTH;
@@ -202,10 +204,10 @@ static int refusal_code(const struct embedder_refusal *r, int status,
     case 400:
     case 413:
     case 422:
-        return judge_input(r, w, setting);
+        return embedder_refusal_judge_input(r, w, setting);
     case 401:
     case 403:
-        return judge_forbidden(r, status, w, setting);
+        return embedder_refusal_judge_forbidden(r, status, w, setting);
     case 402:
         return ERR_QUOTA;
     case 406:
@@ -219,11 +221,14 @@ static int refusal_code(const struct embedder_refusal *r, int status,
     case 425:
         return ERR_UNAVAILABLE;
     case 429:
-        return is_about_quota(w) && !is_about_rate(w) ? ERR_QUOTA : ERR_BUSY;
+        return embedder_refusal_is_about_quota(w) &&
+                       !embedder_refusal_is_about_rate(w)
+                   ? ERR_QUOTA
+                   : ERR_BUSY;
     default:
         break;
     }
-    if (status >= 500 && is_about_length(w))
+    if (status >= 500 && embedder_refusal_is_about_length(w))
         return r->n > 1 ? ERR_REFUSED : ERR_TOO_LONG;
     if (status >= 500)
         return ERR_UNAVAILABLE;
@@ -232,7 +237,7 @@ static int refusal_code(const struct embedder_refusal *r, int status,
 }
 
 /* Headers first: they are made to be read by programs. */
-static uint64_t wait_told(
+static uint64_t embedder_refusal_wait_told(
     const struct embedder_refusal *r, const struct embed_words *w)
 {
     uint64_t in_words = embed_wait_in_words(w->message);
@@ -286,19 +291,20 @@ int embedder_refusal_judge(const struct embedder_refusal *r,
     struct err *err)
 {
     const char *setting = NULL;
-    uint64_t wait_ms = wait_told(r, w);
+    uint64_t wait_ms = embedder_refusal_wait_told(r, w);
     int status = r->status, code;
 
     if (status >= 200 && status < 300)
         status = w->status != 0 ? w->status : 500;
     *excess = (struct embedder_excess){.what = EXCESS_NONE};
     code = refusal_code(r, status, w, &setting);
-    if (code == ERR_QUOTA && wait_ms > 0 && status != 402 && !is_about_money(w))
+    if (code == ERR_QUOTA && wait_ms > 0 && status != 402 &&
+        !embedder_refusal_is_about_money(w))
         code = ERR_BUSY;
     if (code == ERR_REFUSED || code == ERR_TOO_LONG)
-        judge_size(r, w, excess);
+        embedder_refusal_judge_size(r, w, excess);
     if (code == ERR_TOO_LONG)
-        judge_length(w, excess);
+        embedder_refusal_judge_length(w, excess);
     refusal_tell(r, code, status, w, setting, err);
     refusal_wait(r, wait_ms, err);
     return err->code;

@@ -42,7 +42,7 @@ void metrics_histogram_add(struct histogram *h, uint64_t value)
     h->sum += value;
 }
 
-static int series_init(struct series *s, struct arena *a, size_t cap,
+static int metrics_series_init(struct series *s, struct arena *a, size_t cap,
     size_t value_bytes, struct str other)
 {
     s->cap = cap;
@@ -56,7 +56,8 @@ static int series_init(struct series *s, struct arena *a, size_t cap,
 }
 
 /* The place for new labels; `cap`, which is "other", when there is no room. */
-static size_t series_add(struct series *s, struct arena *a, struct str labels)
+static size_t metrics_series_add(
+    struct series *s, struct arena *a, struct str labels)
 {
     bool found;
 
@@ -76,13 +77,14 @@ void *metrics_series_at(struct metrics *m, struct series *s)
 {
     struct str labels = buf_view(&m->scratch);
     const size_t *known = strmap_get(&s->index, labels);
-    size_t place = known != NULL ? *known : series_add(s, &m->arena, labels);
+    size_t place =
+        known != NULL ? *known : metrics_series_add(s, &m->arena, labels);
 
     return s->values + place * s->value_bytes;
 }
 
 /* Valid UTF-8, not too long, escaped for the format. */
-static void add_value(struct buf *out, struct str value)
+static void metrics_add_value(struct buf *out, struct str value)
 {
     struct buf clean;
 
@@ -111,7 +113,7 @@ void metrics_label(struct metrics *m, const char *name, ...)
         if (m->scratch.len > 0)
             buf_char(&m->scratch, ',');
         buf_printf(&m->scratch, "%s=\"", name);
-        add_value(&m->scratch, str_of(va_arg(args, const char *)));
+        metrics_add_value(&m->scratch, str_of(va_arg(args, const char *)));
         buf_char(&m->scratch, '"');
     }
     va_end(args);
@@ -119,21 +121,21 @@ void metrics_label(struct metrics *m, const char *name, ...)
 
 /* Beginning and end */
 
-static int init_series(struct metrics *m)
+static int metrics_init_series(struct metrics *m)
 {
     struct arena *a = &m->arena;
 
-    if (series_init(&m->services, a, METRICS_SERVICES,
+    if (metrics_series_init(&m->services, a, METRICS_SERVICES,
             sizeof(struct service_numbers), STR("service=\"other\"")) < 0 ||
-        series_init(&m->triggers, a, TRIGGERS, sizeof(uint64_t),
+        metrics_series_init(&m->triggers, a, TRIGGERS, sizeof(uint64_t),
             STR("trigger=\"other\",outcome=\"other\"")) < 0 ||
-        series_init(&m->next_runs, a, METRICS_SERVICES, sizeof(int64_t),
+        metrics_series_init(&m->next_runs, a, METRICS_SERVICES, sizeof(int64_t),
             STR("schedule=\"other\"")) < 0 ||
-        series_init(&m->webhooks, a, TRIGGERS, sizeof(uint64_t),
+        metrics_series_init(&m->webhooks, a, TRIGGERS, sizeof(uint64_t),
             STR("outcome=\"other\"")) < 0 ||
-        series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
+        metrics_series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
             STR("route=\"other\",method=\"other\",code=\"other\"")) < 0 ||
-        series_init(&m->routes, a, ROUTES, sizeof(struct histogram),
+        metrics_series_init(&m->routes, a, ROUTES, sizeof(struct histogram),
             STR("route=\"other\"")) < 0)
         return ERR_NOMEM;
     return 0;
@@ -141,7 +143,7 @@ static int init_series(struct metrics *m)
 
 /* The usual ones exist from the start: a counter that appears with its first
  * event hides that event from increase(). */
-static void init_triggers(struct metrics *m)
+static void metrics_init_triggers(struct metrics *m)
 {
     static const char *const names[] = {"http", "schedule", "startup"};
     static const char *const outcomes[] = {"accepted", "already_running",
@@ -155,7 +157,7 @@ static void init_triggers(struct metrics *m)
         }
 }
 
-static void init_webhooks(struct metrics *m)
+static void metrics_init_webhooks(struct metrics *m)
 {
     static const char *const outcomes[] = {"delivered", "failed", "given_up"};
 
@@ -165,7 +167,7 @@ static void init_webhooks(struct metrics *m)
     }
 }
 
-static void init_histograms(struct metrics *m)
+static void metrics_init_histograms(struct metrics *m)
 {
     m->run.duration.buckets = &run_buckets;
     m->loop.lag.buckets = &lag_buckets;
@@ -184,13 +186,13 @@ int metrics_init(struct metrics **out, const char *version)
     metrics_label(m, "version", version, NULL);
     m->version = arena_dup(&m->arena, buf_view(&m->scratch));
     m->started_ms = process_started_ms();
-    init_histograms(m);
-    if (m->version.p == NULL || init_series(m) < 0) {
+    metrics_init_histograms(m);
+    if (m->version.p == NULL || metrics_init_series(m) < 0) {
         metrics_free(m);
         return ERR_NOMEM;
     }
-    init_triggers(m);
-    init_webhooks(m);
+    metrics_init_triggers(m);
+    metrics_init_webhooks(m);
     *out = m;
     return 0;
 }
@@ -233,13 +235,13 @@ struct service_numbers *metrics_service(struct metrics *m, const char *service)
     return metrics_series_at(m, &m->services);
 }
 
-static struct service_numbers *service_of(
+static struct service_numbers *metrics_service_of(
     struct metrics *m, const struct run_event *event)
 {
     return metrics_service(m, event->service == NULL ? "" : event->service);
 }
 
-static void count_call(struct metrics *m, const struct run_event *event)
+static void metrics_count_call(struct metrics *m, const struct run_event *event)
 {
     struct call_numbers *calls = &m->calls;
     int code = event->err == NULL ? 0 : event->err->code;
@@ -250,7 +252,8 @@ static void count_call(struct metrics *m, const struct run_event *event)
     calls->in_flight = event->in_flight;
 }
 
-static void count_chunk(struct metrics *m, const struct run_event *event)
+static void metrics_count_chunk(
+    struct metrics *m, const struct run_event *event)
 {
     if (event->err == NULL)
         m->calls.chunks++;
@@ -287,9 +290,10 @@ static void metrics_count_items(
     s->seen = *now;
 }
 
-static void end_service(struct metrics *m, const struct run_event *event)
+static void metrics_end_service(
+    struct metrics *m, const struct run_event *event)
 {
-    struct service_numbers *s = service_of(m, event);
+    struct service_numbers *s = metrics_service_of(m, event);
 
     metrics_count_items(s, event);
     s->seen = (struct counts){0};
@@ -345,23 +349,23 @@ void metrics_event(struct metrics *m, const struct run_event *event)
         m->run.in_progress = true;
         return;
     case EVENT_SERVICE_BEGIN:
-        service_of(m, event)->seen = (struct counts){0};
+        metrics_service_of(m, event)->seen = (struct counts){0};
         return;
     case EVENT_PAGE_READ:
-        service_of(m, event)->pages_read++;
+        metrics_service_of(m, event)->pages_read++;
         return;
     case EVENT_PAGE_DONE:
-        service_of(m, event)->pages += event->page > 0;
-        metrics_count_items(service_of(m, event), event);
+        metrics_service_of(m, event)->pages += event->page > 0;
+        metrics_count_items(metrics_service_of(m, event), event);
         return;
     case EVENT_SERVICE_END:
-        end_service(m, event);
+        metrics_end_service(m, event);
         return;
     case EVENT_CHUNK_DONE:
-        count_chunk(m, event);
+        metrics_count_chunk(m, event);
         return;
     case EVENT_CALL:
-        count_call(m, event);
+        metrics_count_call(m, event);
         return;
     case EVENT_CHUNK_BEGIN:
         m->calls.in_flight = event->in_flight;

@@ -15,7 +15,7 @@
 enum { PROC_BYTES = 1024, START_FIELD = 22 };
 
 /* The beginning of a file as text; "" when it cannot be read. */
-static void read_text(const char *path, char out[PROC_BYTES])
+static void metrics_process_read_text(const char *path, char out[PROC_BYTES])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? 0 : read(fd, out, PROC_BYTES - 1);
@@ -25,20 +25,20 @@ static void read_text(const char *path, char out[PROC_BYTES])
         close(fd);
 }
 
-static void read_memory(struct process_usage *u)
+static void metrics_process_read_memory(struct process_usage *u)
 {
     char text[PROC_BYTES];
     long page = sysconf(_SC_PAGESIZE);
     long long size, resident;
 
-    read_text("/proc/self/statm", text);
+    metrics_process_read_text("/proc/self/statm", text);
     if (sscanf(text, "%lld %lld", &size, &resident) != 2)
         return;
     u->virtual_bytes = (int64_t)size * page;
     u->resident_bytes = (int64_t)resident * page;
 }
 
-static void read_cpu(struct process_usage *u)
+static void metrics_process_read_cpu(struct process_usage *u)
 {
     struct rusage usage;
 
@@ -50,7 +50,7 @@ static void read_cpu(struct process_usage *u)
 }
 
 /* Without ".", ".." and the descriptor that reads the directory. */
-static void read_descriptors(struct process_usage *u)
+static void metrics_process_read_descriptors(struct process_usage *u)
 {
     DIR *dir = opendir("/proc/self/fd");
     struct rlimit limit;
@@ -68,25 +68,25 @@ static void read_descriptors(struct process_usage *u)
 void process_read(struct process_usage *u)
 {
     *u = (struct process_usage){-1, -1, -1, -1, -1};
-    read_cpu(u);
-    read_memory(u);
-    read_descriptors(u);
+    metrics_process_read_cpu(u);
+    metrics_process_read_memory(u);
+    metrics_process_read_descriptors(u);
 }
 
 /* Ticks since boot; the name of the program, in (), may hold anything. */
-static long long start_ticks(void)
+static long long metrics_process_start_ticks(void)
 {
     char text[PROC_BYTES];
     char *at;
 
-    read_text("/proc/self/stat", text);
+    metrics_process_read_text("/proc/self/stat", text);
     at = strrchr(text, ')');
     for (int field = 2; at != NULL && field < START_FIELD; field++)
         at = strchr(at + 1, ' ');
     return at == NULL ? -1 : strtoll(at, NULL, 10);
 }
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t metrics_process_clock_ms(clockid_t clock)
 {
     struct timespec ts;
 
@@ -96,11 +96,11 @@ static int64_t clock_ms(clockid_t clock)
 
 int64_t process_started_ms(void)
 {
-    long long ticks = start_ticks();
+    long long ticks = metrics_process_start_ticks();
     long hertz = sysconf(_SC_CLK_TCK);
 
     if (ticks < 0 || hertz <= 0)
         return 0;
-    return clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME) +
-           ticks * 1000 / hertz;
+    return metrics_process_clock_ms(CLOCK_REALTIME) -
+           metrics_process_clock_ms(CLOCK_BOOTTIME) + ticks * 1000 / hertz;
 }

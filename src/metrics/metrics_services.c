@@ -6,7 +6,8 @@
 static const char *const item_outcomes[ITEM_OUTCOMES] = {
     "stored", "unchanged", "deleted", "failed", "collision"};
 
-static void write_ends(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_ends(
+    struct buf *out, struct str labels, const void *value)
 {
     const struct service_numbers *s = value;
 
@@ -16,19 +17,22 @@ static void write_ends(struct buf *out, struct str labels, const void *value)
     exposition_number(out, s->failures);
 }
 
-static void write_read(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_read(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "pages_read_total", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->pages_read);
 }
 
-static void write_pages(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_pages(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "pages_total", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->pages);
 }
 
-static void write_items(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_items(
+    struct buf *out, struct str labels, const void *value)
 {
     const struct service_numbers *s = value;
     char more[64];
@@ -40,7 +44,7 @@ static void write_items(struct buf *out, struct str labels, const void *value)
     }
 }
 
-static void exposition_write_known(
+static void metrics_services_exposition_write_known(
     struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "items_known_failures_total", labels, "");
@@ -48,28 +52,29 @@ static void exposition_write_known(
         out, ((const struct service_numbers *)value)->known_failures);
 }
 
-static void write_repaired(
+static void metrics_services_write_repaired(
     struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "items_repaired_total", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->repaired);
 }
 
-static void write_contested(
+static void metrics_services_write_contested(
     struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "items_contested_total", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->contested);
 }
 
-static void write_embedded(
+static void metrics_services_write_embedded(
     struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "items_embedded_total", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->embedded);
 }
 
-static void write_tokens(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_tokens(
+    struct buf *out, struct str labels, const void *value)
 {
     const struct service_numbers *s = value;
 
@@ -80,7 +85,7 @@ static void write_tokens(struct buf *out, struct str labels, const void *value)
     exposition_number(out, s->tokens_guess);
 }
 
-static void write_complete(
+static void metrics_services_write_complete(
     struct buf *out, struct str labels, const void *value)
 {
     const struct service_numbers *s = value;
@@ -91,13 +96,15 @@ static void write_complete(
     exposition_number(out, s->complete);
 }
 
-static void write_letters(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_letters(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "dead_letters", labels, "");
     exposition_number(out, ((const struct service_numbers *)value)->letters);
 }
 
-static void write_success(struct buf *out, struct str labels, const void *value)
+static void metrics_services_write_success(
+    struct buf *out, struct str labels, const void *value)
 {
     const struct service_numbers *s = value;
 
@@ -112,38 +119,38 @@ void metrics_write_services(const struct metrics *m, struct buf *out)
 {
     exposition_family(
         out, "services_total", "counter", "Services synced, by their outcome.");
-    exposition_each(out, &m->services, write_ends);
+    exposition_each(out, &m->services, metrics_services_write_ends);
     exposition_family(out, "pages_read_total", "counter",
         "Pages that were read and understood.");
-    exposition_each(out, &m->services, write_read);
+    exposition_each(out, &m->services, metrics_services_write_read);
     exposition_family(out, "pages_total", "counter",
         "Pages that were finished, stored or failed.");
-    exposition_each(out, &m->services, write_pages);
+    exposition_each(out, &m->services, metrics_services_write_pages);
     exposition_family(out, "items_total", "counter", "Items, by outcome.");
-    exposition_each(out, &m->services, write_items);
+    exposition_each(out, &m->services, metrics_services_write_items);
     exposition_family(out, "items_known_failures_total", "counter",
         "Failed items that were already known as dead letters.");
-    exposition_each(out, &m->services, exposition_write_known);
+    exposition_each(out, &m->services, metrics_services_exposition_write_known);
     exposition_family(out, "items_repaired_total", "counter",
         "Stored items that another program had changed.");
-    exposition_each(out, &m->services, write_repaired);
+    exposition_each(out, &m->services, metrics_services_write_repaired);
     exposition_family(out, "items_contested_total", "counter",
         "Items that another program keeps changing, left alone.");
-    exposition_each(out, &m->services, write_contested);
+    exposition_each(out, &m->services, metrics_services_write_contested);
     exposition_family(out, "items_embedded_total", "counter",
         "Items that the embedder answered.");
-    exposition_each(out, &m->services, write_embedded);
+    exposition_each(out, &m->services, metrics_services_write_embedded);
     exposition_family(out, "embedding_tokens_total", "counter",
         "Tokens of the embedder's answers, as billed and as estimated.");
-    exposition_each(out, &m->services, write_tokens);
+    exposition_each(out, &m->services, metrics_services_write_tokens);
     exposition_family(out, "service_complete", "gauge",
         "1 if all came that the source announced, the last time the service "
         "was synced; 0 if not.");
-    exposition_each(out, &m->services, write_complete);
+    exposition_each(out, &m->services, metrics_services_write_complete);
     exposition_family(out, "service_last_success_timestamp_seconds", "gauge",
         "When the service's last success ended, since 1970, by the database.");
-    exposition_each(out, &m->services, write_success);
+    exposition_each(out, &m->services, metrics_services_write_success);
     exposition_family(out, "dead_letters", "gauge",
         "Items that could not be stored, as last counted in the database.");
-    exposition_each(out, &m->services, write_letters);
+    exposition_each(out, &m->services, metrics_services_write_letters);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* What is ours, as against what every client library names alike. */
-static const char *prefix_of(const char *name)
+static const char *metrics_text_prefix_of(const char *name)
 {
     return strncmp(name, "process_", strlen("process_")) == 0 ? ""
                                                               : "batchsync_";
@@ -20,7 +20,7 @@ static const char *prefix_of(const char *name)
 void exposition_family(
     struct buf *out, const char *name, const char *type, const char *help)
 {
-    const char *prefix = prefix_of(name);
+    const char *prefix = metrics_text_prefix_of(name);
 
     buf_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help,
         prefix, name, type);
@@ -32,7 +32,8 @@ void exposition_sample(
 {
     bool some = labels.len > 0 || more[0] != '\0';
 
-    buf_printf(out, "%s%s%s", prefix_of(name), name, some ? "{" : "");
+    buf_printf(
+        out, "%s%s%s", metrics_text_prefix_of(name), name, some ? "{" : "");
     buf_str(out, labels);
     if (labels.len > 0 && more[0] != '\0')
         buf_char(out, ',');
@@ -45,7 +46,8 @@ void exposition_number(struct buf *out, uint64_t value)
 }
 
 /* Seconds without zeroes at the end: 1500 ms is 1.5, 2000 is 2. */
-static void put_seconds(struct buf *out, uint64_t time, unsigned per_second)
+static void metrics_text_put_seconds(
+    struct buf *out, uint64_t time, unsigned per_second)
 {
     unsigned rest = (unsigned)(time % per_second);
     int digits = per_second == 1000 ? 3 : 6;
@@ -62,20 +64,20 @@ static void put_seconds(struct buf *out, uint64_t time, unsigned per_second)
 
 void exposition_seconds(struct buf *out, uint64_t ms)
 {
-    put_seconds(out, ms, 1000);
+    metrics_text_put_seconds(out, ms, 1000);
     buf_char(out, '\n');
 }
 
-static void plain(struct buf *out, const char *name, const char *type,
-    const char *help, uint64_t value)
+static void metrics_text_plain(struct buf *out, const char *name,
+    const char *type, const char *help, uint64_t value)
 {
     exposition_family(out, name, type, help);
     exposition_sample(out, name, STR(""), "");
     exposition_number(out, value);
 }
 
-static void plain_seconds(struct buf *out, const char *name, const char *type,
-    const char *help, uint64_t ms)
+static void metrics_text_plain_seconds(struct buf *out, const char *name,
+    const char *type, const char *help, uint64_t ms)
 {
     exposition_family(out, name, type, help);
     exposition_sample(out, name, STR(""), "");
@@ -84,42 +86,44 @@ static void plain_seconds(struct buf *out, const char *name, const char *type,
 
 /* Histograms */
 
-static void bucket(struct buf *out, const char *name, struct str labels)
+static void metrics_text_bucket(
+    struct buf *out, const char *name, struct str labels)
 {
     buf_printf(out, "batchsync_%s_bucket{", name);
     buf_str(out, labels);
     buf_printf(out, "%sle=\"", labels.len > 0 ? "," : "");
 }
 
-static void histogram(struct buf *out, const char *name, struct str labels,
-    const struct histogram *h)
+static void metrics_text_histogram(struct buf *out, const char *name,
+    struct str labels, const struct histogram *h)
 {
     uint64_t total = 0;
     char full[128];
 
     for (int i = 0; i < h->buckets->n; i++) {
         total += h->counts[i];
-        bucket(out, name, labels);
-        put_seconds(out, h->buckets->le[i], h->buckets->per_second);
+        metrics_text_bucket(out, name, labels);
+        metrics_text_put_seconds(
+            out, h->buckets->le[i], h->buckets->per_second);
         buf_printf(out, "\"} %" PRIu64 "\n", total);
     }
     total += h->counts[h->buckets->n];
-    bucket(out, name, labels);
+    metrics_text_bucket(out, name, labels);
     buf_printf(out, "+Inf\"} %" PRIu64 "\n", total);
     snprintf(full, sizeof(full), "%s_sum", name);
     exposition_sample(out, full, labels, "");
-    put_seconds(out, h->sum, h->buckets->per_second);
+    metrics_text_put_seconds(out, h->sum, h->buckets->per_second);
     buf_char(out, '\n');
     snprintf(full, sizeof(full), "%s_count", name);
     exposition_sample(out, full, labels, "");
     exposition_number(out, total);
 }
 
-static void plain_histogram(struct buf *out, const char *name, const char *help,
-    const struct histogram *h)
+static void metrics_text_plain_histogram(struct buf *out, const char *name,
+    const char *help, const struct histogram *h)
 {
     exposition_family(out, name, "histogram", help);
-    histogram(out, name, STR(""), h);
+    metrics_text_histogram(out, name, STR(""), h);
 }
 
 /* Series */
@@ -133,13 +137,14 @@ void exposition_each(struct buf *out, const struct series *s,
         write(out, s->labels[s->cap], series_value(s, s->cap));
 }
 
-static void write_trigger(struct buf *out, struct str labels, const void *value)
+static void metrics_text_write_trigger(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "triggers_total", labels, "");
     exposition_number(out, *(const uint64_t *)value);
 }
 
-static void write_next_run(
+static void metrics_text_write_next_run(
     struct buf *out, struct str labels, const void *value)
 {
     int64_t next_ms = *(const int64_t *)value;
@@ -150,33 +155,36 @@ static void write_next_run(
     exposition_seconds(out, (uint64_t)next_ms);
 }
 
-static void write_webhook(struct buf *out, struct str labels, const void *value)
+static void metrics_text_write_webhook(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "webhooks_total", labels, "");
     exposition_number(out, *(const uint64_t *)value);
 }
 
-static void write_request(struct buf *out, struct str labels, const void *value)
+static void metrics_text_write_request(
+    struct buf *out, struct str labels, const void *value)
 {
     exposition_sample(out, "http_requests_total", labels, "");
     exposition_number(out, *(const uint64_t *)value);
 }
 
-static void write_route(struct buf *out, struct str labels, const void *value)
+static void metrics_text_write_route(
+    struct buf *out, struct str labels, const void *value)
 {
-    histogram(out, "http_request_duration_seconds", labels, value);
+    metrics_text_histogram(out, "http_request_duration_seconds", labels, value);
 }
 
 /* What is written, in order */
 
-static void write_runs(const struct metrics *m, struct buf *out)
+static void metrics_text_write_runs(const struct metrics *m, struct buf *out)
 {
     const struct run_numbers *run = &m->run;
     char more[64];
 
     exposition_family(out, "triggers_total", "counter",
         "Triggers of runs, by origin and outcome.");
-    exposition_each(out, &m->triggers, write_trigger);
+    exposition_each(out, &m->triggers, metrics_text_write_trigger);
     exposition_family(
         out, "runs_total", "counter", "Runs that ended, by their outcome.");
     for (int i = 0; i < RUN_OUTCOMES; i++) {
@@ -185,63 +193,66 @@ static void write_runs(const struct metrics *m, struct buf *out)
         exposition_sample(out, "runs_total", STR(""), more);
         exposition_number(out, run->outcomes[i]);
     }
-    plain_histogram(
+    metrics_text_plain_histogram(
         out, "run_duration_seconds", "Duration of runs.", &run->duration);
-    plain(out, "run_in_progress", "gauge", "1 while this process syncs.",
-        run->in_progress);
+    metrics_text_plain(out, "run_in_progress", "gauge",
+        "1 while this process syncs.", run->in_progress);
 }
 
 /* Absent until there is a value. */
-static void write_last_run(const struct metrics *m, struct buf *out)
+static void metrics_text_write_last_run(
+    const struct metrics *m, struct buf *out)
 {
     const struct run_numbers *run = &m->run;
 
     if (run->ended)
-        plain(out, "last_run_success", "gauge",
+        metrics_text_plain(out, "last_run_success", "gauge",
             "1 if the last run succeeded, 0 if not.", run->success);
     if (run->last_success_ms != 0)
-        plain_seconds(out, "last_success_timestamp_seconds", "gauge",
-            "When the last successful run ended, since 1970.",
+        metrics_text_plain_seconds(out, "last_success_timestamp_seconds",
+            "gauge", "When the last successful run ended, since 1970.",
             (uint64_t)run->last_success_ms);
     exposition_family(out, "schedule_next_run_timestamp_seconds", "gauge",
         "When the schedule fires next, since 1970; with a label, the service's "
         "own.");
-    exposition_each(out, &m->next_runs, write_next_run);
-    plain(out, "schedule_paused", "gauge",
+    exposition_each(out, &m->next_runs, metrics_text_write_next_run);
+    metrics_text_plain(out, "schedule_paused", "gauge",
         "1 while no schedule begins a run, because somebody has paused them.",
         m->paused);
 }
 
-static void write_webhooks(const struct metrics *m, struct buf *out)
+static void metrics_text_write_webhooks(
+    const struct metrics *m, struct buf *out)
 {
     exposition_family(out, "webhooks_total", "counter",
         "Tries to deliver a message to the webhook, by outcome.");
-    exposition_each(out, &m->webhooks, write_webhook);
-    plain(out, "webhooks_waiting", "gauge",
+    exposition_each(out, &m->webhooks, metrics_text_write_webhook);
+    metrics_text_plain(out, "webhooks_waiting", "gauge",
         "Messages to the webhook that are not delivered yet.",
         m->webhooks_waiting);
 }
 
-static void write_durations(const struct metrics *m, struct buf *out)
+static void metrics_text_write_durations(
+    const struct metrics *m, struct buf *out)
 {
     const struct histogram *h = m->calls.duration;
     const char *database = "database_request_duration_seconds";
     char labels[64];
 
-    plain_histogram(out, "coordinator_request_duration_seconds",
+    metrics_text_plain_histogram(out, "coordinator_request_duration_seconds",
         "Duration of requests for a page.", &h[CALL_FETCH]);
-    plain_histogram(out, "embedding_request_duration_seconds",
+    metrics_text_plain_histogram(out, "embedding_request_duration_seconds",
         "Duration of requests to the embedder.", &h[CALL_EMBED]);
     exposition_family(out, database, "histogram",
         "Duration of database requests, including the wait for a connection.");
     for (int i = CALL_LOOKUP; i < CALL_KINDS; i++) {
         snprintf(labels, sizeof(labels), "operation=\"%s\"",
             metrics_call_name((enum call_kind)i));
-        histogram(out, database, str_of(labels), &h[i]);
+        metrics_text_histogram(out, database, str_of(labels), &h[i]);
     }
 }
 
-static void write_errors(const struct metrics *m, struct buf *out)
+static void metrics_text_write_errors(const struct metrics *m, struct buf *out)
 {
     char labels[128];
 
@@ -256,7 +267,7 @@ static void write_errors(const struct metrics *m, struct buf *out)
         }
 }
 
-static void write_retries(const struct metrics *m, struct buf *out)
+static void metrics_text_write_retries(const struct metrics *m, struct buf *out)
 {
     char labels[64];
 
@@ -270,7 +281,7 @@ static void write_retries(const struct metrics *m, struct buf *out)
     }
 }
 
-static void write_chunks(const struct metrics *m, struct buf *out)
+static void metrics_text_write_chunks(const struct metrics *m, struct buf *out)
 {
     exposition_family(
         out, "chunks_total", "counter", "Chunks of items, by outcome.");
@@ -278,16 +289,17 @@ static void write_chunks(const struct metrics *m, struct buf *out)
     exposition_number(out, m->calls.chunks);
     exposition_sample(out, "chunks_total", STR("outcome=\"failed\""), "");
     exposition_number(out, m->calls.failed_chunks);
-    plain(out, "chunks_in_flight", "gauge",
+    metrics_text_plain(out, "chunks_in_flight", "gauge",
         "Chunks that are being embedded or stored.", m->calls.in_flight);
     if (m->loop.queue_known)
-        plain(out, "link_queue_length", "gauge",
+        metrics_text_plain(out, "link_queue_length", "gauge",
             "Items that wait to be linked in the graph, as last counted.",
             m->loop.queue);
 }
 
 /* Links that a schema declares are counted apart: an item may have many. */
-static void write_linker(const struct linker_progress *p, struct buf *out)
+static void metrics_text_write_linker(
+    const struct linker_progress *p, struct buf *out)
 {
     char label[32];
 
@@ -299,16 +311,17 @@ static void write_linker(const struct linker_progress *p, struct buf *out)
         exposition_sample(out, "items_linked_total", str_of(label), "");
         exposition_number(out, p->done[i]);
     }
-    plain(out, "declared_links_total", "counter",
+    metrics_text_plain(out, "declared_links_total", "counter",
         "Declared links that were looked at: made, removed or left waiting.",
         p->done[LINK_DECLARED]);
 }
 
-static void write_index(const struct index_progress *p, struct buf *out)
+static void metrics_text_write_index(
+    const struct index_progress *p, struct buf *out)
 {
     char label[96];
 
-    plain(out, "vector_index_building", "gauge",
+    metrics_text_plain(out, "vector_index_building", "gauge",
         "1 while this process builds the vector index.", p->building);
     if (!p->building)
         return;
@@ -317,36 +330,37 @@ static void write_index(const struct index_progress *p, struct buf *out)
         "Always 1; the label is PostgreSQL's name of the phase.");
     exposition_sample(out, "vector_index_build_phase", str_of(label), "");
     exposition_number(out, 1);
-    plain(out, "vector_index_build_blocks_done", "gauge",
+    metrics_text_plain(out, "vector_index_build_blocks_done", "gauge",
         "Blocks of the table read so far.", (uint64_t)p->blocks_done);
-    plain(out, "vector_index_build_blocks", "gauge", "Blocks of the table.",
-        (uint64_t)p->blocks_total);
-    plain(out, "vector_index_build_rows_done", "gauge",
+    metrics_text_plain(out, "vector_index_build_blocks", "gauge",
+        "Blocks of the table.", (uint64_t)p->blocks_total);
+    metrics_text_plain(out, "vector_index_build_rows_done", "gauge",
         "Rows in the index so far.", (uint64_t)p->rows_done);
-    plain(out, "vector_index_build_rows", "gauge", "Rows of the table.",
-        (uint64_t)p->rows_total);
-    plain_seconds(out, "vector_index_build_seconds", "gauge",
+    metrics_text_plain(out, "vector_index_build_rows", "gauge",
+        "Rows of the table.", (uint64_t)p->rows_total);
+    metrics_text_plain_seconds(out, "vector_index_build_seconds", "gauge",
         "Duration of the build so far.", (uint64_t)p->elapsed_ms);
 }
 
 /* The loop's own counts, in the form that all histograms have here. */
-static void write_turns(const struct loop_turns *turns, struct buf *out)
+static void metrics_text_write_turns(
+    const struct loop_turns *turns, struct buf *out)
 {
     struct buckets buckets = {.per_second = 1000000, .n = LOOP_BUCKETS};
     struct histogram h = {.buckets = &buckets, .sum = turns->sum_us};
 
     memcpy(buckets.le, loop_bucket_us, sizeof(loop_bucket_us));
     memcpy(h.counts, turns->counts, sizeof(turns->counts));
-    plain_histogram(out, "event_loop_turn_cpu_seconds",
+    metrics_text_plain_histogram(out, "event_loop_turn_cpu_seconds",
         "Processor time used by turns of the event loop.", &h);
     exposition_family(out, "event_loop_turn_cpu_max_seconds", "gauge",
         "The longest turn of the event loop, in processor time.");
     exposition_sample(out, "event_loop_turn_cpu_max_seconds", STR(""), "");
-    put_seconds(out, turns->most_us, buckets.per_second);
+    metrics_text_put_seconds(out, turns->most_us, buckets.per_second);
     buf_char(out, '\n');
 }
 
-static void write_log(struct buf *out)
+static void metrics_text_write_log(struct buf *out)
 {
     char labels[32];
 
@@ -360,50 +374,52 @@ static void write_log(struct buf *out)
     }
 }
 
-static void write_server(const struct metrics *m, struct buf *out)
+static void metrics_text_write_server(const struct metrics *m, struct buf *out)
 {
     exposition_family(out, "http_requests_total", "counter",
         "HTTP requests answered, by route, method and status.");
-    exposition_each(out, &m->requests, write_request);
-    write_log(out);
-    plain(out, "log_lines_dropped_total", "counter",
+    exposition_each(out, &m->requests, metrics_text_write_request);
+    metrics_text_write_log(out);
+    metrics_text_plain(out, "log_lines_dropped_total", "counter",
         "Lines of the log that were dropped because nobody read it.",
         log_dropped());
-    plain(out, "http_refused_total", "counter",
+    metrics_text_plain(out, "http_refused_total", "counter",
         "HTTP requests without the rights that they need.", m->refused);
     exposition_family(out, "http_request_duration_seconds", "histogram",
         "Duration of HTTP requests.");
-    exposition_each(out, &m->routes, write_route);
-    plain_seconds(out, "event_loop_lag_seconds", "gauge",
+    exposition_each(out, &m->routes, metrics_text_write_route);
+    metrics_text_plain_seconds(out, "event_loop_lag_seconds", "gauge",
         "Lag of the event loop, as last measured.", m->loop.last_ms);
-    plain_histogram(out, "event_loop_lag_duration_seconds",
+    metrics_text_plain_histogram(out, "event_loop_lag_duration_seconds",
         "Lag of the event loop, each time it was measured.", &m->loop.lag);
-    write_turns(&m->loop.turns, out);
+    metrics_text_write_turns(&m->loop.turns, out);
 }
 
-static void known(
+static void metrics_text_known(
     struct buf *out, const char *name, const char *help, int64_t value)
 {
     if (value >= 0)
-        plain(out, name, "gauge", help, (uint64_t)value);
+        metrics_text_plain(out, name, "gauge", help, (uint64_t)value);
 }
 
-static void write_process(const struct metrics *m, struct buf *out)
+static void metrics_text_write_process(const struct metrics *m, struct buf *out)
 {
     struct process_usage u;
 
     process_read(&u);
     if (u.cpu_ms >= 0)
-        plain_seconds(out, "process_cpu_seconds_total", "counter",
+        metrics_text_plain_seconds(out, "process_cpu_seconds_total", "counter",
             "Processor time used, user and system.", (uint64_t)u.cpu_ms);
-    known(out, "process_resident_memory_bytes", "Memory in use.",
+    metrics_text_known(out, "process_resident_memory_bytes", "Memory in use.",
         u.resident_bytes);
-    known(out, "process_virtual_memory_bytes", "Address space in use.",
-        u.virtual_bytes);
-    known(out, "process_open_fds", "Open file descriptors.", u.open_fds);
-    known(out, "process_max_fds", "Limit of open file descriptors.", u.max_fds);
+    metrics_text_known(out, "process_virtual_memory_bytes",
+        "Address space in use.", u.virtual_bytes);
+    metrics_text_known(
+        out, "process_open_fds", "Open file descriptors.", u.open_fds);
+    metrics_text_known(
+        out, "process_max_fds", "Limit of open file descriptors.", u.max_fds);
     if (m->started_ms > 0)
-        plain_seconds(out, "process_start_time_seconds", "gauge",
+        metrics_text_plain_seconds(out, "process_start_time_seconds", "gauge",
             "When the process began, since 1970.", (uint64_t)m->started_ms);
 }
 
@@ -413,16 +429,16 @@ void metrics_write_text(const struct metrics *m, struct buf *out)
         out, "build_info", "gauge", "Always 1; the label is the version.");
     exposition_sample(out, "build_info", m->version, "");
     exposition_number(out, 1);
-    write_runs(m, out);
-    write_last_run(m, out);
+    metrics_text_write_runs(m, out);
+    metrics_text_write_last_run(m, out);
     metrics_write_services(m, out);
-    write_webhooks(m, out);
-    write_durations(m, out);
-    write_errors(m, out);
-    write_retries(m, out);
-    write_chunks(m, out);
-    write_linker(&m->linker, out);
-    write_index(&m->index, out);
-    write_server(m, out);
-    write_process(m, out);
+    metrics_text_write_webhooks(m, out);
+    metrics_text_write_durations(m, out);
+    metrics_text_write_errors(m, out);
+    metrics_text_write_retries(m, out);
+    metrics_text_write_chunks(m, out);
+    metrics_text_write_linker(&m->linker, out);
+    metrics_text_write_index(&m->index, out);
+    metrics_text_write_server(m, out);
+    metrics_text_write_process(m, out);
 }

@@ -14,7 +14,8 @@ uint64_t metrics_moment(const struct metrics *m)
     return m->ends;
 }
 
-static void tally_service(struct metrics *m, const struct service_tally *t)
+static void metrics_told_tally_service(
+    struct metrics *m, const struct service_tally *t)
 {
     struct service_numbers *s = metrics_service(m, t->service);
 
@@ -30,7 +31,7 @@ bool metrics_tally(struct metrics *m, uint64_t moment,
     if (moment != m->ends)
         return false;
     for (size_t i = 0; i < n; i++)
-        tally_service(m, &services[i]);
+        metrics_told_tally_service(m, &services[i]);
     return true;
 }
 
@@ -93,7 +94,7 @@ void metrics_linker(struct metrics *m, const struct linker_progress *progress)
 }
 
 /* What clients make up must not become labels. */
-static const char *known_method(const char *method)
+static const char *metrics_told_known_method(const char *method)
 {
     static const char *const known[] = {
         "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
@@ -116,8 +117,8 @@ void metrics_http(struct metrics *m, const char *method, const char *route,
     char code[16];
 
     snprintf(code, sizeof(code), "%d", status);
-    metrics_label(
-        m, "route", route, "method", known_method(method), "code", code, NULL);
+    metrics_label(m, "route", route, "method",
+        metrics_told_known_method(method), "code", code, NULL);
     ++*(uint64_t *)metrics_series_at(m, &m->requests);
     metrics_label(m, "route", route, NULL);
     h = metrics_series_at(m, &m->routes);

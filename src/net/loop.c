@@ -14,7 +14,7 @@ enum {
 const uint64_t loop_bucket_us[LOOP_BUCKETS] = {
     100, 250, 500, 1000, 2000, 3000, 4000, 5000, 10000, 25000, 50000, 100000};
 
-static uint64_t thread_cpu_ns(void)
+static uint64_t loop_thread_cpu_ns(void)
 {
     struct timespec ts;
 
@@ -23,11 +23,11 @@ static uint64_t thread_cpu_ns(void)
 }
 
 /* One reading of the clock per iteration: waiting costs no processor time. */
-static void on_prepare(uv_prepare_t *prepare)
+static void on_loop_prepare(uv_prepare_t *prepare)
 {
     struct loop *l = container_of(prepare, struct loop, prepare);
     struct loop_turns *turns = &l->turns;
-    uint64_t now_ns = thread_cpu_ns();
+    uint64_t now_ns = loop_thread_cpu_ns();
     uint64_t us = (now_ns - l->used_ns) / 1000;
     int at = 0;
 
@@ -57,7 +57,7 @@ uint64_t loop_turns_quantile_us(const struct loop_turns *turns, double share)
 
 /* Several answers may be ready at once, and each takes a while: between
  * them the loop handles its other events. */
-static void on_idle(uv_idle_t *idle)
+static void on_loop_idle(uv_idle_t *idle)
 {
     struct loop *l = container_of(idle, struct loop, idle);
 
@@ -67,14 +67,14 @@ static void on_idle(uv_idle_t *idle)
 }
 
 /* An active idle handle keeps the loop from blocking in poll. */
-static void wake(struct op_queue *q)
+static void loop_wake(struct op_queue *q)
 {
     struct loop *l = container_of(q, struct loop, ready);
 
-    uv_idle_start(&l->idle, on_idle);
+    uv_idle_start(&l->idle, on_loop_idle);
 }
 
-static void arm_timer(struct loop *l);
+static void loop_arm_timer(struct loop *l);
 
 static void on_loop_timer(uv_timer_t *timer)
 {
@@ -90,10 +90,10 @@ static void on_loop_timer(uv_timer_t *timer)
         list_remove(&t->link);
         op_finish(&t->op, NULL);
     }
-    arm_timer(l);
+    loop_arm_timer(l);
 }
 
-static void arm_timer(struct loop *l)
+static void loop_arm_timer(struct loop *l)
 {
     uint64_t now = uv_now(&l->uv);
     struct timer_req *first;
@@ -112,7 +112,7 @@ int loop_init(struct loop *l, struct err *err)
     int rc;
 
     *l = (struct loop){.on_signal = NULL};
-    op_queue_init(&l->ready, wake);
+    op_queue_init(&l->ready, loop_wake);
     list_init(&l->timers);
     rc = uv_loop_init(&l->uv);
     if (rc < 0)
@@ -120,9 +120,9 @@ int loop_init(struct loop *l, struct err *err)
     uv_idle_init(&l->uv, &l->idle);
     uv_timer_init(&l->uv, &l->timer);
     uv_prepare_init(&l->uv, &l->prepare);
-    uv_prepare_start(&l->prepare, on_prepare);
+    uv_prepare_start(&l->prepare, on_loop_prepare);
     uv_unref((uv_handle_t *)&l->prepare);
-    l->used_ns = thread_cpu_ns();
+    l->used_ns = loop_thread_cpu_ns();
     return 0;
 }
 
@@ -179,14 +179,14 @@ int64_t loop_wall_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static void timer_cancel(struct op *op)
+static void loop_timer_cancel(struct op *op)
 {
     struct loop *l = container_of(op->queue, struct loop, ready);
     struct timer_req *t = container_of(op, struct timer_req, op);
 
     list_remove(&t->link);
     /* A timer without requests would keep the loop from ending. */
-    arm_timer(l);
+    loop_arm_timer(l);
     op_finish(op, NULL);
 }
 
@@ -194,7 +194,7 @@ void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
 {
     struct list *at = &l->timers;
 
-    op_begin(&t->op, &l->ready, timer_cancel);
+    op_begin(&t->op, &l->ready, loop_timer_cancel);
     if (delay_ms == 0) {
         list_init(&t->link);
         op_finish(&t->op, NULL);
@@ -205,7 +205,7 @@ void loop_timer(struct loop *l, struct timer_req *t, uint64_t delay_ms)
            container_of(at->prev, struct timer_req, link)->due_ms > t->due_ms)
         at = at->prev;
     list_push(at, &t->link);
-    arm_timer(l);
+    loop_arm_timer(l);
 }
 
 /* A job in the pool; owned by itself, freed when it has ended. */
@@ -214,14 +214,14 @@ struct loop_job {
     struct work_req *req; /* borrowed */
 };
 
-static void run_job(uv_work_t *uv)
+static void loop_run_job(uv_work_t *uv)
 {
     struct work_req *req = container_of(uv, struct loop_job, uv)->req;
 
     req->work(req);
 }
 
-static void on_job_ended(uv_work_t *uv, int status)
+static void on_loop_job_ended(uv_work_t *uv, int status)
 {
     struct loop_job *job = container_of(uv, struct loop_job, uv);
 
@@ -237,7 +237,7 @@ void loop_work(struct loop *l, struct work_req *req)
         abort();
     job->req = req;
     op_begin(&req->op, &l->ready, NULL);
-    uv_queue_work(&l->uv, &job->uv, run_job, on_job_ended);
+    uv_queue_work(&l->uv, &job->uv, loop_run_job, on_loop_job_ended);
 }
 
 static void on_loop_signal(uv_signal_t *handle, int signum)

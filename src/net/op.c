@@ -8,7 +8,7 @@ void op_queue_init(struct op_queue *q, void (*wake)(struct op_queue *q))
     q->wake = wake;
 }
 
-static void call_back(struct list *node)
+static void op_call_back(struct list *node)
 {
     struct op *op = container_of(node, struct op, link);
 
@@ -23,7 +23,7 @@ bool op_queue_run_one(struct op_queue *q)
 
     if (node == NULL)
         return false;
-    call_back(node);
+    op_call_back(node);
     return true;
 }
 
@@ -37,7 +37,7 @@ size_t op_queue_run(struct op_queue *q, uint64_t (*clock)(void), uint64_t time)
     list_init(&now);
     list_splice(&now, &q->ready);
     while ((node = list_pop(&now)) != NULL) {
-        call_back(node);
+        op_call_back(node);
         n++;
         if (clock != NULL && clock() - begun >= time)
             break;

@@ -5,7 +5,7 @@
  */
 #include "ops/cancel.h"
 
-static void on_other_canceled(struct op *op)
+static void on_cancel_other_canceled(struct op *op)
 {
     struct cancel_req *req = container_of(op, struct cancel_req, other.op);
 
@@ -37,6 +37,6 @@ void cancel_run(const struct ops *ops, struct cancel_req *req)
         return;
     }
     req->other = (struct run_cancel_req){.run_id = req->run_id};
-    op_init(&req->other.op, on_other_canceled);
+    op_init(&req->other.op, on_cancel_other_canceled);
     ledger_run_cancel(ops->ledger, &req->other);
 }

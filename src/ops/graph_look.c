@@ -150,7 +150,7 @@ void graph_look_lines(struct buf *out, json_t *graph)
 
 /* --- DOT --- */
 
-static void dot_put_node(struct buf *out, json_t *node)
+static void graph_look_dot_put_node(struct buf *out, json_t *node)
 {
     const char *title = look_text(node, "title");
 
@@ -167,7 +167,7 @@ static void dot_put_node(struct buf *out, json_t *node)
                       : "\"];\n");
 }
 
-static void dot_put_edge(struct buf *out, json_t *edge)
+static void graph_look_dot_put_edge(struct buf *out, json_t *edge)
 {
     buf_puts(out, "  \"");
     look_put(out, look_text(edge, "source"), SIZE_MAX, true);
@@ -189,11 +189,11 @@ void graph_look_dot(struct buf *out, json_t *graph)
     buf_puts(out, "digraph batchsync {\n  node [shape=box];\n");
     json_array_foreach(json_object_get(graph, "nodes"), i, each)
     {
-        dot_put_node(out, each);
+        graph_look_dot_put_node(out, each);
     }
     json_array_foreach(json_object_get(graph, "edges"), i, each)
     {
-        dot_put_edge(out, each);
+        graph_look_dot_put_edge(out, each);
     }
     buf_puts(out, "}\n");
 }

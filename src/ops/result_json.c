@@ -20,28 +20,29 @@ json_t *result_json_text(const char *text)
     return value;
 }
 
-static void set(json_t *object, const char *key, json_t *value)
+static void result_json_set(json_t *object, const char *key, json_t *value)
 {
     /* Small allocations that fail end the program: see the errors' design. */
     if (json_object_set_new(object, key, value) < 0)
         abort();
 }
 
-static void set_count(json_t *object, const char *key, uint64_t count)
+static void result_json_set_count(
+    json_t *object, const char *key, uint64_t count)
 {
-    set(object, key, json_integer((json_int_t)count));
+    result_json_set(object, key, json_integer((json_int_t)count));
 }
 
-static void set_extras(json_t *object, const struct counts *counts)
+static void result_json_set_extras(json_t *object, const struct counts *counts)
 {
-    set_count(object, "collisions", counts->collisions);
-    set_count(object, "nulsDropped", counts->nuls_dropped);
-    set_count(object, "deleteRefused", counts->delete_refused);
-    set_count(object, "knownFailures", counts->known_failures);
-    set_count(object, "repaired", counts->repaired);
-    set_count(object, "tokens", counts->tokens);
+    result_json_set_count(object, "collisions", counts->collisions);
+    result_json_set_count(object, "nulsDropped", counts->nuls_dropped);
+    result_json_set_count(object, "deleteRefused", counts->delete_refused);
+    result_json_set_count(object, "knownFailures", counts->known_failures);
+    result_json_set_count(object, "repaired", counts->repaired);
+    result_json_set_count(object, "tokens", counts->tokens);
     if (counts->altered > 0)
-        set_count(object, "altered", counts->altered);
+        result_json_set_count(object, "altered", counts->altered);
 }
 
 static json_t *result_errors_json(const struct service_result *service)
@@ -51,25 +52,27 @@ static json_t *result_errors_json(const struct service_result *service)
     for (uint32_t i = 0; i < service->nerrors; i++) {
         json_t *error = json_object();
 
-        set(error, "page", json_integer(service->errors[i].page));
-        set(error, "error", result_json_text(service->errors[i].error));
+        result_json_set(error, "page", json_integer(service->errors[i].page));
+        result_json_set(
+            error, "error", result_json_text(service->errors[i].error));
         json_array_append_new(errors, error);
     }
     return errors;
 }
 
-static void set_pass(json_t *object, const struct pass_end *pass)
+static void result_json_set_pass(json_t *object, const struct pass_end *pass)
 {
-    set(object, "complete", json_boolean(pass->complete));
+    result_json_set(object, "complete", json_boolean(pass->complete));
     if (!pass->complete)
-        set(object, "reason",
+        result_json_set(object, "reason",
             result_json_text(pass->reason != NULL
                                  ? pass->reason
                                  : "not all of its pages were read"));
 }
 
 /* Only where there are any. */
-static void set_warnings(json_t *object, const struct service_result *service)
+static void result_json_set_warnings(
+    json_t *object, const struct service_result *service)
 {
     struct warnings warnings;
     json_t *texts = json_array();
@@ -80,7 +83,7 @@ static void set_warnings(json_t *object, const struct service_result *service)
     if (service->altered != NULL)
         json_array_append_new(texts, result_json_text(service->altered));
     if (json_array_size(texts) > 0)
-        set(object, "warnings", texts);
+        result_json_set(object, "warnings", texts);
     else
         json_decref(texts);
 }
@@ -90,20 +93,20 @@ static json_t *service_json(const struct service_result *service)
     const struct counts *counts = &service->counts;
     json_t *object = json_object();
 
-    set(object, "service", result_json_text(service->service));
-    set(object, "success", json_boolean(service->success));
-    set_count(object, "totalItems", counts->received);
-    set_count(object, "totalPages", service->pages);
-    set(object, "errors", result_errors_json(service));
-    set_count(object, "duration_ms", service->duration_ms);
-    set_count(object, "embedded", counts->embedded);
-    set_count(object, "unchanged", counts->unchanged);
-    set_count(object, "stored", counts->stored);
-    set_count(object, "deleted", counts->deleted);
-    set_count(object, "failed", counts->failed);
-    set_extras(object, counts);
-    set_pass(object, &service->pass);
-    set_warnings(object, service);
+    result_json_set(object, "service", result_json_text(service->service));
+    result_json_set(object, "success", json_boolean(service->success));
+    result_json_set_count(object, "totalItems", counts->received);
+    result_json_set_count(object, "totalPages", service->pages);
+    result_json_set(object, "errors", result_errors_json(service));
+    result_json_set_count(object, "duration_ms", service->duration_ms);
+    result_json_set_count(object, "embedded", counts->embedded);
+    result_json_set_count(object, "unchanged", counts->unchanged);
+    result_json_set_count(object, "stored", counts->stored);
+    result_json_set_count(object, "deleted", counts->deleted);
+    result_json_set_count(object, "failed", counts->failed);
+    result_json_set_extras(object, counts);
+    result_json_set_pass(object, &service->pass);
+    result_json_set_warnings(object, service);
     return object;
 }
 
@@ -119,14 +122,15 @@ json_t *result_json(const struct run_result *result)
         good += result->services[i].success;
         json_array_append_new(services, service_json(&result->services[i]));
     }
-    set(object, "success", json_boolean(result->status == RUN_SUCCESS));
-    set(object, "services", services);
-    set_count(object, "totalItems", result->counts.received);
-    set_count(object, "totalErrors", errors);
-    set_count(object, "successfulServices", good);
-    set_count(object, "failedServices", result->nservices - good);
-    set_count(object, "duration_ms", result->duration_ms);
-    set_extras(object, &result->counts);
+    result_json_set(
+        object, "success", json_boolean(result->status == RUN_SUCCESS));
+    result_json_set(object, "services", services);
+    result_json_set_count(object, "totalItems", result->counts.received);
+    result_json_set_count(object, "totalErrors", errors);
+    result_json_set_count(object, "successfulServices", good);
+    result_json_set_count(object, "failedServices", result->nservices - good);
+    result_json_set_count(object, "duration_ms", result->duration_ms);
+    result_json_set_extras(object, &result->counts);
     return object;
 }
 
@@ -135,9 +139,9 @@ json_t *result_json_refused(const struct err *err)
     json_t *object = json_object();
     char reason[32];
 
-    set(object, "success", json_false());
+    result_json_set(object, "success", json_false());
     if (err->code == ERR_DISABLED) {
-        set(object, "reason", result_json_text(err->msg));
+        result_json_set(object, "reason", result_json_text(err->msg));
         return object;
     }
     snprintf(reason, sizeof(reason), "%s", err_name(err->code));
@@ -145,8 +149,8 @@ json_t *result_json_refused(const struct err *err)
         if (*p == ' ')
             *p = '_';
     }
-    set(object, "reason", json_string(reason));
+    result_json_set(object, "reason", json_string(reason));
     if (err->code != ERR_ALREADY_RUNNING)
-        set(object, "error", result_json_text(err->msg));
+        result_json_set(object, "error", result_json_text(err->msg));
     return object;
 }

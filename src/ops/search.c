@@ -16,7 +16,7 @@ static void search_cancel(struct op *op)
     op_cancel(&req->search.op);
 }
 
-static void on_searched(struct op *op)
+static void on_search_searched(struct op *op)
 {
     struct text_search_req *req =
         container_of(op, struct text_search_req, search.op);
@@ -26,7 +26,7 @@ static void on_searched(struct op *op)
     op_finish(&req->op, &op->err);
 }
 
-static void on_text_embedded(struct op *op)
+static void on_search_text_embedded(struct op *op)
 {
     struct text_search_req *req =
         container_of(op, struct text_search_req, embed.op);
@@ -42,7 +42,7 @@ static void on_text_embedded(struct op *op)
         .vector = req->embed.vectors,
         .dimensions = req->embed.dimensions,
         .limit = req->limit};
-    op_init(&req->search.op, on_searched);
+    op_init(&req->search.op, on_search_searched);
     store_search(req->ops->store, &req->search);
 }
 
@@ -63,8 +63,8 @@ void search_text(const struct ops *ops, struct text_search_req *req)
         .vectors = vector};
     if (trace_context_read(&trace, req->traceparent))
         trace_context_next(&trace, req->embed.traceparent);
-    op_init(&req->embed.op, on_text_embedded);
-    op_init(&req->search.op, on_searched);
+    op_init(&req->embed.op, on_search_text_embedded);
+    op_init(&req->search.op, on_search_searched);
     op_begin(&req->op, &ops->loop->ready, search_cancel);
     if (vector == NULL)
         abort();

@@ -21,7 +21,7 @@ struct str envelope_first_line(struct str text)
 }
 
 /* What an error member says: a string, or an object with a message. */
-static struct str error_text(yyjson_val *v)
+static struct str envelope_error_text(yyjson_val *v)
 {
     if (yyjson_is_obj(v)) {
         yyjson_val *message = json_member(v, "message");
@@ -55,13 +55,13 @@ struct str envelope_shown(const struct envelope_reader *r, struct str text)
     return line;
 }
 
-static bool is_target(const struct envelope_reader *r, struct str name)
+static bool envelope_is_target(const struct envelope_reader *r, struct str name)
 {
     return str_eq(name, str_of(r->service)) ||
            (r->schema != NULL && schema_is_named(r->schema, name));
 }
 
-static int parse(struct envelope_reader *r)
+static int envelope_parse(struct envelope_reader *r)
 {
     struct str text = r->envelope->json;
     struct err bad = {.code = 0};
@@ -78,7 +78,7 @@ static int parse(struct envelope_reader *r)
 
 /* Does v say success: false? Below the root only beside an error, since an
  * item may have a field of that name. */
-static bool says_failure(yyjson_val *v, bool is_root)
+static bool envelope_says_failure(yyjson_val *v, bool is_root)
 {
     yyjson_val *error = json_member(v, "error");
     bool success;
@@ -87,7 +87,7 @@ static bool says_failure(yyjson_val *v, bool is_root)
            (is_root || (error != NULL && !yyjson_is_null(error)));
 }
 
-static int check_success(const struct envelope_reader *r)
+static int envelope_check_success(const struct envelope_reader *r)
 {
     yyjson_val *places[] = {r->root, json_member(r->root, "data"), r->result,
         json_member(r->result, "data")};
@@ -95,11 +95,11 @@ static int check_success(const struct envelope_reader *r)
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         struct str text;
 
-        if (!says_failure(places[i], i == 0))
+        if (!envelope_says_failure(places[i], i == 0))
             continue;
-        text = error_text(json_member(places[i], "error"));
+        text = envelope_error_text(json_member(places[i], "error"));
         if (text.len == 0)
-            text = error_text(places[i]);
+            text = envelope_error_text(places[i]);
         if (text.len == 0)
             text = STR("success is false, without an error");
         return err_set(
@@ -109,15 +109,16 @@ static int check_success(const struct envelope_reader *r)
 }
 
 /* Why an attempt of the cascade came to nothing; len 0: it does not say. */
-static struct str attempt_cause(yyjson_val *attempt)
+static struct str envelope_attempt_cause(yyjson_val *attempt)
 {
-    struct str cause = error_text(json_member(attempt, "error"));
+    struct str cause = envelope_error_text(json_member(attempt, "error"));
 
-    return cause.len > 0 ? cause
-                         : error_text(json_member(attempt, "rejectReason"));
+    return cause.len > 0
+               ? cause
+               : envelope_error_text(json_member(attempt, "rejectReason"));
 }
 
-static struct str attempt_service(yyjson_val *attempt)
+static struct str envelope_attempt_service(yyjson_val *attempt)
 {
     yyjson_val *name = json_member(attempt, "serviceName");
 
@@ -125,7 +126,8 @@ static struct str attempt_service(yyjson_val *attempt)
                                : (struct str){NULL, 0};
 }
 
-static bool has_reason(yyjson_val *attempt, const char *key, const char *reason)
+static bool envelope_has_reason(
+    yyjson_val *attempt, const char *key, const char *reason)
 {
     yyjson_val *v = json_member(attempt, key);
 
@@ -133,7 +135,7 @@ static bool has_reason(yyjson_val *attempt, const char *key, const char *reason)
 }
 
 /* The target was asked last with the outcome that it has no items. */
-static bool target_is_empty(const struct envelope_reader *r)
+static bool envelope_target_is_empty(const struct envelope_reader *r)
 {
     yyjson_val *attempts = json_member(r->root, "cascadeAttempts");
     bool empty = false, success;
@@ -144,24 +146,24 @@ static bool target_is_empty(const struct envelope_reader *r)
         return false;
     yyjson_arr_foreach(attempts, i, n, v)
     {
-        if (!is_target(r, attempt_service(v)))
+        if (!envelope_is_target(r, envelope_attempt_service(v)))
             continue;
-        empty = has_reason(v, "error", "empty_results") ||
-                has_reason(v, "rejectReason", "empty_results");
+        empty = envelope_has_reason(v, "error", "empty_results") ||
+                envelope_has_reason(v, "rejectReason", "empty_results");
         if (json_bool(json_member(v, "success"), &success) && success)
             empty = false;
     }
     return empty;
 }
 
-static int check_answerer(const struct envelope_reader *r)
+static int envelope_check_answerer(const struct envelope_reader *r)
 {
     struct str names[] = {envelope_field_of(r->envelope, "successful_service"),
-        attempt_service(r->result)};
+        envelope_attempt_service(r->result)};
 
     for (size_t i = 0; i < 2; i++) {
         if (names[i].len == 0 || str_eq(names[i], STR("none")) ||
-            is_target(r, names[i]))
+            envelope_is_target(r, names[i]))
             continue;
         names[i] = envelope_shown(r, names[i]);
         return err_set(
@@ -174,7 +176,7 @@ static int check_answerer(const struct envelope_reader *r)
  * The cause a failed cascade gives, the target's own attempt first. Returns
  * false when there was no attempt.
  */
-static bool cascade_cause(
+static bool envelope_cascade_cause(
     const struct envelope_reader *r, struct str *service, struct str *cause)
 {
     yyjson_val *attempts = json_member(r->root, "cascadeAttempts");
@@ -185,25 +187,26 @@ static bool cascade_cause(
         return false;
     yyjson_arr_foreach(attempts, i, n, v)
     {
-        if (attempt_cause(v).len == 0)
+        if (envelope_attempt_cause(v).len == 0)
             continue;
-        if (best == NULL || is_target(r, attempt_service(v)) ||
-            !is_target(r, attempt_service(best)))
+        if (best == NULL ||
+            envelope_is_target(r, envelope_attempt_service(v)) ||
+            !envelope_is_target(r, envelope_attempt_service(best)))
             best = v;
     }
-    *service = attempt_service(best);
-    *cause = attempt_cause(best);
+    *service = envelope_attempt_service(best);
+    *cause = envelope_attempt_cause(best);
     if (cause->len == 0)
         *cause =
             envelope_shown(r, envelope_field_of(r->envelope, "stopped_reason"));
     return true;
 }
 
-static int set_cascade_error(const struct envelope_reader *r)
+static int envelope_set_cascade_error(const struct envelope_reader *r)
 {
     struct str service, cause;
 
-    if (!cascade_cause(r, &service, &cause))
+    if (!envelope_cascade_cause(r, &service, &cause))
         return 0;
     if (service.len == 0)
         service = str_of(r->service);
@@ -214,13 +217,13 @@ static int set_cascade_error(const struct envelope_reader *r)
 }
 
 /* A service behind the coordinator failed: the status was OK all the same. */
-static int check_cascade(const struct envelope_reader *r)
+static int envelope_check_cascade(const struct envelope_reader *r)
 {
-    return yyjson_is_null(r->result) ? set_cascade_error(r) : 0;
+    return yyjson_is_null(r->result) ? envelope_set_cascade_error(r) : 0;
 }
 
 /* The array of items in the answer; NULL when there is none. */
-static yyjson_val *find_array(const struct envelope_reader *r)
+static yyjson_val *envelope_find_array(const struct envelope_reader *r)
 {
     yyjson_val *data = json_member(r->root, "data");
     yyjson_val *result = json_member(r->result, "data");
@@ -237,7 +240,7 @@ static yyjson_val *find_array(const struct envelope_reader *r)
 }
 
 /* The single item in the answer ({}: no item); NULL when there is none. */
-static yyjson_val *find_object(const struct envelope_reader *r)
+static yyjson_val *envelope_find_object(const struct envelope_reader *r)
 {
     yyjson_val *data = json_member(r->root, "data");
 
@@ -247,7 +250,7 @@ static yyjson_val *find_object(const struct envelope_reader *r)
 }
 
 /* Lists the keys there are into a message of its own. */
-static int set_no_items(const struct envelope_reader *r)
+static int envelope_set_no_items(const struct envelope_reader *r)
 {
     char list[(KEYS_LISTED + 1) * (4 * KEY_CHARS + 2)] = "";
     size_t i, n, len = 0;
@@ -278,7 +281,7 @@ static int set_no_items(const struct envelope_reader *r)
 }
 
 /* An array of JSON is a chain; a page is asked for any of its items. */
-static int list_items(const struct envelope_reader *r)
+static int envelope_list_items(const struct envelope_reader *r)
 {
     struct page_view *view = r->view;
     size_t i, n;
@@ -300,27 +303,27 @@ static int envelope_find_items(const struct envelope_reader *r)
     struct page_view *view = r->view;
     int rc;
 
-    view->items = find_array(r);
+    view->items = envelope_find_array(r);
     if (view->items == NULL)
-        view->items = find_object(r);
+        view->items = envelope_find_object(r);
     if (view->items != NULL) {
-        rc = list_items(r);
+        rc = envelope_list_items(r);
         return rc < 0 ? rc : envelope_mend_items(r);
     }
-    rc = set_cascade_error(r);
-    return rc < 0 ? rc : set_no_items(r);
+    rc = envelope_set_cascade_error(r);
+    return rc < 0 ? rc : envelope_set_no_items(r);
 }
 
 /* The checks in the order the answers of the deployments call for. */
 static int envelope_understand(struct envelope_reader *r)
 {
-    int rc = check_success(r);
+    int rc = envelope_check_success(r);
 
-    if (rc < 0 || target_is_empty(r))
+    if (rc < 0 || envelope_target_is_empty(r))
         return rc;
-    rc = check_answerer(r);
+    rc = envelope_check_answerer(r);
     if (rc == 0)
-        rc = check_cascade(r);
+        rc = envelope_check_cascade(r);
     if (rc == 0)
         rc = envelope_find_items(r);
     if (rc == 0)
@@ -341,7 +344,7 @@ int envelope_read(const struct envelope *e, const char *service,
     int rc;
 
     *view = (struct page_view){.total = -1, .limit = -1};
-    rc = parse(&r);
+    rc = envelope_parse(&r);
     if (rc < 0)
         return rc;
     r.result = json_member(r.root, "successfulResult");

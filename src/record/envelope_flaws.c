@@ -41,7 +41,8 @@ int envelope_mend_items(const struct envelope_reader *r)
 }
 
 /* The last "name" in the text that is a key; len 0: there is none. */
-static struct str rest_behind_key(struct str text, struct str name)
+static struct str envelope_flaws_rest_behind_key(
+    struct str text, struct str name)
 {
     for (size_t at = text.len; at > name.len + 2; at--) {
         struct str rest = {text.p + at, text.len - at};
@@ -61,7 +62,7 @@ static struct str rest_behind_key(struct str text, struct str name)
 }
 
 /* The scalar at the beginning of the text, without its quotes. */
-static struct str leading_scalar(struct str text)
+static struct str envelope_flaws_leading_scalar(struct str text)
 {
     size_t len = 0;
 
@@ -80,7 +81,7 @@ static struct str leading_scalar(struct str text)
 }
 
 /* The key that the first part of an id stands behind. */
-static struct str first_id_key(const struct schema *s)
+static struct str envelope_flaws_first_id_key(const struct schema *s)
 {
     const struct schema_id_part *part = &s->id_parts[0];
 
@@ -96,7 +97,8 @@ int envelope_set_broken(const struct envelope_reader *r, const struct err *why)
     if (text.len > r->flaws.error_at)
         text.len = r->flaws.error_at;
     if (s != NULL && s->nid_parts > 0)
-        id = leading_scalar(rest_behind_key(text, first_id_key(s)));
+        id = envelope_flaws_leading_scalar(envelope_flaws_rest_behind_key(
+            text, envelope_flaws_first_id_key(s)));
     if (id.len == 0)
         return err_set(
             r->err, ERR_SOURCE, "envelope_json is not JSON: %s", why->msg);

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 /* A whole number in text form, as normalized_fields has it. */
-static bool text_int(struct str text, int64_t *out)
+static bool envelope_paging_text_int(struct str text, int64_t *out)
 {
     int64_t value = 0;
 
@@ -20,31 +20,32 @@ static bool text_int(struct str text, int64_t *out)
     return true;
 }
 
-static bool is_word(struct str text, const char *word)
+static bool envelope_paging_is_word(struct str text, const char *word)
 {
     return text.len == strlen(word) && strncasecmp(text.p, word, text.len) == 0;
 }
 
 enum truth { TRUTH_ABSENT, TRUTH_NO, TRUTH_YES, TRUTH_ODD };
 
-static enum truth text_truth(struct str text)
+static enum truth envelope_paging_text_truth(struct str text)
 {
     static const char *const yes[] = {"true", "1", "yes"};
     static const char *const no[] = {"false", "0", "no"};
 
     text = text_trim(text);
-    if (text.len == 0 || is_word(text, "none") || is_word(text, "null"))
+    if (text.len == 0 || envelope_paging_is_word(text, "none") ||
+        envelope_paging_is_word(text, "null"))
         return TRUTH_ABSENT;
     for (int i = 0; i < 3; i++) {
-        if (is_word(text, yes[i]))
+        if (envelope_paging_is_word(text, yes[i]))
             return TRUTH_YES;
-        if (is_word(text, no[i]))
+        if (envelope_paging_is_word(text, no[i]))
             return TRUTH_NO;
     }
     return TRUTH_ODD;
 }
 
-static enum truth json_truth(yyjson_val *v)
+static enum truth envelope_paging_json_truth(yyjson_val *v)
 {
     int64_t number;
 
@@ -53,14 +54,15 @@ static enum truth json_truth(yyjson_val *v)
     if (yyjson_is_bool(v))
         return yyjson_is_true(v) ? TRUTH_YES : TRUTH_NO;
     if (yyjson_is_str(v))
-        return text_truth(json_str(v));
+        return envelope_paging_text_truth(json_str(v));
     if (json_int(v, &number) && (number == 0 || number == 1))
         return number == 1 ? TRUTH_YES : TRUTH_NO;
     return TRUTH_ODD;
 }
 
 /* The first line of a value, for a message. */
-static struct str odd_text(const struct envelope_reader *r, yyjson_val *v)
+static struct str envelope_paging_odd_text(
+    const struct envelope_reader *r, yyjson_val *v)
 {
     struct buf text;
     struct str copy;
@@ -75,7 +77,8 @@ static struct str odd_text(const struct envelope_reader *r, yyjson_val *v)
 }
 
 /* Takes what a place says; false when that decides nothing. */
-static bool take_truth(const struct envelope_reader *r, enum truth truth)
+static bool envelope_paging_take_truth(
+    const struct envelope_reader *r, enum truth truth)
 {
     r->view->has_more_known = truth == TRUTH_YES || truth == TRUTH_NO;
     r->view->has_more = truth == TRUTH_YES;
@@ -83,7 +86,7 @@ static bool take_truth(const struct envelope_reader *r, enum truth truth)
 }
 
 /* The first place that says it so that it is understood. */
-static void find_has_more(
+static void envelope_paging_find_has_more(
     const struct envelope_reader *r, yyjson_val *const *places, size_t n)
 {
     struct page_view *view = r->view;
@@ -91,20 +94,21 @@ static void find_has_more(
 
     for (size_t i = 0; i < n; i++) {
         yyjson_val *v = json_member(places[i], "has_more");
-        enum truth truth = json_truth(v);
+        enum truth truth = envelope_paging_json_truth(v);
 
-        if (take_truth(r, truth))
+        if (envelope_paging_take_truth(r, truth))
             return;
         if (truth == TRUTH_ODD && view->has_more_odd.len == 0)
-            view->has_more_odd = odd_text(r, v);
+            view->has_more_odd = envelope_paging_odd_text(r, v);
     }
-    if (!take_truth(r, text_truth(field)) && text_truth(field) == TRUTH_ODD &&
+    if (!envelope_paging_take_truth(r, envelope_paging_text_truth(field)) &&
+        envelope_paging_text_truth(field) == TRUTH_ODD &&
         view->has_more_odd.len == 0)
         view->has_more_odd = envelope_shown(r, field);
 }
 
 /* The first of the places that says how many; `least` is what makes sense. */
-static int64_t find_number(const struct envelope_reader *r,
+static int64_t envelope_paging_find_number(const struct envelope_reader *r,
     yyjson_val *const *places, size_t n, const char *name, int64_t least)
 {
     int64_t value;
@@ -113,7 +117,8 @@ static int64_t find_number(const struct envelope_reader *r,
         if (json_int(json_member(places[i], name), &value) && value >= least)
             return value;
     }
-    if (text_int(envelope_field_of(r->envelope, name), &value) &&
+    if (envelope_paging_text_int(
+            envelope_field_of(r->envelope, name), &value) &&
         value >= least)
         return value;
     return -1;
@@ -132,7 +137,7 @@ void envelope_read_paging(const struct envelope_reader *r)
         if (places[i] == view->items)
             places[i] = NULL;
     }
-    find_has_more(r, places, n);
-    view->total = find_number(r, places, n, "total", 0);
-    view->limit = find_number(r, places, n, "limit", 1);
+    envelope_paging_find_has_more(r, places, n);
+    view->total = envelope_paging_find_number(r, places, n, "total", 0);
+    view->limit = envelope_paging_find_number(r, places, n, "limit", 1);
 }

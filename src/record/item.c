@@ -15,13 +15,13 @@ struct extract {
     struct err *err;
 };
 
-static bool is_absent(yyjson_val *v)
+static bool item_is_absent(yyjson_val *v)
 {
     return v == NULL || yyjson_is_null(v);
 }
 
 /* The field a member goes to; most items have them in the schema's order. */
-static bool find_field(
+static bool item_find_field(
     const struct schema *schema, struct str key, size_t *next, size_t *field)
 {
     const size_t *at;
@@ -39,20 +39,20 @@ static bool find_field(
 }
 
 /* Of a repeated key the last value counts. */
-static void pick_values(struct extract *x, yyjson_val *object)
+static void item_pick_values(struct extract *x, yyjson_val *object)
 {
     size_t i, n, field, next = 0;
     yyjson_val *key, *v;
 
     yyjson_obj_foreach(object, i, n, key, v)
     {
-        if (find_field(x->schema, json_str(key), &next, &field))
+        if (item_find_field(x->schema, json_str(key), &next, &field))
             x->values[field] = v;
     }
 }
 
 /* Objects and arrays that came as a string of JSON; other strings stay. */
-static int parse_nested(struct extract *x)
+static int item_parse_nested(struct extract *x)
 {
     for (size_t i = 0; i < x->schema->nfields; i++) {
         enum field_type type = x->schema->fields[i].type;
@@ -89,7 +89,7 @@ static int item_keep(struct extract *x, struct str *to)
     return 0;
 }
 
-static void hash_number(struct sha256 *s, uint64_t n)
+static void item_hash_number(struct sha256 *s, uint64_t n)
 {
     uint8_t bytes[8];
 
@@ -99,7 +99,7 @@ static void hash_number(struct sha256 *s, uint64_t n)
 }
 
 /* The digest of what the schema makes of the item. */
-static void write_id_hash(struct extract *x)
+static void item_write_id_hash(struct extract *x)
 {
     uint8_t digest[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
@@ -108,8 +108,8 @@ static void write_id_hash(struct extract *x)
     sha256_init(&s);
     for (size_t i = 0; i < x->schema->nfields; i++) {
         sha256_add_field(&s, x->schema->fields[i].name);
-        if (is_absent(x->values[i]))
-            hash_number(&s, 0);
+        if (item_is_absent(x->values[i]))
+            item_hash_number(&s, 0);
         else
             json_digest(&s, x->values[i]);
     }
@@ -118,13 +118,13 @@ static void write_id_hash(struct extract *x)
     buf_puts(x->scratch, hex);
 }
 
-static int write_id(struct extract *x, yyjson_val *value)
+static int item_write_id(struct extract *x, yyjson_val *value)
 {
     const struct schema *schema = x->schema;
 
     buf_reset(x->scratch);
     if (schema->nid_parts == 0)
-        write_id_hash(x);
+        item_write_id_hash(x);
     else if (!item_id_write(schema, value, x->values, x->scratch)) {
         x->out->no_id = true;
         return err_set(x->err, ERR_INVALID, "no content id");
@@ -136,7 +136,7 @@ static int write_id(struct extract *x, yyjson_val *value)
     return item_keep(x, &x->out->content_id);
 }
 
-static int write_text(struct extract *x)
+static int item_write_text(struct extract *x)
 {
     buf_reset(x->scratch);
     if (render_text(x->schema, x->values, x->a, x->scratch) < 0)
@@ -147,13 +147,13 @@ static int write_text(struct extract *x)
 }
 
 /* A field's value as metadata has it: datetimes in ISO form, or null. */
-static void write_value(
+static void item_write_value(
     struct buf *out, enum field_type type, yyjson_val *v, size_t *nuls)
 {
     char iso[ISO_BYTES];
     int64_t ms;
 
-    if (is_absent(v)) {
+    if (item_is_absent(v)) {
         buf_puts(out, "null");
     } else if (type != FIELD_DATETIME) {
         json_write(out, v, nuls);
@@ -166,18 +166,18 @@ static void write_value(
 }
 
 /* `"name":value` of a field, under its own name or another. */
-static void write_field(
+static void item_write_field(
     struct extract *x, size_t field, struct str name, size_t *nuls)
 {
     buf_json_str(x->scratch, name);
     buf_char(x->scratch, ':');
-    write_value(
+    item_write_value(
         x->scratch, x->schema->fields[field].type, x->values[field], nuls);
     buf_char(x->scratch, ',');
 }
 
 /* Keys that the row has for itself; a field cannot have them, too. */
-static bool is_reserved(struct str name)
+static bool item_is_reserved(struct str name)
 {
     return name.len > 0 && name.p[0] == '_' &&
            (str_eq(name, STR("_schema_version")) ||
@@ -186,14 +186,14 @@ static bool is_reserved(struct str name)
 }
 
 /* title or url, which the schema names and has no field of that name for. */
-static void write_named(struct extract *x, const char *name, long field)
+static void item_write_named(struct extract *x, const char *name, long field)
 {
     if (field >= 0 && strmap_get(&x->schema->index, str_of(name)) == NULL)
-        write_field(x, (size_t)field, str_of(name), NULL);
+        item_write_field(x, (size_t)field, str_of(name), NULL);
 }
 
 /* What every row says of where it comes from; ends the object. */
-static void write_origin(struct extract *x)
+static void item_write_origin(struct extract *x)
 {
     buf_puts(x->scratch, "\"_schema_version\":");
     buf_json_str(x->scratch, str_of(x->schema->version));
@@ -202,7 +202,7 @@ static void write_origin(struct extract *x)
     buf_char(x->scratch, '}');
 }
 
-static int write_metadata(struct extract *x)
+static int item_write_metadata(struct extract *x)
 {
     const struct schema *schema = x->schema;
     struct buf *out = x->scratch;
@@ -210,12 +210,12 @@ static int write_metadata(struct extract *x)
     buf_reset(out);
     buf_char(out, '{');
     for (size_t i = 0; i < schema->nfields; i++) {
-        if (!is_reserved(schema->fields[i].name))
-            write_field(x, i, schema->fields[i].name, &x->out->nuls);
+        if (!item_is_reserved(schema->fields[i].name))
+            item_write_field(x, i, schema->fields[i].name, &x->out->nuls);
     }
-    write_named(x, "title", schema->title_field);
-    write_named(x, "url", schema->url_field);
-    write_origin(x);
+    item_write_named(x, "title", schema->title_field);
+    item_write_named(x, "url", schema->url_field);
+    item_write_origin(x);
     return item_keep(x, &x->out->metadata);
 }
 
@@ -223,14 +223,15 @@ static int write_metadata(struct extract *x)
  * title or url of a piece: its own field, or the one that the schema names. A
  * piece may be one of hundreds: what is long stays in the first.
  */
-static void write_piece_field(struct extract *x, const char *name, long named)
+static void item_write_piece_field(
+    struct extract *x, const char *name, long named)
 {
     const size_t *own = strmap_get(&x->schema->index, str_of(name));
     long field = own != NULL ? (long)*own : named;
 
     if (field >= 0 && !yyjson_is_ctn(x->values[field]) &&
         yyjson_get_len(x->values[field]) <= PIECE_FIELD_BYTES)
-        write_field(x, (size_t)field, str_of(name), NULL);
+        item_write_field(x, (size_t)field, str_of(name), NULL);
 }
 
 int item_piece_metadata(const struct schema *schema, yyjson_val *value,
@@ -242,12 +243,12 @@ int item_piece_metadata(const struct schema *schema, yyjson_val *value,
     x.values = arena_calloc(a, schema->nfields, sizeof(*x.values));
     if (x.values == NULL)
         return ERR_NOMEM;
-    pick_values(&x, value);
+    item_pick_values(&x, value);
     buf_reset(scratch);
     buf_char(scratch, '{');
-    write_piece_field(&x, "title", schema->title_field);
-    write_piece_field(&x, "url", schema->url_field);
-    write_origin(&x);
+    item_write_piece_field(&x, "title", schema->title_field);
+    item_write_piece_field(&x, "url", schema->url_field);
+    item_write_origin(&x);
     return item_keep(&x, out) < 0 ? ERR_NOMEM : 0;
 }
 
@@ -259,7 +260,7 @@ static int item_extract(struct extract *x, yyjson_val *value)
     x->values = arena_calloc(x->a, x->schema->nfields, sizeof(*x->values));
     if (x->values == NULL)
         return err_set(x->err, ERR_NOMEM, "no memory for an item");
-    pick_values(x, value);
+    item_pick_values(x, value);
     return 0;
 }
 
@@ -269,7 +270,7 @@ int item_identify(const struct schema *schema, yyjson_val *value,
     struct extract x = {schema, NULL, a, scratch, out, err};
     int rc = item_extract(&x, value);
 
-    return rc < 0 ? rc : write_id(&x, value);
+    return rc < 0 ? rc : item_write_id(&x, value);
 }
 
 int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
@@ -278,13 +279,13 @@ int item_render(const struct schema *schema, yyjson_val *value, struct arena *a,
     struct extract x = {schema, NULL, a, scratch, out, err};
     int rc = item_extract(&x, value);
 
-    if (rc == 0 && parse_nested(&x) < 0)
+    if (rc == 0 && item_parse_nested(&x) < 0)
         rc = err_set(err, ERR_NOMEM, "no memory for an item");
     if (rc == 0)
-        rc = write_id(&x, value);
+        rc = item_write_id(&x, value);
     if (rc == 0)
-        rc = write_text(&x);
-    return rc < 0 ? rc : write_metadata(&x);
+        rc = item_write_text(&x);
+    return rc < 0 ? rc : item_write_metadata(&x);
 }
 
 int item_values(const struct schema *schema, yyjson_val *value, struct arena *a,
@@ -296,7 +297,7 @@ int item_values(const struct schema *schema, yyjson_val *value, struct arena *a,
     int rc = item_extract(&x, value);
 
     *out = x.values;
-    return rc < 0 ? rc : parse_nested(&x);
+    return rc < 0 ? rc : item_parse_nested(&x);
 }
 
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
@@ -308,8 +309,8 @@ void item_embed_hash(struct str content_text, const struct embedding_id *id,
     sha256_add_field(&s, text_trim(content_text));
     sha256_add_field(&s, str_of(id->provider));
     sha256_add_field(&s, str_of(id->model));
-    hash_number(&s, (uint64_t)id->dimensions);
-    hash_number(&s, pieces);
+    item_hash_number(&s, (uint64_t)id->dimensions);
+    item_hash_number(&s, pieces);
     if (pieces > 1 && rule == CUT_LAST_THIRD)
         sha256_add_field(&s, STR("last third"));
     sha256_end(&s, out);
@@ -329,16 +330,18 @@ void item_hash(const struct item *item, const struct schema *schema,
     sha256_end(&s, out->row_hash);
 }
 
-static void hash_field_of(struct sha256 *s, const struct schema_field *field)
+static void item_hash_field_of(
+    struct sha256 *s, const struct schema_field *field)
 {
     sha256_add_field(s, field->name);
     sha256_add_field(s, field->label);
-    hash_number(s, (uint64_t)field->type);
+    item_hash_number(s, (uint64_t)field->type);
 }
 
-static void hash_id_part(struct sha256 *s, const struct schema_id_part *part)
+static void item_hash_id_part(
+    struct sha256 *s, const struct schema_id_part *part)
 {
-    hash_number(s, (uint64_t)part->field);
+    item_hash_number(s, (uint64_t)part->field);
     for (size_t i = 0; i < part->npath; i++)
         sha256_add_field(s, part->path[i]);
 }
@@ -351,15 +354,15 @@ void item_fingerprint(const struct schema *schema,
     sha256_init(&s);
     sha256_add_field(&s, str_of(id->provider));
     sha256_add_field(&s, str_of(id->model));
-    hash_number(&s, (uint64_t)id->dimensions);
+    item_hash_number(&s, (uint64_t)id->dimensions);
     sha256_add_field(&s, str_of(schema->version));
-    hash_number(&s, schema->nfields);
+    item_hash_number(&s, schema->nfields);
     for (size_t i = 0; i < schema->nfields; i++)
-        hash_field_of(&s, &schema->fields[i]);
-    hash_number(&s, schema->nid_parts);
+        item_hash_field_of(&s, &schema->fields[i]);
+    item_hash_number(&s, schema->nid_parts);
     for (size_t i = 0; i < schema->nid_parts; i++)
-        hash_id_part(&s, &schema->id_parts[i]);
-    hash_number(&s, (uint64_t)schema->title_field);
-    hash_number(&s, (uint64_t)schema->url_field);
+        item_hash_id_part(&s, &schema->id_parts[i]);
+    item_hash_number(&s, (uint64_t)schema->title_field);
+    item_hash_number(&s, (uint64_t)schema->url_field);
     sha256_end(&s, out);
 }

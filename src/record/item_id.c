@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 /* A number that is all digits keeps them, however many there are. */
-static bool is_integer(yyjson_val *raw)
+static bool item_id_is_integer(yyjson_val *raw)
 {
     struct str s = {yyjson_get_raw(raw), yyjson_get_len(raw)};
     size_t i = s.len > 0 && s.p[0] == '-';
@@ -23,7 +23,7 @@ void item_id_write_value(struct buf *out, yyjson_val *v)
         buf_printf(out, "%" PRIu64, yyjson_get_uint(v));
     else if (yyjson_is_sint(v))
         buf_printf(out, "%" PRId64, yyjson_get_sint(v));
-    else if (yyjson_is_raw(v) && is_integer(v))
+    else if (yyjson_is_raw(v) && item_id_is_integer(v))
         buf_add(out, yyjson_get_raw(v), yyjson_get_len(v));
     else
         render_value(out, v);
@@ -120,7 +120,7 @@ static int item_id_rank(struct str key, bool nested)
 }
 
 /* A key, behind that of the object around it ("" : none). */
-static void advice_key(
+static void item_id_advice_key(
     struct advice *a, struct str outer, struct str key, yyjson_val *v)
 {
     struct buf path;
@@ -147,7 +147,7 @@ static void advice_key(
 }
 
 /* The keys of the item, and of the objects that it holds. */
-static void advice_keys(struct advice *a, yyjson_val *item)
+static void item_id_advice_keys(struct advice *a, yyjson_val *item)
 {
     size_t i, n, j, m;
     yyjson_val *key, *v, *inner_key, *inner;
@@ -155,13 +155,14 @@ static void advice_keys(struct advice *a, yyjson_val *item)
     yyjson_obj_foreach(item, i, n, key, v)
     {
         if (!yyjson_is_obj(v)) {
-            advice_key(a, STR(""), json_str(key), v);
+            item_id_advice_key(a, STR(""), json_str(key), v);
             continue;
         }
         yyjson_obj_foreach(v, j, m, inner_key, inner)
         {
             if (yyjson_get_len(key) <= ADVICE_KEY_BYTES)
-                advice_key(a, json_str(key), json_str(inner_key), inner);
+                item_id_advice_key(
+                    a, json_str(key), json_str(inner_key), inner);
         }
     }
 }
@@ -173,7 +174,7 @@ void item_id_advise(
 
     buf_init(&a.best, 2 * (size_t)ADVICE_KEY_BYTES + 8);
     buf_puts(out, "an item has the keys ");
-    advice_keys(&a, item);
+    item_id_advice_keys(&a, item);
     if (a.nkeys > ADVICE_KEYS)
         buf_puts(out, ", ...");
     buf_printf(out, "; put into %s: ", schema->place.path);

@@ -11,12 +11,12 @@
 
 enum { ASCII_PER_TOKEN = 3 };
 
-static bool leads(char c)
+static bool item_split_leads(char c)
 {
     return ((unsigned char)c & 0xC0) != 0x80;
 }
 
-static bool is_ascii(char c)
+static bool item_split_is_ascii(char c)
 {
     return (unsigned char)c < 0x80;
 }
@@ -29,13 +29,13 @@ struct char_counts {
 };
 
 /* Without branches, for the vectorizer: every text is counted several times. */
-static struct char_counts count_block(const char *p)
+static struct char_counts item_split_count_block(const char *p)
 {
     unsigned char ascii = 0, chars = 0;
 
     for (int i = 0; i < BLOCK_BYTES; i++) {
-        ascii = (unsigned char)(ascii + is_ascii(p[i]));
-        chars = (unsigned char)(chars + leads(p[i]));
+        ascii = (unsigned char)(ascii + item_split_is_ascii(p[i]));
+        chars = (unsigned char)(chars + item_split_leads(p[i]));
     }
     return (struct char_counts){ascii, chars};
 }
@@ -45,32 +45,32 @@ size_t text_tokens(struct str text)
     size_t ascii = 0, chars = 0, i = 0;
 
     for (; text.len - i >= BLOCK_BYTES; i += BLOCK_BYTES) {
-        struct char_counts block = count_block(text.p + i);
+        struct char_counts block = item_split_count_block(text.p + i);
 
         ascii += block.ascii;
         chars += block.chars;
     }
     for (; i < text.len; i++) {
-        ascii += is_ascii(text.p[i]);
-        chars += leads(text.p[i]);
+        ascii += item_split_is_ascii(text.p[i]);
+        chars += item_split_leads(text.p[i]);
     }
     return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + chars - ascii;
 }
 
 /* Bytes of the longest prefix that fits; at least one code point. */
-static size_t fit(struct str text, size_t max_tokens)
+static size_t item_split_fit(struct str text, size_t max_tokens)
 {
     size_t ascii = 0, others = 0, at = 0, next;
 
     while (at < text.len) {
-        if (is_ascii(text.p[at]))
+        if (item_split_is_ascii(text.p[at]))
             ascii++;
         else
             others++;
         if (at > 0 && (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + others >
                           max_tokens)
             return at;
-        for (next = at + 1; next < text.len && !leads(text.p[next]);)
+        for (next = at + 1; next < text.len && !item_split_leads(text.p[next]);)
             next++;
         at = next;
     }
@@ -83,7 +83,7 @@ static bool split_is_blank(char c)
 }
 
 /* Behind the last empty line within text; 0 when there is none. */
-static size_t paragraph_border(struct str text)
+static size_t item_split_paragraph_border(struct str text)
 {
     size_t at = text.len, line;
 
@@ -104,7 +104,7 @@ static size_t paragraph_border(struct str text)
 
 /* Full stops that need a space behind them to end a sentence, and those of
  * scripts that write none. */
-static bool ends_sentence(struct str text, size_t end)
+static bool item_split_ends_sentence(struct str text, size_t end)
 {
     static const char *const wide[] = {"\xE3\x80\x82" /* ideographic stop */,
         "\xEF\xBC\x81" /* fullwidth ! */, "\xEF\xBC\x9F" /* fullwidth ? */};
@@ -116,7 +116,7 @@ static bool ends_sentence(struct str text, size_t end)
     return false;
 }
 
-static bool is_stop(struct str text, size_t end)
+static bool item_split_is_stop(struct str text, size_t end)
 {
     static const char *const spaced[] = {".", "!", "?",
         "\xE2\x80\xA6" /* ellipsis */, "\xD8\x9F" /* arabic ? */,
@@ -135,17 +135,17 @@ static bool is_stop(struct str text, size_t end)
  * Behind the last sentence, or line, within text, the white space after it
  * included; 0 when there is none.
  */
-static size_t sentence_border(struct str text)
+static size_t item_split_sentence_border(struct str text)
 {
     size_t at = text.len, end;
 
     while (at > 0) {
-        if (text.p[at - 1] == '\n' || ends_sentence(text, at))
+        if (text.p[at - 1] == '\n' || item_split_ends_sentence(text, at))
             return at;
         end = at;
         while (end > 0 && split_is_blank(text.p[end - 1]))
             end--;
-        if (end < at && is_stop(text, end))
+        if (end < at && item_split_is_stop(text, end))
             return at;
         at = end < at ? end : at - 1;
     }
@@ -153,7 +153,7 @@ static size_t sentence_border(struct str text)
 }
 
 /* Bytes of the first piece of a text that may be too long. */
-static size_t first_piece(
+static size_t item_split_first_piece(
     struct str text, size_t max_tokens, enum cut_rule rule)
 {
     struct str window = text;
@@ -161,13 +161,13 @@ static size_t first_piece(
 
     if (text.len <= max_tokens)
         return text.len;
-    window.len = fit(text, max_tokens);
+    window.len = item_split_fit(text, max_tokens);
     if (window.len == text.len)
         return text.len;
     least = rule == CUT_LAST_THIRD ? window.len - window.len / 3 : 1;
-    border = paragraph_border(window);
+    border = item_split_paragraph_border(window);
     if (border < least)
-        border = sentence_border(window);
+        border = item_split_sentence_border(window);
     return border < least ? window.len : border;
 }
 
@@ -177,7 +177,8 @@ struct pieces {
     size_t n, room;
 };
 
-static int add_piece(struct arena *a, struct pieces *to, struct str piece)
+static int item_split_add_piece(
+    struct arena *a, struct pieces *to, struct str piece)
 {
     struct str *grown;
 
@@ -203,8 +204,8 @@ long text_split(struct arena *a, struct str text, size_t max_tokens,
     size_t len;
 
     do {
-        len = first_piece(text, max_tokens, rule);
-        if (add_piece(a, &found, (struct str){text.p, len}) < 0)
+        len = item_split_first_piece(text, max_tokens, rule);
+        if (item_split_add_piece(a, &found, (struct str){text.p, len}) < 0)
             return ERR_NOMEM;
         text.p += len;
         text.len -= len;

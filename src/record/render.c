@@ -118,7 +118,7 @@ static void render_date(struct buf *out, yyjson_val *v)
         out, "%d/%d/%lld", month, day, (long long)(year > 0 ? year : 1 - year));
 }
 
-static void indent(struct buf *out, size_t depth)
+static void render_indent(struct buf *out, size_t depth)
 {
     char *at = buf_grow(out, 2 * depth);
 
@@ -127,9 +127,9 @@ static void indent(struct buf *out, size_t depth)
 }
 
 /* "label:" at a depth, on a line of its own unless it is the first. */
-static void heading(struct renderer *r, struct str label, size_t depth)
+static void render_heading(struct renderer *r, struct str label, size_t depth)
 {
-    indent(r->out, depth);
+    render_indent(r->out, depth);
     render_str(r->out, label);
     buf_char(r->out, ':');
 }
@@ -151,11 +151,11 @@ static void render_elements(struct renderer *r, yyjson_val *array, size_t depth)
 
         buf_char(r->out, '\n');
         if (yyjson_is_ctn(v)) {
-            heading(r, label, depth);
+            render_heading(r, label, depth);
             render_members(r, v, depth);
             continue;
         }
-        indent(r->out, depth);
+        render_indent(r->out, depth);
         buf_str(r->out, label);
         buf_puts(r->out, ". ");
         render_value(r->out, v);
@@ -169,7 +169,7 @@ static void render_member(
     yyjson_val *v = member->value;
 
     buf_char(r->out, '\n');
-    heading(r, member->key, depth + 1);
+    render_heading(r, member->key, depth + 1);
     if (yyjson_is_arr(v)) {
         render_elements(r, v, depth + 2);
     } else if (yyjson_is_obj(v)) {
@@ -196,7 +196,7 @@ static void render_members(
 }
 
 /* JavaScript's falsy values; of a datetime only null is skipped. */
-static bool is_suppressed(enum field_type type, yyjson_val *v)
+static bool render_is_suppressed(enum field_type type, yyjson_val *v)
 {
     if (v == NULL || yyjson_is_null(v))
         return true;
@@ -212,7 +212,7 @@ static bool is_suppressed(enum field_type type, yyjson_val *v)
 static void render_field(
     struct renderer *r, const struct schema_field *f, yyjson_val *v)
 {
-    heading(r, f->label, 0);
+    render_heading(r, f->label, 0);
     if (f->type == FIELD_OBJECT && yyjson_is_ctn(v)) {
         render_members(r, v, 0);
     } else if (f->type == FIELD_ARRAY && yyjson_is_arr(v)) {
@@ -235,7 +235,7 @@ int render_text(const struct schema *schema, yyjson_val *const *values,
     for (size_t i = 0; i < schema->nfields; i++) {
         const struct schema_field *f = &schema->fields[i];
 
-        if (is_suppressed(f->type, values[i]))
+        if (render_is_suppressed(f->type, values[i]))
             continue;
         if (!first)
             buf_puts(out, "\n\n");

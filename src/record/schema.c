@@ -42,7 +42,7 @@ bool schema_is_name(
     return false;
 }
 
-static void read_service_name(struct loader *l)
+static void schema_read_service_name(struct loader *l)
 {
     struct schema *s = l->schema;
     struct schema_member m;
@@ -61,7 +61,7 @@ static void read_service_name(struct loader *l)
     s->place.name_line = schema_file_line(&l->file, m.at);
 }
 
-static void read_type(
+static void schema_read_type(
     struct loader *l, const struct json_entry *entry, enum field_type *out)
 {
     const char *type;
@@ -79,7 +79,7 @@ static void read_type(
         "unknown type \"%.40s\"; allowed: %s", type, type_list);
 }
 
-static void add_field(struct loader *l, const struct json_entry *entry)
+static void schema_add_field(struct loader *l, const struct json_entry *entry)
 {
     struct schema *s = l->schema;
     struct schema_field *f = &s->fields[s->nfields];
@@ -89,7 +89,7 @@ static void add_field(struct loader *l, const struct json_entry *entry)
     if (memchr(f->name.p, '\0', f->name.len) != NULL)
         schema_fault(&l->file, f->name.p, STR("data_structure"),
             "field names must not contain NUL characters");
-    read_type(l, entry, &f->type);
+    schema_read_type(l, entry, &f->type);
     *strmap_put(&s->index, f->name, &found) = s->nfields;
     s->nfields++;
 }
@@ -118,11 +118,12 @@ static void schema_read_fields(struct loader *l)
         return;
     }
     for (long i = 0; i < n; i++)
-        add_field(l, &entries[i]);
+        schema_add_field(l, &entries[i]);
 }
 
 /* The label is the description's first word, as split(" ")[0] gives it. */
-static void set_label(struct loader *l, struct str field, struct str text)
+static void schema_set_label(
+    struct loader *l, struct str field, struct str text)
 {
     const size_t *at = strmap_get(&l->schema->index, field);
     const char *space = memchr(text.p, ' ', text.len);
@@ -136,7 +137,7 @@ static void set_label(struct loader *l, struct str field, struct str text)
     f->label = text.len > 0 ? text : f->name;
 }
 
-static void read_labels(struct loader *l)
+static void schema_read_labels(struct loader *l)
 {
     struct schema_member m;
     size_t i, n;
@@ -154,14 +155,14 @@ static void read_labels(struct loader *l)
         struct str name = json_str(key);
 
         if (yyjson_is_null(value))
-            set_label(l, name, STR(""));
+            schema_set_label(l, name, STR(""));
         else if (schema_is_text(&l->file, name.p, name, value))
-            set_label(l, name, json_str(value));
+            schema_set_label(l, name, json_str(value));
     }
 }
 
 /* The field's name that is nearest to a wrong one; len 0: none is near. */
-static struct str nearest_field(const struct schema *s, struct str name)
+static struct str schema_nearest_field(const struct schema *s, struct str name)
 {
     struct str best = {NULL, 0};
     size_t least = name.len / 3 + 2, distance;
@@ -188,7 +189,7 @@ long schema_field_of(struct schema_file *file, const struct schema *s,
     if (index != NULL)
         return (long)*index;
     if (!schema_faults_full(file))
-        near = nearest_field(s, json_str(v));
+        near = schema_nearest_field(s, json_str(v));
     if (near.len == 0)
         schema_fault(file, yyjson_get_str(v), key,
             "\"%.80s\" is not a field of data_structure", yyjson_get_str(v));
@@ -200,7 +201,7 @@ long schema_field_of(struct schema_file *file, const struct schema *s,
     return -1;
 }
 
-static long read_field_name(struct loader *l, const char *name)
+static long schema_read_field_name(struct loader *l, const char *name)
 {
     struct schema_member m;
 
@@ -209,7 +210,7 @@ static long read_field_name(struct loader *l, const char *name)
                : -1;
 }
 
-static void read_aliases(struct loader *l)
+static void schema_read_aliases(struct loader *l)
 {
     struct schema *s = l->schema;
     struct schema_member m;
@@ -234,7 +235,7 @@ static void read_aliases(struct loader *l)
 }
 
 /* What a source calls its total may be something else. */
-static void read_total(struct loader *l)
+static void schema_read_total(struct loader *l)
 {
     struct schema_member m;
 
@@ -252,18 +253,18 @@ static int read_schema(struct loader *l)
     struct schema *s = l->schema;
     const char *version = schema_read_string(&l->file, "version");
 
-    read_service_name(l);
+    schema_read_service_name(l);
     s->description = schema_read_string(&l->file, "description");
     s->version = version != NULL ? version : "1.0.0";
-    read_aliases(l);
+    schema_read_aliases(l);
     schema_read_bool(&l->file, "delete_missing", &s->delete_missing);
-    read_total(l);
+    schema_read_total(l);
     schema_read_fields(l);
-    read_labels(l);
+    schema_read_labels(l);
     if (s->nfields > 0) {
         l->nomem |= schema_read_id(l->a, &l->file, s) < 0;
-        s->title_field = read_field_name(l, "title_field");
-        s->url_field = read_field_name(l, "url_field");
+        s->title_field = schema_read_field_name(l, "title_field");
+        s->url_field = schema_read_field_name(l, "url_field");
         l->nomem |= schema_read_links(l->a, &l->file, s) < 0;
     }
     if (l->nomem)
@@ -271,7 +272,7 @@ static int read_schema(struct loader *l)
     return l->file.faults > 0 ? ERR_CONFIG : 0;
 }
 
-static bool is_pending(const struct loader *l)
+static bool schema_is_pending(const struct loader *l)
 {
     struct schema_member m;
 
@@ -305,7 +306,7 @@ int schema_parse(struct arena *a, const char *path, struct str text,
     if (l.schema == NULL)
         return ERR_NOMEM;
     rc = schema_file_open(&l.file, a, path, text, problems);
-    if (rc == 0 && !is_pending(&l)) {
+    if (rc == 0 && !schema_is_pending(&l)) {
         rc = read_schema(&l);
         *out = rc == 0 ? l.schema : NULL;
     }

@@ -10,7 +10,8 @@
 
 enum { FILE_BYTES = 1024 * 1024 };
 
-static int problem(struct buf *problems, const char *path, const char *what)
+static int schema_set_problem(
+    struct buf *problems, const char *path, const char *what)
 {
     buf_printf(problems, "%s: %s\n", path, what);
     return ERR_CONFIG;
@@ -27,14 +28,14 @@ int schema_load_file(struct arena *a, const char *path, struct schema **out,
     buf_init(&text, FILE_BYTES);
     rc = file_read(path, &text, NULL, &err);
     if (rc == ERR_CONFIG)
-        problem(problems, path, err.msg);
+        schema_set_problem(problems, path, err.msg);
     if (rc == 0)
         rc = schema_parse(a, path, buf_view(&text), out, problems);
     buf_free(&text);
     return rc;
 }
 
-static bool has_suffix(const char *name, const char *suffix)
+static bool schema_set_has_suffix(const char *name, const char *suffix)
 {
     size_t len = strlen(name), end = strlen(suffix);
 
@@ -44,18 +45,19 @@ static bool has_suffix(const char *name, const char *suffix)
 /* Cases stand beside the schemas (review/schema_cases.h). */
 static int is_schema_file(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && has_suffix(entry->d_name, ".json") &&
-           !has_suffix(entry->d_name, ".cases.json");
+    return entry->d_name[0] != '.' &&
+           schema_set_has_suffix(entry->d_name, ".json") &&
+           !schema_set_has_suffix(entry->d_name, ".cases.json");
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int schema_set_by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 /* Loads one file of the directory into the next place of the set. */
-static int load_entry(struct schema_set *set, const char *dir, const char *name,
-    struct buf *problems)
+static int schema_set_load_entry(struct schema_set *set, const char *dir,
+    const char *name, struct buf *problems)
 {
     struct schema *schema = NULL;
     struct buf path;
@@ -76,7 +78,7 @@ static int load_entry(struct schema_set *set, const char *dir, const char *name,
     return 0;
 }
 
-static int load_entries(struct schema_set *set, const char *dir,
+static int schema_set_load_entries(struct schema_set *set, const char *dir,
     struct dirent **entries, size_t n, struct buf *problems)
 {
     int rc, worst = 0;
@@ -85,7 +87,7 @@ static int load_entries(struct schema_set *set, const char *dir,
     if (set->schemas == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        rc = load_entry(set, dir, entries[i]->d_name, problems);
+        rc = schema_set_load_entry(set, dir, entries[i]->d_name, problems);
         if (rc < 0 && rc != ERR_CONFIG)
             return rc;
         if (rc < 0)
@@ -113,8 +115,8 @@ static int schemas_claim(struct schema_set *set, struct strmap *names, size_t i,
     return ERR_CONFIG;
 }
 
-static int claim_all(struct schema_set *set, struct strmap *names, size_t i,
-    struct buf *problems)
+static int schema_set_claim_all(struct schema_set *set, struct strmap *names,
+    size_t i, struct buf *problems)
 {
     const struct schema *s = set->schemas[i];
     int rc = schemas_claim(
@@ -139,13 +141,13 @@ static int schemas_check_names(struct schema_set *set, struct buf *problems)
     if (strmap_init(&names, &set->arena, n) < 0)
         return ERR_NOMEM;
     for (size_t i = 0; i < set->n; i++) {
-        if (claim_all(set, &names, i, problems) < 0)
+        if (schema_set_claim_all(set, &names, i, problems) < 0)
             rc = ERR_CONFIG;
     }
     return rc;
 }
 
-static bool has_alias(const struct schema *s, struct str name)
+static bool schema_set_has_alias(const struct schema *s, struct str name)
 {
     for (size_t i = 0; i < s->naliases; i++) {
         if (str_eq(name, str_of(s->aliases[i])))
@@ -162,7 +164,7 @@ static const struct schema *schema_by_name(
             return set->schemas[i];
     }
     for (size_t i = 0; i < set->n; i++) {
-        if (has_alias(set->schemas[i], str_of(service)))
+        if (schema_set_has_alias(set->schemas[i], str_of(service)))
             return set->schemas[i];
     }
     for (size_t i = 0; i < set->n; i++) {
@@ -192,17 +194,17 @@ int schema_set_load(
 
     *set = (struct schema_set){0};
     arena_init(&set->arena, 0);
-    n = scandir(dir, &entries, is_schema_file, by_name);
+    n = scandir(dir, &entries, is_schema_file, schema_set_by_name);
     if (n < 0)
-        return problem(problems, dir, strerror(errno));
-    rc = load_entries(set, dir, entries, (size_t)n, problems);
+        return schema_set_problem(problems, dir, strerror(errno));
+    rc = schema_set_load_entries(set, dir, entries, (size_t)n, problems);
     for (int i = 0; i < n; i++)
         free(entries[i]);
     free(entries);
     if (rc < 0 && rc != ERR_CONFIG)
         return rc;
     if (rc == 0 && set->n == 0 && set->fallback == NULL)
-        return problem(problems, dir, "no schema files (*.json)");
+        return schema_set_problem(problems, dir, "no schema files (*.json)");
     for (size_t i = 0; rc == 0 && i < set->n; i++)
         schema_resolve_links(set, set->schemas[i]);
     if (rc == 0 && set->fallback != NULL)
@@ -220,11 +222,12 @@ void schema_set_free(struct schema_set *set)
 bool schema_is_named(const struct schema *schema, struct str name)
 {
     return str_eq(name, str_of(schema->service_name)) ||
-           has_alias(schema, name) || str_eq(name, str_of(schema->stem));
+           schema_set_has_alias(schema, name) ||
+           str_eq(name, str_of(schema->stem));
 }
 
 /* _default.json under the registered name; its own aliases are ignored. */
-static const struct schema *fallback_for(
+static const struct schema *schema_set_fallback_for(
     const struct schema *fallback, struct arena *a, const char *service)
 {
     struct schema *s = arena_alloc(a, sizeof(*s));
@@ -244,5 +247,5 @@ const struct schema *schema_find(
 
     if (s != NULL || set->fallback == NULL)
         return s;
-    return fallback_for(set->fallback, a, service);
+    return schema_set_fallback_for(set->fallback, a, service);
 }

@@ -50,7 +50,7 @@ struct fetch {
 
 /* --- coming back ------------------------------------------------------- */
 
-static void fetch_free(struct fetch *f)
+static void coordinator_fetch_free(struct fetch *f)
 {
     rpc_req_clear(&f->rpc);
     route_free(&f->route);
@@ -66,7 +66,7 @@ static void coordinator_free_when_closed(struct coordinator *c)
     free(c);
 }
 
-static void fetch_end(struct fetch *f, struct err *err)
+static void coordinator_fetch_end(struct fetch *f, struct err *err)
 {
     struct coordinator *c = f->coordinator;
     struct page_req *req = f->req;
@@ -81,7 +81,7 @@ static void fetch_end(struct fetch *f, struct err *err)
     if (err->code != 0)
         err_wrap(err, "coordinator");
     list_remove(&req->op.link);
-    fetch_free(f);
+    coordinator_fetch_free(f);
     op_finish(&req->op, err);
     c->nfetches--;
     coordinator_free_when_closed(c);
@@ -92,25 +92,27 @@ static void on_coordinator_answer(struct op *op)
     struct fetch *f = container_of(op, struct fetch, rpc.op);
     struct err err = op->err;
 
-    fetch_end(f, &err);
+    coordinator_fetch_end(f, &err);
 }
 
 /* --- going out --------------------------------------------------------- */
 
 /* The request has no pointer to its fetch; its link in our list leads to it. */
-static void fetch_cancel(struct op *op)
+static void coordinator_fetch_cancel(struct op *op)
 {
     struct fetch *f = container_of(op->link.next, struct fetch, anchor);
 
     op_cancel(&f->rpc.op);
 }
 
-static void header(struct fetch *f, const char *key, struct str value)
+static void coordinator_header(
+    struct fetch *f, const char *key, struct str value)
 {
     f->headers[f->rpc.nmetadata++] = (struct rpc_metadata){key, value};
 }
 
-static int fetch_sign(struct fetch *f, int64_t now_ms, struct err *err)
+static int coordinator_fetch_sign(
+    struct fetch *f, int64_t now_ms, struct err *err)
 {
     struct buf message;
     int rc;
@@ -124,14 +126,14 @@ static int fetch_sign(struct fetch *f, int64_t now_ms, struct err *err)
     if (rc < 0)
         return rc;
     snprintf(f->now, sizeof(f->now), "%" PRId64, now_ms);
-    header(f, "x-signature", buf_view(&f->signature));
-    header(f, "x-service-name", STR("rag-service"));
-    header(f, "x-timestamp", str_of(f->now));
-    header(f, "x-requester-service", STR("rag-service"));
+    coordinator_header(f, "x-signature", buf_view(&f->signature));
+    coordinator_header(f, "x-service-name", STR("rag-service"));
+    coordinator_header(f, "x-timestamp", str_of(f->now));
+    coordinator_header(f, "x-requester-service", STR("rag-service"));
     return 0;
 }
 
-static int fetch_build(struct fetch *f, struct err *err)
+static int coordinator_fetch_build(struct fetch *f, struct err *err)
 {
     const struct coordinator_options *o = &f->coordinator->options;
     struct route_params params = {
@@ -146,13 +148,13 @@ static int fetch_build(struct fetch *f, struct err *err)
     int rc = route_build(&f->route, &params, err);
 
     if (f->req->traceparent[0] != '\0')
-        header(f, "traceparent", str_of(f->req->traceparent));
+        coordinator_header(f, "traceparent", str_of(f->req->traceparent));
     if (rc < 0 || f->coordinator->key == NULL)
         return rc;
-    return fetch_sign(f, params.now_ms, err);
+    return coordinator_fetch_sign(f, params.now_ms, err);
 }
 
-static void fetch_send(struct fetch *f)
+static void coordinator_fetch_send(struct fetch *f)
 {
     f->rpc.method = "/rag.v1.CoordinatorService/Route";
     f->rpc.request = buf_view(&f->route.packed);
@@ -174,27 +176,27 @@ void coordinator_fetch(struct coordinator *c, struct page_req *req)
     buf_init(&f->signature, SIGNATURE_BYTES);
     op_init(&f->rpc.op, on_coordinator_answer);
     req->envelope = (struct envelope){.nfields = 0};
-    if (fetch_build(f, &err) < 0) {
+    if (coordinator_fetch_build(f, &err) < 0) {
         err_wrap(&err, "coordinator");
         op_fail(&req->op, &c->loop->ready, &err);
-        fetch_free(f);
+        coordinator_fetch_free(f);
         return;
     }
     c->nfetches++;
-    op_begin(&req->op, &c->loop->ready, fetch_cancel);
+    op_begin(&req->op, &c->loop->ready, coordinator_fetch_cancel);
     list_init(&f->anchor);
     list_push(&f->anchor, &req->op.link);
-    fetch_send(f);
+    coordinator_fetch_send(f);
 }
 
 /* --- the coordinator --------------------------------------------------- */
 
-static int64_t system_wall_ms(void *arg)
+static int64_t coordinator_system_wall_ms(void *arg)
 {
     return loop_wall_ms();
 }
 
-static uint64_t system_random(void *arg)
+static uint64_t coordinator_system_random(void *arg)
 {
     uint64_t n = 0;
 
@@ -204,7 +206,8 @@ static uint64_t system_random(void *arg)
     return n;
 }
 
-static int load_key(struct coordinator *c, const char *pem, struct err *err)
+static int coordinator_load_key(
+    struct coordinator *c, const char *pem, struct err *err)
 {
     if (pem == NULL)
         return 0;
@@ -232,10 +235,10 @@ int coordinator_init(struct coordinator **out, struct loop *loop,
     c->options = *options;
     c->options.config = NULL;
     if (c->options.wall_ms == NULL)
-        c->options.wall_ms = system_wall_ms;
+        c->options.wall_ms = coordinator_system_wall_ms;
     if (c->options.random == NULL)
-        c->options.random = system_random;
-    rc = load_key(c, config->private_key, err);
+        c->options.random = coordinator_system_random;
+    rc = coordinator_load_key(c, config->private_key, err);
     if (rc == 0)
         rc = rpc_channel_init(&c->channel, loop, &rpc, err);
     if (rc < 0) {

@@ -13,7 +13,7 @@ enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 enum { VARINT_BYTES = 10, SEVEN_BITS = 0x7f, MORE = 0x80 };
 
-static bool take_varint(struct str *rest, uint64_t *value)
+static bool coordinator_answer_take_varint(struct str *rest, uint64_t *value)
 {
     *value = 0;
     for (unsigned i = 0; i < VARINT_BYTES && i < rest->len; i++) {
@@ -29,7 +29,8 @@ static bool take_varint(struct str *rest, uint64_t *value)
     return false;
 }
 
-static bool take_bytes(struct str *rest, uint64_t n, struct str *value)
+static bool coordinator_answer_take_bytes(
+    struct str *rest, uint64_t n, struct str *value)
 {
     if (n > rest->len)
         return false;
@@ -40,22 +41,24 @@ static bool take_bytes(struct str *rest, uint64_t n, struct str *value)
 }
 
 /* The next field's number, and its bytes where it has a length. */
-static bool take_field(struct str *rest, uint64_t *number, struct str *value)
+static bool coordinator_answer_take_field(
+    struct str *rest, uint64_t *number, struct str *value)
 {
     uint64_t tag, n;
 
-    if (!take_varint(rest, &tag))
+    if (!coordinator_answer_take_varint(rest, &tag))
         return false;
     *number = tag >> 3;
     switch (tag & 7) {
     case WIRE_VARINT:
-        return take_varint(rest, &n);
+        return coordinator_answer_take_varint(rest, &n);
     case WIRE_64:
-        return take_bytes(rest, 8, value);
+        return coordinator_answer_take_bytes(rest, 8, value);
     case WIRE_32:
-        return take_bytes(rest, 4, value);
+        return coordinator_answer_take_bytes(rest, 4, value);
     case WIRE_BYTES:
-        return take_varint(rest, &n) && take_bytes(rest, n, value);
+        return coordinator_answer_take_varint(rest, &n) &&
+               coordinator_answer_take_bytes(rest, n, value);
     default:
         return false;
     }
@@ -63,7 +66,7 @@ static bool take_field(struct str *rest, uint64_t *number, struct str *value)
 
 /* Splits the message; of a repeated field the last one counts. False: it is
  * broken. */
-static bool split_message(
+static bool coordinator_answer_split_message(
     struct str message, struct str *json, struct buf *others)
 {
     *json = (struct str){NULL, 0};
@@ -72,7 +75,7 @@ static bool split_message(
         struct str value = {NULL, 0};
         uint64_t number;
 
-        if (!take_field(&message, &number, &value))
+        if (!coordinator_answer_take_field(&message, &number, &value))
             return false;
         if (number == ENVELOPE_FIELD && value.p != NULL)
             *json = value;
@@ -101,7 +104,7 @@ static void answer_free(void *data, void *p)
 {
 }
 
-static int copy_fields(
+static int coordinator_answer_copy_fields(
     const Rag__V1__RouteResponse *answer, struct page_req *req)
 {
     struct envelope_field *fields;
@@ -121,8 +124,8 @@ static int copy_fields(
     return 0;
 }
 
-static int unpack_others(struct str bytes, size_t message_bytes,
-    struct page_req *req, struct err *err)
+static int coordinator_answer_unpack_others(struct str bytes,
+    size_t message_bytes, struct page_req *req, struct err *err)
 {
     struct answer_memory memory = {req->arena, false};
     ProtobufCAllocator allocator = {answer_alloc, answer_free, &memory};
@@ -131,7 +134,7 @@ static int unpack_others(struct str bytes, size_t message_bytes,
 
     if (answer == NULL && !memory.full)
         return err_set(err, ERR_PROTOCOL, "the answer is not a RouteResponse");
-    if (answer == NULL || copy_fields(answer, req) < 0)
+    if (answer == NULL || coordinator_answer_copy_fields(answer, req) < 0)
         return err_set(err, ERR_TOO_LARGE,
             "the answer of %zu bytes does not fit into the page's memory",
             message_bytes);
@@ -150,12 +153,14 @@ int coordinator_answer_read(
             "the answer of %zu bytes does not fit into the page's memory",
             message.len);
     buf_init(&others, message.len + 1);
-    if (!split_message(message, &req->envelope.json, &others))
+    if (!coordinator_answer_split_message(
+            message, &req->envelope.json, &others))
         err_set(err, ERR_PROTOCOL, "the answer is not a RouteResponse");
     else if (others.error != 0)
         rc = err_set(err, ERR_NOMEM, "no memory for the answer");
     else
-        rc = unpack_others(buf_view(&others), message.len, req, err);
+        rc = coordinator_answer_unpack_others(
+            buf_view(&others), message.len, req, err);
     buf_free(&others);
     return rc;
 }

@@ -20,7 +20,8 @@ static void request_add(struct route *r, const char *name, const char *value)
 }
 
 /* The order is that of the envelope's metadata. */
-static void add_entries(struct route *r, const struct route_params *p)
+static void coordinator_request_add_entries(
+    struct route *r, const struct route_params *p)
 {
     snprintf(r->page, sizeof(r->page), "%d", p->page);
     snprintf(r->limit, sizeof(r->limit), "%d", p->limit);
@@ -37,7 +38,8 @@ static void add_entries(struct route *r, const struct route_params *p)
 }
 
 /* `,"name":"value"`, without the comma after an opening brace. */
-static void json_pair(struct buf *out, const char *name, struct str value)
+static void coordinator_request_json_pair(
+    struct buf *out, const char *name, struct str value)
 {
     if (out->len > 0 && out->data[out->len - 1] != '{')
         buf_char(out, ',');
@@ -58,34 +60,36 @@ static void request_id(char out[64], int64_t now_ms, uint64_t nonce)
     snprintf(out, 64, "rag-%" PRId64 "-%s", now_ms, tail);
 }
 
-static void write_envelope(struct route *r, const struct route_params *p)
+static void coordinator_request_write_envelope(
+    struct route *r, const struct route_params *p)
 {
     struct buf *out = &r->envelope_json;
     char id[64];
 
     request_id(id, p->now_ms, p->nonce);
     buf_char(out, '{');
-    json_pair(out, "version", STR("1.0"));
-    json_pair(out, "timestamp", str_of(r->timestamp));
-    json_pair(out, "request_id", str_of(id));
-    json_pair(out, "tenant_id", str_of(p->tenant));
-    json_pair(out, "user_id", STR(ROUTE_USER));
-    json_pair(out, "source", STR(ROUTE_SELF));
+    coordinator_request_json_pair(out, "version", STR("1.0"));
+    coordinator_request_json_pair(out, "timestamp", str_of(r->timestamp));
+    coordinator_request_json_pair(out, "request_id", str_of(id));
+    coordinator_request_json_pair(out, "tenant_id", str_of(p->tenant));
+    coordinator_request_json_pair(out, "user_id", STR(ROUTE_USER));
+    coordinator_request_json_pair(out, "source", STR(ROUTE_SELF));
     buf_puts(out, ",\"payload\":{");
-    json_pair(out, "query_text", buf_view(&r->query_text));
+    coordinator_request_json_pair(out, "query_text", buf_view(&r->query_text));
     buf_puts(out, ",\"metadata\":{");
     for (size_t i = 0; i < r->n; i++)
-        json_pair(out, r->entries[i].name, str_of(r->entries[i].value));
+        coordinator_request_json_pair(
+            out, r->entries[i].name, str_of(r->entries[i].value));
     buf_puts(out, "}}}");
 }
 
 /* The generated structs want char pointers, though packing only reads. */
-static char *unconst(const char *z)
+static char *coordinator_request_unconst(const char *z)
 {
     return (char *)(uintptr_t)z;
 }
 
-static void pack(struct route *r, const char *tenant)
+static void coordinator_request_pack(struct route *r, const char *tenant)
 {
     Rag__V1__RouteRequest message = RAG__V1__ROUTE_REQUEST__INIT;
     Rag__V1__RouteRequest__MetadataEntry entries[ROUTE_ENTRIES];
@@ -94,12 +98,12 @@ static void pack(struct route *r, const char *tenant)
 
     for (size_t i = 0; i < r->n; i++) {
         rag__v1__route_request__metadata_entry__init(&entries[i]);
-        entries[i].key = unconst(r->entries[i].name);
-        entries[i].value = unconst(r->entries[i].value);
+        entries[i].key = coordinator_request_unconst(r->entries[i].name);
+        entries[i].value = coordinator_request_unconst(r->entries[i].value);
         list[i] = &entries[i];
     }
-    message.tenant_id = unconst(tenant);
-    message.user_id = unconst(ROUTE_USER);
+    message.tenant_id = coordinator_request_unconst(tenant);
+    message.user_id = coordinator_request_unconst(ROUTE_USER);
     message.query_text = r->query_text.data;
     message.n_metadata = r->n;
     message.metadata = list;
@@ -109,7 +113,8 @@ static void pack(struct route *r, const char *tenant)
         rag__v1__route_request__pack(&message, out);
 }
 
-static int check_text(const char *what, const char *text, struct err *err)
+static int coordinator_request_check_text(
+    const char *what, const char *text, struct err *err)
 {
     if (text == NULL || utf8_valid(str_of(text)))
         return 0;
@@ -118,12 +123,12 @@ static int check_text(const char *what, const char *text, struct err *err)
 
 static int request_check(const struct route_params *p, struct err *err)
 {
-    int rc = check_text("tenant", p->tenant, err);
+    int rc = coordinator_request_check_text("tenant", p->tenant, err);
 
     if (rc == 0)
-        rc = check_text("service name", p->service, err);
+        rc = coordinator_request_check_text("service name", p->service, err);
     if (rc == 0)
-        rc = check_text("since", p->since, err);
+        rc = coordinator_request_check_text("since", p->since, err);
     return rc;
 }
 
@@ -137,14 +142,14 @@ int route_build(struct route *r, const struct route_params *p, struct err *err)
     buf_init(&r->packed, 2 * ROUTE_BYTES);
     if (rc < 0)
         return rc;
-    add_entries(r, p);
+    coordinator_request_add_entries(r, p);
     buf_printf(&r->query_text, "sync_%s_" ROUTE_SYNC_TYPE "_page_%d",
         p->service, p->page);
-    write_envelope(r, p);
+    coordinator_request_write_envelope(r, p);
     if (r->query_text.error != 0 || r->envelope_json.error != 0)
         return err_set(err, ERR_TOO_LARGE, "the request is too long");
     request_add(r, "envelope_json", r->envelope_json.data);
-    pack(r, p->tenant);
+    coordinator_request_pack(r, p->tenant);
     if (r->packed.error != 0)
         return err_set(err, r->packed.error, "the request is too long");
     return 0;
@@ -157,7 +162,8 @@ void route_free(struct route *r)
     buf_free(&r->packed);
 }
 
-static void sha256_hex(struct str data, char out[2 * SHA256_BYTES + 1])
+static void coordinator_request_sha256_hex(
+    struct str data, char out[2 * SHA256_BYTES + 1])
 {
     uint8_t digest[SHA256_BYTES];
 
@@ -173,12 +179,13 @@ void route_sign_message(
 
     buf_init(&payload, ROUTE_BYTES);
     buf_char(&payload, '{');
-    json_pair(&payload, "tenant_id", str_of(tenant));
-    json_pair(&payload, "user_id", STR(ROUTE_USER));
-    json_pair(&payload, "query_text", query_text);
-    json_pair(&payload, "requester_service", STR(ROUTE_SELF));
+    coordinator_request_json_pair(&payload, "tenant_id", str_of(tenant));
+    coordinator_request_json_pair(&payload, "user_id", STR(ROUTE_USER));
+    coordinator_request_json_pair(&payload, "query_text", query_text);
+    coordinator_request_json_pair(
+        &payload, "requester_service", STR(ROUTE_SELF));
     buf_printf(&payload, ",\"timestamp\":%" PRId64 "}", now_ms);
-    sha256_hex(buf_view(&payload), hex);
+    coordinator_request_sha256_hex(buf_view(&payload), hex);
     buf_printf(out, "educoreai-" ROUTE_SELF "-%s", hex);
     buf_free(&payload);
 }

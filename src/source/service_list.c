@@ -39,7 +39,7 @@ static void service_list_answer(struct services_req *req,
     req->source = source;
 }
 
-static int use_text(struct services_req *req, const char *text,
+static int service_list_use_text(struct services_req *req, const char *text,
     const char *source, struct err *err)
 {
     struct service_names list = {.arena = req->arena};
@@ -53,26 +53,26 @@ static int use_text(struct services_req *req, const char *text,
 }
 
 /* `why` NULL: there is no coordinator to ask. */
-static void fall_back(const struct service_list *l, struct services_req *req,
-    const struct err *why, struct err *err)
+static void service_list_fall_back(const struct service_list *l,
+    struct services_req *req, const struct err *why, struct err *err)
 {
     log_warn(NULL, "service list: %s; using the fallback",
         why != NULL ? why->msg : "no coordinator URL is set");
-    use_text(req, l->fallback, "fallback", err);
+    service_list_use_text(req, l->fallback, "fallback", err);
 }
 
 /* --- asking ------------------------------------------------------------ */
 
 static void on_service_list_answer(struct op *op);
 
-static void asking_free(struct asking *a)
+static void service_list_asking_free(struct asking *a)
 {
     http_req_clear(&a->http);
     buf_free(&a->url);
     free(a);
 }
 
-static const char *asked_path(const struct asking *a)
+static const char *service_list_asked_path(const struct asking *a)
 {
     return a->objects ? "/services" : "/services/list";
 }
@@ -87,7 +87,7 @@ static void service_list_ask(struct asking *a)
     http_req_clear(&a->http);
     buf_reset(&a->url);
     buf_str(&a->url, base);
-    buf_puts(&a->url, asked_path(a));
+    buf_puts(&a->url, service_list_asked_path(a));
     op_init(&a->http.op, on_service_list_answer);
     if (a->url.error != 0) {
         err_set(&err, ERR_CONFIG, "the URL is too long");
@@ -101,7 +101,7 @@ static void service_list_ask(struct asking *a)
     http_send(a->list->http, &a->http);
 }
 
-static int asking_read(struct asking *a, struct err *err)
+static int service_list_asking_read(struct asking *a, struct err *err)
 {
     struct service_names list = {.arena = a->req->arena};
 
@@ -111,13 +111,13 @@ static int asking_read(struct asking *a, struct err *err)
     if (err->code == 0)
         service_names_read(&list, buf_view(&a->http.answer), err);
     if (err->code != 0)
-        return err_wrap(err, "coordinator: GET %s", asked_path(a));
+        return err_wrap(err, "coordinator: GET %s", service_list_asked_path(a));
     service_list_answer(a->req, &list, "coordinator");
     return 0;
 }
 
 /* Only the first path is missing, and the request has not been canceled. */
-static bool asks_again(struct asking *a)
+static bool service_list_asks_again(struct asking *a)
 {
     if (a->http.op.err.code != 0 || a->http.status != 404 || a->objects ||
         a->req->op.err.code != 0)
@@ -127,22 +127,22 @@ static bool asks_again(struct asking *a)
     return true;
 }
 
-static void asking_step(struct asking *a)
+static void service_list_asking_step(struct asking *a)
 {
     const struct service_list *l = a->list;
     struct services_req *req = a->req;
     struct err why, err;
 
     err_clear(&err);
-    if (asks_again(a))
+    if (service_list_asks_again(a))
         return;
-    asking_read(a, &why);
+    service_list_asking_read(a, &why);
     list_remove(&req->op.link);
-    asking_free(a);
+    service_list_asking_free(a);
     if (why.code == ERR_CANCELED)
         err = why;
     else if (why.code != 0)
-        fall_back(l, req, &why, &err);
+        service_list_fall_back(l, req, &why, &err);
     op_finish(&req->op, &err);
 }
 
@@ -150,20 +150,21 @@ static void on_service_list_answer(struct op *op)
 {
     struct asking *a = container_of(op, struct asking, http.op);
 
-    asking_step(a);
+    service_list_asking_step(a);
 }
 
 /*
  * The request has no pointer to its asking; its link in our list leads to it.
  */
-static void asking_cancel(struct op *op)
+static void service_list_asking_cancel(struct op *op)
 {
     struct asking *a = container_of(op->link.next, struct asking, anchor);
 
     op_cancel(&a->http.op);
 }
 
-static void asking_start(const struct service_list *l, struct services_req *req)
+static void service_list_asking_start(
+    const struct service_list *l, struct services_req *req)
 {
     struct asking *a = calloc(1, sizeof(*a));
 
@@ -173,7 +174,7 @@ static void asking_start(const struct service_list *l, struct services_req *req)
     a->req = req;
     list_init(&a->anchor);
     buf_init(&a->url, URL_BYTES);
-    op_begin(&req->op, &l->loop->ready, asking_cancel);
+    op_begin(&req->op, &l->loop->ready, service_list_asking_cancel);
     list_push(&a->anchor, &req->op.link);
     service_list_ask(a);
 }
@@ -184,13 +185,13 @@ void service_list_submit(const struct service_list *l, struct services_req *req)
     struct err err;
 
     err_clear(&err);
-    if (use_text(req, l->env, "env", &err) == ERR_NOT_FOUND) {
+    if (service_list_use_text(req, l->env, "env", &err) == ERR_NOT_FOUND) {
         err_clear(&err);
         if (asks) {
-            asking_start(l, req);
+            service_list_asking_start(l, req);
             return;
         }
-        fall_back(l, req, NULL, &err);
+        service_list_fall_back(l, req, NULL, &err);
     }
     op_begin(&req->op, &l->loop->ready, NULL);
     op_finish(&req->op, &err);

@@ -63,14 +63,14 @@ const char *link_method_name(enum link_method method)
     return names[method];
 }
 
-static struct link_job *link_job_of(struct list *node)
+static struct link_job *linker_link_job_of(struct list *node)
 {
     return container_of(node, struct link_job, link);
 }
 
 /* --- idleness --- */
 
-static void forget_waiter(struct op *op)
+static void linker_forget_waiter(struct op *op)
 {
     list_remove(&op->link);
     op_finish(op, NULL);
@@ -78,14 +78,14 @@ static void forget_waiter(struct op *op)
 
 void linker_when_idle(struct linker *l, struct op *op)
 {
-    op_begin(op, l->p.ports->queue, forget_waiter);
+    op_begin(op, l->p.ports->queue, linker_forget_waiter);
     if (l->state == LINKER_IDLE)
         op_finish(op, NULL);
     else
         list_push(&l->waiting, &op->link);
 }
 
-static void go_idle(struct linker *l)
+static void linker_go_idle(struct linker *l)
 {
     struct list *node;
 
@@ -97,16 +97,16 @@ static void go_idle(struct linker *l)
 
 /* --- between batches --- */
 
-static void submit_find(struct linker *l);
-static void submit_batch(struct linker *l);
-static void end_job(struct linker *l);
+static void linker_submit_find(struct linker *l);
+static void linker_submit_batch(struct linker *l);
+static void linker_end_job(struct linker *l);
 
-static void go_on(struct linker *l)
+static void linker_go_on(struct linker *l)
 {
-    if (link_job_of(l->tenants.next)->find)
-        submit_find(l);
+    if (linker_link_job_of(l->tenants.next)->find)
+        linker_submit_find(l);
     else
-        submit_batch(l);
+        linker_submit_batch(l);
 }
 
 static void on_linker_waited(struct op *op)
@@ -115,9 +115,9 @@ static void on_linker_waited(struct op *op)
 
     l->resting = false;
     if (l->p.aborting)
-        end_job(l);
+        linker_end_job(l);
     else
-        go_on(l);
+        linker_go_on(l);
 }
 
 static void linker_wait(struct linker *l, uint64_t delay_ms)
@@ -133,7 +133,7 @@ static void linker_wait(struct linker *l, uint64_t delay_ms)
 
 /* What has just been done took so long: while a run is at work, that is all
  * of our share for a while. */
-static void rest(struct linker *l, uint64_t busy_ms)
+static void linker_rest(struct linker *l, uint64_t busy_ms)
 {
     uint64_t others = 100 - LINKER_SHARE_PERCENT;
 
@@ -142,15 +142,15 @@ static void rest(struct linker *l, uint64_t busy_ms)
         l, l->sharing ? (busy_ms + 1) * others / LINKER_SHARE_PERCENT : 0);
 }
 
-static uint64_t since_ms(const struct linker *l, const struct op *op)
+static uint64_t linker_since_ms(const struct linker *l, const struct op *op)
 {
     return l->p.ports->now_ms(l->p.ports->world) - op->begun_ms;
 }
 
 /* The tenant at work is done with; what comes next? */
-static void end_job(struct linker *l)
+static void linker_end_job(struct linker *l)
 {
-    free(link_job_of(list_pop(&l->tenants)));
+    free(linker_link_job_of(list_pop(&l->tenants)));
     free(l->find.microservice_id);
     free(l->find.content_id);
     l->find.microservice_id = l->find.content_id = NULL;
@@ -158,7 +158,7 @@ static void end_job(struct linker *l)
     l->batch = l->options.batch;
     l->count_ms = 0;
     if (list_empty(&l->tenants))
-        go_idle(l);
+        linker_go_idle(l);
     else
         linker_wait(l, 0);
 }
@@ -171,13 +171,13 @@ static void linker_give_up(struct linker *l, const struct err *err)
     l->failure = *err;
     log_write(known ? LOG_DEBUG : LOG_WARN, NULL,
         "linking: %s; what is queued waits for the next run", err->msg);
-    end_job(l);
+    linker_end_job(l);
 }
 
 static void linker_failed(struct linker *l, const struct err *err)
 {
     if (l->p.aborting) {
-        end_job(l);
+        linker_end_job(l);
         return;
     }
     if (l->state == LINKER_BATCH && err->code == ERR_TIMEOUT && l->batch > 1)
@@ -194,10 +194,10 @@ static void linker_failed(struct linker *l, const struct err *err)
 
 /* --- finding --- */
 
-static void on_found(struct op *op)
+static void on_linker_found(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, find.op);
-    struct link_job *job = link_job_of(l->tenants.next);
+    struct link_job *job = linker_link_job_of(l->tenants.next);
 
     pipeline_measure(&l->p, CALL_LINK, op);
     if (op->err.code != 0) {
@@ -211,20 +211,20 @@ static void on_found(struct op *op)
         log_info(NULL, "%zu stored items have no node yet: linking them, too",
             job->found);
     if (l->p.aborting)
-        end_job(l);
+        linker_end_job(l);
     else
-        rest(l, since_ms(l, op));
+        linker_rest(l, linker_since_ms(l, op));
 }
 
-static void submit_find(struct linker *l)
+static void linker_submit_find(struct linker *l)
 {
     const struct ports *ports = l->p.ports;
 
     linker_move(l, LINKER_FIND);
-    l->find.tenant = link_job_of(l->tenants.next)->tenant;
+    l->find.tenant = linker_link_job_of(l->tenants.next)->tenant;
     l->find.limit = (size_t)l->options.find;
     l->find.seen = l->find.queued = 0;
-    pipeline_op_init(&l->p, &l->find.op, on_found);
+    pipeline_op_init(&l->p, &l->find.op, on_linker_found);
     ports->find(ports->world, &l->find);
 }
 
@@ -232,7 +232,7 @@ static void submit_find(struct linker *l)
 
 /* How many still wait, after a batch. What others queue and link meanwhile is
  * seen with the next count, or when nothing was left. */
-static void count_queue(struct linker *l)
+static void linker_count_queue(struct linker *l)
 {
     const struct link_req *done = &l->link;
     const struct ports *ports = l->p.ports;
@@ -271,7 +271,7 @@ static void linker_note(struct linker *l)
 static void on_linker_batch(struct op *op)
 {
     struct linker *l = container_of(op, struct linker, link.op);
-    uint64_t took_ms = since_ms(l, op);
+    uint64_t took_ms = linker_since_ms(l, op);
 
     pipeline_measure(&l->p, CALL_LINK, op);
     if (op->err.code != 0) {
@@ -280,30 +280,31 @@ static void on_linker_batch(struct op *op)
     }
     l->linked += l->link.taken;
     linker_note(l);
-    count_queue(l);
+    linker_count_queue(l);
     retry_reset(&l->retry);
     err_clear(&l->failure);
     if (l->p.aborting)
-        end_job(l);
+        linker_end_job(l);
     else if (l->link.later)
         linker_wait(l, l->sharing ? LINKER_LATER_MS : LINKER_TURN_MS);
     else if (l->link.more)
-        rest(l, took_ms);
+        linker_rest(l, took_ms);
     else if (l->link.taken < l->link.limit)
-        end_job(l);
+        linker_end_job(l);
     else
-        rest(l, took_ms - l->link.index_ms);
+        linker_rest(l, took_ms - l->link.index_ms);
 }
 
-static void submit_batch(struct linker *l)
+static void linker_submit_batch(struct linker *l)
 {
     const struct ports *ports = l->p.ports;
 
     linker_move(l, LINKER_BATCH);
-    l->link = (struct link_req){.tenant = link_job_of(l->tenants.next)->tenant,
-        .limit = (size_t)l->batch,
-        .builds = !l->sharing,
-        .counts = ports->now_ms(ports->world) >= l->count_ms};
+    l->link =
+        (struct link_req){.tenant = linker_link_job_of(l->tenants.next)->tenant,
+            .limit = (size_t)l->batch,
+            .builds = !l->sharing,
+            .counts = ports->now_ms(ports->world) >= l->count_ms};
     pipeline_op_init(&l->p, &l->link.op, on_linker_batch);
     ports->link(ports->world, &l->link);
 }
@@ -311,17 +312,18 @@ static void submit_batch(struct linker *l)
 /* --- from outside --- */
 
 /* The job in line, apart from the one at work. */
-static struct link_job *waiting_job(struct linker *l, const char *tenant)
+static struct link_job *linker_waiting_job(struct linker *l, const char *tenant)
 {
     list_for_each (node, &l->tenants) {
         if (node != l->tenants.next &&
-            strcmp(link_job_of(node)->tenant, tenant) == 0)
-            return link_job_of(node);
+            strcmp(linker_link_job_of(node)->tenant, tenant) == 0)
+            return linker_link_job_of(node);
     }
     return NULL;
 }
 
-static struct link_job *new_link_job(struct linker *l, const char *tenant)
+static struct link_job *linker_new_link_job(
+    struct linker *l, const char *tenant)
 {
     size_t bytes = strlen(tenant) + 1;
     struct link_job *job = malloc(sizeof(*job) + bytes);
@@ -335,15 +337,15 @@ static struct link_job *new_link_job(struct linker *l, const char *tenant)
     return job;
 }
 
-static void put_in_line(struct linker *l, const char *tenant, bool find)
+static void linker_put_in_line(struct linker *l, const char *tenant, bool find)
 {
     struct link_job *job;
 
     if (l->p.ports->link == NULL || l->p.stopping)
         return;
-    job = waiting_job(l, tenant);
+    job = linker_waiting_job(l, tenant);
     if (job == NULL)
-        job = new_link_job(l, tenant);
+        job = linker_new_link_job(l, tenant);
     job->find |= find;
     if (l->state != LINKER_IDLE)
         return;
@@ -351,17 +353,17 @@ static void put_in_line(struct linker *l, const char *tenant, bool find)
     l->busy_ms = l->p.ports->now_ms(l->p.ports->world);
     l->busy_done = linker_done(l);
     retry_reset(&l->retry);
-    go_on(l);
+    linker_go_on(l);
 }
 
 void linker_kick(struct linker *l, const char *tenant)
 {
-    put_in_line(l, tenant, false);
+    linker_put_in_line(l, tenant, false);
 }
 
 void linker_find(struct linker *l, const char *tenant)
 {
-    put_in_line(l, tenant, true);
+    linker_put_in_line(l, tenant, true);
 }
 
 void linker_share(struct linker *l, bool sharing)
@@ -380,7 +382,7 @@ void linker_stop(struct linker *l)
         struct list *last = l->tenants.prev;
 
         list_remove(last);
-        free(link_job_of(last));
+        free(linker_link_job_of(last));
     }
     op_cancel(&l->link.op);
     op_cancel(&l->find.op);

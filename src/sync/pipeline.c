@@ -19,7 +19,7 @@ void pipeline_event(const struct pipeline *p, const struct run_event *event)
     p->ports->event(p->ports->world, &full);
 }
 
-static enum provider provider_of(enum call_kind call)
+static enum provider pipeline_provider_of(enum call_kind call)
 {
     if (call == CALL_FETCH)
         return COORDINATOR;
@@ -30,7 +30,7 @@ void pipeline_measure(
     struct pipeline *p, enum call_kind call, const struct op *op)
 {
     uint64_t now = p->ports->now_ms(p->ports->world);
-    int *spent = &p->spent[provider_of(call)];
+    int *spent = &p->spent[pipeline_provider_of(call)];
 
     if (op->err.code == 0 && *spent > 0)
         --*spent;
@@ -74,14 +74,14 @@ void pipeline_pace(struct pipeline *p, const struct op *op)
 }
 
 /* Linking is not waited for: what is queued stays queued. */
-static bool may_be_away(enum call_kind call)
+static bool pipeline_may_be_away(enum call_kind call)
 {
-    return provider_of(call) == DATABASE && call != CALL_LINK;
+    return pipeline_provider_of(call) == DATABASE && call != CALL_LINK;
 }
 
 /* How often it has failed, by the count that the error belongs to; 0: that
  * was the last time. */
-static int count_try(
+static int pipeline_count_try(
     struct retry *r, const struct pipeline *p, enum call_kind call, int code)
 {
     uint64_t now = p->ports->now_ms(p->ports->world);
@@ -89,7 +89,7 @@ static int count_try(
 
     if (code == ERR_BUSY)
         return ++r->busy < tries * RETRY_BUSY_FACTOR ? r->busy : 0;
-    if (code != ERR_UNAVAILABLE || !may_be_away(call))
+    if (code != ERR_UNAVAILABLE || !pipeline_may_be_away(call))
         return ++r->tries < tries ? r->tries : 0;
     if (r->away == 0)
         r->away_ms = now;
@@ -99,17 +99,19 @@ static int count_try(
 
 /* Takes one retry of the provider's budget, if the failure is one of those
  * that do; false: there is none left. */
-static bool take_of_budget(struct pipeline *p, enum call_kind call, int code)
+static bool pipeline_take_of_budget(
+    struct pipeline *p, enum call_kind call, int code)
 {
     static const char *const names[] = {
         [COORDINATOR] = "the coordinator",
         [EMBEDDER] = "the embedder",
         [DATABASE] = "the database",
     };
-    enum provider provider = provider_of(call);
+    enum provider provider = pipeline_provider_of(call);
     int budget = RETRY_BUDGET_FACTOR * p->retries.tries;
 
-    if (code != ERR_TIMEOUT && (code != ERR_UNAVAILABLE || may_be_away(call)))
+    if (code != ERR_TIMEOUT &&
+        (code != ERR_UNAVAILABLE || pipeline_may_be_away(call)))
         return true;
     if (p->spent[provider] == budget)
         return false;
@@ -143,8 +145,8 @@ bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
 
     if (!err_is_transient(err->code) || p->aborting)
         return false;
-    tries = count_try(r, p, call, err->code);
-    if (tries == 0 || !take_of_budget(p, call, err->code))
+    tries = pipeline_count_try(r, p, call, err->code);
+    if (tries == 0 || !pipeline_take_of_budget(p, call, err->code))
         return false;
     delay = retry_delay_ms(p->retries.base_ms, tries, err->retry_after_ms,
         p->ports->random(p->ports->world));

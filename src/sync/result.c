@@ -27,7 +27,8 @@ void counts_say_collisions(
             (unsigned long long)counts->received);
 }
 
-static void say_contested(const struct counts *counts, char out[WARNING_BYTES])
+static void result_say_contested(
+    const struct counts *counts, char out[WARNING_BYTES])
 {
     unsigned long long n = counts->contested;
 
@@ -47,7 +48,7 @@ void counts_warn(const struct counts *counts, struct warnings *out)
     out->n = 0;
     counts_say_collisions(counts, out->texts[out->n]);
     out->n += out->texts[out->n][0] != '\0';
-    say_contested(counts, out->texts[out->n]);
+    result_say_contested(counts, out->texts[out->n]);
     out->n += out->texts[out->n][0] != '\0';
 }
 
@@ -68,7 +69,7 @@ const char *run_status_name(enum run_status status)
     return "unknown";
 }
 
-static bool code_is_outage(int code)
+static bool result_code_is_outage(int code)
 {
     return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_BUSY ||
            code == ERR_LATER;
@@ -77,7 +78,7 @@ static bool code_is_outage(int code)
 static bool result_is_outage(const struct service_result *s)
 {
     for (uint32_t i = 0; i < s->nerrors; i++)
-        if (!code_is_outage(s->errors[i].code))
+        if (!result_code_is_outage(s->errors[i].code))
             return false;
     return !s->success && s->nerrors > 0;
 }

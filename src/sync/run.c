@@ -42,7 +42,7 @@ struct run {
 };
 
 /* Does it take part in a run that another process has begun? */
-static bool is_helper(const struct run *r)
+static bool run_is_helper(const struct run *r)
 {
     return r->p.options->spec.run_id != NULL;
 }
@@ -54,7 +54,7 @@ static void run_log_end(const struct run *r)
     const struct run_result *result = &r->req->result;
     const struct counts *c = &result->counts;
 
-    if (is_helper(r) && !r->end.closed) {
+    if (run_is_helper(r) && !r->end.closed) {
         log_info(&(struct log_ctx){.run = r->p.run_id},
             "no service of the run is left to take part in");
         return;
@@ -82,13 +82,13 @@ static void run_finish(struct run *r, const struct err *err)
                               .counts = &req->result.counts,
                               .duration_ms = req->result.duration_ms,
                               .outcome = run_status_name(req->result.status),
-                              .joined = is_helper(r) && !r->end.closed,
+                              .joined = run_is_helper(r) && !r->end.closed,
                               .err = err});
     op_finish(&req->op, err);
 }
 
 /* The error of services that no process has ended. */
-static struct err why_missing(const struct run *r)
+static struct err run_why_missing(const struct run *r)
 {
     struct err err = r->p.fatal.code != 0 ? r->p.fatal : r->lost;
 
@@ -100,10 +100,10 @@ static struct err why_missing(const struct run *r)
 }
 
 /* `known`: the ledger has said how the run stands. */
-static void add_up(struct run *r, bool known)
+static void run_add_up(struct run *r, bool known)
 {
     struct run_result *result = &r->req->result;
-    struct err why = why_missing(r);
+    struct err why = run_why_missing(r);
 
     run_result_complete(
         result, &r->arena, r->ours, known ? &r->end : NULL, &why);
@@ -132,17 +132,18 @@ static void on_run_ended(struct op *op)
             return;
         log_error(&ctx, "%s", err.msg);
     }
-    add_up(r, err.code == 0);
+    run_add_up(r, err.code == 0);
     run_finish(r, NULL);
 }
 
 /* A process that only takes part may own the run, having resumed it. */
-static enum run_end_mode end_mode(const struct run *r)
+static enum run_end_mode run_end_mode(const struct run *r)
 {
     if (r->p.canceled)
         return RUN_END_CANCEL;
-    return r->p.stopping || r->lost.code != 0 || is_helper(r) ? RUN_END_LEAVE
-                                                              : RUN_END_DONE;
+    return r->p.stopping || r->lost.code != 0 || run_is_helper(r)
+               ? RUN_END_LEAVE
+               : RUN_END_DONE;
 }
 
 static void run_end_submit(struct run *r)
@@ -150,7 +151,7 @@ static void run_end_submit(struct run *r)
     const struct ports *ports = r->p.ports;
 
     r->end = (struct run_end_req){.run_id = r->p.run_id,
-        .mode = end_mode(r),
+        .mode = run_end_mode(r),
         .arena = &r->arena,
         .nservices = r->req->result.nservices};
     op_init(&r->end.op, on_run_ended);
@@ -167,7 +168,7 @@ static void run_end_run(struct run *r)
 
 static void run_claim(struct run *r);
 
-static void on_service_done(struct service *s, void *arg)
+static void on_run_service_done(struct service *s, void *arg)
 {
     struct run *r = arg;
 
@@ -177,36 +178,36 @@ static void on_service_done(struct service *s, void *arg)
     run_claim(r);
 }
 
-static void start_service(struct run *r)
+static void run_start_service(struct run *r)
 {
     size_t i = r->claim.position;
     struct service_result *result = &r->req->result.services[i];
 
     assert(i < r->req->result.nservices);
     *result = (struct service_result){.service = r->names[i]};
-    r->service = service_start(
-        &r->p, &r->arena, r->schemas, &r->claim, result, on_service_done, r);
+    r->service = service_start(&r->p, &r->arena, r->schemas, &r->claim, result,
+        on_run_service_done, r);
 }
 
-static void on_claim_waited(struct op *op)
+static void on_run_claim_waited(struct op *op)
 {
     run_claim(container_of(op, struct run, retry.timer.op));
 }
 
-static void on_polled(struct op *op)
+static void on_run_polled(struct op *op)
 {
     run_claim(container_of(op, struct run, poll.op));
 }
 
-static void wait_for_others(struct run *r)
+static void run_wait_for_others(struct run *r)
 {
     const struct ports *ports = r->p.ports;
 
-    op_init(&r->poll.op, on_polled);
+    op_init(&r->poll.op, on_run_polled);
     ports->timer(ports->world, &r->poll, POLL_MS);
 }
 
-static void on_claimed(struct op *op)
+static void on_run_claimed(struct op *op)
 {
     struct run *r = container_of(op, struct run, claim.op);
     struct err err = op->err;
@@ -214,7 +215,7 @@ static void on_claimed(struct op *op)
     if (err.code != 0) {
         err_wrap(&err, "claim a service");
         if (retry_start(
-                &r->retry, &r->p, CALL_CHECKPOINT, &err, on_claim_waited))
+                &r->retry, &r->p, CALL_CHECKPOINT, &err, on_run_claim_waited))
             return;
         log_error(&(struct log_ctx){.run = r->p.run_id}, "%s", err.msg);
         r->lost = err;
@@ -223,9 +224,9 @@ static void on_claimed(struct op *op)
     }
     retry_reset(&r->retry);
     if (r->claim.claim == CLAIM_SERVICE)
-        start_service(r);
-    else if (r->claim.claim == CLAIM_WAIT && !is_helper(r))
-        wait_for_others(r);
+        run_start_service(r);
+    else if (r->claim.claim == CLAIM_WAIT && !run_is_helper(r))
+        run_wait_for_others(r);
     else
         run_end_run(r);
 }
@@ -244,13 +245,13 @@ static void run_claim(struct run *r)
         .incremental =
             spec->since == NULL && strcmp(spec->kind, "incremental") == 0,
         .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
-    op_init(&r->claim.op, on_claimed);
+    op_init(&r->claim.op, on_run_claimed);
     ports->service_begin(ports->world, &r->claim);
 }
 
 /* Beginning */
 
-static void on_recalled(struct op *op)
+static void on_run_recalled(struct op *op)
 {
     struct run *r = container_of(op, struct run, recall.op);
 
@@ -271,17 +272,17 @@ static void run_recall(struct run *r)
         run_claim(r);
         return;
     }
-    op_init(&r->recall.op, on_recalled);
+    op_init(&r->recall.op, on_run_recalled);
     ports->recall(ports->world, &r->recall);
 }
 
-static void work(struct run *r, const char *run_id)
+static void run_work(struct run *r, const char *run_id)
 {
     const struct run_result *result = &r->req->result;
 
     r->p.run_id = run_id;
     log_trace(run_id, r->p.trace.id);
-    if (is_helper(r))
+    if (run_is_helper(r))
         log_info(&(struct log_ctx){.run = run_id},
             "taking part in the run: %zu services", result->nservices);
     else
@@ -290,16 +291,16 @@ static void work(struct run *r, const char *run_id)
             result->nservices, result->source, r->p.options->spec.trigger);
     pipeline_event(&r->p, &(struct run_event){.kind = EVENT_RUN_BEGIN,
                               .nservices = result->nservices,
-                              .joined = is_helper(r)});
+                              .joined = run_is_helper(r)});
     run_recall(r);
 }
 
 /* Later, as everything that is begun. */
-static void on_joined(struct op *op)
+static void on_run_joined(struct op *op)
 {
     struct run *r = container_of(op, struct run, poll.op);
 
-    work(r, r->p.options->spec.run_id);
+    run_work(r, r->p.options->spec.run_id);
 }
 
 static void on_run_begun(struct op *op)
@@ -311,7 +312,7 @@ static void on_run_begun(struct op *op)
         run_finish(r, &op->err);
         return;
     }
-    work(r, r->begin.run_id);
+    run_work(r, r->begin.run_id);
 }
 
 /* Two names of one schema, a name and its alias, are one service: its rows are
@@ -343,7 +344,7 @@ static int run_add_names(struct run *r, const char **names, size_t n)
         rows[result->nservices] = run_rows_of(r, names[i]);
         while (strcmp(rows[k], rows[result->nservices]) != 0)
             k++;
-        if (k < result->nservices && !is_helper(r))
+        if (k < result->nservices && !run_is_helper(r))
             continue;
         if (run_add_name(r, result->nservices, names[i]) == NULL)
             return ERR_NOMEM;
@@ -352,7 +353,7 @@ static int run_add_names(struct run *r, const char **names, size_t n)
     return rows == NULL ? ERR_NOMEM : 0;
 }
 
-static int prepare_results(
+static int run_prepare_results(
     struct run *r, const char **names, size_t n, const char *source)
 {
     struct run_result *result = &r->req->result;
@@ -375,13 +376,13 @@ static void run_begin(
     const struct run_options *o = r->p.options;
     struct err err;
 
-    if (prepare_results(r, names, n, source) < 0) {
+    if (run_prepare_results(r, names, n, source) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for a run of %zu services", n);
         run_finish(r, &err);
         return;
     }
-    if (is_helper(r)) {
-        op_init(&r->poll.op, on_joined);
+    if (run_is_helper(r)) {
+        op_init(&r->poll.op, on_run_joined);
         ports->timer(ports->world, &r->poll, 0);
         return;
     }

@@ -4,7 +4,7 @@
 
 /* Of a service that has ended the ledger knows all lives: those of others, and
  * those before this process went on with it. Its errors are cut short there. */
-static void take_over(struct service_result *result,
+static void run_result_take_over(struct service_result *result,
     const struct service_result *known, bool ours)
 {
     struct service_result own = *result;
@@ -26,7 +26,7 @@ void run_result_complete(struct run_result *result, struct arena *arena,
         struct service_result *s = &result->services[i];
 
         if (known != NULL && known->ended[i]) {
-            take_over(s, &known->services[i], ours[i]);
+            run_result_take_over(s, &known->services[i], ours[i]);
         } else if (!ours[i]) {
             *s = (struct service_result){.service = s->service};
             service_result_error(s, arena, 0, why);

@@ -58,7 +58,7 @@ void service_error(struct service *s, int page, const struct err *err)
 
 /* Kicks: the next iteration of the loop takes all decisions at once. */
 
-static void on_kick(struct op *op)
+static void on_service_kick(struct op *op)
 {
     struct service_busy *busy = container_of(op, struct service_busy, kick.op);
 
@@ -72,7 +72,7 @@ static void service_kick_later(void *arg)
 
     if (s->state != SERVICE_PAGES || op_pending(&timer->op))
         return;
-    op_init(&timer->op, on_kick);
+    op_init(&timer->op, on_service_kick);
     s->p->ports->timer(s->p->ports->world, timer, 0);
 }
 
@@ -161,7 +161,7 @@ static void service_end_submit(struct service *s)
 
 /* What its pages have set aside is withdrawn: the fault was the embedder's, and
  * the same run may succeed later. */
-static void excuse_letters(struct service_result *result)
+static void service_excuse_letters(struct service_result *result)
 {
     for (uint32_t i = 0; i < result->nerrors; i++)
         if (result->errors[i].code == ERR_INVALID)
@@ -173,7 +173,7 @@ void service_end(struct service *s)
     const struct ports *ports = s->p->ports;
 
     if (s->p->embed.at_fault)
-        excuse_letters(s->result);
+        service_excuse_letters(s->result);
     retry_reset(&s->busy->retry);
     s->result->success = s->result->errors_total == 0;
     s->result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
@@ -189,9 +189,9 @@ static void service_fail(struct service *s, const struct err *err)
 
 /* Opening */
 
-static void open_submit(struct service *s);
+static void service_open_submit(struct service *s);
 
-static void on_open_waited(struct op *op)
+static void on_service_open_waited(struct op *op)
 {
     struct service *s =
         container_of(op, struct service_busy, retry.timer.op)->service;
@@ -199,11 +199,11 @@ static void on_open_waited(struct op *op)
     if (op->err.code != 0)
         service_fail(s, &op->err);
     else
-        open_submit(s);
+        service_open_submit(s);
 }
 
 /* Before anything is paid for. */
-static void note_model(const struct service *s)
+static void service_note_model(const struct service *s)
 {
     const struct store_open_req *open = &s->busy->open;
     struct log_ctx ctx = {.run = s->p->run_id, .service = s->result->service};
@@ -222,26 +222,26 @@ static void note_model(const struct service *s)
                              .note = note.msg});
 }
 
-static void on_opened(struct op *op)
+static void on_service_opened(struct op *op)
 {
     struct service *s = container_of(op, struct service_busy, open.op)->service;
     struct err err = op->err;
 
     if (err.code != 0) {
         err_wrap(&err, "open the store");
-        if (!retry_start(
-                &s->busy->retry, s->p, CALL_CHECKPOINT, &err, on_open_waited))
+        if (!retry_start(&s->busy->retry, s->p, CALL_CHECKPOINT, &err,
+                on_service_open_waited))
             service_fail(s, &err);
         return;
     }
     s->scope.microservice_id = s->busy->open.microservice_id;
     s->ctx.has_letters = s->busy->open.has_letters;
-    note_model(s);
+    service_note_model(s);
     service_move(s, SERVICE_PAGES);
     service_kick_later(s);
 }
 
-static void open_submit(struct service *s)
+static void service_open_submit(struct service *s)
 {
     const struct ports *ports = s->p->ports;
     const struct embedding_id *id = &s->p->options->embedding;
@@ -257,14 +257,14 @@ static void open_submit(struct service *s)
         .provider = id->provider,
         .model = id->model,
         .dimensions = id->dimensions};
-    op_init(&req->op, on_opened);
+    op_init(&req->op, on_service_opened);
     ports->store_open(ports->world, req);
 }
 
 /* Beginning */
 
 /* An interruption does not erase the failures from before it. */
-static void note_earlier_letters(struct service *s)
+static void service_note_earlier_letters(struct service *s)
 {
     struct err err;
 
@@ -316,8 +316,8 @@ static void service_begin(struct service *s)
     service_begin_care(s);
     pass_begin(&s->pass, s->p->options->limit, s->schema->ignores_total,
         claim->received, claim->announced);
-    note_earlier_letters(s);
-    open_submit(s);
+    service_note_earlier_letters(s);
+    service_open_submit(s);
 }
 
 struct service *service_start(struct pipeline *p, struct arena *arena,

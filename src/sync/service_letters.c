@@ -14,7 +14,7 @@
 
 enum { DUE_LETTERS = 10 /* a batch */, MOST_FAILED = 20 };
 
-static void due_failed(struct service *s, const struct err *err)
+static void service_letters_due_failed(struct service *s, const struct err *err)
 {
     s->busy->due_tried = true;
     log_warn(
@@ -22,14 +22,14 @@ static void due_failed(struct service *s, const struct err *err)
         "dead letters that are due are left to the next run: %s", err->msg);
 }
 
-static void on_due(struct op *op)
+static void on_service_letters_due(struct op *op)
 {
     struct service_busy *busy = container_of(op, struct service_busy, due.op);
     struct service *s = busy->service;
     struct due_letters_req *due = &busy->due;
 
     if (op->err.code != 0)
-        due_failed(s, &op->err);
+        service_letters_due_failed(s, &op->err);
     else if (due->n == 0 || !pipeline_open(s->p))
         busy->due_tried = true;
     else {
@@ -39,7 +39,7 @@ static void on_due(struct op *op)
     s->ctx.kick(s->ctx.arg);
 }
 
-static void look_for_due(struct service *s)
+static void service_letters_look_for_due(struct service *s)
 {
     static const uint8_t none[SHA256_BYTES];
     struct service_busy *busy = s->busy;
@@ -50,7 +50,7 @@ static void look_for_due(struct service *s)
         .scope = &s->scope,
         .after = first ? NULL : busy->due_after,
         .limit = DUE_LETTERS};
-    op_init(&busy->due.op, on_due);
+    op_init(&busy->due.op, on_service_letters_due);
     s->p->ports->due_letters(s->p->ports->world, &busy->due);
 }
 
@@ -67,6 +67,6 @@ bool service_try_letters(struct service *s)
         return true;
     if (!may_try_letters(s))
         return false;
-    look_for_due(s);
+    service_letters_look_for_due(s);
     return true;
 }

@@ -12,7 +12,7 @@
 /* Settling */
 
 /* The next smaller limit that covers the same range with whole pages. */
-static int largest_proper_divisor(int n)
+static int service_pages_largest_proper_divisor(int n)
 {
     for (int d = 2; d <= n / d; d++)
         if (n % d == 0)
@@ -21,9 +21,9 @@ static int largest_proper_divisor(int n)
 }
 
 /* An answer that is too large: the same range again, in smaller pages. */
-static bool shrink(struct service *s, const struct page *page)
+static bool service_pages_shrink(struct service *s, const struct page *page)
 {
-    int smaller = largest_proper_divisor(page->limit);
+    int smaller = service_pages_largest_proper_divisor(page->limit);
     struct log_ctx ctx = {.run = s->p->run_id,
         .service = s->result->service,
         .page = page->number};
@@ -39,7 +39,8 @@ static bool shrink(struct service *s, const struct page *page)
 
 /* First met by this run; the first of them, unless all were skipped because an
  * interrupted life of it has met them already. */
-static void note_letters(struct service *s, const struct page *page)
+static void service_pages_note_letters(
+    struct service *s, const struct page *page)
 {
     uint64_t fresh = page_new_letters(page);
     const struct page_item *first = page_first_failure(page);
@@ -94,11 +95,11 @@ static void settle_page(struct service *s, struct page *page)
     counts_add(
         page->letters != NULL ? &s->busy->of_letters : &s->result->counts,
         &page->counts);
-    note_letters(s, page);
+    service_pages_note_letters(s, page);
     altered_note(&s->busy->altered, page);
     if (page->err.code == 0) {
         s->result->pages += page->letters == NULL;
-    } else if (!shrink(s, page)) {
+    } else if (!service_pages_shrink(s, page)) {
         service_error(s, page->number, &page->err);
         fail_pages(s, page);
     }
@@ -111,7 +112,7 @@ static void settle_page(struct service *s, struct page *page)
 }
 
 /* Everything of the page at hand has committed, or will never: the next. */
-static void advance(struct service *s)
+static void service_pages_advance(struct service *s)
 {
     s->head = s->ahead;
     s->ahead = NULL;
@@ -129,7 +130,7 @@ static void pages_settle(struct service *s)
         if (page == s->checkpointing)
             s->checkpointing = NULL;
         else
-            advance(s);
+            service_pages_advance(s);
         page_free(page);
     }
 }
@@ -161,7 +162,7 @@ static void wind_down_page(struct service *s, struct page *page)
         page_fail(page, &why, false);
 }
 
-static void wind_down(struct service *s)
+static void service_pages_wind_down(struct service *s)
 {
     struct page *pages[] = {s->checkpointing, s->head, s->ahead};
 
@@ -193,7 +194,7 @@ static bool over_max_pages(struct service *s)
 }
 
 /* For one more, as large as the largest of the service so far? */
-static bool window_has_room(struct service *s)
+static bool service_pages_window_has_room(struct service *s)
 {
     size_t held = page_held(s->checkpointing) + page_held(s->head);
 
@@ -202,14 +203,14 @@ static bool window_has_room(struct service *s)
     return held == 0 || held + s->largest <= s->p->options->window_bytes;
 }
 
-static bool may_read_ahead(const struct service *s)
+static bool service_pages_may_read_ahead(const struct service *s)
 {
     return s->busy->care.mode == CARE_NONE && s->ahead == NULL &&
            s->judged == s->head->number && !s->head->failed;
 }
 
 /* One page at a time; what must not be tried or read is only the first one. */
-static void fetch_with_care(struct service *s)
+static void service_pages_fetch_with_care(struct service *s)
 {
     struct care *care = &s->busy->care;
 
@@ -229,16 +230,16 @@ static void fetch_with_care(struct service *s)
     care_go_on(care);
 }
 
-static void fetch(struct service *s)
+static void service_pages_fetch(struct service *s)
 {
-    if (!s->more || !window_has_room(s) || over_max_pages(s))
+    if (!s->more || !service_pages_window_has_room(s) || over_max_pages(s))
         return;
     if (s->busy->care.mode != CARE_NONE) {
-        fetch_with_care(s);
+        service_pages_fetch_with_care(s);
     } else if (s->head == NULL) {
         s->more = false;
         s->head = page_start(&s->ctx, s->next_page, s->limit);
-    } else if (may_read_ahead(s)) {
+    } else if (service_pages_may_read_ahead(s)) {
         s->more = false;
         s->ahead = page_start(&s->ctx, s->next_page, s->limit);
     }
@@ -264,7 +265,7 @@ static struct page *page_with_work(struct service *s)
     return NULL;
 }
 
-static void start_chunks(struct service *s)
+static void service_pages_start_chunks(struct service *s)
 {
     struct page *page;
 
@@ -281,7 +282,7 @@ static void start_chunks(struct service *s)
  * Checkpoints come one after the other. A page that is as it should be gives
  * way to the next one meanwhile: all of it has committed.
  */
-static void checkpoint(struct service *s)
+static void service_pages_checkpoint(struct service *s)
 {
     struct page *page = s->head;
 
@@ -297,11 +298,11 @@ static void checkpoint(struct service *s)
     if (page->state != PAGE_CHECKPOINT || page->failed)
         return;
     s->checkpointing = page;
-    advance(s);
+    service_pages_advance(s);
 }
 
 /* Stopped between two pages: nothing failed, and yet it is not complete. */
-static void note_rest(struct service *s)
+static void service_pages_note_rest(struct service *s)
 {
     struct err err = s->p->fatal;
 
@@ -313,7 +314,7 @@ static void note_rest(struct service *s)
 }
 
 /* In the log, and in R. */
-static void tell_altered(struct service *s)
+static void service_pages_tell_altered(struct service *s)
 {
     struct err why;
 
@@ -332,12 +333,12 @@ void service_step_pages(struct service *s)
     service_take_page(s, s->head);
     service_take_page(s, s->ahead);
     if (!pipeline_open(s->p))
-        wind_down(s);
+        service_pages_wind_down(s);
     else if (!s->busy->failed)
-        fetch(s);
+        service_pages_fetch(s);
     pages_compare_heads(s);
-    start_chunks(s);
-    checkpoint(s);
+    service_pages_start_chunks(s);
+    service_pages_checkpoint(s);
     pages_settle(s);
     if (s->head != NULL)
         page_store(s->head);
@@ -353,8 +354,8 @@ void service_step_pages(struct service *s)
     counts_add(&s->result->counts, &s->busy->of_letters);
     service_warn(s);
     service_ids_report(s);
-    tell_altered(s);
-    note_rest(s);
+    service_pages_tell_altered(s);
+    service_pages_note_rest(s);
     service_weigh_pass(s);
     service_sweep(s);
 }

@@ -16,7 +16,8 @@ static struct log_ctx pass_log(const struct service *s, int page)
         .run = s->p->run_id, .service = s->result->service, .page = page};
 }
 
-static void warn_odd_once(struct service *s, const struct page *page)
+static void service_pass_warn_odd_once(
+    struct service *s, const struct page *page)
 {
     struct str odd = page->view.has_more_odd;
     struct log_ctx ctx = pass_log(s, page->number);
@@ -30,7 +31,7 @@ static void warn_odd_once(struct service *s, const struct page *page)
         STR_ARG(odd));
 }
 
-static void leave_source(
+static void service_pass_leave_source(
     struct service *s, struct page *page, const struct err *err)
 {
     s->more = false;
@@ -38,7 +39,8 @@ static void leave_source(
     page_fail(page, err, false);
 }
 
-static void leave_stuck_source(struct service *s, struct page *page)
+static void service_pass_leave_stuck_source(
+    struct service *s, struct page *page)
 {
     struct err err;
 
@@ -47,7 +49,7 @@ static void leave_stuck_source(struct service *s, struct page *page)
         "no page before them had",
         (unsigned long long)s->pass.stale_pages,
         (unsigned long long)s->pass.stale_items);
-    leave_source(s, page, &err);
+    service_pass_leave_source(s, page, &err);
 }
 
 /*
@@ -56,7 +58,7 @@ static void leave_stuck_source(struct service *s, struct page *page)
  * taken for the end. An answer with as many as were asked for, or fewer, shows
  * that it does not; page 1 begins at the beginning in any case.
  */
-static bool limit_is_honoured(
+static bool service_pass_limit_is_honoured(
     struct service *s, const struct page *page, struct err *err)
 {
     int *shrunk = &s->busy->shrunk;
@@ -83,7 +85,8 @@ static bool limit_is_honoured(
     return true;
 }
 
-static void follow_page(struct service *s, struct page *page, uint64_t fresh)
+static void service_pass_follow_page(
+    struct service *s, struct page *page, uint64_t fresh)
 {
     enum pass_next next = pass_take(&s->pass, &page->view, page->limit, fresh);
 
@@ -93,7 +96,7 @@ static void follow_page(struct service *s, struct page *page, uint64_t fresh)
     if (next == PASS_REPEATED)
         page_leave_out(page);
     else if (next == PASS_STUCK)
-        leave_stuck_source(s, page);
+        service_pass_leave_stuck_source(s, page);
 }
 
 void service_take_page(struct service *s, struct page *page)
@@ -108,16 +111,16 @@ void service_take_page(struct service *s, struct page *page)
     if (fresh < 0)
         return;
     s->judged = page->number;
-    if (!limit_is_honoured(s, page, &err)) {
-        leave_source(s, page, &err);
+    if (!service_pass_limit_is_honoured(s, page, &err)) {
+        service_pass_leave_source(s, page, &err);
         return;
     }
     s->ctx.rows.received += page->view.n;
     s->next_page = page->number + 1;
     if (page->view.limit > 0)
         s->limit = (int)page->view.limit;
-    warn_odd_once(s, page);
-    follow_page(s, page, (uint64_t)fresh);
+    service_pass_warn_odd_once(s, page);
+    service_pass_follow_page(s, page, (uint64_t)fresh);
 }
 
 void service_weigh_pass(struct service *s)

@@ -15,7 +15,7 @@
 enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
 
 /* Was everything requested and read, without an error? */
-static bool is_complete_pass(const struct service *s)
+static bool service_sweep_is_complete_pass(const struct service *s)
 {
     return s->schema->delete_missing && s->result->errors_total == 0 &&
            s->result->pass.complete && s->ctx.since == NULL &&
@@ -73,7 +73,7 @@ static void on_service_sweep_waited(struct op *op)
         service_sweep_submit(s);
 }
 
-static void on_swept(struct op *op)
+static void on_service_sweep_swept(struct op *op)
 {
     struct service_busy *busy = container_of(op, struct service_busy, sweep.op);
     struct service *s = busy->service;
@@ -101,7 +101,7 @@ static void service_sweep_submit(struct service *s)
     const struct ports *ports = s->p->ports;
     struct sweep_req *req = &s->busy->sweep;
 
-    op_init(&req->op, on_swept);
+    op_init(&req->op, on_service_sweep_swept);
     ports->sweep(ports->world, req);
 }
 
@@ -109,7 +109,7 @@ void service_sweep(struct service *s)
 {
     struct sweep_req *req = &s->busy->sweep;
 
-    if (!is_complete_pass(s)) {
+    if (!service_sweep_is_complete_pass(s)) {
         service_end(s);
         return;
     }

@@ -29,7 +29,7 @@ static int stored_need(const char *value, const char *name, struct err *err)
     return err_set(err, ERR_INVALID, "\"%s\" is missing", name);
 }
 
-static int item_read(struct history_call *h, struct err *err)
+static int stored_item_read(struct history_call *h, struct err *err)
 {
     struct history_req *req = &h->req;
 
@@ -47,15 +47,15 @@ void route_item(struct api *api, struct http_exchange *x, struct str id)
     struct history_call *h = history_call_new(api, x);
     struct err err;
 
-    history_call_submit(h, history_item, item_read(h, &err), &err);
+    history_call_submit(h, history_item, stored_item_read(h, &err), &err);
 }
 
 /* Its neighbourhood in the graph */
 
-static int graph_read(struct history_call *h, struct err *err)
+static int stored_graph_read(struct history_call *h, struct err *err)
 {
     const char *depth = NULL;
-    int rc = item_read(h, err);
+    int rc = stored_item_read(h, err);
 
     if (rc == 0)
         rc = history_call_value(h, "depth", NAME_BYTES, &depth, err);
@@ -70,7 +70,7 @@ void route_graph(struct api *api, struct http_exchange *x, struct str id)
     struct history_call *h = history_call_new(api, x);
     struct err err;
 
-    history_call_submit(h, history_graph, graph_read(h, &err), &err);
+    history_call_submit(h, history_graph, stored_graph_read(h, &err), &err);
 }
 
 /* Forgetting it */
@@ -80,7 +80,7 @@ struct forget_call {
     struct forget_req req;
 };
 
-static void on_item_forgotten(struct op *op)
+static void on_stored_item_forgotten(struct op *op)
 {
     struct forget_call *f = container_of(op, struct forget_call, req.op);
     struct api_call *call = &f->h->call;
@@ -102,7 +102,7 @@ void route_forget(struct api *api, struct http_exchange *x, struct str id)
 
     if (f == NULL)
         abort();
-    if (item_read(h, &err) < 0) {
+    if (stored_item_read(h, &err) < 0) {
         api_call_fail(&h->call, &err);
         api_call_end(&h->call);
         return;
@@ -110,13 +110,13 @@ void route_forget(struct api *api, struct http_exchange *x, struct str id)
     f->h = h;
     f->req.tenant = h->req.tenant;
     f->req.content_id = h->req.id;
-    op_init(&f->req.op, on_item_forgotten);
+    op_init(&f->req.op, on_stored_item_forgotten);
     forget_item(api->options.ops, &h->arena, h->req.service, &f->req);
 }
 
 /* A service */
 
-static json_t *service_add_schema(struct history_call *h, json_t *found)
+static json_t *stored_service_add_schema(struct history_call *h, json_t *found)
 {
     json_object_set_new(found, "schema",
         services_schema_json(
@@ -124,7 +124,7 @@ static json_t *service_add_schema(struct history_call *h, json_t *found)
     return found;
 }
 
-static int service_read(struct history_call *h, struct err *err)
+static int stored_service_read(struct history_call *h, struct err *err)
 {
     if (history_call_value(h, "name", NAME_BYTES, &h->req.service, err) < 0 ||
         stored_need(h->req.service, "name", err) < 0 ||
@@ -139,6 +139,6 @@ void route_service(struct api *api, struct http_exchange *x)
     struct history_call *h = history_call_new(api, x);
     struct err err;
 
-    h->finish = service_add_schema;
-    history_call_submit(h, history_service, service_read(h, &err), &err);
+    h->finish = stored_service_add_schema;
+    history_call_submit(h, history_service, stored_service_read(h, &err), &err);
 }

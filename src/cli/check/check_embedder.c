@@ -49,7 +49,7 @@ static int check_embed(
     return req->op.err.code;
 }
 
-static int embed_something(struct check *c)
+static int check_embedder_embed_something(struct check *c)
 {
     struct embedding_id id = app_embedding_id(&c->app);
     struct embed_req req = {.n = 1};
@@ -67,7 +67,7 @@ static int embed_something(struct check *c)
 /* --- a request of full size --------------------------------------------- */
 
 /* As long as one text may be, by the estimate: three letters are a token. */
-static char *longest_text(const struct check *c, size_t *len)
+static char *check_embedder_longest_text(const struct check *c, size_t *len)
 {
     char *text;
 
@@ -87,7 +87,7 @@ static void check_deep(struct check *c)
     struct embed_req req = {.n = (size_t)c->app.config.sync.chunk_size};
     uint64_t ms;
     size_t len;
-    char *text = longest_text(c, &len);
+    char *text = check_embedder_longest_text(c, &len);
 
     if (req.n > CHUNK_BYTES / len)
         req.n = CHUNK_BYTES / len;
@@ -105,7 +105,8 @@ static void check_deep(struct check *c)
 /* --- limits ------------------------------------------------------------- */
 
 /* What is in the database; nothing without tables. */
-static void recall_limits(struct check *c, struct embed_limits *known)
+static void check_embedder_recall_limits(
+    struct check *c, struct embed_limits *known)
 {
     struct limits_load_req req = {.key = c->app.limits.key};
 
@@ -122,8 +123,8 @@ static void recall_limits(struct check *c, struct embed_limits *known)
 
 /* A learnt limit is lower than the one that is configured; where it is not, it
  * was learnt with another. */
-static void write_limit(struct buf *line, const char *what, int configured,
-    size_t learnt, uint64_t age_ms)
+static void check_embedder_write_limit(struct buf *line, const char *what,
+    int configured, size_t learnt, uint64_t age_ms)
 {
     if (learnt > 0 && learnt < (size_t)configured)
         buf_printf(line, "%zu %s a request, learnt %llu h ago; ", learnt, what,
@@ -132,7 +133,8 @@ static void write_limit(struct buf *line, const char *what, int configured,
         buf_printf(line, "%d %s a request; ", configured, what);
 }
 
-static void say_limits(struct check *c, const struct embed_limits *known)
+static void check_embedder_say_limits(
+    struct check *c, const struct embed_limits *known)
 {
     const struct config_embedding_limits *set = &c->app.config.embedding.limits;
     size_t inputs, tokens;
@@ -140,9 +142,9 @@ static void say_limits(struct check *c, const struct embed_limits *known)
 
     embedder_caps(c->app.embedder, &inputs, &tokens);
     buf_init(&line, LINE_BYTES);
-    write_limit(
+    check_embedder_write_limit(
         &line, "texts", set->inputs, inputs, known->age_ms[LIMIT_INPUTS]);
-    write_limit(&line, "estimated tokens", set->tokens, tokens,
+    check_embedder_write_limit(&line, "estimated tokens", set->tokens, tokens,
         known->age_ms[LIMIT_TOKENS]);
     buf_puts(&line, known->value[LIMIT_PROVEN] > 0
                         ? "these settings have worked before"
@@ -161,9 +163,9 @@ void check_embedder(struct check *c, bool deep)
         return;
     }
     if (c->app.embedder != NULL)
-        recall_limits(c, &known);
-    if (embed_something(c) == 0 && deep)
+        check_embedder_recall_limits(c, &known);
+    if (check_embedder_embed_something(c) == 0 && deep)
         check_deep(c);
     if (c->app.embedder != NULL)
-        say_limits(c, &known);
+        check_embedder_say_limits(c, &known);
 }

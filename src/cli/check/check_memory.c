@@ -2,7 +2,7 @@
 
 enum { MIB = 1024 * 1024 };
 
-static unsigned mib(uint64_t bytes)
+static unsigned check_memory_mib(uint64_t bytes)
 {
     return (unsigned)((bytes + MIB - 1) / MIB);
 }
@@ -16,12 +16,15 @@ bool check_memory_write(
     buf_printf(out,
         "at most %u MiB: program %u, pages %u, chunks %u, requests %u, "
         "transactions %u, the largest item %u; ",
-        mib(sum), mib(b->program), mib(b->pages), mib(b->chunks),
-        mib(b->requests), mib(b->stores), mib(b->item));
+        check_memory_mib(sum), check_memory_mib(b->program),
+        check_memory_mib(b->pages), check_memory_mib(b->chunks),
+        check_memory_mib(b->requests), check_memory_mib(b->stores),
+        check_memory_mib(b->item));
     if (limit == 0)
         buf_puts(out, "the container has no limit");
     else
-        buf_printf(out, "the container's limit is %u MiB", mib(limit));
+        buf_printf(
+            out, "the container's limit is %u MiB", check_memory_mib(limit));
     if (!fits)
         buf_puts(out,
             " -> raise the limit, or lower GRPC_MAX_MESSAGE_BYTES (larger "

@@ -25,7 +25,7 @@ static const struct pgvector_fault faults[] = {
 };
 
 /* A version's place among others. */
-static int version_rank(const char *version)
+static int check_pgvector_version_rank(const char *version)
 {
     int major = 0, minor = 0, patch = 0;
 
@@ -35,7 +35,7 @@ static int version_rank(const char *version)
 
 const struct pgvector_fault *check_pgvector_fault(const char *version)
 {
-    int rank = version_rank(version);
+    int rank = check_pgvector_version_rank(version);
 
     for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
         if (rank < faults[i].below)

@@ -80,7 +80,7 @@ static const char server_sql[] =
     " (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class"
     "  WHERE oid = to_regclass($1))";
 
-static void say_server(struct check *c, const struct pg_result *r)
+static void check_say_server(struct check *c, const struct pg_result *r)
 {
     bool created = !pg_is_null(r, 0, S_EXTENSION);
     struct buf url;
@@ -140,7 +140,7 @@ static int check_server(struct check *c)
     if (app_wait(&c->app, &req.op) < 0)
         check_fail(c, "database", &req.op.err, NULL);
     else
-        say_server(c, req.results[0]);
+        check_say_server(c, req.results[0]);
     pg_req_clear(&req);
     return rc < 0 ? rc : req.op.err.code;
 }
@@ -182,7 +182,7 @@ static void check_database(struct check *c)
  * A call that every gRPC server answers, if only with UNIMPLEMENTED, and that
  * makes the coordinator do nothing.
  */
-static int ping(struct check *c, int *status, struct err *err)
+static int check_ping(struct check *c, int *status, struct err *err)
 {
     const struct config_coordinator *config = &c->app.config.coordinator;
     struct rpc_options channel_options = {
@@ -218,7 +218,7 @@ static void check_coordinator(struct check *c)
         check_fail(c, "coordinator", &err, NULL);
         return;
     }
-    ping(c, &status, &err);
+    check_ping(c, &status, &err);
     if (err.code == ERR_UNAVAILABLE || err.code == ERR_TIMEOUT)
         check_fail(c, "coordinator", &err,
             "check COORDINATOR_GRPC_ENDPOINT, GRPC_USE_SSL, and whether the "
@@ -292,7 +292,7 @@ static void check_schema(
     check_ids(c, service);
 }
 
-static void say_services(struct check *c, const struct services_req *req)
+static void check_say_services(struct check *c, const struct services_req *req)
 {
     bool fallback = strcmp(req->source, "fallback") == 0;
 
@@ -303,14 +303,14 @@ static void say_services(struct check *c, const struct services_req *req)
                    : "the coordinator");
 }
 
-static void list_services(struct check *c, struct services_req *req)
+static void check_list_services(struct check *c, struct services_req *req)
 {
     op_init(&req->op, app_ignore);
     services_ask(&c->app.ops, req);
     if (app_wait(&c->app, &req->op) < 0)
         check_fail(c, "services", &req->op.err, NULL);
     else
-        say_services(c, req);
+        check_say_services(c, req);
 }
 
 static void check_services(struct check *c)
@@ -324,7 +324,7 @@ static void check_services(struct check *c)
     if (app_start(&c->app, APP_SERVICES, &err) < 0)
         check_fail(c, "services", &err, NULL);
     else
-        list_services(c, &req);
+        check_list_services(c, &req);
     if (app_start(&c->app, APP_SCHEMAS, &err) < 0)
         check_fail(c, "schema", &err, NULL);
     for (size_t i = 0; err.code == 0 && i < req.n; i++)

@@ -24,7 +24,7 @@ struct preview {
     int count;
 };
 
-static int read_from(struct preview *p, const char *from, struct err *err)
+static int cron_read_from(struct preview *p, const char *from, struct err *err)
 {
     struct timespec now;
 
@@ -36,14 +36,14 @@ static int read_from(struct preview *p, const char *from, struct err *err)
     return 0;
 }
 
-static int read_arguments(
+static int cron_read_arguments(
     struct preview *p, const struct args *args, struct err *err)
 {
     const char *tz = args_value(args, "tz");
 
     *p = (struct preview){.count = COUNT};
     if (args_int(args, "count", 1, COUNT_MAX, &p->count, err) < 0 ||
-        read_from(p, args_value(args, "from"), err) < 0)
+        cron_read_from(p, args_value(args, "from"), err) < 0)
         return err->code;
     if (cron_parse(args->words[0], &p->cron, err) < 0)
         return err->code = ERR_USAGE;
@@ -55,7 +55,7 @@ static int read_arguments(
     return 0;
 }
 
-static void print_reading(struct cli *cli, const struct preview *p)
+static void cron_print_reading(struct cli *cli, const struct preview *p)
 {
     struct buf sentence;
 
@@ -67,7 +67,7 @@ static void print_reading(struct cli *cli, const struct preview *p)
 }
 
 /* "Sun 2026-03-29 03:00:00 +02:00", with notes. */
-static void print_local(struct cli *cli, const struct cron_fire *fire)
+static void cron_print_local(struct cli *cli, const struct cron_fire *fire)
 {
     static const char weekdays[] = "SunMonTueWedThuFriSat";
     int64_t day = calendar_floor_div(fire->wall_ms, DAY_S * INT64_C(1000));
@@ -88,7 +88,8 @@ static void print_local(struct cli *cli, const struct cron_fire *fire)
 }
 
 /* Returns how many there were. */
-static int print_fires(struct cli *cli, const struct preview *p, bool verbose)
+static int cron_print_fires(
+    struct cli *cli, const struct preview *p, bool verbose)
 {
     int64_t after_ms = p->from_ms;
     struct cron_fire fire;
@@ -102,14 +103,14 @@ static int print_fires(struct cli *cli, const struct preview *p, bool verbose)
         iso_from_ms(fire.at_ms, iso);
         fputs(iso, cli->console.out);
         if (verbose)
-            print_local(cli, &fire);
+            cron_print_local(cli, &fire);
         fputc('\n', cli->console.out);
         after_ms = fire.at_ms;
     }
     return n;
 }
 
-static int preview(struct cli *cli, const struct preview *p)
+static int cron_preview(struct cli *cli, const struct preview *p)
 {
     const char *warning = cron_warning(&p->cron);
     bool verbose = args_has(&cli->args, "verbose");
@@ -117,8 +118,8 @@ static int preview(struct cli *cli, const struct preview *p)
     if (warning != NULL)
         fprintf(cli->console.err, "batchsync: cron: %s\n", warning);
     if (verbose)
-        print_reading(cli, p);
-    if (print_fires(cli, p, verbose) == p->count)
+        cron_print_reading(cli, p);
+    if (cron_print_fires(cli, p, verbose) == p->count)
         return EXIT_DONE;
     fprintf(cli->console.err,
         "batchsync: cron: no further fire within %d years\n",
@@ -132,11 +133,11 @@ static int cron_run(struct cli *cli)
     struct preview p;
     int code;
 
-    if (read_arguments(&p, &cli->args, &err) < 0) {
+    if (cron_read_arguments(&p, &cli->args, &err) < 0) {
         err_wrap(&err, "cron");
         code = console_fail(&cli->console, &err);
     } else {
-        code = preview(cli, &p);
+        code = cron_preview(cli, &p);
     }
     zone_close(p.zone);
     return code;

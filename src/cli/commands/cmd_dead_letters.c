@@ -44,7 +44,8 @@ static const char *dead_letters_state_of(json_t *letter)
 }
 
 /* The text of a cell, without characters that would break the line. */
-static const char *cell(json_t *letter, int column, char *out, size_t size)
+static const char *dead_letters_cell(
+    json_t *letter, int column, char *out, size_t size)
 {
     static const char *const keys[NCOLUMNS] = {
         "service", "contentId", NULL, "firstSeen", "lastSeen", NULL, "reason"};
@@ -64,13 +65,15 @@ static const char *cell(json_t *letter, int column, char *out, size_t size)
     return out;
 }
 
-static void print_line(FILE *out, json_t *letter, const int *widths)
+static void dead_letters_print_line(
+    FILE *out, json_t *letter, const int *widths)
 {
     char text[ERR_MSG_BYTES];
 
     for (int i = 0; i < NCOLUMNS; i++)
         fprintf(out, "%-*s%s", i + 1 < NCOLUMNS ? widths[i] : 0,
-            letter == NULL ? heads[i] : cell(letter, i, text, sizeof(text)),
+            letter == NULL ? heads[i]
+                           : dead_letters_cell(letter, i, text, sizeof(text)),
             i + 1 < NCOLUMNS ? "  " : "\n");
 }
 
@@ -89,14 +92,14 @@ static void dead_letters_print_table(struct cli *cli, json_t *letters)
         widths[k] = (int)strlen(heads[k]);
         json_array_foreach(letters, i, letter)
         {
-            len = (int)strlen(cell(letter, k, text, sizeof(text)));
+            len = (int)strlen(dead_letters_cell(letter, k, text, sizeof(text)));
             widths[k] = len > widths[k] ? len : widths[k];
         }
     }
-    print_line(cli->console.out, NULL, widths);
+    dead_letters_print_line(cli->console.out, NULL, widths);
     json_array_foreach(letters, i, letter)
     {
-        print_line(cli->console.out, letter, widths);
+        dead_letters_print_line(cli->console.out, letter, widths);
     }
 }
 
@@ -128,7 +131,8 @@ struct marking {
     struct retry_letters_req req;
 };
 
-static int mark(struct app *app, struct cli *cli, struct marking *r)
+static int dead_letters_mark(
+    struct app *app, struct cli *cli, struct marking *r)
 {
     struct retry_letters_req *req = &r->req;
 
@@ -143,7 +147,7 @@ static int mark(struct app *app, struct cli *cli, struct marking *r)
 }
 
 /* Nothing to do is not a failure. */
-static int tell_none(struct cli *cli)
+static int dead_letters_tell_none(struct cli *cli)
 {
     struct run_result none = {.status = RUN_SUCCESS, .source = "request"};
     json_t *result;
@@ -159,13 +163,13 @@ static int tell_none(struct cli *cli)
 }
 
 /* The database is closed by now: the sync opens all that it needs. */
-static int sync_marked(struct cli *cli, const struct marking *r)
+static int dead_letters_sync_marked(struct cli *cli, const struct marking *r)
 {
     const struct retry_letters_req *req = &r->req;
     struct run_spec spec = retry_spec(req, "cli");
 
     if (req->nnames == 0)
-        return tell_none(cli);
+        return dead_letters_tell_none(cli);
     fprintf(cli->console.err,
         "%llu dead letter%s of %zu service%s: this run retries them, or, if "
         "it cannot start, the next run\n",
@@ -243,7 +247,7 @@ static int dead_letters_retry_there(struct cli *cli)
 
 /* --- both --------------------------------------------------------------- */
 
-static int open_database(struct app *app, struct cli *cli)
+static int dead_letters_open_database(struct app *app, struct cli *cli)
 {
     int code = app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE);
 
@@ -274,19 +278,20 @@ static int dead_letters_retry_command(struct cli *cli)
     r.req.nservices = args_values(&cli->args, "service", names);
     r.req.nids = args_values(&cli->args, "id", names + room);
     arena_init(&r.arena, 0);
-    code = open_database(&app, cli);
+    code = dead_letters_open_database(&app, cli);
     if (code == EXIT_DONE)
-        code = mark(&app, cli, &r);
+        code = dead_letters_mark(&app, cli, &r);
     code = app_close(&app, code);
     if (code == EXIT_DONE)
-        code = sync_marked(cli, &r);
+        code = dead_letters_sync_marked(cli, &r);
     arena_free(&r.arena);
     free(names);
     return code;
 }
 
 /* Options of the other use. */
-static int check_options(const struct args *a, bool retry, struct err *err)
+static int dead_letters_check_options(
+    const struct args *a, bool retry, struct err *err)
 {
     static const char *const of_list[] = {"status", "limit"};
 
@@ -325,7 +330,7 @@ static int dead_letters_run(struct cli *cli)
 
     if (!retry && strcmp(word, "list") != 0)
         err_set(&err, ERR_USAGE, "\"%s\" is neither list nor retry", word);
-    else if (check_options(a, retry, &err) == 0)
+    else if (dead_letters_check_options(a, retry, &err) == 0)
         dead_letters_read_options(a, &req, &err);
     if (err.code != 0) {
         err_wrap(&err, "dead-letters");

@@ -33,7 +33,7 @@ static int migrate_tables(struct app *app, bool dry_run, bool *ready)
     return console_fail(app->console, &req.op.err);
 }
 
-static void report_assumed(
+static void migrate_report_assumed(
     struct app *app, const struct backfill_hashes_req *req)
 {
     FILE *out = app->console->out;
@@ -54,7 +54,7 @@ static void report_assumed(
             req->without);
 }
 
-static int assume(struct app *app, const char *model, bool dry_run)
+static int migrate_assume(struct app *app, const char *model, bool dry_run)
 {
     struct embedding_id id = app_embedding_id(app);
     struct backfill_hashes_req req = {.id = &id,
@@ -66,7 +66,7 @@ static int assume(struct app *app, const char *model, bool dry_run)
     backfill_hashes_run(app->pools.store, &app->loop, &req);
     app_wait(app, &req.op);
     if (req.op.err.code == 0) {
-        report_assumed(app, &req);
+        migrate_report_assumed(app, &req);
         return EXIT_DONE;
     }
     err_wrap(&req.op.err, "migrate: --assume-model, after %" PRIu64 " rows",
@@ -85,7 +85,7 @@ static int migrate_run_command(struct cli *cli)
         code = migrate_tables(&app, dry_run, &ready);
     /* A dry run that would take over tables has printed the count already. */
     if (code == EXIT_DONE && model != NULL && ready)
-        code = assume(&app, model, dry_run);
+        code = migrate_assume(&app, model, dry_run);
     return app_close(&app, code);
 }
 

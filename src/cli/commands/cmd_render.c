@@ -45,7 +45,7 @@ struct render {
     uint64_t nerrors; /* of any kind */
 };
 
-static bool fill(struct reader *r)
+static bool render_fill(struct reader *r)
 {
     if (r->at < r->end)
         return true;
@@ -55,9 +55,9 @@ static bool fill(struct reader *r)
 }
 
 /* The next byte that is not white space, left unread; EOF at the end. */
-static int peek(struct reader *r)
+static int render_peek(struct reader *r)
 {
-    for (; fill(r); r->at++) {
+    for (; render_fill(r); r->at++) {
         if (strchr(" \t\r\n", r->chunk[r->at]) == NULL)
             return (unsigned char)r->chunk[r->at];
     }
@@ -65,12 +65,12 @@ static int peek(struct reader *r)
 }
 
 /* Reads up to the next newline into *line, without it; false at the end. */
-static bool read_line(struct reader *r, struct buf *line)
+static bool render_read_line(struct reader *r, struct buf *line)
 {
     buf_reset(line);
-    if (!fill(r))
+    if (!render_fill(r))
         return false;
-    while (fill(r)) {
+    while (render_fill(r)) {
         const char *from = r->chunk + r->at;
         const char *newline = memchr(from, '\n', r->end - r->at);
 
@@ -96,7 +96,7 @@ static void render_write_error(struct render *r, const char *message)
 }
 
 /* ,"links":[...] of a schema that declares some. */
-static int write_links(
+static int render_write_links(
     struct render *r, yyjson_val *value, struct str content_id)
 {
     struct item_links l = {.n = 0};
@@ -118,7 +118,7 @@ static int write_links(
     return 0;
 }
 
-static void write_item(struct render *r, yyjson_val *value)
+static void render_write_item(struct render *r, yyjson_val *value)
 {
     struct err err = {0};
     struct item item;
@@ -137,7 +137,8 @@ static void write_item(struct render *r, yyjson_val *value)
         buf_puts(&r->line, ",\"metadata\":");
         buf_str(&r->line, item.metadata);
     }
-    if (r->schema->nlinks > 0 && write_links(r, value, item.content_id) < 0) {
+    if (r->schema->nlinks > 0 &&
+        render_write_links(r, value, item.content_id) < 0) {
         render_write_error(r, "no memory for the links");
         return;
     }
@@ -161,7 +162,7 @@ static void render_line(struct render *r)
     else
         json_parse(&r->arena, buf_view(&r->text), &value, NULL, &err);
     if (err.code == 0) {
-        write_item(r, value);
+        render_write_item(r, value);
     } else {
         r->nbroken++;
         err_wrap(&err, "line %" PRIu64, r->nlines);
@@ -178,7 +179,7 @@ static int render_array(struct render *r, struct err *err)
     size_t i, n;
     yyjson_val *value;
 
-    while (fill(&r->reader)) {
+    while (render_fill(&r->reader)) {
         buf_add(&r->text, r->reader.chunk + r->reader.at,
             r->reader.end - r->reader.at);
         r->reader.at = r->reader.end;
@@ -191,7 +192,7 @@ static int render_array(struct render *r, struct err *err)
     if (json_parse(&document, buf_view(&r->text), &root, NULL, err) == 0) {
         yyjson_arr_foreach(root, i, n, value)
         {
-            write_item(r, value);
+            render_write_item(r, value);
             arena_free(&r->arena);
         }
     }
@@ -199,7 +200,7 @@ static int render_array(struct render *r, struct err *err)
     return err->code;
 }
 
-static int load_schema(struct render *r, struct cli *cli)
+static int render_load_schema(struct render *r, struct cli *cli)
 {
     const char *path = args_value(&cli->args, "schema");
     struct buf problems;
@@ -220,16 +221,16 @@ static int render_all(struct render *r, struct cli *cli)
 {
     struct err err = {0};
 
-    if (load_schema(r, cli) < 0)
+    if (render_load_schema(r, cli) < 0)
         return EXIT_CONFIGURATION;
-    if (peek(&r->reader) == '[') {
+    if (render_peek(&r->reader) == '[') {
         if (render_array(r, &err) < 0) {
             err_wrap(&err, "render");
             console_fail(&cli->console, &err);
             return EXIT_FAILED;
         }
     } else {
-        while (read_line(&r->reader, &r->text))
+        while (render_read_line(&r->reader, &r->text))
             render_line(r);
         if (r->nbroken > 1 && r->nbroken == r->nerrors)
             fputs("batchsync: render: each line must be a whole object; "

@@ -28,7 +28,7 @@ struct review {
     long findings;
 };
 
-static int review_one(struct review *r, const struct schema *schema)
+static int schema_review_one(struct review *r, const struct schema *schema)
 {
     struct schema_cases cases;
     struct arena a;
@@ -49,24 +49,24 @@ static int review_one(struct review *r, const struct schema *schema)
 }
 
 /* Every schema is looked at, though the cases of one cannot be read. */
-static int review_all(struct review *r)
+static int schema_review_all(struct review *r)
 {
     int worst = 0;
 
     for (size_t i = 0; i < r->set.n; i++) {
-        int rc = review_one(r, r->set.schemas[i]);
+        int rc = schema_review_one(r, r->set.schemas[i]);
 
         worst = rc < 0 ? rc : worst;
     }
     if (r->set.fallback != NULL) {
-        int rc = review_one(r, r->set.fallback);
+        int rc = schema_review_one(r, r->set.fallback);
 
         worst = rc < 0 ? rc : worst;
     }
     return worst;
 }
 
-static void review_print(struct review *r)
+static void schema_review_print(struct review *r)
 {
     size_t schemas = r->set.n + (r->set.fallback != NULL);
     FILE *out = r->cli->console.out;
@@ -87,20 +87,20 @@ static void review_print(struct review *r)
             r->without, r->without == 1 ? "s" : "ve");
 }
 
-static int review_dir(struct review *r, const char *dir)
+static int schema_review_dir(struct review *r, const char *dir)
 {
     int rc = schema_set_load(&r->set, dir, &r->problems);
 
     if (rc == 0)
-        rc = review_all(r);
+        rc = schema_review_all(r);
     console_problems(&r->cli->console, "schema", buf_view(&r->problems));
     if (rc < 0)
         return EXIT_CONFIGURATION;
-    review_print(r);
+    schema_review_print(r);
     return r->findings == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-static schema_review_fn *review_named(const char *word)
+static schema_review_fn *schema_review_named(const char *word)
 {
     if (strcmp(word, "lint") == 0)
         return schema_lint;
@@ -109,7 +109,8 @@ static schema_review_fn *review_named(const char *word)
 
 static int schema_run(struct cli *cli)
 {
-    struct review r = {.cli = cli, .look = review_named(cli->args.words[0])};
+    struct review r = {
+        .cli = cli, .look = schema_review_named(cli->args.words[0])};
     char dir[APP_PATH_BYTES];
     int code;
 
@@ -123,7 +124,7 @@ static int schema_run(struct cli *cli)
         cli->args.nwords > 1 ? cli->args.words[1] : getenv("SCHEMA_DIR"), dir);
     buf_init(&r.report, REPORT_BYTES);
     buf_init(&r.problems, REPORT_BYTES);
-    code = review_dir(&r, dir);
+    code = schema_review_dir(&r, dir);
     schema_set_free(&r.set);
     buf_free(&r.problems);
     buf_free(&r.report);

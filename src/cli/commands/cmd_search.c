@@ -21,7 +21,7 @@ static void search_print_json(FILE *out, const struct text_search_req *req)
 }
 
 /* The title, else the beginning of the text, on one line. */
-static void print_text(FILE *out, const struct search_hit *hit)
+static void search_print_text(FILE *out, const struct search_hit *hit)
 {
     struct str s = hit->title.len > 0 ? hit->title : hit->preview;
 
@@ -33,7 +33,7 @@ static void print_text(FILE *out, const struct search_hit *hit)
     }
 }
 
-static int widest(int widest, struct str s)
+static int search_widest(int widest, struct str s)
 {
     int len = s.len < COLUMNS_MAX ? (int)s.len : COLUMNS_MAX;
 
@@ -45,15 +45,15 @@ static void search_print_lines(FILE *out, const struct text_search_req *req)
     int service = 0, id = 0;
 
     for (size_t i = 0; i < req->nhits; i++) {
-        service = widest(service, req->hits[i].service);
-        id = widest(id, req->hits[i].content_id);
+        service = search_widest(service, req->hits[i].service);
+        id = search_widest(id, req->hits[i].content_id);
     }
     for (size_t i = 0; i < req->nhits; i++) {
         const struct search_hit *hit = &req->hits[i];
 
         fprintf(out, "%3zu  %6.3f  %-*.*s  %-*.*s  ", i + 1, hit->similarity,
             service, STR_ARG(hit->service), id, STR_ARG(hit->content_id));
-        print_text(out, hit);
+        search_print_text(out, hit);
         if (hit->chunk_index > 0)
             fprintf(out, " (piece %d)", hit->chunk_index + 1);
         fputc('\n', out);

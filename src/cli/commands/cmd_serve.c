@@ -72,16 +72,16 @@ struct serve {
 
 /* Ending */
 
-static void on_drain_tick(struct op *op);
+static void on_serve_drain_tick(struct op *op);
 
-static void drain_tick(struct serve *s)
+static void serve_drain_tick(struct serve *s)
 {
-    op_init(&s->drain.op, on_drain_tick);
+    op_init(&s->drain.op, on_serve_drain_tick);
     loop_timer(&s->app.loop, &s->drain, DRAIN_TICK_MS);
 }
 
 /* All but the HTTP side. */
-static bool work_is_done(const struct serve *s)
+static bool serve_work_is_done(const struct serve *s)
 {
     return !runner_is_running(s->runner) && scheduler_is_idle(s->scheduler) &&
            run_poller_is_idle(s->run_poller) &&
@@ -91,14 +91,14 @@ static bool work_is_done(const struct serve *s)
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
 
-static void on_drain_tick(struct op *op)
+static void on_serve_drain_tick(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, drain.op);
 
-    if (work_is_done(s))
+    if (serve_work_is_done(s))
         api_shut(s->api);
-    if (!work_is_done(s) || !api_is_idle(s->api)) {
-        drain_tick(s);
+    if (!serve_work_is_done(s) || !api_is_idle(s->api)) {
+        serve_drain_tick(s);
         return;
     }
     op_cancel(&s->grace.op);
@@ -115,7 +115,7 @@ static void on_serve_grace_over(struct op *op)
     runner_cancel(s->runner);
 }
 
-static void drain(struct serve *s)
+static void serve_drain(struct serve *s)
 {
     int grace_s = s->app.config.sync.grace_s;
 
@@ -136,7 +136,7 @@ static void drain(struct serve *s)
     op_cancel(&s->lag.op);
     op_init(&s->grace.op, on_serve_grace_over);
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000 + 1);
-    drain_tick(s);
+    serve_drain_tick(s);
 }
 
 static void on_serve_signal(void *arg, int signum)
@@ -149,7 +149,7 @@ static void on_serve_signal(void *arg, int signum)
         "%s: shutting down; what is in flight gets up to %d s, a second signal "
         "exits at once",
         signum == SIGINT ? "SIGINT" : "SIGTERM", s->app.config.sync.grace_s);
-    drain(s);
+    serve_drain(s);
 }
 
 static void on_serve_hangup(void *arg, int signum)
@@ -164,7 +164,7 @@ static void on_serve_hangup(void *arg, int signum)
 
 static void serve_migrate(struct serve *s);
 
-static void on_boot_wait(struct op *op)
+static void on_serve_boot_wait(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, boot.op);
 
@@ -185,7 +185,7 @@ static void serve_link_items(struct serve *s, const char *tenant)
 
 /* Linking waits for a run that is about to start: its rows would have to go
  * through the index that linking builds. */
-static void ready(struct serve *s)
+static void serve_ready(struct serve *s)
 {
     const struct config *config = &s->app.config;
 
@@ -201,14 +201,14 @@ static void ready(struct serve *s)
     housekeeper_start(&s->housekeeper);
 }
 
-static void boot_failed(struct serve *s, const struct err *err)
+static void serve_boot_failed(struct serve *s, const struct err *err)
 {
     bool passing = err_is_transient(err->code);
 
     if (!passing) {
         s->err = *err;
         log_error(NULL, "%s", err->msg);
-        drain(s);
+        serve_drain(s);
         return;
     }
     log_warn(NULL, "%s; trying again", err->msg);
@@ -216,11 +216,11 @@ static void boot_failed(struct serve *s, const struct err *err)
     api_set_ready(s->api, probe_database_ok(s->probe)
                               ? "the database is down"
                               : probe_database_reason(s->probe));
-    op_init(&s->boot.op, on_boot_wait);
+    op_init(&s->boot.op, on_serve_boot_wait);
     loop_timer(&s->app.loop, &s->boot, BOOT_RETRY_MS);
 }
 
-static void on_migrated(struct op *op)
+static void on_serve_migrated(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, migrate.op);
 
@@ -229,9 +229,9 @@ static void on_migrated(struct op *op)
     if (s->draining)
         return;
     if (op->err.code != 0)
-        boot_failed(s, &op->err);
+        serve_boot_failed(s, &op->err);
     else
-        ready(s);
+        serve_ready(s);
 }
 
 static void serve_migrate(struct serve *s)
@@ -244,7 +244,7 @@ static void serve_migrate(struct serve *s)
         .tenant = s->app.config.sync.tenant,
         .tenant_chosen = s->app.config.sync.tenant_chosen,
     };
-    op_init(&s->migrate.op, on_migrated);
+    op_init(&s->migrate.op, on_serve_migrated);
     migrate_run(s->app.pools.store, &s->app.loop, &s->migrate);
 }
 
@@ -270,7 +270,7 @@ static void on_serve_event(void *arg, const struct run_event *event)
 }
 
 /* Half as often would do; a tick that comes late then costs nothing. */
-static void tell_alive(struct serve *s, uint64_t now_ms)
+static void serve_tell_alive(struct serve *s, uint64_t now_ms)
 {
     uint64_t watchdog_ms = service_manager_watchdog_ms();
 
@@ -280,7 +280,7 @@ static void tell_alive(struct serve *s, uint64_t now_ms)
     s->alive_due_ms = now_ms + watchdog_ms / 4;
 }
 
-static void tell_next_runs(struct serve *s)
+static void serve_tell_next_runs(struct serve *s)
 {
     struct scheduler_status status;
     int64_t next_ms;
@@ -295,26 +295,26 @@ static void tell_next_runs(struct serve *s)
     }
 }
 
-static void on_lag_tick(struct op *op);
+static void on_serve_lag_tick(struct op *op);
 
-static void lag_tick(struct serve *s)
+static void serve_lag_tick(struct serve *s)
 {
     s->lag_due_ms = loop_mono_ms() + LAG_TICK_MS;
-    op_init(&s->lag.op, on_lag_tick);
+    op_init(&s->lag.op, on_serve_lag_tick);
     loop_timer(&s->app.loop, &s->lag, LAG_TICK_MS);
 }
 
-static void on_lag_tick(struct op *op)
+static void on_serve_lag_tick(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, lag.op);
     uint64_t now_ms = loop_mono_ms();
 
     if (s->draining) /* in time or canceled: both end it */
         return;
-    tell_alive(s, now_ms);
+    serve_tell_alive(s, now_ms);
     metrics_loop_lag(
         s->metrics, now_ms > s->lag_due_ms ? now_ms - s->lag_due_ms : 0);
-    tell_next_runs(s);
+    serve_tell_next_runs(s);
     metrics_loop_turns(s->metrics, &s->app.loop.turns);
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
@@ -324,12 +324,12 @@ static void on_lag_tick(struct op *op)
         journal_feed_linking(
             &s->feed, (int64_t)s->app.linker.queued, &s->app.linker.progress);
     }
-    lag_tick(s);
+    serve_lag_tick(s);
 }
 
 /* Opening, and closing in the reverse order */
 
-static int open_parts(struct serve *s, struct err *err)
+static int serve_open_parts(struct serve *s, struct err *err)
 {
     struct app *app = &s->app;
     struct probe_options probe = {.loop = &app->loop,
@@ -361,7 +361,7 @@ static int open_parts(struct serve *s, struct err *err)
         s->runner, s->metrics, err);
 }
 
-static int open_api(struct serve *s, struct err *err)
+static int serve_open_api(struct serve *s, struct err *err)
 {
     struct api_options api = {.ops = &s->app.ops,
         .scheduler = s->scheduler,
@@ -375,7 +375,7 @@ static int open_api(struct serve *s, struct err *err)
     return api_start(&s->api, &api, err);
 }
 
-static void close_parts(struct serve *s)
+static void serve_close_parts(struct serve *s)
 {
     hub_leave(&s->events);
     if (s->api != NULL)
@@ -390,14 +390,14 @@ static void close_parts(struct serve *s)
     journal_free(s->journal);
 }
 
-static void init_ops(struct serve *s)
+static void serve_init_ops(struct serve *s)
 {
     op_init(&s->ended, app_ignore);
-    op_init(&s->migrate.op, on_migrated);
-    op_init(&s->boot.op, on_boot_wait);
-    op_init(&s->lag.op, on_lag_tick);
+    op_init(&s->migrate.op, on_serve_migrated);
+    op_init(&s->boot.op, on_serve_boot_wait);
+    op_init(&s->lag.op, on_serve_lag_tick);
     op_init(&s->grace.op, on_serve_grace_over);
-    op_init(&s->drain.op, on_drain_tick);
+    op_init(&s->drain.op, on_serve_drain_tick);
 }
 
 static int serve_work(struct serve *s)
@@ -405,12 +405,12 @@ static int serve_work(struct serve *s)
     struct app *app = &s->app;
     struct err err = {.code = 0};
 
-    init_ops(s);
+    serve_init_ops(s);
     s->journal = journal_new();
     journal_feed_init(&s->feed, s->journal);
     s->events = (struct listener){.on_event = on_serve_event, .arg = s};
     hub_join(&app->events, &s->events);
-    if (open_parts(s, &err) < 0 || open_api(s, &err) < 0 ||
+    if (serve_open_parts(s, &err) < 0 || serve_open_api(s, &err) < 0 ||
         loop_watch_signals(&app->loop, on_serve_signal, s, &err) < 0 ||
         loop_watch_hangup(&app->loop, on_serve_hangup, s, &err) < 0)
         return console_fail(&s->cli->console, &err);
@@ -419,7 +419,7 @@ static int serve_work(struct serve *s)
     service_manager_tell("READY=1\nSTATUS=waiting for the database");
     op_begin(&s->ended, &app->loop.ready, NULL);
     serve_migrate(s);
-    lag_tick(s);
+    serve_lag_tick(s);
     app_wait(app, &s->ended);
     app_wait(app, &s->grace.op);
     if (s->err.code != 0)
@@ -443,7 +443,7 @@ static int serve_run(struct cli *cli)
             APP_LEDGER | APP_LINKER);
     if (code == EXIT_DONE) {
         code = serve_work(s);
-        close_parts(s);
+        serve_close_parts(s);
     }
     code = app_close(&s->app, code);
     free(s);

@@ -89,7 +89,7 @@ static void on_sync_signal(void *arg, int signum)
     loop_timer(&s->app.loop, &s->grace, (uint64_t)grace_s * 1000);
 }
 
-static void on_run_done(struct op *op)
+static void on_sync_run_done(struct op *op)
 {
     op_cancel(&container_of(op, struct sync, run.op)->grace.op);
 }
@@ -109,7 +109,7 @@ static void on_sync_event(void *arg, const struct run_event *event)
     fflush(s->cli->console.out);
 }
 
-static void watch_progress(struct sync *s)
+static void sync_watch_progress(struct sync *s)
 {
     FILE *log;
 
@@ -122,7 +122,7 @@ static void watch_progress(struct sync *s)
     loop_timer(&s->app.loop, &s->tick, TICK_MS);
 }
 
-static void unwatch_progress(struct sync *s)
+static void sync_unwatch_progress(struct sync *s)
 {
     s->watching = false;
     op_cancel(&s->tick.op);
@@ -159,14 +159,14 @@ static void sync_start_runner(struct sync *s)
 }
 
 /* Runs to the end; *err says why nothing ran. */
-static int carry_out(struct sync *s, struct err *err)
+static int sync_carry_out(struct sync *s, struct err *err)
 {
     struct app *app = &s->app;
 
     if (loop_watch_signals(&app->loop, on_sync_signal, s, err) < 0)
         return err->code;
     sync_start_runner(s);
-    watch_progress(s);
+    sync_watch_progress(s);
     s->events = (struct listener){.on_event = on_sync_event, .arg = s};
     hub_join(&app->events, &s->events);
     runner_trigger(s->runner, &s->spec, &s->run);
@@ -175,14 +175,14 @@ static int carry_out(struct sync *s, struct err *err)
     if (s->run.result != NULL)
         sync_link_items(s);
     hub_leave(&s->events);
-    unwatch_progress(s);
+    sync_unwatch_progress(s);
     *err = s->run.op.err;
     return err->code;
 }
 
 /* --- before and after -------------------------------------------------- */
 
-static int prepare_database(struct sync *s, struct err *err)
+static int sync_prepare_database(struct sync *s, struct err *err)
 {
     bool apply = s->app.config.database.migrate_on_start;
     struct buf report;
@@ -222,7 +222,7 @@ static int sync_work(struct sync *s)
     struct err err = {0};
     int code;
 
-    if (prepare_database(s, &err) < 0 || carry_out(s, &err) < 0) {
+    if (sync_prepare_database(s, &err) < 0 || sync_carry_out(s, &err) < 0) {
         code = sync_refuse(s->cli, &err);
     } else {
         if (args_has(&s->cli->args, "json"))
@@ -240,7 +240,7 @@ static int sync_work(struct sync *s)
  * Is syncing switched off? This comes before any other check, so that a
  * deployment without a configuration can be off.
  */
-static bool is_disabled(struct err *err)
+static bool sync_is_disabled(struct err *err)
 {
     struct buf problems, warnings;
     struct config config;
@@ -261,7 +261,7 @@ static int run_sync(struct sync *s)
     struct err err = {0};
     int code;
 
-    if (is_disabled(&err))
+    if (sync_is_disabled(&err))
         return sync_refuse(cli, &err);
     code = app_open(&s->app, &cli->console,
         NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER,
@@ -273,7 +273,7 @@ static int run_sync(struct sync *s)
 }
 
 /* ERR_USAGE names the option that is wrong. */
-static int read_options(const struct args *args, struct trigger_ask *ask,
+static int sync_read_options(const struct args *args, struct trigger_ask *ask,
     const char **names, struct err *err)
 {
     const char *since = args_value(args, "since");
@@ -300,7 +300,7 @@ int sync_spec(struct cli *cli, const struct run_spec *spec)
         abort();
     s->cli = cli;
     s->spec = *spec;
-    op_init(&s->run.op, on_run_done);
+    op_init(&s->run.op, on_sync_run_done);
     op_init(&s->linked, app_ignore);
     op_init(&s->tick.op, on_sync_tick);
     op_init(&s->grace.op, on_sync_grace_over);
@@ -318,7 +318,7 @@ static int sync_run(struct cli *cli)
 
     if (names == NULL)
         abort();
-    if (read_options(&cli->args, &ask, names, &err) == 0) {
+    if (sync_read_options(&cli->args, &ask, names, &err) == 0) {
         code = sync_spec(cli, &ask.spec);
     } else {
         err_wrap(&err, "sync");

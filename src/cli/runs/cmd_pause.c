@@ -51,7 +51,7 @@ static int pause_command(struct cli *cli)
     return pause_do(cli, reason);
 }
 
-static int resume_command(struct cli *cli)
+static int pause_resume_command(struct cli *cli)
 {
     return pause_do(cli, NULL);
 }
@@ -73,5 +73,5 @@ const struct command cmd_resume = {
     .summary = "let the schedules begin runs again",
     .details = "What fired during the pause is not made up for.\n",
     .options = resume_options,
-    .run = resume_command,
+    .run = pause_resume_command,
 };

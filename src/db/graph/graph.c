@@ -81,7 +81,7 @@ static void graph_finish(struct linking *l, const struct err *err)
  * what remains, where there is one; and costs that say "never" must not
  * make it compile anything.
  */
-static void add_settings(struct call *c, const char *tenant)
+static void graph_add_settings(struct call *c, const char *tenant)
 {
     if (store_work(c)->store->iterative_scan)
         call_stmt(c,
@@ -98,7 +98,7 @@ static void add_settings(struct call *c, const char *tenant)
 }
 
 /* The statement that links; -1: no memory. */
-static int add_links(struct call *c, const struct link_req *req)
+static int graph_add_links(struct call *c, const struct link_req *req)
 {
     struct str text = {NULL, 0};
     struct buf sql;
@@ -109,20 +109,20 @@ static int add_links(struct call *c, const struct link_req *req)
     buf_free(&sql);
     if (text.p == NULL)
         return -1;
-    add_settings(c, req->tenant);
+    graph_add_settings(c, req->tenant);
     call_stmt(c, text.p, false);
     call_add_text(c, req->tenant);
     call_add_int(c, (int64_t)req->limit);
     return c->pg.nstmts - 1;
 }
 
-static void batch_send(struct call *c)
+static void graph_batch_send(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
     l->at = l->count_at = -1;
     if (!l->req->later) {
-        l->at = add_links(c, l->req);
+        l->at = graph_add_links(c, l->req);
         if (l->at < 0) {
             store_fail(c, ERR_NOMEM, "linking");
             return;
@@ -135,7 +135,7 @@ static void batch_send(struct call *c)
     call_send(c);
 }
 
-static void warn_of_no_nodes(const struct pg_result *r)
+static void graph_warn_of_no_nodes(const struct pg_result *r)
 {
     if (call_int(r, 0, 2) > 0)
         log_warn(NULL,
@@ -144,7 +144,7 @@ static void warn_of_no_nodes(const struct pg_result *r)
             (long long)call_int(r, 0, 2), pg_value(r, 0, 3).p);
 }
 
-static void batch_take(struct call *c)
+static void graph_batch_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
@@ -152,7 +152,7 @@ static void batch_take(struct call *c)
         l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
         l->req->method = LINK_INDEX;
         l->req->more = call_int(c->pg.results[l->at], 0, 4) > 0;
-        warn_of_no_nodes(c->pg.results[l->at]);
+        graph_warn_of_no_nodes(c->pg.results[l->at]);
     }
     if (l->count_at >= 0)
         l->req->queued = (size_t)call_int(c->pg.results[l->count_at], 0, 0);
@@ -168,7 +168,7 @@ static void on_graph_batch(struct op *op)
 
 /* --- the request --- */
 
-static void on_index(struct op *op)
+static void on_graph_index(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, index.op);
 
@@ -181,12 +181,13 @@ static void on_index(struct op *op)
         return;
     }
     op_init(&l->batch, on_graph_batch);
-    store_start(&l->graph->store, &l->batch, l, batch_send, batch_take);
+    store_start(
+        &l->graph->store, &l->batch, l, graph_batch_send, graph_batch_take);
 }
 
 /* --- a job --- */
 
-static void drop_job(struct graph *g)
+static void graph_drop_job(struct graph *g)
 {
     link_job_free(g->job);
     g->job = NULL;
@@ -194,7 +195,7 @@ static void drop_job(struct graph *g)
 
 void graph_free(struct graph *g)
 {
-    drop_job(g);
+    graph_drop_job(g);
 }
 
 static void on_graph_step(struct op *op)
@@ -207,7 +208,7 @@ static void on_graph_step(struct op *op)
     l->req->later = l->step.later;
     l->req->more = !l->step.later;
     if (op->err.code != 0 || l->step.later || link_job_ended(g->job))
-        drop_job(g);
+        graph_drop_job(g);
     graph_finish(l, &op->err);
 }
 
@@ -217,7 +218,7 @@ static void graph_step(struct linking *l)
     link_job_step(l->graph->job, &l->step);
 }
 
-static void look_send(struct call *c)
+static void graph_look_send(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
@@ -237,7 +238,7 @@ static void look_send(struct call *c)
     call_send(c);
 }
 
-static void look_take(struct call *c)
+static void graph_look_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
@@ -263,7 +264,7 @@ static void graph_choose(struct linking *l)
 }
 
 /* None at all: a checkpoint is just writing those that are pending. */
-static void on_links(struct op *op)
+static void on_graph_links(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, links);
 
@@ -277,7 +278,7 @@ static void on_links(struct op *op)
     }
 }
 
-static void on_look(struct op *op)
+static void on_graph_look(struct op *op)
 {
     struct linking *l = container_of(op, struct linking, look);
 
@@ -319,13 +320,13 @@ void graph_link(struct graph *g, struct link_req *req)
     list_init(&l->ops);
     list_push(&l->ops, &req->op.link);
     l->index.builds = req->builds;
-    op_init(&l->index.op, on_index);
+    op_init(&l->index.op, on_graph_index);
     op_init(&l->batch, on_graph_batch);
-    op_init(&l->look, on_look);
-    op_init(&l->links, on_links);
+    op_init(&l->look, on_graph_look);
+    op_init(&l->links, on_graph_links);
     op_init(&l->step.op, on_graph_step);
     if (g->job != NULL)
         graph_step(l);
     else
-        store_start(&g->store, &l->look, l, look_send, look_take);
+        store_start(&g->store, &l->look, l, graph_look_send, graph_look_take);
 }

@@ -58,7 +58,8 @@ static void find_send(struct call *c)
     call_send(c);
 }
 
-static void take_key(const struct pg_result *r, int column, char **key)
+static void graph_find_take_key(
+    const struct pg_result *r, int column, char **key)
 {
     free(*key);
     *key = strdup(pg_value(r, 0, column).p);
@@ -74,8 +75,8 @@ static void find_take(struct call *c)
     req->seen = (size_t)call_int(r, 0, 0);
     req->queued = (size_t)call_int(r, 0, 1);
     if (req->seen > 0) {
-        take_key(r, 2, &req->microservice_id);
-        take_key(r, 3, &req->content_id);
+        graph_find_take_key(r, 2, &req->microservice_id);
+        graph_find_take_key(r, 3, &req->content_id);
     }
     call_end(c, NULL);
 }

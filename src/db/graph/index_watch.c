@@ -14,14 +14,14 @@
 enum { LOOK_TIMEOUT_MS = 2000 };
 
 static void on_watch_looked(struct op *op);
-static void on_paused(struct op *op);
+static void on_index_watch_paused(struct op *op);
 
 void index_watch_init(
     struct index_watch *w, struct pg_pool *pool, struct loop *loop)
 {
     *w = (struct index_watch){.pool = pool, .loop = loop};
     op_init(&w->look, on_watch_looked);
-    op_init(&w->pause.op, on_paused);
+    op_init(&w->pause.op, on_index_watch_paused);
 }
 
 static void watch_tell(struct index_watch *w)
@@ -79,11 +79,11 @@ static void on_watch_looked(struct op *op)
         return;
     w->progress.elapsed_ms = (int64_t)(loop_now_ms(w->loop) - w->begun_ms);
     watch_tell(w);
-    op_init(&w->pause.op, on_paused);
+    op_init(&w->pause.op, on_index_watch_paused);
     loop_timer(w->loop, &w->pause, INDEX_WATCH_MS);
 }
 
-static void on_paused(struct op *op)
+static void on_index_watch_paused(struct op *op)
 {
     struct index_watch *w = container_of(op, struct index_watch, pause.op);
 

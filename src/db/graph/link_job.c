@@ -21,7 +21,8 @@ bool link_job_pays(
 
 /* --- memory --- */
 
-static int block_init(struct nearest_block *b, size_t rows, size_t stride)
+static int link_job_block_init(
+    struct nearest_block *b, size_t rows, size_t stride)
 {
     size_t bytes = (rows + NEAREST_SPARE) * stride * sizeof(float);
 
@@ -35,13 +36,14 @@ static int block_init(struct nearest_block *b, size_t rows, size_t stride)
     return 0;
 }
 
-static void block_free(struct nearest_block *b)
+static void link_job_block_free(struct nearest_block *b)
 {
     free(b->rows);
     free(b->number);
 }
 
-static void place_set(struct place *p, const char *microservice, const char *id)
+static void link_job_place_set(
+    struct place *p, const char *microservice, const char *id)
 {
     char *m = microservice == NULL ? NULL : strdup(microservice);
     char *c = id == NULL ? NULL : strdup(id);
@@ -57,12 +59,12 @@ void link_job_free(struct link_job_state *job)
     if (job == NULL)
         return;
     for (int i = 0; i < 2; i++) {
-        block_free(&job->chunks[i].block);
-        place_set(&job->chunks[i].last, NULL, NULL);
+        link_job_block_free(&job->chunks[i].block);
+        link_job_place_set(&job->chunks[i].last, NULL, NULL);
     }
-    block_free(&job->resident);
-    place_set(&job->at, NULL, NULL);
-    place_set(&job->next, NULL, NULL);
+    link_job_block_free(&job->resident);
+    link_job_place_set(&job->at, NULL, NULL);
+    link_job_place_set(&job->next, NULL, NULL);
     link_items_free(&job->items);
     free(job->tenant);
     free(job);
@@ -95,9 +97,11 @@ struct link_job_state *link_job_new(struct graph *g, const char *tenant,
     if (job->resident_most > most)
         job->resident_most = most;
     if (job->tenant == NULL || link_items_init(&job->items, most) < 0 ||
-        block_init(&job->resident, job->resident_most, stride) < 0 ||
-        block_init(&job->chunks[0].block, job->chunk_most, stride) < 0 ||
-        block_init(&job->chunks[1].block, job->chunk_most, stride) < 0) {
+        link_job_block_init(&job->resident, job->resident_most, stride) < 0 ||
+        link_job_block_init(&job->chunks[0].block, job->chunk_most, stride) <
+            0 ||
+        link_job_block_init(&job->chunks[1].block, job->chunk_most, stride) <
+            0) {
         link_job_free(job);
         return NULL;
     }
@@ -106,7 +110,7 @@ struct link_job_state *link_job_new(struct graph *g, const char *tenant,
 
 /* --- a step's end --- */
 
-static void step_settle(struct link_job_state *job)
+static void link_job_step_settle(struct link_job_state *job)
 {
     struct link_req *req = job->req;
 
@@ -116,17 +120,17 @@ static void step_settle(struct link_job_state *job)
     op_finish(&req->op, &job->db.err);
 }
 
-static void on_step_db(struct op *op)
+static void on_link_job_step_db(struct op *op)
 {
-    step_settle(container_of(op, struct link_job_state, db));
+    link_job_step_settle(container_of(op, struct link_job_state, db));
 }
 
-static void on_step_work(struct op *op)
+static void on_link_job_step_work(struct op *op)
 {
-    step_settle(container_of(op, struct link_job_state, work.op));
+    link_job_step_settle(container_of(op, struct link_job_state, work.op));
 }
 
-static void on_step_cancel(struct op *op)
+static void on_link_job_step_cancel(struct op *op)
 {
     struct link_job_state *job =
         container_of(op->link.next, struct link_job_state, ops);
@@ -135,7 +139,7 @@ static void on_step_cancel(struct op *op)
 }
 
 /* Somebody else has the claim, or what is known is no longer there. */
-static bool step_failed(struct call *c)
+static bool link_job_step_failed(struct call *c)
 {
     struct err *err = &c->pg.op.err;
 
@@ -150,7 +154,7 @@ static bool step_failed(struct call *c)
 
 struct link_job_state *job_of(struct call *c)
 {
-    c->on_error = step_failed;
+    c->on_error = link_job_step_failed;
     return store_work(c)->req;
 }
 
@@ -230,7 +234,7 @@ static void job_after(struct call *c, const struct place *at, size_t limit)
     "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))" \
     " ORDER BY microservice_id, content_id LIMIT $4)"
 
-static void queue_send(struct call *c)
+static void link_job_queue_send(struct call *c)
 {
     job_settings(c);
     job_fence(c);
@@ -251,7 +255,7 @@ static void queue_send(struct call *c)
     call_send(c);
 }
 
-static void queue_take(struct call *c)
+static void link_job_queue_take(struct call *c)
 {
     struct link_job_state *job = job_of(c);
     const struct pg_result *r = c->pg.results[2];
@@ -265,9 +269,10 @@ static void queue_take(struct call *c)
             job->items.items[at].queued_at = call_int(r, i, 2);
     }
     if (n > 0)
-        place_set(&job->at, pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 1).p);
+        link_job_place_set(
+            &job->at, pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 1).p);
     if (n < QUEUE_ROWS) {
-        place_set(&job->at, NULL, NULL);
+        link_job_place_set(&job->at, NULL, NULL);
         job->stage = STREAM;
     }
     call_end(c, NULL);
@@ -275,7 +280,7 @@ static void queue_take(struct call *c)
 
 /* --- streaming --- */
 
-static void stream_send(struct call *c)
+static void link_job_stream_send(struct call *c)
 {
     struct link_job_state *job = job_of(c);
 
@@ -294,7 +299,7 @@ static void stream_send(struct call *c)
 }
 
 /* A vector in its binary form becomes the next row of the chunk. */
-static void stream_add(struct link_job_state *job, size_t number,
+static void link_job_stream_add(struct link_job_state *job, size_t number,
     struct str vector, float *scratch)
 {
     struct nearest_block *b = &job->chunks[job->coming].block;
@@ -314,7 +319,7 @@ static void stream_add(struct link_job_state *job, size_t number,
 }
 
 /* Items that were stored after the first pass wait in the queue. */
-static void stream_take(struct call *c)
+static void link_job_stream_take(struct call *c)
 {
     struct link_job_state *job = job_of(c);
     struct chunk *chunk = &job->chunks[job->coming];
@@ -335,15 +340,15 @@ static void stream_take(struct call *c)
             continue;
         job->items.items[at].stored = true;
         if (!pg_is_null(r, i, 2))
-            stream_add(job, at, pg_value(r, i, 2), scratch);
+            link_job_stream_add(job, at, pg_value(r, i, 2), scratch);
     }
     job->ended = (size_t)n < job->chunk_most;
     if (n > 0) {
         char *m = strndup(pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 0).len);
         char *id = strndup(pg_value(r, n - 1, 1).p, pg_value(r, n - 1, 1).len);
 
-        place_set(&job->at, m, id);
-        place_set(&chunk->last, m, id);
+        link_job_place_set(&job->at, m, id);
+        link_job_place_set(&chunk->last, m, id);
         free(m);
         free(id);
     }
@@ -352,7 +357,7 @@ static void stream_take(struct call *c)
 
 /* In the pool: it has the chunk that is not coming and the resident rows to
  * itself, and of the items only what is nearest to each. */
-static void stream_meet(struct work_req *req)
+static void link_job_stream_meet(struct work_req *req)
 {
     struct link_job_state *job = container_of(req, struct link_job_state, work);
     struct nearest_block *b = &job->chunks[!job->coming].block;
@@ -371,60 +376,62 @@ static void stream_meet(struct work_req *req)
 }
 
 /* Will the chunk become resident, too? If not, the next pass begins with it. */
-static void stream_place(struct link_job_state *job, const struct chunk *chunk)
+static void link_job_stream_place(
+    struct link_job_state *job, const struct chunk *chunk)
 {
     if (job->resident.n + chunk->block.n > job->resident_most)
         job->full = true;
     if (!job->full)
-        place_set(&job->next, chunk->last.microservice, chunk->last.content_id);
+        link_job_place_set(
+            &job->next, chunk->last.microservice, chunk->last.content_id);
 }
 
-static void stream_next_pass(struct link_job_state *job)
+static void link_job_stream_next_pass(struct link_job_state *job)
 {
     if (!job->full) {
         job->stage = NAME;
         return;
     }
-    place_set(&job->at, job->next.microservice, job->next.content_id);
+    link_job_place_set(&job->at, job->next.microservice, job->next.content_id);
     job->resident.n = 0;
     job->full = job->ended = false;
     job->second = true;
 }
 
-static void step_stream(struct link_job_state *job)
+static void link_job_step_stream(struct link_job_state *job)
 {
     if (job->ended && job->chunks[job->coming].block.n == 0) {
-        stream_next_pass(job);
+        link_job_stream_next_pass(job);
         return;
     }
     job->coming = !job->coming;
     if (job->chunks[!job->coming].block.n > 0) {
-        stream_place(job, &job->chunks[!job->coming]);
-        job->work.work = stream_meet;
+        link_job_stream_place(job, &job->chunks[!job->coming]);
+        job->work.work = link_job_stream_meet;
         loop_work(job->graph->store.loop, &job->work);
     }
     if (!job->ended)
-        step_send(job, stream_send, stream_take);
+        step_send(job, link_job_stream_send, link_job_stream_take);
 }
 
 void link_job_step(struct link_job_state *job, struct link_req *req)
 {
     job->req = req;
     req->more = true;
-    op_begin(&req->op, &job->graph->store.loop->ready, on_step_cancel);
+    op_begin(&req->op, &job->graph->store.loop->ready, on_link_job_step_cancel);
     list_init(&job->ops);
     list_push(&job->ops, &req->op.link);
-    op_init(&job->db, on_step_db);
-    op_init(&job->work.op, on_step_work);
+    op_init(&job->db, on_link_job_step_db);
+    op_init(&job->work.op, on_link_job_step_work);
     if (job->stage == CLAIM && job->token[0] == '\0')
         step_send(job, job_claim_send, job_claim_take);
     else if (job->stage == CLAIM)
-        step_send(job, queue_send, queue_take);
+        step_send(job, link_job_queue_send, link_job_queue_take);
     else if (job->stage == STREAM)
-        step_stream(job);
+        link_job_step_stream(job);
     else
         step_write(job);
-    step_settle(job);
+    link_job_step_settle(job);
 }
 
 bool link_job_ended(const struct link_job_state *job)

@@ -22,7 +22,8 @@ static void job_begin(struct call *c)
 }
 
 /* Text arrays of n elements, some of which may take no room. */
-static struct pg_array text_array(struct call *c, size_t n, size_t bytes)
+static struct pg_array link_job_write_text_array(
+    struct call *c, size_t n, size_t bytes)
 {
     struct pg_array a;
 
@@ -31,7 +32,7 @@ static struct pg_array text_array(struct call *c, size_t n, size_t bytes)
     return a;
 }
 
-static struct pg_array number_array(struct call *c, size_t n)
+static struct pg_array link_job_write_number_array(struct call *c, size_t n)
 {
     struct pg_array a;
 
@@ -60,17 +61,17 @@ static size_t job_count(const struct link_job_state *job,
     return n;
 }
 
-static bool is_stored(const struct link_item *item)
+static bool link_job_write_is_stored(const struct link_item *item)
 {
     return item->stored;
 }
 
-static bool is_queued(const struct link_item *item)
+static bool link_job_write_is_queued(const struct link_item *item)
 {
     return item->queued_at != 0;
 }
 
-static bool is_left(const struct link_item *item)
+static bool link_job_write_is_left(const struct link_item *item)
 {
     return item->queued_at != 0 && !item->stored;
 }
@@ -81,8 +82,8 @@ static void job_add_keys(
 {
     struct link_job_state *job = job_of(c);
     size_t bytes, n = job_count(job, has, &bytes);
-    struct pg_array services = text_array(c, n, bytes);
-    struct pg_array ids = text_array(c, n, bytes);
+    struct pg_array services = link_job_write_text_array(c, n, bytes);
+    struct pg_array ids = link_job_write_text_array(c, n, bytes);
 
     for (size_t i = job->done; i < job->batch_end; i++) {
         const struct link_item *item = &job->items.items[i];
@@ -96,7 +97,7 @@ static void job_add_keys(
     call_add(c, array_param(&ids));
 }
 
-static void name_send(struct call *c)
+static void link_job_write_name_send(struct call *c)
 {
     struct link_job_state *job = job_of(c);
     struct str text = {NULL, 0};
@@ -113,12 +114,13 @@ static void name_send(struct call *c)
     job_begin(c);
     call_stmt(c, text.p, false);
     call_add_text(c, job->tenant);
-    job_add_keys(c, is_stored);
+    job_add_keys(c, link_job_write_is_stored);
     call_send(c);
 }
 
 /* The i-th of the step's stored items, from 1. */
-static struct link_item *named_item(struct link_job_state *job, int64_t i)
+static struct link_item *link_job_write_named_item(
+    struct link_job_state *job, int64_t i)
 {
     for (size_t at = job->done; at < job->batch_end; at++) {
         if (job->items.items[at].stored && --i == 0)
@@ -127,13 +129,14 @@ static struct link_item *named_item(struct link_job_state *job, int64_t i)
     return NULL;
 }
 
-static void name_take(struct call *c)
+static void link_job_write_name_take(struct call *c)
 {
     struct link_job_state *job = job_of(c);
     const struct pg_result *r = c->pg.results[NAME_AT];
 
     for (int i = 0; i < pg_rows(r); i++) {
-        struct link_item *item = named_item(job, call_int(r, i, 0));
+        struct link_item *item =
+            link_job_write_named_item(job, call_int(r, i, 0));
 
         if (item == NULL)
             continue;
@@ -156,7 +159,7 @@ static void write_add_queue(
 {
     struct link_job_state *job = job_of(c);
     size_t bytes, n = job_count(job, has, &bytes);
-    struct pg_array at = text_array(c, n, n * NUMBER_BYTES);
+    struct pg_array at = link_job_write_text_array(c, n, n * NUMBER_BYTES);
 
     job_add_keys(c, has);
     for (size_t i = job->done; i < job->batch_end; i++) {
@@ -181,7 +184,7 @@ static void write_add_sources(struct call *c, bool any)
         n += job->items.items[i].node.len > 0;
         bytes += job->items.items[i].node.len;
     }
-    sources = text_array(c, n, bytes);
+    sources = link_job_write_text_array(c, n, bytes);
     for (size_t i = job->done; any && i < job->batch_end; i++) {
         if (job->items.items[i].node.len > 0)
             array_add(&sources, job->items.items[i].node);
@@ -195,7 +198,8 @@ struct edges {
 };
 
 /* One edge after the other of the step's items; the first time only counted. */
-static void edges_walk(struct link_job_state *job, struct edges *e, bool counts)
+static void link_job_write_edges_walk(
+    struct link_job_state *job, struct edges *e, bool counts)
 {
     for (size_t i = job->done; i < job->batch_end; i++) {
         const struct nearest *top = &job->items.tops[i];
@@ -227,13 +231,13 @@ static void write_add_edges(struct call *c, bool any)
     struct edges e = {.n = 0};
 
     if (any)
-        edges_walk(job, &e, true);
-    e.source = text_array(c, e.n, e.bytes);
-    e.target = text_array(c, e.n, e.bytes);
-    e.strong = number_array(c, e.n);
-    e.hundredths = number_array(c, e.n);
+        link_job_write_edges_walk(job, &e, true);
+    e.source = link_job_write_text_array(c, e.n, e.bytes);
+    e.target = link_job_write_text_array(c, e.n, e.bytes);
+    e.strong = link_job_write_number_array(c, e.n);
+    e.hundredths = link_job_write_number_array(c, e.n);
     if (any)
-        edges_walk(job, &e, false);
+        link_job_write_edges_walk(job, &e, false);
     call_add(c, array_param(&e.source));
     call_add(c, array_param(&e.target));
     call_add(c, array_param(&e.strong));
@@ -253,7 +257,7 @@ static void write_statement(
 
 static void job_write_send(struct call *c)
 {
-    write_statement(c, is_queued, true);
+    write_statement(c, link_job_write_is_queued, true);
     call_send(c);
 }
 
@@ -271,13 +275,13 @@ static void job_write_take(struct call *c)
 
 /* --- leaving --- */
 
-static void leave_send(struct call *c)
+static void link_job_write_leave_send(struct call *c)
 {
     struct link_job_state *job = job_of(c);
 
     job->done = 0;
     job->batch_end = job->items.n;
-    write_statement(c, is_left, false);
+    write_statement(c, link_job_write_is_left, false);
     call_stmt(c,
         "DELETE FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
         " AND token = $2",
@@ -287,7 +291,7 @@ static void leave_send(struct call *c)
     call_send(c);
 }
 
-static void leave_take(struct call *c)
+static void link_job_write_leave_take(struct call *c)
 {
     struct link_job_state *job = job_of(c);
     uint64_t ms = loop_now_ms(job->graph->store.loop) - job->began_ms;
@@ -302,7 +306,8 @@ static void leave_take(struct call *c)
 
 /* --- the steps --- */
 
-static bool step_has_more(struct link_job_state *job, size_t items)
+static bool link_job_write_step_has_more(
+    struct link_job_state *job, size_t items)
 {
     if (job->done == job->items.n)
         return false;
@@ -313,18 +318,18 @@ static bool step_has_more(struct link_job_state *job, size_t items)
 
 void step_write(struct link_job_state *job)
 {
-    if (job->stage == NAME && step_has_more(job, NAME_ITEMS)) {
-        step_send(job, name_send, name_take);
+    if (job->stage == NAME && link_job_write_step_has_more(job, NAME_ITEMS)) {
+        step_send(job, link_job_write_name_send, link_job_write_name_take);
         return;
     }
     if (job->stage == NAME) {
         job->stage = WRITE;
         job->done = 0;
     }
-    if (job->stage == WRITE && step_has_more(job, WRITE_ITEMS)) {
+    if (job->stage == WRITE && link_job_write_step_has_more(job, WRITE_ITEMS)) {
         step_send(job, job_write_send, job_write_take);
         return;
     }
     job->stage = LEAVE;
-    step_send(job, leave_send, leave_take);
+    step_send(job, link_job_write_leave_send, link_job_write_leave_take);
 }

@@ -70,7 +70,7 @@ static void index_look(struct call *c)
     call_send(c);
 }
 
-static bool is_true(const struct pg_result *r, int column)
+static bool vector_index_is_true(const struct pg_result *r, int column)
 {
     return pg_value(r, 0, column).p[0] == 't';
 }
@@ -80,20 +80,20 @@ static void index_read_facts(struct call *c)
     struct index_facts *f = &index_req_of(c)->facts;
     const struct pg_result *r = c->pg.results[0];
 
-    *f = (struct index_facts){.serves = is_true(r, 0),
+    *f = (struct index_facts){.serves = vector_index_is_true(r, 0),
         .named = !pg_is_null(r, 0, 1),
-        .named_valid = is_true(r, 1),
-        .owner = is_true(r, 2),
-        .tuned = is_true(r, 3),
+        .named_valid = vector_index_is_true(r, 1),
+        .owner = vector_index_is_true(r, 2),
+        .tuned = vector_index_is_true(r, 3),
         .dimensions = (int)call_int(r, 0, 4),
-        .marked = is_true(r, 5),
+        .marked = vector_index_is_true(r, 5),
         .rows = call_int(r, 0, 6),
-        .partitioned = is_true(r, 8)};
+        .partitioned = vector_index_is_true(r, 8)};
     call_copy(r, 0, 7, f->role, sizeof(f->role));
 }
 
 /* There can be no index: read a small table, and leave a large one alone. */
-static void do_without(struct call *c, const char *why)
+static void vector_index_do_without(struct call *c, const char *why)
 {
     struct index_req *req = index_req_of(c);
     struct err err;
@@ -109,14 +109,14 @@ static void do_without(struct call *c, const char *why)
     call_end(c, NULL);
 }
 
-static void lack_rights(struct call *c)
+static void vector_index_lack_rights(struct call *c)
 {
     char why[ERR_MSG_BYTES];
 
     snprintf(why, sizeof(why),
         "role %s may not build it; the owner of vector_embeddings may: %s",
         index_req_of(c)->facts.role, call_sql(c, vector_index_sql(c)));
-    do_without(c, why);
+    vector_index_do_without(c, why);
 }
 
 /* --- another process's build --- */
@@ -149,7 +149,7 @@ static void index_settle(struct call *c)
 
 /* The builder did not get to tidy up. Once is enough: when that fails, another
  * session is using the table. */
-static void remove_traces(struct call *c)
+static void vector_index_remove_traces(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -158,7 +158,7 @@ static void remove_traces(struct call *c)
 }
 
 /* This is not the time to build. A small table can be read all the same. */
-static void put_off(struct call *c)
+static void vector_index_put_off(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -172,23 +172,24 @@ static void index_decide(struct call *c)
     const struct index_facts *f = &req->facts;
 
     if (f->serves && f->marked && f->owner && !req->index->tidied)
-        remove_traces(c);
+        vector_index_remove_traces(c);
     else if (f->serves || f->rows < INDEX_ROWS_WORTH)
         call_end(c, NULL);
     else if (!req->builds)
-        put_off(c);
+        vector_index_put_off(c);
     else if (f->dimensions > HNSW_DIMENSIONS || f->dimensions < 1)
-        do_without(c, "vectors of more than 2000 dimensions, or of no fixed "
-                      "size, cannot have one");
+        vector_index_do_without(c,
+            "vectors of more than 2000 dimensions, or of no fixed "
+            "size, cannot have one");
     else if (f->partitioned)
-        do_without(c,
+        vector_index_do_without(c,
             "vector_embeddings is partitioned, and is not locked against "
             "writers for that; at a quiet time: CREATE INDEX ON "
             "vector_embeddings USING hnsw (embedding vector_cosine_ops);");
     else if (!f->owner)
-        lack_rights(c);
+        vector_index_lack_rights(c);
     else if (f->named && f->named_valid)
-        do_without(c, VECTOR_INDEX_NAME " is something else");
+        vector_index_do_without(c, VECTOR_INDEX_NAME " is something else");
     else if (++req->tries == LOOKS)
         store_fail(c, ERR_DATABASE,
             "could not build the vector index after 10 attempts");
@@ -198,7 +199,7 @@ static void index_decide(struct call *c)
         vector_index_size(c);
 }
 
-static void tidied(struct call *c)
+static void vector_index_tidied(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -231,13 +232,13 @@ static void index_take(struct call *c)
         vector_index_tidy(c);
         break;
     case INDEX_TIDY:
-        tidied(c);
+        vector_index_tidied(c);
         break;
     }
 }
 
 /* Somebody else was building: 42P07 the name is taken, 40P01 a deadlock. */
-static bool was_other(const struct call *c)
+static bool vector_index_was_other(const struct call *c)
 {
     return strcmp(c->pg.sqlstate, "42P07") == 0 ||
            strcmp(c->pg.sqlstate, "40P01") == 0;
@@ -245,7 +246,7 @@ static bool was_other(const struct call *c)
 
 /* Another process has altered the table at the same moment: the server tells
  * one of the two to come again. */
-static bool was_raced(struct call *c)
+static bool vector_index_was_raced(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -259,7 +260,7 @@ static bool was_raced(struct call *c)
  * container has often no room: once more without them, and then with no more
  * memory than the role has anyway.
  */
-static bool was_crowded(struct call *c)
+static bool vector_index_was_crowded(struct call *c)
 {
     struct index_req *req = index_req_of(c);
 
@@ -277,7 +278,7 @@ static bool index_failed(struct call *c)
         call_end(c, NULL);
         return true;
     }
-    if (was_raced(c)) {
+    if (vector_index_was_raced(c)) {
         req->tuned = req->tuned || req->stage == INDEX_TIDY;
         vector_index_tidy(c);
         return true;
@@ -285,11 +286,11 @@ static bool index_failed(struct call *c)
     if (req->stage == INDEX_LOOK || req->stage == INDEX_TIDY)
         return false;
     if (strcmp(c->pg.sqlstate, "42501") == 0) {
-        lack_rights(c);
+        vector_index_lack_rights(c);
         return true;
     }
     if (req->stage == INDEX_BUILD && c->pg.sqlstate[0] != '\0') {
-        if (!was_other(c) && !was_crowded(c))
+        if (!vector_index_was_other(c) && !vector_index_was_crowded(c))
             req->err = c->pg.op.err;
         vector_index_tidy(c);
         return true;

@@ -33,7 +33,7 @@ enum { ROW_BYTES = 1024 };
 /* Never more, whatever the server thinks that it can cache. */
 static const int64_t most_bytes = 2048 * MIB;
 
-static char *sql_text(struct call *c, size_t size)
+static char *vector_index_build_sql_text(struct call *c, size_t size)
 {
     char *sql = arena_alloc(&c->arena, size);
 
@@ -44,7 +44,7 @@ static char *sql_text(struct call *c, size_t size)
 
 const char *vector_index_sql(struct call *c)
 {
-    char *sql = sql_text(c, 512);
+    char *sql = vector_index_build_sql_text(c, 512);
 
     snprintf(sql, 512,
         "CREATE INDEX CONCURRENTLY " VECTOR_INDEX_NAME " ON @.vector_embeddings"
@@ -96,9 +96,9 @@ int vector_index_workers(int64_t bytes, int most)
 
 /* --- what it may use --- */
 
-static void add_workers(struct call *c, int workers)
+static void vector_index_build_add_workers(struct call *c, int workers)
 {
-    char *sql = sql_text(c, 128);
+    char *sql = vector_index_build_sql_text(c, 128);
 
     index_req_of(c)->tuned = true;
     call_stmt(c,
@@ -113,7 +113,8 @@ static void add_workers(struct call *c, int workers)
 }
 
 /* The session's: no time limit ends the building but ours. */
-static void add_session(struct call *c, int64_t bytes, bool parallel)
+static void vector_index_build_add_session(
+    struct call *c, int64_t bytes, bool parallel)
 {
     index_req_of(c)->session = true;
     call_stmt(c,
@@ -155,7 +156,7 @@ static void index_build_tell(const struct index_req *req, const struct means *m)
             : "");
 }
 
-static void read_means(struct call *c, struct means *m)
+static void vector_index_build_read_means(struct call *c, struct means *m)
 {
     struct index_req *req = index_req_of(c);
     const struct index_facts *f = &req->facts;
@@ -182,15 +183,15 @@ void vector_index_tune(struct call *c)
     struct index_req *req = index_req_of(c);
     struct means m;
 
-    read_means(c, &m);
+    vector_index_build_read_means(c, &m);
     index_build_tell(req, &m);
     req->stage = INDEX_TUNE;
     c->pg.timeout_ms = 0;
     if (m.workers > 0 || (m.workers == 0 && (req->thrift != INDEX_ROOMY ||
                                                 (!m.safe && m.pooled))))
-        add_workers(c, m.workers);
+        vector_index_build_add_workers(c, m.workers);
     if (!m.pooled)
-        add_session(c, m.memory, m.safe);
+        vector_index_build_add_session(c, m.memory, m.safe);
     if (c->pg.nstmts > 0)
         call_send(c);
     else
@@ -210,7 +211,7 @@ void vector_index_build(struct call *c)
 
 /* --- and after --- */
 
-static void add_untuning(struct call *c)
+static void vector_index_build_add_untuning(struct call *c)
 {
     call_stmt(
         c, "ALTER TABLE @.vector_embeddings RESET (parallel_workers)", false);
@@ -221,7 +222,7 @@ static void add_untuning(struct call *c)
     index_req_of(c)->tuned = false;
 }
 
-static void add_session_reset(struct call *c)
+static void vector_index_build_add_session_reset(struct call *c)
 {
     call_stmt(c, "RESET maintenance_work_mem", false);
     call_stmt(c, "RESET statement_timeout", false);
@@ -231,7 +232,7 @@ static void add_session_reset(struct call *c)
 }
 
 /* Statistics, because without them the index is not used. */
-static void add_analyze(struct call *c)
+static void vector_index_build_add_analyze(struct call *c)
 {
     call_stmt(c,
         "ANALYZE @.vector_embeddings (tenant_id, microservice_id, content_type,"
@@ -247,10 +248,10 @@ void vector_index_tidy(struct call *c)
     if (req->leftover)
         call_stmt(c, "SELECT set_config('lock_timeout', '2s', true)", false);
     if (req->tuned || req->leftover)
-        add_untuning(c);
+        vector_index_build_add_untuning(c);
     if (req->session)
-        add_session_reset(c);
+        vector_index_build_add_session_reset(c);
     if (!req->leftover)
-        add_analyze(c);
+        vector_index_build_add_analyze(c);
     call_send(c);
 }

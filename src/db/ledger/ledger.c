@@ -29,7 +29,7 @@ enum { LEDGER_TIMEOUT_MS = 10 * 1000 };
 #define RUN_LOCK LEDGER_FENCE_LOCK("id")
 #define TOKEN_LOCK LEDGER_FENCE_LOCK("token")
 
-static void tick_done(struct op *op);
+static void ledger_tick_done(struct op *op);
 static void ledger_start_beat(struct ledger *l);
 
 void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
@@ -49,7 +49,7 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
         random = (uint32_t)loop_wall_ms();
     snprintf(
         l->owner, sizeof(l->owner), "%s:%d:%08x", host, (int)getpid(), random);
-    op_init(&l->tick.op, tick_done);
+    op_init(&l->tick.op, ledger_tick_done);
 }
 
 void ledger_tell_version(struct ledger *l, const char *version)
@@ -61,7 +61,7 @@ void ledger_tell_version(struct ledger *l, const char *version)
 
 /* --- heartbeats --- */
 
-static void beat_done(struct op *op)
+static void ledger_beat_done(struct op *op)
 {
     struct ledger *l = container_of(op, struct ledger, beat);
 
@@ -69,7 +69,7 @@ static void beat_done(struct op *op)
         log_warn(NULL, "heartbeat: %s", op->err.msg);
 }
 
-static void beat_take(struct call *c)
+static void ledger_beat_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
@@ -83,7 +83,7 @@ static void beat_take(struct call *c)
 }
 
 /* Touches no column of a key, so it waits for no chunk. */
-static void beat_send(struct call *c)
+static void ledger_beat_send(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
 
@@ -104,13 +104,13 @@ static void beat_send(struct call *c)
     call_send(c);
 }
 
-static void arm_tick(struct ledger *l)
+static void ledger_arm_tick(struct ledger *l)
 {
-    op_init(&l->tick.op, tick_done);
+    op_init(&l->tick.op, ledger_tick_done);
     loop_timer(l->loop, &l->tick, (uint64_t)l->lease_s * 1000 / 6);
 }
 
-static void tick_done(struct op *op)
+static void ledger_tick_done(struct op *op)
 {
     struct ledger *l = container_of(op, struct ledger, tick.op);
 
@@ -118,13 +118,13 @@ static void tick_done(struct op *op)
         return;
     if (!op_pending(&l->beat))
         ledger_start_beat(l);
-    arm_tick(l);
+    ledger_arm_tick(l);
 }
 
 void ledger_beat_start(struct ledger *l)
 {
     if (!op_pending(&l->tick.op))
-        arm_tick(l);
+        ledger_arm_tick(l);
 }
 
 void ledger_beat_run(struct ledger *l, const char *run_id)
@@ -193,7 +193,7 @@ static const char evict_sql[] =
     "   ELSE (l.classid::int8 << 32 | l.objid::int8) = " LEDGER_BEGIN_LOCK
     "    AND a.wait_event_type = 'Client' END)";
 
-static void evict(struct call *c)
+static void ledger_evict(struct call *c)
 {
     c->state = EVICT;
     call_stmt(c, evict_sql, false);
@@ -222,7 +222,7 @@ static bool ledger_failed(struct call *c)
     if (strcmp(c->pg.sqlstate, "55P03") != 0 ||
         ledger_work(c)->tries++ == LOCK_TRIES)
         return false;
-    evict(c);
+    ledger_evict(c);
     return true;
 }
 
@@ -248,9 +248,9 @@ void ledger_start(struct ledger *l, struct op *op, void *req,
 
 static void ledger_start_beat(struct ledger *l)
 {
-    struct ledger_work work = {l, NULL, beat_send, beat_take, 0};
+    struct ledger_work work = {l, NULL, ledger_beat_send, ledger_beat_take, 0};
 
-    op_init(&l->beat, beat_done);
+    op_init(&l->beat, ledger_beat_done);
     ledger_start_over(l, l->beats, &l->beat, &work);
 }
 
@@ -293,7 +293,7 @@ void ledger_take_counts(
 }
 
 /* Drops NULs; invalid UTF-8 becomes U+FFFD. */
-static struct str repair(struct arena *a, struct str text)
+static struct str ledger_repair(struct arena *a, struct str text)
 {
     struct buf out;
     struct str copy;
@@ -315,5 +315,5 @@ struct str ledger_clean(struct arena *a, struct str text)
     if (text.len == 0 ||
         (memchr(text.p, '\0', text.len) == NULL && utf8_valid(text)))
         return text;
-    return repair(a, text);
+    return ledger_repair(a, text);
 }

@@ -72,36 +72,38 @@ static const char services_sql[] =
     ", complete IS TRUE, reason"
     " FROM @.batch_sync_service_runs s WHERE run_id = $1 ORDER BY position";
 
-static void add_run(struct call *c, const char *sql, const char *run_id)
+static void ledger_end_add_run(
+    struct call *c, const char *sql, const char *run_id)
 {
     call_stmt(c, sql, false);
     call_add_text(c, run_id);
 }
 
-static void add_owned(struct call *c, const char *sql, const char *run_id)
+static void ledger_end_add_owned(
+    struct call *c, const char *sql, const char *run_id)
 {
-    add_run(c, sql, run_id);
+    ledger_end_add_run(c, sql, run_id);
     call_add_text(c, ledger_work(c)->ledger->owner);
 }
 
-static void settle_send(struct call *c)
+static void ledger_end_settle_send(struct call *c)
 {
     const struct run_end_req *req = ledger_work(c)->req;
 
     ledger_add_lock_timeout(c);
-    add_owned(c, close_sql, req->run_id);
+    ledger_end_add_owned(c, close_sql, req->run_id);
     if (req->mode == RUN_END_CANCEL)
-        add_owned(c, cancel_sql, req->run_id);
+        ledger_end_add_owned(c, cancel_sql, req->run_id);
     else if (req->mode == RUN_END_LEAVE)
-        add_owned(c, leave_sql, req->run_id);
+        ledger_end_add_owned(c, leave_sql, req->run_id);
     call_send(c);
 }
 
-static void add_fence(struct call *c, const char *run_id)
+static void ledger_end_add_fence(struct call *c, const char *run_id)
 {
     ledger_add_lock_timeout(c);
-    add_run(c, fence_sql, run_id);
-    add_owned(c,
+    ledger_end_add_run(c, fence_sql, run_id);
+    ledger_end_add_owned(c,
         "SELECT status, (owner = $2 AND status <> 'running')::int"
         " FROM @.batch_sync_runs WHERE id = $1",
         run_id);
@@ -111,13 +113,13 @@ static void run_end_send(struct call *c)
 {
     const struct run_end_req *req = ledger_work(c)->req;
 
-    add_fence(c, req->run_id);
-    add_run(c, services_sql, req->run_id);
+    ledger_end_add_fence(c, req->run_id);
+    ledger_end_add_run(c, services_sql, req->run_id);
     call_send(c);
 }
 
 /* The ledger's name for it; a run that continues elsewhere is interrupted. */
-static enum run_status status_named(struct str name)
+static enum run_status ledger_end_status_named(struct str name)
 {
     for (int i = 0; i < RUN_INTERRUPTED; i++)
         if (str_eq(name, str_of(run_status_name((enum run_status)i))))
@@ -125,7 +127,8 @@ static enum run_status status_named(struct str name)
     return RUN_INTERRUPTED;
 }
 
-static void take_error(struct service_result *result, yyjson_val *entry)
+static void ledger_end_take_error(
+    struct service_result *result, yyjson_val *entry)
 {
     struct page_error *e = &result->errors[result->nerrors++];
     struct str text = json_str(json_member(entry, "error"));
@@ -136,7 +139,7 @@ static void take_error(struct service_result *result, yyjson_val *entry)
     snprintf(e->error, sizeof(e->error), "%.*s", STR_ARG(text));
 }
 
-static void take_errors(
+static void ledger_end_take_errors(
     struct service_result *result, struct arena *a, struct str json)
 {
     size_t i, n;
@@ -152,7 +155,7 @@ static void take_errors(
     yyjson_arr_foreach(root, i, n, entry)
     {
         if (result->nerrors < RESULT_ERRORS)
-            take_error(result, entry);
+            ledger_end_take_error(result, entry);
     }
     result->errors_total = (uint32_t)n;
 }
@@ -171,7 +174,7 @@ static void run_end_take_service(
     result->success = pg_value(r, row, 2).p[0] == 't';
     result->pages = (uint32_t)call_int(r, row, 3);
     result->duration_ms = (uint64_t)call_int(r, row, 5);
-    take_errors(result, req->arena, pg_value(r, row, 4));
+    ledger_end_take_errors(result, req->arena, pg_value(r, row, 4));
     ledger_take_counts(&result->counts, r, row, &column);
     result->pass.complete = pg_value(r, row, column).p[0] == 't';
     if (!pg_is_null(r, row, column + 1))
@@ -185,8 +188,9 @@ static void run_end_take(struct call *c)
     const struct pg_result *services = c->pg.results[SERVICES];
     const struct pg_result *status = c->pg.results[STATUS];
 
-    req->status = pg_rows(status) > 0 ? status_named(pg_value(status, 0, 0))
-                                      : RUN_INTERRUPTED;
+    req->status = pg_rows(status) > 0
+                      ? ledger_end_status_named(pg_value(status, 0, 0))
+                      : RUN_INTERRUPTED;
     req->closed = pg_rows(status) > 0 && call_int(status, 0, 1) == 1;
     req->services =
         arena_calloc(req->arena, req->nservices, sizeof(*req->services));
@@ -200,7 +204,7 @@ static void run_end_take(struct call *c)
     call_end(c, NULL);
 }
 
-static void settle_take(struct call *c)
+static void ledger_end_settle_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
 
@@ -212,20 +216,21 @@ static void settle_take(struct call *c)
 void ledger_run_end(struct ledger *l, struct run_end_req *req)
 {
     ledger_beat_stop(l);
-    ledger_start(l, &req->op, req, settle_send, settle_take);
+    ledger_start(
+        l, &req->op, req, ledger_end_settle_send, ledger_end_settle_take);
 }
 
 /* --- canceling from outside --- */
 
-static void fence_send(struct call *c)
+static void ledger_end_fence_send(struct call *c)
 {
     const struct run_cancel_req *req = ledger_work(c)->req;
 
-    add_fence(c, req->run_id);
+    ledger_end_add_fence(c, req->run_id);
     call_send(c);
 }
 
-static void fence_take(struct call *c)
+static void ledger_end_fence_take(struct call *c)
 {
     struct run_cancel_req *req = ledger_work(c)->req;
     const struct pg_result *status = c->pg.results[STATUS];
@@ -237,27 +242,28 @@ static void fence_take(struct call *c)
     call_end(c, NULL);
 }
 
-static void cancel_send(struct call *c)
+static void ledger_end_cancel_send(struct call *c)
 {
     const struct run_cancel_req *req = ledger_work(c)->req;
 
     ledger_add_lock_timeout(c);
-    add_owned(c, cancel_sql, req->run_id);
+    ledger_end_add_owned(c, cancel_sql, req->run_id);
     call_send(c);
 }
 
-static void cancel_take(struct call *c)
+static void ledger_end_cancel_take(struct call *c)
 {
     struct ledger_work *w = ledger_work(c);
     struct run_cancel_req *req = w->req;
 
     req->canceled = pg_rows(c->pg.results[CANCELED]) > 0;
-    w->send = fence_send;
-    w->take = fence_take;
+    w->send = ledger_end_fence_send;
+    w->take = ledger_end_fence_take;
     w->send(c);
 }
 
 void ledger_run_cancel(struct ledger *l, struct run_cancel_req *req)
 {
-    ledger_start(l, &req->op, req, cancel_send, cancel_take);
+    ledger_start(
+        l, &req->op, req, ledger_end_cancel_send, ledger_end_cancel_take);
 }

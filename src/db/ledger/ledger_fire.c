@@ -105,7 +105,7 @@ void ledger_fire_drop(struct ledger *l, struct fire_drop_req *req)
 
 /* --- pauses --- */
 
-static void pause_send(struct call *c)
+static void ledger_fire_pause_send(struct call *c)
 {
     const struct pause_req *req = ledger_work(c)->req;
 
@@ -122,7 +122,7 @@ static void pause_send(struct call *c)
     call_send(c);
 }
 
-static void pause_take(struct call *c)
+static void ledger_fire_pause_take(struct call *c)
 {
     struct pause_req *req = ledger_work(c)->req;
 
@@ -132,5 +132,6 @@ static void pause_take(struct call *c)
 
 void ledger_pause(struct ledger *l, struct pause_req *req)
 {
-    ledger_start(l, &req->op, req, pause_send, pause_take);
+    ledger_start(
+        l, &req->op, req, ledger_fire_pause_send, ledger_fire_pause_take);
 }

@@ -81,7 +81,7 @@ static const char *join_text_of(
     return arena_dup(a, pg_value(r, row, column)).p;
 }
 
-static void take_run(struct call *c, const struct pg_result *r)
+static void ledger_join_take_run(struct call *c, const struct pg_result *r)
 {
     struct run_join_req *req = ledger_work(c)->req;
     size_t n = (size_t)pg_rows(r);
@@ -109,7 +109,7 @@ static void join_take(struct call *c)
     const struct pg_result *r = c->pg.results[SERVICES];
 
     if (pg_rows(r) > 0) {
-        take_run(c, r);
+        ledger_join_take_run(c, r);
         return;
     }
     req->run_id[0] = '\0';

@@ -12,7 +12,7 @@
 #include "db/ledger/ledger_impl.h"
 
 /* At most PAYLOAD_BYTES, not in the middle of a code point. */
-static struct str cut_payload(struct str payload)
+static struct str ledger_letters_cut_payload(struct str payload)
 {
     if (payload.len <= PAYLOAD_BYTES)
         return payload;
@@ -32,7 +32,7 @@ static size_t letters_count(const struct checkpoint_req *req, bool suppressed)
     return n;
 }
 
-static int add_digests(
+static int ledger_letters_add_digests(
     struct call *c, const struct checkpoint_req *req, bool suppressed)
 {
     size_t n = letters_count(req, suppressed);
@@ -71,7 +71,7 @@ static struct str letter_text(const struct dead_letter *d, int column)
         return d->content_id;
     if (column == 1)
         return str_of(d->reason);
-    return d->passing ? d->payload : cut_payload(d->payload);
+    return d->passing ? d->payload : ledger_letters_cut_payload(d->payload);
 }
 
 static int add_letter_texts(
@@ -96,7 +96,8 @@ static int letter_kind(const struct dead_letter *d)
     return d->passing ? 2 : d->refused;
 }
 
-static int add_kinds(struct call *c, const struct checkpoint_req *req)
+static int ledger_letters_add_kinds(
+    struct call *c, const struct checkpoint_req *req)
 {
     size_t n = letters_count(req, false);
     struct pg_array a;
@@ -117,7 +118,8 @@ static void letters_add_scope(struct call *c, const struct scope *scope)
     call_add_text(c, scope->service);
 }
 
-static int add_suppressed(struct call *c, const struct checkpoint_req *req)
+static int ledger_letters_add_suppressed(
+    struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
         "UPDATE @.batch_sync_dead_letters d SET last_seen = now(),"
@@ -126,10 +128,11 @@ static int add_suppressed(struct call *c, const struct checkpoint_req *req)
         " AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)",
         false);
     letters_add_scope(c, req->scope);
-    return add_digests(c, req, true);
+    return ledger_letters_add_digests(c, req, true);
 }
 
-static int add_resolved(struct call *c, const struct checkpoint_req *req)
+static int ledger_letters_add_resolved(
+    struct call *c, const struct checkpoint_req *req)
 {
     call_stmt(c,
         "UPDATE @.batch_sync_dead_letters d SET resolved_at = now()"
@@ -143,21 +146,22 @@ static int add_resolved(struct call *c, const struct checkpoint_req *req)
 
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
 {
-    if (add_digests(c, req, false) < 0)
+    if (ledger_letters_add_digests(c, req, false) < 0)
         return ERR_NOMEM;
     for (int column = 0; column < 3; column++)
         if (add_letter_texts(c, req, column) < 0)
             return ERR_NOMEM;
-    if (add_kinds(c, req) < 0)
+    if (ledger_letters_add_kinds(c, req) < 0)
         return ERR_NOMEM;
     call_add(c, (struct pg_param){.type = PG_BYTEA,
                     .data = req->scope->fingerprint,
                     .len = SHA256_BYTES,
                     .binary = true});
-    if (add_digests(c, req, true) < 0)
+    if (ledger_letters_add_digests(c, req, true) < 0)
         return ERR_NOMEM;
     call_add_int(c, req->deaths);
-    if (letters_count(req, true) > 0 && add_suppressed(c, req) < 0)
+    if (letters_count(req, true) > 0 &&
+        ledger_letters_add_suppressed(c, req) < 0)
         return ERR_NOMEM;
-    return req->nresolved > 0 ? add_resolved(c, req) : 0;
+    return req->nresolved > 0 ? ledger_letters_add_resolved(c, req) : 0;
 }

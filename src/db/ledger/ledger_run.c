@@ -38,7 +38,7 @@ void ledger_add_lost(struct call *c, const char *owner)
     call_add_text(c, owner);
 }
 
-static struct pg_param services_param(
+static struct pg_param ledger_run_services_param(
     struct call *c, const struct run_spec *spec)
 {
     struct pg_array names;
@@ -57,7 +57,7 @@ static struct pg_param services_param(
 /* A scheduled fire is started once, by the first replica. */
 #define FIRE "to_timestamp($11::int8 / 1000.0)"
 
-static void add_fire(struct call *c, const struct run_spec *spec)
+static void ledger_run_add_fire(struct call *c, const struct run_spec *spec)
 {
     if (spec->fire_ms != 0)
         call_add_int(c, spec->fire_ms);
@@ -65,31 +65,31 @@ static void add_fire(struct call *c, const struct run_spec *spec)
         call_add_text(c, NULL);
 }
 
-static void add_schedule(struct call *c, const struct run_spec *spec)
+static void ledger_run_add_schedule(struct call *c, const struct run_spec *spec)
 {
     call_add_text(c, spec->schedule != NULL ? spec->schedule : "");
 }
 
 /* $1 .. $13: the same for the statements that resume and begin. */
-static void add_params(
+static void ledger_run_add_params(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
     call_add_text(c, req->spec.tenant);
     call_add_text(c, req->spec.kind);
-    call_add(c, services_param(c, &req->spec));
+    call_add(c, ledger_run_services_param(c, &req->spec));
     call_add_text(c, req->spec.since);
     call_add_int(c, req->limit);
     call_add_text(c, req->embedding.provider);
     call_add_text(c, req->embedding.model);
     call_add_int(c, req->embedding.dimensions);
-    add_fire(c, &req->spec);
-    add_schedule(c, &req->spec);
+    ledger_run_add_fire(c, &req->spec);
+    ledger_run_add_schedule(c, &req->spec);
     call_add_int(c, l->generation);
 }
 
-static void add_resume(
+static void ledger_run_add_resume(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
@@ -111,11 +111,11 @@ static void add_resume(
         "   AND o.id <> batch_sync_runs.id)"
         " RETURNING id",
         false);
-    add_params(c, l, req);
+    ledger_run_add_params(c, l, req);
 }
 
 /* Only by a run that begins or was resumed; a resumed run is ours by now. */
-static void add_abandon(
+static void ledger_run_add_abandon(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
@@ -129,12 +129,12 @@ static void add_abandon(
         "   AND schedule = $3)",
         false);
     call_add_text(c, l->owner);
-    add_fire(c, &req->spec);
-    add_schedule(c, &req->spec);
+    ledger_run_add_fire(c, &req->spec);
+    ledger_run_add_schedule(c, &req->spec);
     call_add_int(c, l->generation);
 }
 
-static void add_begin(
+static void ledger_run_add_begin(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
@@ -147,13 +147,13 @@ static void add_begin(
         "  WHERE status = 'running' OR fire_at = " FIRE " AND schedule = $12)"
         " RETURNING id",
         false);
-    add_params(c, l, req);
+    ledger_run_add_params(c, l, req);
     call_add_text(c, req->spec.trigger);
     call_add_text(c, req->spec.source != NULL ? req->spec.source : "request");
 }
 
 /* A run of an older version has rows only for services that had begun. */
-static void add_pending(struct call *c, const struct ledger *l)
+static void ledger_run_add_pending(struct call *c, const struct ledger *l)
 {
     call_stmt(c,
         "INSERT INTO @.batch_sync_service_runs (run_id, position, tenant_id,"
@@ -168,16 +168,16 @@ static void add_pending(struct call *c, const struct ledger *l)
     call_add_text(c, l->owner);
 }
 
-static void begin_send(struct call *c)
+static void ledger_run_begin_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
     const struct run_begin_req *req = ledger_work(c)->req;
 
     ledger_add_lost(c, l->owner);
-    add_resume(c, l, req);
-    add_abandon(c, l, req);
-    add_begin(c, l, req);
-    add_pending(c, l);
+    ledger_run_add_resume(c, l, req);
+    ledger_run_add_abandon(c, l, req);
+    ledger_run_add_begin(c, l, req);
+    ledger_run_add_pending(c, l);
     call_stmt(c,
         "SELECT id, owner, started_at, CASE WHEN generation > $1"
         "  THEN ', which is of a newer version' WHEN generation < $1"
@@ -192,7 +192,7 @@ static void begin_send(struct call *c)
 
 /* Names those that only newer programs go on with; returns the row of the one
  * that is running, or -1. */
-static int take_open(struct ledger *l, const struct pg_result *open)
+static int ledger_run_take_open(struct ledger *l, const struct pg_result *open)
 {
     int running = -1;
 
@@ -204,7 +204,7 @@ static int take_open(struct ledger *l, const struct pg_result *open)
     return running;
 }
 
-static void already_running(
+static void ledger_run_already_running(
     struct call *c, const struct pg_result *open, int running)
 {
     struct err err;
@@ -219,17 +219,17 @@ static void already_running(
     call_end(c, &err);
 }
 
-static void begin_take(struct call *c)
+static void ledger_run_begin_take(struct call *c)
 {
     struct ledger *l = ledger_work(c)->ledger;
     struct run_begin_req *req = ledger_work(c)->req;
     const struct pg_result *r = c->pg.results[RESUMED];
-    int running = take_open(l, c->pg.results[OPEN]);
+    int running = ledger_run_take_open(l, c->pg.results[OPEN]);
 
     if (pg_rows(r) == 0)
         r = c->pg.results[BEGUN];
     if (pg_rows(r) == 0) {
-        already_running(c, c->pg.results[OPEN], running);
+        ledger_run_already_running(c, c->pg.results[OPEN], running);
         return;
     }
     call_copy(r, 0, 0, req->run_id, sizeof(req->run_id));
@@ -239,5 +239,6 @@ static void begin_take(struct call *c)
 
 void ledger_run_begin(struct ledger *l, struct run_begin_req *req)
 {
-    ledger_start(l, &req->op, req, begin_send, begin_take);
+    ledger_start(
+        l, &req->op, req, ledger_run_begin_send, ledger_run_begin_take);
 }

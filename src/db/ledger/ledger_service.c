@@ -74,7 +74,7 @@ static const char announced_sql[] =
     "UPDATE @.batch_sync_service_runs SET announced = $2 WHERE token = $1"
     "  AND announced IS DISTINCT FROM $2";
 
-static void checkpoint_send(struct call *c)
+static void ledger_service_checkpoint_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
     const struct checkpoint_req *req = ledger_work(c)->req;
@@ -104,7 +104,7 @@ static void checkpoint_send(struct call *c)
     call_send(c);
 }
 
-static void checkpoint_take(struct call *c)
+static void ledger_service_checkpoint_take(struct call *c)
 {
     struct checkpoint_req *req = ledger_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
@@ -120,7 +120,8 @@ static void checkpoint_take(struct call *c)
 void ledger_checkpoint(struct ledger *l, struct checkpoint_req *req)
 {
     req->known_letters = 0;
-    ledger_start(l, &req->op, req, checkpoint_send, checkpoint_take);
+    ledger_start(l, &req->op, req, ledger_service_checkpoint_send,
+        ledger_service_checkpoint_take);
 }
 
 /* --- end --- */

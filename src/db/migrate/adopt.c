@@ -167,7 +167,7 @@ void adopt_ask_plan(struct call *c, struct adopt_tables tables)
 }
 
 /* A line of the report, unless the count is 0. */
-static void count_line(struct buf *report, const struct pg_result *r,
+static void adopt_count_line(struct buf *report, const struct pg_result *r,
     int column, const char *name, const char *text)
 {
     int64_t n = call_int(r, 0, column);
@@ -176,7 +176,7 @@ static void count_line(struct buf *report, const struct pg_result *r,
         buf_printf(report, "%s: %" PRId64 " %s\n", name, n, text);
 }
 
-static void index_line(
+static void adopt_index_line(
     struct buf *report, const struct pg_result *r, int column, const char *name)
 {
     struct str there = pg_value(r, 0, column);
@@ -188,7 +188,7 @@ static void index_line(
 }
 
 /* Would removing duplicates change other tables? */
-static int judge_drags(const struct pg_result *r, int doubles, int drags,
+static int adopt_judge_drags(const struct pg_result *r, int doubles, int drags,
     const char *name, struct buf *report, struct err *err)
 {
     const char *who = pg_value(r, 0, drags).p;
@@ -205,7 +205,7 @@ static int judge_drags(const struct pg_result *r, int doubles, int drags,
         name, who);
 }
 
-static void plan_vectors(const struct pg_result *r, struct buf *report)
+static void adopt_plan_vectors(const struct pg_result *r, struct buf *report)
 {
     static const char name[] = "vector_embeddings";
 
@@ -213,16 +213,16 @@ static void plan_vectors(const struct pg_result *r, struct buf *report)
         "%s: %" PRId64 " rows; %" PRId64
         " are microservice_data, and only those are touched\n",
         name, call_int(r, 0, P_ROWS), call_int(r, 0, P_OURS));
-    count_line(report, r, P_SERVICES, "microservices",
+    adopt_count_line(report, r, P_SERVICES, "microservices",
         "would be created, for rows that name them but refer to none");
-    count_line(report, r, P_DOUBLES, name,
+    adopt_count_line(report, r, P_DOUBLES, name,
         "duplicates would be removed; the newest of each is kept");
-    count_line(report, r, P_PLACED, name,
+    adopt_count_line(report, r, P_PLACED, name,
         "rows would be assigned to the microservice named by their "
         "_source_service");
-    count_line(report, r, P_UNPLACED, name,
+    adopt_count_line(report, r, P_UNPLACED, name,
         "rows name no microservice and would be left unchanged");
-    count_line(report, r, P_USABLE, name,
+    adopt_count_line(report, r, P_USABLE, name,
         "rows have a vector that --assume-model would keep");
     if (pg_value(r, 0, P_TRIGGERS).len > 0)
         buf_printf(report, "%s: triggers that may fire: %s\n", name,
@@ -232,29 +232,30 @@ static void plan_vectors(const struct pg_result *r, struct buf *report)
         "would be added\n",
         name);
     buf_puts(report, "index vector_embeddings_item_key: would be created\n");
-    index_line(report, r, P_ITEM_INDEX, "on (tenant_id, content_id)");
+    adopt_index_line(report, r, P_ITEM_INDEX, "on (tenant_id, content_id)");
     buf_printf(report,
         "%s: %" PRId64 " indexes are there and stay, %" PRId64
         " of them over vectors (hnsw)\n",
         name, call_int(r, 0, P_INDEXES), call_int(r, 0, P_HNSW));
 }
 
-static void plan_edges(const struct pg_result *r, struct buf *report)
+static void adopt_plan_edges(const struct pg_result *r, struct buf *report)
 {
     static const char name[] = "knowledge_graph_edges";
 
-    count_line(report, r, P_EDGE_DOUBLES, name,
+    adopt_count_line(report, r, P_EDGE_DOUBLES, name,
         "duplicates (related, strongly_related) would be removed; the newest "
         "of each is kept");
     buf_puts(report,
         "index knowledge_graph_edges_related_key: would be created\n"
         "index knowledge_graph_edges_declared_key: would be created\n");
-    index_line(report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
+    adopt_index_line(
+        report, r, P_TARGET_INDEX, "on (tenant_id, target_node_id)");
 }
 
 /* A rough estimate for a current server: all rows are read and sorted, and
  * a rewritten row is added to every index again. */
-static int64_t estimate_seconds(const struct pg_result *r)
+static int64_t adopt_estimate_seconds(const struct pg_result *r)
 {
     int64_t rows = call_int(r, 0, P_ROWS) + call_int(r, 0, P_EDGES);
     int64_t row_ms = call_int(r, 0, P_HNSW) > 0 ? 6 : 1;
@@ -268,18 +269,18 @@ int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
     int rc;
 
     if (tables.vectors)
-        plan_vectors(r, report);
+        adopt_plan_vectors(r, report);
     if (tables.edges)
-        plan_edges(r, report);
+        adopt_plan_edges(r, report);
     buf_printf(report,
         "locks: for about %" PRId64
         " s other programs can read these tables but wait to write, and at "
         "the end wait to read, too\n",
-        estimate_seconds(r));
-    rc = judge_drags(
+        adopt_estimate_seconds(r));
+    rc = adopt_judge_drags(
         r, P_DOUBLES, P_VECTOR_DRAGS, "vector_embeddings", report, err);
     if (rc == 0)
-        rc = judge_drags(r, P_EDGE_DOUBLES, P_EDGE_DRAGS,
+        rc = adopt_judge_drags(r, P_EDGE_DOUBLES, P_EDGE_DRAGS,
             "knowledge_graph_edges", report, err);
     return rc;
 }
@@ -287,7 +288,7 @@ int adopt_report_plan(const struct pg_result *r, struct adopt_tables tables,
 /* --- the steps --- */
 
 /* Records the row count of the step before under a name of ADOPT_COUNTS. */
-static void add_count(struct buf *script, const char *name)
+static void adopt_add_count(struct buf *script, const char *name)
 {
     buf_printf(script,
         " GET DIAGNOSTICS n = ROW_COUNT;"
@@ -299,7 +300,7 @@ static void add_count(struct buf *script, const char *name)
  * Fails, and so undoes everything, if the deleted rows have taken rows of
  * other tables with them.
  */
-static void add_drag_check(
+static void adopt_add_drag_check(
     struct buf *script, const char *table, const char *drags)
 {
     buf_printf(script,
@@ -353,25 +354,26 @@ static void adopt_add_vectors(struct buf *script)
                      "DO $adopt$ DECLARE n bigint; BEGIN ");
     buf_puts(script, unique_ids_sql);
     buf_puts(script, services_sql);
-    add_count(script, "services");
+    adopt_add_count(script, "services");
     buf_puts(script, doubles_sql);
-    add_count(script, "doubles");
-    add_drag_check(script, "vector_embeddings", DRAGS("vector_embeddings"));
+    adopt_add_count(script, "doubles");
+    adopt_add_drag_check(
+        script, "vector_embeddings", DRAGS("vector_embeddings"));
     buf_puts(script, place_sql);
-    add_count(script, "placed");
+    adopt_add_count(script, "placed");
     buf_puts(script, unplaced_sql);
     buf_puts(script, " END $adopt$;\n");
 }
 
-static void add_edges(struct buf *script)
+static void adopt_add_edges(struct buf *script)
 {
     buf_puts(script,
         "LOCK TABLE knowledge_graph_edges IN SHARE ROW EXCLUSIVE MODE;"
         "DO $adopt$ DECLARE n bigint; BEGIN"
         " DELETE FROM knowledge_graph_edges WHERE id IN"
         " (SELECT id FROM (" RANKED_EDGES ") r WHERE place > 1);");
-    add_count(script, "edges");
-    add_drag_check(
+    adopt_add_count(script, "edges");
+    adopt_add_drag_check(
         script, "knowledge_graph_edges", DRAGS("knowledge_graph_edges"));
     buf_puts(script, " END $adopt$;\n");
 }
@@ -384,7 +386,7 @@ void adopt_write_steps(struct buf *script, struct adopt_tables tables)
     if (tables.vectors)
         adopt_add_vectors(script);
     if (tables.edges)
-        add_edges(script);
+        adopt_add_edges(script);
 }
 
 void adopt_report(const struct pg_result *r, int first, struct buf *report)
@@ -393,14 +395,14 @@ void adopt_report(const struct pg_result *r, int first, struct buf *report)
 
     if (pg_rows(r) == 0)
         return;
-    count_line(report, r, first, "microservices", "created");
-    count_line(report, r, first + 1, vectors,
+    adopt_count_line(report, r, first, "microservices", "created");
+    adopt_count_line(report, r, first + 1, vectors,
         "duplicates removed; the newest of each was kept");
-    count_line(report, r, first + 2, vectors,
+    adopt_count_line(report, r, first + 2, vectors,
         "rows were assigned to the microservice named by their "
         "_source_service");
-    count_line(report, r, first + 3, vectors,
+    adopt_count_line(report, r, first + 3, vectors,
         "rows name no microservice and were left unchanged");
-    count_line(report, r, first + 4, "knowledge_graph_edges",
+    adopt_count_line(report, r, first + 4, "knowledge_graph_edges",
         "duplicates removed; the newest of each was kept");
 }

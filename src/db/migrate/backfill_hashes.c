@@ -42,7 +42,7 @@ static struct backfill_work *backfill_work_of(struct call *c)
     return c->data;
 }
 
-static void free_work(void *ptr)
+static void backfill_hashes_free_work(void *ptr)
 {
     struct backfill_work *w = ptr;
 
@@ -70,7 +70,7 @@ static const char read_sql[] =
     " LIMIT $4) r WHERE bytes - octet_length(content_text) < $5"
     " ORDER BY tenant_id, microservice_id, content_id, chunk_index";
 
-static void read_batch(struct call *c)
+static void backfill_hashes_read_batch(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
 
@@ -87,7 +87,7 @@ static void read_batch(struct call *c)
 }
 
 /* The item of row `from` ends before the row returned. */
-static int item_end(const struct pg_result *r, int from)
+static int backfill_hashes_item_end(const struct pg_result *r, int from)
 {
     int end = from + 1;
 
@@ -100,7 +100,8 @@ static int item_end(const struct pg_result *r, int from)
 }
 
 /* Are all pieces 0, 1, ... present, each with its text and its vector? */
-static bool is_whole(const struct pg_result *r, int from, int end)
+static bool backfill_hashes_is_whole(
+    const struct pg_result *r, int from, int end)
 {
     for (int i = from; i < end; i++)
         if (call_int(r, i, PIECE) != i - from ||
@@ -109,7 +110,8 @@ static bool is_whole(const struct pg_result *r, int from, int end)
     return true;
 }
 
-static size_t text_bytes(const struct pg_result *r, int from, int end)
+static size_t backfill_hashes_text_bytes(
+    const struct pg_result *r, int from, int end)
 {
     size_t n = 0;
 
@@ -119,7 +121,7 @@ static size_t text_bytes(const struct pg_result *r, int from, int end)
 }
 
 /* The text that the pieces make up; .p NULL: out of memory. */
-static struct str whole_text(
+static struct str backfill_hashes_whole_text(
     struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
     struct str text = pg_value(r, from, TEXT), piece;
@@ -127,7 +129,7 @@ static struct str whole_text(
 
     if (end - from == 1)
         return text;
-    text = (struct str){NULL, text_bytes(r, from, end)};
+    text = (struct str){NULL, backfill_hashes_text_bytes(r, from, end)};
     text.p = at = arena_alloc(&w->batch, text.len);
     for (int i = from; at != NULL && i < end; i++) {
         piece = pg_value(r, i, TEXT);
@@ -138,8 +140,8 @@ static struct str whole_text(
 }
 
 /* The rule that cuts the text into the pieces that are stored. */
-static enum cut_rule rule_of(struct backfill_work *w, struct str text,
-    const struct pg_result *r, int from, int end)
+static enum cut_rule backfill_hashes_rule_of(struct backfill_work *w,
+    struct str text, const struct pg_result *r, int from, int end)
 {
     struct str *pieces;
     long n;
@@ -156,16 +158,16 @@ static enum cut_rule rule_of(struct backfill_work *w, struct str text,
     return CUT_LAST_THIRD;
 }
 
-static int add_item(
+static int backfill_hashes_add_item(
     struct backfill_work *w, const struct pg_result *r, int from, int end)
 {
-    struct str text = whole_text(w, r, from, end);
+    struct str text = backfill_hashes_whole_text(w, r, from, end);
     uint8_t hash[SHA256_BYTES];
 
     if (text.p == NULL)
         return ERR_NOMEM;
     item_embed_hash(text, w->req->id, (size_t)(end - from),
-        rule_of(w, text, r, from, end), hash);
+        backfill_hashes_rule_of(w, text, r, from, end), hash);
     for (int i = from; i < end; i++) {
         struct hashed *row = &w->rows[w->n++];
 
@@ -176,7 +178,7 @@ static int add_item(
     return 0;
 }
 
-static void keep_key(
+static void backfill_hashes_keep_key(
     struct backfill_work *w, const struct pg_result *r, int row)
 {
     for (int i = 0; i < KEYS; i++) {
@@ -187,10 +189,12 @@ static void keep_key(
 
 /* The last item of a full batch may have more pieces: it starts the next
  * batch, unless it fills this one alone. */
-static int hash_batch(struct backfill_work *w, const struct pg_result *r)
+static int backfill_hashes_hash_batch(
+    struct backfill_work *w, const struct pg_result *r)
 {
     int n = pg_rows(r), end;
-    bool full = n == ASSUME_ROWS || text_bytes(r, 0, n) >= ASSUME_BYTES;
+    bool full =
+        n == ASSUME_ROWS || backfill_hashes_text_bytes(r, 0, n) >= ASSUME_BYTES;
 
     w->n = 0;
     w->rows = arena_calloc(&w->batch, (size_t)n, sizeof(w->rows[0]));
@@ -199,14 +203,14 @@ static int hash_batch(struct backfill_work *w, const struct pg_result *r)
     for (int from = 0; from < n; from = end) {
         bool open = false;
 
-        end = item_end(r, from);
+        end = backfill_hashes_item_end(r, from);
         open = full && end == n;
         if (open && from > 0)
             break;
-        keep_key(w, r, from);
-        if (open || !is_whole(r, from, end))
+        backfill_hashes_keep_key(w, r, from);
+        if (open || !backfill_hashes_is_whole(r, from, end))
             w->req->without += (uint64_t)(end - from);
-        else if (add_item(w, r, from, end) < 0)
+        else if (backfill_hashes_add_item(w, r, from, end) < 0)
             return ERR_NOMEM;
     }
     return 0;
@@ -214,7 +218,7 @@ static int hash_batch(struct backfill_work *w, const struct pg_result *r)
 
 /* --- writing --- */
 
-static int add_rows(struct call *c)
+static int backfill_hashes_add_rows(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
     struct pg_array ids, versions, hashes;
@@ -242,7 +246,7 @@ static int add_rows(struct call *c)
     return 0;
 }
 
-static void fail_memory(struct call *c)
+static void backfill_hashes_fail_memory(struct call *c)
 {
     struct err err;
 
@@ -251,7 +255,7 @@ static void fail_memory(struct call *c)
 }
 
 /* The row as it is counts as written by batchsync: a later change is found. */
-static struct str write_sql(struct call *c)
+static struct str backfill_hashes_write_sql(struct call *c)
 {
     struct buf sql;
     struct str text;
@@ -267,7 +271,7 @@ static struct str write_sql(struct call *c)
     return text;
 }
 
-static void write_batch(struct call *c)
+static void backfill_hashes_write_batch(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
     struct str sql;
@@ -276,20 +280,20 @@ static void write_batch(struct call *c)
         call_end(c, NULL);
         return;
     }
-    if (hash_batch(w, c->pg.results[0]) < 0) {
-        fail_memory(c);
+    if (backfill_hashes_hash_batch(w, c->pg.results[0]) < 0) {
+        backfill_hashes_fail_memory(c);
         return;
     }
     c->state = WRITE;
-    sql = write_sql(c);
+    sql = backfill_hashes_write_sql(c);
     call_stmt(c, sql.p, false);
-    if (sql.p == NULL || add_rows(c) < 0)
-        fail_memory(c);
+    if (sql.p == NULL || backfill_hashes_add_rows(c) < 0)
+        backfill_hashes_fail_memory(c);
     else
         call_send(c);
 }
 
-static void count_written(struct call *c)
+static void backfill_hashes_count_written(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
     uint64_t written = (uint64_t)pg_affected(c->pg.results[0]);
@@ -317,7 +321,7 @@ static void backfill_count(struct call *c)
     call_send(c);
 }
 
-static void take_count(struct call *c)
+static void backfill_hashes_take_count(struct call *c)
 {
     struct backfill_hashes_req *req = backfill_work_of(c)->req;
 
@@ -328,7 +332,7 @@ static void take_count(struct call *c)
 
 /* --- the first steps --- */
 
-static void ask_types(struct call *c)
+static void backfill_hashes_ask_types(struct call *c)
 {
     c->state = TYPES;
     call_stmt(c,
@@ -338,7 +342,7 @@ static void ask_types(struct call *c)
     call_send(c);
 }
 
-static void take_types(struct call *c)
+static void backfill_hashes_take_types(struct call *c)
 {
     struct backfill_work *w = backfill_work_of(c);
     const struct pg_result *r = c->pg.results[0];
@@ -354,20 +358,20 @@ static void backfill_step(struct call *c)
 {
     switch (c->state) {
     case COUNT:
-        take_count(c);
+        backfill_hashes_take_count(c);
         break;
     case TYPES:
-        take_types(c);
+        backfill_hashes_take_types(c);
         break;
     case ANALYZE:
-        read_batch(c);
+        backfill_hashes_read_batch(c);
         break;
     case READ:
-        write_batch(c);
+        backfill_hashes_write_batch(c);
         break;
     case WRITE:
-        count_written(c);
-        read_batch(c);
+        backfill_hashes_count_written(c);
+        backfill_hashes_read_batch(c);
         break;
     }
 }
@@ -387,10 +391,10 @@ void backfill_hashes_run(
     arena_init(&w->batch, 0);
     for (int i = 0; i < KEYS; i++)
         buf_init(&w->key[i], KEY_BYTES);
-    if (arena_defer(&c->arena, free_work, w) < 0)
+    if (arena_defer(&c->arena, backfill_hashes_free_work, w) < 0)
         abort();
     if (req->dry_run)
         backfill_count(c);
     else
-        ask_types(c);
+        backfill_hashes_ask_types(c);
 }

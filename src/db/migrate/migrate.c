@@ -54,12 +54,13 @@ static struct migrate_work *migrate_work_of(struct call *c)
     return c->data;
 }
 
-static void free_script(void *script)
+static void migrate_free_script(void *script)
 {
     buf_free(script);
 }
 
-static void line(struct migrate_work *w, const char *name, const char *text)
+static void migrate_line(
+    struct migrate_work *w, const char *name, const char *text)
 {
     buf_printf(&w->req->report, "%s: %s\n", name, text);
 }
@@ -82,7 +83,7 @@ static void migrate_read_facts(struct call *c)
     migrate_work_of(c)->req->ready = f->recorded;
 }
 
-static void ask_facts(struct call *c)
+static void migrate_ask_facts(struct call *c)
 {
     c->state = FACTS;
     call_stmt(c,
@@ -104,7 +105,7 @@ static void ask_facts(struct call *c)
     call_send(c);
 }
 
-static void ask_names(struct call *c)
+static void migrate_ask_names(struct call *c)
 {
     c->state = NAMES;
     call_stmt(c,
@@ -156,7 +157,7 @@ static int migrate_refuse(const struct migrate_work *w, struct err *err)
     return 0;
 }
 
-static void warn(struct migrate_work *w)
+static void migrate_warn(struct migrate_work *w)
 {
     if (w->req->dimensions > HNSW_DIMENSIONS)
         buf_printf(&w->req->report,
@@ -165,7 +166,7 @@ static void warn(struct migrate_work *w)
             w->req->dimensions, HNSW_DIMENSIONS);
 }
 
-static int count_pending(const struct migrate_work *w)
+static int migrate_count_pending(const struct migrate_work *w)
 {
     int n = 0;
 
@@ -174,7 +175,7 @@ static int count_pending(const struct migrate_work *w)
     return n;
 }
 
-static void write_script(struct migrate_work *w)
+static void migrate_write_script(struct migrate_work *w)
 {
     struct buf *out = &w->script;
 
@@ -202,12 +203,12 @@ static void write_script(struct migrate_work *w)
                   " WHERE applied_at = now() ORDER BY name; COMMIT");
 }
 
-static void apply(struct call *c)
+static void migrate_apply(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
     struct err err;
 
-    write_script(w);
+    migrate_write_script(w);
     if (w->script.error != 0) {
         err_set(&err, w->script.error, "the migrations are too large");
         call_end(c, &err);
@@ -218,34 +219,34 @@ static void apply(struct call *c)
     call_send_script(c, w->script.data);
 }
 
-static void report_applied(struct call *c)
+static void migrate_report_applied(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
     const struct pg_result *r = c->pg.results[0];
 
     if (w->facts.version[0] == '\0' && pg_rows(r) > 0)
-        line(w, "extension vector", "created");
+        migrate_line(w, "extension vector", "created");
     if (pg_rows(r) == 0)
         buf_puts(&w->req->report, "just applied by another process\n");
     if (migrate_is_foreign(&w->facts))
         adopt_report(r, 1, &w->req->report);
     for (int i = 0; i < pg_rows(r); i++)
-        line(w, pg_value(r, i, 0).p, "applied");
+        migrate_line(w, pg_value(r, i, 0).p, "applied");
     w->applied = true;
     c->pg.timeout_ms = 0;
 }
 
-static void report_plan(struct migrate_work *w)
+static void migrate_report_plan(struct migrate_work *w)
 {
     const struct facts *f = &w->facts;
 
     if (f->version[0] == '\0')
-        line(w, "extension vector",
+        migrate_line(w, "extension vector",
             f->superuser ? "would be created"
                          : "missing; a superuser has to run CREATE EXTENSION "
                            "vector;");
     for (int i = 0; migrations[i].name != NULL; i++)
-        line(w, migrations[i].name,
+        migrate_line(w, migrations[i].name,
             w->done[i] ? "already applied" : "would be applied");
 }
 
@@ -295,7 +296,7 @@ static void migrate_check(struct call *c, int pending)
 static void migrate_decide(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
-    int pending = count_pending(w);
+    int pending = migrate_count_pending(w);
     struct err err;
 
     if (migrate_refuse(w, &err) < 0) {
@@ -303,20 +304,20 @@ static void migrate_decide(struct call *c)
         return;
     }
     if (!w->applied)
-        warn(w);
+        migrate_warn(w);
     if (migrate_is_foreign(&w->facts)) {
         c->state = SHAPE;
         adopt_ask_shape(c);
     } else if (w->req->mode == MIGRATE_CHECK) {
         migrate_check(c, pending);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
-        report_plan(w);
+        migrate_report_plan(w);
         if (w->facts.recorded)
             migrate_ready(c);
         else
             call_end(c, NULL);
     } else if (pending > 0 && !w->applied) {
-        apply(c);
+        migrate_apply(c);
     } else {
         if (!w->applied)
             buf_puts(&w->req->report, "nothing to do\n");
@@ -325,7 +326,7 @@ static void migrate_decide(struct call *c)
 }
 
 /* The obstacles are known: applies the migrations, or shows the plan. */
-static void decide_adoption(struct call *c)
+static void migrate_decide_adoption(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
     struct err err;
@@ -336,11 +337,11 @@ static void decide_adoption(struct call *c)
         c->state = PLAN;
         adopt_ask_plan(c, adopt_tables(w->facts.foreign));
     } else {
-        apply(c);
+        migrate_apply(c);
     }
 }
 
-static void report_adoption(struct call *c)
+static void migrate_report_adoption(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
     struct err err;
@@ -348,11 +349,11 @@ static void report_adoption(struct call *c)
     err_clear(&err);
     adopt_report_plan(c->pg.results[0], adopt_tables(w->facts.foreign),
         &w->req->report, &err);
-    report_plan(w);
+    migrate_report_plan(w);
     call_end(c, &err);
 }
 
-static void note_lost(struct facts *f, const char *name)
+static void migrate_note_lost(struct facts *f, const char *name)
 {
     size_t len = strlen(f->lost);
 
@@ -360,7 +361,7 @@ static void note_lost(struct facts *f, const char *name)
         len > 0 ? ", " : "", name);
 }
 
-static void read_names(struct call *c)
+static void migrate_read_names(struct call *c)
 {
     struct migrate_work *w = migrate_work_of(c);
     const struct pg_result *r = c->pg.results[0];
@@ -370,11 +371,11 @@ static void read_names(struct call *c)
         int at = migration_find(pg_value(r, i, 0));
 
         if (at >= 0 && pg_value(r, i, 1).p[0] == 't')
-            note_lost(&w->facts, migrations[at].name);
+            migrate_note_lost(&w->facts, migrations[at].name);
         else if (at >= 0)
             w->done[at] = true;
         else if (!w->applied)
-            line(w, pg_value(r, i, 0).p, "applied by a newer version");
+            migrate_line(w, pg_value(r, i, 0).p, "applied by a newer version");
     }
     w->req->ready = w->facts.lost[0] == '\0';
 }
@@ -385,23 +386,23 @@ static void migrate_step(struct call *c)
     case FACTS:
         migrate_read_facts(c);
         if (migrate_work_of(c)->facts.recorded)
-            ask_names(c);
+            migrate_ask_names(c);
         else
             migrate_decide(c);
         break;
     case NAMES:
-        read_names(c);
+        migrate_read_names(c);
         migrate_decide(c);
         break;
     case SHAPE:
-        decide_adoption(c);
+        migrate_decide_adoption(c);
         break;
     case PLAN:
-        report_adoption(c);
+        migrate_report_adoption(c);
         break;
     case APPLY:
-        report_applied(c);
-        ask_facts(c);
+        migrate_report_applied(c);
+        migrate_ask_facts(c);
         break;
     case TENANTS:
         migrate_try(c);
@@ -413,7 +414,7 @@ static void migrate_step(struct call *c)
 }
 
 /* Missing rights: the message names the role and the command. */
-static void explain_refusal(const struct facts *f, struct err *err)
+static void migrate_explain_refusal(const struct facts *f, struct err *err)
 {
     if (f->version[0] == '\0')
         err_set(err, ERR_CONFIG,
@@ -438,7 +439,7 @@ static bool migrate_failed(struct call *c)
         return true;
     }
     if (strcmp(c->pg.sqlstate, "42501") == 0)
-        explain_refusal(&migrate_work_of(c)->facts, &err);
+        migrate_explain_refusal(&migrate_work_of(c)->facts, &err);
     else if (strcmp(c->pg.sqlstate, "55P03") == 0)
         err_wrap(&err, "another program holds a lock on the tables; nothing "
                        "was changed: stop it or try again later");
@@ -457,7 +458,7 @@ void migrate_run(
     req->work->req = req;
     buf_init(&req->report, REPORT_BYTES);
     buf_init(&req->work->script, SCRIPT_BYTES);
-    if (arena_defer(&c->arena, free_script, &req->work->script) < 0)
+    if (arena_defer(&c->arena, migrate_free_script, &req->work->script) < 0)
         abort();
-    ask_facts(c);
+    migrate_ask_facts(c);
 }

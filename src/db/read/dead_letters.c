@@ -106,7 +106,7 @@ static void on_dead_letters_due(struct call *c)
     call_end(c, &err);
 }
 
-static void add_digest(struct call *c, const uint8_t *digest)
+static void dead_letters_add_digest(struct call *c, const uint8_t *digest)
 {
     call_add(c, (struct pg_param){.type = PG_BYTEA,
                     .data = digest,
@@ -123,8 +123,8 @@ void dead_letters_due(
     call_stmt(c, due_sql, true);
     call_add_text(c, req->scope->tenant);
     call_add_text(c, req->scope->service);
-    add_digest(c, req->scope->fingerprint);
-    add_digest(c, req->after);
+    dead_letters_add_digest(c, req->scope->fingerprint);
+    dead_letters_add_digest(c, req->after);
     call_add_int(c, req->limit);
     call_add_int(c, DUE_BYTES);
     call_send(c);
@@ -143,7 +143,8 @@ static const char retry_sql[] =
     "  RETURNING coalesce(registered, service) AS name)"
     " SELECT name, count(*) FROM t GROUP BY name ORDER BY name";
 
-static struct pg_param names_param(struct call *c, const char **names, size_t n)
+static struct pg_param dead_letters_names_param(
+    struct call *c, const char **names, size_t n)
 {
     struct pg_array a;
     size_t bytes = 0;
@@ -183,8 +184,8 @@ void dead_letters_retry(
     req->letters = req->nnames = 0;
     call_stmt(c, retry_sql, false);
     call_add_text(c, req->tenant);
-    call_add(c, names_param(c, req->services, req->nservices));
-    call_add(c, names_param(c, req->ids, req->nids));
+    call_add(c, dead_letters_names_param(c, req->services, req->nservices));
+    call_add(c, dead_letters_names_param(c, req->ids, req->nids));
     call_add_text(c, req->kind);
     call_send(c);
 }

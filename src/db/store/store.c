@@ -40,7 +40,7 @@ void store_fail(struct call *c, int code, const char *why)
 }
 
 /* Is it 0.minor.patch, or newer? */
-static bool version_from(const char *version, int minor, int patch)
+static bool store_version_from(const char *version, int minor, int patch)
 {
     int had[3] = {0, 0, 0};
 
@@ -50,10 +50,10 @@ static bool version_from(const char *version, int minor, int patch)
 
 bool store_version_builds_parallel(const char *version)
 {
-    return version_from(version, 8, 2);
+    return store_version_from(version, 8, 2);
 }
 
-static bool read_types(struct store *s, const struct pg_result *r)
+static bool store_read_types(struct store *s, const struct pg_result *r)
 {
     const char *version = pg_rows(r) == 0 ? "" : pg_value(r, 0, 3).p;
 
@@ -62,7 +62,7 @@ static bool read_types(struct store *s, const struct pg_result *r)
     s->vector_oid = (unsigned)call_int(r, 0, 0);
     s->vector_array_oid = (unsigned)call_int(r, 0, 1);
     call_copy(r, 0, 2, s->vector_schema, sizeof(s->vector_schema));
-    s->iterative_scan = version_from(version, 8, 0);
+    s->iterative_scan = store_version_from(version, 8, 0);
     s->parallel_builds = store_version_builds_parallel(version);
     return true;
 }
@@ -75,7 +75,7 @@ static void store_step(struct call *c)
         w->take(c);
         return;
     }
-    if (!read_types(w->store, c->pg.results[0])) {
+    if (!store_read_types(w->store, c->pg.results[0])) {
         store_fail(c, ERR_CONFIG,
             "the database has no extension vector: run batchsync migrate");
         return;
@@ -129,7 +129,7 @@ void vector_put(uint8_t *at, const float *values, int dimensions)
 /* --- open --- */
 
 /* "devlab-service" becomes "Devlab Service". */
-static char *display_name(struct arena *a, const char *service)
+static char *store_display_name(struct arena *a, const char *service)
 {
     char *name = (char *)arena_dup(a, str_of(service)).p;
     bool start = true;
@@ -146,7 +146,7 @@ static char *display_name(struct arena *a, const char *service)
     return name;
 }
 
-static char *describe(struct arena *a, const char *service)
+static char *store_describe(struct arena *a, const char *service)
 {
     size_t size = strlen(service) + sizeof("Data from ");
     char *text = arena_alloc(a, size);
@@ -201,7 +201,7 @@ static const char open_sql[] =
     " " VERIFY_NEEDED;
 
 /* The unique service_id is another row's. */
-static bool open_failed(struct call *c)
+static bool store_open_failed(struct call *c)
 {
     const struct store_open_req *req = store_work(c)->req;
 
@@ -213,7 +213,7 @@ static bool open_failed(struct call *c)
     return false;
 }
 
-static void open_lacks_row(struct call *c)
+static void store_open_lacks_row(struct call *c)
 {
     const struct store_open_req *req = store_work(c)->req;
     const char *holder = pg_value(c->pg.results[0], 0, 2).p;
@@ -230,18 +230,18 @@ static void open_lacks_row(struct call *c)
     call_end(c, &err);
 }
 
-static void open_send(struct call *c)
+static void store_open_send(struct call *c)
 {
     const struct store_open_req *req = store_work(c)->req;
 
-    c->on_error = open_failed;
+    c->on_error = store_open_failed;
     call_stmt(c, open_sql, false);
     call_add_text(c, req->tenant);
     call_add_text(c, req->service);
-    call_add_text(c, display_name(&c->arena, req->service));
+    call_add_text(c, store_display_name(&c->arena, req->service));
     call_add_text(c, req->description != NULL
                          ? req->description
-                         : describe(&c->arena, req->service));
+                         : store_describe(&c->arena, req->service));
     call_add_text(c, req->version != NULL ? req->version : "1.0.0");
     store_add_model(c, req);
     if (req->forget_seen)
@@ -251,7 +251,7 @@ static void open_send(struct call *c)
     call_send(c);
 }
 
-static void open_take(struct call *c)
+static void store_open_take(struct call *c)
 {
     struct store_open_req *req = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
@@ -263,15 +263,15 @@ static void open_take(struct call *c)
         store_take_model(c->pg.results[1], req);
         call_end(c, NULL);
     } else if (c->state++ < WORK + OPEN_TRIES) {
-        open_send(c);
+        store_open_send(c);
     } else {
-        open_lacks_row(c);
+        store_open_lacks_row(c);
     }
 }
 
 void store_open(struct store *s, struct store_open_req *req)
 {
-    store_start(s, &req->op, req, open_send, open_take);
+    store_start(s, &req->op, req, store_open_send, store_open_take);
 }
 
 /* --- look-up --- */
@@ -301,7 +301,7 @@ enum { LOOKUP_BYTES = 2048 };
  * Text and vector are read of those rows alone that somebody else has touched.
  * Repairs count for so long as the last one is not older than that.
  */
-static void write_altered(struct buf *sql, const char *vector_schema)
+static void store_write_altered(struct buf *sql, const char *vector_schema)
 {
     buf_puts(sql, "CASE WHEN written_at <> updated_at THEN CASE WHEN"
                   " vector_hash IS DISTINCT FROM ");
@@ -318,14 +318,14 @@ static void write_altered(struct buf *sql, const char *vector_schema)
 }
 
 /* In the call's arena; .p NULL: out of memory. */
-static struct str lookup_write_sql(struct call *c)
+static struct str store_lookup_write_sql(struct call *c)
 {
     struct buf columns, sql;
     struct str text;
 
     buf_init(&columns, LOOKUP_BYTES);
     buf_init(&sql, LOOKUP_BYTES);
-    write_altered(&columns, store_work(c)->store->vector_schema);
+    store_write_altered(&columns, store_work(c)->store->vector_schema);
     buf_printf(&sql, lookup_sql, (int)columns.len, columns.data);
     text = arena_dup(&c->arena, buf_view(&sql));
     buf_free(&columns);
@@ -333,10 +333,10 @@ static struct str lookup_write_sql(struct call *c)
     return text;
 }
 
-static void lookup_send(struct call *c)
+static void store_lookup_send(struct call *c)
 {
     const struct lookup_req *req = store_work(c)->req;
-    struct str sql = lookup_write_sql(c);
+    struct str sql = store_lookup_write_sql(c);
     struct pg_array ids;
     size_t bytes = 0;
 
@@ -359,7 +359,7 @@ static void lookup_send(struct call *c)
 }
 
 /* False, and *out as it was, when the column holds no hash of ours. */
-static bool take_hash(
+static bool store_take_hash(
     const struct pg_result *r, int row, int column, uint8_t out[SHA256_BYTES])
 {
     struct str v = pg_value(r, row, column);
@@ -370,7 +370,7 @@ static bool take_hash(
     return true;
 }
 
-static void lookup_take(struct call *c)
+static void store_lookup_take(struct call *c)
 {
     struct lookup_req *req = store_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
@@ -386,8 +386,8 @@ static void lookup_take(struct call *c)
 
         row->item = (uint32_t)call_int_binary(r, i, 0);
         row->chunk_index = (int32_t)call_int_binary(r, i, 1);
-        row->hashed = take_hash(r, i, 2, row->embed_hash);
-        take_hash(r, i, 3, row->row_hash);
+        row->hashed = store_take_hash(r, i, 2, row->embed_hash);
+        store_take_hash(r, i, 3, row->row_hash);
         row->altered = !pg_is_null(r, i, 4);
         row->repairs = (int)call_int_binary(r, i, 5);
         if (pg_value(r, i, 6).len == VECTOR_HASH_BYTES)
@@ -402,5 +402,5 @@ static void lookup_take(struct call *c)
 
 void store_lookup(struct store *s, struct lookup_req *req)
 {
-    store_start(s, &req->op, req, lookup_send, lookup_take);
+    store_start(s, &req->op, req, store_lookup_send, store_lookup_take);
 }

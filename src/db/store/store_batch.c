@@ -40,7 +40,7 @@ struct store_batch {
 
 static void batch_start(struct store *s);
 
-static void wait_end(struct store_wait *w, const struct err *err)
+static void store_batch_wait_end(struct store_wait *w, const struct err *err)
 {
     struct store_req *req = w->req;
 
@@ -51,7 +51,7 @@ static void wait_end(struct store_wait *w, const struct err *err)
 }
 
 /* What it takes in a transaction, as its rows are sent. */
-static size_t request_bytes(const struct store_req *req)
+static size_t store_batch_request_bytes(const struct store_req *req)
 {
     size_t bytes = 0;
 
@@ -67,7 +67,7 @@ static size_t request_bytes(const struct store_req *req)
 
 /* --- the end of a transaction ------------------------------------------ */
 
-static bool is_everyones(int code)
+static bool store_batch_is_everyones(int code)
 {
     return code == ERR_FENCED || code == ERR_CANCELED || code == ERR_NOMEM ||
            code == ERR_CONFIG || code == ERR_AUTH || err_is_transient(code);
@@ -81,7 +81,7 @@ static void batch_divide(struct store_batch *b)
             container_of(b->members.prev, struct store_wait, link);
 
         if (w->req->op.err.code != 0) { /* canceled */
-            wait_end(w, NULL);
+            store_batch_wait_end(w, NULL);
             continue;
         }
         list_remove(&w->link);
@@ -103,7 +103,7 @@ static void batch_tell(struct store_batch *b, const struct err *err)
         } else if (err->code == 0) {
             w->req->written = w->req->nrows;
         }
-        wait_end(w, err);
+        store_batch_wait_end(w, err);
     }
 }
 
@@ -112,7 +112,8 @@ static void on_batch(struct op *op)
     struct store_batch *b = container_of(op, struct store_batch, merged.op);
     struct store *s = b->store;
 
-    if (b->n > 1 && op->err.code != 0 && !is_everyones(op->err.code))
+    if (b->n > 1 && op->err.code != 0 &&
+        !store_batch_is_everyones(op->err.code))
         batch_divide(b);
     else
         batch_tell(b, &op->err);
@@ -128,13 +129,13 @@ static void on_batch(struct op *op)
 /* --- its beginning ----------------------------------------------------- */
 
 /* Does it go into the transaction that has so much already? */
-static bool fits(const struct store_wait *first, const struct store_wait *w,
-    size_t rows, size_t bytes)
+static bool store_batch_fits(const struct store_wait *first,
+    const struct store_wait *w, size_t rows, size_t bytes)
 {
     return !w->alone && !first->alone && w->req->scope == first->req->scope &&
            w->req->dimensions == first->req->dimensions &&
            rows + w->req->nrows <= BATCH_ROWS &&
-           bytes + request_bytes(w->req) <= BATCH_BYTES;
+           bytes + store_batch_request_bytes(w->req) <= BATCH_BYTES;
 }
 
 /* From the line, the oldest first, until one does not fit. */
@@ -149,14 +150,14 @@ static void batch_fill(struct store_batch *b)
         struct store_wait *w =
             container_of(s->waiting.next, struct store_wait, link);
 
-        if (b->n > 0 && !fits(first, w, rows, bytes))
+        if (b->n > 0 && !store_batch_fits(first, w, rows, bytes))
             return;
         list_remove(&w->link);
         list_push(&b->members, &w->link);
         w->batch = b;
         b->n++;
         rows += w->req->nrows;
-        bytes += request_bytes(w->req);
+        bytes += store_batch_request_bytes(w->req);
         b->merged.ntrims += w->req->ntrims;
     }
 }
@@ -216,13 +217,13 @@ static void batch_start(struct store *s)
 
 /* --- requests ---------------------------------------------------------- */
 
-static void on_write_cancel(struct op *op)
+static void on_store_batch_write_cancel(struct op *op)
 {
     struct store_wait *w =
         container_of(op->link.next, struct store_wait, anchor);
 
     if (w->batch == NULL) {
-        wait_end(w, NULL);
+        store_batch_wait_end(w, NULL);
         return;
     }
     list_for_each (at, &w->batch->members)
@@ -239,7 +240,7 @@ void store_write(struct store *s, struct store_req *req)
         abort();
     req->written = 0;
     req->fault[0] = '\0';
-    op_begin(&req->op, &s->loop->ready, on_write_cancel);
+    op_begin(&req->op, &s->loop->ready, on_store_batch_write_cancel);
     *w = (struct store_wait){.req = req, .store = s};
     list_init(&w->anchor);
     list_push(&w->anchor, &req->op.link);

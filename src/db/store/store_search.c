@@ -42,7 +42,8 @@ static char *search_sql(struct call *c, bool one_service)
     return sql;
 }
 
-static void add_vector(struct call *c, const struct search_req *req)
+static void store_search_add_vector(
+    struct call *c, const struct search_req *req)
 {
     size_t bytes = vector_bytes(req->dimensions);
     uint8_t *data = arena_alloc(&c->arena, bytes);
@@ -67,7 +68,7 @@ static void search_send(struct call *c)
             : "SELECT 1",
         false);
     call_stmt(c, search_sql(c, req->service != NULL), false);
-    add_vector(c, req);
+    store_search_add_vector(c, req);
     call_add_text(c, req->tenant);
     call_add_int(c, req->limit);
     if (req->service != NULL)
@@ -75,7 +76,7 @@ static void search_send(struct call *c)
     call_send(c);
 }
 
-static bool take_hit(
+static bool store_search_take_hit(
     struct arena *a, const struct pg_result *r, int row, struct search_hit *hit)
 {
     hit->service = arena_dup(a, pg_value(r, row, 0));
@@ -98,7 +99,7 @@ static void search_take(struct call *c)
     req->hits = arena_calloc(req->arena, req->nhits, sizeof(req->hits[0]));
     ok = req->hits != NULL;
     for (int i = 0; ok && i < pg_rows(r); i++)
-        ok = take_hit(req->arena, r, i, &req->hits[i]);
+        ok = store_search_take_hit(req->arena, r, i, &req->hits[i]);
     if (ok)
         call_end(c, NULL);
     else

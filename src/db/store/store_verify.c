@@ -56,7 +56,7 @@ struct columns {
     struct pg_array ids, at, embed, row, metadata, hashes;
 };
 
-static int columns_init(
+static int store_verify_columns_init(
     struct columns *k, struct arena *a, const struct store_req *req)
 {
     size_t n = req->nrows, ids = 0, metadata = 0;
@@ -76,7 +76,8 @@ static int columns_init(
     return 0;
 }
 
-static void columns_add_metadata(struct columns *k, struct str object)
+static void store_verify_columns_add_metadata(
+    struct columns *k, struct str object)
 {
     uint8_t *at = array_grow(&k->metadata, 1 + object.len);
 
@@ -85,8 +86,8 @@ static void columns_add_metadata(struct columns *k, struct str object)
 }
 
 /* `vector`: room for one in its binary form. */
-static void columns_add_hash(struct columns *k, const struct store_row *r,
-    int dimensions, uint8_t *vector)
+static void store_verify_columns_add_hash(struct columns *k,
+    const struct store_row *r, int dimensions, uint8_t *vector)
 {
     uint8_t *hash = array_grow(
         &k->hashes, r->vector != NULL ? VECTOR_HASH_BYTES : VECTOR_HASH_HALF);
@@ -98,7 +99,7 @@ static void columns_add_hash(struct columns *k, const struct store_row *r,
     vector_hash_half(vector, vector_bytes(dimensions), hash + VECTOR_HASH_HALF);
 }
 
-static int columns_fill(
+static int store_verify_columns_fill(
     struct columns *k, struct arena *a, const struct store_req *req)
 {
     uint8_t *vector = arena_alloc(a, vector_bytes(req->dimensions));
@@ -113,8 +114,8 @@ static int columns_fill(
         memcpy(
             array_grow(&k->embed, SHA256_BYTES), r->embed_hash, SHA256_BYTES);
         memcpy(array_grow(&k->row, SHA256_BYTES), r->row_hash, SHA256_BYTES);
-        columns_add_metadata(k, r->metadata);
-        columns_add_hash(k, r, req->dimensions, vector);
+        store_verify_columns_add_metadata(k, r->metadata);
+        store_verify_columns_add_hash(k, r, req->dimensions, vector);
     }
     return 0;
 }
@@ -124,8 +125,8 @@ int verify_add(struct call *c, const struct store_req *req)
     struct str sql = verify_sql(c);
     struct columns k;
 
-    if (sql.p == NULL || columns_init(&k, &c->arena, req) < 0 ||
-        columns_fill(&k, &c->arena, req) < 0)
+    if (sql.p == NULL || store_verify_columns_init(&k, &c->arena, req) < 0 ||
+        store_verify_columns_fill(&k, &c->arena, req) < 0)
         return ERR_NOMEM;
     call_stmt(c, sql.p, false);
     call_add_text(c, req->scope->tenant);

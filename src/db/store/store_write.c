@@ -26,7 +26,7 @@
 
 enum { SQL_BYTES = 8192, STORED_AT_BYTES = 64, ID_TIME_BYTES = 16 };
 
-static int compare_rows(const void *a, const void *b)
+static int store_write_compare_rows(const void *a, const void *b)
 {
     const struct store_row *x = *(const struct store_row *const *)a;
     const struct store_row *y = *(const struct store_row *const *)b;
@@ -49,7 +49,7 @@ struct part {
     size_t id_bytes, text_bytes, meta_bytes;
 };
 
-static int part_init(struct part *p, struct arena *a,
+static int store_write_part_init(struct part *p, struct arena *a,
     const struct store_req *req, bool with_vector)
 {
     *p = (struct part){.n = 0};
@@ -67,7 +67,7 @@ static int part_init(struct part *p, struct arena *a,
         p->meta_bytes += row->metadata.len;
     }
     if (p->n > 0)
-        qsort(p->rows, p->n, sizeof(p->rows[0]), compare_rows);
+        qsort(p->rows, p->n, sizeof(p->rows[0]), store_write_compare_rows);
     return 0;
 }
 
@@ -91,7 +91,7 @@ static int write_add_ids(struct call *c, const struct part *p)
  * jsonb in its binary form is a 1 and the text. The object's closing brace
  * makes room for _stored_at, which is no part of the hashes.
  */
-static void add_metadata(
+static void store_write_add_metadata(
     struct pg_array *a, struct str object, const char *stored_at)
 {
     size_t len = object.len, tail = strlen(stored_at);
@@ -110,7 +110,8 @@ static void add_metadata(
     memcpy(at + 1 + len, stored_at, tail);
 }
 
-static int add_meta(struct call *c, const struct part *p, int64_t stored_at_ms)
+static int store_write_add_meta(
+    struct call *c, const struct part *p, int64_t stored_at_ms)
 {
     struct pg_array meta, embed, row;
     char iso[ISO_BYTES], tail[STORED_AT_BYTES];
@@ -127,7 +128,7 @@ static int add_meta(struct call *c, const struct part *p, int64_t stored_at_ms)
     for (size_t i = 0; i < p->n; i++) {
         const struct store_row *r = p->rows[i];
 
-        add_metadata(&meta, r->metadata, tail);
+        store_write_add_metadata(&meta, r->metadata, tail);
         memcpy(array_grow(&embed, SHA256_BYTES), r->embed_hash, SHA256_BYTES);
         memcpy(array_grow(&row, SHA256_BYTES), r->row_hash, SHA256_BYTES);
     }
@@ -210,7 +211,7 @@ static int write_add_text_hashes(struct call *c, const struct part *p)
  * How the ids of new rows begin: a UUID of version 7 up to its random bits, so
  * that they are added where the newest are in their index, not all over it.
  */
-static int add_id_time(struct call *c, int64_t ms)
+static int store_write_add_id_time(struct call *c, int64_t ms)
 {
     char text[ID_TIME_BYTES];
     struct str copy;
@@ -224,7 +225,7 @@ static int add_id_time(struct call *c, int64_t ms)
     return 0;
 }
 
-static int add_trims(struct call *c, const struct store_req *req)
+static int store_write_add_trims(struct call *c, const struct store_req *req)
 {
     struct pg_array ids, from;
     size_t bytes = 0;
@@ -245,7 +246,7 @@ static int add_trims(struct call *c, const struct store_req *req)
 }
 
 /* $n stands for the part's first parameter; %d of them follow each other. */
-static void sql_rows(struct buf *sql, int n)
+static void store_write_sql_rows(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", rows AS (INSERT INTO @.vector_embeddings (id, tenant_id,"
@@ -271,7 +272,7 @@ static void sql_rows(struct buf *sql, int n)
  * waits already is touched all the same: its row stays locked until this
  * chunk has committed, so that no linker takes it off for the old vector.
  */
-static void sql_links(struct buf *sql, int n)
+static void store_write_sql_links(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", links AS (INSERT INTO @.batch_sync_link_queue AS q (tenant_id,"
@@ -289,7 +290,8 @@ static void sql_links(struct buf *sql, int n)
  * was one gets it. One that another program has changed since the look-up keeps
  * its time, by which the next run finds it.
  */
-static void sql_meta(struct buf *sql, const char *vector_schema, int n)
+static void store_write_sql_meta(
+    struct buf *sql, const char *vector_schema, int n)
 {
     buf_printf(sql,
         ", meta AS (UPDATE @.vector_embeddings v SET metadata = u.metadata,"
@@ -308,7 +310,7 @@ static void sql_meta(struct buf *sql, const char *vector_schema, int n)
         n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7);
 }
 
-static void sql_trims(struct buf *sql, int n)
+static void store_write_sql_trims(struct buf *sql, int n)
 {
     buf_printf(sql,
         ", trims AS (DELETE FROM @.vector_embeddings v"
@@ -346,37 +348,37 @@ static int write_build(struct call *c, struct buf *sql)
     struct part rows, meta;
     int first = *n + 1; /* parameter of the rows */
 
-    if (part_init(&rows, &c->arena, req, true) < 0 ||
-        part_init(&meta, &c->arena, req, false) < 0)
+    if (store_write_part_init(&rows, &c->arena, req, true) < 0 ||
+        store_write_part_init(&meta, &c->arena, req, false) < 0)
         return ERR_NOMEM;
     buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT " LEDGER_FENCE_LOCK(
                       "$1") ", now() AT TIME ZONE 'UTC' AS now"
                             " FROM @.batch_sync_service_runs WHERE token = $1"
                             " FOR KEY SHARE)");
     if (rows.n > 0) {
-        sql_rows(sql, *n + 1);
+        store_write_sql_rows(sql, *n + 1);
         if (store_work(c)->store->queues_links)
-            sql_links(sql, *n + 1);
+            store_write_sql_links(sql, *n + 1);
         if (write_add_ids(c, &rows) < 0 ||
-            add_meta(c, &rows, req->stored_at_ms) < 0 ||
+            store_write_add_meta(c, &rows, req->stored_at_ms) < 0 ||
             write_add_texts(c, &rows) < 0 ||
             write_add_vectors(c, &rows, req->dimensions) < 0 ||
             write_add_repairs(c, &rows) < 0 ||
-            add_id_time(c, req->stored_at_ms) < 0)
+            store_write_add_id_time(c, req->stored_at_ms) < 0)
             return ERR_NOMEM;
     }
     if (meta.n > 0) {
-        sql_meta(sql, store_work(c)->store->vector_schema, *n + 1);
+        store_write_sql_meta(sql, store_work(c)->store->vector_schema, *n + 1);
         if (write_add_ids(c, &meta) < 0 ||
-            add_meta(c, &meta, req->stored_at_ms) < 0 ||
+            store_write_add_meta(c, &meta, req->stored_at_ms) < 0 ||
             write_add_texts(c, &meta) < 0 ||
             write_add_text_hashes(c, &meta) < 0 ||
             write_add_repairs(c, &meta) < 0)
             return ERR_NOMEM;
     }
     if (req->ntrims > 0) {
-        sql_trims(sql, *n + 1);
-        if (add_trims(c, req) < 0)
+        store_write_sql_trims(sql, *n + 1);
+        if (store_write_add_trims(c, req) < 0)
             return ERR_NOMEM;
     }
     write_counts(sql, &rows, &meta, first);
@@ -428,7 +430,7 @@ static void write_send(struct call *c)
     call_send(c);
 }
 
-static size_t count_with_vector(const struct store_req *req)
+static size_t store_write_count_with_vector(const struct store_req *req)
 {
     size_t n = 0;
 
@@ -460,7 +462,7 @@ static void write_judge(
 static struct verified write_missing(
     const struct store_req *req, size_t rows, size_t meta)
 {
-    size_t sent = count_with_vector(req);
+    size_t sent = store_write_count_with_vector(req);
 
     return (struct verified){
         .refused = sent - rows, .gone = req->nrows - sent - meta};

@@ -119,7 +119,7 @@ static void sweep_check_share(struct call *c)
 }
 
 /* The last step: nothing more is to be deleted. */
-static void complete(struct call *c)
+static void sweep_complete(struct call *c)
 {
     c->state = COMPLETE;
     call_stmt(c,
@@ -133,7 +133,7 @@ static void complete(struct call *c)
     call_send(c);
 }
 
-static void fenced(struct call *c)
+static void sweep_fenced(struct call *c)
 {
     struct err err;
 
@@ -143,13 +143,13 @@ static void fenced(struct call *c)
 
 enum { ALWAYS_ALLOWED = 10 }; /* items, whatever part of a service they are */
 
-static void judged(struct call *c)
+static void sweep_judged(struct call *c)
 {
     struct sweep_req *req = sweep_work_of(c)->req;
     const struct pg_result *r = c->pg.results[0];
 
     if (call_int(r, 0, 0) == 0) {
-        fenced(c);
+        sweep_fenced(c);
         return;
     }
     req->judged = true;
@@ -160,7 +160,7 @@ static void judged(struct call *c)
                    req->missing * 100 > req->items * (uint64_t)req->max_percent;
     req->more = req->missing > 0 && !req->refused;
     if (!req->more) {
-        complete(c);
+        sweep_complete(c);
         return;
     }
     c->state = LOOK;
@@ -168,7 +168,7 @@ static void judged(struct call *c)
     call_send(c);
 }
 
-static void looked(struct call *c)
+static void sweep_looked(struct call *c)
 {
     if (!sweep_index_wanted(c->pg.results[0])) {
         call_end(c, NULL);
@@ -209,7 +209,7 @@ static void sweep_find(struct call *c)
     call_send(c);
 }
 
-static int keep_ids(struct call *c, const struct pg_result *r)
+static int sweep_keep_ids(struct call *c, const struct pg_result *r)
 {
     struct sweep_work *w = sweep_work_of(c);
     size_t n = (size_t)pg_rows(r), bytes = 0;
@@ -285,47 +285,47 @@ static const char rows_sql[] =
     "  + (SELECT count(DISTINCT content_id) FROM rows))"
     " WHERE token = $1 RETURNING (counts->>'deleted')::int8";
 
-static void add_part(struct call *c, const char *sql)
+static void sweep_add_part(struct call *c, const char *sql)
 {
     call_stmt(c, sql, false);
     sweep_add_scope(c);
     call_add(c, array_param(&sweep_work_of(c)->ids));
 }
 
-static void remove_batch(struct call *c)
+static void sweep_remove_batch(struct call *c)
 {
     c->state = REMOVE;
     link_lock_add(c, sweep_work_of(c)->req->scope->tenant, "5s");
     call_stmt(c, "SELECT set_config('jit', 'off', true)", false);
-    add_part(c, edges_sql);
-    add_part(c, nodes_sql);
-    add_part(c, rows_sql);
+    sweep_add_part(c, edges_sql);
+    sweep_add_part(c, nodes_sql);
+    sweep_add_part(c, rows_sql);
     call_send(c);
 }
 
-static void found(struct call *c)
+static void sweep_found(struct call *c)
 {
     const struct pg_result *r = c->pg.results[0];
     struct err err;
 
     if (pg_rows(r) == 0) {
         sweep_work_of(c)->req->more = false;
-        complete(c);
-    } else if (keep_ids(c, r) < 0) {
+        sweep_complete(c);
+    } else if (sweep_keep_ids(c, r) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for a batch of ids");
         call_end(c, &err);
     } else {
-        remove_batch(c);
+        sweep_remove_batch(c);
     }
 }
 
 /* Only what is gone is left behind: a batch that failed is found again. */
-static void removed(struct call *c)
+static void sweep_removed(struct call *c)
 {
     struct sweep_req *req = sweep_work_of(c)->req;
 
     if (pg_rows(c->pg.results[REMOVE_ROWS]) == 0) {
-        fenced(c);
+        sweep_fenced(c);
         return;
     }
     buf_reset(&req->after);
@@ -336,12 +336,12 @@ static void removed(struct call *c)
 }
 
 /* The ledger knows of a batch, too, whose answer was lost. */
-static void completed(struct call *c)
+static void sweep_completed(struct call *c)
 {
     const struct pg_result *r = c->pg.results[0];
 
     if (pg_rows(r) == 0) {
-        fenced(c);
+        sweep_fenced(c);
         return;
     }
     sweep_work_of(c)->req->deleted = (uint64_t)call_int(r, 0, 0);
@@ -354,37 +354,37 @@ static void sweep_step(struct call *c)
 {
     switch (c->state) {
     case JUDGE:
-        judged(c);
+        sweep_judged(c);
         break;
     case LOOK:
-        looked(c);
+        sweep_looked(c);
         break;
     case INDEX:
         call_end(c, NULL);
         break;
     case FIND:
-        found(c);
+        sweep_found(c);
         break;
     case REMOVE:
-        removed(c);
+        sweep_removed(c);
         break;
     default:
-        completed(c);
+        sweep_completed(c);
     }
 }
 
-static bool is_locked(const char *sqlstate)
+static bool sweep_is_locked(const char *sqlstate)
 {
     return strcmp(sqlstate, "55P03") == 0;
 }
 
-static bool in_the_way(const char *sqlstate)
+static bool sweep_in_the_way(const char *sqlstate)
 {
-    return is_locked(sqlstate) || strcmp(sqlstate, "40P01") == 0 ||
+    return sweep_is_locked(sqlstate) || strcmp(sqlstate, "40P01") == 0 ||
            strcmp(sqlstate, "23503") == 0;
 }
 
-static void leave_the_rest(struct call *c)
+static void sweep_leave_the_rest(struct call *c)
 {
     log_warn(NULL,
         "items that are gone from the source are left to the next run: what "
@@ -404,13 +404,13 @@ static bool sweep_failed(struct call *c)
         call_end(c, NULL);
         return true;
     }
-    if (c->state != REMOVE || !in_the_way(c->pg.sqlstate))
+    if (c->state != REMOVE || !sweep_in_the_way(c->pg.sqlstate))
         return false;
     if (++sweep_work_of(c)->tries <
-        (is_locked(c->pg.sqlstate) ? LOCKED_TRIES : TRIES))
-        remove_batch(c);
-    else if (is_locked(c->pg.sqlstate))
-        leave_the_rest(c);
+        (sweep_is_locked(c->pg.sqlstate) ? LOCKED_TRIES : TRIES))
+        sweep_remove_batch(c);
+    else if (sweep_is_locked(c->pg.sqlstate))
+        sweep_leave_the_rest(c);
     else
         return false;
     return true;
@@ -428,5 +428,5 @@ void sweep_run(struct pg_pool *pool, struct loop *loop, struct sweep_req *req)
     else if (req->more)
         sweep_find(c);
     else
-        complete(c); /* the call that did so before has failed */
+        sweep_complete(c); /* the call that did so before has failed */
 }

@@ -47,17 +47,18 @@ static uint64_t features_mix(uint64_t x)
     return x ^ (x >> 32);
 }
 
-static uint64_t hash_step(uint64_t h, int32_t point)
+static uint64_t text_features_hash_step(uint64_t h, int32_t point)
 {
     return ((h ^ (uint32_t)point) * 0x9E3779B97F4A7C15u) ^ (h >> 29);
 }
 
-static uint64_t hash_points(const int32_t *p, size_t n, enum feature kind)
+static uint64_t text_features_hash_points(
+    const int32_t *p, size_t n, enum feature kind)
 {
     uint64_t h = kind;
 
     for (size_t i = 0; i < n; i++)
-        h = hash_step(h, p[i]);
+        h = text_features_hash_step(h, p[i]);
     return features_mix(h);
 }
 
@@ -80,7 +81,7 @@ static void *features_grown(
 
 /* The table over the words. */
 
-static uint32_t *find_slot(struct text_features *f, uint64_t hash)
+static uint32_t *text_features_find_slot(struct text_features *f, uint64_t hash)
 {
     size_t i = hash & (f->nslots - 1);
 
@@ -89,7 +90,7 @@ static uint32_t *find_slot(struct text_features *f, uint64_t hash)
     return &f->slots[i];
 }
 
-static int grow_slots(struct text_features *f)
+static int text_features_grow_slots(struct text_features *f)
 {
     size_t n = f->nslots == 0 ? FIRST_SLOTS : f->nslots * 2;
     uint32_t *slots = calloc(n, sizeof(*slots));
@@ -100,11 +101,12 @@ static int grow_slots(struct text_features *f)
     f->slots = slots;
     f->nslots = n;
     for (size_t i = 0; i < f->nwords; i++)
-        *find_slot(f, f->words[i].hash) = (uint32_t)i + 1;
+        *text_features_find_slot(f, f->words[i].hash) = (uint32_t)i + 1;
     return 0;
 }
 
-static int add_new_word(struct text_features *f, struct text_word word)
+static int text_features_add_new_word(
+    struct text_features *f, struct text_word word)
 {
     struct text_word *words =
         features_grown(f->words, &f->words_size, f->nwords + 1, sizeof(*words));
@@ -117,19 +119,21 @@ static int add_new_word(struct text_features *f, struct text_word word)
 }
 
 /* Counts the word points[at .. at + len). */
-static int count_word(struct text_features *f, size_t at, size_t len)
+static int text_features_count_word(
+    struct text_features *f, size_t at, size_t len)
 {
-    uint64_t hash = hash_points(f->points + at, len, FEATURE_WORD);
+    uint64_t hash =
+        text_features_hash_points(f->points + at, len, FEATURE_WORD);
     uint32_t *slot;
 
-    if (f->nwords * 2 >= f->nslots && grow_slots(f) < 0)
+    if (f->nwords * 2 >= f->nslots && text_features_grow_slots(f) < 0)
         return ERR_NOMEM;
-    slot = find_slot(f, hash);
+    slot = text_features_find_slot(f, hash);
     if (*slot != 0) {
         f->words[*slot - 1].count++;
         return 0;
     }
-    if (add_new_word(
+    if (text_features_add_new_word(
             f, (struct text_word){hash, at, (uint32_t)len, .count = 1}) < 0)
         return ERR_NOMEM;
     *slot = (uint32_t)f->nwords;
@@ -137,22 +141,24 @@ static int count_word(struct text_features *f, size_t at, size_t len)
 }
 
 /* A run of letters ends here. */
-static int end_word(struct text_features *f, size_t from)
+static int text_features_end_word(struct text_features *f, size_t from)
 {
-    return f->npoints > from ? count_word(f, from, f->npoints - from) : 0;
+    return f->npoints > from
+               ? text_features_count_word(f, from, f->npoints - from)
+               : 0;
 }
 
 /* The newest point as a word, and with its neighbour, if there is one. */
-static int end_alone(struct text_features *f, bool has_neighbour)
+static int text_features_end_alone(struct text_features *f, bool has_neighbour)
 {
-    int rc = count_word(f, f->npoints - 1, 1);
+    int rc = text_features_count_word(f, f->npoints - 1, 1);
 
     if (rc == 0 && has_neighbour)
-        rc = count_word(f, f->npoints - 2, 2);
+        rc = text_features_count_word(f, f->npoints - 2, 2);
     return rc;
 }
 
-static int count_words(struct text_features *f, struct str text)
+static int text_features_count_words(struct text_features *f, struct str text)
 {
     enum text_kind before = TEXT_BREAK;
     size_t from = 0, at = 0;
@@ -165,16 +171,17 @@ static int count_words(struct text_features *f, struct str text)
         if (kind == TEXT_SILENT)
             continue;
         if (kind != TEXT_LETTER && before == TEXT_LETTER)
-            rc = end_word(f, from);
+            rc = text_features_end_word(f, from);
         if (kind == TEXT_LETTER && before != TEXT_LETTER)
             from = f->npoints;
         if (kind != TEXT_BREAK)
             f->points[f->npoints++] = text_fold(point);
         if (kind == TEXT_ALONE && rc == 0)
-            rc = end_alone(f, before == TEXT_ALONE);
+            rc = text_features_end_alone(f, before == TEXT_ALONE);
         before = kind;
     }
-    return rc == 0 && before == TEXT_LETTER ? end_word(f, from) : rc;
+    return rc == 0 && before == TEXT_LETTER ? text_features_end_word(f, from)
+                                            : rc;
 }
 
 /* From words to sums. */
@@ -188,7 +195,7 @@ static void add_feature(
 }
 
 /* 16 (1 + ln n), the logarithm by halves from a table. */
-static int64_t count_weight(uint32_t n)
+static int64_t text_features_count_weight(uint32_t n)
 {
     static const uint8_t first[] = {
         0, 16, 27, 34, 38, 42, 45, 47, 49, 51, 53, 54, 56, 57, 58, 59};
@@ -199,7 +206,8 @@ static int64_t count_weight(uint32_t n)
     return weight + first[n];
 }
 
-static int64_t word_weight(const struct text_word *w, const int32_t *points)
+static int64_t text_features_word_weight(
+    const struct text_word *w, const int32_t *points)
 {
     static const uint8_t by_length[] = {0, 4, 5, 8, 11, 14, 16};
 
@@ -208,46 +216,50 @@ static int64_t word_weight(const struct text_word *w, const int32_t *points)
     return w->len < sizeof(by_length) ? by_length[w->len] : 16;
 }
 
-static void add_grams_from(struct text_features *f, int dimensions,
-    const struct text_word *w, size_t start, int64_t weight)
+static void text_features_add_grams_from(struct text_features *f,
+    int dimensions, const struct text_word *w, size_t start, int64_t weight)
 {
     const int32_t *p = f->points + w->at;
     size_t size = w->len + 2; /* with both ends */
     uint64_t h = FEATURE_GRAM;
 
     for (size_t i = start; i < size && i < start + GRAM_MAX; i++) {
-        h = hash_step(h, i == 0 || i == size - 1 ? EDGE : p[i - 1]);
+        h = text_features_hash_step(
+            h, i == 0 || i == size - 1 ? EDGE : p[i - 1]);
         if (i - start + 1 >= GRAM_MIN && i - start + 1 < size)
             add_feature(f, dimensions, features_mix(h), weight);
     }
 }
 
-static void add_word(
+static void text_features_add_word(
     struct text_features *f, int dimensions, const struct text_word *w)
 {
-    int64_t weight = count_weight(w->count);
+    int64_t weight = text_features_count_weight(w->count);
 
-    add_feature(f, dimensions, w->hash, weight * word_weight(w, f->points));
+    add_feature(f, dimensions, w->hash,
+        weight * text_features_word_weight(w, f->points));
     if (text_kind_of(f->points[w->at]) == TEXT_ALONE)
         return;
     for (size_t start = 0; start + GRAM_MIN <= w->len + 2; start++)
-        add_grams_from(f, dimensions, w, start, weight * GRAM_WEIGHT);
+        text_features_add_grams_from(
+            f, dimensions, w, start, weight * GRAM_WEIGHT);
 }
 
 /* Nothing to go by, or everything canceled out: some place, always the same. */
-static void set_anyhow(struct str text, int dimensions, float *vector)
+static void text_features_set_anyhow(
+    struct str text, int dimensions, float *vector)
 {
     uint64_t h = FEATURE_NOTHING;
 
     for (size_t i = 0; i < text.len; i++)
-        h = hash_step(h, (unsigned char)text.p[i]);
+        h = text_features_hash_step(h, (unsigned char)text.p[i]);
     h = features_mix(h);
     memset(vector, 0, (size_t)dimensions * sizeof(*vector));
     vector[(h >> 32) * (uint64_t)dimensions >> 32] = h & 1 ? 1 : -1;
 }
 
 /* False when all sums are zero. */
-static bool set_vector(
+static bool text_features_set_vector(
     const struct text_features *f, int dimensions, float *vector)
 {
     int64_t most = 0, divisor = 1, squares = 0;
@@ -266,7 +278,8 @@ static bool set_vector(
 }
 
 /* A text has at most one code point a byte. */
-static int make_room(struct text_features *f, size_t bytes, size_t dimensions)
+static int text_features_make_room(
+    struct text_features *f, size_t bytes, size_t dimensions)
 {
     int32_t *points =
         features_grown(f->points, &f->points_size, bytes + 1, sizeof(*points));
@@ -284,7 +297,7 @@ static int make_room(struct text_features *f, size_t bytes, size_t dimensions)
 
 static int begin_text(struct text_features *f, struct str text, int dimensions)
 {
-    if (make_room(f, text.len, (size_t)dimensions) < 0)
+    if (text_features_make_room(f, text.len, (size_t)dimensions) < 0)
         return ERR_NOMEM;
     f->npoints = 0;
     f->nwords = 0;
@@ -297,12 +310,13 @@ static int begin_text(struct text_features *f, struct str text, int dimensions)
 int text_features_embed(
     struct text_features *f, struct str text, int dimensions, float *vector)
 {
-    if (begin_text(f, text, dimensions) < 0 || count_words(f, text) < 0)
+    if (begin_text(f, text, dimensions) < 0 ||
+        text_features_count_words(f, text) < 0)
         return ERR_NOMEM;
     for (size_t i = 0; i < f->nwords; i++)
-        add_word(f, dimensions, &f->words[i]);
-    if (!set_vector(f, dimensions, vector))
-        set_anyhow(text, dimensions, vector);
+        text_features_add_word(f, dimensions, &f->words[i]);
+    if (!text_features_set_vector(f, dimensions, vector))
+        text_features_set_anyhow(text, dimensions, vector);
     return 0;
 }
 

@@ -91,7 +91,7 @@ static const struct span spans[] = {
     {0xE0000, 0x10FFFF, TEXT_SILENT},
 };
 
-static enum text_kind kind_beyond_ascii(int32_t point)
+static enum text_kind text_fold_kind_beyond_ascii(int32_t point)
 {
     size_t low = 0, high = sizeof(spans) / sizeof(spans[0]);
 
@@ -108,7 +108,7 @@ static enum text_kind kind_beyond_ascii(int32_t point)
     return TEXT_LETTER;
 }
 
-static bool between(int32_t point, int32_t first, int32_t last)
+static bool text_fold_between(int32_t point, int32_t first, int32_t last)
 {
     return point >= first && point <= last;
 }
@@ -116,30 +116,34 @@ static bool between(int32_t point, int32_t first, int32_t last)
 enum text_kind text_kind_of(int32_t point)
 {
     if (point >= 0x80)
-        return kind_beyond_ascii(point);
-    if (between(point, 'a', 'z') || between(point, 'A', 'Z') ||
-        between(point, '0', '9'))
+        return text_fold_kind_beyond_ascii(point);
+    if (text_fold_between(point, 'a', 'z') ||
+        text_fold_between(point, 'A', 'Z') ||
+        text_fold_between(point, '0', '9'))
         return TEXT_LETTER;
     return TEXT_BREAK;
 }
 
 static int32_t fold_latin(int32_t point)
 {
-    if (between(point, 0xC0, 0xDE))
+    if (text_fold_between(point, 0xC0, 0xDE))
         return point == 0xD7 ? point : point + 0x20;
     if (point == 0x130 || point == 0x131) /* Turkish i with and without dot */
         return 'i';
-    if (between(point, 0x100, 0x137) || between(point, 0x14A, 0x177))
+    if (text_fold_between(point, 0x100, 0x137) ||
+        text_fold_between(point, 0x14A, 0x177))
         return point | 1;
-    if (between(point, 0x139, 0x148) || between(point, 0x179, 0x17E))
+    if (text_fold_between(point, 0x139, 0x148) ||
+        text_fold_between(point, 0x179, 0x17E))
         return point + (point & 1);
     if (point == 0x178)
         return 0xFF;
     if (point == 0x1E9E) /* capital sharp s */
         return 0xDF;
-    if (between(point, 0x1E00, 0x1E95) || between(point, 0x1EA0, 0x1EFF))
+    if (text_fold_between(point, 0x1E00, 0x1E95) ||
+        text_fold_between(point, 0x1EA0, 0x1EFF))
         return point | 1;
-    return between(point, 0xFF21, 0xFF3A) ? point + 0x20 : point;
+    return text_fold_between(point, 0xFF21, 0xFF3A) ? point + 0x20 : point;
 }
 
 static int32_t fold_greek(int32_t point)
@@ -159,20 +163,21 @@ static int32_t fold_greek(int32_t point)
     case 0x3C2: /* final sigma */
         return 0x3C3;
     default:
-        return between(point, 0x391, 0x3AB) ? point + 0x20 : point;
+        return text_fold_between(point, 0x391, 0x3AB) ? point + 0x20 : point;
     }
 }
 
 static int32_t fold_cyrillic(int32_t point)
 {
-    if (between(point, 0x410, 0x42F))
+    if (text_fold_between(point, 0x410, 0x42F))
         return point + 0x20;
-    if (between(point, 0x400, 0x40F))
+    if (text_fold_between(point, 0x400, 0x40F))
         return point + 0x50;
-    if (between(point, 0x4C1, 0x4CE))
+    if (text_fold_between(point, 0x4C1, 0x4CE))
         return point + (point & 1);
-    if (between(point, 0x460, 0x481) || between(point, 0x48A, 0x4BF) ||
-        between(point, 0x4D0, 0x52F))
+    if (text_fold_between(point, 0x460, 0x481) ||
+        text_fold_between(point, 0x48A, 0x4BF) ||
+        text_fold_between(point, 0x4D0, 0x52F))
         return point | 1;
     return point;
 }
@@ -195,12 +200,12 @@ static int32_t fold_hebrew(int32_t point)
 int32_t text_fold(int32_t point)
 {
     if (point < 0x80)
-        return between(point, 'A', 'Z') ? point + 0x20 : point;
-    if (between(point, 0x370, 0x3FF))
+        return text_fold_between(point, 'A', 'Z') ? point + 0x20 : point;
+    if (text_fold_between(point, 0x370, 0x3FF))
         return fold_greek(point);
-    if (between(point, 0x400, 0x52F))
+    if (text_fold_between(point, 0x400, 0x52F))
         return fold_cyrillic(point);
-    if (between(point, 0x5D0, 0x5EA))
+    if (text_fold_between(point, 0x5D0, 0x5EA))
         return fold_hebrew(point);
     return fold_latin(point);
 }

@@ -68,7 +68,7 @@ static int safetensors_missing(
         err, ERR_NOT_FOUND, "no tensor \"%s\"; there are: %s", name, names);
 }
 
-static int tensor_read_type(yyjson_val *entry, struct tensor *t)
+static int safetensors_tensor_read_type(yyjson_val *entry, struct tensor *t)
 {
     struct str dtype = json_str(json_member(entry, "dtype"));
 
@@ -80,7 +80,7 @@ static int tensor_read_type(yyjson_val *entry, struct tensor *t)
     return ERR_INVALID;
 }
 
-static int tensor_read_shape(yyjson_val *entry, struct tensor *t)
+static int safetensors_tensor_read_shape(yyjson_val *entry, struct tensor *t)
 {
     yyjson_val *shape = json_member(entry, "shape");
     int64_t rows, columns = 1;
@@ -97,7 +97,7 @@ static int tensor_read_shape(yyjson_val *entry, struct tensor *t)
     return 0;
 }
 
-static int tensor_read_data(
+static int safetensors_tensor_read_data(
     yyjson_val *entry, struct str data, struct tensor *t)
 {
     yyjson_val *offsets = json_member(entry, "data_offsets");
@@ -113,20 +113,20 @@ static int tensor_read_data(
     return 0;
 }
 
-static int tensor_read(yyjson_val *entry, const char *name, struct str data,
-    struct tensor *t, struct err *err)
+static int safetensors_tensor_read(yyjson_val *entry, const char *name,
+    struct str data, struct tensor *t, struct err *err)
 {
     struct str dtype = json_str(json_member(entry, "dtype"));
 
-    if (tensor_read_type(entry, t) < 0)
+    if (safetensors_tensor_read_type(entry, t) < 0)
         return err_set(err, ERR_INVALID,
             "tensor \"%s\" has elements of type %.*s; F64, F32, F16, I64, I32 "
             "and I8 are handled",
             name, STR_ARG(dtype));
-    if (tensor_read_shape(entry, t) < 0)
+    if (safetensors_tensor_read_shape(entry, t) < 0)
         return err_set(err, ERR_INVALID,
             "tensor \"%s\" is neither a matrix nor a vector", name);
-    if (tensor_read_data(entry, data, t) < 0)
+    if (safetensors_tensor_read_data(entry, data, t) < 0)
         return err_set(err, ERR_INVALID,
             "the data of tensor \"%s\" is not where its header says: is the "
             "file complete?",
@@ -147,7 +147,7 @@ int safetensors_find(
         if (entry == NULL)
             safetensors_missing(header, name, err);
         else
-            tensor_read(entry, name, data, out, err);
+            safetensors_tensor_read(entry, name, data, out, err);
     }
     arena_free(&a);
     return err->code;
@@ -155,7 +155,7 @@ int safetensors_find(
 
 /* --- numbers --- */
 
-static float half_to_float(uint16_t h)
+static float safetensors_half_to_float(uint16_t h)
 {
     int exponent = h >> 10 & 0x1F, fraction = h & 0x3FF;
     float size = exponent == 0 ? ldexpf((float)fraction, -24)
@@ -185,7 +185,7 @@ double tensor_number(const struct tensor *t, size_t row, size_t column)
     case TENSOR_F32:
         return (double)READ_AS(float, p);
     case TENSOR_F16:
-        return (double)half_to_float(READ_AS(uint16_t, p));
+        return (double)safetensors_half_to_float(READ_AS(uint16_t, p));
     case TENSOR_I64:
         return (double)READ_AS(int64_t, p);
     case TENSOR_I32:
@@ -202,7 +202,7 @@ typedef float lanes
     __attribute__((vector_size(LANES * sizeof(float)), aligned(1), may_alias));
 
 /* What nearly all models have. */
-static void tensor_add_floats(
+static void safetensors_tensor_add_floats(
     const char *row, size_t n, float weight, float *sums)
 {
     size_t i = 0;
@@ -218,8 +218,9 @@ void tensor_add_row(
     const struct tensor *t, size_t row, float weight, float *sums)
 {
     if (t->type == TENSOR_F32) {
-        tensor_add_floats(t->data + row * t->columns * sizeof(float),
-            t->columns, weight, sums);
+        safetensors_tensor_add_floats(
+            t->data + row * t->columns * sizeof(float), t->columns, weight,
+            sums);
         return;
     }
     for (size_t i = 0; i < t->columns; i++)

@@ -6,8 +6,8 @@
  * is started: it gets an easy handle in the multi handle, and its clock
  * begins; on a kept connection the request is sent within http_send(). libcurl
  * says which sockets to watch (on_socket) and when it wants to be woken
- * (on_timer_wanted); every event goes through drive(), which hands it to
- * libcurl and then settles all transfers that have finished.
+ * (on_timer_wanted); every event goes through http_client_drive(), which hands
+ * it to libcurl and then settles all transfers that have finished.
  *
  * Failures: libcurl's result becomes a code of base/err.h with the host and
  * libcurl's reason. When a kept connection turns out to be closed before a
@@ -46,9 +46,10 @@ struct http_client {
     bool closing;
 };
 
-static void drive(struct http_client *c, curl_socket_t fd, int events);
+static void http_client_drive(
+    struct http_client *c, curl_socket_t fd, int events);
 
-static void handle_closed(struct http_client *c)
+static void http_client_handle_closed(struct http_client *c)
 {
     if (--c->handles > 0)
         return;
@@ -58,7 +59,7 @@ static void handle_closed(struct http_client *c)
 
 /* Sockets and the timer, as libcurl asks for them. */
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void on_http_client_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_watch *w = container_of(poll, struct http_watch, poll);
     int flags = 0;
@@ -69,7 +70,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
         flags |= CURL_CSELECT_OUT;
-    drive(w->client, w->fd, flags);
+    http_client_drive(w->client, w->fd, flags);
 }
 
 static void on_http_client_watch_closed(uv_handle_t *handle)
@@ -78,10 +79,10 @@ static void on_http_client_watch_closed(uv_handle_t *handle)
     struct http_client *c = w->client;
 
     free(w);
-    handle_closed(c);
+    http_client_handle_closed(c);
 }
 
-static void watch_close(struct http_watch *w)
+static void http_client_watch_close(struct http_watch *w)
 {
     list_remove(&w->link);
     uv_poll_stop(&w->poll);
@@ -105,7 +106,7 @@ static struct http_watch *http_client_watch_open(
     return w;
 }
 
-static int on_socket(
+static int on_http_client_socket(
     CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
     struct http_watch *w = assigned;
@@ -113,7 +114,7 @@ static int on_socket(
 
     if (what == CURL_POLL_REMOVE) {
         if (w != NULL)
-            watch_close(w);
+            http_client_watch_close(w);
         return 0;
     }
     if (w == NULL)
@@ -124,18 +125,18 @@ static int on_socket(
         events |= UV_READABLE;
     if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
         events |= UV_WRITABLE;
-    return uv_poll_start(&w->poll, events, on_poll) < 0 ? -1 : 0;
+    return uv_poll_start(&w->poll, events, on_http_client_poll) < 0 ? -1 : 0;
 }
 
 static void on_http_client_timer(uv_timer_t *timer)
 {
     struct http_client *c = container_of(timer, struct http_client, timer);
 
-    drive(c, CURL_SOCKET_TIMEOUT, 0);
+    http_client_drive(c, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* Never calls libcurl from here: a delay of 0 means the next iteration. */
-static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
+static int on_http_client_timer_wanted(CURLM *multi, long delay_ms, void *arg)
 {
     struct http_client *c = arg;
 
@@ -148,7 +149,8 @@ static int on_timer_wanted(CURLM *multi, long delay_ms, void *arg)
 
 /* Calls: in line, running, ended. */
 
-static struct http_host *find_host(struct http_client *c, const char *place)
+static struct http_host *http_client_find_host(
+    struct http_client *c, const char *place)
 {
     struct http_host *host;
 
@@ -164,7 +166,8 @@ static struct http_host *find_host(struct http_client *c, const char *place)
     return host;
 }
 
-static void start_first(struct http_client *c, struct http_host *host)
+static void http_client_start_first(
+    struct http_client *c, struct http_host *host)
 {
     struct http_call *call =
         container_of(list_take(&host->waiting), struct http_call, line);
@@ -175,11 +178,11 @@ static void start_first(struct http_client *c, struct http_host *host)
 }
 
 /* Starts waiting calls; frees the host when no call needs it any more. */
-static void host_next(struct http_client *c, struct http_host *host)
+static void http_client_host_next(struct http_client *c, struct http_host *host)
 {
     while (!c->closing && host->running < c->max_connections &&
            !list_empty(&host->waiting))
-        start_first(c, host);
+        http_client_start_first(c, host);
     if (host->running > 0 || !list_empty(&host->waiting))
         return;
     list_remove(&host->link);
@@ -201,7 +204,7 @@ static void http_client_call_end(struct http_call *call, const struct err *err)
     http_call_free(call);
     req->call = NULL;
     op_finish(&req->op, err);
-    host_next(c, host);
+    http_client_host_next(c, host);
 }
 
 static void http_client_call_cancel(struct op *op)
@@ -209,7 +212,7 @@ static void http_client_call_cancel(struct op *op)
     http_client_call_end(container_of(op, struct http_req, op)->call, NULL);
 }
 
-static void call_settle(struct http_call *call, CURLcode result)
+static void http_client_call_settle(struct http_call *call, CURLcode result)
 {
     struct http_client *c = call->client;
     struct err err;
@@ -227,7 +230,8 @@ static void call_settle(struct http_call *call, CURLcode result)
 }
 
 /* Hands an event to libcurl, then settles everything that has finished. */
-static void drive(struct http_client *c, curl_socket_t fd, int events)
+static void http_client_drive(
+    struct http_client *c, curl_socket_t fd, int events)
 {
     CURLMsg *msg;
     int left;
@@ -239,7 +243,7 @@ static void drive(struct http_client *c, curl_socket_t fd, int events)
         if (msg->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-        call_settle(call, msg->data.result);
+        http_client_call_settle(call, msg->data.result);
     }
 }
 
@@ -267,14 +271,14 @@ void http_send(struct http_client *c, struct http_req *req)
     op_begin(&req->op, &c->loop->ready, http_client_call_cancel);
     err_clear(&err);
     http_call_read(call, place, &err);
-    call->host = find_host(c, place);
+    call->host = http_client_find_host(c, place);
     if (err.code != 0) {
         http_client_call_end(call, &err);
         return;
     }
     list_push(&call->host->waiting, &call->line);
-    host_next(c, call->host);
-    drive(c, CURL_SOCKET_TIMEOUT, 0); /* sent at once */
+    http_client_host_next(c, call->host);
+    http_client_drive(c, CURL_SOCKET_TIMEOUT, 0); /* sent at once */
 }
 
 void http_req_clear(struct http_req *req)
@@ -285,11 +289,12 @@ void http_req_clear(struct http_req *req)
 
 /* The client's own life. */
 
-static void set_multi(struct http_client *c)
+static void http_client_set_multi(struct http_client *c)
 {
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_http_client_socket);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(
+        c->multi, CURLMOPT_TIMERFUNCTION, on_http_client_timer_wanted);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
     curl_multi_setopt(
         c->multi, CURLMOPT_MAXCONNECTS, (long)c->max_connections * 2);
@@ -312,14 +317,14 @@ int http_client_init(struct http_client **out, struct loop *loop,
     uv_timer_init(&loop->uv, &c->timer);
     c->handles = 1;
     c->multi = http_must(curl_multi_init());
-    set_multi(c);
+    http_client_set_multi(c);
     *out = c;
     return 0;
 }
 
 static void on_http_client_timer_closed(uv_handle_t *handle)
 {
-    handle_closed(container_of(handle, struct http_client, timer));
+    http_client_handle_closed(container_of(handle, struct http_client, timer));
 }
 
 /* libcurl may still stop watching sockets while it closes connections. */
@@ -334,6 +339,7 @@ void http_client_close(struct http_client *c)
             container_of(c->calls.next, struct http_call, link), &canceled);
     curl_multi_cleanup(c->multi);
     while (!list_empty(&c->watches))
-        watch_close(container_of(c->watches.next, struct http_watch, link));
+        http_client_watch_close(
+            container_of(c->watches.next, struct http_watch, link));
     uv_close((uv_handle_t *)&c->timer, on_http_client_timer_closed);
 }

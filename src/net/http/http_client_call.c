@@ -13,7 +13,8 @@ enum {
 };
 
 /* host:port of a URL. A wrong URL is not shown: it may contain a password. */
-static int read_place(const char *url, char *place, struct err *err)
+static int http_client_call_read_place(
+    const char *url, char *place, struct err *err)
 {
     CURLU *u = http_must(curl_url());
     char *scheme = NULL, *host = NULL, *port = NULL;
@@ -48,7 +49,8 @@ static struct curl_slist *client_call_add_header(
     return list;
 }
 
-static int read_headers(struct http_call *call, struct err *err)
+static int http_client_call_read_headers(
+    struct http_call *call, struct err *err)
 {
     const struct http_req *req = call->req;
 
@@ -68,13 +70,13 @@ static int read_headers(struct http_call *call, struct err *err)
 
 int http_call_read(struct http_call *call, char *place, struct err *err)
 {
-    int rc = read_place(call->req->url, place, err);
+    int rc = http_client_call_read_place(call->req->url, place, err);
 
-    return rc < 0 ? rc : read_headers(call, err);
+    return rc < 0 ? rc : http_client_call_read_headers(call, err);
 }
 
 /* Reserves memory for the whole answer if its length is known and allowed. */
-static void reserve_answer(struct http_call *call)
+static void http_client_call_reserve_answer(struct http_call *call)
 {
     struct buf *answer = &call->req->answer;
     curl_off_t len = -1;
@@ -91,7 +93,7 @@ static size_t on_client_call_answer(
     struct http_req *req = call->req;
 
     if (req->answer.len == 0)
-        reserve_answer(call);
+        http_client_call_reserve_answer(call);
     buf_add(&req->answer, data, size * n);
     return req->answer.error == 0 ? size * n : 0;
 }
@@ -127,7 +129,7 @@ struct str http_answer_header(const struct http_req *req, const char *name)
     return (struct str){NULL, 0};
 }
 
-static void set_request(CURL *easy, const struct http_req *req)
+static void http_client_call_set_request(CURL *easy, const struct http_req *req)
 {
     bool post = strcmp(req->method, "POST") == 0;
 
@@ -150,7 +152,7 @@ static void set_request(CURL *easy, const struct http_req *req)
  * certificates set as well libcurl reads it anew for each. Only a file of the
  * request's own is trusted beside the system's directory.
  */
-static void set_trust(CURL *easy, const struct http_req *req)
+static void http_client_call_set_trust(CURL *easy, const struct http_req *req)
 {
     const char *bundle = getenv("SSL_CERT_FILE");
     char *known = NULL;
@@ -165,7 +167,7 @@ static void set_trust(CURL *easy, const struct http_req *req)
 }
 
 /* QUICK_EXIT: a call that ends does not wait for its name lookup. */
-static void set_manners(CURL *easy)
+static void http_client_call_set_manners(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -183,9 +185,9 @@ void http_call_open(struct http_call *call, uint64_t now_ms)
 
     call->easy = easy;
     call->deadline_ms = now_ms + (uint64_t)call->req->timeout_ms;
-    set_manners(easy);
-    set_trust(easy, call->req);
-    set_request(easy, call->req);
+    http_client_call_set_manners(easy);
+    http_client_call_set_trust(easy, call->req);
+    http_client_call_set_request(easy, call->req);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_client_call_answer);
@@ -197,7 +199,8 @@ void http_call_open(struct http_call *call, uint64_t now_ms)
 }
 
 /* A kept connection that was closed under the request, answer unbegun. */
-static bool connection_was_stale(struct http_call *call, CURLcode result)
+static bool http_client_call_connection_was_stale(
+    struct http_call *call, CURLcode result)
 {
     long connects = 0, header_bytes = 0;
 
@@ -212,7 +215,7 @@ static bool connection_was_stale(struct http_call *call, CURLcode result)
 bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms)
 {
     if (call->sent_again || now_ms >= call->deadline_ms ||
-        !connection_was_stale(call, result))
+        !http_client_call_connection_was_stale(call, result))
         return false;
     call->sent_again = true;
     call->reason[0] = '\0';
@@ -225,14 +228,14 @@ bool http_call_again(struct http_call *call, CURLcode result, uint64_t now_ms)
 enum { ORIGIN_BYTES = PLACE_BYTES + 2 };
 
 /* scheme://host:port of a URL, for comparison; "" of what is none. */
-static void origin_of(const char *url, char out[ORIGIN_BYTES])
+static void http_client_call_origin_of(const char *url, char out[ORIGIN_BYTES])
 {
     struct err err;
     char place[PLACE_BYTES] = "";
     bool tls = strncasecmp(url, "https:", 6) == 0;
 
     out[0] = '\0';
-    if (read_place(url, place, &err) == 0)
+    if (http_client_call_read_place(url, place, &err) == 0)
         snprintf(out, ORIGIN_BYTES, "%s%s", tls ? "s:" : "p:", place);
 }
 
@@ -248,8 +251,8 @@ bool http_call_redirected(
     if (result != CURLE_OK || (status != 307 && status != 308) || url == NULL ||
         call->redirects == REDIRECTS || now_ms >= call->deadline_ms)
         return false;
-    origin_of(call->req->url, from);
-    origin_of(url, to);
+    http_client_call_origin_of(call->req->url, from);
+    http_client_call_origin_of(url, to);
     if (from[0] == '\0' || strcmp(from, to) != 0)
         return false;
     call->redirects++;
@@ -260,7 +263,7 @@ bool http_call_redirected(
     return true;
 }
 
-static int error_code(CURLcode result)
+static int http_client_call_error_code(CURLcode result)
 {
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT:
@@ -281,7 +284,8 @@ static int error_code(CURLcode result)
     }
 }
 
-static int proxy_refused(const struct http_call *call, struct err *err)
+static int http_client_call_proxy_refused(
+    const struct http_call *call, struct err *err)
 {
     char proxy[PLACE_BYTES];
     const char *name;
@@ -296,9 +300,10 @@ static int proxy_refused(const struct http_call *call, struct err *err)
         proxy, call->host->place, name);
 }
 
-static void set_error(struct http_call *call, CURLcode result, struct err *err)
+static void http_client_call_set_error(
+    struct http_call *call, CURLcode result, struct err *err)
 {
-    int code = error_code(result);
+    int code = http_client_call_error_code(result);
     const char *place = call->host->place;
 
     if (call->req->answer.error != 0)
@@ -316,7 +321,8 @@ static void set_error(struct http_call *call, CURLcode result, struct err *err)
                                     : curl_easy_strerror(result));
 }
 
-static void outcome_inflate(struct http_call *call, struct err *err)
+static void http_client_call_outcome_inflate(
+    struct http_call *call, struct err *err)
 {
     struct http_req *req = call->req;
     int code = http_inflate(&req->answer);
@@ -345,11 +351,11 @@ void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
     err_clear(err);
     curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
     if (status == 407 || connect_status == 407)
-        proxy_refused(call, err);
+        http_client_call_proxy_refused(call, err);
     else if (result != CURLE_OK)
-        set_error(call, result, err);
+        http_client_call_set_error(call, result, err);
     else
-        outcome_inflate(call, err);
+        http_client_call_outcome_inflate(call, err);
 }
 
 void http_call_free(struct http_call *call)

@@ -39,7 +39,7 @@ void http_server_unref(struct http_server *s)
         free(s);
 }
 
-static void end_drain(struct http_server *s, const struct err *err)
+static void http_server_end_drain(struct http_server *s, const struct err *err)
 {
     struct http_drain_req *req = s->drain;
 
@@ -52,7 +52,7 @@ void http_server_left(struct http_server *s)
 {
     if (--s->stats.connections == 0) {
         uv_timer_stop(&s->tick);
-        end_drain(s, NULL);
+        http_server_end_drain(s, NULL);
     }
     http_server_unref(s);
 }
@@ -66,7 +66,7 @@ static void on_http_server_tick(uv_timer_t *timer)
 }
 
 /* Soon enough for the shortest of the times. */
-static uint64_t tick_ms(const struct http_server_options *o)
+static uint64_t http_server_tick_ms(const struct http_server_options *o)
 {
     int ms = LINGER_MS;
 
@@ -77,7 +77,7 @@ static uint64_t tick_ms(const struct http_server_options *o)
     return ms < 1 ? 1 : ms > MOST_TICK_MS ? MOST_TICK_MS : (uint64_t)ms;
 }
 
-static void complain(struct http_server *s, int status)
+static void http_server_complain(struct http_server *s, int status)
 {
     uint64_t now_ms = loop_now_ms(s->loop);
 
@@ -87,37 +87,37 @@ static void complain(struct http_server *s, int status)
     log_warn(NULL, "cannot accept HTTP connections: %s", uv_strerror(status));
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_http_server_connection(uv_stream_t *listener, int status)
 {
     struct http_server *s =
         container_of(listener, struct http_server, listener);
 
     if (status < 0) {
-        complain(s, status);
+        http_server_complain(s, status);
         return;
     }
     http_conn_open(s);
     if (!uv_is_active((uv_handle_t *)&s->tick))
-        uv_timer_start(&s->tick, on_http_server_tick, tick_ms(&s->options),
-            tick_ms(&s->options));
+        uv_timer_start(&s->tick, on_http_server_tick,
+            http_server_tick_ms(&s->options), http_server_tick_ms(&s->options));
 }
 
 /* Starting. */
 
-static void set_default_size(size_t *value, size_t otherwise)
+static void http_server_set_default_size(size_t *value, size_t otherwise)
 {
     if (*value == 0)
         *value = otherwise;
 }
 
-static void set_default_ms(int *value, int otherwise)
+static void http_server_set_default_ms(int *value, int otherwise)
 {
     if (*value == 0)
         *value = otherwise;
 }
 
 /* The lowest one that is free, more or less. */
-static int descriptors_open(void)
+static int http_server_descriptors_open(void)
 {
     int fd = fcntl(STDERR_FILENO, F_DUPFD, 0);
 
@@ -133,22 +133,22 @@ static void http_server_set_options(
 
     *o = *options;
     o->host = NULL;
-    set_default_size(
-        &o->max_connections, http_crowd_most_connections(descriptors_open()));
-    set_default_size(&o->max_url_bytes, 4 * 1024);
-    set_default_size(&o->max_header_bytes, 16 * 1024);
-    set_default_size(&o->max_headers, 64);
-    set_default_size(&o->max_body_bytes, 1024 * 1024);
-    set_default_size(&o->max_queue_bytes, 256 * 1024);
-    set_default_ms(&o->idle_ms, 60 * 1000);
-    set_default_ms(&o->request_ms, 15 * 1000);
-    set_default_ms(&o->write_ms, 30 * 1000);
+    http_server_set_default_size(&o->max_connections,
+        http_crowd_most_connections(http_server_descriptors_open()));
+    http_server_set_default_size(&o->max_url_bytes, 4 * 1024);
+    http_server_set_default_size(&o->max_header_bytes, 16 * 1024);
+    http_server_set_default_size(&o->max_headers, 64);
+    http_server_set_default_size(&o->max_body_bytes, 1024 * 1024);
+    http_server_set_default_size(&o->max_queue_bytes, 256 * 1024);
+    http_server_set_default_ms(&o->idle_ms, 60 * 1000);
+    http_server_set_default_ms(&o->request_ms, 15 * 1000);
+    http_server_set_default_ms(&o->write_ms, 30 * 1000);
     s->limits = (struct http_limits){o->max_url_bytes, o->max_header_bytes,
         o->max_headers, o->max_body_bytes};
 }
 
 /* Addresses are parsed; names are looked up, which blocks. */
-static int resolve(struct loop *loop, const char *host, int port,
+static int http_server_resolve(struct loop *loop, const char *host, int port,
     struct sockaddr_storage *address, struct err *err)
 {
     struct addrinfo hints = {
@@ -179,7 +179,7 @@ static int http_server_port_of(const uv_tcp_t *tcp)
     return ntohs(name.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
 }
 
-static int listen_on(
+static int http_server_listen_on(
     struct http_server *s, const char *host, int port, struct err *err)
 {
     struct sockaddr_storage address;
@@ -187,11 +187,12 @@ static int listen_on(
     char place[PLACE_BYTES];
     int rc;
 
-    if (resolve(s->loop, host, port, &address, err) < 0)
+    if (http_server_resolve(s->loop, host, port, &address, err) < 0)
         return err->code;
     rc = uv_tcp_bind(&s->listener, (struct sockaddr *)&address, 0);
     if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
+        rc = uv_listen(
+            (uv_stream_t *)&s->listener, BACKLOG, on_http_server_connection);
     if (rc == 0) {
         s->port = http_server_port_of(&s->listener);
         return 0;
@@ -214,7 +215,7 @@ int http_server_start(struct http_server **out, struct loop *loop,
     uv_tcp_init(&loop->uv, &s->listener);
     uv_timer_init(&loop->uv, &s->tick);
     s->handles = 2;
-    if (listen_on(s, options->host, options->port, err) < 0) {
+    if (http_server_listen_on(s, options->host, options->port, err) < 0) {
         http_server_close(s);
         return err->code;
     }
@@ -234,31 +235,32 @@ struct http_server_stats http_server_stats(const struct http_server *s)
 
 /* Ending. */
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_http_server_listener_closed(uv_handle_t *handle)
 {
     http_server_unref(container_of(handle, struct http_server, listener));
 }
 
-static void on_tick_closed(uv_handle_t *handle)
+static void on_http_server_tick_closed(uv_handle_t *handle)
 {
     http_server_unref(container_of(handle, struct http_server, tick));
 }
 
-static void close_listener(struct http_server *s)
+static void http_server_close_listener(struct http_server *s)
 {
     if (!uv_is_closing((uv_handle_t *)&s->listener))
-        uv_close((uv_handle_t *)&s->listener, on_listener_closed);
+        uv_close((uv_handle_t *)&s->listener, on_http_server_listener_closed);
 }
 
-static void drain_cancel(struct op *op)
+static void http_server_drain_cancel(struct op *op)
 {
-    end_drain(container_of(op, struct http_drain_req, op)->server, NULL);
+    http_server_end_drain(
+        container_of(op, struct http_drain_req, op)->server, NULL);
 }
 
 void http_server_drain(struct http_server *s, struct http_drain_req *req)
 {
     s->draining = true;
-    close_listener(s);
+    http_server_close_listener(s);
     list_for_each (node, &s->conns)
         http_conn_drain(container_of(node, struct http_conn, link));
     if (req == NULL)
@@ -266,9 +268,9 @@ void http_server_drain(struct http_server *s, struct http_drain_req *req)
     assert(s->drain == NULL);
     s->drain = req;
     req->server = s;
-    op_begin(&req->op, &s->loop->ready, drain_cancel);
+    op_begin(&req->op, &s->loop->ready, http_server_drain_cancel);
     if (s->stats.connections == 0)
-        end_drain(s, NULL);
+        http_server_end_drain(s, NULL);
 }
 
 void http_server_close(struct http_server *s)
@@ -276,9 +278,9 @@ void http_server_close(struct http_server *s)
     struct err canceled;
 
     err_set(&canceled, ERR_CANCELED, "the server was closed");
-    end_drain(s, &canceled);
-    close_listener(s);
-    uv_close((uv_handle_t *)&s->tick, on_tick_closed);
+    http_server_end_drain(s, &canceled);
+    http_server_close_listener(s);
+    uv_close((uv_handle_t *)&s->tick, on_http_server_tick_closed);
     list_for_each (node, &s->conns)
         http_conn_close(container_of(node, struct http_conn, link));
 }

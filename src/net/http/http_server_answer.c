@@ -2,9 +2,9 @@
  * What a connection of the server sends.
  *
  * Happy path: an answer, or a part of one, is appended to out.queued. While no
- * write is under way, flush() makes it out.sending and writes it; when that is
- * written, what has been queued meanwhile follows. When nothing is left of a
- * complete answer the connection goes on.
+ * write is under way, http_server_answer_flush() makes it out.sending and
+ * writes it; when that is written, what has been queued meanwhile follows. When
+ * nothing is left of a complete answer the connection goes on.
  *
  * Failures: a write that fails closes the connection; so does the lack of
  * memory for an answer. A client that does not read is noticed by the
@@ -28,9 +28,9 @@ struct head {
 
 /* Writing. */
 
-static void flush(struct http_conn *c);
+static void http_server_answer_flush(struct http_conn *c);
 
-static void on_written(uv_write_t *req, int status)
+static void on_http_server_answer_written(uv_write_t *req, int status)
 {
     struct http_conn *c = container_of(req, struct http_conn, out.req);
 
@@ -41,12 +41,12 @@ static void on_written(uv_write_t *req, int status)
     if (status < 0)
         http_conn_close(c);
     else if (c->out.queued.len > 0)
-        flush(c);
+        http_server_answer_flush(c);
     else
         http_conn_sent(c);
 }
 
-static void swap_queued(struct http_out *out)
+static void http_server_answer_swap_queued(struct http_out *out)
 {
     struct buf empty = out->sending;
 
@@ -54,7 +54,7 @@ static void swap_queued(struct http_out *out)
     out->queued = empty;
 }
 
-static void flush(struct http_conn *c)
+static void http_server_answer_flush(struct http_conn *c)
 {
     struct http_out *out = &c->out;
     uv_buf_t buf;
@@ -65,13 +65,14 @@ static void flush(struct http_conn *c)
     }
     if (out->busy || out->queued.len == 0)
         return;
-    swap_queued(out);
+    http_server_answer_swap_queued(out);
     buf = uv_buf_init(out->sending.data, (unsigned)out->sending.len);
     out->busy = true;
     out->left = out->sending.len;
     out->deadline_ms =
         loop_now_ms(c->server->loop) + (uint64_t)c->server->options.write_ms;
-    if (uv_write(&out->req, (uv_stream_t *)&c->tcp, &buf, 1, on_written) == 0)
+    if (uv_write(&out->req, (uv_stream_t *)&c->tcp, &buf, 1,
+            on_http_server_answer_written) == 0)
         return;
     out->busy = false;
     http_conn_close(c);
@@ -85,28 +86,29 @@ size_t http_conn_unsent(const struct http_conn *c)
 void http_conn_continue(struct http_conn *c)
 {
     buf_puts(&c->out.queued, "HTTP/1.1 100 Continue\r\n\r\n");
-    flush(c);
+    http_server_answer_flush(c);
 }
 
 /* Heads. */
 
-static bool has_body(int status)
+static bool http_server_answer_has_body(int status)
 {
     return status != 204 && status != 304;
 }
 
-static void put_framing(struct http_conn *c, const struct head *h)
+static void http_server_answer_put_framing(
+    struct http_conn *c, const struct head *h)
 {
     struct buf *out = &c->out.queued;
 
     if (h->streaming && c->chunked)
         buf_puts(out, "Transfer-Encoding: chunked\r\n");
-    else if (!h->streaming && has_body(h->status))
+    else if (!h->streaming && http_server_answer_has_body(h->status))
         buf_printf(out, "Content-Length: %zu\r\n", h->body_bytes);
 }
 
 /* HTTP/1.0 clients must be told that the connection stays open. */
-static void put_connection(struct http_conn *c, bool http10)
+static void http_server_answer_put_connection(struct http_conn *c, bool http10)
 {
     if (c->last)
         buf_puts(&c->out.queued, "Connection: close\r\n");
@@ -114,7 +116,8 @@ static void put_connection(struct http_conn *c, bool http10)
         buf_puts(&c->out.queued, "Connection: keep-alive\r\n");
 }
 
-static void put_head(struct http_conn *c, const struct head *h, bool http10)
+static void http_server_answer_put_head(
+    struct http_conn *c, const struct head *h, bool http10)
 {
     struct buf *out = &c->out.queued;
 
@@ -126,15 +129,15 @@ static void put_head(struct http_conn *c, const struct head *h, bool http10)
         http_put_header(out, "Content-Type", h->type);
     for (size_t i = 0; i < h->n; i++)
         http_put_header(out, h->headers[i].name, h->headers[i].value);
-    put_framing(c, h);
-    put_connection(c, http10);
+    http_server_answer_put_framing(c, h);
+    http_server_answer_put_connection(c, http10);
     buf_puts(out, "\r\n");
 }
 
 /* Answers. */
 
 /* Can the exchange still be answered? If not, it is freed. */
-static struct http_conn *conn_of(struct http_exchange *x)
+static struct http_conn *http_server_answer_conn_of(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
 
@@ -149,14 +152,16 @@ static struct http_conn *conn_of(struct http_exchange *x)
     return c;
 }
 
-static bool is_last(const struct http_conn *c, const struct http_exchange *x)
+static bool http_server_answer_is_last(
+    const struct http_conn *c, const struct http_exchange *x)
 {
     return c->unread || !http_parse_info(x->parse)->keep_alive ||
            c->server->draining || (c->eof && http_conn_ahead(c) == 0);
 }
 
 /* Reports the answer for the metrics; the exchange is about to be freed. */
-static void tell_answered(const struct http_conn *c, int status)
+static void http_server_answer_tell_answered(
+    const struct http_conn *c, int status)
 {
     const struct http_server *s = c->server;
 
@@ -171,14 +176,14 @@ static void answer_send(struct http_conn *c, struct head *h, struct str body)
 
     assert(c->state == CONN_BUSY);
     h->body_bytes = body.len;
-    c->last = is_last(c, c->x);
-    put_head(c, h, info->http10);
-    if (!info->head && has_body(h->status))
+    c->last = http_server_answer_is_last(c, c->x);
+    http_server_answer_put_head(c, h, info->http10);
+    if (!info->head && http_server_answer_has_body(h->status))
         buf_str(&c->out.queued, body);
-    tell_answered(c, h->status);
+    http_server_answer_tell_answered(c, h->status);
     http_conn_drop_exchange(c);
     http_conn_set(c, CONN_ANSWERING);
-    flush(c);
+    http_server_answer_flush(c);
 }
 
 static void answer_error(
@@ -197,7 +202,7 @@ void http_answer_error(struct http_exchange *x, int status,
     const struct http_header_out *headers, size_t n, const char *message)
 {
     struct head h = {.status = status, .headers = headers, .n = n};
-    struct http_conn *c = conn_of(x);
+    struct http_conn *c = http_server_answer_conn_of(x);
 
     assert(status >= 400 && status < 600);
     if (c != NULL)
@@ -208,7 +213,7 @@ void http_answer(struct http_exchange *x, int status,
     const struct http_header_out *headers, size_t n, struct str body)
 {
     struct head h = {.status = status, .headers = headers, .n = n};
-    struct http_conn *c = conn_of(x);
+    struct http_conn *c = http_server_answer_conn_of(x);
 
     assert(status >= 200 && status < 600);
     if (c == NULL)
@@ -233,14 +238,14 @@ void http_conn_refuse(struct http_conn *c, int status, const char *message)
     http_put_error(&body, status, message, x->path);
     h.body_bytes = body.len;
     c->last = true;
-    put_head(c, &h, false);
+    http_server_answer_put_head(c, &h, false);
     if (x == &none || !http_parse_info(x->parse)->head)
         buf_str(&c->out.queued, buf_view(&body));
     buf_free(&body);
     http_conn_drop_exchange(c);
     c->server->stats.refused++;
     http_conn_set(c, CONN_ANSWERING);
-    flush(c);
+    http_server_answer_flush(c);
 }
 
 /* Streams. */
@@ -254,19 +259,20 @@ void http_stream_begin(struct http_exchange *x, int status,
     struct http_conn *c = x->conn;
     const struct http_parse_info *info = http_parse_info(x->parse);
 
-    assert(status >= 200 && status < 600 && has_body(status));
+    assert(
+        status >= 200 && status < 600 && http_server_answer_has_body(status));
     if (c == NULL || c->state == CONN_CLOSED)
         return;
     c->chunked = !info->http10;
     c->mute = info->head;
-    c->last = !c->chunked || c->mute || is_last(c, x);
+    c->last = !c->chunked || c->mute || http_server_answer_is_last(c, x);
     x->status = status;
-    put_head(c, &h, info->http10);
+    http_server_answer_put_head(c, &h, info->http10);
     http_conn_set(c, CONN_STREAMING);
-    flush(c);
+    http_server_answer_flush(c);
 }
 
-static void put_part(struct http_conn *c, struct str part)
+static void http_server_answer_put_part(struct http_conn *c, struct str part)
 {
     struct buf *out = &c->out.queued;
 
@@ -291,8 +297,8 @@ int http_stream_write(struct http_exchange *x, struct str part)
     waiting = http_conn_unsent(c) + c->out.queued.len;
     if (waiting > most || part.len > most - waiting)
         return ERR_BUSY;
-    put_part(c, part);
-    flush(c);
+    http_server_answer_put_part(c, part);
+    http_server_answer_flush(c);
     return c->state == CONN_CLOSED ? ERR_UNAVAILABLE : 0;
 }
 
@@ -300,17 +306,17 @@ int http_stream_write(struct http_exchange *x, struct str part)
  * is not called from here. */
 void http_stream_end(struct http_exchange *x)
 {
-    struct http_conn *c = conn_of(x);
+    struct http_conn *c = http_server_answer_conn_of(x);
 
     if (c == NULL)
         return;
     assert(c->state == CONN_STREAMING);
     if (c->chunked && !c->mute)
         buf_puts(&c->out.queued, "0\r\n\r\n");
-    tell_answered(c, x->status);
+    http_server_answer_tell_answered(c, x->status);
     http_conn_drop_exchange(c);
     http_conn_set(c, CONN_ANSWERING);
-    flush(c);
+    http_server_answer_flush(c);
     if (c->state == CONN_ANSWERING && !c->out.busy)
         http_conn_sent(c);
 }

@@ -79,7 +79,7 @@ void http_exchange_gone(struct http_exchange *x)
 
 /* After the answer. */
 
-static void on_shutdown(uv_shutdown_t *req, int status)
+static void on_http_server_conn_shutdown(uv_shutdown_t *req, int status)
 {
     struct http_conn *c = container_of(req, struct http_conn, shutdown);
 
@@ -87,7 +87,7 @@ static void on_shutdown(uv_shutdown_t *req, int status)
         http_conn_close(c);
 }
 
-static void linger(struct http_conn *c)
+static void http_server_conn_linger(struct http_conn *c)
 {
     if (c->eof) {
         http_conn_close(c);
@@ -96,7 +96,8 @@ static void linger(struct http_conn *c)
     http_conn_set(c, CONN_LINGERING);
     http_conn_due_in(c, LINGER_MS);
     buf_free(&c->ahead);
-    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) < 0)
+    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp,
+            on_http_server_conn_shutdown) < 0)
         http_conn_close(c);
     else
         http_conn_read(c);
@@ -107,7 +108,7 @@ void http_conn_sent(struct http_conn *c)
     if (c->state != CONN_ANSWERING)
         return;
     if (c->last || c->server->draining) {
-        linger(c);
+        http_server_conn_linger(c);
         return;
     }
     http_conn_set(c, CONN_IDLE);
@@ -120,7 +121,7 @@ void http_conn_sent(struct http_conn *c)
 
 /* Deadlines. */
 
-static bool is_stuck(struct http_conn *c, uint64_t now_ms)
+static bool http_server_conn_is_stuck(struct http_conn *c, uint64_t now_ms)
 {
     size_t left = http_conn_unsent(c);
 
@@ -152,7 +153,7 @@ void http_conn_tick(struct http_conn *c)
 
     if (c->state == CONN_CLOSED)
         return;
-    if (is_stuck(c, now_ms))
+    if (http_server_conn_is_stuck(c, now_ms))
         http_conn_close(c);
     else if (conn_says_nothing(c, now_ms))
         http_conn_refuse(c, 408, "the request took too long");
@@ -268,7 +269,7 @@ static void conn_meet(struct http_conn *c)
     http_crowd_enter(c, &peer);
 }
 
-static void welcome(struct http_conn *c)
+static void http_server_conn_welcome(struct http_conn *c)
 {
     uv_tcp_nodelay(&c->tcp, 1);
     uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
@@ -310,7 +311,7 @@ void http_conn_open(struct http_server *s)
     room = http_crowd_make_room(s);
     conn_meet(c);
     if (room)
-        welcome(c);
+        http_server_conn_welcome(c);
     else if (s->open > most + most / REFUSED_SHARE)
         conn_refuse_at_once(c);
     else

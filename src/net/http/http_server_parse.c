@@ -53,7 +53,7 @@ static int parse_refuse(struct http_parse *p, int status, const char *message)
 
 /* The target and the header lines. */
 
-static int on_url(llhttp_t *l, const char *at, size_t len)
+static int on_http_server_parse_url(llhttp_t *l, const char *at, size_t len)
 {
     struct http_parse *p = l->data;
 
@@ -65,7 +65,7 @@ static int on_url(llhttp_t *l, const char *at, size_t len)
     return 0;
 }
 
-static int take_header_bytes(struct http_parse *p, size_t len)
+static int http_server_parse_take_header_bytes(struct http_parse *p, size_t len)
 {
     if (len > p->limits->header_bytes - p->header_bytes)
         return parse_refuse(p, 431, "the headers are too long");
@@ -76,7 +76,7 @@ static int take_header_bytes(struct http_parse *p, size_t len)
 static int parse_append(
     struct http_parse *p, struct str *to, const char *at, size_t len)
 {
-    if (take_header_bytes(p, len) < 0)
+    if (http_server_parse_take_header_bytes(p, len) < 0)
         return -1;
     memcpy(p->text + p->text_bytes, at, len);
     p->text_bytes += len;
@@ -84,7 +84,7 @@ static int parse_append(
     return 0;
 }
 
-static int begin_field(struct http_parse *p)
+static int http_server_parse_begin_field(struct http_parse *p)
 {
     struct str none = {p->text + p->text_bytes, 0};
 
@@ -95,22 +95,22 @@ static int begin_field(struct http_parse *p)
 }
 
 /* Trailers, which come behind a body in chunks, are counted and dropped. */
-static int on_name(llhttp_t *l, const char *at, size_t len)
+static int on_http_server_parse_name(llhttp_t *l, const char *at, size_t len)
 {
     struct http_parse *p = l->data;
     bool begins = !p->in_name;
 
     p->in_name = true;
-    if (begins && take_header_bytes(p, LINE_BYTES) < 0)
+    if (begins && http_server_parse_take_header_bytes(p, LINE_BYTES) < 0)
         return -1;
     if (p->settled)
-        return take_header_bytes(p, len);
-    if (begins && begin_field(p) < 0)
+        return http_server_parse_take_header_bytes(p, len);
+    if (begins && http_server_parse_begin_field(p) < 0)
         return -1;
     return parse_append(p, &p->fields[p->nfields - 1].name, at, len);
 }
 
-static int on_name_end(llhttp_t *l)
+static int on_http_server_parse_name_end(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
@@ -120,12 +120,12 @@ static int on_name_end(llhttp_t *l)
     return 0;
 }
 
-static int on_value(llhttp_t *l, const char *at, size_t len)
+static int on_http_server_parse_value(llhttp_t *l, const char *at, size_t len)
 {
     struct http_parse *p = l->data;
 
     if (p->settled)
-        return take_header_bytes(p, len);
+        return http_server_parse_take_header_bytes(p, len);
     return parse_append(p, &p->fields[p->nfields - 1].value, at, len);
 }
 
@@ -134,7 +134,7 @@ static bool parse_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static int on_value_end(llhttp_t *l)
+static int on_http_server_parse_value_end(llhttp_t *l)
 {
     struct http_parse *p = l->data;
     struct str *v;
@@ -153,7 +153,7 @@ static int on_value_end(llhttp_t *l)
 
 /* The header as a whole. */
 
-static bool is(struct str s, const char *text)
+static bool http_server_parse_is(struct str s, const char *text)
 {
     return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
 }
@@ -166,12 +166,12 @@ static struct str parse_find(
 
     *n = 0;
     for (size_t i = 0; i < p->nfields; i++)
-        if (is(p->fields[i].name, name) && (*n)++ == 0)
+        if (http_server_parse_is(p->fields[i].name, name) && (*n)++ == 0)
             found = p->fields[i].value;
     return found;
 }
 
-static bool is_number(struct str s)
+static bool http_server_parse_is_number(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if (s.p[i] < '0' || s.p[i] > '9')
@@ -179,7 +179,7 @@ static bool is_number(struct str s)
     return s.len > 0 && s.len <= LENGTH_DIGITS;
 }
 
-static int settle_framing(struct http_parse *p)
+static int http_server_parse_settle_framing(struct http_parse *p)
 {
     int lengths, codings;
     struct str length = parse_find(p, "content-length", &lengths);
@@ -187,23 +187,24 @@ static int settle_framing(struct http_parse *p)
 
     if (lengths + codings > 1)
         return parse_refuse(p, 400, "the body is framed in more than one way");
-    if (codings > 0 && (p->info.http10 || !is(coding, "chunked")))
+    if (codings > 0 &&
+        (p->info.http10 || !http_server_parse_is(coding, "chunked")))
         return parse_refuse(p, 400, "the transfer coding is not \"chunked\"");
-    if (lengths > 0 && !is_number(length))
+    if (lengths > 0 && !http_server_parse_is_number(length))
         return parse_refuse(p, 400, "Content-Length is not a number");
     if (lengths > 0 && p->llhttp.content_length > p->limits->body_bytes)
         return parse_refuse(p, 413, "the body is too long");
     return 0;
 }
 
-static int settle_expectation(struct http_parse *p)
+static int http_server_parse_settle_expectation(struct http_parse *p)
 {
     int n;
     struct str expect = parse_find(p, "expect", &n);
 
     if (n == 0 || p->info.http10)
         return 0;
-    if (n > 1 || !is(expect, "100-continue"))
+    if (n > 1 || !http_server_parse_is(expect, "100-continue"))
         return parse_refuse(
             p, 417, "only \"Expect: 100-continue\" is supported");
     p->expects_continue = true;
@@ -211,7 +212,8 @@ static int settle_expectation(struct http_parse *p)
 }
 
 /* The target without "http://host". */
-static struct str without_authority(struct str target, struct str *host)
+static struct str http_server_parse_without_authority(
+    struct str target, struct str *host)
 {
     static const char *const schemes[] = {"http://", "https://"};
 
@@ -229,7 +231,8 @@ static struct str without_authority(struct str target, struct str *host)
     return target;
 }
 
-static struct str cut_query(struct str target, struct str *query)
+static struct str http_server_parse_cut_query(
+    struct str target, struct str *query)
 {
     const char *mark = target.len > 0 ? memchr(target.p, '?', target.len) : 0;
 
@@ -239,16 +242,16 @@ static struct str cut_query(struct str target, struct str *query)
     return (struct str){target.p, (size_t)(mark - target.p)};
 }
 
-static int settle_target(struct http_parse *p)
+static int http_server_parse_settle_target(struct http_parse *p)
 {
-    struct str rest = without_authority(p->target, &p->host);
+    struct str rest = http_server_parse_without_authority(p->target, &p->host);
     bool absolute = rest.p != p->target.p;
 
     if (p->llhttp.method == HTTP_CONNECT)
         return parse_refuse(p, 400, "proxying is not supported");
     if (memchr(p->target.p, '#', p->target.len) != NULL)
         return parse_refuse(p, 400, "the URL has a fragment");
-    p->path = cut_query(rest, &p->query);
+    p->path = http_server_parse_cut_query(rest, &p->query);
     if (absolute && p->path.len == 0)
         p->path = STR("/");
     if (p->path.len > 0 && p->path.p[0] == '/')
@@ -259,7 +262,7 @@ static int settle_target(struct http_parse *p)
 }
 
 /* An absolute target names the host, whatever Host says. */
-static int settle_host(struct http_parse *p)
+static int http_server_parse_settle_host(struct http_parse *p)
 {
     int hosts;
     struct str host = parse_find(p, "host", &hosts);
@@ -280,13 +283,15 @@ static int parse_settle(struct http_parse *p)
     if (p->llhttp.http_major != 1 || p->llhttp.http_minor > 1)
         return parse_refuse(p, 505, ONLY_VERSIONS);
     p->info.http10 = p->llhttp.http_minor == 0;
-    if (settle_target(p) < 0 || settle_host(p) < 0 || settle_framing(p) < 0)
+    if (http_server_parse_settle_target(p) < 0 ||
+        http_server_parse_settle_host(p) < 0 ||
+        http_server_parse_settle_framing(p) < 0)
         return -1;
-    return settle_expectation(p);
+    return http_server_parse_settle_expectation(p);
 }
 
 /* An upgrade is not followed: the request is answered as HTTP/1.1. */
-static int on_headers(llhttp_t *l)
+static int on_http_server_parse_headers(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
@@ -302,7 +307,7 @@ static int on_headers(llhttp_t *l)
 
 /* The body. */
 
-static int on_chunk(llhttp_t *l)
+static int on_http_server_parse_chunk(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
@@ -311,7 +316,7 @@ static int on_chunk(llhttp_t *l)
     return 0;
 }
 
-static int on_body(llhttp_t *l, const char *at, size_t len)
+static int on_http_server_parse_body(llhttp_t *l, const char *at, size_t len)
 {
     struct http_parse *p = l->data;
 
@@ -324,7 +329,7 @@ static int on_body(llhttp_t *l, const char *at, size_t len)
                : parse_refuse(p, 503, "out of memory");
 }
 
-static int on_end(llhttp_t *l)
+static int on_http_server_parse_end(llhttp_t *l)
 {
     struct http_parse *p = l->data;
 
@@ -337,15 +342,15 @@ static int on_end(llhttp_t *l)
 /* Outside. */
 
 static const llhttp_settings_t settings = {
-    .on_url = on_url,
-    .on_header_field = on_name,
-    .on_header_field_complete = on_name_end,
-    .on_header_value = on_value,
-    .on_header_value_complete = on_value_end,
-    .on_headers_complete = on_headers,
-    .on_chunk_header = on_chunk,
-    .on_body = on_body,
-    .on_message_complete = on_end,
+    .on_url = on_http_server_parse_url,
+    .on_header_field = on_http_server_parse_name,
+    .on_header_field_complete = on_http_server_parse_name_end,
+    .on_header_value = on_http_server_parse_value,
+    .on_header_value_complete = on_http_server_parse_value_end,
+    .on_headers_complete = on_http_server_parse_headers,
+    .on_chunk_header = on_http_server_parse_chunk,
+    .on_body = on_http_server_parse_body,
+    .on_message_complete = on_http_server_parse_end,
 };
 
 struct http_parse *http_parse_new(const struct http_limits *limits)
@@ -372,7 +377,7 @@ void http_parse_free(struct http_parse *p)
 }
 
 /* Bytes that count towards no other limit are bounded too. */
-static int check_wire(struct http_parse *p, size_t len)
+static int http_server_parse_check_wire(struct http_parse *p, size_t len)
 {
     const struct http_limits *m = p->limits;
     size_t header = m->url_bytes + m->header_bytes + SLACK_BYTES;
@@ -385,7 +390,8 @@ static int check_wire(struct http_parse *p, size_t len)
     return 0;
 }
 
-static bool is_other_version(const llhttp_t *l, llhttp_errno_t code)
+static bool http_server_parse_is_other_version(
+    const llhttp_t *l, llhttp_errno_t code)
 {
     if (code == HPE_PAUSED_H2_UPGRADE)
         return true;
@@ -393,11 +399,12 @@ static bool is_other_version(const llhttp_t *l, llhttp_errno_t code)
            (l->http_major > 1 || l->http_minor > 1);
 }
 
-static enum http_parse_result bad(struct http_parse *p, llhttp_errno_t code)
+static enum http_parse_result http_server_parse_bad(
+    struct http_parse *p, llhttp_errno_t code)
 {
     const char *reason = llhttp_get_error_reason(&p->llhttp);
 
-    if (is_other_version(&p->llhttp, code))
+    if (http_server_parse_is_other_version(&p->llhttp, code))
         parse_refuse(p, 505, ONLY_VERSIONS);
     parse_refuse(
         p, 400, reason != NULL && *reason != '\0' ? reason : "malformed");
@@ -419,9 +426,9 @@ enum http_parse_result http_parse_feed(
         llhttp_resume(&p->llhttp);
         return HTTP_PARSE_HEAD;
     }
-    if (code == HPE_OK && check_wire(p, in.len) == 0)
+    if (code == HPE_OK && http_server_parse_check_wire(p, in.len) == 0)
         return HTTP_PARSE_MORE;
-    return bad(p, code);
+    return http_server_parse_bad(p, code);
 }
 
 const struct http_parse_info *http_parse_info(const struct http_parse *p)
@@ -462,7 +469,7 @@ size_t http_parse_body_bytes(const struct http_parse *p)
 void http_parse_view(const struct http_parse *p, struct http_exchange *x)
 {
     if (!p->headed) {
-        x->path = cut_query(p->target, &x->query);
+        x->path = http_server_parse_cut_query(p->target, &x->query);
         return;
     }
     x->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 /* The first request's time starts with the connection. */
-static void begin_request(struct http_conn *c)
+static void http_server_read_begin_request(struct http_conn *c)
 {
     uint64_t deadline_ms = c->deadline_ms, since_ms = c->since_ms;
 
@@ -89,7 +89,8 @@ static bool conn_read_admit(struct http_conn *c)
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 /* One buffer for all: it is used up before the next read. */
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static void on_http_server_read_alloc(
+    uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct http_conn *c = container_of(handle, struct http_conn, tcp);
 
@@ -101,7 +102,8 @@ void http_conn_read(struct http_conn *c)
     if (c->reading || c->eof || c->state == CONN_CLOSED)
         return;
     c->reading = true;
-    if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
+    if (uv_read_start(
+            (uv_stream_t *)&c->tcp, on_http_server_read_alloc, on_read) < 0)
         http_conn_close(c);
 }
 
@@ -117,7 +119,7 @@ size_t http_conn_ahead(const struct http_conn *c)
 }
 
 /* Fits always: nothing is read from AHEAD_BYTES on. */
-static void keep_ahead(struct http_conn *c, struct str in)
+static void http_server_read_keep_ahead(struct http_conn *c, struct str in)
 {
     struct buf *b = &c->ahead;
 
@@ -133,7 +135,7 @@ static void keep_ahead(struct http_conn *c, struct str in)
         read_stop(c);
 }
 
-static void took_ahead(struct http_conn *c, size_t n)
+static void http_server_read_took_ahead(struct http_conn *c, size_t n)
 {
     c->ahead_at += n;
     if (c->ahead_at < c->ahead.len)
@@ -142,14 +144,14 @@ static void took_ahead(struct http_conn *c, size_t n)
     http_server_reuse(&c->ahead);
 }
 
-static enum http_parse_result feed(
+static enum http_parse_result http_server_read_feed(
     struct http_conn *c, struct str in, size_t *used)
 {
     enum http_parse_result result;
     size_t head;
 
     if (c->state == CONN_IDLE)
-        begin_request(c);
+        http_server_read_begin_request(c);
     result = http_parse_feed(c->x->parse, in, used);
     if (result != HTTP_PARSE_HEAD || !conn_read_admit(c))
         return result;
@@ -160,7 +162,7 @@ static enum http_parse_result feed(
     return result;
 }
 
-static void reading_on(struct http_conn *c)
+static void http_server_read_reading_on(struct http_conn *c)
 {
     struct http_server *s = c->server;
 
@@ -173,14 +175,15 @@ static void reading_on(struct http_conn *c)
         http_conn_continue(c);
 }
 
-static void act(struct http_conn *c, enum http_parse_result result)
+static void http_server_read_act(
+    struct http_conn *c, enum http_parse_result result)
 {
     const struct http_parse_info *info = http_parse_info(c->x->parse);
 
     switch (result) {
     case HTTP_PARSE_MORE:
     case HTTP_PARSE_HEAD: /* not admitted: the state is another one */
-        reading_on(c);
+        http_server_read_reading_on(c);
         break;
     case HTTP_PARSE_DONE:
         http_conn_hold(c, http_parse_body_bytes(c->x->parse));
@@ -192,7 +195,7 @@ static void act(struct http_conn *c, enum http_parse_result result)
     }
 }
 
-static void on_input(struct http_conn *c, struct str in)
+static void on_http_server_read_input(struct http_conn *c, struct str in)
 {
     enum http_parse_result result;
     size_t used;
@@ -200,30 +203,31 @@ static void on_input(struct http_conn *c, struct str in)
     if (c->state == CONN_LINGERING || c->state == CONN_CLOSED)
         return;
     if (c->state != CONN_IDLE && c->state != CONN_READING) {
-        keep_ahead(c, in);
+        http_server_read_keep_ahead(c, in);
         return;
     }
-    result = feed(c, in, &used);
+    result = http_server_read_feed(c, in, &used);
     if (used < in.len)
-        keep_ahead(c, (struct str){in.p + used, in.len - used});
+        http_server_read_keep_ahead(
+            c, (struct str){in.p + used, in.len - used});
     if (c->state == CONN_READING)
-        act(c, result);
+        http_server_read_act(c, result);
 }
 
 void http_conn_resume(struct http_conn *c)
 {
     struct str in = {c->ahead.data + c->ahead_at, http_conn_ahead(c)};
     size_t used;
-    enum http_parse_result result = feed(c, in, &used);
+    enum http_parse_result result = http_server_read_feed(c, in, &used);
 
-    took_ahead(c, used);
+    http_server_read_took_ahead(c, used);
     if (http_conn_ahead(c) < AHEAD_BYTES)
         http_conn_read(c);
     if (c->state == CONN_READING)
-        act(c, result);
+        http_server_read_act(c, result);
 }
 
-static void on_eof(struct http_conn *c)
+static void on_http_server_read_eof(struct http_conn *c)
 {
     c->eof = true;
     read_stop(c);
@@ -250,9 +254,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct http_conn *c = container_of(stream, struct http_conn, tcp);
 
     if (n == UV_EOF)
-        on_eof(c);
+        on_http_server_read_eof(c);
     else if (n < 0)
         http_conn_close(c);
     else if (n > 0)
-        on_input(c, (struct str){buf->base, (size_t)n});
+        on_http_server_read_input(c, (struct str){buf->base, (size_t)n});
 }

@@ -144,7 +144,7 @@ bool http_is_host(struct str host)
     return i == host.len;
 }
 
-static int hex(char c)
+static int http_server_text_hex(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -156,22 +156,23 @@ static int hex(char c)
 }
 
 /* The byte encoded by the '%' at s.p[*at], or < 0; moves *at to its end. */
-static int take_escape(struct str s, size_t *at)
+static int http_server_text_take_escape(struct str s, size_t *at)
 {
-    int high = *at + 2 < s.len ? hex(s.p[*at + 1]) : -1;
-    int low = high >= 0 ? hex(s.p[*at + 2]) : -1;
+    int high = *at + 2 < s.len ? http_server_text_hex(s.p[*at + 1]) : -1;
+    int low = high >= 0 ? http_server_text_hex(s.p[*at + 2]) : -1;
 
     *at += 2;
     return low < 0 || high + low == 0 ? ERR_INVALID : high * 16 + low;
 }
 
-static int decode(struct str raw, bool plus_is_blank, struct buf *out)
+static int http_server_text_decode(
+    struct str raw, bool plus_is_blank, struct buf *out)
 {
     for (size_t i = 0; i < raw.len; i++) {
         int c = (unsigned char)raw.p[i];
 
         if (c == '%')
-            c = take_escape(raw, &i);
+            c = http_server_text_take_escape(raw, &i);
         else if (c == '+' && plus_is_blank)
             c = ' ';
         if (c < 0)
@@ -183,11 +184,11 @@ static int decode(struct str raw, bool plus_is_blank, struct buf *out)
 
 int http_decode(struct str raw, struct buf *out)
 {
-    return decode(raw, false, out);
+    return http_server_text_decode(raw, false, out);
 }
 
 /* Cuts `s` at the first c; returns what is behind it. */
-static struct str cut(struct str *s, char c)
+static struct str http_server_text_cut(struct str *s, char c)
 {
     const char *at = s->len > 0 ? memchr(s->p, c, s->len) : NULL;
     struct str rest = {NULL, 0};
@@ -199,13 +200,13 @@ static struct str cut(struct str *s, char c)
     return rest;
 }
 
-static bool is_encoded(struct str raw, const char *name)
+static bool http_server_text_is_encoded(struct str raw, const char *name)
 {
     struct buf plain;
     bool same;
 
     buf_init(&plain, raw.len + 1);
-    same = decode(raw, true, &plain) == 0 &&
+    same = http_server_text_decode(raw, true, &plain) == 0 &&
            str_eq(buf_view(&plain), str_of(name));
     buf_free(&plain);
     return same;
@@ -216,10 +217,11 @@ int http_query(struct str query, const char *name, struct buf *out)
     while (query.len > 0) {
         struct str key = query, value;
 
-        query = cut(&key, '&');
-        value = cut(&key, '=');
-        if (is_encoded(key, name))
-            return decode(value, true, out) < 0 ? ERR_INVALID : 1;
+        query = http_server_text_cut(&key, '&');
+        value = http_server_text_cut(&key, '=');
+        if (http_server_text_is_encoded(key, name))
+            return http_server_text_decode(value, true, out) < 0 ? ERR_INVALID
+                                                                 : 1;
     }
     return 0;
 }

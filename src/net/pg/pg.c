@@ -36,7 +36,7 @@
 
 /* --- errors --- */
 
-static int set_broken(struct pg_slot *slot, struct err *err)
+static int pg_set_broken(struct pg_slot *slot, struct err *err)
 {
     char text[ERR_MSG_BYTES];
 
@@ -46,7 +46,7 @@ static int set_broken(struct pg_slot *slot, struct err *err)
 }
 
 /* Sets the slot's error to what the server answered, unless it has one. */
-static void set_sql_error(struct pg_slot *slot, const PGresult *r)
+static void pg_set_sql_error(struct pg_slot *slot, const PGresult *r)
 {
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
@@ -56,7 +56,7 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
     if (slot->err.code != 0)
         return;
     if (state == NULL) {
-        set_broken(slot, &slot->err);
+        pg_set_broken(slot, &slot->err);
         return;
     }
     if (detail != NULL && pg_detail_is_row(state, detail))
@@ -75,7 +75,7 @@ static void set_sql_error(struct pg_slot *slot, const PGresult *r)
         hint == NULL ? "" : "; hint: ", hint == NULL ? "" : hint, state);
 }
 
-static void set_connect_error(struct pg_slot *slot, struct err *err)
+static void pg_set_connect_error(struct pg_slot *slot, struct err *err)
 {
     char text[ERR_MSG_BYTES], state[6];
     int code = ERR_UNAVAILABLE;
@@ -91,7 +91,7 @@ static void set_connect_error(struct pg_slot *slot, struct err *err)
 }
 
 /* An idle connection may receive a notice that it is ending, nothing else. */
-static void on_notice(void *arg, const PGresult *r)
+static void on_pg_notice(void *arg, const PGresult *r)
 {
     struct pg_slot *slot = arg;
     const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -132,7 +132,7 @@ int pg_parse_url(const char *url, struct pg_params *p, struct err *err)
     return allowed == NULL ? 0 : ERR_CONFIG;
 }
 
-static PGconn *start_connect(const struct pg_slot *slot, const char *address)
+static PGconn *pg_start_connect(const struct pg_slot *slot, const char *address)
 {
     struct pg_params p;
     PGconn *conn;
@@ -149,11 +149,11 @@ static PGconn *start_connect(const struct pg_slot *slot, const char *address)
 void pg_slot_connect(struct pg_slot *slot, const char *address)
 {
     slot->state = PG_CONNECTING;
-    slot->conn = start_connect(slot, address);
+    slot->conn = pg_start_connect(slot, address);
     PQsetErrorVerbosity(slot->conn, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(slot->conn, on_notice, slot);
+    PQsetNoticeReceiver(slot->conn, on_pg_notice, slot);
     if (PQstatus(slot->conn) == CONNECTION_BAD) {
-        set_connect_error(slot, &slot->err);
+        pg_set_connect_error(slot, &slot->err);
         pg_slot_fail_soon(slot);
     } else if (!pg_watch_for(slot, PQsocket(slot->conn), UV_WRITABLE)) {
         err_set(&slot->err, ERR_UNAVAILABLE, "cannot watch the socket");
@@ -161,7 +161,7 @@ void pg_slot_connect(struct pg_slot *slot, const char *address)
     }
 }
 
-static void slot_connected(struct pg_slot *slot)
+static void pg_slot_connected(struct pg_slot *slot)
 {
     uv_timer_stop(&slot->timer);
     PQsetErrorVerbosity(slot->conn, PQERRORS_DEFAULT);
@@ -171,7 +171,7 @@ static void slot_connected(struct pg_slot *slot)
         pg_slot_drop(slot, NULL);
 }
 
-static void slot_poll_connect(struct pg_slot *slot)
+static void pg_slot_poll_connect(struct pg_slot *slot)
 {
     struct err err;
     PostgresPollingStatusType status;
@@ -179,14 +179,14 @@ static void slot_poll_connect(struct pg_slot *slot)
     pg_watch_close(slot);
     status = PQconnectPoll(slot->conn);
     if (status == PGRES_POLLING_OK) {
-        slot_connected(slot);
+        pg_slot_connected(slot);
         return;
     }
     if (status != PGRES_POLLING_FAILED &&
         pg_watch_for(slot, PQsocket(slot->conn),
             status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE))
         return;
-    set_connect_error(slot, &err);
+    pg_set_connect_error(slot, &err);
     pg_slot_attempt_failed(slot, &err);
 }
 
@@ -236,7 +236,7 @@ void pg_slot_cancel(struct pg_slot *slot)
 
 /* --- transactions --- */
 
-static bool send_stmt(PGconn *conn, const struct pg_stmt *stmt)
+static bool pg_send_stmt(PGconn *conn, const struct pg_stmt *stmt)
 {
     Oid types[PG_STMT_PARAMS];
     const char *values[PG_STMT_PARAMS];
@@ -255,7 +255,7 @@ static bool send_stmt(PGconn *conn, const struct pg_stmt *stmt)
 
 /* The role's own time-outs do not count: a lock is waited for as long as the
  * statement may take. */
-static bool send_timeout(struct pg_slot *slot, int timeout_ms)
+static bool pg_send_timeout(struct pg_slot *slot, int timeout_ms)
 {
     char text[16];
     struct pg_param param = {.type = PG_TEXT, .data = text};
@@ -266,10 +266,10 @@ static bool send_timeout(struct pg_slot *slot, int timeout_ms)
         .nparams = 1};
 
     snprintf(text, sizeof(text), "%d", timeout_ms);
-    return send_stmt(slot->conn, &stmt);
+    return pg_send_stmt(slot->conn, &stmt);
 }
 
-static bool send_pipeline(struct pg_slot *slot, int timeout_ms)
+static bool pg_send_pipeline(struct pg_slot *slot, int timeout_ms)
 {
     const struct pg_req *req = slot->req;
 
@@ -278,11 +278,11 @@ static bool send_pipeline(struct pg_slot *slot, int timeout_ms)
     slot->at = 0;
     if (timeout_ms > 0) {
         slot->at = -1;
-        if (!send_timeout(slot, timeout_ms))
+        if (!pg_send_timeout(slot, timeout_ms))
             return false;
     }
     for (int i = 0; i < req->nstmts; i++)
-        if (!send_stmt(slot->conn, &req->stmts[i]))
+        if (!pg_send_stmt(slot->conn, &req->stmts[i]))
             return false;
     return PQpipelineSync(slot->conn) == 1;
 }
@@ -301,11 +301,11 @@ static bool pg_send_transaction(struct pg_slot *slot)
     if (req->script != NULL)
         return PQexitPipelineMode(slot->conn) == 1 &&
                PQsendQuery(slot->conn, req->script) == 1;
-    return send_pipeline(slot, timeout_ms);
+    return pg_send_pipeline(slot, timeout_ms);
 }
 
 /* Did the idle connection end? Whatever it said has been read. */
-static bool idle_is_dead(struct pg_slot *slot)
+static bool pg_idle_is_dead(struct pg_slot *slot)
 {
     bool ok = PQconsumeInput(slot->conn) == 1;
 
@@ -317,7 +317,7 @@ static bool idle_is_dead(struct pg_slot *slot)
  * Sends what is left and watches the socket as needed; false: the connection
  * is broken.
  */
-static bool flush_and_watch(struct pg_slot *slot)
+static bool pg_flush_and_watch(struct pg_slot *slot)
 {
     int left = PQflush(slot->conn);
 
@@ -325,17 +325,17 @@ static bool flush_and_watch(struct pg_slot *slot)
                             left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
-static void slot_broken(struct pg_slot *slot)
+static void pg_slot_broken(struct pg_slot *slot)
 {
     struct err err;
 
-    set_broken(slot, &err);
+    pg_set_broken(slot, &err);
     pg_slot_drop(slot, &err);
 }
 
 bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
 {
-    if (slot->used && idle_is_dead(slot)) {
+    if (slot->used && pg_idle_is_dead(slot)) {
         pg_slot_drop(slot, NULL);
         return false;
     }
@@ -346,13 +346,13 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     req->conn = slot;
     req->backend_pid = PQbackendPID(slot->conn);
     err_clear(&slot->err);
-    if (!pg_send_transaction(slot) || !flush_and_watch(slot))
-        slot_broken(slot);
+    if (!pg_send_transaction(slot) || !pg_flush_and_watch(slot))
+        pg_slot_broken(slot);
     return true;
 }
 
 /* Keeps a good result where the caller will look for it. */
-static void keep_result(struct pg_slot *slot, PGresult *r)
+static void pg_keep_result(struct pg_slot *slot, PGresult *r)
 {
     struct pg_req *req = slot->req;
     bool wanted = slot->at >= 0 && slot->at < req->nstmts;
@@ -368,13 +368,13 @@ static void keep_result(struct pg_slot *slot, PGresult *r)
 }
 
 /* Takes one result; true when it was the transaction's last. */
-static bool take_result(struct pg_slot *slot, PGresult *r)
+static bool pg_take_result(struct pg_slot *slot, PGresult *r)
 {
     switch (PQresultStatus(r)) {
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-        keep_result(slot, r);
+        pg_keep_result(slot, r);
         return false;
     case PGRES_PIPELINE_SYNC:
         PQclear(r);
@@ -390,14 +390,14 @@ static bool take_result(struct pg_slot *slot, PGresult *r)
         PQclear(r);
         return true;
     default:
-        set_sql_error(slot, r);
+        pg_set_sql_error(slot, r);
     }
     PQclear(r);
     return false;
 }
 
 /* Nothing more is to come, and no Sync was answered. */
-static bool lost_count(struct pg_slot *slot)
+static bool pg_lost_count(struct pg_slot *slot)
 {
     slot->doomed = true;
     if (slot->err.code == 0)
@@ -417,21 +417,21 @@ static bool pg_read_transaction(struct pg_slot *slot)
 
         if (r != NULL) {
             slot->ended = false;
-            if (take_result(slot, r))
+            if (pg_take_result(slot, r))
                 return true;
             continue;
         }
         if (slot->req->script != NULL)
             return true;
         if (slot->ended)
-            return lost_count(slot);
+            return pg_lost_count(slot);
         slot->ended = true;
         slot->at++;
     }
     return false;
 }
 
-static void slot_read(struct pg_slot *slot)
+static void pg_slot_read(struct pg_slot *slot)
 {
     bool ok = PQconsumeInput(slot->conn) == 1;
     bool done = pg_read_transaction(slot);
@@ -442,24 +442,24 @@ static void slot_read(struct pg_slot *slot)
     if (done)
         pg_slot_end_transaction(slot);
     if (!ok)
-        slot_broken(slot);
+        pg_slot_broken(slot);
     else if (slot->doomed && done)
         pg_slot_drop(slot, NULL);
-    else if (!flush_and_watch(slot))
-        slot_broken(slot);
+    else if (!pg_flush_and_watch(slot))
+        pg_slot_broken(slot);
 }
 
 void pg_slot_event(struct pg_slot *slot)
 {
     switch (slot->state) {
     case PG_CONNECTING:
-        slot_poll_connect(slot);
+        pg_slot_poll_connect(slot);
         break;
     case PG_BUSY:
-        slot_read(slot);
+        pg_slot_read(slot);
         break;
     case PG_IDLE:
-        if (idle_is_dead(slot))
+        if (pg_idle_is_dead(slot))
             pg_slot_drop(slot, NULL);
         break;
     case PG_OFF:

@@ -35,7 +35,7 @@ static bool address_is_name(const char *host)
 
 /* --- endpoints --------------------------------------------------------- */
 
-static int list_count(const char *list)
+static int pg_address_list_count(const char *list)
 {
     int n = 1;
 
@@ -47,13 +47,13 @@ static int list_count(const char *list)
 }
 
 /* The at-th of a comma separated list, or its only one; NULL: empty. */
-static char *list_copy(const char *list, int at)
+static char *pg_address_list_copy(const char *list, int at)
 {
     char *copy;
 
-    if (list_count(list) == 0)
+    if (pg_address_list_count(list) == 0)
         return NULL;
-    for (int i = 0; i < at && list_count(list) > 1; i++)
+    for (int i = 0; i < at && pg_address_list_count(list) > 1; i++)
         list += strcspn(list, ",") + 1;
     if (strcspn(list, ",") == 0)
         return NULL;
@@ -63,7 +63,7 @@ static char *list_copy(const char *list, int at)
     return copy;
 }
 
-static bool counts_match(int n, int hosts, int addresses, int ports)
+static bool pg_address_counts_match(int n, int hosts, int addresses, int ports)
 {
     return n <= PG_ENDPOINTS && (hosts == 0 || hosts == n) &&
            (addresses == 0 || addresses == n) && (ports <= 1 || ports == n);
@@ -74,20 +74,23 @@ int pg_endpoints_init(struct pg_pool *pool, struct err *err)
     const char *host = pg_params_get(&pool->params, "host");
     const char *hostaddr = pg_params_get(&pool->params, "hostaddr");
     const char *port = pg_params_get(&pool->params, "port");
-    int hosts = list_count(host), addresses = list_count(hostaddr);
+    int hosts = pg_address_list_count(host),
+        addresses = pg_address_list_count(hostaddr);
     int n = addresses > 0 ? addresses : hosts;
 
     if (n == 0)
         n = 1;
-    if (!counts_match(n, hosts, addresses, list_count(port)))
+    if (!pg_address_counts_match(
+            n, hosts, addresses, pg_address_list_count(port)))
         return err_set(err, ERR_CONFIG,
             "DATABASE_URL: %d hosts, %d addresses and %d ports do not belong "
             "together: as many of each, or one port, and at most %d",
-            hosts, addresses, list_count(port), PG_ENDPOINTS);
+            hosts, addresses, pg_address_list_count(port), PG_ENDPOINTS);
     pool->nendpoints = n;
     for (int i = 0; i < n; i++)
-        pool->endpoints[i] = (struct pg_endpoint){
-            list_copy(host, i), list_copy(hostaddr, i), list_copy(port, i), 0};
+        pool->endpoints[i] = (struct pg_endpoint){pg_address_list_copy(host, i),
+            pg_address_list_copy(hostaddr, i), pg_address_list_copy(port, i),
+            0};
     return 0;
 }
 
@@ -129,13 +132,14 @@ const char *pg_endpoint_name(const struct pg_endpoint *e)
                : NULL;
 }
 
-static void add_if(struct pg_params *p, const char *key, const char *value)
+static void pg_address_add_if(
+    struct pg_params *p, const char *key, const char *value)
 {
     if (value != NULL)
         pg_params_add(p, key, value);
 }
 
-static bool is_of_endpoint(const char *key)
+static bool pg_address_is_of_endpoint(const char *key)
 {
     return strcmp(key, "host") == 0 || strcmp(key, "hostaddr") == 0 ||
            strcmp(key, "port") == 0;
@@ -160,19 +164,20 @@ void pg_params_complete(
     pg_params_add(out, "keepalives_interval", "5");
     pg_params_add(out, "keepalives_count", "3");
     for (int i = 0; i < url->n; i++)
-        if (!is_of_endpoint(url->keys[i]) &&
+        if (!pg_address_is_of_endpoint(url->keys[i]) &&
             (!slot->attempt.bare || strcmp(url->keys[i], "options") != 0))
             pg_params_add(out, url->keys[i], url->values[i]);
     pg_params_add(out, "client_encoding", "UTF8");
-    add_if(out, "host", e->host);
-    add_if(out, "hostaddr", address != NULL ? address : e->hostaddr);
-    add_if(out, "port", e->port);
+    pg_address_add_if(out, "host", e->host);
+    pg_address_add_if(out, "hostaddr", address != NULL ? address : e->hostaddr);
+    pg_address_add_if(out, "port", e->port);
 }
 
 /* --- look-ups ---------------------------------------------------------- */
 
 /* Comma separated, at most PG_ADDRESSES; `size` bytes hold as many. */
-static void print_addresses(const struct addrinfo *list, char *out, size_t size)
+static void pg_address_print_addresses(
+    const struct addrinfo *list, char *out, size_t size)
 {
     size_t len = 0, n = 0;
 
@@ -193,12 +198,13 @@ static void print_addresses(const struct addrinfo *list, char *out, size_t size)
     }
 }
 
-static const char *lookup_host(const struct pg_slot *slot)
+static const char *pg_address_lookup_host(const struct pg_slot *slot)
 {
     return slot->pool->endpoints[slot->attempt.endpoint].host;
 }
 
-static void deliver(struct pg_slot *slot, int status, const char *addresses)
+static void pg_address_deliver(
+    struct pg_slot *slot, int status, const char *addresses)
 {
     struct err err;
 
@@ -206,12 +212,13 @@ static void deliver(struct pg_slot *slot, int status, const char *addresses)
         pg_slot_resolved(slot, addresses);
         return;
     }
-    err_set(&err, ERR_UNAVAILABLE, "resolving %s: %s", lookup_host(slot),
+    err_set(&err, ERR_UNAVAILABLE, "resolving %s: %s",
+        pg_address_lookup_host(slot),
         status == 0 ? "no address" : uv_strerror(status));
     pg_slot_attempt_failed(slot, &err);
 }
 
-static void on_resolved(
+static void on_pg_address_resolved(
     uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 {
     struct pg_lookup *lookup = container_of(req, struct pg_lookup, req);
@@ -219,12 +226,13 @@ static void on_resolved(
     struct pg_slot *slot = lookup->slot;
     char addresses[PG_ADDRESSES_BYTES];
 
-    print_addresses(status == 0 ? list : NULL, addresses, sizeof(addresses));
+    pg_address_print_addresses(
+        status == 0 ? list : NULL, addresses, sizeof(addresses));
     uv_freeaddrinfo(list);
     free(lookup);
     if (slot != NULL) {
         slot->lookup = NULL;
-        deliver(slot, status, addresses);
+        pg_address_deliver(slot, status, addresses);
         pg_pool_step(pool);
     }
     pg_pool_release(pool);
@@ -240,12 +248,12 @@ int pg_lookup_start(struct pg_slot *slot, struct err *err)
         abort();
     lookup->pool = slot->pool;
     lookup->slot = slot;
-    rc = uv_getaddrinfo(&slot->pool->loop->uv, &lookup->req, on_resolved,
-        lookup_host(slot), NULL, &hints);
+    rc = uv_getaddrinfo(&slot->pool->loop->uv, &lookup->req,
+        on_pg_address_resolved, pg_address_lookup_host(slot), NULL, &hints);
     if (rc < 0) {
         free(lookup);
         return err_set(err, ERR_UNAVAILABLE, "resolving %s: %s",
-            lookup_host(slot), uv_strerror(rc));
+            pg_address_lookup_host(slot), uv_strerror(rc));
     }
     slot->lookup = lookup;
     slot->pool->handles++;

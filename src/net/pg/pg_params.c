@@ -184,7 +184,7 @@ static const struct {
     {"keepalives", "0 1"},
 };
 
-static bool is_integer_text(const char *value)
+static bool pg_params_is_integer_text(const char *value)
 {
     if (*value == '-')
         value++;
@@ -202,7 +202,7 @@ const char *pg_param_allowed(const char *key, const char *value)
     if (strcmp(key, "sslmode") == 0)
         return pg_ssl_mode(value) == NULL ? PG_SSL_MODES : NULL;
     if (strcmp(key, "connect_timeout") == 0)
-        return is_integer_text(value) ? NULL : "a number of seconds";
+        return pg_params_is_integer_text(value) ? NULL : "a number of seconds";
     for (size_t i = 0; i < sizeof(param_values) / sizeof(param_values[0]); i++)
         if (strcmp(key, param_values[i].key) == 0)
             return pg_word_in(value, param_values[i].allowed)

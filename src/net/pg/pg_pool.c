@@ -26,7 +26,7 @@
 enum { LINE_TICK_MS = 100, LINE_AGAIN_MS = 2000 };
 
 /* A host that says nothing costs as much. */
-static int connect_ms(const struct pg_params *p)
+static int pg_pool_connect_ms(const struct pg_params *p)
 {
     const char *value = pg_params_get(p, "connect_timeout");
     int s = value == NULL ? 0 : (int)strtol(value, NULL, 10);
@@ -34,14 +34,15 @@ static int connect_ms(const struct pg_params *p)
     return (s > 0 && s < 3600 ? s : PG_CONNECT_S) * 1000;
 }
 
-static int read_url(struct pg_pool *pool, const char *url, struct err *err)
+static int pg_pool_read_url(
+    struct pg_pool *pool, const char *url, struct err *err)
 {
     struct pg_url u;
 
     if (pg_url_read(url, &u, err) == 0 &&
         pg_parse_url(u.clean, &pool->params, err) == 0 &&
         pg_endpoints_init(pool, err) == 0) {
-        pool->connect_ms = connect_ms(&pool->params);
+        pool->connect_ms = pg_pool_connect_ms(&pool->params);
         pool->path =
             u.path[0] != '\0'
                 ? strdup(u.path)
@@ -51,7 +52,7 @@ static int read_url(struct pg_pool *pool, const char *url, struct err *err)
     return err->code;
 }
 
-static void free_url(struct pg_pool *pool)
+static void pg_pool_free_url(struct pg_pool *pool)
 {
     pg_params_free(&pool->params);
     pg_endpoints_free(pool);
@@ -107,8 +108,8 @@ int pg_pool_init(struct pg_pool **out, struct loop *loop, const char *url,
         abort();
     err_clear(err);
     pool->loop = loop;
-    if (read_url(pool, url, err) < 0) {
-        free_url(pool);
+    if (pg_pool_read_url(pool, url, err) < 0) {
+        pg_pool_free_url(pool);
         free(pool);
         return err->code;
     }
@@ -132,7 +133,7 @@ void pg_pool_release(struct pg_pool *pool)
     if (--pool->handles > 0)
         return;
     assert(pool->closing);
-    free_url(pool);
+    pg_pool_free_url(pool);
     free(pool);
 }
 
@@ -149,7 +150,7 @@ static void on_pg_pool_timer_closed(uv_handle_t *handle)
     pg_pool_release(slot->pool);
 }
 
-static void fail_waiting(struct pg_pool *pool, const struct err *err)
+static void pg_pool_fail_waiting(struct pg_pool *pool, const struct err *err)
 {
     struct list *node;
 
@@ -167,14 +168,14 @@ void pg_pool_close(struct pg_pool *pool)
     pg_share_leave(pool);
     uv_close((uv_handle_t *)&pool->line, on_pg_pool_line_closed);
     err_set(&err, ERR_CANCELED, "the connections are being closed");
-    fail_waiting(pool, &err);
+    pg_pool_fail_waiting(pool, &err);
     for (int i = 0; i < pool->nslots; i++) {
         pg_slot_drop(&pool->slots[i], &err);
         uv_close((uv_handle_t *)&pool->slots[i].timer, on_pg_pool_timer_closed);
     }
 }
 
-static int count_state(const struct pg_pool *pool, enum pg_state state)
+static int pg_pool_count_state(const struct pg_pool *pool, enum pg_state state)
 {
     int n = 0;
 
@@ -183,7 +184,8 @@ static int count_state(const struct pg_pool *pool, enum pg_state state)
     return n;
 }
 
-static struct pg_slot *find_state(struct pg_pool *pool, enum pg_state state)
+static struct pg_slot *pg_pool_find_state(
+    struct pg_pool *pool, enum pg_state state)
 {
     for (int i = 0; i < pool->nslots; i++)
         if (pool->slots[i].state == state)
@@ -191,9 +193,9 @@ static struct pg_slot *find_state(struct pg_pool *pool, enum pg_state state)
     return NULL;
 }
 
-static bool all_off(const struct pg_pool *pool)
+static bool pg_pool_all_off(const struct pg_pool *pool)
 {
-    return count_state(pool, PG_OFF) == pool->nslots;
+    return pg_pool_count_state(pool, PG_OFF) == pool->nslots;
 }
 
 void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err)
@@ -207,15 +209,16 @@ void pg_pool_connect_failed(struct pg_pool *pool, const struct err *err)
         if (pg_share_take(pool))
             return;
     }
-    if (all_off(pool))
-        fail_waiting(pool, &why);
+    if (pg_pool_all_off(pool))
+        pg_pool_fail_waiting(pool, &why);
 }
 
 /* Waiting transactions for which no connection is on its way; at most nslots.
  */
-static int count_unserved(const struct pg_pool *pool)
+static int pg_pool_count_unserved(const struct pg_pool *pool)
 {
-    int n = -count_state(pool, PG_RESOLVING) - count_state(pool, PG_CONNECTING);
+    int n = -pg_pool_count_state(pool, PG_RESOLVING) -
+            pg_pool_count_state(pool, PG_CONNECTING);
 
     list_for_each (node, &pool->waiting) {
         if (n == pool->nslots)
@@ -225,14 +228,14 @@ static int count_unserved(const struct pg_pool *pool)
     return n;
 }
 
-static void open_more(struct pg_pool *pool)
+static void pg_pool_open_more(struct pg_pool *pool)
 {
-    for (int n = count_unserved(pool); n > 0; n--) {
-        struct pg_slot *slot = find_state(pool, PG_OFF);
+    for (int n = pg_pool_count_unserved(pool); n > 0; n--) {
+        struct pg_slot *slot = pg_pool_find_state(pool, PG_OFF);
 
         if (slot == NULL)
             return;
-        if ((pool->refused || !all_off(pool)) &&
+        if ((pool->refused || !pg_pool_all_off(pool)) &&
             loop_now_ms(pool->loop) < pool->hold_ms)
             return;
         pg_slot_open(slot);
@@ -247,7 +250,7 @@ void pg_pool_bound(struct pg_pool *pool, int most, int wait_ms)
     pool->wait_ms = wait_ms;
 }
 
-static void end_busy(struct pg_pool *pool, struct pg_req *req)
+static void pg_pool_end_busy(struct pg_pool *pool, struct pg_req *req)
 {
     struct err err;
 
@@ -262,14 +265,15 @@ static void end_busy(struct pg_pool *pool, struct pg_req *req)
 }
 
 /* A first connect has a time limit of its own. */
-static bool is_first_connect(const struct pg_pool *pool)
+static bool pg_pool_is_first_connect(const struct pg_pool *pool)
 {
-    return !pool->refused &&
-           count_state(pool, PG_IDLE) + count_state(pool, PG_BUSY) == 0;
+    return !pool->refused && pg_pool_count_state(pool, PG_IDLE) +
+                                     pg_pool_count_state(pool, PG_BUSY) ==
+                                 0;
 }
 
 /* Ends the transactions that have been in line for too long. */
-static void line_expire(struct pg_pool *pool)
+static void pg_pool_line_expire(struct pg_pool *pool)
 {
     uint64_t now_ms = loop_now_ms(pool->loop);
 
@@ -280,7 +284,7 @@ static void line_expire(struct pg_pool *pool)
         if (now_ms - req->since_ms < (uint64_t)pool->wait_ms)
             return;
         list_remove(&req->link);
-        end_busy(pool, req);
+        pg_pool_end_busy(pool, req);
     }
 }
 
@@ -288,13 +292,13 @@ static void on_pg_pool_line(uv_timer_t *timer)
 {
     struct pg_pool *pool = timer->data;
 
-    if (pool->wait_ms > 0 && !is_first_connect(pool))
-        line_expire(pool);
+    if (pool->wait_ms > 0 && !pg_pool_is_first_connect(pool))
+        pg_pool_line_expire(pool);
     pg_pool_step(pool);
 }
 
 /* Nothing else may happen before a bound is reached or a pause is over. */
-static void line_watch(struct pg_pool *pool)
+static void pg_pool_line_watch(struct pg_pool *pool)
 {
     bool needed =
         !list_empty(&pool->waiting) && (pool->wait_ms > 0 || pool->refused);
@@ -310,29 +314,29 @@ void pg_pool_step(struct pg_pool *pool)
     if (pool->closing)
         return;
     while (!list_empty(&pool->waiting) &&
-           (slot = find_state(pool, PG_IDLE)) != NULL) {
+           (slot = pg_pool_find_state(pool, PG_IDLE)) != NULL) {
         struct list *node = list_take(&pool->waiting);
 
         pool->refused = false;
         if (!pg_slot_begin(slot, container_of(node, struct pg_req, link)))
             list_push(pool->waiting.next, node);
     }
-    open_more(pool);
-    line_watch(pool);
+    pg_pool_open_more(pool);
+    pg_pool_line_watch(pool);
 }
 
-static bool line_is_full(struct pg_pool *pool)
+static bool pg_pool_line_is_full(struct pg_pool *pool)
 {
     int n = 0;
 
-    if (pool->most == 0 || find_state(pool, PG_IDLE) != NULL)
+    if (pool->most == 0 || pg_pool_find_state(pool, PG_IDLE) != NULL)
         return false;
     list_for_each (node, &pool->waiting)
         n++;
     return n >= pool->most;
 }
 
-static void req_cancel(struct op *op)
+static void pg_pool_req_cancel(struct op *op)
 {
     struct pg_req *req = container_of(op, struct pg_req, op);
 
@@ -351,10 +355,10 @@ void pg_send(struct pg_pool *pool, struct pg_req *req)
     memset(req->results, 0, sizeof(req->results));
     req->sqlstate[0] = req->primary[0] = '\0';
     req->conn = NULL;
-    op_begin(&req->op, &pool->loop->ready, req_cancel);
+    op_begin(&req->op, &pool->loop->ready, pg_pool_req_cancel);
     req->since_ms = loop_now_ms(pool->loop);
-    if (line_is_full(pool)) {
-        end_busy(pool, req);
+    if (pg_pool_line_is_full(pool)) {
+        pg_pool_end_busy(pool, req);
         return;
     }
     list_push(&pool->waiting, &req->link);

@@ -139,7 +139,7 @@ static bool slot_try_endpoint(struct pg_slot *slot)
 }
 
 /* Of several attempts each says what it met; the first one's code counts. */
-static void note_failure(struct err *all, const struct err *err)
+static void pg_slot_note_failure(struct err *all, const struct err *err)
 {
     char before[ERR_MSG_BYTES];
 
@@ -153,7 +153,7 @@ static void note_failure(struct err *all, const struct err *err)
 }
 
 /* After these errors other hosts are not tried: they would refuse too. */
-static bool attempt_is_last(const struct err *err)
+static bool pg_slot_attempt_is_last(const struct err *err)
 {
     return err->code == ERR_AUTH || err->code == ERR_CONFIG;
 }
@@ -193,10 +193,10 @@ void pg_slot_attempt_failed(struct pg_slot *slot, const struct err *err)
             "%s (a pooler takes no options of DATABASE_URL: name the schema by "
             "?schema=NAME, and give the role other settings by ALTER ROLE)",
             err->msg);
-    note_failure(&slot->attempt.failed, &why);
+    pg_slot_note_failure(&slot->attempt.failed, &why);
     all = slot->attempt.failed;
     pg_slot_unplug(slot);
-    if (!attempt_is_last(err)) {
+    if (!pg_slot_attempt_is_last(err)) {
         if (slot->attempt.next[0] != '\0') {
             slot_try_address(slot);
             return;

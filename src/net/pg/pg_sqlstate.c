@@ -19,7 +19,8 @@ struct state_row {
     int code;
 };
 
-static int match_state(const struct state_row *rows, const char *sqlstate)
+static int pg_sqlstate_match_state(
+    const struct state_row *rows, const char *sqlstate)
 {
     for (; rows->prefix != NULL; rows++)
         if (strncmp(sqlstate, rows->prefix, strlen(rows->prefix)) == 0)
@@ -43,7 +44,7 @@ int pg_error_code(const char *sqlstate)
         {NULL, ERR_DATABASE},
     };
 
-    return match_state(rows, sqlstate);
+    return pg_sqlstate_match_state(rows, sqlstate);
 }
 
 bool pg_blames_row(const char *sqlstate)
@@ -60,7 +61,7 @@ bool pg_blames_row(const char *sqlstate)
         {NULL, 0},
     };
 
-    return sqlstate[0] != '\0' && match_state(rows, sqlstate) == 0;
+    return sqlstate[0] != '\0' && pg_sqlstate_match_state(rows, sqlstate) == 0;
 }
 
 /* Of a connect: an error that does not pass needs a person; ERR_BUSY is for
@@ -79,7 +80,7 @@ int pg_connect_code(const char *sqlstate)
         {NULL, ERR_CONFIG},
     };
 
-    return match_state(rows, sqlstate);
+    return pg_sqlstate_match_state(rows, sqlstate);
 }
 
 /* Of a connect that the server has not refused with a SQLSTATE, or of which a

@@ -33,7 +33,7 @@ struct url_reading {
 
 /* --- words ------------------------------------------------------------- */
 
-static int hex_digit(char c)
+static int pg_url_hex_digit(char c)
 {
     static const char digits[] = "0123456789abcdef";
     const char *at = strchr(digits, tolower((unsigned char)c));
@@ -47,8 +47,9 @@ static void url_decode(struct str s, char *out, size_t size)
     size_t n = 0;
 
     for (size_t i = 0; i < s.len && n + 1 < size; i++) {
-        int hi = s.p[i] == '%' && i + 2 < s.len ? hex_digit(s.p[i + 1]) : -1;
-        int lo = hi >= 0 ? hex_digit(s.p[i + 2]) : -1;
+        int hi =
+            s.p[i] == '%' && i + 2 < s.len ? pg_url_hex_digit(s.p[i + 1]) : -1;
+        int lo = hi >= 0 ? pg_url_hex_digit(s.p[i + 2]) : -1;
 
         out[n++] = lo < 0 ? s.p[i] : (char)(hi * 16 + lo);
         i += lo < 0 ? 0 : 2;
@@ -83,7 +84,8 @@ int pg_url_unreadable(struct err *err)
 
 /* --- parameters -------------------------------------------------------- */
 
-static void keep_param(struct url_reading *r, const char *key, struct str value)
+static void pg_url_keep_param(
+    struct url_reading *r, const char *key, struct str value)
 {
     buf_printf(&r->query, "%c%s=%.*s", r->query.len == 0 ? '?' : '&', key,
         STR_ARG(value));
@@ -101,7 +103,8 @@ static void url_quote_schema(struct buf *path, struct str name)
 }
 
 /* None, one, or, of JDBC's currentSchema, several with commas between. */
-static void set_schema(struct url_reading *r, const char *key, const char *text)
+static void pg_url_set_schema(
+    struct url_reading *r, const char *key, const char *text)
 {
     const char *between = strcmp(key, "currentschema") == 0 ? "," : "";
 
@@ -115,19 +118,19 @@ static void set_schema(struct url_reading *r, const char *key, const char *text)
     }
 }
 
-static void ssl_mode_fault(struct url_reading *r, const char *key)
+static void pg_url_ssl_mode_fault(struct url_reading *r, const char *key)
 {
     url_fault(r, "%s can be " PG_SSL_MODES, key);
 }
 
-static void read_ssl_mode(struct url_reading *r, const char *value)
+static void pg_url_read_ssl_mode(struct url_reading *r, const char *value)
 {
     r->mode = pg_ssl_rank(value);
     if (r->mode == SSL_UNSET)
-        ssl_mode_fault(r, "sslmode");
+        pg_url_ssl_mode_fault(r, "sslmode");
 }
 
-static void read_ssl(struct url_reading *r, const char *value)
+static void pg_url_read_ssl(struct url_reading *r, const char *value)
 {
     char word[32];
 
@@ -139,11 +142,11 @@ static void read_ssl(struct url_reading *r, const char *value)
     else
         r->implied = pg_ssl_rank(value);
     if (r->implied == SSL_UNSET)
-        ssl_mode_fault(r, "ssl can be true or false, and sslmode");
+        pg_url_ssl_mode_fault(r, "ssl can be true or false, and sslmode");
 }
 
 /* sslaccept=strict, rejectUnauthorized=true, ssl_require=true */
-static void read_strict(
+static void pg_url_read_strict(
     struct url_reading *r, const char *key, const char *value)
 {
     char word[32];
@@ -154,38 +157,39 @@ static void read_strict(
     r->floor = strcmp(key, "sslrequire") == 0 ? SSL_REQUIRE : SSL_VERIFY_FULL;
 }
 
-static void read_target(struct url_reading *r, const char *value)
+static void pg_url_read_target(struct url_reading *r, const char *value)
 {
     char word[32];
 
     pg_word(str_of(value), word, sizeof(word));
     if (pg_word_in(word, "primary master preferprimary"))
-        keep_param(r, "target_session_attrs", STR("read-write"));
+        pg_url_keep_param(r, "target_session_attrs", STR("read-write"));
     else if (strcmp(word, "any") != 0)
         url_fault(r, "targetServerType has to be primary: rows are written");
 }
 
 /* Later versions of libpq know `system`; ours gets the file it stands for. */
-static void read_root_certificate(struct url_reading *r, struct str value)
+static void pg_url_read_root_certificate(
+    struct url_reading *r, struct str value)
 {
     static const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
     if (!str_eq(value, STR("system"))) {
-        keep_param(r, "sslrootcert", value);
+        pg_url_keep_param(r, "sslrootcert", value);
         return;
     }
     r->floor = SSL_VERIFY_FULL;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         if (access(files[i], R_OK) == 0) {
-            keep_param(r, "sslrootcert", str_of(files[i]));
+            pg_url_keep_param(r, "sslrootcert", str_of(files[i]));
             return;
         }
     url_fault(r, "sslrootcert=system: this system has no list of certificate "
                  "authorities; install ca-certificates or name a file");
 }
 
-static void keep_checked(
+static void pg_url_keep_checked(
     struct url_reading *r, const char *key, struct str value, const char *text)
 {
     const char *allowed = pg_param_allowed(key, text);
@@ -193,11 +197,11 @@ static void keep_checked(
     if (allowed != NULL)
         url_fault(r, "%s can be %s", key, allowed);
     else
-        keep_param(r, key, value);
+        pg_url_keep_param(r, key, value);
 }
 
-static void read_known(struct url_reading *r, const struct param_row *row,
-    struct str key, struct str value)
+static void pg_url_read_known(struct url_reading *r,
+    const struct param_row *row, struct str key, struct str value)
 {
     char text[VALUE_BYTES], word[64];
 
@@ -206,30 +210,30 @@ static void read_known(struct url_reading *r, const struct param_row *row,
     switch (row->action) {
     case PARAM_KEEP:
         if (strcmp(row->to, "sslmode") == 0)
-            read_ssl_mode(r, text);
+            pg_url_read_ssl_mode(r, text);
         else if (strcmp(row->to, "sslrootcert") == 0)
-            read_root_certificate(r, value);
+            pg_url_read_root_certificate(r, value);
         else
-            keep_checked(r, row->to, value, text);
+            pg_url_keep_checked(r, row->to, value, text);
         return;
     case PARAM_SCHEMA:
-        set_schema(r, word, text);
+        pg_url_set_schema(r, word, text);
         return;
     case PARAM_PATH:
         buf_reset(&r->path);
         buf_puts(&r->path, text);
         return;
     case PARAM_SSL:
-        read_ssl(r, text);
+        pg_url_read_ssl(r, text);
         return;
     case PARAM_TARGET:
-        read_target(r, text);
+        pg_url_read_target(r, text);
         return;
     case PARAM_REFUSE:
         url_fault(r, "%.*s is not supported: %s", STR_ARG(key), row->to);
         return;
     case PARAM_STRICT:
-        read_strict(r, word, text);
+        pg_url_read_strict(r, word, text);
         break;
     case PARAM_DROP:
         break;
@@ -239,7 +243,7 @@ static void read_known(struct url_reading *r, const struct param_row *row,
 }
 
 /* One key=value of the query. */
-static void read_param(struct url_reading *r, struct str param)
+static void pg_url_read_param(struct url_reading *r, struct str param)
 {
     const char *eq = memchr(param.p, '=', param.len);
     struct str key = {param.p, eq == NULL ? param.len : (size_t)(eq - param.p)};
@@ -256,30 +260,30 @@ static void read_param(struct url_reading *r, struct str param)
     if (eq == NULL || memchr(key.p, '@', key.len) != NULL)
         r->vague = true;
     else if (row != NULL)
-        read_known(r, row, key, value);
+        pg_url_read_known(r, row, key, value);
     else
         url_fault(r, "the parameter %.*s is not known", STR_ARG(key));
 }
 
-static void read_query(struct url_reading *r, const char *query)
+static void pg_url_read_query(struct url_reading *r, const char *query)
 {
     while (*query != '\0') {
         struct str param = {query, strcspn(query, "&")};
 
-        read_param(r, param);
+        pg_url_read_param(r, param);
         query += param.len + (query[param.len] == '&');
     }
 }
 
 /* The mode that comes of all that was said about it. */
-static void settle_ssl(struct url_reading *r)
+static void pg_url_settle_ssl(struct url_reading *r)
 {
     int mode = r->mode != SSL_UNSET ? r->mode : r->implied;
 
     if (r->floor > mode)
         mode = r->floor;
     if (mode != SSL_UNSET)
-        keep_param(r, "sslmode", str_of(pg_ssl_mode_name(mode)));
+        pg_url_keep_param(r, "sslmode", str_of(pg_ssl_mode_name(mode)));
 }
 
 /* The value of `-c search_path=...` among a connection's options. */
@@ -304,7 +308,7 @@ char *pg_options_path(const char *options)
     return path;
 }
 
-static bool setting_can_go(const char *setting)
+static bool pg_url_setting_can_go(const char *setting)
 {
     static const char *const names[] = {"search_path=", "statement_timeout=",
         "lock_timeout=", "idle_in_transaction_session_timeout="};
@@ -327,7 +331,7 @@ bool pg_options_can_go(const char *options)
             return false;
         at += 2;
         at += at[-1] == 'c' ? strspn(at, " ") : 0;
-        if (!setting_can_go(at))
+        if (!pg_url_setting_can_go(at))
             return false;
         for (; *at != '\0' && *at != ' '; at++)
             at += *at == '\\' && at[1] != '\0';
@@ -341,7 +345,7 @@ bool pg_options_can_go(const char *options)
  * An @ that was not escaped: the host begins behind the first one, and the rest
  * of the password is taken for the host, the database or a parameter.
  */
-static bool has_stray_at(const char *head, size_t len)
+static bool pg_url_has_stray_at(const char *head, size_t len)
 {
     size_t authority = strcspn(head, "/?");
     const char *first;
@@ -356,7 +360,7 @@ static bool has_stray_at(const char *head, size_t len)
 }
 
 /* The url's first bytes, and what the buffer holds. */
-static char *take_text(const struct buf *b, const char *url, size_t head)
+static char *pg_url_take_text(const struct buf *b, const char *url, size_t head)
 {
     char *text = malloc(head + b->len + 1);
 
@@ -377,9 +381,9 @@ static int url_finish(struct url_reading *r, const char *url, size_t head,
     if (r->faults.len > 0)
         return err_set(err, ERR_CONFIG, "DATABASE_URL: %.*s",
             STR_ARG(buf_view(&r->faults)));
-    out->dropped = take_text(&r->dropped, url, 0);
-    out->path = take_text(&r->path, url, 0);
-    out->clean = take_text(&r->query, url, head);
+    out->dropped = pg_url_take_text(&r->dropped, url, 0);
+    out->path = pg_url_take_text(&r->path, url, 0);
+    out->clean = pg_url_take_text(&r->query, url, head);
     return 0;
 }
 
@@ -398,10 +402,10 @@ int pg_url_read(const char *url, struct pg_url *out, struct err *err)
     buf_init(&r.dropped, LIST_BYTES);
     buf_init(&r.faults, LIST_BYTES);
     buf_init(&r.path, LIST_BYTES);
-    r.vague = is_uri && has_stray_at(url + scheme, head - scheme);
+    r.vague = is_uri && pg_url_has_stray_at(url + scheme, head - scheme);
     if (url[head] == '?')
-        read_query(&r, url + head + 1);
-    settle_ssl(&r);
+        pg_url_read_query(&r, url + head + 1);
+    pg_url_settle_ssl(&r);
     rc = url_finish(&r, url, head, out, err);
     buf_free(&r.query);
     buf_free(&r.dropped);

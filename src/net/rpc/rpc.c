@@ -64,7 +64,7 @@ struct rpc_channel {
 
 /* A large answer came in thousands of blocks, on the library's own threads,
  * whose heaps nothing else would use again. */
-static void give_back(const struct rpc_req *req)
+static void rpc_give_back(const struct rpc_req *req)
 {
     enum { LARGE_BYTES = 4 * 1024 * 1024 };
 
@@ -80,7 +80,7 @@ static void rpc_call_end(struct rpc_call *call)
     rpc_call_outcome(call, &err);
     list_remove(&call->pending);
     rpc_call_free(call);
-    give_back(req);
+    rpc_give_back(req);
     req->call = NULL;
     op_finish(&req->op, &err);
 }
@@ -103,7 +103,7 @@ static void rpc_hand_over(struct rpc_channel *c, struct rpc_call *call)
         uv_async_send(&c->wake);
 }
 
-static void bridge_main(void *arg)
+static void rpc_bridge_main(void *arg)
 {
     struct rpc_channel *c = arg;
 
@@ -128,7 +128,7 @@ static void on_rpc_closed(uv_handle_t *handle)
     grpc_shutdown();
 }
 
-static void bridge_join(struct rpc_channel *c)
+static void rpc_bridge_join(struct rpc_channel *c)
 {
     uv_thread_join(&c->bridge);
     grpc_completion_queue_destroy(c->queue);
@@ -136,7 +136,7 @@ static void bridge_join(struct rpc_channel *c)
 }
 
 /* Nothing is pending: the queue is empty, so its shutdown ends the bridge. */
-static void bridge_stop(struct rpc_channel *c)
+static void rpc_bridge_stop(struct rpc_channel *c)
 {
     grpc_channel_destroy(c->channel);
     grpc_completion_queue_shutdown(c->queue);
@@ -147,7 +147,7 @@ static void rpc_free_when_closed(struct rpc_channel *c)
     if (!list_empty(&c->pending))
         return;
     if (c->closing)
-        bridge_stop(c);
+        rpc_bridge_stop(c);
     else
         uv_unref((uv_handle_t *)&c->wake);
 }
@@ -166,7 +166,7 @@ static void on_rpc_wake(uv_async_t *wake)
     ended = c->bridge_ended;
     uv_mutex_unlock(&c->lock);
     if (ended) {
-        bridge_join(c);
+        rpc_bridge_join(c);
         return;
     }
     if (list_empty(&now))
@@ -183,14 +183,14 @@ static void on_rpc_wake(uv_async_t *wake)
  * library's log lines on standard error say nothing that a status does not.
  * Variables that are set already are left alone.
  */
-static void set_environment(void)
+static void rpc_set_environment(void)
 {
     setenv("GRPC_DNS_RESOLVER", "native", 0);
     setenv("GRPC_VERBOSITY", "NONE", 0);
 }
 
 /* Threads inherit the mask: signals stay with the loop's thread. */
-static void block_signals(sigset_t *before)
+static void rpc_block_signals(sigset_t *before)
 {
     sigset_t set;
 
@@ -201,7 +201,7 @@ static void block_signals(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
-static grpc_arg int_arg(const char *key, int value)
+static grpc_arg rpc_int_arg(const char *key, int value)
 {
     grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
 
@@ -210,7 +210,7 @@ static grpc_arg int_arg(const char *key, int value)
 }
 
 /* The library notices bad roots late, and then reports "empty address list". */
-static int make_credentials(grpc_channel_credentials **credentials,
+static int rpc_make_credentials(grpc_channel_credentials **credentials,
     const struct rpc_options *o, struct err *err)
 {
     if (!o->use_tls) {
@@ -227,30 +227,30 @@ static int make_credentials(grpc_channel_credentials **credentials,
     return 0;
 }
 
-static int channel_open(
+static int rpc_channel_open(
     struct rpc_channel *c, const struct rpc_options *o, struct err *err)
 {
     grpc_arg args[] = {
-        int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->max_message_bytes),
-        int_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, o->max_message_bytes),
-        int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
-        int_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
-        int_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS),
-        int_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS),
-        int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
-        int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+        rpc_int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, o->max_message_bytes),
+        rpc_int_arg(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, o->max_message_bytes),
+        rpc_int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
+        rpc_int_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
+        rpc_int_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS),
+        rpc_int_arg(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_TIME_MS),
+        rpc_int_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+        rpc_int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
         /* A small compressed answer could fill the memory: none is asked for,
          * and one that comes all the same stays as it is. */
-        int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+        rpc_int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
             1 << GRPC_COMPRESS_NONE),
-        int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
-        int_arg(GRPC_ARG_TCP_READ_CHUNK_SIZE, READ_BYTES),
-        int_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
-        int_arg("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        rpc_int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
+        rpc_int_arg(GRPC_ARG_TCP_READ_CHUNK_SIZE, READ_BYTES),
+        rpc_int_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
+        rpc_int_arg("grpc.absolute_max_metadata_size", METADATA_BYTES),
     };
     grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
     grpc_channel_credentials *credentials = NULL;
-    int rc = make_credentials(&credentials, o, err);
+    int rc = rpc_make_credentials(&credentials, o, err);
 
     if (rc < 0)
         return rc;
@@ -260,12 +260,12 @@ static int channel_open(
     return 0;
 }
 
-static int bridge_start(struct rpc_channel *c, struct err *err)
+static int rpc_bridge_start(struct rpc_channel *c, struct err *err)
 {
     int rc;
 
     c->queue = grpc_completion_queue_create_for_next(NULL);
-    rc = uv_thread_create(&c->bridge, bridge_main, c);
+    rc = uv_thread_create(&c->bridge, rpc_bridge_main, c);
     if (rc < 0)
         return err_set(
             err, ERR_INTERNAL, "cannot start a thread: %s", uv_strerror(rc));
@@ -273,7 +273,7 @@ static int bridge_start(struct rpc_channel *c, struct err *err)
 }
 
 /* Undoes what a failed start has done; no bridge runs. */
-static void abandon(struct rpc_channel *c)
+static void rpc_abandon(struct rpc_channel *c)
 {
     if (c->queue != NULL) {
         grpc_completion_queue_shutdown(c->queue);
@@ -284,19 +284,19 @@ static void abandon(struct rpc_channel *c)
     uv_close((uv_handle_t *)&c->wake, on_rpc_closed);
 }
 
-static int channel_start(
+static int rpc_channel_start(
     struct rpc_channel *c, const struct rpc_options *options, struct err *err)
 {
-    int rc = channel_open(c, options, err);
+    int rc = rpc_channel_open(c, options, err);
 
     if (rc == 0)
-        rc = bridge_start(c, err);
+        rc = rpc_bridge_start(c, err);
     if (rc < 0)
-        abandon(c);
+        rpc_abandon(c);
     return rc;
 }
 
-static struct rpc_channel *channel_new(struct loop *loop, struct err *err)
+static struct rpc_channel *rpc_channel_new(struct loop *loop, struct err *err)
 {
     struct rpc_channel *c = calloc(1, sizeof(*c));
     int rc;
@@ -321,16 +321,16 @@ static struct rpc_channel *channel_new(struct loop *loop, struct err *err)
 int rpc_channel_init(struct rpc_channel **out, struct loop *loop,
     const struct rpc_options *options, struct err *err)
 {
-    struct rpc_channel *c = channel_new(loop, err);
+    struct rpc_channel *c = rpc_channel_new(loop, err);
     sigset_t before;
     int rc;
 
     if (c == NULL)
         return ERR_INTERNAL;
-    set_environment();
-    block_signals(&before);
+    rpc_set_environment();
+    rpc_block_signals(&before);
     grpc_init();
-    rc = channel_start(c, options, err);
+    rc = rpc_channel_start(c, options, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc < 0)
         return rc;
@@ -359,7 +359,7 @@ static void rpc_call_cancel(struct op *op)
 
 /* From here on the bridge may touch the call. Our lock orders that,
  * independently of the library's own synchronization. */
-static void publish(struct rpc_channel *c, struct rpc_call *call)
+static void rpc_publish(struct rpc_channel *c, struct rpc_call *call)
 {
     uv_mutex_lock(&c->lock);
     list_init(&call->pending);
@@ -380,7 +380,7 @@ void rpc_call(struct rpc_channel *c, struct rpc_req *req)
         return;
     }
     call = rpc_call_new(req);
-    publish(c, call);
+    rpc_publish(c, call);
     if (rpc_call_start(call, c->channel, c->queue, &err) < 0) {
         rpc_call_free(call);
         op_fail(&req->op, &c->loop->ready, &err);

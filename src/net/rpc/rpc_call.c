@@ -14,7 +14,7 @@
 #include <grpc/support/time.h>
 #include <stdlib.h>
 
-static grpc_slice copied(struct str s)
+static grpc_slice rpc_call_copied(struct str s)
 {
     return grpc_slice_from_copied_buffer(s.p, s.len);
 }
@@ -23,7 +23,7 @@ static grpc_slice copied(struct str s)
 struct rpc_call *rpc_call_new(struct rpc_req *req)
 {
     struct rpc_call *call = calloc(1, sizeof(*call));
-    grpc_slice body = copied(req->request);
+    grpc_slice body = rpc_call_copied(req->request);
 
     if (call == NULL)
         abort();
@@ -32,8 +32,8 @@ struct rpc_call *rpc_call_new(struct rpc_req *req)
     if (call->headers == NULL)
         abort();
     for (size_t i = 0; i < req->nmetadata; i++) {
-        call->headers[i].key = copied(str_of(req->metadata[i].key));
-        call->headers[i].value = copied(req->metadata[i].value);
+        call->headers[i].key = rpc_call_copied(str_of(req->metadata[i].key));
+        call->headers[i].value = rpc_call_copied(req->metadata[i].value);
     }
     call->request = grpc_raw_byte_buffer_create(&body, 1);
     grpc_slice_unref(body);
@@ -48,7 +48,7 @@ static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue,
 {
     gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
         gpr_time_from_millis(req->timeout_ms, GPR_TIMESPAN));
-    grpc_slice method = copied(str_of(req->method));
+    grpc_slice method = rpc_call_copied(str_of(req->method));
     grpc_call *call = grpc_channel_create_call(channel, NULL,
         GRPC_PROPAGATE_DEFAULTS, queue, method, NULL, deadline, NULL);
 
@@ -57,7 +57,7 @@ static grpc_call *make_call(grpc_channel *channel, grpc_completion_queue *queue,
 }
 
 /* One batch for the whole call, so one completion: its tag is the call. */
-static grpc_call_error start_batch(struct rpc_call *call)
+static grpc_call_error rpc_call_start_batch(struct rpc_call *call)
 {
     grpc_op ops[6] = {
         {.op = GRPC_OP_SEND_INITIAL_METADATA},
@@ -85,27 +85,28 @@ int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
     grpc_call_error rc;
 
     call->call = make_call(channel, queue, call->req);
-    rc = start_batch(call);
+    rc = rpc_call_start_batch(call);
     if (rc == GRPC_CALL_OK)
         return 0;
     return err_set(err, ERR_INVALID, "cannot start the call: %s",
         grpc_call_error_to_string(rc));
 }
 
-static bool is_compressed(const grpc_byte_buffer *b)
+static bool rpc_call_is_compressed(const grpc_byte_buffer *b)
 {
     return b->type == GRPC_BB_RAW &&
            b->data.raw.compression != GRPC_COMPRESS_NONE;
 }
 
-static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
+static int rpc_call_copy_answer(
+    grpc_byte_buffer *from, struct buf *to, struct err *err)
 {
     grpc_byte_buffer_reader reader;
     grpc_slice slice;
 
     if (from == NULL)
         return err_set(err, ERR_PROTOCOL, "status OK without a message");
-    if (is_compressed(from))
+    if (rpc_call_is_compressed(from))
         return err_set(err, ERR_PROTOCOL,
             "the answer is compressed, which was not asked for");
     if (!grpc_byte_buffer_reader_init(&reader, from))
@@ -122,7 +123,7 @@ static int copy_answer(grpc_byte_buffer *from, struct buf *to, struct err *err)
 }
 
 /* By pointer: the bytes of a short slice are inside of it. */
-static struct str slice_view(const grpc_slice *slice)
+static struct str rpc_call_slice_view(const grpc_slice *slice)
 {
     return (struct str){
         (const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
@@ -135,9 +136,9 @@ void rpc_call_outcome(struct rpc_call *call, struct err *err)
     err_clear(err);
     req->status = (int)call->status;
     if (call->status != GRPC_STATUS_OK)
-        rpc_status_err(req->status, slice_view(&call->details), err);
+        rpc_status_err(req->status, rpc_call_slice_view(&call->details), err);
     else
-        copy_answer(call->answer, &req->answer, err);
+        rpc_call_copy_answer(call->answer, &req->answer, err);
 }
 
 void rpc_call_free(struct rpc_call *call)

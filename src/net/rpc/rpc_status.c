@@ -41,7 +41,7 @@ static struct status_row status_row(int status)
  * text tells which. The phrases are those of the C core, Go, Node, Java and
  * .NET implementations.
  */
-static bool speaks_of_size(const char *text)
+static bool rpc_status_speaks_of_size(const char *text)
 {
     static const char *const phrases[] = {
         "message larger than",
@@ -82,7 +82,8 @@ int rpc_status_err(int status, struct str text, struct err *err)
     if (line.len == 0) {
         err_set(err, row.code, "%s", row.name);
     } else {
-        if (status == RESOURCE_EXHAUSTED && speaks_of_size(line.data))
+        if (status == RESOURCE_EXHAUSTED &&
+            rpc_status_speaks_of_size(line.data))
             row.code = ERR_TOO_LARGE;
         err_set(err, row.code, "%s: %s", row.name, line.data);
     }

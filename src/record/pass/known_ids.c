@@ -27,7 +27,7 @@ struct known_ids {
     size_t next;
 };
 
-static struct id_key key_of_digest(const uint8_t digest[SHA256_BYTES])
+static struct id_key known_ids_key_of_digest(const uint8_t digest[SHA256_BYTES])
 {
     struct id_key key;
 
@@ -41,7 +41,7 @@ struct id_key id_key_of_id(struct str id)
     uint8_t digest[SHA256_BYTES];
 
     sha256_of(id, digest);
-    return key_of_digest(digest);
+    return known_ids_key_of_digest(digest);
 }
 
 struct id_key id_key_of_item(yyjson_val *item)
@@ -52,10 +52,10 @@ struct id_key id_key_of_item(yyjson_val *item)
     sha256_init(&s);
     json_digest(&s, item);
     sha256_end(&s, digest);
-    return key_of_digest(digest);
+    return known_ids_key_of_digest(digest);
 }
 
-static int key_compare(const void *one, const void *other)
+static int known_ids_key_compare(const void *one, const void *other)
 {
     const struct id_key *x = one, *y = other;
 
@@ -67,7 +67,7 @@ static int key_compare(const void *one, const void *other)
 /* The filter */
 
 /* Without memory the filter is as if it were full. */
-static bool layer_begin(struct known_ids *ids)
+static bool known_ids_layer_begin(struct known_ids *ids)
 {
     struct id_layer *layer = &ids->layers[ids->at];
 
@@ -78,16 +78,17 @@ static bool layer_begin(struct known_ids *ids)
     return layer->words != NULL;
 }
 
-static uint64_t layer_bit(
+static uint64_t known_ids_layer_bit(
     const struct id_layer *layer, const struct id_key *key, uint64_t probe)
 {
     return (key->a + probe * (key->b | 1)) & (layer->bits - 1);
 }
 
-static bool layer_has(const struct id_layer *layer, const struct id_key *key)
+static bool known_ids_layer_has(
+    const struct id_layer *layer, const struct id_key *key)
 {
     for (uint64_t i = 0; i < PROBES; i++) {
-        uint64_t bit = layer_bit(layer, key, i);
+        uint64_t bit = known_ids_layer_bit(layer, key, i);
 
         if ((layer->words[bit / 64] >> (bit % 64) & 1) == 0)
             return false;
@@ -95,25 +96,27 @@ static bool layer_has(const struct id_layer *layer, const struct id_key *key)
     return true;
 }
 
-static bool filter_has(const struct known_ids *ids, const struct id_key *key)
+static bool known_ids_filter_has(
+    const struct known_ids *ids, const struct id_key *key)
 {
     for (int i = 0; i < LAYERS && ids->layers[i].words != NULL; i++)
-        if (layer_has(&ids->layers[i], key))
+        if (known_ids_layer_has(&ids->layers[i], key))
             return true;
     return false;
 }
 
-static void filter_add(struct known_ids *ids, const struct id_key *key)
+static void known_ids_filter_add(
+    struct known_ids *ids, const struct id_key *key)
 {
     struct id_layer *layer;
 
-    if (ids->at == LAYERS || filter_has(ids, key))
+    if (ids->at == LAYERS || known_ids_filter_has(ids, key))
         return;
     layer = &ids->layers[ids->at];
-    if (layer->words == NULL && !layer_begin(ids))
+    if (layer->words == NULL && !known_ids_layer_begin(ids))
         return;
     for (uint64_t i = 0; i < PROBES; i++) {
-        uint64_t bit = layer_bit(layer, key, i);
+        uint64_t bit = known_ids_layer_bit(layer, key, i);
 
         layer->words[bit / 64] |= UINT64_C(1) << (bit % 64);
     }
@@ -123,18 +126,20 @@ static void filter_add(struct known_ids *ids, const struct id_key *key)
 
 /* The pages */
 
-static bool pages_have(const struct known_ids *ids, const struct id_key *key)
+static bool known_ids_pages_have(
+    const struct known_ids *ids, const struct id_key *key)
 {
     for (int i = 0; i < KNOWN_IDS_PAGES; i++)
         if (ids->pages[i].n > 0 &&
             bsearch(key, ids->pages[i].keys, ids->pages[i].n, sizeof(*key),
-                key_compare) != NULL)
+                known_ids_key_compare) != NULL)
             return true;
     return false;
 }
 
 /* Without memory the page's ids are unsure, no more. */
-static void pages_add(struct known_ids *ids, struct id_key *keys, size_t n)
+static void known_ids_pages_add(
+    struct known_ids *ids, struct id_key *keys, size_t n)
 {
     struct id_page *page = &ids->pages[ids->next++ % KNOWN_IDS_PAGES];
     struct id_key *copy = n == 0 ? NULL : malloc(n * sizeof(*copy));
@@ -143,7 +148,7 @@ static void pages_add(struct known_ids *ids, struct id_key *keys, size_t n)
     *page = (struct id_page){.keys = copy, .n = copy == NULL ? 0 : n};
     if (copy == NULL)
         return;
-    qsort(keys, n, sizeof(*keys), key_compare);
+    qsort(keys, n, sizeof(*keys), known_ids_key_compare);
     memcpy(copy, keys, n * sizeof(*keys));
 }
 
@@ -170,9 +175,9 @@ void known_ids_free(struct known_ids *ids)
 enum id_state known_ids_state(
     const struct known_ids *ids, const struct id_key *key)
 {
-    if (ids->at < LAYERS && !filter_has(ids, key))
+    if (ids->at < LAYERS && !known_ids_filter_has(ids, key))
         return ID_NEW;
-    if (pages_have(ids, key))
+    if (known_ids_pages_have(ids, key))
         return ID_KNOWN;
     return ids->at < LAYERS ? ID_UNSURE : ID_NEW;
 }
@@ -180,6 +185,6 @@ enum id_state known_ids_state(
 void known_ids_add_page(struct known_ids *ids, struct id_key *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        filter_add(ids, &keys[i]);
-    pages_add(ids, keys, n);
+        known_ids_filter_add(ids, &keys[i]);
+    known_ids_pages_add(ids, keys, n);
 }

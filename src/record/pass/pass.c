@@ -13,7 +13,8 @@ void pass_begin(struct pass *pass, int page_items, bool ignores_total,
 
 /* An empty page that counts itself takes nothing back, and what has been added
  * since the page before it is the next pass's. */
-static bool is_no_news(const struct pass *pass, const struct page_view *view)
+static bool pass_is_no_news(
+    const struct pass *pass, const struct page_view *view)
 {
     return view->n == 0 &&
            (view->total == 0 || (pass->said >= 0 && view->total >= pass->said));
@@ -25,7 +26,7 @@ static bool is_no_news(const struct pass *pass, const struct page_view *view)
  */
 static void pass_take_total(struct pass *pass, const struct page_view *view)
 {
-    if (pass->ignores_total || view->total < 0 || is_no_news(pass, view))
+    if (pass->ignores_total || view->total < 0 || pass_is_no_news(pass, view))
         return;
     pass->said = view->total;
     if ((uint64_t)view->total != view->n)
@@ -35,7 +36,7 @@ static void pass_take_total(struct pass *pass, const struct page_view *view)
                       : -1;
 }
 
-static bool announces_more(const struct pass *pass)
+static bool pass_announces_more(const struct pass *pass)
 {
     return pass->total >= 0 && pass->received < (uint64_t)pass->total;
 }
@@ -54,8 +55,9 @@ static bool pass_is_stuck(const struct pass *pass)
 static bool pass_asks_again(
     const struct pass *pass, const struct page_view *view, bool full)
 {
-    return (view->has_more_known && view->has_more) || announces_more(pass) ||
-           full || (!view->has_more_known && pass->total < 0);
+    return (view->has_more_known && view->has_more) ||
+           pass_announces_more(pass) || full ||
+           (!view->has_more_known && pass->total < 0);
 }
 
 enum pass_next pass_take(
@@ -85,12 +87,13 @@ enum pass_next pass_take(
 
 uint64_t pass_shortfall(const struct pass *pass)
 {
-    return announces_more(pass) ? (uint64_t)pass->total - pass->received : 0;
+    return pass_announces_more(pass) ? (uint64_t)pass->total - pass->received
+                                     : 0;
 }
 
 bool pass_is_complete(const struct pass *pass, struct err *why)
 {
-    if (announces_more(pass)) {
+    if (pass_announces_more(pass)) {
         err_set(why, ERR_INCOMPLETE,
             "the source announced %lld items, and %llu came",
             (long long)pass->total, (unsigned long long)pass->received);

@@ -33,12 +33,12 @@ static const unsigned chunk_moves[] = {
     [CHUNK_DONE] = 0,
 };
 
-static bool holds_slot(enum chunk_state state)
+static bool chunk_holds_slot(enum chunk_state state)
 {
     return state == CHUNK_EMBED || state == CHUNK_EMBED_WAIT;
 }
 
-static void set_slot(struct chunk *c, bool has, bool wants)
+static void chunk_set_slot(struct chunk *c, bool has, bool wants)
 {
     c->p->window.embedding += has - c->has_slot;
     c->p->window.owed += wants - c->wants_slot;
@@ -48,21 +48,21 @@ static void set_slot(struct chunk *c, bool has, bool wants)
 
 void chunk_take_slot(struct chunk *c)
 {
-    set_slot(c, true, false);
+    chunk_set_slot(c, true, false);
 }
 
 void chunk_want_slot(struct chunk *c)
 {
-    set_slot(c, c->has_slot, !c->has_slot);
+    chunk_set_slot(c, c->has_slot, !c->has_slot);
 }
 
 void chunk_free_slot(struct chunk *c)
 {
-    set_slot(c, false, false);
+    chunk_set_slot(c, false, false);
 }
 
 /* Nothing is under way then. */
-static bool waits_for_slot(const struct chunk *c)
+static bool chunk_waits_for_slot(const struct chunk *c)
 {
     return c->state == CHUNK_EMBED && c->wants_slot;
 }
@@ -70,7 +70,7 @@ static bool waits_for_slot(const struct chunk *c)
 void chunk_move(struct chunk *c, enum chunk_state to)
 {
     assert(chunk_moves[c->state] & 1u << to);
-    if (holds_slot(c->state) && !holds_slot(to)) {
+    if (chunk_holds_slot(c->state) && !chunk_holds_slot(to)) {
         chunk_free_slot(c);
         c->group->kick(c->group->arg);
     }
@@ -187,14 +187,14 @@ void chunk_step(struct chunk *c)
 /* Life */
 
 /* In the pool or not; nothing else looks at the chunk meanwhile. */
-static void collect(struct work_req *req)
+static void chunk_collect_items(struct work_req *req)
 {
     struct chunk *c = container_of(req, struct chunk, collecting);
 
     c->collected = chunk_collect(c);
 }
 
-static void on_collected(struct op *op)
+static void on_chunk_collected(struct op *op)
 {
     struct chunk *c = container_of(op, struct chunk, collecting.op);
 
@@ -205,7 +205,7 @@ static void on_collected(struct op *op)
         chunk_step(c);
 }
 
-static size_t bytes_to_make(const struct chunk *c)
+static size_t chunk_bytes_to_make(const struct chunk *c)
 {
     size_t bytes = 0;
 
@@ -235,19 +235,19 @@ void chunk_start(
     pipeline_event(c->p, &(struct run_event){.kind = EVENT_CHUNK_BEGIN,
                              .service = group->service,
                              .in_flight = (size_t)c->p->window.in_flight});
-    op_init(&c->collecting.op, on_collected);
-    c->collecting.work = collect;
-    if (bytes_to_make(c) > c->p->options->loop_bytes) {
+    op_init(&c->collecting.op, on_chunk_collected);
+    c->collecting.work = chunk_collect_items;
+    if (chunk_bytes_to_make(c) > c->p->options->loop_bytes) {
         c->p->ports->work(c->p->ports->world, &c->collecting);
         return;
     }
-    collect(&c->collecting);
-    on_collected(&c->collecting.op);
+    chunk_collect_items(&c->collecting);
+    on_chunk_collected(&c->collecting.op);
 }
 
 bool chunk_resume(struct chunk *c)
 {
-    if (!waits_for_slot(c) || !pipeline_has_slot(c->p))
+    if (!chunk_waits_for_slot(c) || !pipeline_has_slot(c->p))
         return false;
     chunk_step(c);
     return true;
@@ -264,7 +264,7 @@ void chunk_cancel(struct chunk *c)
     if (c->canceled)
         return;
     c->canceled = true;
-    if (c->state == CHUNK_READY || waits_for_slot(c)) {
+    if (c->state == CHUNK_READY || chunk_waits_for_slot(c)) {
         chunk_step(c);
         return;
     }

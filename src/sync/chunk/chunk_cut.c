@@ -10,7 +10,7 @@
 enum { LONG_SHARE = 4 };
 
 /* Where to cut a text in two: the code-point border nearest its middle. */
-static size_t text_middle(struct str text)
+static size_t chunk_cut_text_middle(struct str text)
 {
     size_t at = text.len / 2;
 
@@ -21,14 +21,14 @@ static size_t text_middle(struct str text)
 
 static bool text_can_be_cut(struct str text)
 {
-    size_t middle = text_middle(text);
+    size_t middle = chunk_cut_text_middle(text);
 
     return text_trim((struct str){text.p, middle}).len > 0 &&
            text_trim((struct str){text.p + middle, text.len - middle}).len > 0;
 }
 
 /* The pieces behind move up by one: no row keeps its vector. */
-static void embed_behind(struct chunk *c, size_t at)
+static void chunk_cut_embed_behind(struct chunk *c, size_t at)
 {
     for (size_t i = c->ntexts; i-- > at + 1;)
         if (c->texts[i].member == c->texts[at].member && c->texts[i].kept) {
@@ -41,7 +41,7 @@ static void embed_behind(struct chunk *c, size_t at)
 static bool cut_in_two(struct chunk *c, size_t at)
 {
     struct str text = c->texts[at].text;
-    size_t middle = text_middle(text);
+    size_t middle = chunk_cut_text_middle(text);
 
     if (!text_can_be_cut(text) ||
         chunk_embed_add_text(c, at + 1,
@@ -50,7 +50,7 @@ static bool cut_in_two(struct chunk *c, size_t at)
         return false;
     c->texts[at].text.len = middle;
     ranges_shift(&c->ranges, at);
-    embed_behind(c, at);
+    chunk_cut_embed_behind(c, at);
     return true;
 }
 
@@ -79,7 +79,7 @@ bool chunk_cut_range(struct chunk *c)
 }
 
 /* The text that the provider names, or the only one; its index in the chunk. */
-static size_t named_text(const struct chunk *c)
+static size_t chunk_cut_named_text(const struct chunk *c)
 {
     const struct embed_req *req = &c->embed;
     size_t i = c->range.lo;
@@ -91,7 +91,7 @@ static size_t named_text(const struct chunk *c)
     return i;
 }
 
-static size_t longest_in_range(const struct chunk *c)
+static size_t chunk_cut_longest_in_range(const struct chunk *c)
 {
     size_t longest = 0;
 
@@ -104,7 +104,8 @@ static size_t longest_in_range(const struct chunk *c)
 }
 
 /* Always below what was refused, so that it is cut. */
-static void lower_most(struct page_item *m, size_t refused, double over)
+static void chunk_cut_lower_most(
+    struct page_item *m, size_t refused, double over)
 {
     size_t most = (size_t)((double)refused / over + 0.5);
 
@@ -121,13 +122,13 @@ bool chunk_note_too_long(struct chunk *c)
 
     if (req->over < 1 || (req->n > 1 && req->culprit == 0))
         return false;
-    at = named_text(c);
+    at = chunk_cut_named_text(c);
     if (at == c->range.hi || !text_can_be_cut(c->texts[at].text))
         return false;
     tokens = text_tokens(c->texts[at].text);
-    if (tokens * LONG_SHARE < longest_in_range(c))
+    if (tokens * LONG_SHARE < chunk_cut_longest_in_range(c))
         return false; /* others are longer: the wrong one is named */
-    lower_most(c->members[c->texts[at].member], tokens, req->over);
+    chunk_cut_lower_most(c->members[c->texts[at].member], tokens, req->over);
     ranges_push(&c->ranges, c->range);
     return true;
 }

@@ -32,7 +32,7 @@ bool chunk_is_passing(int code)
     return code == ERR_UNAVAILABLE || code == ERR_TIMEOUT;
 }
 
-static size_t range_size(const struct chunk *c)
+static size_t chunk_doubt_range_size(const struct chunk *c)
 {
     return c->range.hi - c->range.lo;
 }
@@ -42,7 +42,7 @@ static uint64_t doubt_now_ms(const struct chunk *c)
     return c->p->ports->now_ms(c->p->ports->world);
 }
 
-static uint64_t bases_ms(const struct chunk *c, uint64_t bases)
+static uint64_t chunk_doubt_bases_ms(const struct chunk *c, uint64_t bases)
 {
     return bases * (uint64_t)c->p->retries.base_ms;
 }
@@ -80,7 +80,7 @@ static void doubt_back_off(struct chunk *c, const struct err *err)
 
 /* Suspects */
 
-static bool is_suspect(const struct chunk *c, size_t i)
+static bool chunk_doubt_is_suspect(const struct chunk *c, size_t i)
 {
     const struct chunk_text *t = &c->texts[i];
 
@@ -88,12 +88,12 @@ static bool is_suspect(const struct chunk *c, size_t i)
            c->members[t->member]->reason == NULL;
 }
 
-static struct chunk_text *first_suspect(const struct chunk *c)
+static struct chunk_text *chunk_doubt_first_suspect(const struct chunk *c)
 {
     struct chunk_text *first = NULL;
 
     for (size_t i = 0; i < c->ntexts; i++)
-        if (is_suspect(c, i) &&
+        if (chunk_doubt_is_suspect(c, i) &&
             (first == NULL || c->texts[i].due_ms < first->due_ms))
             first = &c->texts[i];
     return first;
@@ -101,11 +101,12 @@ static struct chunk_text *first_suspect(const struct chunk *c)
 
 bool chunk_has_suspect(const struct chunk *c)
 {
-    return first_suspect(c) != NULL;
+    return chunk_doubt_first_suspect(c) != NULL;
 }
 
 /* `streak`: the request before failed as well, whatever its chunk. */
-static void failed_alone(struct chunk *c, const struct err *err, bool streak)
+static void chunk_doubt_failed_alone(
+    struct chunk *c, const struct err *err, bool streak)
 {
     struct chunk_text *t = &c->texts[c->range.lo];
     uint64_t now = doubt_now_ms(c);
@@ -113,8 +114,9 @@ static void failed_alone(struct chunk *c, const struct err *err, bool streak)
 
     if (t->alone++ == 0)
         t->first_ms = now;
-    t->due_ms = t->alone == 2 ? t->first_ms + bases_ms(c, SUSPECT_GAP_BASES)
-                              : now + bases_ms(c, t->alone);
+    t->due_ms = t->alone == 2
+                    ? t->first_ms + chunk_doubt_bases_ms(c, SUSPECT_GAP_BASES)
+                    : now + chunk_doubt_bases_ms(c, t->alone);
     t->passed = c->p->embed.passed;
     t->why = why.p == NULL ? err_name(err->code) : why.p;
     c->trial.passed = t->passed;
@@ -122,13 +124,16 @@ static void failed_alone(struct chunk *c, const struct err *err, bool streak)
     chunk_next_range(c);
 }
 
-static bool is_convicted(const struct chunk *c, const struct chunk_text *t)
+static bool chunk_doubt_is_convicted(
+    const struct chunk *c, const struct chunk_text *t)
 {
-    return doubt_now_ms(c) - t->first_ms >= bases_ms(c, SUSPECT_GAP_BASES) &&
+    return doubt_now_ms(c) - t->first_ms >=
+               chunk_doubt_bases_ms(c, SUSPECT_GAP_BASES) &&
            embed_record_convicts(&c->p->embed, t->alone, c->trial.own);
 }
 
-static void too_many_set_aside(struct chunk *c, const struct chunk_text *t)
+static void chunk_doubt_too_many_set_aside(
+    struct chunk *c, const struct chunk_text *t)
 {
     struct err err;
 
@@ -143,12 +148,12 @@ static void too_many_set_aside(struct chunk *c, const struct chunk_text *t)
     chunk_stop_embedding(c, &err);
 }
 
-static void set_aside(struct chunk *c, const struct chunk_text *t)
+static void chunk_doubt_set_aside(struct chunk *c, const struct chunk_text *t)
 {
     struct page_item *m = c->members[t->member];
 
     if (!c->group->known && !embed_record_may_set_aside(&c->p->embed)) {
-        too_many_set_aside(c, t);
+        chunk_doubt_too_many_set_aside(c, t);
         return;
     }
     c->p->embed.set_aside += !c->group->known;
@@ -159,7 +164,7 @@ static void set_aside(struct chunk *c, const struct chunk_text *t)
 
 /* Asks a witness, convicts, waits, or makes the suspect the next range; false
  * in the last case. */
-static bool step_suspect(struct chunk *c, struct chunk_text *t)
+static bool chunk_doubt_step_suspect(struct chunk *c, struct chunk_text *t)
 {
     uint64_t now = doubt_now_ms(c);
 
@@ -168,8 +173,8 @@ static bool step_suspect(struct chunk *c, struct chunk_text *t)
         c->trial.witnessing = true;
         return false;
     }
-    if (is_convicted(c, t)) {
-        set_aside(c, t);
+    if (chunk_doubt_is_convicted(c, t)) {
+        chunk_doubt_set_aside(c, t);
         return true;
     }
     if (now < t->due_ms) {
@@ -185,13 +190,13 @@ static bool step_suspect(struct chunk *c, struct chunk_text *t)
 /* Ranges */
 
 /* May the range be tried again as it is? */
-static bool may_repeat(const struct chunk *c)
+static bool chunk_doubt_may_repeat(const struct chunk *c)
 {
     return c->trial.failures < (c->range.doubted ? 1 : 2);
 }
 
 /* The range under way has failed often enough: is it to blame? */
-static void weigh(struct chunk *c)
+static void chunk_doubt_weigh(struct chunk *c)
 {
     if (c->p->embed.passed == c->trial.passed) {
         c->trial.witnessing = true;
@@ -205,20 +210,20 @@ void chunk_doubt(struct chunk *c, const struct err *err)
 {
     bool streak = c->p->embed.failing_since_ms != 0;
 
-    embed_record_fail(
-        &c->p->embed, range_size(c), c->trial.failures > 0, doubt_now_ms(c));
+    embed_record_fail(&c->p->embed, chunk_doubt_range_size(c),
+        c->trial.failures > 0, doubt_now_ms(c));
     c->trial.own++;
     if (c->trial.failures++ == 0)
         c->trial.passed = c->p->embed.passed;
     c->trial.err = *err;
     if (c->released)
         chunk_stop_embedding(c, err);
-    else if (range_size(c) == 1)
-        failed_alone(c, err, streak);
-    else if (may_repeat(c))
+    else if (chunk_doubt_range_size(c) == 1)
+        chunk_doubt_failed_alone(c, err, streak);
+    else if (chunk_doubt_may_repeat(c))
         doubt_back_off(c, err);
     else
-        weigh(c);
+        chunk_doubt_weigh(c);
 }
 
 /* The first success proves the settings: other chunks may start. */
@@ -233,7 +238,7 @@ void chunk_note_pass(struct chunk *c, size_t texts)
 
 /* The witness */
 
-static void say_outage(struct chunk *c, const struct err *err)
+static void chunk_doubt_say_outage(struct chunk *c, const struct err *err)
 {
     int64_t wall_ms = c->p->ports->wall_ms(c->p->ports->world);
     uint64_t waited_ms = doubt_now_ms(c) - c->p->embed.failing_since_ms;
@@ -243,7 +248,8 @@ static void say_outage(struct chunk *c, const struct err *err)
         return;
     c->trial.outage = true;
     iso_from_ms(
-        wall_ms + (int64_t)(bases_ms(c, OUTAGE_BASES) - waited_ms), until);
+        wall_ms + (int64_t)(chunk_doubt_bases_ms(c, OUTAGE_BASES) - waited_ms),
+        until);
     log_warn(&(struct log_ctx){.run = c->p->run_id,
                  .service = c->group->service,
                  .page = c->group->page},
@@ -252,14 +258,14 @@ static void say_outage(struct chunk *c, const struct err *err)
         until, err->msg);
 }
 
-static void outage(struct chunk *c, const struct err *why)
+static void chunk_doubt_outage(struct chunk *c, const struct err *why)
 {
     uint64_t since = c->p->embed.failing_since_ms;
     uint64_t waited_ms = doubt_now_ms(c) - since;
     struct err err = *why;
 
-    if (waited_ms < bases_ms(c, OUTAGE_BASES)) {
-        say_outage(c, why);
+    if (waited_ms < chunk_doubt_bases_ms(c, OUTAGE_BASES)) {
+        chunk_doubt_say_outage(c, why);
         doubt_back_off(c, why);
         return;
     }
@@ -271,18 +277,19 @@ static void outage(struct chunk *c, const struct err *why)
 }
 
 /* The failures before it say nothing: the provider was away. */
-static void outage_over(struct chunk *c)
+static void chunk_doubt_outage_over(struct chunk *c)
 {
     c->trial.outage = false;
     c->trial.failures = 0;
     for (size_t i = 0; i < c->ntexts; i++)
-        if (is_suspect(c, i) && c->texts[i].passed + 1 >= c->p->embed.passed) {
+        if (chunk_doubt_is_suspect(c, i) &&
+            c->texts[i].passed + 1 >= c->p->embed.passed) {
             c->texts[i].alone = 0;
             ranges_push(&c->ranges, (struct range){i, i + 1, .doubted = true});
         }
 }
 
-static void refuse_all(struct chunk *c, const struct err *err)
+static void chunk_doubt_refuse_all(struct chunk *c, const struct err *err)
 {
     struct err fatal = *err;
 
@@ -294,7 +301,7 @@ static void refuse_all(struct chunk *c, const struct err *err)
     chunk_stop_embedding(c, &fatal);
 }
 
-static void witness_failed(struct chunk *c, const struct err *err)
+static void chunk_doubt_witness_failed(struct chunk *c, const struct err *err)
 {
     bool garbage = err->code == ERR_PROTOCOL;
 
@@ -303,7 +310,7 @@ static void witness_failed(struct chunk *c, const struct err *err)
         if (c->released)
             chunk_stop_embedding(c, err);
         else
-            outage(c, err);
+            chunk_doubt_outage(c, err);
     } else if (err->code == ERR_BUSY &&
                chunk_retry(c, err, CALL_EMBED, CHUNK_EMBED_WAIT)) {
         return; /* and asked again */
@@ -313,7 +320,7 @@ static void witness_failed(struct chunk *c, const struct err *err)
     } else if (err_is_fatal(err->code) || err->code == ERR_BUSY) {
         chunk_stop_embedding(c, err);
     } else {
-        refuse_all(c, err);
+        chunk_doubt_refuse_all(c, err);
     }
 }
 
@@ -326,13 +333,13 @@ void chunk_witnessed(struct chunk *c, const struct err *err)
         return;
     }
     if (err->code != 0) {
-        witness_failed(c, err);
+        chunk_doubt_witness_failed(c, err);
         return;
     }
     c->trial.witnessing = c->trial.garbage = false;
     chunk_note_pass(c, 1);
     if (c->trial.outage)
-        outage_over(c);
+        chunk_doubt_outage_over(c);
     if (c->trial.proving) {
         c->trial.proving = false;
         chunk_embed_refused(c, &refusal);
@@ -350,7 +357,7 @@ void chunk_prove(struct chunk *c, const struct err *err)
 
 /* What comes before the next request */
 
-static void give_up_waiting(struct chunk *c)
+static void chunk_doubt_give_up_waiting(struct chunk *c)
 {
     struct err err = c->p->fatal.code != 0 ? c->p->fatal : c->trial.err;
 
@@ -359,7 +366,7 @@ static void give_up_waiting(struct chunk *c)
     chunk_stop_embedding(c, &err);
 }
 
-static bool is_doubting(const struct chunk *c)
+static bool chunk_doubt_is_doubting(const struct chunk *c)
 {
     return c->trial.witnessing ||
            (c->trial.failures > 0 && c->range.lo < c->range.hi);
@@ -370,15 +377,17 @@ bool chunk_step_doubt(struct chunk *c)
     struct chunk_text *suspect = NULL;
 
     if (c->range.lo == c->range.hi && c->ranges.n == 0)
-        suspect = first_suspect(c);
-    if (c->released && (suspect != NULL || is_doubting(c))) {
-        give_up_waiting(c);
+        suspect = chunk_doubt_first_suspect(c);
+    if (c->released && (suspect != NULL || chunk_doubt_is_doubting(c))) {
+        chunk_doubt_give_up_waiting(c);
         return true;
     }
-    if (suspect != NULL && !c->trial.witnessing && step_suspect(c, suspect))
+    if (suspect != NULL && !c->trial.witnessing &&
+        chunk_doubt_step_suspect(c, suspect))
         return true;
-    if (c->trial.failures > 0 && !may_repeat(c) && !c->trial.witnessing) {
-        weigh(c);
+    if (c->trial.failures > 0 && !chunk_doubt_may_repeat(c) &&
+        !c->trial.witnessing) {
+        chunk_doubt_weigh(c);
         return true;
     }
     if (!c->trial.witnessing)
@@ -386,7 +395,7 @@ bool chunk_step_doubt(struct chunk *c)
     if (!c->trial.proving && c->p->embed.passed > c->trial.passed) {
         c->trial.witnessing = false; /* another request has told meanwhile */
         if (c->trial.outage)
-            outage_over(c);
+            chunk_doubt_outage_over(c);
         chunk_step(c);
         return true;
     }

@@ -34,7 +34,7 @@ int chunk_embed_add_text(
 }
 
 /* Those that the page does not keep, as long as the chunk lives. */
-static int make_members(struct chunk *c)
+static int chunk_embed_make_members(struct chunk *c)
 {
     struct buf scratch;
     int rc = 0;
@@ -47,7 +47,7 @@ static int make_members(struct chunk *c)
     return rc;
 }
 
-static int collect_texts(struct chunk *c)
+static int chunk_embed_collect_texts(struct chunk *c)
 {
     size_t max_tokens = (size_t)c->p->options->max_tokens;
 
@@ -71,7 +71,7 @@ static int collect_texts(struct chunk *c)
     return 0;
 }
 
-static void plan_request(struct chunk *c, size_t lo, size_t hi)
+static void chunk_embed_plan_request(struct chunk *c, size_t lo, size_t hi)
 {
     if (lo < hi)
         ranges_push(&c->ranges, (struct range){lo, hi});
@@ -79,7 +79,7 @@ static void plan_request(struct chunk *c, size_t lo, size_t hi)
 
 /* Cuts all texts into ranges that one request may carry, the last one first;
  * those whose rows keep their vectors are in none. */
-static int plan_requests(struct chunk *c)
+static int chunk_embed_plan_requests(struct chunk *c)
 {
     size_t hi = c->ntexts, tokens = 0;
 
@@ -91,13 +91,13 @@ static int plan_requests(struct chunk *c)
         if (c->texts[i].kept ||
             (hi > i + 1 &&
                 (tokens + more > REQUEST_TOKENS || hi - i > REQUEST_TEXTS))) {
-            plan_request(c, i + 1, hi);
+            chunk_embed_plan_request(c, i + 1, hi);
             hi = c->texts[i].kept ? i : i + 1;
             tokens = 0;
         }
         tokens += more;
     }
-    plan_request(c, 0, hi);
+    chunk_embed_plan_request(c, 0, hi);
     return 0;
 }
 
@@ -121,7 +121,7 @@ static bool embed_trim(struct chunk *c)
 }
 
 /* What a request may carry now: until the settings are proven, one text. */
-static void limit_range(struct chunk *c)
+static void chunk_embed_limit_range(struct chunk *c)
 {
     const struct embed_record *record = &c->p->embed;
     size_t most = record->proven ? embed_record_cap(record) : 1;
@@ -138,14 +138,14 @@ static bool next_embed_range(struct chunk *c)
     while (ranges_pop(&c->ranges, &c->range)) {
         if (embed_trim(c)) {
             chunk_cut_long(c);
-            limit_range(c);
+            chunk_embed_limit_range(c);
             return true;
         }
     }
     return false;
 }
 
-static void on_embedded(struct op *op);
+static void on_chunk_embed_embedded(struct op *op);
 
 static int embed_prepare(struct chunk *c)
 {
@@ -176,7 +176,7 @@ static int embed_prepare(struct chunk *c)
 }
 
 /* The next chunk's request need not wait until this answer has been read. */
-static void on_answered(struct embed_req *req)
+static void on_chunk_embed_answered(struct embed_req *req)
 {
     struct chunk *c = container_of(req, struct chunk, embed);
 
@@ -190,8 +190,8 @@ static void embed_submit(struct chunk *c)
 {
     const struct ports *ports = c->p->ports;
 
-    pipeline_op_init(c->p, &c->embed.op, on_embedded);
-    c->embed.answered = on_answered;
+    pipeline_op_init(c->p, &c->embed.op, on_chunk_embed_embedded);
+    c->embed.answered = on_chunk_embed_answered;
     trace_context_next(&c->p->trace, c->embed.traceparent);
     ports->embed(ports->world, &c->embed);
 }
@@ -229,7 +229,7 @@ static void embed_blame_bad(struct chunk *c, const struct err *err)
     }
 }
 
-static bool is_refusal(const struct chunk *c, const struct err *err)
+static bool chunk_embed_is_refusal(const struct chunk *c, const struct err *err)
 {
     return err->code == ERR_REFUSED || err->code == ERR_TOO_LONG ||
            (err->code == ERR_PROTOCOL && c->range.suspect);
@@ -255,7 +255,7 @@ static void embed_narrow(struct chunk *c, const struct err *err)
 
 void chunk_embed_refused(struct chunk *c, const struct err *err)
 {
-    bool refused = is_refusal(c, err);
+    bool refused = chunk_embed_is_refusal(c, err);
 
     if (!refused && chunk_retry(c, err, CALL_EMBED, CHUNK_EMBED_WAIT))
         return;
@@ -281,7 +281,7 @@ static void embed_failed(struct chunk *c, const struct err *err)
         chunk_embed_refused(c, err);
 }
 
-static void on_embedded(struct op *op)
+static void on_chunk_embed_embedded(struct op *op)
 {
     struct chunk *c = container_of(op, struct chunk, embed.op);
     struct err err = op->err;
@@ -311,7 +311,7 @@ static void on_embedded(struct op *op)
     chunk_next_range(c);
 }
 
-static void count_embedded(struct chunk *c)
+static void chunk_embed_count_embedded(struct chunk *c)
 {
     for (size_t i = 0; i < c->nmembers; i++)
         if (c->members[i]->change == CHANGE_TEXT &&
@@ -323,7 +323,7 @@ static void embed_done(struct chunk *c)
 {
     if (!chunk_judge(c))
         return;
-    count_embedded(c);
+    chunk_embed_count_embedded(c);
     chunk_move(c, CHUNK_READY);
 }
 
@@ -348,7 +348,8 @@ void chunk_send_witness(struct chunk *c)
     embed_submit(c);
 }
 
-static bool is_complete(const struct chunk *c, size_t member, size_t *at)
+static bool chunk_embed_is_complete(
+    const struct chunk *c, size_t member, size_t *at)
 {
     bool complete = true;
 
@@ -372,7 +373,8 @@ void chunk_stop_embedding(struct chunk *c, const struct err *err)
     for (size_t i = 0; i < c->nmembers; i++) {
         struct page_item *m = c->members[i];
 
-        m->unembedded = !is_complete(c, i, &at) || m->reason != NULL;
+        m->unembedded =
+            !chunk_embed_is_complete(c, i, &at) || m->reason != NULL;
         m->reason = NULL;
         left += !m->unembedded;
     }
@@ -381,7 +383,7 @@ void chunk_stop_embedding(struct chunk *c, const struct err *err)
         return;
     }
     c->verdict = (struct chunk_verdict){.passed = 0};
-    count_embedded(c);
+    chunk_embed_count_embedded(c);
     chunk_move(c, CHUNK_READY);
 }
 
@@ -412,9 +414,9 @@ void chunk_step_embed(struct chunk *c)
 
 int chunk_collect(struct chunk *c)
 {
-    int rc = make_members(c);
+    int rc = chunk_embed_make_members(c);
 
     if (rc == 0)
-        rc = collect_texts(c);
-    return rc < 0 ? rc : plan_requests(c);
+        rc = chunk_embed_collect_texts(c);
+    return rc < 0 ? rc : chunk_embed_plan_requests(c);
 }

@@ -15,7 +15,7 @@ struct rows {
 };
 
 /* The first text of the member at or after `from`. */
-static size_t texts_of(
+static size_t chunk_rows_texts_of(
     const struct chunk *c, size_t member, size_t from, size_t *end)
 {
     while (from < c->ntexts && c->texts[from].member < member)
@@ -42,8 +42,8 @@ static struct store_row *add_row(struct rows *r, struct page_item *m,
 }
 
 /* Which of how many a piece is, behind what all of them say. */
-static int number_piece(struct chunk *c, struct buf *scratch, struct str common,
-    struct store_row *row, size_t pieces)
+static int chunk_rows_number_piece(struct chunk *c, struct buf *scratch,
+    struct str common, struct store_row *row, size_t pieces)
 {
     buf_reset(scratch);
     buf_add(scratch, common.p, common.len - 1);
@@ -55,7 +55,7 @@ static int number_piece(struct chunk *c, struct buf *scratch, struct str common,
 }
 
 /* Of the item's rows, those of its later pieces. */
-static int number_pieces(struct chunk *c, const struct page_item *m,
+static int chunk_rows_number_pieces(struct chunk *c, const struct page_item *m,
     struct store_row *rows, size_t pieces)
 {
     struct buf scratch;
@@ -68,7 +68,7 @@ static int number_pieces(struct chunk *c, const struct page_item *m,
     rc = item_piece_metadata(
         c->group->schema, m->value, &c->arena, &scratch, &common);
     for (size_t k = 1; k < pieces && rc == 0; k++)
-        rc = number_piece(c, &scratch, common, &rows[k], pieces);
+        rc = chunk_rows_number_piece(c, &scratch, common, &rows[k], pieces);
     buf_free(&scratch);
     return rc;
 }
@@ -108,7 +108,7 @@ static int add_changed_row(struct chunk *c, struct page_item *m, struct rows *r)
         row->content_text = pieces[k];
     }
     rows_add_trim(m, m->own_pieces, r);
-    return number_pieces(c, m, r->rows + r->nrows - n, (size_t)n);
+    return chunk_rows_number_pieces(c, m, r->rows + r->nrows - n, (size_t)n);
 }
 
 /* New rows. */
@@ -125,7 +125,8 @@ static int rows_add_texts(struct chunk *c, struct page_item *m, size_t from,
         row->vector = c->texts[i].vector;
     }
     rows_add_trim(m, end - from, r);
-    return number_pieces(c, m, r->rows + r->nrows - (end - from), end - from);
+    return chunk_rows_number_pieces(
+        c, m, r->rows + r->nrows - (end - from), end - from);
 }
 
 static size_t most_rows(const struct chunk *c)
@@ -137,7 +138,8 @@ static size_t most_rows(const struct chunk *c)
     return n;
 }
 
-static size_t bytes_of(const struct chunk *c, const struct store_row *row)
+static size_t chunk_rows_bytes_of(
+    const struct chunk *c, const struct store_row *row)
 {
     size_t vector = row->vector == NULL
                         ? 0
@@ -153,14 +155,15 @@ static size_t bytes_of(const struct chunk *c, const struct store_row *row)
  * written yet: the first piece comes last, and with it what a shorter text
  * leaves behind. An item with part of its pieces never looks unchanged.
  */
-static void take_last(struct chunk *c, struct rows *r)
+static void chunk_rows_take_last(struct chunk *c, struct rows *r)
 {
     size_t hi = c->unwritten > 0 ? c->unwritten : r->nrows, lo = hi;
     size_t bytes = 0;
 
-    while (lo > 0 && (lo == hi || bytes + bytes_of(c, &r->rows[lo - 1]) <=
-                                      c->p->options->store_bytes))
-        bytes += bytes_of(c, &r->rows[--lo]);
+    while (lo > 0 &&
+           (lo == hi || bytes + chunk_rows_bytes_of(c, &r->rows[lo - 1]) <=
+                            c->p->options->store_bytes))
+        bytes += chunk_rows_bytes_of(c, &r->rows[--lo]);
     c->unwritten_next = lo;
     r->rows += lo;
     r->nrows = hi - lo;
@@ -168,13 +171,13 @@ static void take_last(struct chunk *c, struct rows *r)
         r->ntrims = 0;
 }
 
-static int add_member(
+static int chunk_rows_add_member(
     struct chunk *c, size_t member, size_t *at, struct rows *r)
 {
     struct page_item *m = c->members[member];
     size_t end;
 
-    *at = texts_of(c, member, *at, &end);
+    *at = chunk_rows_texts_of(c, member, *at, &end);
     if (m->outcome != ITEM_OPEN || m->unembedded)
         return 0;
     if (m->change == CHANGE_EXTRA) {
@@ -187,7 +190,7 @@ static int add_member(
 
 /* The rows of as many members as fit into a transaction, and of one at least;
  * the others stay in the ranges. */
-static int add_members(struct chunk *c, struct rows *r)
+static int chunk_rows_add_members(struct chunk *c, struct rows *r)
 {
     size_t most = c->p->options->store_bytes, at = 0, bytes = 0;
 
@@ -195,10 +198,10 @@ static int add_members(struct chunk *c, struct rows *r)
         struct rows before = *r;
         size_t more = 0;
 
-        if (add_member(c, i, &at, r) < 0)
+        if (chunk_rows_add_member(c, i, &at, r) < 0)
             return ERR_NOMEM;
         for (size_t k = before.nrows; k < r->nrows; k++)
-            more += bytes_of(c, &r->rows[k]);
+            more += chunk_rows_bytes_of(c, &r->rows[k]);
         if (before.nrows > 0 && bytes + more > most) {
             ranges_push(&c->ranges, (struct range){.lo = i, .hi = c->range.hi});
             c->range.hi = i;
@@ -209,7 +212,7 @@ static int add_members(struct chunk *c, struct rows *r)
     }
     c->unwritten_next = 0;
     if (bytes > most)
-        take_last(c, r);
+        chunk_rows_take_last(c, r);
     return 0;
 }
 
@@ -223,7 +226,7 @@ int chunk_rows(struct chunk *c)
     r.trims = arena_calloc(&c->arena, members, sizeof(*r.trims));
     if (r.rows == NULL || r.trims == NULL)
         return ERR_NOMEM;
-    if (add_members(c, &r) < 0)
+    if (chunk_rows_add_members(c, &r) < 0)
         return ERR_NOMEM;
     c->store.scope = c->group->scope;
     c->store.rows = r.rows;

@@ -10,7 +10,7 @@
 
 /* Storing */
 
-static void on_stored(struct op *op);
+static void on_chunk_store_stored(struct op *op);
 
 static void store_accept(struct chunk *c)
 {
@@ -42,7 +42,7 @@ static void store_failed(struct chunk *c, const struct err *err)
     chunk_fail(c, err);
 }
 
-static void on_stored(struct op *op)
+static void on_chunk_store_stored(struct op *op)
 {
     struct chunk *c = container_of(op, struct chunk, store.op);
     struct err err = op->err;
@@ -93,6 +93,6 @@ void chunk_step_store(struct chunk *c)
         chunk_next_range(c);
         return;
     }
-    pipeline_op_init(c->p, &c->store.op, on_stored);
+    pipeline_op_init(c->p, &c->store.op, on_chunk_store_stored);
     ports->store(ports->world, &c->store);
 }

@@ -11,7 +11,7 @@
 
 enum { CHUNK_ROWS_LEAST = 50, CHUNK_ROWS_PERCENT = 1 };
 
-static void suspect(
+static void chunk_verdict_suspect(
     struct chunk_verdict *v, const struct err *err, const char *words)
 {
     if (v->refused++ == 0) {
@@ -29,13 +29,13 @@ void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
     struct str reason = arena_dup(c->group->arena, str_of(err->msg));
 
     if (!m->failed_before)
-        suspect(&c->verdict, err, words);
+        chunk_verdict_suspect(&c->verdict, err, words);
     m->reason = reason.p == NULL ? err_name(err->code) : reason.p;
     m->refused = err->code != ERR_PROTOCOL; /* garbage may be a bad moment */
 }
 
 /* As many may be refused in a run; beyond it the table is at fault. */
-static bool too_many_rows(const struct row_faults *rows)
+static bool chunk_verdict_too_many_rows(const struct row_faults *rows)
 {
     uint64_t share = rows->received * CHUNK_ROWS_PERCENT / 100;
 
@@ -51,7 +51,7 @@ bool chunk_blame_row(struct chunk *c, struct page_item *m, const struct err *e)
     chunk_blame(c, m, e, c->store.fault);
     if (!m->failed_before)
         rows->refused++;
-    if (!too_many_rows(rows))
+    if (!chunk_verdict_too_many_rows(rows))
         return true;
     c->p->all_refused = true;
     err.code = ERR_CONFIG;
@@ -64,7 +64,7 @@ bool chunk_blame_row(struct chunk *c, struct page_item *m, const struct err *e)
     return false;
 }
 
-static bool is_nobodys_fault(const struct chunk_verdict *v)
+static bool chunk_verdict_is_nobodys_fault(const struct chunk_verdict *v)
 {
     return v->passed == 0 && v->refused >= 2 && v->same_words;
 }
@@ -73,7 +73,7 @@ bool chunk_judge(struct chunk *c)
 {
     struct err err = c->verdict.first;
 
-    if (is_nobodys_fault(&c->verdict)) {
+    if (chunk_verdict_is_nobodys_fault(&c->verdict)) {
         c->p->all_refused = true;
         err.code = ERR_CONFIG;
         err_wrap(&err, "every item of the chunk was refused alike");

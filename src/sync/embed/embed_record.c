@@ -4,7 +4,7 @@
 
 /* Every text of a run may fail by chance: the more there are, the less likely
  * it must be for one of them. */
-static double convicting_odds(const struct embed_record *r)
+static double embed_record_convicting_odds(const struct embed_record *r)
 {
     return 1e-4 / (100 + (double)r->texts);
 }
@@ -53,7 +53,7 @@ bool embed_record_convicts(
         return false;
     for (unsigned i = 1; i <= alone; i++)
         odds *= (others_failed + i) / (others + i);
-    return odds < convicting_odds(r);
+    return odds < embed_record_convicting_odds(r);
 }
 
 bool embed_record_may_set_aside(const struct embed_record *r)

@@ -66,9 +66,9 @@ bool page_retry(
 
 /* Fetching */
 
-static void on_fetched(struct op *op);
+static void on_page_fetched(struct op *op);
 
-static void fetch_submit(struct page *page)
+static void page_fetch_submit(struct page *page)
 {
     const struct ports *ports = page->ctx->p->ports;
     struct page_req *req = &page->busy->fetch;
@@ -81,11 +81,11 @@ static void fetch_submit(struct page *page)
         .page = page->number,
         .limit = page->limit};
     trace_context_next(&page->ctx->p->trace, req->traceparent);
-    pipeline_op_init(page->ctx->p, &req->op, on_fetched);
+    pipeline_op_init(page->ctx->p, &req->op, on_page_fetched);
     ports->fetch_page(ports->world, req);
 }
 
-static void on_fetch_waited(struct op *op)
+static void on_page_fetch_waited(struct op *op)
 {
     struct page *page = page_of_timer(op);
 
@@ -94,12 +94,12 @@ static void on_fetch_waited(struct op *op)
         return;
     }
     page_move(page, PAGE_FETCH);
-    fetch_submit(page);
+    page_fetch_submit(page);
 }
 
-static void fetch_failed(struct page *page, const struct err *err)
+static void page_fetch_failed(struct page *page, const struct err *err)
 {
-    if (page_retry(page, err, PAGE_FETCH_WAIT, on_fetch_waited))
+    if (page_retry(page, err, PAGE_FETCH_WAIT, on_page_fetch_waited))
         return;
     page->too_large = err->code == ERR_TOO_LARGE;
     page->view = (struct page_view){.items = NULL};
@@ -131,7 +131,7 @@ static int page_understand(struct page *page, struct err *err)
  * they are, but not a million items that are next to nothing. Those are asked
  * for in smaller pages.
  */
-static void understand(struct work_req *req)
+static void page_understand_answer(struct work_req *req)
 {
     struct page_work *busy = container_of(req, struct page_work, computing);
     struct page *page = busy->page;
@@ -149,9 +149,9 @@ static void understand(struct work_req *req)
         page->bytes, page->view.n, page->arena.cap_bytes >> 20);
 }
 
-static void render_slice(struct page *page);
+static void page_render_slice(struct page *page);
 
-static void on_understood(struct op *op)
+static void on_page_understood(struct op *op)
 {
     struct page *page = page_of_computing(op);
     struct page_work *busy = page->busy;
@@ -160,7 +160,7 @@ static void on_understood(struct op *op)
     if (err.code == 0)
         err = page->failed ? page->err : busy->why;
     if (err.code != 0) {
-        fetch_failed(page, &err);
+        page_fetch_failed(page, &err);
         return;
     }
     page->counts.replaced += page->view.replaced;
@@ -171,10 +171,10 @@ static void on_understood(struct op *op)
             page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
                               .service = page->ctx->service,
                               .page = page->number});
-    render_slice(page);
+    page_render_slice(page);
 }
 
-static void on_fetched(struct op *op)
+static void on_page_fetched(struct op *op)
 {
     struct page_work *busy = container_of(op, struct page_work, fetch.op);
     struct page *page = busy->page;
@@ -184,16 +184,16 @@ static void on_fetched(struct op *op)
     if (err.code == 0 && page->failed)
         err = page->err;
     if (err.code != 0) {
-        fetch_failed(page, &err);
+        page_fetch_failed(page, &err);
         return;
     }
     page->bytes = busy->fetch.envelope.json.len;
-    page_compute(page, understand, on_understood);
+    page_compute(page, page_understand_answer, on_page_understood);
 }
 
 /* Rendering */
 
-static const char *keep_reason(struct page *page, const struct err *err)
+static const char *page_keep_reason(struct page *page, const struct err *err)
 {
     struct str copy = arena_dup(&page->arena, str_of(err->msg));
 
@@ -201,7 +201,7 @@ static const char *keep_reason(struct page *page, const struct err *err)
 }
 
 /* Of two items with one id the later wins. */
-static void take_id(struct page *page, size_t index)
+static void page_take_id(struct page *page, size_t index)
 {
     bool found;
     size_t *last =
@@ -214,7 +214,8 @@ static void take_id(struct page *page, size_t index)
 
 /* Only its id stays: of a large page as of any, the texts of what has changed
  * and is under way are in memory. */
-static int render_lean(struct page *page, struct page_item *it, struct err *err)
+static int page_render_lean(
+    struct page *page, struct page_item *it, struct err *err)
 {
     struct page_work *busy = page->busy;
     struct item *item = &it->item;
@@ -231,21 +232,21 @@ static int render_lean(struct page *page, struct page_item *it, struct err *err)
     return rc;
 }
 
-static int render_kept_or_lean(
+static int page_render_kept_or_lean(
     struct page *page, struct page_item *it, struct err *err)
 {
     size_t most = page->ctx->p->options->kept_bytes;
     size_t bytes = page->bytes > most ? json_size(it->value) : 0;
 
     if (page->busy->kept + bytes > most)
-        return render_lean(page, it, err);
+        return page_render_lean(page, it, err);
     page->busy->kept += bytes;
     return item_render(page->ctx->schema, it->value, &page->arena,
         &page->busy->scratch, &it->item, err);
 }
 
 /* An item cannot be larger than its page, which is how large most are. */
-static int render_or_refuse(
+static int page_render_or_refuse(
     struct page *page, struct page_item *it, struct err *err)
 {
     size_t most = page->ctx->p->options->max_item_bytes;
@@ -253,7 +254,7 @@ static int render_or_refuse(
     int rc;
 
     if (bytes <= most)
-        return render_kept_or_lean(page, it, err);
+        return page_render_kept_or_lean(page, it, err);
     rc = item_identify(page->ctx->schema, it->value, &page->arena,
         &page->busy->scratch, &it->item, err);
     if (rc == ERR_NOMEM)
@@ -263,13 +264,13 @@ static int render_or_refuse(
         most);
 }
 
-static int render_item(struct page *page, size_t index, struct err *err)
+static int page_render_item(struct page *page, size_t index, struct err *err)
 {
     struct page_item *it = &page->items[index];
     int rc;
 
     it->value = page_view_item(&page->view, index);
-    rc = render_or_refuse(page, it, err);
+    rc = page_render_or_refuse(page, it, err);
     page->counts.nuls_dropped += it->item.nuls;
     page->counts.replaced += it->item.replaced;
     if (rc == ERR_NOMEM)
@@ -281,20 +282,20 @@ static int render_item(struct page *page, size_t index, struct err *err)
         rc = err_set(err, ERR_INVALID, "%s", page->view.flaws[index]);
     if (rc < 0) {
         it->outcome = ITEM_FAILED;
-        it->reason = keep_reason(page, err);
+        it->reason = page_keep_reason(page, err);
         return 0;
     }
-    take_id(page, index);
+    page_take_id(page, index);
     return 0;
 }
 
-static void on_slice(struct op *op)
+static void on_page_slice(struct op *op)
 {
-    render_slice(page_of_timer(op));
+    page_render_slice(page_of_timer(op));
 }
 
 /* As much as one iteration of the loop takes, or in the pool all of it. */
-static void render_some(struct work_req *req)
+static void page_render_some(struct work_req *req)
 {
     struct page_work *busy = container_of(req, struct page_work, computing);
     struct page *page = busy->page;
@@ -303,14 +304,14 @@ static void render_some(struct work_req *req)
 
     while (busy->rendered < page->view.n && busy->rendered < end &&
            (all || bytes < SLICE_BYTES)) {
-        if (render_item(page, busy->rendered, &busy->why) < 0)
+        if (page_render_item(page, busy->rendered, &busy->why) < 0)
             return;
         bytes += page->items[busy->rendered++].item.metadata.len;
     }
     err_clear(&busy->why); /* those of items are theirs */
 }
 
-static void on_rendered(struct op *op)
+static void on_page_rendered(struct op *op)
 {
     struct page *page = page_of_computing(op);
     struct page_work *busy = page->busy;
@@ -323,16 +324,16 @@ static void on_rendered(struct op *op)
         buf_free(&busy->scratch);
         page_move(page, PAGE_READY);
     } else {
-        page_later(page, on_slice);
+        page_later(page, on_page_slice);
     }
 }
 
-static void render_slice(struct page *page)
+static void page_render_slice(struct page *page)
 {
     if (page->failed)
         page_finish(page);
     else
-        page_compute(page, render_some, on_rendered);
+        page_compute(page, page_render_some, on_page_rendered);
 }
 
 /*
@@ -392,11 +393,12 @@ struct page *page_start(struct page_context *ctx, int number, int limit)
     struct page *page = page_new(ctx, number, limit);
 
     page->state = PAGE_FETCH;
-    fetch_submit(page);
+    page_fetch_submit(page);
     return page;
 }
 
-static int take_letters(struct page *page, const struct due_letters_req *due)
+static int page_take_letters(
+    struct page *page, const struct due_letters_req *due)
 {
     struct page_req *fetch = &page->busy->fetch;
     uint8_t(*digests)[SHA256_BYTES] =
@@ -417,12 +419,12 @@ struct page *page_start_letters(
 {
     struct page *page = page_new(ctx, 0, (int)due->n);
 
-    if (take_letters(page, due) < 0)
+    if (page_take_letters(page, due) < 0)
         abort();
     page->state = PAGE_FETCH;
     page->next_page = next_page;
     page->chunks.known = true;
-    page_compute(page, understand, on_understood);
+    page_compute(page, page_understand_answer, on_page_understood);
     return page;
 }
 

@@ -19,7 +19,7 @@ bool page_next_embeds(const struct page *page)
 
 /* As many as a chunk may have, of one kind, and with texts that a request can
  * carry: at least one. */
-static size_t count_members(const struct page *page)
+static size_t page_checkpoint_count_members(const struct page *page)
 {
     const struct run_options *o = page->ctx->p->options;
     struct page_item **members = page->work + page->cursor;
@@ -39,13 +39,13 @@ static size_t count_members(const struct page *page)
 void page_start_chunk(struct page *page)
 {
     struct page_item **members = page->work + page->cursor;
-    size_t n = count_members(page);
+    size_t n = page_checkpoint_count_members(page);
 
     page->cursor += n;
     chunk_start(&page->chunks, members, n);
 }
 
-static bool resume_one(struct page *page)
+static bool page_checkpoint_resume_one(struct page *page)
 {
     list_for_each (at, &page->chunks.list)
         if (chunk_resume(container_of(at, struct chunk, link)))
@@ -56,7 +56,7 @@ static bool resume_one(struct page *page)
 /* From the first one anew: a chunk that goes on may take others along. */
 void page_resume(struct page *page)
 {
-    while (resume_one(page))
+    while (page_checkpoint_resume_one(page))
         ;
 }
 
@@ -82,7 +82,8 @@ bool page_is_drained(const struct page *page)
     return list_empty(&page->chunks.list) && !page_has_work(page);
 }
 
-static void chunk_done(struct chunk_group *group, struct chunk *chunk)
+static void page_checkpoint_chunk_done(
+    struct chunk_group *group, struct chunk *chunk)
 {
     struct page *page = container_of(group, struct page, chunks);
     struct err err = chunk->err;
@@ -119,11 +120,11 @@ void page_init_chunks(struct page *page)
         .rows = &ctx->rows,
         .kick = ctx->kick,
         .arg = ctx->arg,
-        .done = chunk_done};
+        .done = page_checkpoint_chunk_done};
     list_init(&page->chunks.list);
 }
 
-static void cancel_all(struct page *page)
+static void page_checkpoint_cancel_all(struct page *page)
 {
     struct page_work *busy = page->busy;
     struct list *next;
@@ -148,7 +149,7 @@ void page_fail(struct page *page, const struct err *err, bool cancel)
         page->err = *err;
     page->failed = true;
     if (cancel)
-        cancel_all(page);
+        page_checkpoint_cancel_all(page);
     else
         page_release(page);
     if (page->state == PAGE_READY)
@@ -198,7 +199,7 @@ void page_finish(struct page *page)
 /* The checkpoint */
 
 /* Whatever became of them: what a source still has is not deleted. */
-static int note_seen(struct page *page)
+static int page_checkpoint_note_seen(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
     struct str *seen = arena_calloc(&page->arena, page->view.n, sizeof(*seen));
@@ -215,12 +216,12 @@ static int note_seen(struct page *page)
 
 /* Of items that are stored as they are on this page: what a failed one, or one
  * that a later one has replaced, declares is nobody's. */
-static bool is_as_it_came(const struct page_item *it)
+static bool page_checkpoint_is_as_it_came(const struct page_item *it)
 {
     return it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED;
 }
 
-static int note_links(struct page *page)
+static int page_checkpoint_note_links(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
     struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
@@ -232,7 +233,7 @@ static int note_links(struct page *page)
     for (size_t i = 0; rc == 0 && i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
-        if (!is_as_it_came(it))
+        if (!page_checkpoint_is_as_it_came(it))
             continue;
         ids[req->nlinked++] = it->item.content_id;
         rc = item_links_add(&links, page->ctx->schema, it->value,
@@ -247,27 +248,28 @@ static int note_links(struct page *page)
 }
 
 /* What the checkpoint says of the items, beside their dead letters. */
-static int note_items(struct page *page)
+static int page_checkpoint_note_items(struct page *page)
 {
     const struct schema *schema = page->ctx->schema;
 
     if (page->failed)
         return 0;
-    if (schema->delete_missing && page->letters == NULL && note_seen(page) < 0)
+    if (schema->delete_missing && page->letters == NULL &&
+        page_checkpoint_note_seen(page) < 0)
         return ERR_NOMEM;
     if (schema->nlinks > 0 && page->ctx->p->ports->link != NULL)
-        return note_links(page);
+        return page_checkpoint_note_links(page);
     return 0;
 }
 
-static void on_checkpointed(struct op *op);
+static void on_page_checkpoint_checkpointed(struct op *op);
 
 static void checkpoint_submit(struct page *page)
 {
     const struct ports *ports = page->ctx->p->ports;
     struct checkpoint_req *req = &page->busy->checkpoint;
 
-    pipeline_op_init(page->ctx->p, &req->op, on_checkpointed);
+    pipeline_op_init(page->ctx->p, &req->op, on_page_checkpoint_checkpointed);
     ports->checkpoint(ports->world, req);
 }
 
@@ -283,7 +285,7 @@ static void on_checkpoint_waited(struct op *op)
     checkpoint_submit(page);
 }
 
-static void on_checkpointed(struct op *op)
+static void on_page_checkpoint_checkpointed(struct op *op)
 {
     struct page *page = container_of(op, struct page_work, checkpoint.op)->page;
     struct err err = op->err;
@@ -325,7 +327,7 @@ void page_checkpoint(struct page *page, const struct counts *total,
         .deaths = deaths,
         .announced = announced,
         .counts = &busy->so_far};
-    if (page_write_letters(page) < 0 || note_items(page) < 0) {
+    if (page_write_letters(page) < 0 || page_checkpoint_note_items(page) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }

@@ -11,18 +11,18 @@
 /* Compared in one iteration of the loop. */
 enum { SLICE_ITEMS = 1000 };
 
-static void on_looked_up(struct op *op);
+static void on_page_compare_looked_up(struct op *op);
 
-static void lookup_submit(struct page *page)
+static void page_compare_lookup_submit(struct page *page)
 {
     const struct ports *ports = page->ctx->p->ports;
     struct lookup_req *req = &page->busy->lookup;
 
-    pipeline_op_init(page->ctx->p, &req->op, on_looked_up);
+    pipeline_op_init(page->ctx->p, &req->op, on_page_compare_looked_up);
     ports->lookup(ports->world, req);
 }
 
-static int collect_open(struct page *page)
+static int page_compare_collect_open(struct page *page)
 {
     struct page_work *busy = page->busy;
     struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
@@ -46,7 +46,8 @@ static int collect_open(struct page *page)
     return 0;
 }
 
-static void mark_uncertain(struct page *page, const struct page *before)
+static void page_compare_mark_uncertain(
+    struct page *page, const struct page *before)
 {
     for (size_t i = 0; i < page->busy->lookup.n; i++) {
         struct page_item *it = page->busy->open[i];
@@ -61,7 +62,7 @@ void page_compare(struct page *page, const struct page *before)
 {
     struct err err;
 
-    if (collect_open(page) < 0) {
+    if (page_compare_collect_open(page) < 0) {
         err_set(
             &err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
         page_fail(page, &err, false);
@@ -69,20 +70,20 @@ void page_compare(struct page *page, const struct page *before)
         return;
     }
     if (before != NULL)
-        mark_uncertain(page, before);
+        page_compare_mark_uncertain(page, before);
     if (page->busy->lookup.n == 0) {
         page_move(page, PAGE_DRAIN);
         return;
     }
     page_move(page, PAGE_LOOKUP);
-    lookup_submit(page);
+    page_compare_lookup_submit(page);
 }
 
 /* Comparing */
 
 /* Of an item's rows, those that are its pieces 0, 1, ... with their hashes:
  * what lies behind them is another program's, or is left from another text. */
-static size_t count_own(const struct stored_row *rows, size_t n)
+static size_t page_compare_count_own(const struct stored_row *rows, size_t n)
 {
     size_t k = 0;
 
@@ -96,7 +97,7 @@ static size_t count_own(const struct stored_row *rows, size_t n)
  * the ends of a text are not embedded): the pieces must be cut as the stored
  * ones are, which may be smaller because the embedder asked for it.
  */
-static bool cut_alike(
+static bool page_compare_cut_alike(
     struct page *page, const struct page_item *it, enum cut_rule rule, size_t n)
 {
     size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
@@ -122,7 +123,8 @@ static enum change compare_cut(struct page *page, const struct page_item *it,
     }
     if (same_text && same_row)
         return CHANGE_NONE;
-    return same_text && cut_alike(page, it, rule, n) ? CHANGE_ROW : CHANGE_TEXT;
+    return same_text && page_compare_cut_alike(page, it, rule, n) ? CHANGE_ROW
+                                                                  : CHANGE_TEXT;
 }
 
 /* Rows keep the rule that they were cut by until their text changes. */
@@ -140,7 +142,7 @@ static enum change compare_pieces(struct page *page, struct page_item *it,
     return change;
 }
 
-static bool is_kept(const struct stored_row *row, struct str piece)
+static bool page_compare_is_kept(const struct stored_row *row, struct str piece)
 {
     uint8_t hash[SHA256_BYTES];
 
@@ -150,7 +152,7 @@ static bool is_kept(const struct stored_row *row, struct str piece)
 
 /* Of the pieces of an altered item whose text is the source's still, those that
  * nobody has changed are not paid for again. */
-static void note_kept(
+static void page_compare_note_kept(
     struct page *page, struct page_item *it, const struct stored_row *rows)
 {
     size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
@@ -162,7 +164,7 @@ static void note_kept(
                              max_tokens, it->cut, &pieces) != (long)n)
         return;
     for (size_t k = 0; k < n; k++)
-        keeps[k] = is_kept(&rows[k], pieces[k]);
+        keeps[k] = page_compare_is_kept(&rows[k], pieces[k]);
     it->keeps = keeps;
 }
 
@@ -186,7 +188,7 @@ static enum change compare_foreign(struct page *page, struct page_item *it,
     if (it->contested)
         return CHANGE_NONE;
     if (altered && change != CHANGE_TEXT && it->own_pieces > 1)
-        note_kept(page, it, rows);
+        page_compare_note_kept(page, it, rows);
     if (altered || (extra && change != CHANGE_TEXT))
         it->repairs = repairs + 1;
     if (altered)
@@ -198,7 +200,7 @@ static enum change compare_item(struct page *page, struct page_item *it,
     const struct stored_row *rows, size_t n)
 {
     it->cut = CUT_LAST_THIRD;
-    it->own_pieces = count_own(rows, n);
+    it->own_pieces = page_compare_count_own(rows, n);
     if (it->uncertain || it->own_pieces == 0)
         return CHANGE_TEXT;
     return compare_foreign(
@@ -206,7 +208,7 @@ static enum change compare_item(struct page *page, struct page_item *it,
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */
-static size_t pieces_of(const struct stored_row *rows, size_t n)
+static size_t page_compare_pieces_of(const struct stored_row *rows, size_t n)
 {
     return n == 0 ? 0 : (size_t)rows[n - 1].chunk_index + 1;
 }
@@ -224,7 +226,7 @@ static int compare_next(struct page *page)
         return ERR_NOMEM;
     while (end < lookup->nrows && lookup->rows[end].item == i)
         end++;
-    it->stored_pieces = pieces_of(lookup->rows + from, end - from);
+    it->stored_pieces = page_compare_pieces_of(lookup->rows + from, end - from);
     it->change = compare_item(page, it, lookup->rows + from, end - from);
     if (it->change == CHANGE_NONE)
         it->outcome = ITEM_UNCHANGED;
@@ -243,7 +245,7 @@ static void on_compare_slice(struct op *op)
 
 /* Texts first, so that chunks are full where that saves requests. Of a page
  * that was left out, nothing. */
-static void plan_work(struct page *page)
+static void page_compare_plan_work(struct page *page)
 {
     static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW, CHANGE_EXTRA};
 
@@ -261,7 +263,7 @@ static void page_compared(struct page *page)
     page_skip_known(page);
     if (page->set_aside)
         page_set_aside(page);
-    plan_work(page);
+    page_compare_plan_work(page);
     page_move(page, PAGE_DRAIN);
 }
 
@@ -284,7 +286,7 @@ static void compare_some(struct work_req *req)
     }
 }
 
-static void on_compared(struct op *op)
+static void on_page_compare_compared(struct op *op)
 {
     struct page *page = page_of_computing(op);
     struct page_work *busy = page->busy;
@@ -304,10 +306,10 @@ static void compare_slice(struct page *page)
     if (page->failed)
         page_finish(page);
     else
-        page_compute(page, compare_some, on_compared);
+        page_compute(page, compare_some, on_page_compare_compared);
 }
 
-static void on_lookup_waited(struct op *op)
+static void on_page_compare_lookup_waited(struct op *op)
 {
     struct page *page = page_of_timer(op);
 
@@ -316,10 +318,10 @@ static void on_lookup_waited(struct op *op)
         return;
     }
     page_move(page, PAGE_LOOKUP);
-    lookup_submit(page);
+    page_compare_lookup_submit(page);
 }
 
-static void on_looked_up(struct op *op)
+static void on_page_compare_looked_up(struct op *op)
 {
     struct page *page = container_of(op, struct page_work, lookup.op)->page;
     struct err err = op->err;
@@ -329,7 +331,8 @@ static void on_looked_up(struct op *op)
         err = page->err;
     if (err.code != 0) {
         err_wrap(&err, "look up stored rows");
-        if (page_retry(page, &err, PAGE_LOOKUP_WAIT, on_lookup_waited))
+        if (page_retry(
+                page, &err, PAGE_LOOKUP_WAIT, on_page_compare_lookup_waited))
             return;
         page_fail(page, &err, false);
         page_finish(page);

@@ -7,8 +7,8 @@
 #include "sync/page/page_impl.h"
 
 /* An item that was kept stays the letter's that it was kept in. */
-static void item_digest(const struct page *page, const struct page_item *it,
-    uint8_t out[SHA256_BYTES])
+static void page_letters_item_digest(const struct page *page,
+    const struct page_item *it, uint8_t out[SHA256_BYTES])
 {
     struct sha256 digest;
 
@@ -23,12 +23,12 @@ static void item_digest(const struct page *page, const struct page_item *it,
 
 /* Skipping */
 
-static bool is_same_item(const struct page *page, const struct page_item *it,
-    const struct open_letter *letter)
+static bool page_letters_is_same_item(const struct page *page,
+    const struct page_item *it, const struct open_letter *letter)
 {
     uint8_t digest[SHA256_BYTES];
 
-    item_digest(page, it, digest);
+    page_letters_item_digest(page, it, digest);
     return memcmp(digest, letter->digest, SHA256_BYTES) == 0;
 }
 
@@ -41,7 +41,7 @@ void page_skip_known(struct page *page)
         struct page_item *it = page->busy->open[letter->item];
 
         it->has_letter = true;
-        if (!is_same_item(page, it, letter))
+        if (!page_letters_is_same_item(page, it, letter))
             continue;
         it->failed_before = true;
         if (!letter->known || it->outcome != ITEM_OPEN)
@@ -137,7 +137,7 @@ bool page_clear_blame(struct page *page)
 
 /* Writing */
 
-static bool is_resolved(const struct page_item *it)
+static bool page_letters_is_resolved(const struct page_item *it)
 {
     return it->has_letter &&
            (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
@@ -145,7 +145,7 @@ static bool is_resolved(const struct page_item *it)
 
 /* The ledger would cut it all the same: an item may have megabytes. A byte more
  * shows it where to. */
-static int write_payload(
+static int page_letters_write_payload(
     struct page *page, const struct page_item *it, struct str *payload)
 {
     struct buf text;
@@ -167,10 +167,10 @@ static int write_letter(
         .passing = it->passing,
         .suppressed = it->suppressed,
         .payload = STR("")};
-    item_digest(page, it, letter->digest);
+    page_letters_item_digest(page, it, letter->digest);
     if (it->suppressed)
         return 0;
-    return write_payload(page, it, &letter->payload);
+    return page_letters_write_payload(page, it, &letter->payload);
 }
 
 int page_write_letters(struct page *page)
@@ -182,7 +182,7 @@ int page_write_letters(struct page *page)
 
     for (size_t i = 0; i < page->view.n; i++) {
         nletters += page->items[i].reason != NULL;
-        nresolved += is_resolved(&page->items[i]);
+        nresolved += page_letters_is_resolved(&page->items[i]);
     }
     letters = arena_calloc(&page->arena, nletters, sizeof(*letters));
     resolved = arena_calloc(&page->arena, nresolved, sizeof(*resolved));
@@ -195,7 +195,7 @@ int page_write_letters(struct page *page)
     for (size_t i = 0; i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
-        if (is_resolved(it))
+        if (page_letters_is_resolved(it))
             resolved[req->nresolved++] = it->item.content_id;
         if (it->reason != NULL &&
             write_letter(page, it, &letters[req->nletters++]) < 0)

@@ -7,7 +7,7 @@
 
 /* The look-up did not ask for an item without an id, nor for one whose id a
  * later item has too. */
-static bool is_found(const struct page_item *it)
+static bool page_progress_is_found(const struct page_item *it)
 {
     return it->item.content_id.len == 0 || it->outcome == ITEM_COLLISION ||
            it->stored_pieces > 0 || it->has_letter;
@@ -21,8 +21,8 @@ long page_count_new(const struct page *page, const struct known_ids *ids)
     for (size_t i = 0; i < page->view.n; i++) {
         enum id_state state = known_ids_state(ids, &page->busy->keys[i]);
 
-        if (state == ID_NEW ||
-            (state == ID_UNSURE && looked_up && !is_found(&page->items[i])))
+        if (state == ID_NEW || (state == ID_UNSURE && looked_up &&
+                                   !page_progress_is_found(&page->items[i])))
             fresh++;
         else if (state == ID_UNSURE && !looked_up)
             unsure++;
