@@ -90,15 +90,34 @@ done < <(git ls-files -co --exclude-standard 'src/*.[ch]' | xargs wc -l |
   grep -v ' total$')
 
 # shellcheck disable=SC2016  # the dollars below are awk's
+# functions: each function of src/ and its file.
+functions() {
+  git ls-files -co --exclude-standard 'src/*.c' | xargs awk '
+    /^[a-z].*\(/ { head = $0; sub(/\(.*/, "", head); sub(/.*[ *]/, "", head) }
+    /^{/ && head != "" { print head, FILENAME; head = "" }
+    /^}/ { head = "" }' | sort -u
+}
+
 # Functions are named module_verb, static ones too: no two files share a name.
 while read -r name files; do
   fault "$name() is a function of several files: $files"
-done < <(git ls-files -co --exclude-standard 'src/*.c' | xargs awk '
-  /^[a-z].*\(/ { head = $0; sub(/\(.*/, "", head); sub(/.*[ *]/, "", head) }
-  /^{/ && head != "" { print head, FILENAME; head = "" }
-  /^}/ { head = "" }' | sort -u |
-  awk '{ n[$1]++; files[$1] = files[$1] " " $2 }
+done < <(functions | awk '{ n[$1]++; files[$1] = files[$1] " " $2 }
     END { for (i in n) if (n[i] > 1) print i files[i] }')
+
+# And a name says which file it is of: it has a word of the file's name, be it
+# in the singular or the plural. Public ones may have their header's.
+PUBLIC=$(grep -rhoE '\b[a-z0-9_]+\(' src --include='*.h' | sort -u)
+while read -r name file; do
+  [[ $'\n'$PUBLIC$'\n' == *$'\n'"$name("$'\n'* ]] ||
+    fault "$file: $name() has no word of its file's name"
+done < <(functions | awk '{
+    n = split($2, path, "/"); sub(/\.c$/, "", path[n])
+    split(path[n], words, "_"); m = split($1, parts, "_"); found = 0
+    for (w in words) for (i = 1; i <= m; i++) {
+      a = words[w]; b = parts[i]; sub(/s$/, "", a); sub(/s$/, "", b)
+      if (a == b) found = 1
+    }
+    if (!found) print }')
 
 # Tables are named with their schema, which takes the place of "@.".
 while IFS= read -r line; do
