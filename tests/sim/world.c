@@ -460,7 +460,7 @@ static int find_seq(const struct world *w, struct str id)
         if (str_eq(str_of(item.id), id))
             return seq;
     }
-    CHECK(!"the id is the source's");
+    CHECK(false && "the id is the source's");
     return -1;
 }
 

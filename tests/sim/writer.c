@@ -43,7 +43,7 @@ static struct sim_row *find_piece(
             db->rows[i].chunk_index == chunk_index &&
             strcmp(db->rows[i].id, id) == 0)
             return &db->rows[i];
-    CHECK(!"the row is there");
+    CHECK(false && "the row is there");
     return NULL;
 }
 

@@ -196,10 +196,8 @@ double tensor_number(const struct tensor *t, size_t row, size_t column)
     return 0;
 }
 
-/* Eight floats, wherever they lie. */
-enum { LANES = 8 };
-typedef float lanes
-    __attribute__((vector_size(LANES * sizeof(float)), aligned(1), may_alias));
+enum { LANES = 8 }; /* floats added up side by side */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 /* What nearly all models have. */
 static void safetensors_tensor_add_floats(
@@ -207,9 +205,12 @@ static void safetensors_tensor_add_floats(
 {
     size_t i = 0;
 
-    for (; i + LANES <= n; i += LANES)
-        *(lanes *)(sums + i) +=
-            *(const lanes *)(row + i * sizeof(float)) * weight;
+    for (; i + LANES <= n; i += LANES) {
+        lanes sum = READ_AS(lanes, sums + i) +
+                    READ_AS(lanes, row + i * sizeof(float)) * weight;
+
+        memcpy(sums + i, &sum, sizeof(sum));
+    }
     for (; i < n; i++)
         sums[i] += weight * READ_AS(float, row + i * sizeof(float));
 }
