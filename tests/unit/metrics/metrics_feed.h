@@ -94,9 +94,10 @@ static inline void page_done(
 {
     metrics_event(
         f->m, &(struct run_event){.kind = EVENT_PAGE_READ, .service = service});
-    metrics_event(f->m,
-        &(struct run_event){
-            .kind = EVENT_PAGE_DONE, .service = service, .counts = counts});
+    metrics_event(f->m, &(struct run_event){.kind = EVENT_PAGE_DONE,
+                            .page = 1,
+                            .service = service,
+                            .counts = counts});
 }
 
 static inline void service_end(
