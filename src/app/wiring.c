@@ -146,9 +146,9 @@ void app_wire(struct app *app)
         .queue = &app->loop.ready,
         .list_services = wiring_port_list_services,
         .fetch_page = wiring_port_fetch_page,
-        .recall = app->config.embedding.provider == PROVIDER_BUILTIN
-                      ? NULL
-                      : wiring_port_recall,
+        .recall = app->config.embedding.provider == PROVIDER_OPENAI
+                      ? wiring_port_recall
+                      : NULL,
         .embed = wiring_port_embed,
         .store_open = wiring_port_open_store,
         .lookup = wiring_port_lookup,
