@@ -47,13 +47,14 @@ static inline void pty_open(struct pty *p, int columns, int rows)
  */
 static inline void pty_wait(struct pty *p, const char *text, bool whole)
 {
-    size_t len = 0;
+    char *end = p->text;
 
     for (int i = 0; i < 5000; i++) {
-        ssize_t n = read(p->master, p->text + len, sizeof(p->text) - 1 - len);
+        size_t room = (size_t)(p->text + sizeof(p->text) - 1 - end);
+        ssize_t n = read(p->master, end, room);
 
-        len += n > 0 ? (size_t)n : 0;
-        p->text[len] = '\0';
+        end += n > 0 ? n : 0;
+        *end = '\0';
         if (whole ? strcmp(p->text, text) == 0 : strstr(p->text, text) != NULL)
             return;
         usleep(1000);
