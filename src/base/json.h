@@ -50,9 +50,11 @@ int json_parse_flawed(struct arena *a, struct str text, yyjson_val **root,
  */
 const char *json_mend(yyjson_val *v, size_t depth);
 
+/* A string's bytes; empty of any other value. */
 static inline struct str json_str(yyjson_val *v)
 {
-    return (struct str){yyjson_get_str(v), yyjson_get_len(v)};
+    return yyjson_is_str(v) ? (struct str){yyjson_get_str(v), yyjson_get_len(v)}
+                            : (struct str){NULL, 0};
 }
 
 /* The value of the last member of that name (as in JavaScript); NULL when

@@ -89,6 +89,8 @@ static void test_tensors_beyond_the_file(void **state)
         "\"data_offsets\":[0,8]}}",
         "{\"e\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905,4],"
         "\"data_offsets\":[0,8]}}",
+        "{\"e\":{\"dtype\":[1,2,3],\"shape\":[1,2],"
+        "\"data_offsets\":[0,8]}}",
         "{\"e\":7}",
         "[]",
     };
