@@ -381,7 +381,7 @@ test('killed while deleting: the next run deletes the rest', async (t) => {
   const sync = w.begin();
   await sync.until(() => w.db.value(`SELECT count(*)::int FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
-      AND query LIKE '%batch_sync_seen%'`), 'a batch waits');
+      AND application_name = 'batchsync'`), 'a batch waits');
   sync.kill('SIGKILL');
   await sync.exit();
   await blocker.query('ROLLBACK');

@@ -37,6 +37,7 @@ async function once(url, sql) {
 class Database {
   #server;
   #pool;
+  #lent = new Set();
 
   constructor(server, url, name) {
     this.#server = server;
@@ -63,8 +64,15 @@ class Database {
   }
 
   /** A connection of the test's own; end it with `release()`. */
-  connect() {
-    return this.#pool.connect();
+  async connect() {
+    const client = await this.#pool.connect();
+    const { release } = client;
+    client.release = (...args) => {
+      this.#lent.delete(client);
+      release(...args);
+    };
+    this.#lent.add(client);
+    return client;
   }
 
   /**
@@ -96,6 +104,8 @@ class Database {
   }
 
   async close() {
+    // A test that failed has not given them back.
+    for (const client of this.#lent) client.release(true);
     await this.#pool.end();
     await once(this.#server, `DROP DATABASE ${this.name} WITH (FORCE)`);
   }
