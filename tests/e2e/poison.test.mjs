@@ -66,7 +66,8 @@ test('a known poison is not sent again', async (t) => {
   w.served.items = [...ITEMS, ...itemsOf(5, 21)];
   const result = await w.good();
   assert.equal(result.services[0].stored, 5);
-  assert.equal(w.embedder.requests.length, 2);
+  // The settings are known to work: no trial comes before.
+  assert.equal(w.embedder.requests.length, 1);
   assert.equal(asked(w), 0);
 });
 

@@ -98,8 +98,8 @@ test('one run', async (t) => {
   const [{ id }] = (await s.get(RUNS)).json.runs;
   const { status, json } = await s.get(`${RUNS}/${id}`);
   assert.equal(status, 200);
-  assert.deepEqual(Object.keys(json).sort(), [...RUN_KEYS, 'services',
-    'vectorIndex'].sort());
+  assert.deepEqual(Object.keys(json).sort(), [...RUN_KEYS, 'linking',
+    'services', 'vectorIndex'].sort());
   assert.deepEqual(json.vectorIndex, { state: 'none', build: null });
   assert.equal(json.id, id);
   assert.equal(json.status, 'partial');

@@ -715,7 +715,7 @@ test('the summary for people', async (t) => {
     beta: { grpcCode: 'NOT_FOUND', details: 'who?' } } });
   const { code, stdout, stderr } = await w.run(['sync']);
   assert.equal(code, 1);
-  assert.match(stdout, /^partial: 1,200 items in /);
+  assert.match(stdout, /^partial: 1,200 items in /m);
   assert.match(stdout, /alpha +1,200 +1,200 +0 +0 +1,200/);
   assert.match(stdout, /beta .*FAILED/);
   assert.match(stdout, /page 1: .*who\?/);
