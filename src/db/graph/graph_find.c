@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Macros without arguments keep a statement's lines where they are. */
+#define SEEN_NODE NODE_OF_ITEM("$1", "m.name", "s.content_id")
+#define MISSING_RENEW LINKS_RENEW("missing")
+
 static const char find_sql[] =
     "WITH seen AS MATERIALIZED ("
     " SELECT microservice_id, content_id FROM @.vector_embeddings"
@@ -24,22 +28,16 @@ static const char find_sql[] =
     "missing AS MATERIALIZED ("
     " SELECT s.microservice_id, s.content_id FROM seen s"
     "  JOIN @.microservices m ON m.id = s.microservice_id"
-    "  WHERE " NODE_OF_ITEM("$1", "m.name",
-        "s.content_id") " IS NULL"
-                        "  ORDER BY s.microservice_id, s.content_id),"
-                        "queued AS ("
-                        " INSERT INTO @.batch_sync_link_queue (tenant_id, "
-                        "microservice_id,"
-                        "  content_id) SELECT $1, microservice_id, content_id "
-                        "FROM missing"
-                        " ON CONFLICT DO NOTHING RETURNING 1)" LINKS_RENEW(
-                            "missing") "SELECT (SELECT count(*) FROM seen), "
-                                       "(SELECT count(*) FROM queued),"
-                                       " l.microservice_id, l.content_id FROM "
-                                       "(SELECT 1) one LEFT JOIN"
-                                       " (SELECT * FROM seen ORDER BY "
-                                       "microservice_id DESC, content_id DESC"
-                                       "  LIMIT 1) l ON true";
+    "  WHERE " SEEN_NODE " IS NULL"
+    "  ORDER BY s.microservice_id, s.content_id),"
+    "queued AS ("
+    " INSERT INTO @.batch_sync_link_queue (tenant_id, microservice_id,"
+    "  content_id) SELECT $1, microservice_id, content_id FROM missing"
+    " ON CONFLICT DO NOTHING RETURNING 1)" MISSING_RENEW
+    "SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM queued),"
+    " l.microservice_id, l.content_id FROM (SELECT 1) one LEFT JOIN"
+    " (SELECT * FROM seen ORDER BY microservice_id DESC, content_id DESC"
+    "  LIMIT 1) l ON true";
 
 static void find_send(struct call *c)
 {

@@ -8,12 +8,14 @@
  *   items   the taken ones that are still stored, with the nodes they have
  *   near    their edges as they should be
  *   ends    items and neighbours, each once, with the nodes they have
- *   brief, full_length nodes for those that have none (db/graph/graph_node.h).
- * An id that another writer takes meanwhile comes back only if it is the same
- * item's, so the loser of that race goes on to the full one named   the node of
- * each end; NULL: others have both of its ids known   the edges that the items
- * have so far inward  edges that lead to the items, measured anew; those whose
- * source is not an item of ours are left alone
+ *   brief, full_length
+ *           nodes for those that have none (db/graph/graph_node.h). An id that
+ *           another writer takes meanwhile comes back only if it is the same
+ *           item's, so the loser of that race goes on to the full one
+ *   named   the node of each end; NULL: others have both of its ids
+ *   known   the edges that the items have so far
+ *   inward  edges that lead to the items, measured anew; those whose source is
+ *           not an item of ours are left alone
  *
  * The last three parts write edges, each row in at most one of them.
  *
@@ -39,6 +41,15 @@
 /* %s: the schema of pgvector. */
 #define SAYS_SOMETHING(vector) "%s.vector_norm(" vector ") BETWEEN 1e-6 AND 1e6"
 
+/* Macros without arguments keep a statement's lines where they are. */
+#define TAKEN_SAYS SAYS_SOMETHING("v.embedding")
+#define NEIGHBOUR_SAYS SAYS_SOMETHING("d.embedding")
+#define TAKEN_NODE NODE_OF_ITEM("$1", "m.name", "t.content_id")
+#define SOURCE_ITEMS NODE_ITEMS("$1", "m.name", "s.node_id")
+#define BY_INDEX EDGE_PROPERTIES("'index'")
+#define BY_EXACT EDGE_PROPERTIES("'exact'")
+#define TAKEN_WAKE LINKS_WAKE("taken")
+
 /* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
  * whatever the statistics say, a row by its key, not the table; and edges by
  * their target, not all of the tenant's in the index that has it last. %s: the
@@ -50,27 +61,15 @@ static const char items_sql[] =
     "  ORDER BY microservice_id, content_id LIMIT $2 FOR UPDATE SKIP LOCKED))"
     " RETURNING microservice_id, content_id),"
     "items AS MATERIALIZED ("
-    " SELECT v.id, CASE WHEN " SAYS_SOMETHING(
-        "v.embedding") "  THEN v.embedding END AS embedding, v.preview, "
-                       "m.name, t.content_id,"
-                       "  " NODE_OF_ITEM("$1", "m.name",
-                           "t.content_id") " AS node_id"
-                                           " FROM taken t JOIN @.microservices "
-                                           "m ON m.id = "
-                                           "t.microservice_id"
-                                           " CROSS JOIN LATERAL (SELECT id, "
-                                           "embedding,"
-                                           "   left(content_text, 200) AS "
-                                           "preview FROM "
-                                           "@.vector_embeddings"
-                                           "  WHERE tenant_id = $1 AND "
-                                           "microservice_id || '' = "
-                                           "t.microservice_id"
-                                           "   AND content_id = t.content_id "
-                                           "AND chunk_index = 0"
-                                           "   AND content_type || '' = "
-                                           "'microservice_data' "
-                                           "OFFSET 0) v),";
+    " SELECT v.id, CASE WHEN " TAKEN_SAYS
+    "  THEN v.embedding END AS embedding, v.preview, m.name, t.content_id,"
+    "  " TAKEN_NODE " AS node_id"
+    " FROM taken t JOIN @.microservices m ON m.id = t.microservice_id"
+    " CROSS JOIN LATERAL (SELECT id, embedding,"
+    "   left(content_text, 200) AS preview FROM @.vector_embeddings"
+    "  WHERE tenant_id = $1 AND microservice_id || '' = t.microservice_id"
+    "   AND content_id = t.content_id AND chunk_index = 0"
+    "   AND content_type || '' = 'microservice_data' OFFSET 0) v),";
 
 /* %s: the operator's schema, three times. */
 static const char near_sql[] =
@@ -86,7 +85,7 @@ static const char near_sql[] =
     "  ORDER BY v.embedding OPERATOR(%s.<=>) i.embedding LIMIT %d) d"
     " JOIN @.microservices m ON m.id = d.microservice_id"
     " WHERE i.embedding IS NOT NULL AND d.distance <= 2"
-    "  AND 1 - d.distance > 0.70 AND " SAYS_SOMETHING("d.embedding") "),";
+    "  AND 1 - d.distance > 0.70 AND " NEIGHBOUR_SAYS "),";
 
 /* Of a row with a name (the service's) and a content_id. */
 #define ITEM_NODE NODE_OF_ITEM("$1", "name", "content_id")
@@ -169,65 +168,50 @@ static const char inward_sql[] =
     " CROSS JOIN LATERAL (SELECT embedding OPERATOR(%s.<=>) i.embedding"
     "   AS distance FROM @.vector_embeddings"
     "  WHERE tenant_id = $1 AND microservice_id || '' = m.id"
-    "   AND content_id = ANY (" NODE_ITEMS("$1", "m.name",
-        "s.node_id") ")"
-                     "   AND chunk_index = 0 AND content_type || '' = "
-                     "'microservice_data'"
-                     "  ORDER BY length(content_id) DESC LIMIT 1) d"
-                     " WHERE o.source_node_id NOT IN"
-                     "  (SELECT node_id FROM items WHERE node_id IS NOT "
-                     "NULL)),";
+    "   AND content_id = ANY (" SOURCE_ITEMS ")"
+    "   AND chunk_index = 0 AND content_type || '' = 'microservice_data'"
+    "  ORDER BY length(content_id) DESC LIMIT 1) d"
+    " WHERE o.source_node_id NOT IN"
+    "  (SELECT node_id FROM items WHERE node_id IS NOT NULL)),";
 
 /* The index over edges takes keys of 2,704 bytes: longer ones are left out. */
-static const char edges_sql[] =
-    "edges AS ("
-    " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
-    "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
+#define FITS_THE_INDEX "octet_length($1 || source || target) <= 2600"
+
+#define NEW_EDGES                                                      \
+    " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id,"        \
+    "  source_node_id, target_node_id, edge_type, weight, properties," \
+    "  created_at, updated_at)"                                        \
     " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
-    "  " EDGE_PROPERTIES(
-        "'index'") ", " UTC ", " UTC " FROM wanted"
-                   " WHERE octet_length($1 || source || target) <= 2600"
-                   " ORDER BY source, target"
-                   " ON CONFLICT (tenant_id, source_node_id, target_node_id) "
-                   "WHERE " OURS " DO UPDATE SET edge_type = "
-                   "excluded.edge_type, weight = excluded.weight,"
-                   "  properties = k.properties || excluded.properties,"
-                   "  updated_at = excluded.updated_at"
-                   " WHERE (k.edge_type, k.weight)"
-                   "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
-                   " RETURNING 1),"
-                   "moved AS ("
-                   " UPDATE @.knowledge_graph_edges k SET edge_type = "
-                   "w.edge_type,"
-                   "  weight = w.weight, properties = k.properties "
-                   "|| " EDGE_PROPERTIES(
-                       "'index'") ","
-                                  "  updated_at = " UTC
-                                  " FROM inward w WHERE k.id = w.id AND w.holds"
-                                  "  AND (k.edge_type, k.weight) IS DISTINCT "
-                                  "FROM (w.edge_type, w.weight)"
-                                  " RETURNING 1),"
-                                  "gone AS ("
-                                  " DELETE FROM @.knowledge_graph_edges k "
-                                  "WHERE k.id IN ("
-                                  "  SELECT e.id FROM known e WHERE NOT EXISTS "
-                                  "(SELECT 1 FROM wanted n"
-                                  "   WHERE n.source = e.source AND n.target = "
-                                  "e.target)"
-                                  "  UNION ALL SELECT w.id FROM inward w WHERE "
-                                  "w.holds IS NOT TRUE)"
-                                  " RETURNING 1)" LINKS_WAKE(
-                                      "taken") "SELECT (SELECT count(*) FROM "
-                                               "taken),"
-                                               " (SELECT count(*) FROM edges) "
-                                               "+ (SELECT count(*) FROM moved)"
-                                               "  + (SELECT count(*) FROM "
-                                               "gone),"
-                                               " (SELECT count(*) FROM named "
-                                               "WHERE node_id IS NULL),"
-                                               " (SELECT min(content_id) FROM "
-                                               "named WHERE node_id IS NULL),"
-                                               " (SELECT count(*) FROM looked)";
+
+#define OR_THE_SAME_EDGE                                                       \
+    " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS     \
+    " DO UPDATE SET edge_type = excluded.edge_type, weight = excluded.weight," \
+    "  properties = k.properties || excluded.properties,"                      \
+    "  updated_at = excluded.updated_at"                                       \
+    " WHERE (k.edge_type, k.weight)"                                           \
+    "  IS DISTINCT FROM (excluded.edge_type, excluded.weight) RETURNING 1)"
+
+static const char edges_sql[] =
+    "edges AS (" NEW_EDGES "  " BY_INDEX ", " UTC ", " UTC
+    " FROM wanted WHERE " FITS_THE_INDEX
+    " ORDER BY source, target" OR_THE_SAME_EDGE ","
+    "moved AS ("
+    " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
+    "  weight = w.weight, properties = k.properties || " BY_INDEX ","
+    "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"
+    "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)"
+    " RETURNING 1),"
+    "gone AS ("
+    " DELETE FROM @.knowledge_graph_edges k WHERE k.id IN ("
+    "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM wanted n"
+    "   WHERE n.source = e.source AND n.target = e.target)"
+    "  UNION ALL SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE)"
+    " RETURNING 1)" TAKEN_WAKE "SELECT (SELECT count(*) FROM taken),"
+    " (SELECT count(*) FROM edges) + (SELECT count(*) FROM moved)"
+    "  + (SELECT count(*) FROM gone),"
+    " (SELECT count(*) FROM named WHERE node_id IS NULL),"
+    " (SELECT min(content_id) FROM named WHERE node_id IS NULL),"
+    " (SELECT count(*) FROM looked)";
 
 int graph_sql(struct buf *sql, const char *schema)
 {
@@ -296,26 +280,12 @@ static const char written_sql[] =
     "   OFFSET 0) e"
     "  WHERE (u.source, e.target_node_id) NOT IN"
     "   (SELECT source, target FROM wanted)) RETURNING 1),"
-    "edges AS ("
-    " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id, source_node_id,"
-    "  target_node_id, edge_type, weight, properties, created_at, updated_at)"
-    " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
-    "  p.properties, p.now, p.now FROM wanted, (SELECT " UTC " AS now,"
-    "   " EDGE_PROPERTIES(
-        "'exact'") " AS properties) p WHERE octet_length($1 || source || "
-                   "target) <= 2600"
-                   " ORDER BY source, target"
-                   " ON CONFLICT (tenant_id, source_node_id, target_node_id) "
-                   "WHERE " OURS " DO UPDATE SET edge_type = "
-                   "excluded.edge_type, weight = excluded.weight,"
-                   "  properties = k.properties || excluded.properties,"
-                   "  updated_at = excluded.updated_at"
-                   " WHERE (k.edge_type, k.weight)"
-                   "  IS DISTINCT FROM (excluded.edge_type, excluded.weight)"
-                   " RETURNING 1)" LINKS_WAKE(
-                       "taken") "SELECT (SELECT count(*) FROM taken), (SELECT "
-                                "count(*) FROM edges)"
-                                " + (SELECT count(*) FROM gone)";
+    "edges AS (" NEW_EDGES "  p.properties, p.now, p.now"
+    " FROM wanted, (SELECT " UTC " AS now,"
+    "   " BY_EXACT " AS properties) p WHERE " FITS_THE_INDEX
+    " ORDER BY source, target" OR_THE_SAME_EDGE TAKEN_WAKE
+    "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
+    " + (SELECT count(*) FROM gone)";
 
 const char *graph_write_sql(void)
 {

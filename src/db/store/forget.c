@@ -37,45 +37,34 @@ static const char nodes_sql[] =
     "  WHERE k.node_id = n.node_id AND k.tenant_id = $1 RETURNING 1)"
     " SELECT count(*) FROM gone";
 
-#define OF_ITEM(t)                                              \
-    t ".tenant_id = $1 AND " t ".microservice_id = m.id AND " t \
-      ".content_id = $3"
+/* Of a row r of any table that has items' keys. */
+#define OF_ITEM \
+    "r.tenant_id = $1 AND r.microservice_id = m.id AND r.content_id = $3"
 
 static const char rest_sql[] =
     "WITH m AS MATERIALIZED (SELECT id FROM @.microservices"
     "  WHERE tenant_id = $1 AND name = $2 AND " NO_RUN "),"
-    " rows AS (DELETE FROM @.vector_embeddings v USING m WHERE " OF_ITEM(
-        "v") "  AND v.content_type = 'microservice_data' RETURNING v.id),"
-             " hashes AS (DELETE FROM @.batch_sync_trigger_hashes h USING rows"
-             "  WHERE h.tenant_id = $1 AND h.row_id = rows.id),"
-             " letters AS (DELETE FROM @.batch_sync_dead_letters"
-             "  WHERE tenant_id = $1 AND service = $2 AND content_id = $3 "
-             "AND " NO_RUN "  RETURNING 1),"
-             " links AS (DELETE FROM @.batch_sync_links l USING m "
-             "WHERE " OF_ITEM(
-                 "l") "  RETURNING 1),"
-                      " waiting AS (UPDATE @.batch_sync_links l SET linked = "
-                      "false FROM m"
-                      "  WHERE l.tenant_id = $1 AND l.target_service = $2 AND "
-                      "l.target_id = $3"
-                      "  AND l.linked AND (l.microservice_id <> m.id OR "
-                      "l.content_id <> $3)),"
-                      " marks AS (DELETE FROM @.batch_sync_seen s USING m "
-                      "WHERE " OF_ITEM(
-                          "s") "  RETURNING 1),"
-                               " queued AS (DELETE FROM "
-                               "@.batch_sync_link_queue q USING m"
-                               "  WHERE " OF_ITEM(
-                                   "q") " RETURNING 1),"
-                                        " job AS (UPDATE "
-                                        "@.batch_sync_link_jobs SET token = '' "
-                                        "WHERE tenant_id = $1"
-                                        "  AND EXISTS (SELECT 1 FROM m))"
-                                        " SELECT (SELECT count(*) FROM rows), "
-                                        "(SELECT count(*) FROM letters),"
-                                        "  (SELECT count(*) FROM links), "
-                                        "(SELECT count(*) FROM marks),"
-                                        "  (SELECT count(*) FROM queued)";
+    " rows AS (DELETE FROM @.vector_embeddings r USING m WHERE " OF_ITEM
+    "  AND r.content_type = 'microservice_data' RETURNING r.id),"
+    " hashes AS (DELETE FROM @.batch_sync_trigger_hashes h USING rows"
+    "  WHERE h.tenant_id = $1 AND h.row_id = rows.id),"
+    " letters AS (DELETE FROM @.batch_sync_dead_letters"
+    "  WHERE tenant_id = $1 AND service = $2 AND content_id = $3"
+    "   AND " NO_RUN " RETURNING 1),"
+    " links AS (DELETE FROM @.batch_sync_links r USING m"
+    "  WHERE " OF_ITEM " RETURNING 1),"
+    " waiting AS (UPDATE @.batch_sync_links l SET linked = false FROM m"
+    "  WHERE l.tenant_id = $1 AND l.target_service = $2 AND l.target_id = $3"
+    "   AND l.linked AND (l.microservice_id <> m.id OR l.content_id <> $3)),"
+    " marks AS (DELETE FROM @.batch_sync_seen r USING m"
+    "  WHERE " OF_ITEM " RETURNING 1),"
+    " queued AS (DELETE FROM @.batch_sync_link_queue r USING m"
+    "  WHERE " OF_ITEM " RETURNING 1),"
+    " job AS (UPDATE @.batch_sync_link_jobs SET token = ''"
+    "  WHERE tenant_id = $1 AND EXISTS (SELECT 1 FROM m))"
+    " SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM letters),"
+    "  (SELECT count(*) FROM links), (SELECT count(*) FROM marks),"
+    "  (SELECT count(*) FROM queued)";
 
 static void forget_add(struct call *c, const char *sql)
 {

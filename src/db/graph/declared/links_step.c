@@ -11,6 +11,12 @@
 
 enum { LINKS_SQL_BYTES = 16 * 1024, LINKS_AT = LINK_LOCK_STMTS + 1 };
 
+/* Macros without arguments keep a statement's lines where they are. */
+#define KEY_NODE NODE_OF_ITEM("$1", "name", "content_id")
+#define SOURCE_NODE NODE_OF_ITEM("$1", "m.name", "t.content_id")
+#define TARGET_NODE NODE_OF_ITEM("$1", "t.target_service", "t.target_id")
+#define BY_DECLARATION EDGE_PROPERTIES("'declared'")
+
 /*
  *   taken   pending rows; one that a checkpoint is changing is skipped
  *   items   the stored ends of those that are wanted, with their nodes
@@ -29,16 +35,12 @@ static const char taken_sql[] =
     "    ON m.tenant_id = $1 AND m.name = t.target_service WHERE t.wanted) k"
     "  JOIN @.microservices m ON m.id = k.microservice_id),"
     "items AS MATERIALIZED (SELECT v.id, v.preview, name, content_id,"
-    "  " NODE_OF_ITEM("$1", "name",
-        "content_id") " AS node_id"
-                      " FROM keys k CROSS JOIN LATERAL (SELECT id,"
-                      "   left(content_text, 200) AS preview FROM "
-                      "@.vector_embeddings"
-                      "  WHERE tenant_id = $1 AND microservice_id || '' = "
-                      "k.microservice_id"
-                      "   AND content_id = k.content_id AND chunk_index = 0"
-                      "   AND content_type || '' = 'microservice_data' OFFSET "
-                      "0) v),";
+    "  " KEY_NODE " AS node_id"
+    " FROM keys k CROSS JOIN LATERAL (SELECT id,"
+    "   left(content_text, 200) AS preview FROM @.vector_embeddings"
+    "  WHERE tenant_id = $1 AND microservice_id || '' = k.microservice_id"
+    "   AND content_id = k.content_id AND chunk_index = 0"
+    "   AND content_type || '' = 'microservice_data' OFFSET 0) v),";
 
 static const char linked_sql[] =
     ", known AS MATERIALIZED (SELECT i.name, i.content_id, n.node_id"
@@ -52,56 +54,32 @@ static const char linked_sql[] =
     "old AS MATERIALIZED (SELECT e.id FROM taken t"
     "  JOIN @.microservices m ON m.id = t.microservice_id"
     "  CROSS JOIN LATERAL (SELECT id FROM @.knowledge_graph_edges"
-    "   WHERE tenant_id = $1 AND source_node_id = " NODE_OF_ITEM("$1", "m.name",
-        "t.content_id") "    AND target_node_id = " NODE_OF_ITEM("$1",
-        "t.target_service",
-        "t.target_id") "    AND edge_type = t.link_type AND " EDGE_IS_DECLARED
-                       " OFFSET 0) e"
-                       "  WHERE NOT t.wanted),"
-                       "made AS (INSERT INTO @.knowledge_graph_edges (id, "
-                       "tenant_id,"
-                       "   source_node_id, target_node_id, edge_type, weight, "
-                       "properties,"
-                       "   created_at, updated_at)"
-                       "  SELECT gen_random_uuid()::text, $1, source, target, "
-                       "link_type, 1,"
-                       "   " EDGE_PROPERTIES(
-                           "'declared'") ", " GRAPH_NOW ", " GRAPH_NOW
-                                         "  FROM links WHERE source IS NOT "
-                                         "NULL AND target IS NOT NULL"
-                                         "   AND octet_length($1 || source || "
-                                         "target || link_type) <= 2600"
-                                         "  ORDER BY source, target, link_type"
-                                         "  ON CONFLICT (tenant_id, "
-                                         "source_node_id, target_node_id, "
-                                         "edge_type)"
-                                         "   WHERE " EDGE_IS_DECLARED
-                                         " DO NOTHING RETURNING 1),"
-                                         "gone AS (DELETE FROM "
-                                         "@.knowledge_graph_edges WHERE id = "
-                                         "ANY (ARRAY("
-                                         "  SELECT id FROM old)) RETURNING 1),"
-                                         "forgotten AS (DELETE FROM "
-                                         "@.batch_sync_links WHERE id = ANY "
-                                         "(ARRAY("
-                                         "  SELECT id FROM taken WHERE NOT "
-                                         "wanted))),"
-                                         "linked AS (UPDATE @.batch_sync_links "
-                                         "SET pending = false, linked = true"
-                                         "  WHERE id = ANY (ARRAY(SELECT id "
-                                         "FROM links"
-                                         "   WHERE source IS NOT NULL AND "
-                                         "target IS NOT NULL))),"
-                                         "waiting AS (UPDATE "
-                                         "@.batch_sync_links SET pending = "
-                                         "false, linked = false"
-                                         "  WHERE id = ANY (ARRAY(SELECT id "
-                                         "FROM links"
-                                         "   WHERE source IS NULL OR target IS "
-                                         "NULL)))"
-                                         "SELECT (SELECT count(*) FROM taken), "
-                                         "(SELECT count(*) FROM made),"
-                                         " (SELECT count(*) FROM gone)";
+    "   WHERE tenant_id = $1 AND source_node_id = " SOURCE_NODE
+    "    AND target_node_id = " TARGET_NODE
+    "    AND edge_type = t.link_type AND " EDGE_IS_DECLARED " OFFSET 0) e"
+    "  WHERE NOT t.wanted),"
+    "made AS (INSERT INTO @.knowledge_graph_edges (id, tenant_id,"
+    "   source_node_id, target_node_id, edge_type, weight, properties,"
+    "   created_at, updated_at)"
+    "  SELECT gen_random_uuid()::text, $1, source, target, link_type, 1,"
+    "   " BY_DECLARATION ", " GRAPH_NOW ", " GRAPH_NOW
+    "  FROM links WHERE source IS NOT NULL AND target IS NOT NULL"
+    "   AND octet_length($1 || source || target || link_type) <= 2600"
+    "  ORDER BY source, target, link_type"
+    "  ON CONFLICT (tenant_id, source_node_id, target_node_id, edge_type)"
+    "   WHERE " EDGE_IS_DECLARED " DO NOTHING RETURNING 1),"
+    "gone AS (DELETE FROM @.knowledge_graph_edges WHERE id = ANY (ARRAY("
+    "  SELECT id FROM old)) RETURNING 1),"
+    "forgotten AS (DELETE FROM @.batch_sync_links WHERE id = ANY (ARRAY("
+    "  SELECT id FROM taken WHERE NOT wanted))),"
+    "linked AS (UPDATE @.batch_sync_links SET pending = false, linked = true"
+    "  WHERE id = ANY (ARRAY(SELECT id FROM links"
+    "   WHERE source IS NOT NULL AND target IS NOT NULL))),"
+    "waiting AS (UPDATE @.batch_sync_links SET pending = false, linked = false"
+    "  WHERE id = ANY (ARRAY(SELECT id FROM links"
+    "   WHERE source IS NULL OR target IS NULL)))"
+    "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM made),"
+    " (SELECT count(*) FROM gone)";
 
 static int links_sql(struct buf *sql)
 {
