@@ -52,10 +52,12 @@ enum { SQL_BYTES = 16 * 1024 };
  * Tables whose rows would be deleted or changed together with a row of this
  * one.
  */
-#define DRAGS(table)                                                   \
+#define DRAGS                                                          \
     "SELECT string_agg(conrelid::regclass::text, ', ') AS who"         \
     " FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c'," \
-    " 'n', 'd') AND confrelid = '" table "'::regclass"
+    " 'n', 'd') AND confrelid = "
+#define VECTOR_DRAGS DRAGS "'vector_embeddings'::regclass"
+#define EDGE_DRAGS DRAGS "'knowledge_graph_edges'::regclass"
 
 struct adopt_tables adopt_tables(const char *tables)
 {
@@ -107,43 +109,28 @@ static const char plan_vectors_sql[] = PLACED
     "  AND service IS NOT NULL),"
     " count(*) FILTER (WHERE service IS NULL),"
     " coalesce((SELECT sum(rows) FROM whole), 0),"
-    " (" DRAGS(
-        "vector_embeddings") "),"
-                             " (SELECT min(indexrelid::regclass::text) FROM "
-                             "pg_index"
-                             "  WHERE indrelid = 'vector_embeddings'::regclass "
-                             "AND indisvalid"
-                             "  AND indpred IS NULL AND "
-                             "pg_get_indexdef(indexrelid)"
-                             "   LIKE '% USING btree (tenant_id, content_id)'),"
-                             " (SELECT count(*) FROM pg_index i JOIN pg_class "
-                             "c ON c.oid = indexrelid"
-                             "  JOIN pg_am a ON a.oid = c.relam AND a.amname = "
-                             "'hnsw'"
-                             "  WHERE indrelid = "
-                             "'vector_embeddings'::regclass),"
-                             " (SELECT string_agg(tgname, ', ' ORDER BY "
-                             "tgname) FROM pg_trigger"
-                             "  WHERE tgrelid = 'vector_embeddings'::regclass "
-                             "AND NOT tgisinternal),"
-                             " (SELECT count(*) FROM pg_index"
-                             "  WHERE indrelid = 'vector_embeddings'::regclass)"
-                             " FROM placed";
+    " (" VECTOR_DRAGS "),"
+    " (SELECT min(indexrelid::regclass::text) FROM pg_index"
+    "  WHERE indrelid = 'vector_embeddings'::regclass AND indisvalid"
+    "  AND indpred IS NULL AND pg_get_indexdef(indexrelid)"
+    "   LIKE '% USING btree (tenant_id, content_id)'),"
+    " (SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid"
+    "  JOIN pg_am a ON a.oid = c.relam AND a.amname = 'hnsw'"
+    "  WHERE indrelid = 'vector_embeddings'::regclass),"
+    " (SELECT string_agg(tgname, ', ' ORDER BY tgname) FROM pg_trigger"
+    "  WHERE tgrelid = 'vector_embeddings'::regclass AND NOT tgisinternal),"
+    " (SELECT count(*) FROM pg_index"
+    "  WHERE indrelid = 'vector_embeddings'::regclass)"
+    " FROM placed";
 
 static const char plan_edges_sql[] =
     "SELECT count(*), (SELECT count(*) FROM (" RANKED_EDGES ") r"
-    " WHERE place > 1), (" DRAGS(
-        "knowledge_graph_edges") "),"
-                                 " (SELECT min(indexrelid::regclass::text) "
-                                 "FROM pg_index"
-                                 "  WHERE indrelid = "
-                                 "'knowledge_graph_edges'::regclass AND "
-                                 "indisvalid"
-                                 "  AND indpred IS NULL AND "
-                                 "pg_get_indexdef(indexrelid)"
-                                 "   LIKE '% USING btree (tenant_id, "
-                                 "target_node_id)')"
-                                 " FROM knowledge_graph_edges";
+    " WHERE place > 1), (" EDGE_DRAGS "),"
+    " (SELECT min(indexrelid::regclass::text) FROM pg_index"
+    "  WHERE indrelid = 'knowledge_graph_edges'::regclass AND indisvalid"
+    "  AND indpred IS NULL AND pg_get_indexdef(indexrelid)"
+    "   LIKE '% USING btree (tenant_id, target_node_id)')"
+    " FROM knowledge_graph_edges";
 
 void adopt_ask_plan(struct call *c, struct adopt_tables tables)
 {
@@ -304,9 +291,10 @@ static void adopt_add_drag_check(
     struct buf *script, const char *table, const char *drags)
 {
     buf_printf(script,
-        " IF n > 0 AND (%s) IS NOT NULL THEN  RAISE EXCEPTION 'duplicates in "
-        "%s cannot be removed without changing tables that refer to it with ON "
-        "DELETE (%%): change that to NO ACTION first', (%s); END IF;",
+        " IF n > 0 AND (%s) IS NOT NULL THEN"
+        " RAISE EXCEPTION 'duplicates in %s cannot be removed without changing"
+        " tables that refer to it with ON DELETE (%%): change that to NO ACTION"
+        " first', (%s); END IF;",
         drags, table, drags);
 }
 
@@ -357,8 +345,7 @@ static void adopt_add_vectors(struct buf *script)
     adopt_add_count(script, "services");
     buf_puts(script, doubles_sql);
     adopt_add_count(script, "doubles");
-    adopt_add_drag_check(
-        script, "vector_embeddings", DRAGS("vector_embeddings"));
+    adopt_add_drag_check(script, "vector_embeddings", VECTOR_DRAGS);
     buf_puts(script, place_sql);
     adopt_add_count(script, "placed");
     buf_puts(script, unplaced_sql);
@@ -373,8 +360,7 @@ static void adopt_add_edges(struct buf *script)
         " DELETE FROM knowledge_graph_edges WHERE id IN"
         " (SELECT id FROM (" RANKED_EDGES ") r WHERE place > 1);");
     adopt_add_count(script, "edges");
-    adopt_add_drag_check(
-        script, "knowledge_graph_edges", DRAGS("knowledge_graph_edges"));
+    adopt_add_drag_check(script, "knowledge_graph_edges", EDGE_DRAGS);
     buf_puts(script, " END $adopt$;\n");
 }
 
