@@ -124,6 +124,8 @@ struct store_row {
     struct str metadata;     /* a JSON object without _stored_at */
     int chunk_index;
     const float *vector; /* NULL: the row is there and keeps its vector */
+    bool fresh; /* the look-up found nothing of the item; it may be there by now
+                   all the same */
     int repairs; /* stored_row's, and one; 0: nobody else has changed it */
     uint8_t embed_hash[SHA256_BYTES];
     uint8_t row_hash[SHA256_BYTES];

@@ -35,6 +35,7 @@ static struct store_row *add_row(struct rows *r, struct page_item *m,
         .metadata = m->item.metadata,
         .chunk_index = (int)piece,
         .repairs = m->repairs,
+        .fresh = m->stored_pieces == 0 && !m->uncertain,
         .altered = &m->altered};
     memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
     memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
