@@ -217,8 +217,8 @@ static int app_start_linker(struct app *app, struct err *err)
     linker_init(&app->linker, &app->ports, &options);
     if (!app->config.graph.enabled)
         return 0;
-    if (app_open_pool(
-            app, &app->pools.link, 1, LINK_TIMEOUT_MS, RANK_OTHERS, err) < 0)
+    if (app_open_pool(app, &app->pools.link, LINK_LANES, LINK_TIMEOUT_MS,
+            RANK_OTHERS, err) < 0)
         return err->code;
     graph_init(&app->graph, app->pools.link, app->pools.read, &app->loop);
     return 0;

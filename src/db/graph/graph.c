@@ -215,6 +215,7 @@ static void on_graph_step(struct op *op)
 static void graph_step(struct linking *l)
 {
     op_init(&l->step.op, on_graph_step);
+    l->step.builds = l->req->builds;
     link_job_step(l->graph->job, &l->step);
 }
 

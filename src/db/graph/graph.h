@@ -17,7 +17,7 @@
 
 #include "db/graph/vector_index.h"
 
-enum { GRAPH_NEIGHBOURS = 10 };
+enum { GRAPH_NEIGHBOURS = 10, LINK_LANES = 2 /* connections at work */ };
 
 /* A plain value; nothing to free. Stays where it is. */
 struct link_job_state;
@@ -32,9 +32,9 @@ struct graph {
 };
 
 /*
- * `pool` should have one connection of its own: building the index takes
- * minutes, and linking must not take the store's. How far it is is asked on a
- * connection of `watch`; NULL: it is not.
+ * `pool` should have LINK_LANES connections of its own: building the index
+ * takes minutes, and linking must not take the store's. How far it is is asked
+ * on a connection of `watch`; NULL: it is not.
  */
 void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
     struct loop *loop);

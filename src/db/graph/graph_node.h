@@ -65,4 +65,22 @@
 #define EDGE_PROPERTIES(method) \
     "jsonb_build_object('method', " method ", 'linked_at', " GRAPH_NOW_ISO ")"
 
+/*
+ * Ids of new edges: UUIDs of version 7, which ascend in the order of the rows.
+ * A batch's then go side by side into the index over ids, instead of each into
+ * a page of its own, which is a third of what writing an edge costs.
+ *
+ * EDGE_IDS: a table of one row, ids.prefix, with 54 random bits of a
+ * statement's own (OFFSET 0: made once). EDGE_ID: the id of a row in that
+ * order; fewer than 2^20.
+ */
+#define EDGE_IDS                                                          \
+    "(SELECT substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7'"         \
+    "  || substr(random, 16, 3) || '-' || substr(random, 20, 12)"         \
+    "  AS prefix FROM (SELECT lpad(to_hex((1000"                          \
+    "   * extract(epoch FROM clock_timestamp()))::int8), 12, '0') AS ms," \
+    "   gen_random_uuid()::text AS random OFFSET 0) r OFFSET 0) ids"
+#define EDGE_ID(order) \
+    "prefix || lpad(to_hex(row_number() OVER (ORDER BY " order ")), 5, '0')"
+
 #endif

@@ -177,11 +177,13 @@ static const char inward_sql[] =
 /* The index over edges takes keys of 2,704 bytes: longer ones are left out. */
 #define FITS_THE_INDEX "octet_length($1 || source || target) <= 2600"
 
+#define NEW_EDGE_ID EDGE_ID("source, target")
+
 #define NEW_EDGES                                                      \
     " INSERT INTO @.knowledge_graph_edges AS k (id, tenant_id,"        \
     "  source_node_id, target_node_id, edge_type, weight, properties," \
     "  created_at, updated_at)"                                        \
-    " SELECT gen_random_uuid()::text, $1, source, target, edge_type, weight,"
+    " SELECT " NEW_EDGE_ID ", $1, source, target, edge_type, weight,"
 
 #define OR_THE_SAME_EDGE                                                       \
     " ON CONFLICT (tenant_id, source_node_id, target_node_id) WHERE " OURS     \
@@ -193,7 +195,7 @@ static const char inward_sql[] =
 
 static const char edges_sql[] =
     "edges AS (" NEW_EDGES "  " BY_INDEX ", " UTC ", " UTC
-    " FROM wanted WHERE " FITS_THE_INDEX
+    " FROM wanted, " EDGE_IDS " WHERE " FITS_THE_INDEX
     " ORDER BY source, target" OR_THE_SAME_EDGE ","
     "moved AS ("
     " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
@@ -261,12 +263,15 @@ int graph_name_sql(struct buf *sql)
  * edges are given; $6 .. $9: these. */
 static const char written_sql[] =
     "WITH taken AS ("
-    " DELETE FROM @.batch_sync_link_queue q USING"
-    "  unnest($2, $3, $4) u (microservice_id, content_id, at)"
-    " WHERE q.tenant_id = $1 AND q.microservice_id = u.microservice_id"
-    "  AND q.content_id = u.content_id AND (extract(epoch FROM q.queued_at) * "
-    "1000000)::int8 = u.at::int8"
-    " RETURNING q.microservice_id, q.content_id),"
+    " DELETE FROM @.batch_sync_link_queue WHERE ctid = ANY (ARRAY("
+    "  SELECT q.ctid FROM unnest($2, $3, $4) u (microservice_id, content_id, "
+    "at)"
+    "  CROSS JOIN LATERAL (SELECT ctid FROM @.batch_sync_link_queue q"
+    "   WHERE tenant_id = $1 AND q.microservice_id = u.microservice_id"
+    "    AND q.content_id = u.content_id"
+    "    AND (extract(epoch FROM queued_at) * 1000000)::int8 = u.at::int8"
+    "   OFFSET 0 FOR UPDATE) q))"
+    " RETURNING microservice_id, content_id),"
     "wanted AS MATERIALIZED ("
     " SELECT source, target, CASE WHEN strong = 1 THEN 'strongly_related'"
     "  ELSE 'related' END AS edge_type,"
@@ -282,7 +287,8 @@ static const char written_sql[] =
     "   (SELECT source, target FROM wanted)) RETURNING 1),"
     "edges AS (" NEW_EDGES "  p.properties, p.now, p.now"
     " FROM wanted, (SELECT " UTC " AS now,"
-    "   " BY_EXACT " AS properties) p WHERE " FITS_THE_INDEX
+    "   " BY_EXACT " AS properties OFFSET 0) p, " EDGE_IDS
+    " WHERE " FITS_THE_INDEX
     " ORDER BY source, target" OR_THE_SAME_EDGE TAKEN_WAKE
     "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
     " + (SELECT count(*) FROM gone)";

@@ -114,15 +114,23 @@ static void link_job_step_settle(struct link_job_state *job)
 {
     struct link_req *req = job->req;
 
-    if (op_pending(&job->db) || op_pending(&job->work.op))
+    const struct err *err = NULL;
+
+    if (op_pending(&job->work.op))
         return;
+    for (int i = 0; i < LINK_LANES; i++) {
+        if (op_pending(&job->lanes[i].db))
+            return;
+        if (err == NULL && job->lanes[i].db.err.code != 0)
+            err = &job->lanes[i].db.err;
+    }
     list_remove(&req->op.link);
-    op_finish(&req->op, &job->db.err);
+    op_finish(&req->op, err);
 }
 
 static void on_link_job_step_db(struct op *op)
 {
-    link_job_step_settle(container_of(op, struct link_job_state, db));
+    link_job_step_settle(container_of(op, struct lane, db)->job);
 }
 
 static void on_link_job_step_work(struct op *op)
@@ -135,7 +143,8 @@ static void on_link_job_step_cancel(struct op *op)
     struct link_job_state *job =
         container_of(op->link.next, struct link_job_state, ops);
 
-    op_cancel(&job->db);
+    for (int i = 0; i < LINK_LANES; i++)
+        op_cancel(&job->lanes[i].db);
 }
 
 /* Somebody else has the claim, or what is known is no longer there. */
@@ -152,16 +161,43 @@ static bool link_job_step_failed(struct call *c)
     return false;
 }
 
-struct link_job_state *job_of(struct call *c)
+struct lane *lane_of(struct call *c)
 {
     c->on_error = link_job_step_failed;
     return store_work(c)->req;
 }
 
+struct link_job_state *job_of(struct call *c)
+{
+    return lane_of(c)->job;
+}
+
+static void link_job_step_send_lane(struct lane *lane,
+    void (*send)(struct call *c), void (*take)(struct call *c))
+{
+    store_start(&lane->job->graph->store, &lane->db, lane, send, take);
+}
+
 void step_send(struct link_job_state *job, void (*send)(struct call *c),
     void (*take)(struct call *c))
 {
-    store_start(&job->graph->store, &job->db, job, send, take);
+    link_job_step_send_lane(&job->lanes[0], send, take);
+}
+
+bool step_send_items(struct link_job_state *job, size_t items, int lanes,
+    void (*send)(struct call *c), void (*take)(struct call *c))
+{
+    bool sent = job->done < job->items.n;
+
+    for (int i = 0; i < lanes && job->done < job->items.n; i++) {
+        size_t rest = job->items.n - job->done;
+
+        job->lanes[i].from = job->done;
+        job->done += items < rest ? items : rest;
+        job->lanes[i].to = job->done;
+        link_job_step_send_lane(&job->lanes[i], send, take);
+    }
+    return sent;
 }
 
 /* --- claim, queue --- */
@@ -176,15 +212,27 @@ void job_settings(struct call *c)
         false);
 }
 
-/* The fence: a division by zero without the token. */
 void job_fence(struct call *c)
 {
     struct link_job_state *job = job_of(c);
 
+    job->fenced_ms = loop_now_ms(job->graph->store.loop);
     call_stmt(c,
         "WITH f AS (UPDATE @.batch_sync_link_jobs SET expires_at = now()"
         " + interval '30 s' WHERE tenant_id = $1 AND token = $2 RETURNING 1)"
         " SELECT 1 / count(*) FROM f",
+        false);
+    call_add_text(c, job->tenant);
+    call_add_text(c, job->token);
+}
+
+void job_fence_shared(struct call *c)
+{
+    struct link_job_state *job = job_of(c);
+
+    call_stmt(c,
+        "WITH f AS (SELECT 1 FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
+        " AND token = $2 FOR SHARE) SELECT 1 / count(*) FROM f",
         false);
     call_add_text(c, job->tenant);
     call_add_text(c, job->token);
@@ -200,6 +248,7 @@ static void job_claim_send(struct call *c)
         " ON CONFLICT (tenant_id) DO UPDATE SET token = excluded.token,"
         "  expires_at = excluded.expires_at"
         " WHERE j.expires_at < now() OR starts_with(j.token, $2)"
+        "  OR j.token = ''"
         " RETURNING token",
         false);
     call_add_text(c, job->tenant);
@@ -421,7 +470,10 @@ void link_job_step(struct link_job_state *job, struct link_req *req)
     op_begin(&req->op, &job->graph->store.loop->ready, on_link_job_step_cancel);
     list_init(&job->ops);
     list_push(&job->ops, &req->op.link);
-    op_init(&job->db, on_link_job_step_db);
+    for (int i = 0; i < LINK_LANES; i++) {
+        job->lanes[i].job = job;
+        op_init(&job->lanes[i].db, on_link_job_step_db);
+    }
     op_init(&job->work.op, on_link_job_step_work);
     if (job->stage == CLAIM && job->token[0] == '\0')
         step_send(job, job_claim_send, job_claim_take);

@@ -21,6 +21,13 @@ struct chunk {
     struct place last; /* of its rows */
 };
 
+/* A connection's part of a step: a transaction about the items [from, to). */
+struct lane {
+    struct link_job_state *job;
+    struct op db;
+    size_t from, to;
+};
+
 struct link_job_state {
     struct graph *graph;
     struct link_req *req; /* of the step */
@@ -40,26 +47,35 @@ struct link_job_state {
     struct place at;   /* of the stream, or of the queue */
     struct place next; /* where the next pass begins */
 
-    size_t done, batch_end; /* items named, or written; those of the step */
-    uint64_t began_ms;
+    size_t done; /* items named, or written */
+    uint64_t began_ms, fenced_ms;
     size_t taken, edges, nameless;
     bool ends; /* this was the last step */
 
-    struct op db;
+    struct lane lanes[LINK_LANES];
     struct work_req work;
     struct list ops; /* holds req->op.link */
 };
 
-/* The job of a step's call; failures of it are sorted from then on. */
+/* The job and the lane of a transaction; failures of it are sorted from then
+ * on. */
 struct link_job_state *job_of(struct call *c);
+struct lane *lane_of(struct call *c);
 
 /* Statements that a step's transaction begins with: the settings; the fence, a
- * division by zero without the token. */
+ * division by zero without the token, which keeps the claim for another 30 s;
+ * the fence for transactions side by side, which does not. */
 void job_settings(struct call *c);
 void job_fence(struct call *c);
+void job_fence_shared(struct call *c);
 
+/* A step of one transaction. */
 void step_send(struct link_job_state *job, void (*send)(struct call *c),
     void (*take)(struct call *c));
+
+/* Of the next items, as many as that in each lane; false: there are none. */
+bool step_send_items(struct link_job_state *job, size_t items, int lanes,
+    void (*send)(struct call *c), void (*take)(struct call *c));
 
 /* The stages after STREAM. */
 void step_write(struct link_job_state *job);

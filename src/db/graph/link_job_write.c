@@ -7,7 +7,8 @@
 
 enum {
     NAME_ITEMS = 500,  /* named in a step */
-    WRITE_ITEMS = 200, /* whose edges are written in a step */
+    WRITE_ITEMS = 200, /* whose edges are written in a transaction */
+    KEEP_MS = 5000,
     NUMBER_BYTES = 24,
     SQL_BYTES = 16 * 1024,
 };
@@ -19,6 +20,14 @@ static void job_begin(struct call *c)
     link_lock_add(c, job_of(c)->tenant, "30s");
     job_settings(c);
     job_fence(c);
+}
+
+/* Beside the other lane, whose edges have other sources. */
+static void job_begin_shared(struct call *c)
+{
+    link_lock_add_shared(c, job_of(c)->tenant, "30s");
+    job_settings(c);
+    job_fence_shared(c);
 }
 
 /* Text arrays of n elements, some of which may take no room. */
@@ -43,15 +52,15 @@ static struct pg_array link_job_write_number_array(struct call *c, size_t n)
 
 /* --- naming --- */
 
-/* Of [done, batch_end), those that fit `has`. */
-static size_t job_count(const struct link_job_state *job,
+/* Of the lane's items, those that fit `has`. */
+static size_t job_count(const struct lane *lane,
     bool (*has)(const struct link_item *item), size_t *bytes)
 {
     size_t n = 0;
 
     *bytes = 0;
-    for (size_t i = job->done; i < job->batch_end; i++) {
-        const struct link_item *item = &job->items.items[i];
+    for (size_t i = lane->from; i < lane->to; i++) {
+        const struct link_item *item = &lane->job->items.items[i];
 
         if (!has(item))
             continue;
@@ -80,13 +89,13 @@ static bool link_job_write_is_left(const struct link_item *item)
 static void job_add_keys(
     struct call *c, bool (*has)(const struct link_item *item))
 {
-    struct link_job_state *job = job_of(c);
-    size_t bytes, n = job_count(job, has, &bytes);
+    const struct lane *lane = lane_of(c);
+    size_t bytes, n = job_count(lane, has, &bytes);
     struct pg_array services = link_job_write_text_array(c, n, bytes);
     struct pg_array ids = link_job_write_text_array(c, n, bytes);
 
-    for (size_t i = job->done; i < job->batch_end; i++) {
-        const struct link_item *item = &job->items.items[i];
+    for (size_t i = lane->from; i < lane->to; i++) {
+        const struct link_item *item = &lane->job->items.items[i];
 
         if (!has(item))
             continue;
@@ -120,11 +129,13 @@ static void link_job_write_name_send(struct call *c)
 
 /* The i-th of the step's stored items, from 1. */
 static struct link_item *link_job_write_named_item(
-    struct link_job_state *job, int64_t i)
+    const struct lane *lane, int64_t i)
 {
-    for (size_t at = job->done; at < job->batch_end; at++) {
-        if (job->items.items[at].stored && --i == 0)
-            return &job->items.items[at];
+    struct link_item *items = lane->job->items.items;
+
+    for (size_t at = lane->from; at < lane->to; at++) {
+        if (items[at].stored && --i == 0)
+            return &items[at];
     }
     return NULL;
 }
@@ -136,7 +147,7 @@ static void link_job_write_name_take(struct call *c)
 
     for (int i = 0; i < pg_rows(r); i++) {
         struct link_item *item =
-            link_job_write_named_item(job, call_int(r, i, 0));
+            link_job_write_named_item(lane_of(c), call_int(r, i, 0));
 
         if (item == NULL)
             continue;
@@ -148,7 +159,6 @@ static void link_job_write_name_take(struct call *c)
                 "both of the ids that its may have",
                 pg_value(r, i, 2).p);
     }
-    job->done = job->batch_end;
     call_end(c, NULL);
 }
 
@@ -157,13 +167,13 @@ static void link_job_write_name_take(struct call *c)
 static void write_add_queue(
     struct call *c, bool (*has)(const struct link_item *item))
 {
-    struct link_job_state *job = job_of(c);
-    size_t bytes, n = job_count(job, has, &bytes);
+    const struct lane *lane = lane_of(c);
+    size_t bytes, n = job_count(lane, has, &bytes);
     struct pg_array at = link_job_write_text_array(c, n, n * NUMBER_BYTES);
 
     job_add_keys(c, has);
-    for (size_t i = job->done; i < job->batch_end; i++) {
-        const struct link_item *item = &job->items.items[i];
+    for (size_t i = lane->from; i < lane->to; i++) {
+        const struct link_item *item = &lane->job->items.items[i];
         char number[NUMBER_BYTES];
 
         if (!has(item))
@@ -176,18 +186,19 @@ static void write_add_queue(
 
 static void write_add_sources(struct call *c, bool any)
 {
-    struct link_job_state *job = job_of(c);
+    const struct lane *lane = lane_of(c);
+    const struct link_item *items = lane->job->items.items;
     size_t n = 0, bytes = 0;
     struct pg_array sources;
 
-    for (size_t i = job->done; any && i < job->batch_end; i++) {
-        n += job->items.items[i].node.len > 0;
-        bytes += job->items.items[i].node.len;
+    for (size_t i = lane->from; any && i < lane->to; i++) {
+        n += items[i].node.len > 0;
+        bytes += items[i].node.len;
     }
     sources = link_job_write_text_array(c, n, bytes);
-    for (size_t i = job->done; any && i < job->batch_end; i++) {
-        if (job->items.items[i].node.len > 0)
-            array_add(&sources, job->items.items[i].node);
+    for (size_t i = lane->from; any && i < lane->to; i++) {
+        if (items[i].node.len > 0)
+            array_add(&sources, items[i].node);
     }
     call_add(c, array_param(&sources));
 }
@@ -199,9 +210,11 @@ struct edges {
 
 /* One edge after the other of the step's items; the first time only counted. */
 static void link_job_write_edges_walk(
-    struct link_job_state *job, struct edges *e, bool counts)
+    const struct lane *lane, struct edges *e, bool counts)
 {
-    for (size_t i = job->done; i < job->batch_end; i++) {
+    const struct link_job_state *job = lane->job;
+
+    for (size_t i = lane->from; i < lane->to; i++) {
         const struct nearest *top = &job->items.tops[i];
         struct str source = job->items.items[i].node;
 
@@ -227,17 +240,17 @@ static void link_job_write_edges_walk(
 
 static void write_add_edges(struct call *c, bool any)
 {
-    struct link_job_state *job = job_of(c);
+    const struct lane *lane = lane_of(c);
     struct edges e = {.n = 0};
 
     if (any)
-        link_job_write_edges_walk(job, &e, true);
+        link_job_write_edges_walk(lane, &e, true);
     e.source = link_job_write_text_array(c, e.n, e.bytes);
     e.target = link_job_write_text_array(c, e.n, e.bytes);
     e.strong = link_job_write_number_array(c, e.n);
     e.hundredths = link_job_write_number_array(c, e.n);
     if (any)
-        link_job_write_edges_walk(job, &e, false);
+        link_job_write_edges_walk(lane, &e, false);
     call_add(c, array_param(&e.source));
     call_add(c, array_param(&e.target));
     call_add(c, array_param(&e.strong));
@@ -247,7 +260,6 @@ static void write_add_edges(struct call *c, bool any)
 static void write_statement(
     struct call *c, bool (*has)(const struct link_item *item), bool edges)
 {
-    job_begin(c);
     call_stmt(c, graph_write_sql(), false);
     call_add_text(c, job_of(c)->tenant);
     write_add_queue(c, has);
@@ -257,6 +269,7 @@ static void write_statement(
 
 static void job_write_send(struct call *c)
 {
+    job_begin_shared(c);
     write_statement(c, link_job_write_is_queued, true);
     call_send(c);
 }
@@ -266,10 +279,9 @@ static void job_write_take(struct call *c)
     struct link_job_state *job = job_of(c);
     const struct pg_result *r = c->pg.results[NAME_AT];
 
-    job->req->taken = (size_t)call_int(r, 0, 0);
-    job->taken += job->req->taken;
+    job->req->taken += (size_t)call_int(r, 0, 0);
+    job->taken += (size_t)call_int(r, 0, 0);
     job->edges += (size_t)call_int(r, 0, 1);
-    job->done = job->batch_end;
     call_end(c, NULL);
 }
 
@@ -279,8 +291,9 @@ static void link_job_write_leave_send(struct call *c)
 {
     struct link_job_state *job = job_of(c);
 
-    job->done = 0;
-    job->batch_end = job->items.n;
+    lane_of(c)->from = 0;
+    lane_of(c)->to = job->items.n;
+    job_begin(c);
     write_statement(c, link_job_write_is_left, false);
     call_stmt(c,
         "DELETE FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
@@ -306,30 +319,46 @@ static void link_job_write_leave_take(struct call *c)
 
 /* --- the steps --- */
 
-static bool link_job_write_step_has_more(
-    struct link_job_state *job, size_t items)
+/* Writing side by side does not keep the claim. */
+static bool link_job_write_claim_fades(const struct link_job_state *job)
 {
-    if (job->done == job->items.n)
-        return false;
-    job->batch_end =
-        job->done + items < job->items.n ? job->done + items : job->items.n;
-    return true;
+    return loop_now_ms(job->graph->store.loop) - job->fenced_ms > KEEP_MS;
+}
+
+static void link_job_write_keep_send(struct call *c)
+{
+    job_fence(c);
+    call_send(c);
+}
+
+static void link_job_write_keep_take(struct call *c)
+{
+    call_end(c, NULL);
+}
+
+/* A run at work needs the other connection's processor. */
+static int link_job_write_lanes(const struct link_job_state *job)
+{
+    return job->req->builds ? LINK_LANES : 1;
 }
 
 void step_write(struct link_job_state *job)
 {
-    if (job->stage == NAME && link_job_write_step_has_more(job, NAME_ITEMS)) {
-        step_send(job, link_job_write_name_send, link_job_write_name_take);
-        return;
-    }
     if (job->stage == NAME) {
+        if (step_send_items(job, NAME_ITEMS, 1, link_job_write_name_send,
+                link_job_write_name_take))
+            return;
         job->stage = WRITE;
         job->done = 0;
     }
-    if (job->stage == WRITE && link_job_write_step_has_more(job, WRITE_ITEMS)) {
-        step_send(job, job_write_send, job_write_take);
+    if (job->stage == WRITE && link_job_write_claim_fades(job)) {
+        step_send(job, link_job_write_keep_send, link_job_write_keep_take);
         return;
     }
+    if (job->stage == WRITE &&
+        step_send_items(job, WRITE_ITEMS, link_job_write_lanes(job),
+            job_write_send, job_write_take))
+        return;
     job->stage = LEAVE;
     step_send(job, link_job_write_leave_send, link_job_write_leave_take);
 }

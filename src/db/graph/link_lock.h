@@ -17,4 +17,8 @@ enum { LINK_LOCK_STMTS = 2 };
  */
 void link_lock_add(struct call *c, const char *tenant, const char *timeout);
 
+/* The same beside others that share it. */
+void link_lock_add_shared(
+    struct call *c, const char *tenant, const char *timeout);
+
 #endif

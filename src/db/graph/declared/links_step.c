@@ -15,6 +15,7 @@ enum { LINKS_SQL_BYTES = 16 * 1024, LINKS_AT = LINK_LOCK_STMTS + 1 };
 #define KEY_NODE NODE_OF_ITEM("$1", "name", "content_id")
 #define SOURCE_NODE NODE_OF_ITEM("$1", "m.name", "t.content_id")
 #define TARGET_NODE NODE_OF_ITEM("$1", "t.target_service", "t.target_id")
+#define MADE_ID EDGE_ID("source, target, link_type")
 #define BY_DECLARATION EDGE_PROPERTIES("'declared'")
 
 /*
@@ -61,9 +62,9 @@ static const char linked_sql[] =
     "made AS (INSERT INTO @.knowledge_graph_edges (id, tenant_id,"
     "   source_node_id, target_node_id, edge_type, weight, properties,"
     "   created_at, updated_at)"
-    "  SELECT gen_random_uuid()::text, $1, source, target, link_type, 1,"
-    "   " BY_DECLARATION ", " GRAPH_NOW ", " GRAPH_NOW
-    "  FROM links WHERE source IS NOT NULL AND target IS NOT NULL"
+    "  SELECT " MADE_ID ", $1, source, target, link_type, 1,"
+    "   " BY_DECLARATION ", " GRAPH_NOW ", " GRAPH_NOW "  FROM links, " EDGE_IDS
+    " WHERE source IS NOT NULL AND target IS NOT NULL"
     "   AND octet_length($1 || source || target || link_type) <= 2600"
     "  ORDER BY source, target, link_type"
     "  ON CONFLICT (tenant_id, source_node_id, target_node_id, edge_type)"

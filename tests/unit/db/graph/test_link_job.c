@@ -1,7 +1,8 @@
 /* Many items at once: the same graph as a batch at a time. */
 #include "unit/db/graph/graph_world.h"
 
-#include "db/graph/link_job.h"
+#include "db/graph/link_job_impl.h"
+#include "db/store/forget.h"
 
 /* As many items as that around a few centres, in two services that share ids;
  * some without a vector, some of length 0. */
@@ -200,6 +201,126 @@ static void one_process_at_a_time(void **state)
     assert_answer(w, "SELECT count(*) FROM knowledge_graph_edges", "0");
 }
 
+/* The transactions that write side by side do not keep the claim. */
+static void the_claim_is_kept_while_edges_are_written(void **state)
+{
+    struct world *w = *state;
+    struct graph g;
+
+    NEED_SERVER();
+    put_clusters(w, 600);
+    init_job(w, &g);
+    while (g.job == NULL || g.job->stage != WRITE)
+        first_steps(w, &g, 1);
+    sql(w, "UPDATE batch_sync_link_jobs SET expires_at = now()");
+    g.job->fenced_ms = 0;
+    first_steps(w, &g, 1);
+    assert_answer(w,
+        "SELECT expires_at > now() + interval '15 s' FROM batch_sync_link_jobs",
+        "t");
+    graph_free(&g);
+}
+
+/* Of equally near ones those with the first keys, itself left out. */
+static void the_same_vector_again_and_again(void **state)
+{
+    struct world *w = *state;
+    struct graph g;
+    size_t taken;
+
+    NEED_SERVER();
+    put_clusters(w, 0);
+    sql(w,
+        "INSERT INTO vector_embeddings (id, tenant_id, microservice_id,"
+        " content_id, content_type, embedding, content_text, updated_at)"
+        " SELECT 'v' || g, 't1', CASE g %% 2 WHEN 0 THEN 'other' ELSE '%s' END,"
+        " 'i' || 100 + g, 'microservice_data', CASE WHEN g < 35"
+        "  THEN '[0.1,0.2,0.3]' WHEN g < 38 THEN '[0,0,0]'"
+        "  ELSE '[1e-20,0,0]' END::public.vector, 'text', now()"
+        " FROM generate_series(1, 40) g",
+        w->opened.microservice_id);
+    queue_all(w);
+    init_job(w, &g);
+    link_job_all(w, &g, &taken);
+    assert_int_equal(taken, 40);
+    assert_answer(w,
+        "WITH k AS (SELECT 'content:' || content_id AS id, row_number() OVER"
+        "  (ORDER BY microservice_id, content_id) AS n FROM vector_embeddings"
+        "  WHERE embedding::text LIKE '[0.1%'),"
+        " want AS (SELECT s.id AS source, t.id AS target FROM k s"
+        "  CROSS JOIN LATERAL (SELECT id FROM k WHERE id <> s.id"
+        "   ORDER BY n LIMIT 10) t),"
+        " have AS (SELECT source_node_id, target_node_id"
+        "  FROM knowledge_graph_edges WHERE weight = 1"
+        "  AND edge_type = 'strongly_related')"
+        " SELECT concat_ws(' ', (SELECT count(*) FROM have),"
+        "  (SELECT count(*) FROM (TABLE want EXCEPT TABLE have) d),"
+        "  (SELECT count(*) FROM knowledge_graph_edges))",
+        "340 0 340");
+}
+
+/* --- deleted while it is being linked --- */
+
+static void forget_item(struct world *w, const char *id)
+{
+    struct forget_req req = {
+        .tenant = "t1", .stored = "backend-a", .content_id = id};
+
+    sql(w, "UPDATE batch_sync_runs SET status = 'success',"
+           " finished_at = now() WHERE status = 'running'");
+    op_init(&req.op, db_done);
+    forget_run(w->db.pool, &w->db.loop, &req);
+    wait_op(w, &req.op);
+    if (req.op.err.code != 0)
+        fail_msg("%s", req.op.err.msg);
+    assert_int_equal(req.rows, 1);
+}
+
+/* After each of a job's steps in turn: the job has read its vector, or named
+ * it, or has it among another one's nearest. */
+static void the_deleted_leave_nothing_behind(void **state)
+{
+    struct world *w = *state;
+    struct graph g;
+    int steps = 0;
+
+    NEED_SERVER();
+    for (bool more = true; more; steps++) {
+        struct link_req req;
+
+        put(w, "a", "[1, 0, 0]");
+        put(w, "b", "[1, 0, 0.1]");
+        put(w, "c", "[1, 0.1, 0]");
+        init_job(w, &g);
+        first_steps(w, &g, steps);
+        forget_item(w, "b");
+        do {
+            link_some(w, &g, "t1", 100, &req);
+            if (req.op.err.code != 0)
+                assert_int_equal(req.op.err.code, ERR_UNAVAILABLE);
+        } while (req.op.err.code != 0 || req.more);
+        assert_answer(
+            w, EDGES, "a>c strongly_related 1.00, c>a strongly_related 1.00");
+        assert_answer(w,
+            "SELECT string_agg(node_id, ' ' ORDER BY node_id)"
+            " FROM knowledge_graph_nodes",
+            "content:a content:c");
+        assert_answer(w, "SELECT count(*) FROM batch_sync_link_queue", "0");
+        put(w, "b", "[1, 0, 0.1]");
+        put(w, "a", "[1, 0, 0]");
+        put(w, "c", "[1, 0.1, 0]");
+        for (int i = 0; i <= steps; i++)
+            more = link_some(w, &g, "t1", 100, &req) == 0 && req.more;
+        graph_free(&g);
+        sql(w, "DELETE FROM batch_sync_link_queue;"
+               "DELETE FROM batch_sync_link_jobs;"
+               "DELETE FROM knowledge_graph_edges;"
+               "DELETE FROM knowledge_graph_nodes;"
+               "DELETE FROM vector_embeddings");
+    }
+    assert_true(steps >= 8);
+}
+
 /* --- grown, or from scratch --- */
 
 /* Stores some of 150 items anew, in clusters, many with the same vector. */
@@ -301,6 +422,9 @@ int main(void)
         TEST(what_no_longer_holds_goes),
         TEST(what_is_stored_meanwhile_stays_queued),
         TEST(one_process_at_a_time),
+        TEST(the_claim_is_kept_while_edges_are_written),
+        TEST(the_same_vector_again_and_again),
+        TEST(the_deleted_leave_nothing_behind),
         TEST(grown_is_as_from_scratch),
         cmocka_unit_test(pays_for_many_of_not_too_many),
     };
