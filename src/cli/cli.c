@@ -3,19 +3,33 @@
 #include "version.h"
 #include <string.h>
 
-static const struct arg_option no_options[] = {{NULL, NULL, NULL}};
+static const struct arg_option version_options[] = {
+    {"json", NULL, "print one JSON object"},
+    {NULL, NULL, NULL},
+};
+
+void cli_print_json(const struct cli *cli, json_t *value)
+{
+    json_dumpf(value, cli->console.out, JSON_COMPACT);
+    fputc('\n', cli->console.out);
+    fflush(cli->console.out);
+    json_decref(value);
+}
 
 static int cli_run_version(struct cli *cli)
 {
-    fprintf(cli->console.out, "batchsync %s\n", BATCHSYNC_VERSION);
+    if (args_has(&cli->args, "json"))
+        cli_print_json(cli, json_pack("{ss}", "version", BATCHSYNC_VERSION));
+    else
+        fprintf(cli->console.out, "batchsync %s\n", BATCHSYNC_VERSION);
     return EXIT_DONE;
 }
 
 static const struct command cmd_version = {
     .name = "version",
-    .usage = "",
+    .usage = "[--json]",
     .summary = "print the version",
-    .options = no_options,
+    .options = version_options,
     .run = cli_run_version,
 };
 

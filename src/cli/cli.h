@@ -6,6 +6,7 @@
 #define CLI_CLI_H
 
 #include "app/console.h"
+#include "base/json.h"
 #include "cli/args.h"
 
 /* What a subcommand gets. */
@@ -30,6 +31,9 @@ extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
     cmd_search, cmd_graph, cmd_check, cmd_serve, cmd_cron, cmd_dead_letters,
     cmd_schema, cmd_runs, cmd_run, cmd_cancel, cmd_pause, cmd_resume,
     cmd_limits, cmd_forget;
+
+/* Prints what --json asks for, one compact line, and lets go of it. */
+void cli_print_json(const struct cli *cli, json_t *value);
 
 /* The whole program behind main(). */
 int cli_main(struct cli *cli, int argc, char **argv);

@@ -228,6 +228,39 @@ async function check(w, env) {
   return { code, lines, stdout };
 }
 
+test('--json: check, migrate, pause and resume say the same', async (t) => {
+  const w = await alpha(t);
+  const json = async (args, code, env) => {
+    const result = await w.run([...args, '--json'], env);
+    assert.equal(result.code, code, result.stderr);
+    return JSON.parse(result.stdout);
+  };
+  const dry = await json(['migrate', '--dry-run'], 0);
+  const told = await w.run(['migrate', '--dry-run']);
+  assert.deepEqual({ ...dry, report: dry.report.join('\n') }, { success: true,
+    dryRun: true, exitCode: 0, report: told.stdout.trimEnd() });
+  assert.equal((await json(['migrate'], 0)).report.length, dry.report.length);
+
+  const well = await json(['check'], 0);
+  const lines = (await w.run(['check'])).stdout;
+  assert.equal(well.success, true);
+  for (const { state, what, text } of well.checks)
+    assert.ok(lines.includes(`${state.padEnd(5)} ${what.padEnd(15)}`), what +
+      text);
+  const ill = await json(['check'], 75,
+    { COORDINATOR_GRPC_ENDPOINT: '127.0.0.1:1' });
+  const [fault] = ill.checks.filter(({ state }) => state === 'FAIL');
+  assert.equal(fault.what, 'coordinator');
+  assert.match(fault.advice, /COORDINATOR_GRPC_ENDPOINT/);
+  assert.deepEqual([ill.success, ill.exitCode], [false, 75]);
+
+  assert.deepEqual(await json(['pause', '--reason', 'moving'], 0),
+    { paused: true, reason: 'moving', changed: true });
+  assert.deepEqual(await json(['resume'], 0),
+    { paused: false, reason: null, changed: true });
+  assert.equal((await json(['resume'], 0)).changed, false);
+});
+
 test('check: all is well, and nothing is changed', async (t) => {
   const w = await alpha(t);
   const before = await check(w);

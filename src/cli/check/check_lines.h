@@ -10,7 +10,11 @@ struct check {
     struct cli *cli; /* borrowed */
     int code;        /* the exit code of the worst fault so far */
     bool has_tables; /* up to date */
+    json_t *lines;   /* owned: with --json, what is printed at the end; NULL:
+                        lines are printed as they come */
 };
+
+enum { CHECK_LINE_BYTES = 8192 };
 
 /* Prints "state what text"; `state`: ok, warn or FAIL. */
 void check_say(struct check *c, const char *state, const char *what,
@@ -20,5 +24,8 @@ void check_say(struct check *c, const char *state, const char *what,
  * that may pass. `advice`: what to do; NULL: the message says it. */
 void check_fail(struct check *c, const char *what, const struct err *err,
     const char *advice);
+
+/* With --json: all lines, and the exit code that they add up to. */
+void check_print_json(struct check *c, int code);
 
 #endif

@@ -18,6 +18,7 @@ enum { PING_MS = 10 * 1000, QUERY_MS = 10 * 1000, URL_BYTES = 4096 };
 
 static const struct arg_option options[] = {
     {"deep", NULL, "send the embedder a request of full size too"},
+    {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
 
@@ -369,6 +370,7 @@ static int check_run(struct cli *cli)
     if (c == NULL)
         abort();
     c->cli = cli;
+    c->lines = args_has(&cli->args, "json") ? json_array() : NULL;
     code = app_open(&c->app, &cli->console,
         NEED_DATABASE | NEED_COORDINATOR | NEED_EMBEDDER, 0);
     if (code == EXIT_DONE) {
@@ -381,6 +383,7 @@ static int check_run(struct cli *cli)
         check_embedder(c, args_has(&cli->args, "deep"));
         code = c->code;
     }
+    check_print_json(c, code);
     code = app_close(&c->app, code);
     free(c);
     return code;
@@ -388,7 +391,7 @@ static int check_run(struct cli *cli)
 
 const struct command cmd_check = {
     .name = "check",
-    .usage = "[--deep]",
+    .usage = "[--deep] [--json]",
     .summary = "try the configuration and every connection",
     .details =
         "Prints one line each for the configuration, the memory that it "

@@ -14,6 +14,7 @@ static const struct arg_option options[] = {
     {"from", "ISO", "only fires after this instant (now)"},
     {"count", "N", "how many (5)"},
     {"verbose", NULL, "add a description, local times and notes"},
+    {"json", NULL, "print one JSON object, with all of that"},
     {NULL, NULL, NULL},
 };
 
@@ -87,6 +88,49 @@ static void cron_print_local(struct cli *cli, const struct cron_fire *fire)
         fputs("  (second occurrence skipped)", cli->console.out);
 }
 
+static json_t *cron_fire_json(const struct cron_fire *fire)
+{
+    char at[ISO_BYTES], wall[ISO_BYTES];
+
+    iso_from_ms(fire->at_ms, at);
+    iso_from_ms(fire->wall_ms, wall);
+    return json_pack("{s:s, s:s%, s:b, s:b}", "at", at, "local", wall,
+        (size_t)19, "gap", fire->in_gap, "secondOccurrenceSkipped",
+        fire->repeats);
+}
+
+static json_t *cron_preview_json(
+    const struct preview *p, const char *expression)
+{
+    int64_t after_ms = p->from_ms;
+    json_t *fires = json_array();
+    struct cron_fire fire;
+    struct buf sentence;
+    json_t *answer;
+
+    while (json_array_size(fires) < (size_t)p->count &&
+           cron_next(&p->cron, p->zone, after_ms, &fire)) {
+        json_array_append_new(fires, cron_fire_json(&fire));
+        after_ms = fire.at_ms;
+    }
+    buf_init(&sentence, SENTENCE_BYTES);
+    cron_describe(&p->cron, &sentence);
+    answer = json_pack("{s:s, s:s, s:s%, s:s?, s:o}", "expression", expression,
+        "timezone", zone_name(p->zone), "reading", sentence.data, sentence.len,
+        "warning", cron_warning(&p->cron), "fires", fires);
+    buf_free(&sentence);
+    return answer;
+}
+
+static int cron_print_json(struct cli *cli, const struct preview *p)
+{
+    json_t *answer = cron_preview_json(p, cli->args.words[0]);
+    size_t n = json_array_size(json_object_get(answer, "fires"));
+
+    cli_print_json(cli, answer);
+    return n == (size_t)p->count ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* Returns how many there were. */
 static int cron_print_fires(
     struct cli *cli, const struct preview *p, bool verbose)
@@ -115,6 +159,8 @@ static int cron_preview(struct cli *cli, const struct preview *p)
     const char *warning = cron_warning(&p->cron);
     bool verbose = args_has(&cli->args, "verbose");
 
+    if (args_has(&cli->args, "json"))
+        return cron_print_json(cli, p);
     if (warning != NULL)
         fprintf(cli->console.err, "batchsync: cron: %s\n", warning);
     if (verbose)
@@ -145,7 +191,8 @@ static int cron_run(struct cli *cli)
 
 const struct command cmd_cron = {
     .name = "cron",
-    .usage = "\"EXPR\" [--tz ZONE] [--from ISO] [--count N] [--verbose]",
+    .usage =
+        "\"EXPR\" [--tz ZONE] [--from ISO] [--count N] [--verbose | --json]",
     .summary = "show when a cron expression fires next",
     .details =
         "Five fields (minute, hour, day of month, month, day of week), six "

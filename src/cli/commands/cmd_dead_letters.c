@@ -150,15 +150,10 @@ static int dead_letters_mark(
 static int dead_letters_tell_none(struct cli *cli)
 {
     struct run_result none = {.status = RUN_SUCCESS, .source = "request"};
-    json_t *result;
 
     fputs("no open dead letter matches: nothing to retry\n", cli->console.err);
-    if (!args_has(&cli->args, "json"))
-        return EXIT_DONE;
-    result = result_json(&none);
-    json_dumpf(result, cli->console.out, JSON_COMPACT);
-    fputc('\n', cli->console.out);
-    json_decref(result);
+    if (args_has(&cli->args, "json"))
+        cli_print_json(cli, result_json(&none));
     return EXIT_DONE;
 }
 

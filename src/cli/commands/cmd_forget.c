@@ -10,13 +10,8 @@ static const struct arg_option options[] = {
 
 static void forget_print(struct cli *cli, const struct forget_req *req)
 {
-    json_t *json;
-
     if (args_has(&cli->args, "json")) {
-        json = forget_json(req);
-        json_dumpf(json, cli->console.out, JSON_COMPACT);
-        fputc('\n', cli->console.out);
-        json_decref(json);
+        cli_print_json(cli, forget_json(req));
         return;
     }
     fprintf(cli->console.out,

@@ -40,12 +40,8 @@ static void limits_print(struct cli *cli, const struct limits_list_req *req)
     size_t i;
 
     if (args_has(&cli->args, "json")) {
-        json_t *answer =
-            json_pack("{sO}", req->forget ? "forgotten" : "limits", req->list);
-
-        json_dumpf(answer, out, JSON_COMPACT);
-        fputc('\n', out);
-        json_decref(answer);
+        cli_print_json(cli,
+            json_pack("{sO}", req->forget ? "forgotten" : "limits", req->list));
         return;
     }
     if (json_array_size(req->list) == 0)

@@ -20,6 +20,7 @@ enum {
 static const struct arg_option options[] = {
     {"schema", "FILE", "the service's schema"},
     {"metadata", NULL, "print the metadata, too"},
+    {"json", NULL, "changes nothing: each line is a JSON object anyway"},
     {NULL, NULL, NULL},
 };
 

@@ -6,13 +6,17 @@
 #include "cli/cli.h"
 
 #include "app/app.h"
+#include "base/text.h"
 #include "record/review/schema_lint.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
 enum { REPORT_BYTES = 64 * 1024 * 1024 };
 
-static const struct arg_option options[] = {{NULL, NULL, NULL}};
+static const struct arg_option options[] = {
+    {"json", NULL, "print one JSON object"},
+    {NULL, NULL, NULL},
+};
 
 /* One of the two; returns how many findings it added to the report. */
 typedef long schema_review_fn(const struct schema *schema,
@@ -87,6 +91,35 @@ static void schema_review_print(struct review *r)
             r->without, r->without == 1 ? "s" : "ve");
 }
 
+/* Each finding with the lines below it that show it, which are indented. */
+static json_t *schema_review_findings(struct str report)
+{
+    json_t *findings = json_array();
+    struct str line, finding = {report.p, 0};
+
+    while (text_next_line(&report, &line)) {
+        if (finding.len > 0 && line.len > 0 && line.p[0] != ' ') {
+            json_array_append_new(
+                findings, json_stringn(finding.p, finding.len));
+            finding = line;
+        }
+        finding.len = (size_t)(line.p + line.len - finding.p);
+    }
+    if (finding.len > 0)
+        json_array_append_new(findings, json_stringn(finding.p, finding.len));
+    return findings;
+}
+
+static void schema_review_print_json(struct review *r)
+{
+    cli_print_json(r->cli,
+        json_pack("{s:b, s:I, s:I, s:I, s:o}", "success", r->findings == 0,
+            "schemas", (json_int_t)(r->set.n + (r->set.fallback != NULL)),
+            "cases", (json_int_t)r->cases, "withoutCases",
+            (json_int_t)r->without, "findings",
+            schema_review_findings(buf_view(&r->report))));
+}
+
 static int schema_review_dir(struct review *r, const char *dir)
 {
     int rc = schema_set_load(&r->set, dir, &r->problems);
@@ -96,7 +129,10 @@ static int schema_review_dir(struct review *r, const char *dir)
     console_problems(&r->cli->console, "schema", buf_view(&r->problems));
     if (rc < 0)
         return EXIT_CONFIGURATION;
-    schema_review_print(r);
+    if (args_has(&r->cli->args, "json"))
+        schema_review_print_json(r);
+    else
+        schema_review_print(r);
     return r->findings == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -133,7 +169,7 @@ static int schema_run(struct cli *cli)
 
 const struct command cmd_schema = {
     .name = "schema",
-    .usage = "lint|test [DIR]",
+    .usage = "lint|test [DIR] [--json]",
     .summary = "review schemas: what looks wrong, and what their cases become",
     .details =
         "DIR is SCHEMA_DIR unless given. Beside NAME.json, NAME.cases.json "

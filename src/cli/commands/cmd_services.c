@@ -7,15 +7,6 @@ static const struct arg_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static void services_print_json(FILE *out, const struct services_req *req)
-{
-    json_t *answer = services_json(req);
-
-    json_dumpf(answer, out, JSON_COMPACT);
-    fputc('\n', out);
-    json_decref(answer);
-}
-
 static void services_print_lines(
     struct cli *cli, const struct services_req *req)
 {
@@ -40,7 +31,7 @@ static int services_list(struct app *app, struct cli *cli)
         err_wrap(&req.op.err, "services");
         code = console_fail(&cli->console, &req.op.err);
     } else if (args_has(&cli->args, "json")) {
-        services_print_json(cli->console.out, &req);
+        cli_print_json(cli, services_json(&req));
     } else {
         services_print_lines(cli, &req);
     }

@@ -194,17 +194,10 @@ static int sync_prepare_database(struct sync *s, struct err *err)
     return err->code;
 }
 
-static void sync_print_json(struct cli *cli, json_t *value)
-{
-    json_dumpf(value, cli->console.out, JSON_COMPACT);
-    fputc('\n', cli->console.out);
-    json_decref(value);
-}
-
 static int sync_refuse(struct cli *cli, const struct err *err)
 {
     if (args_has(&cli->args, "json"))
-        sync_print_json(cli, result_json_refused(err));
+        cli_print_json(cli, result_json_refused(err));
     else
         report_refused(cli->console.err, err);
     return console_exit_code(err->code);
@@ -226,7 +219,7 @@ static int sync_work(struct sync *s)
         code = sync_refuse(s->cli, &err);
     } else {
         if (args_has(&s->cli->args, "json"))
-            sync_print_json(s->cli, result_json(s->run.result));
+            cli_print_json(s->cli, result_json(s->run.result));
         else
             report_print(s->cli->console.out, s->run.result);
         code = sync_exit_code(s->run.result);

@@ -58,15 +58,10 @@ int look_fail(struct look *l, struct err *err)
     return console_fail(&l->cli->console, err);
 }
 
-void look_print_json(const struct look *l, const json_t *answer)
+void look_print_json(const struct look *l, json_t *answer)
 {
-    FILE *out = l->cli->console.out;
-
-    if (!args_has(&l->cli->args, "json"))
-        return;
-    json_dumpf(answer, out, JSON_COMPACT);
-    fputc('\n', out);
-    fflush(out);
+    if (args_has(&l->cli->args, "json"))
+        cli_print_json(l->cli, json_incref(answer));
 }
 
 /* --- of the service ----------------------------------------------------- */

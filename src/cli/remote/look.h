@@ -59,8 +59,8 @@ int look_ask_client(
 /* A failure, with the command's name in front. Returns the exit code. */
 int look_fail(struct look *l, struct err *err);
 
-/* With --json; else nothing. */
-void look_print_json(const struct look *l, const json_t *answer);
+/* With --json; else nothing. The answer stays the caller's. */
+void look_print_json(const struct look *l, json_t *answer);
 
 /* "PATH/ID", the id percent-encoded. */
 void look_put_id(struct buf *path, const char *prefix, const char *id);

@@ -6,15 +6,32 @@
 
 static const struct arg_option pause_options[] = {
     {"reason", "TEXT", "why; shown wherever the schedule is"},
+    {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
-static const struct arg_option resume_options[] = {{NULL, NULL, NULL}};
+static const struct arg_option resume_options[] = {
+    {"json", NULL, "print one JSON object"},
+    {NULL, NULL, NULL},
+};
+
+static void pause_print(
+    struct cli *cli, const struct pause_req *req, const char *reason)
+{
+    const char *said = reason != NULL ? "paused: no schedule begins a run"
+                                      : "resumed: the schedules begin runs";
+
+    if (args_has(&cli->args, "json"))
+        cli_print_json(
+            cli, json_pack("{s:b, s:s?, s:b}", "paused", reason != NULL,
+                     "reason", reason, "changed", req->changed));
+    else
+        fprintf(cli->console.out, "%s%s\n", said,
+            req->changed ? "" : " (it was so before)");
+}
 
 static int pause_submit(struct app *app, struct cli *cli, const char *reason)
 {
     struct pause_req req = {.reason = reason};
-    const char *said = reason != NULL ? "paused: no schedule begins a run"
-                                      : "resumed: the schedules begin runs";
 
     op_init(&req.op, app_ignore);
     pause_run(&app->ops, &req);
@@ -22,8 +39,7 @@ static int pause_submit(struct app *app, struct cli *cli, const char *reason)
         err_wrap(&req.op.err, reason != NULL ? "pause" : "resume");
         return console_fail(&cli->console, &req.op.err);
     }
-    fprintf(cli->console.out, "%s%s\n", said,
-        req.changed ? "" : " (it was so before)");
+    pause_print(cli, &req, reason);
     return EXIT_DONE;
 }
 
@@ -58,7 +74,7 @@ static int pause_resume_command(struct cli *cli)
 
 const struct command cmd_pause = {
     .name = "pause",
-    .usage = "--reason TEXT",
+    .usage = "--reason TEXT [--json]",
     .summary = "let no schedule begin a run",
     .details = "Runs under way go on, and HTTP and the command line begin runs "
                "as before. The\npause is kept in the database, for all "
@@ -69,7 +85,7 @@ const struct command cmd_pause = {
 
 const struct command cmd_resume = {
     .name = "resume",
-    .usage = "",
+    .usage = "[--json]",
     .summary = "let the schedules begin runs again",
     .details = "What fired during the pause is not made up for.\n",
     .options = resume_options,

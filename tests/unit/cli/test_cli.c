@@ -1,5 +1,7 @@
 #include "unit/cli/call.h"
 
+#include "version.h"
+
 static void without_a_command_the_help_is_an_error(void **state)
 {
     struct call c;
@@ -62,6 +64,36 @@ static void version_is_one_line(void **state)
     assert_memory_equal(c.out, "batchsync ", 10);
     assert_ptr_equal(strchr(c.out, '\n'), c.out + strlen(c.out) - 1);
     call_free(&c);
+}
+
+static void json_is_one_line(void **state)
+{
+    static const struct {
+        const char *line;
+        int code;
+        const char *out;
+    } examples[] = {
+        {"version --json", 0, "{\"version\":\"" BATCHSYNC_VERSION "\"}\n"},
+        {"cron @daily --tz Africa/Cairo --count 1 --from 2026-04-23T12:00:00Z"
+         " --json",
+            0,
+            "{\"expression\":\"@daily\",\"timezone\":\"Africa/Cairo\","
+            "\"reading\":\"At 00:00 every "
+            "day\",\"warning\":null,\"fires\":[{\"at\":"
+            "\"2026-04-23T22:00:00.000Z\",\"local\":\"2026-04-24T01:00:00\","
+            "\"gap\":true,\"secondOccurrenceSkipped\":false}]}\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        struct call c;
+
+        call(&c, "", examples[i].line);
+        assert_string_equal(c.out, examples[i].out);
+        assert_string_equal(c.err, "");
+        assert_int_equal(c.code, examples[i].code);
+        call_free(&c);
+    }
 }
 
 static void assert_usage(const char *line, const char *message)
@@ -151,6 +183,7 @@ int main(void)
         cmocka_unit_test(help_lists_the_commands),
         cmocka_unit_test(each_command_has_help),
         cmocka_unit_test(version_is_one_line),
+        cmocka_unit_test(json_is_one_line),
         cmocka_unit_test(an_unknown_command_is_named_with_the_nearest),
         cmocka_unit_test(wrong_options_and_arguments_are_named),
         cmocka_unit_test(exit_codes_follow_the_error),

@@ -99,6 +99,28 @@ static void cases_hold_or_show_where_they_differ(void **state)
     REVIEW_EACH(examples);
 }
 
+static void json_has_each_finding_with_its_lines(void **state)
+{
+    static const struct example examples[] = {
+        {"test --json", FIELDS "}",
+            "[{\"item\": {\"id\": 1}, \"id\": \"2\"},"
+            " {\"item\": {\"id\": 3}, \"id\": \"4\"}]",
+            1,
+            "{\"success\":false,\"schemas\":1,\"cases\":2,\"withoutCases\":0,"
+            "\"findings\":[\""},
+        {"test --json", FIELDS "}",
+            "[{\"item\": {\"id\": 1}, \"id\": \"2\"},"
+            " {\"item\": {\"id\": 3}, \"id\": \"4\"}]",
+            1, "(- expected, + rendered)\\n  - 2\\n  + 1\",\""},
+        {"lint --json", FIELDS "}", NULL, 0,
+            "{\"success\":true,\"schemas\":1,\"cases\":0,\"withoutCases\":1,"
+            "\"findings\":[]}\n"},
+    };
+
+    (void)state;
+    REVIEW_EACH(examples);
+}
+
 static void lint_finds_what_looks_wrong(void **state)
 {
     static const struct example examples[] = {
@@ -165,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_hold_or_show_where_they_differ),
+        cmocka_unit_test(json_has_each_finding_with_its_lines),
         cmocka_unit_test(lint_finds_what_looks_wrong),
         cmocka_unit_test(files_that_cannot_be_used_are_told_apart),
     };
