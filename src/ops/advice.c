@@ -191,6 +191,47 @@ static void advice_replicas(struct advice *a)
     buf_free(&text);
 }
 
+static void advice_limit(struct advice *a, const json_t *limit)
+{
+    const char *kind = json_string_value(json_object_get(limit, "kind"));
+    long long value = json_integer_value(json_object_get(limit, "value"));
+    const struct config_embedding_limits *set =
+        &a->ops->config->embedding.limits;
+    bool inputs = strcmp(kind, "inputs") == 0;
+    char text[512], copy[64];
+
+    if (inputs ? set->inputs_chosen : set->tokens_chosen)
+        return;
+    snprintf(text, sizeof(text),
+        "%.200s refuses requests of more than %s%lld %s (%.100s). This was "
+        "learnt from its refusals. Runs keep to it, and try more once a day "
+        "unless it is set",
+        json_string_value(json_object_get(limit, "address")),
+        inputs ? "" : "about ", value, inputs ? "texts" : "tokens",
+        json_string_value(json_object_get(limit, "model")));
+    snprintf(copy, sizeof(copy), "%s=%lld",
+        inputs ? "EMBEDDING_MAX_INPUTS" : "EMBEDDING_MAX_REQUEST_TOKENS",
+        value);
+    advice_add(a, "limit", "info", text, copy, NULL);
+}
+
+/* Of the model at hand, whatever its address: one that has moved may have
+ * other limits, and that is seen in the text. */
+static void advice_limits(struct advice *a)
+{
+    const struct config_embedding *c = &a->ops->config->embedding;
+    json_t *limits = advice_fact(a, "limits"), *limit;
+    size_t i;
+
+    json_array_foreach(limits, i, limit)
+    {
+        const char *model = json_string_value(json_object_get(limit, "model"));
+
+        if (c->model != NULL && strcmp(model, c->model) == 0)
+            advice_limit(a, limit);
+    }
+}
+
 /* Would the kernel end the process before the largest pages are read? */
 static void advice_container(struct advice *a)
 {
@@ -238,7 +279,8 @@ json_t *advice_json(
 {
     static void (*const looks[])(struct advice *) = {advice_last_run,
         advice_schemas, advice_index, advice_index_memory, advice_pgvector,
-        advice_letters, advice_replicas, advice_container, advice_settings};
+        advice_letters, advice_replicas, advice_limits, advice_container,
+        advice_settings};
     struct advice a = {ops, arena, facts, json_array()};
 
     for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)

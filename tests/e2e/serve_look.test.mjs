@@ -95,12 +95,17 @@ test('advice: what is wrong, and what to do', async (t) => {
   assert.ok(!idsOf(before).includes('last-run'));
   w.embedder.script(rejecting((text) => /Name 2 of item\b/.test(text)));
   await s.trigger({ services: ['alpha', 'nobody'] });
+  await w.db.script(`INSERT INTO batch_sync_limits
+    (address, model, kind, value) VALUES
+    ('https://old.example', 'text-embedding-3-small', 'inputs', 10)`);
   const { advice } = await ask();
   const of = (name) => advice.find(({ id }) => id === name);
   assert.equal(advice[0].id, 'last-run');
   assert.match(of('last-run').view, /^#\/runs\/[0-9a-f-]{36}$/);
   assert.match(of('schema').text, /nobody has no schema/);
   assert.match(of('dead-letters').text, /^1 dead letter:/);
+  assert.match(of('limit').text, /^https:\/\/old.example .* 10 texts/);
+  assert.equal(of('limit').copy, 'EMBEDDING_MAX_INPUTS=10');
   assert.match(of('token').copy, /^ADMIN_TOKEN=/);
   await s.end();
   const guarded = await serve(t, w, { env: { ADMIN_TOKEN: 'open-sesame',

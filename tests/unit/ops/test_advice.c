@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 /* A healthy configuration. */
-static char token[] = "secret", key[] = "key";
+static char token[] = "secret", key[] = "key", model[] = "m";
 
 static struct config healthy(void)
 {
@@ -20,6 +20,7 @@ static struct config healthy(void)
     c.coordinator.private_key = key;
     c.embedding.provider = PROVIDER_OPENAI;
     c.embedding.dimensions = 1536;
+    c.embedding.model = model;
     return c;
 }
 
@@ -75,6 +76,17 @@ static const struct {
      "{\"host\":\"b\",\"version\":null}]}",
         "replicas", "0.0.9 on a, an older one on b", "batchsync version"},
     {"{\"replicas\":[]}", "replicas", NULL, NULL},
+    {"{\"limits\":[{\"address\":\"https://h/v1\",\"model\":\"m\","
+     "\"kind\":\"inputs\",\"value\":10}]}",
+        "limit", "https://h/v1 refuses requests of more than 10 texts (m)",
+        "EMBEDDING_MAX_INPUTS=10"},
+    {"{\"limits\":[{\"address\":\"a\",\"model\":\"m\","
+     "\"kind\":\"tokens\",\"value\":8000}]}",
+        "limit", "more than about 8000 tokens",
+        "EMBEDDING_MAX_REQUEST_TOKENS=8000"},
+    {"{\"limits\":[{\"address\":\"a\",\"model\":\"other\","
+     "\"kind\":\"tokens\",\"value\":8000}]}",
+        "limit", NULL, NULL},
     {"{\"openLetters\":3}", "dead-letters", "3 dead letters", NULL},
     {"{\"lastRun\":{\"id\":\"r\",\"status\":\"success\",\"error\":null,"
      "\"services\":[\"nobody\"]}}",
@@ -111,6 +123,12 @@ static void settings_have_theirs(void **state)
     struct config c = healthy();
     json_t *answer, *item;
 
+    c.embedding.limits.inputs_chosen = true;
+    assert_null(advise(&c,
+        "{\"limits\":[{\"address\":\"a\",\"model\":\"m\",\"kind\":\"inputs\","
+        "\"value\":10}]}",
+        "limit", &answer));
+    json_decref(answer);
     c.http.admin_token = NULL;
     item = advise(&c, "{}", "token", &answer);
     assert_non_null(item);
