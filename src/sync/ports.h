@@ -277,7 +277,9 @@ struct checkpoint_req {
     size_t nlinked;
     const struct item_link *links; /* all that these declare; may repeat */
     size_t nlinks;
-    const struct str *resolved; /* ids that are stored now: resolves letters */
+    /* Ids that are stored now: resolves their letters, or supersedes those of
+     * this pass. A letter supersedes the others of its id, too. */
+    const struct str *resolved;
     size_t nresolved;
     /* Out: of the letters, those that were known before this service began:
      * open, and of the scope's fingerprint. */

@@ -89,6 +89,36 @@ test('what the source sends meanwhile counts, not what was kept', async (t) => {
   assert.equal(w.embedder.requests.flatMap(({ inputs }) => inputs).length, 1);
 });
 
+const textOf = async (w, id) => (await w.db.rows(
+  'SELECT content_text FROM vector_embeddings WHERE content_id = $1',
+  [id])).map((row) => row.content_text).join('');
+
+// An id that comes twice: the later one counts, whichever of them fails.
+for (const [what, bodies] of Object.entries({
+  'the earlier one fails': ['CURSED', 'The later.'],
+  'the later one fails': ['The earlier.', 'CURSED The later.'],
+  'both fail': ['CURSED', 'CURSED The later.'],
+})) {
+  test(`an id on two pages, and ${what}`, async (t) => {
+    const items = itemsOf(30);
+    items[2].body = bodies[0];
+    items[25] = { ...items[2], body: bodies[1] };
+    const w = await world(t, { services: { alpha: pagesOf(items) },
+      env: { KG_ENABLED: 'false', BATCH_SYNC_LIMIT: '10' } });
+    w.embedder.script(({ inputs }) => inputs.some((text) =>
+      text.includes('CURSED')) ? faults.status(500, 'NaN') : undefined);
+    await w.sync();
+    w.coordinator.script('alpha', pagesOf([]));
+    w.embedder.script();
+    await due(w);
+    await again(w);
+    assert.match(await textOf(w, items[2].id), /The later/);
+    await due(w);
+    await again(w);
+    assert.equal(w.embedder.requests.length, 0, 'and nothing more is tried');
+  });
+}
+
 // They say nothing new of the embedder.
 test('many that still fail do not end the run', async (t) => {
   const w = await world(t, { services: { alpha: pagesOf(itemsOf(30)) },

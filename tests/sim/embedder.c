@@ -101,6 +101,32 @@ static void letters_are_tried_again(struct embedder_world *e)
     check_rows(&e->w);
 }
 
+/* An id that comes several times, some of them failing: what was kept of an
+ * earlier item never comes over a later one, and the last one is not lost. */
+static void the_last_one_stays(struct embedder_world *e, uint64_t seed)
+{
+    uint64_t r = seed ^ 0x5EC04D;
+    struct faults faults = {.latency_ms = 10, .other_answers = -1};
+    struct source source;
+
+    draw_world(&r, &source, &e->options);
+    source.cursed = PICK(&r, 100, 300);
+    source.id_space = source.items / 2 + 1;
+    run_world(e, &source, &faults, seed);
+    /* Neither an outage nor a source that repeats itself. */
+    if (e->req.result.counts.received == (uint64_t)source.items &&
+        !run_result_is_outage(&e->req.result)) {
+        e->w.faults.quiet = e->w.faults.cured = true;
+        letters_ripen(&e->w.shared->letters);
+        run_req_clear(&e->req);
+        run_until(&e->w, &e->schemas, &e->req, 0);
+        check_counts(&e->req);
+        check_rows(&e->w);
+        check_last_stored(&e->w);
+    }
+    end_world(e);
+}
+
 /* A text that always fails is a dead letter; its neighbours are stored. */
 static void some_texts_fail(struct embedder_world *e, uint64_t seed)
 {
@@ -200,6 +226,7 @@ void simulate_embedder(uint64_t seed)
     if (e == NULL)
         abort();
     some_texts_fail(e, seed);
+    the_last_one_stays(e, seed);
     large_requests_fail(e, seed);
     requests_fail_at_random(e, seed);
     all_requests_fail_for_a_while(e, seed);

@@ -61,7 +61,7 @@ static bool take_tried(struct letters *l, int service,
     letter->open = letter->has_recipe = true;
     letter->refused = in->refused;
     letter->passing = in->passing;
-    letter->due = false;
+    letter->due = letter->superseded = false;
     letter->last_seen = l->run;
     memcpy(letter->fingerprint, scope->fingerprint, SHA256_BYTES);
     return known;
@@ -76,17 +76,24 @@ static bool take_skipped(
     if (letter == NULL)
         return false;
     letter->open = true;
+    letter->superseded = false;
     letter->last_seen = l->run;
     return letter->known_since < l->run;
 }
 
-static void heal(struct letters *l, int service, struct str id)
+/* A later item of the id is stored, or has failed by itself: `digest`. */
+static void supersede(
+    struct letters *l, int service, struct str id, const uint8_t *digest)
 {
-    for (size_t i = 0; i < l->n; i++) {
+    for (size_t i = 0; i < l->n && id.len > 0; i++) {
         struct sim_letter *letter = &l->letters[i];
 
-        if (letter->service == service && str_eq(str_of(letter->id), id) &&
-            letter->last_seen < l->run)
+        if (letter->service != service || !str_eq(str_of(letter->id), id) ||
+            (digest != NULL &&
+                memcmp(letter->digest, digest, SHA256_BYTES) == 0))
+            continue;
+        letter->superseded = true;
+        if (digest == NULL && letter->last_seen < l->run)
             letter->open = false;
     }
 }
@@ -102,9 +109,10 @@ uint64_t letters_take(
         CHECK(in->reason != NULL && (in->suppressed || in->payload.len > 0));
         known += in->suppressed ? take_skipped(l, service, in)
                                 : take_tried(l, service, req->scope, in);
+        supersede(l, service, in->content_id, in->digest);
     }
     for (size_t i = 0; i < req->nresolved; i++)
-        heal(l, service, req->resolved[i]);
+        supersede(l, service, req->resolved[i], NULL);
     return known;
 }
 
@@ -162,7 +170,8 @@ const struct sim_letter *letters_due(
         const struct sim_letter *at = &l->letters[i];
 
         if (at->service == service && at->open && at->passing &&
-            at->id[0] != '\0' && (at->due || !has_recipe(at, req->scope)) &&
+            !at->superseded && at->id[0] != '\0' &&
+            (at->due || !has_recipe(at, req->scope)) &&
             (req->after == NULL ||
                 memcmp(at->digest, req->after, SHA256_BYTES) > 0) &&
             (next == NULL ||

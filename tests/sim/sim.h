@@ -54,6 +54,9 @@ void simulate_writer(uint64_t seed);
 /* An item that ends the process (killer.c). */
 void simulate_killer(uint64_t seed);
 
+/* Of each id the last item is stored, if nobody refuses it, whatever the run at
+ * hand has read. Returns whether an id comes twice. */
+bool check_last_stored(const struct world *w);
 /* Every item of the source that nobody refuses is stored, and nothing else is
  * counted. Returns whether an id comes twice. */
 bool check_all_stored(const struct world *w, const struct run_req *req);

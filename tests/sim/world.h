@@ -103,9 +103,10 @@ struct sim_letter {
     int seq;
     char *payload; /* owned; as it was kept */
     bool open, has_recipe, refused;
-    bool passing; /* left alone for now: runs follow one another at once */
-    bool poison;  /* for the embedder, not for the database */
-    bool due;     /* and of those: no longer */
+    bool passing;    /* left alone for now: runs follow one another at once */
+    bool poison;     /* for the embedder, not for the database */
+    bool due;        /* and of those: no longer */
+    bool superseded; /* a later item has its id */
     int known_since, last_seen; /* numbers of runs */
 };
 

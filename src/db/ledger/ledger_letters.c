@@ -1,9 +1,10 @@
 /*
  * The dead letters of a checkpoint. Those of items that were tried go into its
  * statement. Two more follow it in the same transaction if needed: letters of
- * suppressed items are touched, and letters whose id is now stored are
- * resolved, unless this run has touched them: then one id belongs to both a
- * good and a bad item.
+ * suppressed items are touched; and letters of ids that a later item has are
+ * resolved when that one is stored, unless this run has touched them: then one
+ * id belongs to both a good and a bad item. Those are superseded, so that what
+ * was kept of them is never stored over the later item.
  *
  * A letter is known when it is open and an earlier run made it with the same
  * fingerprint. A retry after a lost reply brings the same letters again, which
@@ -123,7 +124,7 @@ static int ledger_letters_add_suppressed(
 {
     call_stmt(c,
         "UPDATE @.batch_sync_dead_letters d SET last_seen = now(),"
-        " times = d.times + 1, resolved_at = NULL"
+        " times = d.times + 1, resolved_at = NULL, superseded = false"
         " FROM @.batch_sync_service_runs s WHERE s.token = $1"
         " AND d.tenant_id = $2 AND d.service = $3 AND d.digest = ANY ($4)",
         false);
@@ -131,17 +132,28 @@ static int ledger_letters_add_suppressed(
     return ledger_letters_add_digests(c, req, true);
 }
 
-static int ledger_letters_add_resolved(
+/* The page's own letters, $5 and $6, are of the last item of their ids: an
+ * earlier one of the page has none. */
+static const char superseded_sql[] =
+    "UPDATE @.batch_sync_dead_letters d SET superseded = true,"
+    "  resolved_at = CASE WHEN d.content_id = ANY ($4)"
+    "   AND d.last_seen < s.started_at THEN now() END"
+    " FROM @.batch_sync_service_runs s WHERE s.token = $1"
+    " AND d.tenant_id = $2 AND d.service = $3 AND d.resolved_at IS NULL"
+    " AND (d.content_id = ANY ($4) OR (d.digest <> ALL ($5 || $6)"
+    "  AND d.content_id IN (SELECT content_id FROM @.batch_sync_dead_letters"
+    "   WHERE tenant_id = $2 AND service = $3 AND digest = ANY ($5 || $6))))";
+
+static int ledger_letters_add_superseded(
     struct call *c, const struct checkpoint_req *req)
 {
-    call_stmt(c,
-        "UPDATE @.batch_sync_dead_letters d SET resolved_at = now()"
-        " FROM @.batch_sync_service_runs s WHERE s.token = $1"
-        " AND d.tenant_id = $2 AND d.service = $3 AND d.content_id = ANY ($4)"
-        " AND d.resolved_at IS NULL AND d.last_seen < s.started_at",
-        false);
+    call_stmt(c, superseded_sql, false);
     letters_add_scope(c, req->scope);
-    return letters_add_texts(c, req->resolved, req->nresolved);
+    if (letters_add_texts(c, req->resolved, req->nresolved) < 0)
+        return ERR_NOMEM;
+    if (ledger_letters_add_digests(c, req, false) < 0)
+        return ERR_NOMEM;
+    return ledger_letters_add_digests(c, req, true);
 }
 
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
@@ -163,5 +175,7 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
     if (letters_count(req, true) > 0 &&
         ledger_letters_add_suppressed(c, req) < 0)
         return ERR_NOMEM;
-    return req->nresolved > 0 ? ledger_letters_add_resolved(c, req) : 0;
+    return req->nresolved > 0 || req->nletters > 0
+               ? ledger_letters_add_superseded(c, req)
+               : 0;
 }

@@ -66,7 +66,8 @@ static const char checkpoint_sql[] =
     "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
     "     WHERE k.digest = d.digest) THEN d.known_since"
     "    ELSE excluded.known_since END,"
-    "   last_seen = now(), times = d.times + 1, resolved_at = NULL)"
+    "   last_seen = now(), times = d.times + 1, resolved_at = NULL,"
+    "   superseded = false)"
     " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";
 
 /* Seldom more than once a pass. */

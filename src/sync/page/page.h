@@ -51,6 +51,8 @@ struct page_context {
     const char *service; /* registered name */
     const char *since;   /* NULL: everything */
     bool has_letters;    /* the service has open dead letters */
+    bool made_letters;   /* of a passing kind, in this pass: look-ups may have
+                            come too early for them */
     struct row_faults rows;
     /* A page has moved on. Only notes it down for a later iteration of the
      * loop, so that pages and chunks may call it anywhere. */

@@ -137,9 +137,12 @@ bool page_clear_blame(struct page *page)
 
 /* Writing */
 
-static bool page_letters_is_resolved(const struct page_item *it)
+/* Pages are checkpointed in the source's order: this one's items are later than
+ * those whose letters are there. */
+static bool page_letters_is_resolved(
+    const struct page *page, const struct page_item *it)
 {
-    return it->has_letter &&
+    return (it->has_letter || page->ctx->made_letters) &&
            (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
 }
 
@@ -173,6 +176,14 @@ static int write_letter(
     return page_letters_write_payload(page, it, &letter->payload);
 }
 
+/* For the pages behind this one. */
+static void page_letters_note_made(struct page *page)
+{
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].reason != NULL && page->items[i].passing)
+            page->ctx->made_letters = true;
+}
+
 int page_write_letters(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
@@ -182,7 +193,7 @@ int page_write_letters(struct page *page)
 
     for (size_t i = 0; i < page->view.n; i++) {
         nletters += page->items[i].reason != NULL;
-        nresolved += page_letters_is_resolved(&page->items[i]);
+        nresolved += page_letters_is_resolved(page, &page->items[i]);
     }
     letters = arena_calloc(&page->arena, nletters, sizeof(*letters));
     resolved = arena_calloc(&page->arena, nresolved, sizeof(*resolved));
@@ -195,11 +206,12 @@ int page_write_letters(struct page *page)
     for (size_t i = 0; i < page->view.n; i++) {
         const struct page_item *it = &page->items[i];
 
-        if (page_letters_is_resolved(it))
+        if (page_letters_is_resolved(page, it))
             resolved[req->nresolved++] = it->item.content_id;
         if (it->reason != NULL &&
             write_letter(page, it, &letters[req->nletters++]) < 0)
             return ERR_NOMEM;
     }
+    page_letters_note_made(page);
     return 0;
 }

@@ -291,6 +291,55 @@ static void an_id_that_is_stored_resolves_its_letters(void **state)
     assert_int_equal(send_letters(w, d, 1, 0), 0); /* new once more */
 }
 
+static const char *superseded(struct world *w)
+{
+    return ask(w,
+        "SELECT string_agg(get_byte(digest, 0)::text, ' ' ORDER BY digest)"
+        " FROM batch_sync_dead_letters WHERE superseded");
+}
+
+/* The first digest byte of those that are due. */
+static const char *due(struct world *w)
+{
+    static char out[64];
+    struct due_letters_req req = {
+        .arena = &w->arena, .scope = &w->scope, .limit = 10};
+    size_t len = 0;
+
+    op_init(&req.op, db_done);
+    dead_letters_due(w->db.pool, &w->db.loop, &req);
+    expect_op(w, &req.op, 0);
+    out[0] = '\0';
+    for (size_t i = 0; i < req.n; i++)
+        len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%d",
+            i > 0 ? " " : "", req.digests[i][0]);
+    return out;
+}
+
+/* Of an id that comes twice, what was kept of the first is never the last. */
+static void a_later_item_supersedes_what_was_kept(void **state)
+{
+    struct world *w = *state;
+    struct dead_letter d[] = {letter("x", 1), letter("y", 2), letter("y", 3)};
+
+    NEED_SERVER();
+    for (int i = 0; i < 3; i++) {
+        d[i].passing = true;
+        d[i].refused = false;
+        send_letters(w, &d[i], 1, 0); /* each on a page of its own */
+    }
+    assert_string_equal(superseded(w), "2");
+    heal(w, "x"); /* the item of a later page */
+    assert_string_equal(superseded(w), "1 2");
+    db_exec(&w->db, "UPDATE batch_sync_dead_letters SET next_try = now()");
+    assert_string_equal(due(w), "3");
+    next_run(w);
+    send_letters(w, &d[0], 1, 0); /* now it is the last one that came */
+    d[1].suppressed = true;
+    send_letters(w, &d[1], 1, 0);
+    assert_string_equal(superseded(w), "3");
+}
+
 static void a_fenced_checkpoint_writes_nothing(void **state)
 {
     struct world *w = *state;
@@ -405,6 +454,7 @@ int main(void)
         TEST(a_passing_failure_has_a_pause),
         TEST(a_passing_failure_keeps_its_payload_whole),
         TEST(an_id_that_is_stored_resolves_its_letters),
+        TEST(a_later_item_supersedes_what_was_kept),
         TEST(a_fenced_checkpoint_writes_nothing),
         TEST(payloads_are_cut),
         TEST(a_retry_makes_them_unknown),
