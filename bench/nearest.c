@@ -2,7 +2,7 @@
  * bench_nearest ITEMS DIMENSIONS: how long one thread takes for the 10 nearest
  * of each of so many vectors, exactly, all of them in memory; in seconds.
  */
-#include "db/graph/nearest.h"
+#include "db/graph/job/nearest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * Linking: declared links where some are pending (db/graph/declared/links.h); a
- * job where many items wait (db/graph/link_job.h); else the vector index first,
- * then a batch.
+ * job where many items wait (db/graph/job/link_job.h); else the vector index
+ * first, then a batch.
  *
  *   LOOK --> declared links --> done, and more
  *     |`---> step of a job ---> done
@@ -20,14 +20,23 @@
 
 #include "base/log.h"
 #include "db/graph/declared/links.h"
-#include "db/graph/link_job.h"
+#include "db/graph/job/link_job.h"
 #include "db/graph/link_lock.h"
 #include "db/store/store_impl.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SQL_BYTES = 16 * 1024, JOB_LEAST = 500, JOB_BYTES = 32 * 1024 * 1024 };
+/* The nearest of all of a tenant's items are computed up to so many
+ * multiplications and additions: two minutes of one thread. */
+#define EXACT_MOST 3e12
+
+enum {
+    SQL_BYTES = 16 * 1024,
+    JOB_LEAST = 500,
+    JOB_BYTES = 32 * 1024 * 1024,
+    JOB_WINDOW = 2000
+};
 
 /* A request that is being served. */
 struct linking {
@@ -37,6 +46,7 @@ struct linking {
     int64_t queued, stored; /* of the tenant */
     int dimensions;
     bool declared; /* links that are pending */
+    bool taken;    /* another process has a job for the tenant */
     struct op look, links;
     struct index_req index;
     uint64_t begun_ms;
@@ -54,6 +64,8 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
     g->job = NULL;
     g->job_least = JOB_LEAST;
     g->job_bytes = JOB_BYTES;
+    g->job_window = JOB_WINDOW;
+    g->exact_most = EXACT_MOST;
     snprintf(g->owner, sizeof(g->owner), "%d-%llx-%p", (int)getpid(),
         (unsigned long long)loop_wall_ms(), (void *)g);
     index_watch_init(&g->index.watch, watch, loop);
@@ -69,11 +81,12 @@ static void graph_finish(struct linking *l, const struct err *err)
 /* --- the batch --- */
 
 /*
- * All of it ends with the transaction. Settings of the index's, both kinds: one
- * that is not known is ignored. Then the tenant, alone: two batches that change
- * edges between their items would each decide by what the other one undoes. The
- * tenant's lock is waited for as long as a large batch may take; other locks on
- * the tables are waited for less long, hence the second time-out.
+ * All of them ends with the transaction. Settings of the index's, both kinds:
+ * one that is not known is ignored. Then the tenant, alone: two batches that
+ * change edges between their items would each decide by what the other one
+ * undoes. The tenant's lock is waited for as long as a large batch may take;
+ * other locks on the tables are waited for less long, hence the second
+ * time-out.
  *
  * The planner does not count what it costs to fetch vectors from their own
  * storage, so that the table looks small and sorting it cheap: 31 ms an item
@@ -81,20 +94,23 @@ static void graph_finish(struct linking *l, const struct err *err)
  * what remains, where there is one; and costs that say "never" must not
  * make it compile anything.
  */
-static void graph_add_settings(struct call *c, const char *tenant)
+void graph_settings(struct call *c)
 {
-    if (store_work(c)->store->iterative_scan)
-        call_stmt(c,
-            "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
-            " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
-            false);
-    link_lock_add(c, tenant, "30s");
     call_stmt(c,
         "SELECT set_config('lock_timeout', '5s', true),"
         " set_config('enable_seqscan', 'off', true),"
         " set_config('enable_sort', 'off', true),"
         " set_config('jit', 'off', true)",
         false);
+}
+
+void graph_index_settings(struct call *c)
+{
+    if (store_work(c)->store->iterative_scan)
+        call_stmt(c,
+            "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+            " set_config('ivfflat.iterative_scan', 'relaxed_order', true)",
+            false);
 }
 
 /* The statement that links; -1: no memory. */
@@ -109,7 +125,9 @@ static int graph_add_links(struct call *c, const struct link_req *req)
     buf_free(&sql);
     if (text.p == NULL)
         return -1;
-    graph_add_settings(c, req->tenant);
+    graph_index_settings(c);
+    link_lock_add(c, req->tenant, "30s");
+    graph_settings(c);
     call_stmt(c, text.p, false);
     call_add_text(c, req->tenant);
     call_add_int(c, (int64_t)req->limit);
@@ -166,23 +184,15 @@ static void on_graph_batch(struct op *op)
     graph_finish(l, &op->err);
 }
 
-/* --- the request --- */
-
-static void on_graph_index(struct op *op)
+/* Nothing is linked now; the queue is counted if need be. */
+static void graph_finish_later(struct linking *l)
 {
-    struct linking *l = container_of(op, struct linking, index.op);
-
-    index_watch_end(&l->graph->index.watch);
-    l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
-    l->req->later = l->index.later;
-    if (op->err.code != 0 || l->req->op.err.code != 0 ||
-        (l->req->later && !l->req->counts)) {
-        graph_finish(l, &op->err);
-        return;
-    }
-    op_init(&l->batch, on_graph_batch);
-    store_start(
-        &l->graph->store, &l->batch, l, graph_batch_send, graph_batch_take);
+    l->req->later = true;
+    if (l->req->counts)
+        store_start(
+            &l->graph->store, &l->batch, l, graph_batch_send, graph_batch_take);
+    else
+        graph_finish(l, NULL);
 }
 
 /* --- a job --- */
@@ -204,12 +214,15 @@ static void on_graph_step(struct op *op)
     struct graph *g = l->graph;
 
     l->req->taken = l->step.taken;
-    l->req->method = LINK_EXACT;
+    l->req->method = link_job_method(g->job);
     l->req->later = l->step.later;
     l->req->more = !l->step.later;
     if (op->err.code != 0 || l->step.later || link_job_ended(g->job))
         graph_drop_job(g);
-    graph_finish(l, &op->err);
+    if (l->step.later)
+        graph_finish_later(l);
+    else
+        graph_finish(l, &op->err);
 }
 
 static void graph_step(struct linking *l)
@@ -217,6 +230,30 @@ static void graph_step(struct linking *l)
     op_init(&l->step.op, on_graph_step);
     l->step.builds = l->req->builds;
     link_job_step(l->graph->job, &l->step);
+}
+
+/* --- the request --- */
+
+static void on_graph_index(struct op *op)
+{
+    struct linking *l = container_of(op, struct linking, index.op);
+
+    index_watch_end(&l->graph->index.watch);
+    l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
+    l->req->later = l->index.later;
+    if (op->err.code != 0 || l->req->op.err.code != 0 ||
+        (l->req->later && !l->req->counts)) {
+        graph_finish(l, &op->err);
+        return;
+    }
+    if (!l->req->later && l->queued >= l->graph->job_least)
+        l->graph->job =
+            link_job_by_index(l->graph, l->req->tenant, l->dimensions);
+    if (l->graph->job != NULL)
+        graph_step(l);
+    else
+        store_start(
+            &l->graph->store, &l->batch, l, graph_batch_send, graph_batch_take);
 }
 
 static void graph_look_send(struct call *c)
@@ -230,12 +267,16 @@ static void graph_look_send(struct call *c)
         "  AND microservice_id IS NOT NULL) ELSE 0 END,"
         " (SELECT atttypmod FROM pg_attribute WHERE attname = 'embedding'"
         "  AND attrelid = '@.vector_embeddings'::regclass),"
-        " " LINKS_PENDING
+        " " LINKS_PENDING ","
+        " EXISTS (SELECT 1 FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
+        "  AND expires_at > now() AND token <> ''"
+        "  AND NOT starts_with(token, $3))"
         " FROM (SELECT count(*) AS n FROM @.batch_sync_link_queue"
         "  WHERE tenant_id = $1) q",
         false);
     call_add_text(c, l->req->tenant);
     call_add_int(c, l->graph->job_least);
+    call_add_text(c, l->graph->owner);
     call_send(c);
 }
 
@@ -248,6 +289,7 @@ static void graph_look_take(struct call *c)
     l->stored = call_int(r, 0, 1);
     l->dimensions = (int)call_int(r, 0, 2);
     l->declared = pg_value(r, 0, 3).p[0] == 't';
+    l->taken = pg_value(r, 0, 4).p[0] == 't';
     call_end(c, NULL);
 }
 
@@ -255,8 +297,12 @@ static void graph_choose(struct linking *l)
 {
     struct graph *g = l->graph;
 
-    if (link_job_pays(g, l->queued, l->stored, l->dimensions))
-        g->job = link_job_new(
+    if (l->taken) {
+        graph_finish_later(l);
+        return;
+    }
+    if (link_job_exact_pays(g, l->queued, l->stored, l->dimensions))
+        g->job = link_job_exact(
             g, l->req->tenant, l->queued, l->stored, l->dimensions);
     if (g->job != NULL)
         graph_step(l);

@@ -19,16 +19,19 @@
 
 enum { GRAPH_NEIGHBOURS = 10, LINK_LANES = 2 /* connections at work */ };
 
-/* A plain value; nothing to free. Stays where it is. */
+struct call;
 struct link_job_state;
 
+/* A plain value; nothing to free. Stays where it is. */
 struct graph {
     struct store store; /* over the graph's own pool */
     struct vector_index index;
     struct link_job_state *job; /* many items at once, a step a call; or NULL */
     int64_t job_least;          /* queued items that are many */
-    size_t job_bytes;           /* of vectors that are resident */
-    char owner[40];             /* of its claims */
+    double exact_most; /* multiplications and additions that are worth it */
+    size_t job_bytes;  /* of vectors that are resident */
+    size_t job_window; /* queued items known at a time, by the index */
+    char owner[40];    /* of its claims */
 };
 
 /*
@@ -58,6 +61,13 @@ void graph_link(struct graph *g, struct link_req *req);
 void graph_find(struct graph *g, struct find_req *req);
 
 /*
+ * Statements that a transaction which links begins with: of the planner; and of
+ * scans of the index.
+ */
+void graph_settings(struct call *c);
+void graph_index_settings(struct call *c);
+
+/*
  * The statement that links; exposed to be looked at by EXPLAIN. $1 is the
  * tenant, $2 the limit; `schema` is that of the vectors' operators. Its one
  * row: items taken off, edges written, items that could have no node, one of
@@ -65,10 +75,18 @@ void graph_find(struct graph *g, struct find_req *req);
  */
 int graph_sql(struct buf *sql, const char *schema);
 
-/* Of a linking job (db/graph/link_job.h). Nodes for items, by arrays of their
- * keys: a row for each that is stored, its place in the arrays from 1, its node
- * or NULL, its id. ERR_NOMEM. */
+/* Of a linking job (db/graph/job/link_job.h). Nodes for items, by arrays of
+ * their keys: a row for each that is stored, its place in the arrays from 1,
+ * its node or NULL, its id. ERR_NOMEM. */
 int graph_name_sql(struct buf *sql);
+
+/* The nearest of items, by arrays of their keys, in rows of an item's place
+ * there from 1, the key of one that is near and their similarity; items without
+ * one have a row without. And: edges that lead to such items are measured anew;
+ * how many have changed. `schema` is that of the vectors' operators. ERR_NOMEM.
+ */
+int graph_search_sql(struct buf *sql, const char *schema);
+int graph_inward_sql(struct buf *sql, const char *schema);
 
 /* Edges of some sources, together with deleting rows of the queue: how many of
  * these, and how many edges have changed. */

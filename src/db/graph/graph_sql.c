@@ -47,7 +47,7 @@
 #define TAKEN_NODE NODE_OF_ITEM("$1", "m.name", "t.content_id")
 #define SOURCE_ITEMS NODE_ITEMS("$1", "m.name", "s.node_id")
 #define BY_INDEX EDGE_PROPERTIES("'index'")
-#define BY_EXACT EDGE_PROPERTIES("'exact'")
+#define BY_METHOD EDGE_PROPERTIES("$10::text")
 #define TAKEN_WAKE LINKS_WAKE("taken")
 
 /* OFFSET 0, and columns hidden in expressions, as in the store's look-up:
@@ -193,17 +193,18 @@ static const char inward_sql[] =
     " WHERE (k.edge_type, k.weight)"                                           \
     "  IS DISTINCT FROM (excluded.edge_type, excluded.weight) RETURNING 1)"
 
+#define MOVED                                                                \
+    "moved AS ("                                                             \
+    " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"         \
+    "  weight = w.weight, properties = k.properties || " BY_INDEX ","        \
+    "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"     \
+    "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)" \
+    " RETURNING 1),"
+
 static const char edges_sql[] =
     "edges AS (" NEW_EDGES "  " BY_INDEX ", " UTC ", " UTC
     " FROM wanted, " EDGE_IDS " WHERE " FITS_THE_INDEX
-    " ORDER BY source, target" OR_THE_SAME_EDGE ","
-    "moved AS ("
-    " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"
-    "  weight = w.weight, properties = k.properties || " BY_INDEX ","
-    "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"
-    "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)"
-    " RETURNING 1),"
-    "gone AS ("
+    " ORDER BY source, target" OR_THE_SAME_EDGE "," MOVED "gone AS ("
     " DELETE FROM @.knowledge_graph_edges k WHERE k.id IN ("
     "  SELECT e.id FROM known e WHERE NOT EXISTS (SELECT 1 FROM wanted n"
     "   WHERE n.source = e.source AND n.target = e.target)"
@@ -225,6 +226,60 @@ int graph_sql(struct buf *sql, const char *schema)
     buf_puts(sql, known_sql);
     buf_printf(sql, inward_sql, schema);
     buf_puts(sql, edges_sql);
+    return sql->error;
+}
+
+/* Of the items whose keys are $2 and $3, their places there i; %s: the
+ * operator's schema. */
+#define VECTORS_OF_KEYS                                                      \
+    " FROM (SELECT u.*, m.name FROM unnest($2, $3) WITH ORDINALITY"          \
+    "   u (microservice_id, content_id, i)"                                  \
+    "  JOIN @.microservices m ON m.id = u.microservice_id) u"                \
+    " CROSS JOIN LATERAL (SELECT id, CASE WHEN " TAKEN_SAYS                  \
+    "   THEN embedding END AS embedding FROM @.vector_embeddings v"          \
+    "  WHERE tenant_id = $1 AND v.microservice_id || '' = u.microservice_id" \
+    "   AND v.content_id = u.content_id AND chunk_index = 0"                 \
+    "   AND content_type || '' = 'microservice_data' OFFSET 0) v"
+
+static const char search_sql[] =
+    "WITH items AS MATERIALIZED (SELECT i, id, embedding" VECTORS_OF_KEYS ")"
+    "SELECT i.i, n.microservice_id, n.content_id, 1 - n.distance"
+    " FROM items i LEFT JOIN LATERAL (SELECT d.* FROM ("
+    "   SELECT v.microservice_id, v.content_id, v.embedding,"
+    "    v.embedding OPERATOR(%s.<=>) i.embedding AS distance"
+    "   FROM @.vector_embeddings v WHERE v.tenant_id = $1"
+    "    AND v.content_type = 'microservice_data' AND v.chunk_index = 0"
+    "    AND v.microservice_id IS NOT NULL AND v.id <> i.id"
+    "   ORDER BY v.embedding OPERATOR(%s.<=>) i.embedding LIMIT %d) d"
+    "  JOIN @.microservices m ON m.id = d.microservice_id"
+    "  WHERE i.embedding IS NOT NULL AND d.distance <= 2"
+    "   AND 1 - d.distance > 0.70 AND " NEIGHBOUR_SAYS ") n ON true"
+    " ORDER BY i.i, n.distance";
+
+int graph_search_sql(struct buf *sql, const char *schema)
+{
+    buf_printf(
+        sql, search_sql, schema, schema, schema, GRAPH_NEIGHBOURS, schema);
+    return sql->error;
+}
+
+#define KEYS_NODE NODE_OF_ITEM("$1", "name", "u.content_id")
+
+static const char inward_items_sql[] =
+    "WITH items AS MATERIALIZED (SELECT embedding, " KEYS_NODE
+    " AS node_id" VECTORS_OF_KEYS "),";
+
+static const char inward_edges_sql[] =
+    MOVED "gone AS ("
+          " DELETE FROM @.knowledge_graph_edges k WHERE k.id IN ("
+          "  SELECT w.id FROM inward w WHERE w.holds IS NOT TRUE) RETURNING 1)"
+          "SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM gone)";
+
+int graph_inward_sql(struct buf *sql, const char *schema)
+{
+    buf_printf(sql, inward_items_sql, schema);
+    buf_printf(sql, inward_sql, schema);
+    buf_puts(sql, inward_edges_sql);
     return sql->error;
 }
 
@@ -260,7 +315,7 @@ int graph_name_sql(struct buf *sql)
 }
 
 /* $2 .. $4: the queue's rows as they were read; $5: the sources, all of whose
- * edges are given; $6 .. $9: these. */
+ * edges are given; $6 .. $9: these; $10: how they were found. */
 static const char written_sql[] =
     "WITH taken AS ("
     " DELETE FROM @.batch_sync_link_queue WHERE ctid = ANY (ARRAY("
@@ -287,7 +342,7 @@ static const char written_sql[] =
     "   (SELECT source, target FROM wanted)) RETURNING 1),"
     "edges AS (" NEW_EDGES "  p.properties, p.now, p.now"
     " FROM wanted, (SELECT " UTC " AS now,"
-    "   " BY_EXACT " AS properties OFFSET 0) p, " EDGE_IDS
+    "   " BY_METHOD " AS properties OFFSET 0) p, " EDGE_IDS
     " WHERE " FITS_THE_INDEX
     " ORDER BY source, target" OR_THE_SAME_EDGE TAKEN_WAKE
     "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"

@@ -1,7 +1,7 @@
 /* Many items at once: the same graph as a batch at a time. */
 #include "unit/db/graph/graph_world.h"
 
-#include "db/graph/link_job_impl.h"
+#include "db/graph/job/link_job_impl.h"
 #include "db/store/forget.h"
 
 /* As many items as that around a few centres, in two services that share ids;
@@ -55,9 +55,15 @@ static int link_job_all(struct world *w, struct graph *g, size_t *taken)
                        " JOIN knowledge_graph_nodes t ON t.node_id = "       \
                        "target_node_id) x"
 
+/* How the tests of both methods find what is near. */
+static enum link_method method;
+
 static void init_job(struct world *w, struct graph *g)
 {
     graph_init(g, w->db.pool, NULL, &w->db.loop);
+    if (method == LINK_INDEX)
+        g->exact_most = 0;
+    g->job_window = 150;
     g->job_least = 1;
     g->job_bytes = 100 * 4 * 8; /* rows of 8 floats: six passes over 600 */
 }
@@ -88,7 +94,7 @@ static void equals_a_batch_at_a_time(void **state)
            "DELETE FROM knowledge_graph_nodes");
     queue_all(w);
     init_job(w, &g);
-    assert_true(link_job_all(w, &g, &taken) > 20);
+    assert_true(link_job_all(w, &g, &taken) > 14);
     assert_int_equal(taken, 600);
     assert_answer(w, GRAPH, expected);
     assert_answer(w, "SELECT count(*) FROM knowledge_graph_nodes", "600");
@@ -97,7 +103,7 @@ static void equals_a_batch_at_a_time(void **state)
     assert_answer(w,
         "SELECT string_agg(DISTINCT properties->>'method', ' ')"
         " FROM knowledge_graph_edges",
-        "exact");
+        method == LINK_INDEX ? "index" : "exact");
 }
 
 static void again_changes_nothing(void **state)
@@ -192,6 +198,11 @@ static void one_process_at_a_time(void **state)
     assert_int_equal(link_some(w, &other, "t1", 100, &req), 0);
     assert_true(req.later);
     assert_null(other.job);
+    other.job_least = INT64_MAX; /* no batch, either: it may know less */
+    assert_int_equal(link_some(w, &other, "t1", 100, &req), 0);
+    assert_true(req.later);
+    assert_int_equal(req.taken, 0);
+    other.job_least = 1;
     sql(w, "UPDATE batch_sync_link_jobs SET expires_at = now()"
            " - interval '1 s'");
     first_steps(w, &other, 2);
@@ -404,28 +415,50 @@ static void grown_is_as_from_scratch(void **state)
 
 static void pays_for_many_of_not_too_many(void **state)
 {
-    struct graph g = {.job_least = 500};
+    struct graph g = {.job_least = 500, .exact_most = 3e12};
 
-    assert_true(link_job_pays(&g, 20000, 20000, 256));
-    assert_true(link_job_pays(&g, 108000, 108000, 256));
-    assert_false(link_job_pays(&g, 109000, 109000, 256));
-    assert_false(link_job_pays(&g, 45000, 45000, 1536));
-    assert_false(link_job_pays(&g, 499, 499, 256));
-    assert_false(link_job_pays(&g, 1000, 10000, 256));
+    assert_true(link_job_exact_pays(&g, 20000, 20000, 256));
+    assert_true(link_job_exact_pays(&g, 108000, 108000, 256));
+    assert_false(link_job_exact_pays(&g, 109000, 109000, 256));
+    assert_false(link_job_exact_pays(&g, 45000, 45000, 1536));
+    assert_false(link_job_exact_pays(&g, 499, 499, 256));
+    assert_false(link_job_exact_pays(&g, 1000, 10000, 256));
 }
+
+static int setup_exact(void **state)
+{
+    method = LINK_EXACT;
+    return world_setup(state);
+}
+
+static int setup_index(void **state)
+{
+    method = LINK_INDEX;
+    return world_setup(state);
+}
+
+#define TEST_EXACT(name) \
+    cmocka_unit_test_setup_teardown(name, setup_exact, world_teardown)
+
+/* By computing them, and by the index. */
+#define TEST_BOTH(name)                                                \
+    TEST_EXACT(name),                                                  \
+    {                                                                  \
+#name " by the index", name, setup_index, world_teardown, NULL \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(equals_a_batch_at_a_time),
-        TEST(again_changes_nothing),
-        TEST(what_no_longer_holds_goes),
-        TEST(what_is_stored_meanwhile_stays_queued),
-        TEST(one_process_at_a_time),
-        TEST(the_claim_is_kept_while_edges_are_written),
-        TEST(the_same_vector_again_and_again),
-        TEST(the_deleted_leave_nothing_behind),
-        TEST(grown_is_as_from_scratch),
+        TEST_BOTH(equals_a_batch_at_a_time),
+        TEST_BOTH(again_changes_nothing),
+        TEST_BOTH(what_no_longer_holds_goes),
+        TEST_BOTH(what_is_stored_meanwhile_stays_queued),
+        TEST_BOTH(one_process_at_a_time),
+        TEST_BOTH(the_deleted_leave_nothing_behind),
+        TEST_EXACT(the_claim_is_kept_while_edges_are_written),
+        TEST_EXACT(the_same_vector_again_and_again),
+        TEST_EXACT(grown_is_as_from_scratch),
         cmocka_unit_test(pays_for_many_of_not_too_many),
     };
 

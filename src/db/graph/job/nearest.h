@@ -6,8 +6,8 @@
  * A vector is known by its number. Of equally near ones the lower number wins,
  * so that the outcome does not depend on the order in which blocks meet.
  */
-#ifndef DB_GRAPH_NEAREST_H
-#define DB_GRAPH_NEAREST_H
+#ifndef DB_GRAPH_JOB_NEAREST_H
+#define DB_GRAPH_JOB_NEAREST_H
 
 #include <stddef.h>
 #include <stdint.h>

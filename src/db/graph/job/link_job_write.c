@@ -1,13 +1,15 @@
 #include "base/log.h"
-#include "db/graph/link_job_impl.h"
+#include "db/graph/job/link_job_impl.h"
 #include "db/graph/link_lock.h"
 
 #include <math.h>
 #include <stdio.h>
 
 enum {
-    NAME_ITEMS = 500,  /* named in a step */
-    WRITE_ITEMS = 200, /* whose edges are written in a transaction */
+    SEARCH_ITEMS = 50, /* of a transaction */
+    NAME_ITEMS = 500,
+    INWARD_ITEMS = 200,
+    WRITE_ITEMS = 200,
     KEEP_MS = 5000,
     NUMBER_BYTES = 24,
     SQL_BYTES = 16 * 1024,
@@ -18,15 +20,15 @@ enum { NAME_AT = 3 + LINK_LOCK_STMTS - 1 }; /* lock, settings, fence before */
 static void job_begin(struct call *c)
 {
     link_lock_add(c, job_of(c)->tenant, "30s");
-    job_settings(c);
+    graph_settings(c);
     job_fence(c);
 }
 
 /* Beside the other lane, whose edges have other sources. */
-static void job_begin_shared(struct call *c)
+void job_begin_shared(struct call *c)
 {
     link_lock_add_shared(c, job_of(c)->tenant, "30s");
-    job_settings(c);
+    graph_settings(c);
     job_fence_shared(c);
 }
 
@@ -70,12 +72,12 @@ static size_t job_count(const struct lane *lane,
     return n;
 }
 
-static bool link_job_write_is_stored(const struct link_item *item)
+bool link_item_is_stored(const struct link_item *item)
 {
     return item->stored;
 }
 
-static bool link_job_write_is_queued(const struct link_item *item)
+bool link_item_is_queued(const struct link_item *item)
 {
     return item->queued_at != 0;
 }
@@ -85,9 +87,7 @@ static bool link_job_write_is_left(const struct link_item *item)
     return item->queued_at != 0 && !item->stored;
 }
 
-/* The keys of those, as two arrays. */
-static void job_add_keys(
-    struct call *c, bool (*has)(const struct link_item *item))
+void lane_add_keys(struct call *c, bool (*has)(const struct link_item *item))
 {
     const struct lane *lane = lane_of(c);
     size_t bytes, n = job_count(lane, has, &bytes);
@@ -123,7 +123,7 @@ static void link_job_write_name_send(struct call *c)
     job_begin(c);
     call_stmt(c, text.p, false);
     call_add_text(c, job->tenant);
-    job_add_keys(c, link_job_write_is_stored);
+    lane_add_keys(c, link_item_is_stored);
     call_send(c);
 }
 
@@ -171,7 +171,7 @@ static void write_add_queue(
     size_t bytes, n = job_count(lane, has, &bytes);
     struct pg_array at = link_job_write_text_array(c, n, n * NUMBER_BYTES);
 
-    job_add_keys(c, has);
+    lane_add_keys(c, has);
     for (size_t i = lane->from; i < lane->to; i++) {
         const struct link_item *item = &lane->job->items.items[i];
         char number[NUMBER_BYTES];
@@ -265,12 +265,13 @@ static void write_statement(
     write_add_queue(c, has);
     write_add_sources(c, edges);
     write_add_edges(c, edges);
+    call_add_text(c, job_of(c)->method == LINK_EXACT ? "exact" : "index");
 }
 
 static void job_write_send(struct call *c)
 {
     job_begin_shared(c);
-    write_statement(c, link_job_write_is_queued, true);
+    write_statement(c, link_item_is_queued, true);
     call_send(c);
 }
 
@@ -311,16 +312,16 @@ static void link_job_write_leave_take(struct call *c)
 
     job_write_take(c);
     log_info(NULL,
-        "linked %zu items exactly: %zu edges changed in %.1f s, %.0f items/s",
-        job->taken, job->edges, (double)ms / 1000,
+        "linked %zu items %s: %zu edges changed in %.1f s, %.0f items/s",
+        job->taken, job->method == LINK_EXACT ? "exactly" : "by the index",
+        job->edges, (double)ms / 1000,
         (double)job->taken * 1000 / (double)(ms + 1));
     job->ends = true;
 }
 
 /* --- the steps --- */
 
-/* Writing side by side does not keep the claim. */
-static bool link_job_write_claim_fades(const struct link_job_state *job)
+static bool job_claim_fades(const struct link_job_state *job)
 {
     return loop_now_ms(job->graph->store.loop) - job->fenced_ms > KEEP_MS;
 }
@@ -336,29 +337,58 @@ static void link_job_write_keep_take(struct call *c)
     call_end(c, NULL);
 }
 
-/* A run at work needs the other connection's processor. */
-static int link_job_write_lanes(const struct link_job_state *job)
+/* The stages that go through items: how many in a transaction, and whether two
+ * of these may be under way. */
+static const struct stage {
+    size_t items;
+    bool side_by_side;
+    void (*send)(struct call *c);
+    void (*take)(struct call *c);
+} link_job_write_stages[] = {
+    [SEARCH] = {SEARCH_ITEMS, true, link_job_search_send, link_job_search_take},
+    [NAME] = {NAME_ITEMS, false, link_job_write_name_send,
+        link_job_write_name_take},
+    [INWARD] = {INWARD_ITEMS, true, link_job_inward_send, link_job_inward_take},
+    [WRITE] = {WRITE_ITEMS, true, job_write_send, job_write_take},
+};
+
+static void link_job_write_next_stage(struct link_job_state *job)
 {
-    return job->req->builds ? LINK_LANES : 1;
+    bool index = job->method == LINK_INDEX;
+
+    if (job->stage == SEARCH)
+        job_enter(job, NAME, job->items.n);
+    else if (job->stage == NAME && index)
+        job_enter(job, INWARD, job->window);
+    else if (job->stage == NAME)
+        job_enter(job, WRITE, job->items.n);
+    else if (job->stage == INWARD)
+        job_enter(job, WRITE, job->window);
+    else
+        job_enter(job, index && job->window > 0 ? CLAIM : LEAVE, 0);
+}
+
+/* Transactions side by side do not keep the claim. */
+static bool link_job_write_goes_on(
+    struct link_job_state *job, const struct stage *stage)
+{
+    if (job->done < job->todo && stage->side_by_side && job_claim_fades(job)) {
+        step_send(job, link_job_write_keep_send, link_job_write_keep_take);
+        return true;
+    }
+    return step_send_items(job, stage->items,
+        stage->side_by_side ? job_lanes(job) : 1, stage->send, stage->take);
 }
 
 void step_write(struct link_job_state *job)
 {
-    if (job->stage == NAME) {
-        if (step_send_items(job, NAME_ITEMS, 1, link_job_write_name_send,
-                link_job_write_name_take))
+    while (job->stage != CLAIM && job->stage != LEAVE) {
+        if (link_job_write_goes_on(job, &link_job_write_stages[job->stage]))
             return;
-        job->stage = WRITE;
-        job->done = 0;
+        link_job_write_next_stage(job);
     }
-    if (job->stage == WRITE && link_job_write_claim_fades(job)) {
-        step_send(job, link_job_write_keep_send, link_job_write_keep_take);
-        return;
-    }
-    if (job->stage == WRITE &&
-        step_send_items(job, WRITE_ITEMS, link_job_write_lanes(job),
-            job_write_send, job_write_take))
-        return;
-    job->stage = LEAVE;
-    step_send(job, link_job_write_leave_send, link_job_write_leave_take);
+    if (job->stage == CLAIM)
+        step_window(job);
+    else
+        step_send(job, link_job_write_leave_send, link_job_write_leave_take);
 }

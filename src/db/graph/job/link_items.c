@@ -1,4 +1,4 @@
-#include "db/graph/link_items.h"
+#include "db/graph/job/link_items.h"
 
 #include "base/err.h"
 

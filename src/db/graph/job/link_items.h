@@ -1,14 +1,14 @@
 /*
  * The items of a linking job, numbered: their keys, their nodes, when they
  * were queued, and what is nearest to them. The numbers are those of
- * db/graph/nearest.h. Memory: some 130 bytes an item and its ids.
+ * db/graph/job/nearest.h. Memory: some 130 bytes an item and its ids.
  */
-#ifndef DB_GRAPH_LINK_ITEMS_H
-#define DB_GRAPH_LINK_ITEMS_H
+#ifndef DB_GRAPH_JOB_LINK_ITEMS_H
+#define DB_GRAPH_JOB_LINK_ITEMS_H
 
 #include "base/arena.h"
 #include "base/strmap.h"
-#include "db/graph/nearest.h"
+#include "db/graph/job/nearest.h"
 
 struct link_item {
     const char *microservice; /* its id; shared by the service's items */

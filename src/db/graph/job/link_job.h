@@ -22,26 +22,28 @@
  * process takes over when it has expired, and a delete of linked items takes
  * away (ERR_UNAVAILABLE). On cancel: the step's statement is canceled.
  */
-#ifndef DB_GRAPH_LINK_JOB_H
-#define DB_GRAPH_LINK_JOB_H
+#ifndef DB_GRAPH_JOB_LINK_JOB_H
+#define DB_GRAPH_JOB_LINK_JOB_H
 
 #include "db/graph/graph.h"
 
 struct link_job_state;
 
-/* Multiplications and additions that are worth it. */
-#define LINK_JOB_MOST 3e12
-
 /*
- * Does such a job pay: are there enough of `queued` items among `stored` ones,
- * and are these few enough?
+ * Does computing them pay: are there enough of `queued` items among `stored`
+ * ones, and are these few enough?
  */
-bool link_job_pays(
+bool link_job_exact_pays(
     const struct graph *g, int64_t queued, int64_t stored, int dimensions);
 
-/* A job for the tenant, which is copied. NULL: no memory. */
-struct link_job_state *link_job_new(struct graph *g, const char *tenant,
+/*
+ * A job for the tenant, which is copied. By the index where that does not pay:
+ * link_job_search.c. NULL: no memory.
+ */
+struct link_job_state *link_job_exact(struct graph *g, const char *tenant,
     int64_t queued, int64_t stored, int dimensions);
+struct link_job_state *link_job_by_index(
+    struct graph *g, const char *tenant, int dimensions);
 void link_job_free(struct link_job_state *job);
 
 /*
@@ -50,5 +52,6 @@ void link_job_free(struct link_job_state *job);
  */
 void link_job_step(struct link_job_state *job, struct link_req *req);
 bool link_job_ended(const struct link_job_state *job);
+enum link_method link_job_method(const struct link_job_state *job);
 
 #endif

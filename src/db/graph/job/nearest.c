@@ -1,4 +1,4 @@
-#include "db/graph/nearest.h"
+#include "db/graph/job/nearest.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,5 @@
-#include "db/graph/link_job_impl.h"
+#include "db/graph/job/link_job_impl.h"
 
-#include <arpa/inet.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,12 +9,12 @@ enum {
     JOB_SHARE = 8,     /* at least one in so many is queued */
 };
 
-bool link_job_pays(
+bool link_job_exact_pays(
     const struct graph *g, int64_t queued, int64_t stored, int dimensions)
 {
     return queued >= g->job_least && queued * JOB_SHARE >= stored &&
            dimensions > 0 &&
-           (double)stored * (double)stored * dimensions <= LINK_JOB_MOST;
+           (double)stored * (double)stored * dimensions <= g->exact_most;
 }
 
 /* --- memory --- */
@@ -42,8 +40,7 @@ static void link_job_block_free(struct nearest_block *b)
     free(b->number);
 }
 
-static void link_job_place_set(
-    struct place *p, const char *microservice, const char *id)
+void job_place_set(struct place *p, const char *microservice, const char *id)
 {
     char *m = microservice == NULL ? NULL : strdup(microservice);
     char *c = id == NULL ? NULL : strdup(id);
@@ -60,11 +57,11 @@ void link_job_free(struct link_job_state *job)
         return;
     for (int i = 0; i < 2; i++) {
         link_job_block_free(&job->chunks[i].block);
-        link_job_place_set(&job->chunks[i].last, NULL, NULL);
+        job_place_set(&job->chunks[i].last, NULL, NULL);
     }
     link_job_block_free(&job->resident);
-    link_job_place_set(&job->at, NULL, NULL);
-    link_job_place_set(&job->next, NULL, NULL);
+    job_place_set(&job->at, NULL, NULL);
+    job_place_set(&job->next, NULL, NULL);
     link_items_free(&job->items);
     free(job->tenant);
     free(job);
@@ -77,12 +74,10 @@ static size_t job_most(size_t bytes, size_t stride, size_t least)
     return rows < least ? least : rows;
 }
 
-struct link_job_state *link_job_new(struct graph *g, const char *tenant,
-    int64_t queued, int64_t stored, int dimensions)
+static struct link_job_state *link_job_new(
+    struct graph *g, const char *tenant, int dimensions, size_t items)
 {
     struct link_job_state *job = calloc(1, sizeof(*job));
-    size_t stride = nearest_stride(dimensions);
-    size_t most = (size_t)(stored + queued + stored / 8) + 1024;
 
     if (job == NULL)
         return NULL;
@@ -90,21 +85,57 @@ struct link_job_state *link_job_new(struct graph *g, const char *tenant,
     job->dimensions = dimensions;
     job->tenant = strdup(tenant);
     job->began_ms = loop_now_ms(g->store.loop);
-    job->chunk_most = job_most(g->job_bytes / CHUNKS, stride, 16);
-    job->resident_most = job_most(g->job_bytes, stride, job->chunk_most);
+    if (job->tenant == NULL || link_items_init(&job->items, items) < 0) {
+        link_job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+static int link_job_init_blocks(struct link_job_state *job)
+{
+    size_t stride = nearest_stride(job->dimensions), most = job->items.max;
+    struct nearest_block *of[] = {
+        &job->resident, &job->chunks[0].block, &job->chunks[1].block};
+
+    job->chunk_most = job_most(job->graph->job_bytes / CHUNKS, stride, 16);
+    job->resident_most =
+        job_most(job->graph->job_bytes, stride, job->chunk_most);
     if (job->chunk_most > most)
         job->chunk_most = most;
     if (job->resident_most > most)
         job->resident_most = most;
-    if (job->tenant == NULL || link_items_init(&job->items, most) < 0 ||
-        link_job_block_init(&job->resident, job->resident_most, stride) < 0 ||
-        link_job_block_init(&job->chunks[0].block, job->chunk_most, stride) <
-            0 ||
-        link_job_block_init(&job->chunks[1].block, job->chunk_most, stride) <
-            0) {
+    for (int i = 0; i < 3; i++)
+        if (link_job_block_init(of[i],
+                i == 0 ? job->resident_most : job->chunk_most, stride) < 0)
+            return ERR_NOMEM;
+    return 0;
+}
+
+struct link_job_state *link_job_exact(struct graph *g, const char *tenant,
+    int64_t queued, int64_t stored, int dimensions)
+{
+    struct link_job_state *job = link_job_new(
+        g, tenant, dimensions, (size_t)(stored + queued + stored / 8) + 1024);
+
+    if (job == NULL)
+        return NULL;
+    job->method = LINK_EXACT;
+    if (link_job_init_blocks(job) < 0) {
         link_job_free(job);
         return NULL;
     }
+    return job;
+}
+
+struct link_job_state *link_job_by_index(
+    struct graph *g, const char *tenant, int dimensions)
+{
+    struct link_job_state *job =
+        link_job_new(g, tenant, dimensions, g->job_window * (NEAREST + 1));
+
+    if (job != NULL)
+        job->method = LINK_INDEX;
     return job;
 }
 
@@ -184,13 +215,25 @@ void step_send(struct link_job_state *job, void (*send)(struct call *c),
     link_job_step_send_lane(&job->lanes[0], send, take);
 }
 
+void job_enter(struct link_job_state *job, enum job_stage stage, size_t todo)
+{
+    job->stage = stage;
+    job->done = 0;
+    job->todo = todo;
+}
+
+int job_lanes(const struct link_job_state *job)
+{
+    return job->req->builds ? LINK_LANES : 1;
+}
+
 bool step_send_items(struct link_job_state *job, size_t items, int lanes,
     void (*send)(struct call *c), void (*take)(struct call *c))
 {
-    bool sent = job->done < job->items.n;
+    bool sent = job->done < job->todo;
 
-    for (int i = 0; i < lanes && job->done < job->items.n; i++) {
-        size_t rest = job->items.n - job->done;
+    for (int i = 0; i < lanes && job->done < job->todo; i++) {
+        size_t rest = job->todo - job->done;
 
         job->lanes[i].from = job->done;
         job->done += items < rest ? items : rest;
@@ -201,16 +244,6 @@ bool step_send_items(struct link_job_state *job, size_t items, int lanes,
 }
 
 /* --- claim, queue --- */
-
-void job_settings(struct call *c)
-{
-    call_stmt(c,
-        "SELECT set_config('lock_timeout', '5s', true),"
-        " set_config('enable_seqscan', 'off', true),"
-        " set_config('enable_sort', 'off', true),"
-        " set_config('jit', 'off', true)",
-        false);
-}
 
 void job_fence(struct call *c)
 {
@@ -267,7 +300,7 @@ static void job_claim_take(struct call *c)
     call_end(c, NULL);
 }
 
-static void job_after(struct call *c, const struct place *at, size_t limit)
+void job_add_place(struct call *c, const struct place *at, size_t limit)
 {
     call_add_text(c, job_of(c)->tenant);
     call_add_text(c, at->microservice);
@@ -277,30 +310,27 @@ static void job_after(struct call *c, const struct place *at, size_t limit)
 
 /* All items in the order of their keys, with what is queued: of equally near
  * ones the lower number counts, which must not depend on what is queued. */
-#define JOB_KEYS(table, where)                                       \
-    "(SELECT microservice_id, content_id FROM " table                \
-    " WHERE tenant_id = $1 " where                                   \
-    "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))" \
-    " ORDER BY microservice_id, content_id LIMIT $4)"
+#define QUEUED_KEYS \
+    JOB_KEYS("microservice_id, content_id", "@.batch_sync_link_queue", "")
+#define STORED_KEYS                                                  \
+    JOB_KEYS("microservice_id, content_id", "@.vector_embeddings",   \
+        "AND content_type = 'microservice_data' AND chunk_index = 0" \
+        " AND microservice_id IS NOT NULL")
 
 static void link_job_queue_send(struct call *c)
 {
-    job_settings(c);
+    graph_settings(c);
     job_fence(c);
     call_stmt(c,
         "SELECT k.microservice_id, k.content_id,"
-        " (SELECT (extract(epoch FROM queued_at) * 1000000)::int8"
+        " (SELECT " JOB_QUEUED_AT
         "  FROM @.batch_sync_link_queue q WHERE q.tenant_id = $1"
         "   AND q.microservice_id = k.microservice_id"
         "   AND q.content_id = k.content_id)"
-        " FROM (" JOB_KEYS("@.batch_sync_link_queue", "") " UNION " JOB_KEYS(
-            "@.vector_embeddings",
-            "AND content_type = 'microservice_data' AND chunk_index = 0"
-            " AND microservice_id IS NOT NULL") ") k"
-                                                " ORDER BY microservice_id, "
-                                                "content_id LIMIT $4",
+        " FROM (" QUEUED_KEYS " UNION " STORED_KEYS ") k"
+        " ORDER BY microservice_id, content_id LIMIT $4",
         false);
-    job_after(c, &job_of(c)->at, QUEUE_ROWS);
+    job_add_place(c, &job_of(c)->at, QUEUE_ROWS);
     call_send(c);
 }
 
@@ -318,150 +348,16 @@ static void link_job_queue_take(struct call *c)
             job->items.items[at].queued_at = call_int(r, i, 2);
     }
     if (n > 0)
-        link_job_place_set(
+        job_place_set(
             &job->at, pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 1).p);
     if (n < QUEUE_ROWS) {
-        link_job_place_set(&job->at, NULL, NULL);
-        job->stage = STREAM;
+        job_place_set(&job->at, NULL, NULL);
+        job_enter(job, STREAM, 0);
     }
     call_end(c, NULL);
 }
 
-/* --- streaming --- */
-
-static void link_job_stream_send(struct call *c)
-{
-    struct link_job_state *job = job_of(c);
-
-    job_settings(c);
-    job_fence(c);
-    call_stmt(c,
-        "SELECT microservice_id, content_id, embedding"
-        " FROM @.vector_embeddings"
-        " WHERE tenant_id = $1 AND content_type = 'microservice_data'"
-        "  AND chunk_index = 0 AND microservice_id IS NOT NULL"
-        "  AND ($2 IS NULL OR (microservice_id, content_id) > ($2, $3))"
-        " ORDER BY microservice_id, content_id LIMIT $4",
-        true);
-    job_after(c, &job->at, job->chunk_most);
-    call_send(c);
-}
-
-/* A vector in its binary form becomes the next row of the chunk. */
-static void link_job_stream_add(struct link_job_state *job, size_t number,
-    struct str vector, float *scratch)
-{
-    struct nearest_block *b = &job->chunks[job->coming].block;
-
-    if (vector.len != vector_bytes(job->dimensions))
-        return;
-    for (int i = 0; i < job->dimensions; i++) {
-        uint32_t bits;
-
-        memcpy(&bits, vector.p + 4 + (size_t)i * 4, sizeof(bits));
-        bits = ntohl(bits);
-        memcpy(&scratch[i], &bits, sizeof(bits));
-    }
-    if (nearest_scale(b->rows + b->n * b->stride, scratch, job->dimensions) < 0)
-        return;
-    b->number[b->n++] = (uint32_t)number;
-}
-
-/* Items that were stored after the first pass wait in the queue. */
-static void link_job_stream_take(struct call *c)
-{
-    struct link_job_state *job = job_of(c);
-    struct chunk *chunk = &job->chunks[job->coming];
-    const struct pg_result *r = c->pg.results[2];
-    float *scratch =
-        arena_alloc(&c->arena, (size_t)job->dimensions * sizeof(scratch[0]));
-    int n = pg_rows(r);
-
-    if (scratch == NULL) {
-        store_fail(c, ERR_NOMEM, "linking");
-        return;
-    }
-    for (int i = 0; i < n; i++) {
-        size_t at = link_items_find(
-            &job->items, pg_value(r, i, 0), pg_value(r, i, 1), !job->second);
-
-        if (at == SIZE_MAX)
-            continue;
-        job->items.items[at].stored = true;
-        if (!pg_is_null(r, i, 2))
-            link_job_stream_add(job, at, pg_value(r, i, 2), scratch);
-    }
-    job->ended = (size_t)n < job->chunk_most;
-    if (n > 0) {
-        char *m = strndup(pg_value(r, n - 1, 0).p, pg_value(r, n - 1, 0).len);
-        char *id = strndup(pg_value(r, n - 1, 1).p, pg_value(r, n - 1, 1).len);
-
-        link_job_place_set(&job->at, m, id);
-        link_job_place_set(&chunk->last, m, id);
-        free(m);
-        free(id);
-    }
-    call_end(c, NULL);
-}
-
-/* In the pool: it has the chunk that is not coming and the resident rows to
- * itself, and of the items only what is nearest to each. */
-static void link_job_stream_meet(struct work_req *req)
-{
-    struct link_job_state *job = container_of(req, struct link_job_state, work);
-    struct nearest_block *b = &job->chunks[!job->coming].block;
-    struct nearest_block *resident = &job->resident;
-
-    nearest_meet(resident, b, job->items.tops);
-    if (!job->full) {
-        nearest_within(b, job->items.tops);
-        memcpy(resident->rows + resident->n * b->stride, b->rows,
-            b->n * b->stride * sizeof(b->rows[0]));
-        memcpy(resident->number + resident->n, b->number,
-            b->n * sizeof(b->number[0]));
-        resident->n += b->n;
-    }
-    b->n = 0;
-}
-
-/* Will the chunk become resident, too? If not, the next pass begins with it. */
-static void link_job_stream_place(
-    struct link_job_state *job, const struct chunk *chunk)
-{
-    if (job->resident.n + chunk->block.n > job->resident_most)
-        job->full = true;
-    if (!job->full)
-        link_job_place_set(
-            &job->next, chunk->last.microservice, chunk->last.content_id);
-}
-
-static void link_job_stream_next_pass(struct link_job_state *job)
-{
-    if (!job->full) {
-        job->stage = NAME;
-        return;
-    }
-    link_job_place_set(&job->at, job->next.microservice, job->next.content_id);
-    job->resident.n = 0;
-    job->full = job->ended = false;
-    job->second = true;
-}
-
-static void link_job_step_stream(struct link_job_state *job)
-{
-    if (job->ended && job->chunks[job->coming].block.n == 0) {
-        link_job_stream_next_pass(job);
-        return;
-    }
-    job->coming = !job->coming;
-    if (job->chunks[!job->coming].block.n > 0) {
-        link_job_stream_place(job, &job->chunks[!job->coming]);
-        job->work.work = link_job_stream_meet;
-        loop_work(job->graph->store.loop, &job->work);
-    }
-    if (!job->ended)
-        step_send(job, link_job_stream_send, link_job_stream_take);
-}
+/* --- the next step --- */
 
 void link_job_step(struct link_job_state *job, struct link_req *req)
 {
@@ -477,10 +373,12 @@ void link_job_step(struct link_job_state *job, struct link_req *req)
     op_init(&job->work.op, on_link_job_step_work);
     if (job->stage == CLAIM && job->token[0] == '\0')
         step_send(job, job_claim_send, job_claim_take);
+    else if (job->stage == CLAIM && job->method == LINK_INDEX)
+        step_window(job);
     else if (job->stage == CLAIM)
         step_send(job, link_job_queue_send, link_job_queue_take);
     else if (job->stage == STREAM)
-        link_job_step_stream(job);
+        step_stream(job);
     else
         step_write(job);
     link_job_step_settle(job);
@@ -489,4 +387,9 @@ void link_job_step(struct link_job_state *job, struct link_req *req)
 bool link_job_ended(const struct link_job_state *job)
 {
     return job->ends;
+}
+
+enum link_method link_job_method(const struct link_job_state *job)
+{
+    return job->method;
 }
