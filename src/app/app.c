@@ -141,6 +141,7 @@ static int app_start_database(struct app *app, struct err *err)
     app->ops.history = p->read;
     app->ops.write = p->store;
     store_init(&app->store, p->store, &app->loop);
+    store_init(&app->look, p->read, &app->loop);
     app->store.queues_links = app->config.graph.enabled;
     return 0;
 }
@@ -348,6 +349,7 @@ int app_open(
     app_wire(app);
     if (app_open_model(app, &err) < 0 || app_start(app, parts, &err) < 0)
         return console_fail(console, &err);
+    app->ops.embedding = app_embedding_id(app);
     return EXIT_DONE;
 }
 

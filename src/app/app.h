@@ -62,6 +62,7 @@ struct app {
     struct http_client *http;
     struct app_pools pools;
     struct store store;
+    struct store look; /* the store, over pools.read */
     struct ledger ledger;
     struct graph graph;
     struct linker linker;

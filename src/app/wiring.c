@@ -176,6 +176,7 @@ void app_wire(struct app *app)
         .ports = &app->ports,
         .schemas = &app->schemas,
         .store = &app->store,
+        .look = &app->look,
         .ledger = &app->ledger,
     };
 }

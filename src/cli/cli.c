@@ -41,6 +41,7 @@ static const struct command *const commands[] = {
     &cmd_services,
     &cmd_search,
     &cmd_graph,
+    &cmd_explain,
     &cmd_status,
     &cmd_runs,
     &cmd_run,

@@ -10,6 +10,7 @@
  *   pause     no schedule begins a run, or they do again
  *   retry     makes dead letters be tried again
  *   graph_look  an item's neighbourhood in the graph
+ *   explain   why an item would be embedded again now, or would not (stored/)
  *   asked     the words of a look at the history
  *   result    a run's result as JSON
  *
@@ -33,6 +34,8 @@ struct ops {
     const struct ports *ports;
     const struct schema_set *schemas;
     struct store *store;
+    struct store *look;            /* the same over the pool `history` */
+    struct embedding_id embedding; /* what vectors are made with now */
     struct ledger *ledger;
     struct pg_pool *history; /* what people look at: a bounded line */
     struct pg_pool *write;   /* what people change */

@@ -24,6 +24,7 @@ struct history_call {
     /* NULL: the JSON is the answer; else the answer is this of it. Takes the
      * document over. */
     json_t *(*finish)(struct history_call *h, json_t *found);
+    void *data; /* the handler's, for it; in the arena */
 };
 
 struct history_call *history_call_new(struct api *api, struct http_exchange *x);

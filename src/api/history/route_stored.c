@@ -3,11 +3,14 @@
  * /admin/batch-sync/services?name= says of one service. */
 #include "api/history/history_call.h"
 #include "api/routes.h"
+#include "db/read/item_facts.h"
 #include "ops/asked.h"
 #include "ops/graph_look.h"
 #include "ops/services.h"
+#include "ops/stored/explain.h"
 #include "ops/stored/forget.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { NAME_BYTES = 256 };
 
@@ -42,12 +45,87 @@ static int stored_item_read(struct history_call *h, struct err *err)
     return 0;
 }
 
+/* The item, explained */
+
+struct explain_call {
+    struct history_call *h; /* which has it in its arena */
+    bool asks;
+    struct explain_source source;
+};
+
+static json_t *stored_item_explain(struct history_call *h, json_t *found)
+{
+    struct explain_call *e = h->data;
+
+    return explain_add(h->call.api->options.ops, &h->arena, h->req.service,
+        e->asks ? &e->source : NULL, found);
+}
+
+static void on_stored_source_asked(struct op *op)
+{
+    struct explain_call *e =
+        container_of(op, struct explain_call, source.walk.op);
+    struct history_call *h = e->h;
+
+    if (op->err.code == 0) {
+        item_facts(h->call.api->options.ops->look, &h->req);
+        return;
+    }
+    api_call_fail(&h->call, &op->err);
+    api_call_end(&h->call);
+}
+
+/* "source": true or false. */
+static int stored_item_read_source(struct explain_call *e, struct err *err)
+{
+    struct history_call *h = e->h;
+    const char *text = NULL;
+
+    if (history_call_value(h, "source", NAME_BYTES, &text, err) < 0)
+        return err->code;
+    if (text != NULL && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return err_set(err, ERR_INVALID, "\"source\" must be true or false");
+    e->asks = text != NULL && strcmp(text, "true") == 0;
+    return 0;
+}
+
+static void stored_item_ask_source(struct explain_call *e)
+{
+    struct history_call *h = e->h;
+
+    e->source.arena = &h->arena;
+    e->source.id = h->req.id;
+    e->source.walk.service = h->req.service;
+    e->source.walk.tenant = h->req.tenant;
+    op_init(&e->source.walk.op, on_stored_source_asked);
+    explain_ask_source(h->call.api->options.ops, &e->source);
+}
+
 void route_item(struct api *api, struct http_exchange *x, struct str id)
 {
     struct history_call *h = history_call_new(api, x);
+    struct explain_call *e = arena_calloc(&h->arena, 1, sizeof(*e));
     struct err err;
 
-    history_call_submit(h, history_item, stored_item_read(h, &err), &err);
+    if (e == NULL)
+        abort();
+    e->h = h;
+    h->data = e;
+    h->finish = stored_item_explain;
+    if (stored_item_read(h, &err) < 0 || stored_item_read_source(e, &err) < 0) {
+        api_call_fail(&h->call, &err);
+        api_call_end(&h->call);
+        return;
+    }
+    h->req.always = e->asks;
+    if (e->asks && x->role == AUTH_VIEWER) {
+        api_call_error(&h->call, 403,
+            "VIEWER_TOKEN does not read from sources; this needs ADMIN_TOKEN");
+        api_call_end(&h->call);
+    } else if (e->asks)
+        stored_item_ask_source(e);
+    else
+        item_facts(api->options.ops->look, &h->req);
 }
 
 /* Its neighbourhood in the graph */

@@ -28,6 +28,7 @@ struct history_req {
     const char *kind;    /* dead letters: of that reason, see below */
     enum history_letters letters; /* dead letters */
     int depth;                    /* history_graph(): steps from the item */
+    bool always;                  /* item_facts(): no item is ERR_NOT_FOUND */
     int limit; /* lists: entries; 0: HISTORY_USUAL; at most HISTORY_MOST */
 
     /* Out. */
@@ -76,18 +77,6 @@ void history_letter_groups(
 /* The letter whose digest is `id`, with "payload": the item as it came, text
  * that may have been cut. */
 void history_letter(
-    struct pg_pool *pool, struct loop *loop, struct history_req *req);
-
-/*
- * What is stored of the item `id` of `stored`, of `tenant`: {"tenantId",
- * "service","contentId","metadata","createdAt","updatedAt","pieces":
- * [{"chunkIndex","text","hasVector"}],"run":{"id","provider","model",
- * "dimensions"},"neighbours":[{"nodeId","service","contentId","title","type",
- * "weight"}]}; run is the one that was under way when the item was written
- * last, or null; of neighbours there are at most HISTORY_NEIGHBOURS.
- */
-enum { HISTORY_NEIGHBOURS = 200 };
-void history_item(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /*
