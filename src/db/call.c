@@ -177,13 +177,21 @@ void call_send(struct call *c)
 {
     c->pg.stmts = c->stmts;
     c->pg.script = NULL;
+    c->pg.copy_next = NULL;
     call_send_transaction(c);
 }
 
 void call_send_script(struct call *c, const char *script)
 {
+    call_send_copy(c, script, NULL);
+}
+
+void call_send_copy(struct call *c, const char *script,
+    enum pg_copy_step (*next)(struct pg_req *req, int at, struct buf *out))
+{
     c->pg.nstmts = 0;
     c->pg.script = script;
+    c->pg.copy_next = next;
     call_send_transaction(c);
 }
 

@@ -68,6 +68,10 @@ void call_add_bool(struct call *c, bool value);
 void call_send(struct call *c);
 void call_send_script(struct call *c, const char *script);
 
+/* The same of a script that copies (net/pg/pg.h). */
+void call_send_copy(struct call *c, const char *script,
+    enum pg_copy_step (*next)(struct pg_req *req, int at, struct buf *out));
+
 /* Answers the request and frees the call. */
 void call_end(struct call *c, const struct err *err);
 

@@ -8,6 +8,7 @@ struct schema_question {
     /* What the request is about otherwise. */
     const struct pg_stmt *kept_stmts;
     const char *kept_script;
+    enum pg_copy_step (*kept_copy)(struct pg_req *req, int at, struct buf *out);
     int kept_nstmts, kept_timeout_ms;
 };
 
@@ -41,6 +42,7 @@ struct schema_question *table_schema_ask(
         abort();
     f->kept_stmts = req->stmts;
     f->kept_script = req->script;
+    f->kept_copy = req->copy_next;
     f->kept_nstmts = req->nstmts;
     f->kept_timeout_ms = req->timeout_ms;
     f->path = (struct pg_param){.type = PG_TEXT, .data = path};
@@ -52,6 +54,7 @@ struct schema_question *table_schema_ask(
     req->stmts = path != NULL ? f->stmts : f->stmts + 1;
     req->nstmts = path != NULL ? 2 : 1;
     req->script = NULL;
+    req->copy_next = NULL;
     req->timeout_ms = FIND_TIMEOUT_MS;
     return f;
 }
@@ -102,6 +105,7 @@ int table_schema_found(struct schema_question *f, struct pg_pool *pool,
         table_schema_choose(pool, req->results[req->nstmts - 1], err);
     req->stmts = f->kept_stmts;
     req->script = f->kept_script;
+    req->copy_next = f->kept_copy;
     req->nstmts = f->kept_nstmts;
     req->timeout_ms = f->kept_timeout_ms;
     return err->code;

@@ -13,8 +13,8 @@
 #include "db/graph/declared/links.h"
 #include "db/ledger/delete_marks.h"
 #include "db/read/dead_letters.h"
+#include "db/store/copy/store_copy.h"
 #include "db/store/store_model.h"
-#include "db/store/store_verify.h"
 #include "db/store/vector_hash.h"
 
 #include <arpa/inet.h>
@@ -198,7 +198,7 @@ static const char open_sql[] =
     "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
     "  AND resolved_at IS NULL),"
     " (SELECT id FROM @.tenants WHERE domain = $1 AND id <> $1),"
-    " " VERIFY_NEEDED;
+    " " VERIFY_NEEDED "," STORE_COPIES;
 
 /* The unique service_id is another row's. */
 static bool store_open_failed(struct call *c)
@@ -260,6 +260,8 @@ static void store_open_take(struct call *c)
         call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
         req->has_letters = pg_value(r, 0, 1).p[0] == 't';
         store_work(c)->store->verifies = pg_value(r, 0, 3).p[0] == 't';
+        store_work(c)->store->copies = pg_value(r, 0, 4).p[0] == 't';
+        store_work(c)->store->copies_lost = 0;
         store_take_model(c->pg.results[1], req);
         call_end(c, NULL);
     } else if (c->state++ < WORK + OPEN_TRIES) {

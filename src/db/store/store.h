@@ -19,6 +19,8 @@ struct store {
     bool iterative_scan;     /* pgvector 0.8 or newer */
     bool parallel_builds;    /* 0.8.2 or newer: CVE-2026-3172 is mended */
     bool verifies; /* rows are read back: there are triggers (store_verify.h) */
+    bool copies;   /* new rows may go by COPY (store_copy.h) */
+    int copies_lost;     /* connections that broke in a COPY, in a row */
     struct list waiting; /* requests to store, while that many are under way */
     int nbatches;
     bool queues_links; /* stored items go on the link queue; the owner's
@@ -42,12 +44,12 @@ void store_lookup(struct store *s, struct lookup_req *req);
 
 /*
  * Requests that wait for a connection are stored together. One statement, one
- * transaction: fence, rows, rows that keep their vector,
- * the link queue, stale pieces. ERR_FENCED: nothing was written. ERR_DATA: the
- * database refused what a single row may have caused, nothing was written; or
- * a trigger or row security left a row out, the others were written.
- * ERR_DATABASE when a row that was to keep its vector is no longer there; the
- * others were written.
+ * transaction: fence, rows, rows that keep their vector, the link queue, stale
+ * pieces; or, where all rows are fresh, a COPY. ERR_FENCED: nothing was
+ * written. ERR_DATA: the database refused what a single row may have caused,
+ * nothing was written; or a trigger or row security left a row out, the others
+ * were written. ERR_DATABASE when a row that was to keep its vector is no
+ * longer there; the others were written.
  */
 void store_write(struct store *s, struct store_req *req);
 

@@ -18,58 +18,15 @@
  * On cancel: the server undoes the statement, unless it was through already.
  */
 #include "db/ledger/ledger.h"
+#include "db/store/copy/store_copy.h"
+#include "db/store/store_part.h"
 #include "db/store/store_verify.h"
 #include "db/store/vector_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SQL_BYTES = 8192, STORED_AT_BYTES = 64, ID_TIME_BYTES = 16 };
-
-static int store_write_compare_rows(const void *a, const void *b)
-{
-    const struct store_row *x = *(const struct store_row *const *)a;
-    const struct store_row *y = *(const struct store_row *const *)b;
-    size_t len = x->content_id.len < y->content_id.len ? x->content_id.len
-                                                       : y->content_id.len;
-    int order = memcmp(x->content_id.p, y->content_id.p, len);
-
-    if (order == 0 && x->content_id.len != y->content_id.len)
-        order = x->content_id.len < y->content_id.len ? -1 : 1;
-    if (order == 0)
-        order = (x->chunk_index > y->chunk_index) -
-                (x->chunk_index < y->chunk_index);
-    return order;
-}
-
-/* The rows of one part, in the order in which every writer takes them. */
-struct part {
-    const struct store_row **rows; /* in the call's arena */
-    size_t n;
-    size_t id_bytes, text_bytes, meta_bytes;
-};
-
-static int store_write_part_init(struct part *p, struct arena *a,
-    const struct store_req *req, bool with_vector)
-{
-    *p = (struct part){.n = 0};
-    p->rows = arena_alloc(a, req->nrows * sizeof(p->rows[0]));
-    if (p->rows == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < req->nrows; i++) {
-        const struct store_row *row = &req->rows[i];
-
-        if ((row->vector != NULL) != with_vector)
-            continue;
-        p->rows[p->n++] = row;
-        p->id_bytes += row->content_id.len;
-        p->text_bytes += row->content_text.len;
-        p->meta_bytes += row->metadata.len;
-    }
-    if (p->n > 0)
-        qsort(p->rows, p->n, sizeof(p->rows[0]), store_write_compare_rows);
-    return 0;
-}
+enum { SQL_BYTES = 8192 };
 
 static int write_add_ids(struct call *c, const struct part *p)
 {
@@ -87,37 +44,13 @@ static int write_add_ids(struct call *c, const struct part *p)
     return 0;
 }
 
-/*
- * jsonb in its binary form is a 1 and the text. The object's closing brace
- * makes room for _stored_at, which is no part of the hashes.
- */
-static void store_write_add_metadata(
-    struct pg_array *a, struct str object, const char *stored_at)
-{
-    size_t len = object.len, tail = strlen(stored_at);
-    uint8_t *at;
-
-    while (len > 0 && object.p[len - 1] != '}')
-        len--;
-    len -= len > 0;
-    if (len > 0 && object.p[len - 1] == '{') { /* {}: no comma */
-        stored_at++;
-        tail--;
-    }
-    at = array_grow(a, 1 + len + tail);
-    at[0] = 1;
-    memcpy(at + 1, object.p, len);
-    memcpy(at + 1 + len, stored_at, tail);
-}
-
 static int store_write_add_meta(
     struct call *c, const struct part *p, int64_t stored_at_ms)
 {
     struct pg_array meta, embed, row;
-    char iso[ISO_BYTES], tail[STORED_AT_BYTES];
+    char tail[STORED_AT_BYTES];
 
-    iso_from_ms(stored_at_ms, iso);
-    snprintf(tail, sizeof(tail), ",\"_stored_at\":\"%s\"}", iso);
+    part_stored_at(tail, stored_at_ms);
     if (array_init(&meta, &c->arena, PG_JSONB_ARRAY, 0, p->n,
             p->meta_bytes + p->n * (1 + sizeof(tail))) < 0 ||
         array_init(&embed, &c->arena, PG_BYTEA_ARRAY, 0, p->n,
@@ -128,7 +61,9 @@ static int store_write_add_meta(
     for (size_t i = 0; i < p->n; i++) {
         const struct store_row *r = p->rows[i];
 
-        store_write_add_metadata(&meta, r->metadata, tail);
+        struct part_json json = part_json(r->metadata, tail);
+
+        part_json_put(array_grow(&meta, json.bytes), &json);
         memcpy(array_grow(&embed, SHA256_BYTES), r->embed_hash, SHA256_BYTES);
         memcpy(array_grow(&row, SHA256_BYTES), r->row_hash, SHA256_BYTES);
     }
@@ -207,21 +142,14 @@ static int write_add_text_hashes(struct call *c, const struct part *p)
     return 0;
 }
 
-/*
- * How the ids of new rows begin: a UUID of version 7 up to its random bits, so
- * that they are added where the newest are in their index, not all over it.
- */
 static int store_write_add_id_time(struct call *c, int64_t ms)
 {
-    char text[ID_TIME_BYTES];
-    struct str copy;
+    char *text = arena_alloc(&c->arena, ID_TIME_BYTES);
 
-    snprintf(text, sizeof(text), "%08x-%04x-7", (unsigned)(ms >> 16),
-        (unsigned)(ms & 0xffff));
-    copy = arena_dup(&c->arena, str_of(text));
-    if (copy.p == NULL)
+    if (text == NULL)
         return ERR_NOMEM;
-    call_add_text(c, copy.p);
+    part_id_time(text, ms);
+    call_add_text(c, text);
     return 0;
 }
 
@@ -348,8 +276,8 @@ static int write_build(struct call *c, struct buf *sql)
     struct part rows, meta;
     int first = *n + 1; /* parameter of the rows */
 
-    if (store_write_part_init(&rows, &c->arena, req, true) < 0 ||
-        store_write_part_init(&meta, &c->arena, req, false) < 0)
+    if (part_init(&rows, &c->arena, req, true) < 0 ||
+        part_init(&meta, &c->arena, req, false) < 0)
         return ERR_NOMEM;
     buf_puts(sql, "WITH fence AS MATERIALIZED (SELECT " LEDGER_FENCE_LOCK(
                       "$1") ", now() AT TIME ZONE 'UTC' AS now"
@@ -403,13 +331,16 @@ static bool write_failed(struct call *c)
     return false;
 }
 
-static void write_send(struct call *c)
+static void write_take(struct call *c);
+
+static void write_send_upsert(struct call *c)
 {
     const struct store_req *req = store_work(c)->req;
     struct buf sql;
     struct str text = {NULL, 0};
 
     c->on_error = write_failed;
+    store_work(c)->take = write_take;
     buf_init(&sql, SQL_BYTES);
     call_stmt(c, NULL, false);
     call_add_text(c, req->scope->token);
@@ -489,6 +420,14 @@ static void write_take(struct call *c)
         store_settle(c);
     else
         call_end(c, &err);
+}
+
+static void write_send(struct call *c)
+{
+    if (store_copy_fits(c))
+        store_copy_send(c, write_send_upsert);
+    else
+        write_send_upsert(c);
 }
 
 void store_write_batch(struct store *s, struct store_req *req)

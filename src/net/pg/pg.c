@@ -7,6 +7,8 @@
  * and flushes; every event of the socket flushes what is left and reads what
  * has come, until the Sync is answered. A script goes by the simple protocol,
  * out of pipeline mode, without the set_config: only our clock keeps its time.
+ * One that copies has it as its first statement; its COPY is fed a piece at
+ * each turn of the loop at which the socket has room.
  *
  * PQconnectPoll() may close its socket and open another one with the same
  * number, so the watch is closed before each call and made anew after it.
@@ -17,8 +19,9 @@
  * on to the Sync. A connection that breaks ends its transaction
  * (ERR_UNAVAILABLE, or the last error that the server sent). A connection that
  * does not come up in time, or a transaction that is overdue by PG_GRACE_MS on
- * this side's clock, is dropped. COPY is not allowed in a pipeline and drops
- * the connection too.
+ * this side's clock, is dropped. COPY where none is expected drops the
+ * connection too. A COPY that the server refuses is fed to its end: libpq reads
+ * no error before that.
  *
  * On cancel: this libpq can ask the server only with the blocking PQcancel(),
  * which a detached thread does with a copy of the key. The connection is never
@@ -33,47 +36,6 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* --- errors --- */
-
-static int pg_set_broken(struct pg_slot *slot, struct err *err)
-{
-    char text[ERR_MSG_BYTES];
-
-    pg_copy_line(text, PQerrorMessage(slot->conn));
-    return err_set(err, ERR_UNAVAILABLE, "database connection: %s",
-        text[0] == '\0' ? "lost" : text);
-}
-
-/* Sets the slot's error to what the server answered, unless it has one. */
-static void pg_set_sql_error(struct pg_slot *slot, const PGresult *r)
-{
-    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
-    const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
-
-    if (slot->err.code != 0)
-        return;
-    if (state == NULL) {
-        pg_set_broken(slot, &slot->err);
-        return;
-    }
-    if (detail != NULL && pg_detail_is_row(state, detail))
-        detail = NULL;
-    if (strcmp(state, PG_READ_ONLY) == 0) {
-        slot->doomed = true;
-        pg_endpoint_avoid(slot);
-        hint = PG_READ_ONLY_HINT;
-    }
-    if (primary == NULL)
-        primary = "error";
-    memcpy(slot->req->sqlstate, state, strnlen(state, 5) + 1);
-    snprintf(slot->req->primary, sizeof(slot->req->primary), "%s", primary);
-    err_set(&slot->err, pg_error_code(state), "%s%s%s%s%s [SQLSTATE %s]",
-        primary, detail == NULL ? "" : ": ", detail == NULL ? "" : detail,
-        hint == NULL ? "" : "; hint: ", hint == NULL ? "" : hint, state);
-}
 
 static void pg_set_connect_error(struct pg_slot *slot, struct err *err)
 {
@@ -253,6 +215,10 @@ static bool pg_send_stmt(PGconn *conn, const struct pg_stmt *stmt)
                lengths, formats, stmt->binary_result) == 1;
 }
 
+#define PG_SET_TIMEOUTS(ms)                      \
+    "select set_config('statement_timeout', " ms \
+    ", true), set_config('lock_timeout', '0', true)"
+
 /* The role's own time-outs do not count: a lock is waited for as long as the
  * statement may take. */
 static bool pg_send_timeout(struct pg_slot *slot, int timeout_ms)
@@ -260,10 +226,7 @@ static bool pg_send_timeout(struct pg_slot *slot, int timeout_ms)
     char text[16];
     struct pg_param param = {.type = PG_TEXT, .data = text};
     struct pg_stmt stmt = {
-        .sql = "select set_config('statement_timeout', $1, true),"
-               " set_config('lock_timeout', '0', true)",
-        .params = &param,
-        .nparams = 1};
+        .sql = PG_SET_TIMEOUTS("$1"), .params = &param, .nparams = 1};
 
     snprintf(text, sizeof(text), "%d", timeout_ms);
     return pg_send_stmt(slot->conn, &stmt);
@@ -287,21 +250,42 @@ static bool pg_send_pipeline(struct pg_slot *slot, int timeout_ms)
     return PQpipelineSync(slot->conn) == 1;
 }
 
+/* Several statements in one query are one transaction by themselves. */
+static bool pg_send_script(struct pg_slot *slot, int timeout_ms)
+{
+    const char *script = slot->req->script;
+    size_t size = strlen(script) + sizeof(PG_SET_TIMEOUTS("'-2147483648'; "));
+    char *text;
+    bool ok;
+
+    if (!PQexitPipelineMode(slot->conn))
+        return false;
+    if (slot->req->copy_next == NULL || timeout_ms == 0)
+        return PQsendQuery(slot->conn, script) == 1;
+    text = malloc(size);
+    if (text == NULL)
+        abort();
+    snprintf(text, size, PG_SET_TIMEOUTS("'%d'") "; %s", timeout_ms, script);
+    slot->at = -1;
+    ok = PQsendQuery(slot->conn, text) == 1;
+    free(text);
+    return ok;
+}
+
 static bool pg_send_transaction(struct pg_slot *slot)
 {
     const struct pg_req *req = slot->req;
+    bool plain = req->script != NULL && req->copy_next == NULL;
     int timeout_ms = req->timeout_ms;
 
-    if (timeout_ms == 0 && req->script == NULL)
+    if (timeout_ms == 0 && !plain)
         timeout_ms = slot->pool->timeout_ms;
     if (timeout_ms > 0)
         pg_slot_arm(slot,
             (uint64_t)timeout_ms * (uint64_t)(req->nstmts + 1) + PG_GRACE_MS);
     slot->at = 0;
-    if (req->script != NULL)
-        return PQexitPipelineMode(slot->conn) == 1 &&
-               PQsendQuery(slot->conn, req->script) == 1;
-    return pg_send_pipeline(slot, timeout_ms);
+    return req->script != NULL ? pg_send_script(slot, timeout_ms)
+                               : pg_send_pipeline(slot, timeout_ms);
 }
 
 /* Did the idle connection end? Whatever it said has been read. */
@@ -313,6 +297,28 @@ static bool pg_idle_is_dead(struct pg_slot *slot)
     return !ok || slot->doomed || PQstatus(slot->conn) != CONNECTION_OK;
 }
 
+/* The next piece of a COPY; false: the connection is broken. */
+static bool pg_feed_copy(struct pg_slot *slot)
+{
+    struct buf piece;
+    enum pg_copy_step step = PG_COPY_STOP;
+    bool ok = true;
+
+    buf_init(&piece, PG_COPY_BYTES);
+    if (slot->req->op.err.code == 0)
+        step = slot->req->copy_next(slot->req, slot->at, &piece);
+    if (piece.error != 0)
+        step = PG_COPY_STOP;
+    if (step != PG_COPY_STOP && piece.len > 0)
+        ok = PQputCopyData(slot->conn, piece.data, (int)piece.len) == 1;
+    buf_free(&piece);
+    if (!ok || step == PG_COPY_MORE)
+        return ok;
+    slot->copying = false;
+    return PQputCopyEnd(slot->conn, step == PG_COPY_STOP ? "stopped" : NULL) ==
+           1;
+}
+
 /*
  * Sends what is left and watches the socket as needed; false: the connection
  * is broken.
@@ -321,8 +327,12 @@ static bool pg_flush_and_watch(struct pg_slot *slot)
 {
     int left = PQflush(slot->conn);
 
-    return left >= 0 && pg_watch_for(slot, PQsocket(slot->conn),
-                            left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    if (left == 0 && slot->copying)
+        left = pg_feed_copy(slot) ? PQflush(slot->conn) : -1;
+    return left >= 0 &&
+           pg_watch_for(slot, PQsocket(slot->conn),
+               left > 0 || slot->copying ? UV_READABLE | UV_WRITABLE
+                                         : UV_READABLE);
 }
 
 static void pg_slot_broken(struct pg_slot *slot)
@@ -341,7 +351,7 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     }
     slot->state = PG_BUSY;
     slot->used = true;
-    slot->ended = false;
+    slot->ended = slot->copying = false;
     slot->req = req;
     req->conn = slot;
     req->backend_pid = PQbackendPID(slot->conn);
@@ -349,86 +359,6 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     if (!pg_send_transaction(slot) || !pg_flush_and_watch(slot))
         pg_slot_broken(slot);
     return true;
-}
-
-/* Keeps a good result where the caller will look for it. */
-static void pg_keep_result(struct pg_slot *slot, PGresult *r)
-{
-    struct pg_req *req = slot->req;
-    bool wanted = slot->at >= 0 && slot->at < req->nstmts;
-
-    if (req->script != NULL)
-        wanted = PQresultStatus(r) == PGRES_TUPLES_OK;
-    if (!wanted) {
-        PQclear(r);
-        return;
-    }
-    PQclear(req->results[slot->at]);
-    req->results[slot->at] = r;
-}
-
-/* Takes one result; true when it was the transaction's last. */
-static bool pg_take_result(struct pg_slot *slot, PGresult *r)
-{
-    switch (PQresultStatus(r)) {
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY:
-        pg_keep_result(slot, r);
-        return false;
-    case PGRES_PIPELINE_SYNC:
-        PQclear(r);
-        return true;
-    case PGRES_PIPELINE_ABORTED:
-        break;
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH:
-        slot->doomed = true;
-        if (slot->err.code == 0)
-            err_set(&slot->err, ERR_DATABASE, "COPY is not supported here");
-        PQclear(r);
-        return true;
-    default:
-        pg_set_sql_error(slot, r);
-    }
-    PQclear(r);
-    return false;
-}
-
-/* Nothing more is to come, and no Sync was answered. */
-static bool pg_lost_count(struct pg_slot *slot)
-{
-    slot->doomed = true;
-    if (slot->err.code == 0)
-        err_set(&slot->err, ERR_UNAVAILABLE,
-            "the database did not answer every statement");
-    return true;
-}
-
-/*
- * Reads what has come of the transaction. NULL ends a statement; a second one
- * in a row means that nothing more is to come.
- */
-static bool pg_read_transaction(struct pg_slot *slot)
-{
-    while (!PQisBusy(slot->conn)) {
-        PGresult *r = PQgetResult(slot->conn);
-
-        if (r != NULL) {
-            slot->ended = false;
-            if (pg_take_result(slot, r))
-                return true;
-            continue;
-        }
-        if (slot->req->script != NULL)
-            return true;
-        if (slot->ended)
-            return pg_lost_count(slot);
-        slot->ended = true;
-        slot->at++;
-    }
-    return false;
 }
 
 static void pg_slot_read(struct pg_slot *slot)
@@ -466,35 +396,4 @@ void pg_slot_event(struct pg_slot *slot)
     case PG_RESOLVING:
         break;
     }
-}
-
-/* --- results --- */
-
-void pg_req_clear(struct pg_req *req)
-{
-    for (int i = 0; i < PG_UNIT_STMTS; i++) {
-        PQclear(req->results[i]);
-        req->results[i] = NULL;
-    }
-}
-
-int pg_rows(const struct pg_result *r)
-{
-    return r == NULL ? 0 : PQntuples(r);
-}
-
-bool pg_is_null(const struct pg_result *r, int row, int column)
-{
-    return PQgetisnull(r, row, column) == 1;
-}
-
-struct str pg_value(const struct pg_result *r, int row, int column)
-{
-    return (struct str){
-        PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
-}
-
-int64_t pg_affected(const struct pg_result *r)
-{
-    return r == NULL ? 0 : strtoll(PQcmdTuples((PGresult *)r), NULL, 10);
 }

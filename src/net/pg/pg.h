@@ -9,6 +9,7 @@
 #ifndef NET_PG_PG_H
 #define NET_PG_PG_H
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "net/loop.h"
 
@@ -48,6 +49,10 @@ enum { PG_UNIT_STMTS = 8 };
 /* A name of 63 bytes, each of them a quote, within quotes. */
 enum { PG_SCHEMA_BYTES = 132 };
 
+/* What becomes of a COPY: more is to come, that was the end, or nothing of it
+ * is to stand (the server undoes the transaction and the request fails). */
+enum pg_copy_step { PG_COPY_MORE, PG_COPY_END, PG_COPY_STOP };
+
 struct pg_req {
     /*
      * err: ERR_UNAVAILABLE (no connection, or it broke: the transaction may or
@@ -65,11 +70,20 @@ struct pg_req {
      * BEGIN and COMMIT; result 0 is that of the last statement with rows.
      */
     const char *script;
+    /*
+     * Not NULL: the script is of up to PG_UNIT_STMTS statements, without BEGIN
+     * and COMMIT, and some are COPY ... FROM STDIN. The server runs them as one
+     * transaction; each has its result. Appends the next bytes of statement
+     * `at`, some 64 KiB, to out; called when the socket has room for them, and
+     * with the results of the statements before it there.
+     */
+    enum pg_copy_step (*copy_next)(struct pg_req *req, int at, struct buf *out);
     int timeout_ms; /* statement_timeout of the transaction; 0: the pool's */
 
     /* Out. */
     struct pg_result *results[PG_UNIT_STMTS]; /* owned: pg_req_clear() */
     char sqlstate[6];                         /* "" when no SQL error */
+    int failed_at; /* then: of which statement; -1: of none of the request's */
     char primary[ERR_MSG_BYTES - 8]; /* then: its message, without detail */
     int backend_pid; /* from the connect; a pooler makes one up */
 

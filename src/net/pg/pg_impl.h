@@ -1,7 +1,7 @@
 /*
  * Between the files of net/pg: pg_pool.c decides which connection gets which
  * transaction, pg_share.c which pool goes without one, pg_slot.c opens and
- * watches a connection, pg.c speaks to libpq,
+ * watches a connection, pg.c speaks to libpq, pg_result.c reads its answers,
  * pg_url.c reads DATABASE_URL, pg_params.c knows its parameters, pg_address.c
  * where the servers are, pg_sqlstate.c what their errors mean.
  *
@@ -23,10 +23,11 @@
 #include "net/pg/pg.h"
 
 enum { PG_CONNECT_S = 10, PG_CANCEL_MS = 5000, PG_GRACE_MS = 5000 };
-enum { PG_AVOID_MS = 60 * 1000 }; /* that a host which failed us is last */
-enum { PG_HOLD_MS = 1000 };       /* between two connects that fail */
-enum { PG_AGAIN_MS = 100 };       /* when another pool gave a connection up */
-enum { PG_STMT_PARAMS = 32 };     /* most that a statement may have */
+enum { PG_AVOID_MS = 60 * 1000 };  /* that a host which failed us is last */
+enum { PG_HOLD_MS = 1000 };        /* between two connects that fail */
+enum { PG_AGAIN_MS = 100 };        /* when another pool gave a connection up */
+enum { PG_STMT_PARAMS = 32 };      /* most that a statement may have */
+enum { PG_COPY_BYTES = 64 << 20 }; /* most that a piece of a COPY may have */
 
 struct pg_conn;   /* libpq's */
 struct pg_watch;  /* pg.c's */
@@ -80,6 +81,7 @@ struct pg_slot {
     struct pg_req *req;        /* borrowed; the transaction, while BUSY */
     int at;           /* the statement whose answer comes; -1: the timeout's */
     bool ended;       /* the current statement has had its NULL */
+    bool copying;     /* the current statement is a COPY that takes more */
     bool used;        /* the connection has had a transaction */
     bool doomed;      /* to be dropped after the current transaction */
     uint64_t idle_ms; /* since then, while IDLE */
@@ -186,6 +188,17 @@ void pg_slot_cancel(struct pg_slot *slot);
 
 /* Any state: closes the connection; its transaction ends with *err. */
 void pg_slot_drop(struct pg_slot *slot, const struct err *err);
+
+/* --- pg_result.c --- */
+
+/* What libpq says of a connection that is lost. */
+int pg_set_broken(struct pg_slot *slot, struct err *err);
+
+/*
+ * Reads what has come of the transaction; true when it has ended. NULL ends a
+ * statement; a second one in a row means that nothing more is to come.
+ */
+bool pg_read_transaction(struct pg_slot *slot);
 
 /* --- pg_url.c, pg_params.c --- */
 

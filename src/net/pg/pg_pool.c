@@ -354,6 +354,7 @@ void pg_send(struct pg_pool *pool, struct pg_req *req)
     assert(req->script != NULL || req->nstmts > 0);
     memset(req->results, 0, sizeof(req->results));
     req->sqlstate[0] = req->primary[0] = '\0';
+    req->failed_at = -1;
     req->conn = NULL;
     op_begin(&req->op, &pool->loop->ready, pg_pool_req_cancel);
     req->since_ms = loop_now_ms(pool->loop);

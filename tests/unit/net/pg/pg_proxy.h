@@ -26,6 +26,7 @@ struct proxy_link {
     uint8_t head[5]; /* of the client's message at hand */
     size_t nhead, skip;
     bool started; /* past the start-up message, which has no type */
+    bool copied;  /* CopyData has come */
     int syncs;    /* outstanding */
 };
 
@@ -33,6 +34,7 @@ struct proxy {
     struct db *db;
     uv_tcp_t listener;
     bool listening, stalled;
+    bool cuts_copies; /* closes a link on which CopyData comes */
     int port, target_port;
     char target[64];
     struct proxy_link *links[PROXY_LINKS];
@@ -82,6 +84,7 @@ static inline void proxy_count(struct proxy_link *l, const uint8_t *p, size_t n)
         l->nhead = 0;
         if (l->started && l->head[0] == 'S')
             l->syncs++;
+        l->copied = l->copied || (l->started && l->head[0] == 'd');
         if (len > 8) /* not just the question for TLS */
             l->started = true;
         if (l->syncs > l->proxy->most_syncs)
@@ -125,6 +128,11 @@ static inline void proxy_read(
         proxy_count(link, (uint8_t *)buf->base, (size_t)n);
     else
         proxy_answer(link, buf->base, (size_t)n);
+    if (link->copied && link->proxy->cuts_copies) {
+        free(buf->base);
+        proxy_link_close(link);
+        return;
+    }
     req = malloc(sizeof(*req));
     req->data = buf->base;
     uv_write(req, (uv_stream_t *)&end->peer->tcp, &out, 1, proxy_written);
