@@ -19,6 +19,9 @@
 /* Whom a call goes to. */
 enum provider { COORDINATOR, EMBEDDER, DATABASE, PROVIDERS };
 
+/* Most pages of a service that have been asked for and are not checkpointed. */
+enum { WINDOW_PAGES = 16 };
+
 /*
  * The window: at most `workers` chunks hold an embedding slot, and at most as
  * many again wait for the database. While the embedder asks to slow down,

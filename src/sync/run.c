@@ -16,7 +16,7 @@
 #include "sync/run.h"
 
 #include "sync/run_result.h"
-#include "sync/service.h"
+#include "sync/service/service.h"
 #include <assert.h>
 #include <stdlib.h>
 

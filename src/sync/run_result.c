@@ -1,6 +1,6 @@
 #include "sync/run_result.h"
 
-#include "sync/service.h"
+#include "sync/service/service.h"
 
 /* Of a service that has ended the ledger knows all lives: those of others, and
  * those before this process went on with it. Its errors are cut short there. */

@@ -469,32 +469,3 @@ test('a page of more than 4 MiB is nothing special', async (t) => {
   assert.deepEqual(w.embedder.violations, []);
 });
 
-/* ---- reading ahead ---- */
-
-test('the next page is fetched meanwhile, and never more than one',
-  async (t) => {
-    const items = itemsOf(50);
-    const w = await world(t, { services: { alpha: pagesOf(items) },
-      env: { BATCH_SYNC_LIMIT: '10', BATCH_SYNC_CHUNK_SIZE: '5' } });
-    let open;
-    const gate = new Promise((done) => { open = done; });
-    // One of the first page's texts is held back; all others are answered.
-    w.embedder.script(async ({ inputs }) => {
-      if (inputs.some((text) => text.includes('item-00007'))) await gate;
-    });
-    const program = w.begin();
-    await program.until(() => w.coordinator.calls.length === 2
-      && w.embedder.embedded === 15, 'the second page to be embedded');
-    await sleep(300);
-    assert.deepEqual(w.coordinator.calls.map((call) => call.page), [1, 2]);
-    // Nothing of a page is stored before all of the page before.
-    const stored = await w.db.vectors();
-    assert.ok(stored.every((row) => row.contentId <= 'item-00005'),
-      stored.map((row) => row.contentId).join());
-    open();
-    const { code } = await program.exit(60_000);
-    assert.equal(code, 0);
-    await checkStored(w, 'alpha', items);
-    assert.deepEqual(w.coordinator.calls.map((call) => call.page),
-      [1, 2, 3, 4, 5, 6]);
-  });

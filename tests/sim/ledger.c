@@ -120,11 +120,8 @@ static void port_checkpoint(void *world, struct checkpoint_req *req)
     const struct counts *c = req->counts;
 
     CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
-    if (passes(w, req)) {
-        CHECK(w->pages[w->ncheckpointed].storing == 0);
-        CHECK(!w->pages[w->ncheckpointed].given_up);
-        w->pages[w->ncheckpointed].committed = true;
-    }
+    if (passes(w, req) && !w->crashed && ledger_has(w, req->scope))
+        world_check_settled(w, &w->pages[w->ncheckpointed], req);
     world_schedule(w, &req->op, draw_latency(w), checkpoint);
 }
 
@@ -184,6 +181,9 @@ static void take_claim(
     w->beats = true;
     w->current = (int)req->position;
     w->ncheckpointed = w->npages;
+    w->claims++;
+    w->nwrites = 0;
+    w->largest = 0;
     w->fenced = 0;
 }
 

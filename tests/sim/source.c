@@ -23,15 +23,11 @@ static void add_words(struct buf *out, uint64_t random, int n)
     }
 }
 
-void source_item(
+void source_id(
     const struct source *s, int service, int seq, struct sim_item *out)
 {
     uint64_t d = draw(s, service, seq, 1);
     uint64_t flags = draw(s, service, seq, 2);
-    bool changed =
-        s->version > 0 && draw(s, service, seq, 3 + s->version) % 10 == 0;
-    bool blanks; /* nothing but blanks at the end has changed */
-    struct buf text;
 
     out->number = s->unique ? seq : (int)(d % (uint64_t)s->id_space);
     out->poison = (int)(flags % 1000) < s->poison;
@@ -44,6 +40,18 @@ void source_item(
         out->id[0] = '\0';
     else
         snprintf(out->id, sizeof(out->id), "id-%d", out->number);
+}
+
+void source_item(
+    const struct source *s, int service, int seq, struct sim_item *out)
+{
+    uint64_t d = draw(s, service, seq, 1);
+    bool changed =
+        s->version > 0 && draw(s, service, seq, 3 + s->version) % 10 == 0;
+    bool blanks; /* nothing but blanks at the end has changed */
+    struct buf text;
+
+    source_id(s, service, seq, out);
     blanks = changed && draw(s, service, seq, 4) % 2 == 0;
     buf_init(&text, sizeof(out->text) - 1);
     buf_printf(&text, "seq %d version %d %s%s%s", seq,

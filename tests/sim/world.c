@@ -162,20 +162,23 @@ static int service_index(const char *name)
 
 /* Pages */
 
-/* The first page of which not everything has committed. */
-static int at_hand(const struct world *w)
+/* JSON of the pages that were handed out and are not checkpointed. */
+static size_t open_bytes(const struct world *w)
 {
-    return w->ncheckpointed + (w->ncheckpointed < w->npages &&
-                                  w->pages[w->ncheckpointed].committed);
+    size_t bytes = 0;
+
+    for (int i = w->ncheckpointed; i < w->npages; i++)
+        bytes += w->pages[i].bytes;
+    return bytes;
 }
 
-static void hand_out(struct world *w, int lo, int n)
+static void hand_out(struct world *w, int lo, int n, size_t bytes)
 {
     CHECK(w->npages < 8192);
-    /* Never more than one ahead. */
-    CHECK(w->npages - at_hand(w) <= 1);
-    w->pages[w->npages++] =
-        (struct open_page){.service = w->current, .lo = lo, .hi = lo + n};
+    w->pages[w->npages++] = (struct open_page){
+        .service = w->current, .lo = lo, .hi = lo + n, .bytes = bytes};
+    w->largest = bytes > w->largest ? bytes : w->largest;
+    CHECK(w->npages - w->ncheckpointed <= WINDOW_PAGES);
 }
 
 static void repeat_or_misdirect(
@@ -225,9 +228,9 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
         n = source_page(&w->source, w->current, page, req->limit, &lo, &text);
     }
     req->envelope.json = arena_dup(req->arena, buf_view(&text));
-    buf_free(&text);
     if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0)
-        hand_out(w, lo, n);
+        hand_out(w, lo, n, text.len);
+    buf_free(&text);
 }
 
 static void port_fetch(void *world, struct page_req *req)
@@ -236,6 +239,9 @@ static void port_fetch(void *world, struct page_req *req)
 
     CHECK(w->fetching == 0);
     CHECK(service_index(req->service) == w->current);
+    /* One page always may; a page is larger in memory than as JSON. */
+    CHECK(open_bytes(w) == 0 ||
+          open_bytes(w) + w->largest <= w->options->window_bytes);
     if (w->deadly_read && w->current == 0 &&
         w->deadly >= (req->page - 1) * req->limit &&
         w->deadly < req->page * req->limit)
@@ -261,8 +267,8 @@ static void answer_due(struct world *w, struct op *op, struct err *err)
     buf_init(&text, 1 << 26);
     buf_printf(&text, "{\"data\":[%s]}", letter->payload);
     req->json = arena_dup(req->arena, buf_view(&text));
+    hand_out(w, letter->seq, 1, text.len);
     buf_free(&text);
-    hand_out(w, letter->seq, 1);
     w->pages[w->npages - 1].letters = true;
 }
 
@@ -352,6 +358,47 @@ static void tell_length(struct world *w, struct embed_req *req)
         req->culprit = i + 1;
 }
 
+/*
+ * No text is paid for twice, but for what an owner that has ended had not
+ * stored yet, and what the database has refused when the source repeats it.
+ * (Pieces of long texts may be alike.)
+ */
+static struct sim_text *find_text(struct world *w, struct str text)
+{
+    uint8_t digest[SHA256_BYTES];
+    uint64_t key;
+
+    sha256_of(text_trim(text), digest);
+    memcpy(&key, digest, sizeof(key));
+    key += (uint64_t)w->current;
+    for (int i = 0; i < w->ntexts; i++)
+        if (w->texts[i].key == key)
+            return &w->texts[i];
+    CHECK(w->ntexts < SIM_TEXTS);
+    w->texts[w->ntexts] = (struct sim_text){.key = key};
+    return &w->texts[w->ntexts++];
+}
+
+static void note_text_paid(struct world *w, struct str text)
+{
+    struct sim_text *t;
+
+    if (w->source.long_text > 0 || w->faults.bad_table ||
+        contains(text, "BADDATA"))
+        return;
+    t = find_text(w, text);
+    CHECK(t->claim != w->claims);
+    CHECK(!t->committed || w->id_repeats);
+    t->claim = w->claims;
+}
+
+static void note_texts_committed(struct world *w, const struct store_req *req)
+{
+    for (size_t i = 0; i < req->nrows && w->source.long_text == 0; i++)
+        if (req->rows[i].vector != NULL)
+            find_text(w, req->rows[i].content_text)->committed = true;
+}
+
 static void answer_embed(struct world *w, struct op *op, struct err *err)
 {
     struct embed_req *req = container_of(op, struct embed_req, op);
@@ -364,10 +411,13 @@ static void answer_embed(struct world *w, struct op *op, struct err *err)
     }
     for (size_t i = 0; i < req->n; i++)
         sim_vector(req->texts[i], req->vectors + i * SIM_DIMENSIONS);
-    if (is_witness(req))
+    if (is_witness(req)) {
         w->witnesses++;
-    else
+    } else {
         w->texts_embedded += req->n;
+        for (size_t i = 0; i < req->n; i++)
+            note_text_paid(w, req->texts[i]);
+    }
     w->shared->proven = true;
 }
 
@@ -456,7 +506,7 @@ static int find_seq(const struct world *w, struct str id)
     struct sim_item item;
 
     for (int seq = 0; seq < w->source.items; seq++) {
-        source_item(&w->source, w->current, seq, &item);
+        source_id(&w->source, w->current, seq, &item);
         if (str_eq(str_of(item.id), id))
             return seq;
     }
@@ -464,39 +514,67 @@ static int find_seq(const struct world *w, struct str id)
     return -1;
 }
 
-/* The page that a store belongs to; a source that repeats itself has the same
- * items on several. */
-static struct open_page *page_of(struct world *w, const struct store_req *req)
+static struct str id_at(const struct store_req *req, size_t i)
 {
-    struct open_page *page = &w->pages[at_hand(w)];
-    int seq = req->nrows > 0 ? seq_of(&req->rows[0])
-                             : find_seq(w, req->trims[0].content_id);
-
-    while (page < &w->pages[w->npages] &&
-           (page->given_up || seq < page->lo || seq >= page->hi))
-        page++;
-    CHECK(page < &w->pages[w->npages]);
-    return page;
+    return i < req->nrows ? req->rows[i].content_id
+                          : req->trims[i - req->nrows].content_id;
 }
 
-/* Nothing of a page may be stored before all pages before it have committed,
- * or have failed: nothing of those is stored, and no checkpoint written, from
- * then on. */
+static int seq_at(const struct world *w, const struct store_req *req, size_t i)
+{
+    return i < req->nrows ? seq_of(&req->rows[i]) : find_seq(w, id_at(req, i));
+}
+
+static void apply_store(struct world *w, struct op *op, struct err *err);
+
+/* Is another write of this id under way? */
+static bool is_flying(
+    struct world *w, const struct store_req *self, struct str id)
+{
+    list_for_each (at, &w->shared->events) {
+        const struct event *e = container_of(at, struct event, link);
+        const struct store_req *req = container_of(e->op, struct store_req, op);
+
+        if (e->w != w || e->take_effect != apply_store || req == self)
+            continue;
+        for (size_t i = 0; i < req->nrows + req->ntrims; i++)
+            if (str_eq(id_at(req, i), id))
+                return true;
+    }
+    return false;
+}
+
+/* Nothing that is stored for an id was sent before what is there. */
+static void note_write(struct world *w, struct str id, int seq)
+{
+    struct sim_write *write = w->writes;
+
+    while (write < &w->writes[w->nwrites] && !str_eq(str_of(write->id), id))
+        write++;
+    if (write == &w->writes[w->nwrites]) {
+        CHECK(++w->nwrites <= SIM_TEXTS);
+        snprintf(write->id, sizeof(write->id), "%.*s", STR_ARG(id));
+        write->seq = seq;
+    }
+    CHECK(seq >= write->seq || w->pages[w->npages - 1].letters);
+    write->seq = seq;
+}
+
+/* Two writes of one id never overlap, and never overtake each other. */
 static void check_order(struct world *w, const struct store_req *req)
 {
-    struct open_page *page = page_of(w, req);
-
-    CHECK(page >= &w->pages[at_hand(w)] && !page->given_up);
-    for (struct open_page *failed = &w->pages[at_hand(w)]; failed < page;
-         failed++) {
-        CHECK(failed->storing == 0);
-        failed->given_up = true;
+    for (size_t i = 0; i < req->nrows + req->ntrims; i++) {
+        CHECK(!is_flying(w, req, id_at(req, i)));
+        if (i < req->nrows || !w->id_repeats)
+            note_write(w, id_at(req, i), seq_at(w, req, i));
     }
+}
+
+static void check_sent_rows(const struct store_req *req)
+{
     for (size_t i = 0; i < req->nrows; i++) {
         const struct store_row *row = &req->rows[i];
-        int seq = seq_of(row);
 
-        CHECK(seq >= page->lo && seq < page->hi);
         if (row->vector != NULL) {
             float expected[SIM_DIMENSIONS];
 
@@ -506,6 +584,71 @@ static void check_order(struct world *w, const struct store_req *req)
         for (size_t k = 0; k < i; k++)
             CHECK(row->chunk_index != req->rows[k].chunk_index ||
                   !str_eq(row->content_id, req->rows[k].content_id));
+    }
+}
+
+static bool is_letter(
+    const struct checkpoint_req *req, const struct sim_item *item)
+{
+    for (size_t i = 0; i < req->nletters; i++)
+        if (str_eq(req->letters[i].content_id, str_of(item->id)))
+            return true;
+    return false;
+}
+
+/* Another one of the id comes later, on a page that was handed out; where the
+ * source repeats itself, perhaps the same. */
+static bool is_replaced(const struct world *w, const struct open_page *page,
+    int seq, const char *id)
+{
+    struct sim_item item;
+
+    for (const struct open_page *p = page; p < &w->pages[w->npages]; p++)
+        for (int k = p->lo; k < p->hi; k++) {
+            source_id(&w->source, p->service, k, &item);
+            if ((k > seq || p > page) && strcmp(item.id, id) == 0)
+                return true;
+        }
+    return false;
+}
+
+static bool is_stored_as(
+    const struct world *w, int service, int seq, const struct sim_item *item)
+{
+    const struct database *db = &w->shared->db;
+
+    for (size_t i = 0; i < db->n; i++)
+        if (db->rows[i].service == service && db->rows[i].seq == seq &&
+            db->rows[i].chunk_index == 0 &&
+            strcmp(db->rows[i].id, item->id) == 0)
+            return true;
+    return false;
+}
+
+/* A page that repeats another as the end of the source is left out. */
+static bool is_repeat(const struct world *w, const struct open_page *page)
+{
+    for (const struct open_page *p = w->pages; p < page; p++)
+        if (p->service == page->service && p->lo == page->lo)
+            return true;
+    return false;
+}
+
+/* No checkpoint before its rows: each item of the page is stored, a dead
+ * letter, or replaced by a later one. */
+void world_check_settled(struct world *w, const struct open_page *page,
+    const struct checkpoint_req *req)
+{
+    struct sim_item item;
+
+    for (int seq = page->lo; seq < page->hi && !page->letters; seq++) {
+        source_id(&w->source, page->service, seq, &item);
+        CHECK(!is_flying(w, NULL, str_of(item.id)) ||
+              is_replaced(w, page, seq, item.id));
+        CHECK(is_letter(req, &item) ||
+              is_stored_as(w, page->service, seq, &item) ||
+              is_replaced(w, page, seq, item.id) ||
+              (item.id[0] == '\0' && is_repeat(w, page)));
     }
 }
 
@@ -553,7 +696,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     }
     wrong = database_fails(w, w->faults.store, err);
 
-    check_order(w, req);
+    check_sent_rows(req);
     if (!wrong && refuses_rows(w, req, err))
         return;
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
@@ -561,6 +704,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     if (wrong && refuses_rows(w, req, &refusal))
         return;
     database_apply(&w->shared->db, w->current, req, w->shared->clock_ms);
+    note_texts_committed(w, req);
     alter_rows(req);
     req->written = req->nrows;
 }
@@ -570,10 +714,13 @@ static void port_store(void *world, struct store_req *req)
     struct world *w = world;
 
     CHECK(req->nrows + req->ntrims > 0);
-    check_order(w, req);
+    if (!w->crashed)
+        check_order(w, req);
+    check_sent_rows(req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
-        apply_store, &page_of(w, req)->storing);
+        apply_store, &w->storing);
+    CHECK(w->storing <= 2 * w->options->workers);
 }
 
 static void answer_lookup(struct world *w, struct op *op, struct err *err)
@@ -717,11 +864,35 @@ void world_add(struct world *w, struct world *first, uint64_t seed)
     set_up(w, first->shared, seed);
 }
 
+static bool repeats_ids(const struct source *s)
+{
+    int ids = s->id_space * (1 + s->renamed) + s->items;
+    bool *met = calloc((size_t)ids, sizeof(*met)), repeats = false;
+
+    if (met == NULL)
+        abort();
+    for (int service = 0; service < s->services; service++) {
+        memset(met, 0, (size_t)ids);
+        for (int seq = 0; seq < s->items; seq++) {
+            struct sim_item item;
+
+            source_id(s, service, seq, &item);
+            repeats = repeats || (item.id[0] != '\0' && met[item.number]);
+            met[item.number] = met[item.number] || item.id[0] != '\0';
+        }
+    }
+    free(met);
+    return repeats;
+}
+
 void world_join_run(struct world *w)
 {
     CHECK(list_empty(&w->ready.ready));
+    w->id_repeats = repeats_ids(&w->source);
     w->life = ++w->shared->lives;
     w->npages = w->ncheckpointed = 0;
+    if (!w->resumes)
+        w->ntexts = 0;
     w->crashed = w->dies = false;
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;

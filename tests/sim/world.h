@@ -11,6 +11,7 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
+#include "sync/pipeline.h"
 #include "sync/run.h"
 
 enum { SIM_DIMENSIONS = 4 };
@@ -53,6 +54,9 @@ struct sim_item {
     bool poison, bad_data, cursed;
 };
 
+/* All but its text, which takes longer. */
+void source_id(
+    const struct source *s, int service, int seq, struct sim_item *out);
 void source_item(
     const struct source *s, int service, int seq, struct sim_item *out);
 
@@ -183,13 +187,25 @@ struct faults {
     int cancel_at_step;
 };
 
-/* A page that was handed out and not checkpointed yet. */
+/* A page that was handed out. */
 struct open_page {
     int service, lo, hi; /* its items' seq: [lo, hi) */
-    int storing;         /* its stores under way */
-    bool committed;      /* and its checkpoint asked for */
-    bool given_up;       /* it has failed: the page after it is being stored */
+    size_t bytes;        /* of JSON */
     bool letters;        /* no page of the source: the item of a letter */
+};
+
+enum { SIM_TEXTS = 4096 };
+
+/* A text that was paid for, and the last item that was sent for an id. */
+struct sim_text {
+    uint64_t key;
+    int claim; /* of the process that paid for it last */
+    bool committed;
+};
+
+struct sim_write {
+    char id[32];
+    int seq;
 };
 
 /* The ledger (ledger.c): one run, its services, whose they are. */
@@ -264,6 +280,14 @@ struct world {
     int fenced;              /* stores that came too late, of this token */
     struct open_page pages[8192];
     int npages, ncheckpointed;
+    int storing;    /* stores outstanding */
+    size_t largest; /* bytes of a page of the service */
+    int claims;     /* services that it has begun */
+    struct sim_text texts[SIM_TEXTS];
+    int ntexts;
+    struct sim_write writes[SIM_TEXTS]; /* of the service */
+    int nwrites;
+    bool id_repeats; /* an id of the source comes twice */
     /* A checkpoint takes effect; NULL: nobody wants to know. */
     void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
@@ -295,6 +319,10 @@ void world_join_run(struct world *w);
 
 /* One callback of any process, or the next event. False: nothing is left. */
 bool world_step(struct world *w);
+
+/* Before a checkpoint of the page takes effect. */
+void world_check_settled(struct world *w, const struct open_page *page,
+    const struct checkpoint_req *req);
 
 /* The rest of the ledger's life is in ledger.c. */
 void ledger_ports(struct world *w);

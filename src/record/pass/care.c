@@ -32,6 +32,8 @@ static enum care_mode care_mode_of(int usual, int deaths)
 {
     int at_item = deaths - care_single_from(usual);
 
+    if (deaths < CARE_DEATHS)
+        return deaths < CARE_DEATHS - 1 ? CARE_NONE : CARE_ALONE;
     if (at_item < CARE_DEATHS)
         return CARE_SMALL;
     return at_item < CARE_DEATHS + DEATHS_READING ? CARE_ASIDE : CARE_SKIP;
@@ -43,9 +45,11 @@ void care_begin(struct care *c, int usual, int deaths, int *page, int *limit)
     int smaller;
 
     *c = (struct care){.mode = CARE_NONE, .usual = usual};
-    if (deaths < CARE_DEATHS)
-        return;
     c->mode = care_mode_of(usual, deaths);
+    if (c->mode < CARE_SMALL) {
+        c->until = at + (int64_t)CARE_ALONE_PAGES * *limit;
+        return;
+    }
     c->until = (at / usual + 2) * usual;
     smaller = care_limit(usual, deaths, *limit);
     *limit = smaller;
@@ -54,7 +58,7 @@ void care_begin(struct care *c, int usual, int deaths, int *page, int *limit)
 
 void care_go_on(struct care *c)
 {
-    if (c->mode != CARE_NONE)
+    if (c->mode > CARE_SMALL)
         c->mode = CARE_SMALL;
 }
 
@@ -62,6 +66,8 @@ bool care_is_over(struct care *c, int *page, int *limit)
 {
     int64_t at = (int64_t)(*page - 1) * *limit;
 
+    if (c->mode == CARE_ALONE && at >= c->until)
+        c->mode = CARE_NONE;
     if (c->mode != CARE_SMALL || at < c->until || at % c->usual != 0)
         return false;
     c->mode = CARE_NONE;
@@ -72,7 +78,7 @@ bool care_is_over(struct care *c, int *page, int *limit)
 
 int care_deaths(const struct care *c, int limit)
 {
-    if (c->mode == CARE_NONE)
-        return 0;
+    if (c->mode < CARE_SMALL)
+        return c->mode == CARE_NONE ? 0 : CARE_DEATHS - 1;
     return limit == 1 ? care_single_from(c->usual) : CARE_DEATHS;
 }

@@ -1,9 +1,10 @@
 /*
  * What a service does about a page whose owners die in it. Something in it
  * ends the process (an item too large for the memory that there is, a text that
- * a library cannot bear), and would do so for ever. So after three deaths the
- * page, and the one that may have been read ahead of it, are read in smaller
- * pages, one at a time: first in some of middling size, then item by item. An
+ * a library cannot bear), and would do so for ever. So after two deaths
+ * pages are read one at a time, so that the third shows which of them it is.
+ * That page and the next are read in smaller pages, one at a time too: first in
+ * some of middling size, then item by item. An
  * item that ends the process three times is set aside, as a dead letter; one
  * that does so again while it is only read is skipped unread. Pure.
  */
@@ -13,10 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CARE_DEATHS = 3 };
+enum { CARE_DEATHS = 3, CARE_ALONE_PAGES = 16 /* that may be read ahead */ };
 
 enum care_mode {
     CARE_NONE,  /* as usual */
+    CARE_ALONE, /* nothing read ahead */
     CARE_SMALL, /* small pages, nothing read ahead */
     CARE_ASIDE, /* the same; of the first page nothing new is tried */
     CARE_SKIP   /* the same; the first page is not even read */

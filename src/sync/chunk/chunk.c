@@ -1,7 +1,6 @@
 /*
  * Happy path: texts of changed items are collected, embedded in as few
- * requests as the provider's limits allow, and stored in one statement once
- * the page has its turn.
+ * requests as the provider's limits allow, and stored in one statement.
  *
  * Failures: transient ones are tried again (retry_start(), chunk_doubt.c);
  * refusals narrow the range down to the culprit; anything else ends the chunk
@@ -126,7 +125,7 @@ static void on_chunk_waited(struct op *op)
 void chunk_note_retry(
     const struct chunk *c, enum call_kind call, const struct err *err)
 {
-    pipeline_note_retry(c->p, c->group->service, c->group->page, call, err);
+    pipeline_note_retry(c->p, c->group->service, chunk_page(c), call, err);
 }
 
 /* Waits in state `wait` when *err is worth another try. */
@@ -216,8 +215,26 @@ static size_t chunk_bytes_to_make(const struct chunk *c)
     return bytes;
 }
 
-void chunk_start(
-    struct chunk_group *group, struct page_item **members, size_t nmembers)
+static void chunk_take_members(
+    struct chunk *c, struct page_item *first, size_t n)
+{
+    c->members = arena_calloc(&c->arena, n, sizeof(*c->members));
+    if (c->members == NULL)
+        abort();
+    c->nmembers = n;
+    for (size_t i = 0; i < n; i++, first = first->next) {
+        c->members[i] = first;
+        first->page->queued--;
+        first->page->under_way++;
+    }
+}
+
+int chunk_page(const struct chunk *c)
+{
+    return c->members[0]->page->number;
+}
+
+void chunk_start(struct chunk_group *group, struct page_item *first, size_t n)
 {
     struct chunk *c = calloc(1, sizeof(*c));
 
@@ -225,12 +242,11 @@ void chunk_start(
         abort();
     c->group = group;
     c->p = group->p;
-    c->members = members;
-    c->nmembers = nmembers;
+    arena_init(&c->arena, CHUNK_ARENA_BYTES);
+    chunk_take_members(c, first, n);
     c->state = CHUNK_EMBED;
     c->p->window.in_flight++;
     chunk_take_slot(c);
-    arena_init(&c->arena, CHUNK_ARENA_BYTES);
     list_push(&group->list, &c->link);
     pipeline_event(c->p, &(struct run_event){.kind = EVENT_CHUNK_BEGIN,
                              .service = group->service,
@@ -288,8 +304,10 @@ void chunk_release(struct chunk *c)
 
 void chunk_free(struct chunk *c)
 {
-    for (size_t i = 0; i < c->nmembers; i++)
+    for (size_t i = 0; i < c->nmembers; i++) {
         page_item_forget(c->members[i]);
+        c->members[i]->page->under_way--;
+    }
     list_remove(&c->link);
     arena_free(&c->arena);
     free(c);

@@ -1,6 +1,6 @@
 /*
- * A chunk: up to chunk_size changed items of one page, embedded and then
- * stored in one statement.
+ * A chunk: up to chunk_size changed items, of one page or several, embedded and
+ * then stored in one statement.
  *
  *   EMBED <-> EMBED_WAIT      a request is under way / waits to be repeated
  *     |                       (these two hold an embedding slot, until the
@@ -8,8 +8,8 @@
  *     |                       its way before the answer is read)
  *     |  <-> SUSPECT_WAIT     texts that failed alone are to be tried again; a
  *     |                       slot is not held meanwhile
- *   READY                     has its vectors; the page before has to have
- *     |                       committed
+ *   READY                     has its vectors
+ *     |
  *   STORE <-> STORE_WAIT      the statement is under way / waits
  *     |
  *   DONE                      items say how they ended; chunk->err says
@@ -23,7 +23,7 @@
  * ranges of items in the same way. When nothing of the chunk could be embedded,
  * or nothing of it stored, and two items failed with the same words, the fault
  * is the request's or the table's and not the items': chunk->err is ERR_CONFIG
- * and no item is blamed, nor those of other chunks of the page
+ * and no item is blamed, nor those of other chunks of their pages
  * (page_clear_blame()). Items that failed before, as they are, say nothing of
  * that.
  */
@@ -53,8 +53,8 @@ struct row_faults {
 struct chunk;
 
 /*
- * The chunks of one page: what they share and whom they tell. The page fills
- * it in; everything is borrowed from it.
+ * The chunks of a service: what they share and whom they tell. The service
+ * fills it in; everything is borrowed from it.
  */
 struct chunk_group {
     bool known; /* its items have failed before: they say nothing new of the
@@ -62,9 +62,7 @@ struct chunk_group {
     struct pipeline *p;
     const struct schema *schema;
     const struct scope *scope;
-    const char *service; /* registered name */
-    int page;            /* its number */
-    struct arena *arena; /* the page's, for what outlives a chunk: reasons */
+    const char *service;     /* registered name */
     struct row_faults *rows; /* the service's */
     struct list list;        /* of struct chunk.link: started, not done */
     /* A slot is free. Only notes it down for a later iteration of the loop. */
@@ -85,7 +83,7 @@ struct chunk_text {
     uint64_t first_ms; /* the first time */
     uint64_t due_ms;   /* for the next try */
     uint64_t passed;   /* the run's requests that had passed at the last one */
-    const char *why;   /* in the group's arena */
+    const char *why;   /* in its page's arena */
 };
 
 /* What was learned from refusals, to tell a bad item from a bad request: first
@@ -114,16 +112,15 @@ struct chunk {
     struct list link;          /* in group->list */
     struct chunk_group *group; /* borrowed; the parent */
     struct pipeline *p;        /* borrowed; the group's */
-    struct arena arena;        /* texts, vectors, rows */
+    struct arena arena;        /* members, texts, vectors, rows */
     enum chunk_state state;
     bool has_slot;   /* counts in window.embedding */
     bool wants_slot; /* again, having given it away; counts in window.owed */
     bool canceled;
     bool unstorable;            /* the database takes nothing more */
     bool released;              /* gives up rather than wait for a suspect */
-    struct page_item **members; /* nmembers, borrowed from the page */
+    struct page_item **members; /* nmembers; the items are their pages' */
     size_t nmembers;
-    size_t embedded;               /* members that got their vectors */
     uint64_t tokens, tokens_guess; /* of all its requests: billed, estimated */
     struct chunk_text *texts;      /* ntexts, by member, then piece */
     size_t ntexts, texts_size;
@@ -145,11 +142,13 @@ struct chunk {
 };
 
 /*
- * Takes `members` (an array that outlives the chunk) and starts. The end comes
- * to group->done(), at the latest when canceled; it may come at once.
+ * Takes the first n of a queue of items and starts. The end comes to
+ * group->done(), at the latest when canceled; it may come at once.
  */
-void chunk_start(
-    struct chunk_group *group, struct page_item **members, size_t nmembers);
+void chunk_start(struct chunk_group *group, struct page_item *first, size_t n);
+
+/* The number of the page that its first item is of, for logs. */
+int chunk_page(const struct chunk *c);
 
 /* A chunk in EMBED that waits for a slot goes on, if one is free; true: it
  * has, and may be gone. */

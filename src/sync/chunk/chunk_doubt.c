@@ -110,7 +110,8 @@ static void chunk_doubt_failed_alone(
 {
     struct chunk_text *t = &c->texts[c->range.lo];
     uint64_t now = doubt_now_ms(c);
-    struct str why = arena_dup(c->group->arena, str_of(err->msg));
+    struct str why =
+        arena_dup(c->members[t->member]->page->arena, str_of(err->msg));
 
     if (t->alone++ == 0)
         t->first_ms = now;
@@ -252,7 +253,7 @@ static void chunk_doubt_say_outage(struct chunk *c, const struct err *err)
         until);
     log_warn(&(struct log_ctx){.run = c->p->run_id,
                  .service = c->group->service,
-                 .page = c->group->page},
+                 .page = chunk_page(c)},
         "the embedder embeds nothing at the moment; waiting for it until %s: "
         "%s",
         until, err->msg);

@@ -316,7 +316,7 @@ static void chunk_embed_count_embedded(struct chunk *c)
     for (size_t i = 0; i < c->nmembers; i++)
         if (c->members[i]->change == CHANGE_TEXT &&
             c->members[i]->reason == NULL && !c->members[i]->unembedded)
-            c->embedded++;
+            c->members[i]->page->counts->embedded++;
 }
 
 static void embed_done(struct chunk *c)

@@ -35,7 +35,7 @@ static struct store_row *add_row(struct rows *r, struct page_item *m,
         .metadata = m->item.metadata,
         .chunk_index = (int)piece,
         .repairs = m->repairs,
-        .fresh = m->stored_pieces == 0 && !m->uncertain,
+        .fresh = m->stored_pieces == 0,
         .altered = &m->altered};
     memcpy(row->embed_hash, hashes->embed_hash, SHA256_BYTES);
     memcpy(row->row_hash, hashes->row_hash, SHA256_BYTES);
@@ -85,7 +85,7 @@ static void rows_hash_of(const struct chunk *c, const struct page_item *m,
 static void rows_add_trim(
     const struct page_item *m, size_t pieces, struct rows *r)
 {
-    if (m->uncertain || m->stored_pieces > pieces)
+    if (m->stored_pieces > pieces)
         r->trims[r->ntrims++] =
             (struct store_trim){m->item.content_id, (int)pieces};
 }

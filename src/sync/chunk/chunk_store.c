@@ -1,10 +1,10 @@
 /*
- * READY and STORE: once the page has its turn, the members are stored in one
- * statement, or in several where that would be too large. Happy path: all items
- * stored. Failures: what the database refuses for its data is halved until the
- * bad item is alone; when all are bad, the table is at fault (chunk_verdict.c).
- * An item of several statements that is refused in a late one keeps the pieces
- * of the earlier ones, without a first piece. Cancel and close: chunk.c.
+ * READY and STORE: the members are stored in one statement, or in several where
+ * that would be too large. Happy path: all items stored. Failures: what the
+ * database refuses for its data is halved until the bad item is alone; when all
+ * are bad, the table is at fault (chunk_verdict.c). An item of several
+ * statements that is refused in a late one keeps the pieces of the earlier
+ * ones, without a first piece. Cancel and close: chunk.c.
  */
 #include "sync/chunk/chunk_impl.h"
 

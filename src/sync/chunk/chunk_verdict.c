@@ -26,7 +26,7 @@ static void chunk_verdict_suspect(
 void chunk_blame(struct chunk *c, struct page_item *m, const struct err *err,
     const char *words)
 {
-    struct str reason = arena_dup(c->group->arena, str_of(err->msg));
+    struct str reason = arena_dup(m->page->arena, str_of(err->msg));
 
     if (!m->failed_before)
         chunk_verdict_suspect(&c->verdict, err, words);

@@ -3,6 +3,7 @@
 #define SYNC_CHUNK_PAGE_ITEM_H
 
 #include "record/item.h"
+#include "sync/result.h"
 
 /* Most that one item may render to. */
 enum { TEXT_BYTES = 64 * 1024 * 1024 };
@@ -11,7 +12,7 @@ enum { TEXT_BYTES = 64 * 1024 * 1024 };
 enum outcome {
     ITEM_OPEN, /* not yet */
     ITEM_UNCHANGED,
-    ITEM_COLLISION, /* a later item of the page has its id */
+    ITEM_COLLISION, /* a later item, of the page or the window, has its id */
     ITEM_STORED,
     ITEM_FAILED
 };
@@ -20,7 +21,26 @@ enum outcome {
  * than the item has pieces. */
 enum change { CHANGE_NONE, CHANGE_EXTRA, CHANGE_ROW, CHANGE_TEXT };
 
+/*
+ * What chunks know of a page whose items they have; its other things are the
+ * page's own. A page lives while a chunk has one of its items.
+ */
+struct page_share {
+    struct arena *arena;   /* borrowed: the page's, for what outlives a chunk */
+    struct counts *counts; /* borrowed: the page's */
+    int number;
+    size_t queued;        /* its changed items that no chunk has yet */
+    size_t under_way;     /* and those that one has */
+    uint64_t compared_ms; /* when the last of them were found */
+    bool failed;          /* nothing new of it is started */
+    bool canceled;        /* and nothing goes on */
+};
+
 struct page_item {
+    struct page_share *page;  /* borrowed */
+    struct page_item *next;   /* in a queue of its service or its page */
+    struct page_item *waiter; /* of a later page, with the same id: it is
+                                 compared again when this one is settled */
     struct item item;  /* without its text and metadata while it is lean */
     yyjson_val *value; /* as it came */
     enum outcome outcome;
@@ -35,7 +55,7 @@ struct page_item {
     enum cut_rule cut;    /* of its pieces: stored ones that keep their text
                              keep theirs */
     uint8_t altered;      /* by a trigger of the table: enum store_altered */
-    bool uncertain;       /* the page before may have written it meanwhile */
+    bool waits;           /* it is some item's waiter */
     bool has_letter;      /* an open dead letter has its id */
     bool failed_before;   /* and is of this very item */
     bool refused;         /* as it is, by the embedder or the database */

@@ -55,12 +55,13 @@ bool page_retry(
         [PAGE_CHECKPOINT_WAIT] = CALL_CHECKPOINT,
     };
 
-    if (page->failed ||
+    if (page->share.failed ||
         !retry_start(&page->busy->retry, page->ctx->p, calls[wait], err, done))
         return false;
     pipeline_note_retry(
         page->ctx->p, page->ctx->service, page->number, calls[wait], err);
-    page_move(page, wait);
+    if (!page->busy->again) /* in DRAIN it stays there */
+        page_move(page, wait);
     return true;
 }
 
@@ -89,7 +90,7 @@ static void on_page_fetch_waited(struct op *op)
 {
     struct page *page = page_of_timer(op);
 
-    if (page->failed) {
+    if (page->share.failed) {
         page_finish(page);
         return;
     }
@@ -158,7 +159,7 @@ static void on_page_understood(struct op *op)
     struct err err = op->err;
 
     if (err.code == 0)
-        err = page->failed ? page->err : busy->why;
+        err = page->share.failed ? page->err : busy->why;
     if (err.code != 0) {
         page_fetch_failed(page, &err);
         return;
@@ -181,7 +182,7 @@ static void on_page_fetched(struct op *op)
     struct err err = op->err;
 
     pipeline_measure(page->ctx->p, CALL_FETCH, op);
-    if (err.code == 0 && page->failed)
+    if (err.code == 0 && page->share.failed)
         err = page->err;
     if (err.code != 0) {
         page_fetch_failed(page, &err);
@@ -269,6 +270,7 @@ static int page_render_item(struct page *page, size_t index, struct err *err)
     struct page_item *it = &page->items[index];
     int rc;
 
+    it->page = &page->share;
     it->value = page_view_item(&page->view, index);
     rc = page_render_or_refuse(page, it, err);
     page->counts.nuls_dropped += it->item.nuls;
@@ -318,7 +320,7 @@ static void on_page_rendered(struct op *op)
 
     if (busy->why.code != 0)
         page_fail(page, &busy->why, false);
-    if (page->failed) {
+    if (page->share.failed) {
         page_finish(page);
     } else if (busy->rendered == page->view.n) {
         buf_free(&busy->scratch);
@@ -330,7 +332,7 @@ static void on_page_rendered(struct op *op)
 
 static void page_render_slice(struct page *page)
 {
-    if (page->failed)
+    if (page->share.failed)
         page_finish(page);
     else
         page_compute(page, page_render_some, on_page_rendered);
@@ -379,12 +381,15 @@ static struct page *page_new(struct page_context *ctx, int number, int limit)
     busy->page = page;
     page->number = number;
     page->next_page = number + 1;
-    page->limit = limit;
+    page->limit = page->next_limit = limit;
+    page->announced = -1;
     arena_init(&page->arena, PAGE_LEAST_BYTES);
     arena_init(&busy->answer, ANSWER_BYTES);
     arena_init(&busy->passing, ANSWER_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
-    page_init_chunks(page);
+    list_init(&page->link);
+    page->share = (struct page_share){
+        .arena = &page->arena, .counts = &page->counts, .number = number};
     return page;
 }
 
@@ -423,7 +428,6 @@ struct page *page_start_letters(
         abort();
     page->state = PAGE_FETCH;
     page->next_page = next_page;
-    page->chunks.known = true;
     page_compute(page, page_understand_answer, on_page_understood);
     return page;
 }
@@ -439,7 +443,8 @@ struct page *page_skip(struct page_context *ctx, int number)
 
 void page_free(struct page *page)
 {
-    assert(page->state == PAGE_DONE && list_empty(&page->chunks.list));
+    assert(page->state == PAGE_DONE && page->share.under_way == 0);
+    list_remove(&page->link);
     buf_free(&page->busy->scratch);
     arena_free(&page->busy->answer);
     arena_free(&page->busy->passing);

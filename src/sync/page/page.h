@@ -1,23 +1,25 @@
 /*
  * A page: fetched, understood, rendered, compared with what is stored, then
- * drained chunk by chunk and checkpointed.
+ * drained by the chunks of its service and checkpointed.
  *
  *   FETCH <-> FETCH_WAIT    one coordinator call at a time
  *     |
  *   RENDER                  item by item, a slice per iteration of the loop
  *     |
- *   READY                   waits for page_compare(): the page before must
- *     |                     know first which ids it writes
+ *   READY                   waits for page_compare(): the pages before must
+ *     |                     know first which ids they write
  *   LOOKUP <-> LOOKUP_WAIT  the stored hashes, in one query; known poison
  *     |                     fails here, without being tried again
- *   DRAIN                   chunks run; the service starts them
+ *   DRAIN                   the service takes its work into chunks; items that
+ *     |                     waited for an earlier write of their id are looked
+ *     |                     up and compared again (page_wait.c)
  *     |
- *   CHECKPOINT <-> ..._WAIT all chunks have committed and it is this page's
+ *   CHECKPOINT <-> ..._WAIT all its items have an outcome and it is this page's
  *     |                     turn
  *   DONE                    page->err says how it ended; page->counts adds up
  *
- * A page that fails ends in DONE too; what its chunks stored stays stored,
- * and items without an outcome are counted as failed.
+ * A page that fails ends in DONE too; what of it was stored stays stored, and
+ * items without an outcome are counted as failed.
  */
 #ifndef SYNC_PAGE_PAGE_H
 #define SYNC_PAGE_PAGE_H
@@ -61,6 +63,7 @@ struct page_context {
 };
 
 struct page {
+    struct list link;         /* in the service's window */
     struct page_context *ctx; /* borrowed from the service */
     struct arena arena;
     enum page_state state;
@@ -68,15 +71,19 @@ struct page {
     struct page_view view;
     struct page_item *items; /* view.n */
     struct page_item **work; /* nwork changed items: texts, rows, extras */
-    size_t nwork, cursor;    /* work before cursor is in chunks */
+    size_t nwork, cursor;    /* the service has those before cursor */
     struct strmap ids;       /* content id -> index of its last item */
-    struct chunk_group chunks;
-    bool failed, too_large;
+    struct page_share share; /* what chunks know of it */
+    bool too_large;
+    bool given_up;  /* it failed because a page before it has */
+    bool discarded; /* it was asked for too early: it counts as never read */
     bool set_aside; /* its first new item is not tried */
     bool unread;    /* skipped: it was not even asked for */
     /* Not the source's: items of dead letters, whose digests these are, n. */
     const uint8_t (*letters)[SHA256_BYTES];
     int next_page;          /* where an interrupted service goes on behind it */
+    int next_limit;         /* in pages of so many items */
+    int64_t announced;      /* items of the source, by this page; -1: none */
     bool unstorable;        /* the database takes nothing more of the service */
     struct counts counts;   /* complete in DONE */
     struct err err;         /* code 0: checkpointed */
@@ -99,10 +106,17 @@ struct page *page_start_letters(
     struct page_context *ctx, int next_page, const struct due_letters_req *due);
 
 /*
- * READY -> LOOKUP. `before` (NULL: none) is the page ahead of this one; ids
- * that it writes and has not committed count as changed here.
+ * READY -> LOOKUP. The pages before this one in its list know their work. An
+ * item whose id one of them still writes waits for that; `replaces`: in the
+ * place of an item that has waited so far, which counts as a collision then.
  */
-void page_compare(struct page *page, const struct page *before);
+void page_compare(struct page *page, const struct list *window, bool replaces);
+
+/* One of its items is settled: the one that waits for it is compared again. */
+void page_wake_waiter(struct page_item *it);
+
+/* In DRAIN: looks up items that no longer wait, if there are any. */
+void page_compare_again(struct page *page);
 
 /*
  * From READY on, before anything has started (page_progress.c): how many of
@@ -119,35 +133,18 @@ void page_leave_out(struct page *page);
 /* In DRAIN: is there an item that no chunk has taken yet? */
 bool page_has_work(const struct page *page);
 
-/* In DRAIN, with work: starts the next chunk. */
-void page_start_chunk(struct page *page);
+/* May it still find items that have changed? */
+bool page_is_comparing(const struct page *page);
 
-/* Would the next chunk need an embedding slot? */
-bool page_next_embeds(const struct page *page);
-
-/* Chunks that wait for an embedding slot take those that are free. */
-void page_resume(struct page *page);
-
-/* Nothing new is to be tried: chunks that wait to try a text again give up,
- * and store what they have. */
-void page_release(struct page *page);
-
-/* The page before has committed, or there was none: chunks that have their
- * vectors are stored. */
-void page_store(struct page *page);
-
-/* In DRAIN: no chunk is left, and none will be started. */
+/* In DRAIN: is nothing of it under way, and nothing left? */
 bool page_is_drained(const struct page *page);
 
 /*
  * In DRAIN, drained, with the turn: writes the checkpoint and the dead
  * letters, or when the page has failed the letters alone. `total` is the
- * service's count up to the page before, `next_limit` the limit in force,
- * `announced` how many items the source says there are (-1: it does not),
- * `deaths` what the ledger is to count.
+ * service's count up to the page before, `deaths` what the ledger is to count.
  */
-void page_checkpoint(struct page *page, const struct counts *total,
-    int next_limit, int64_t announced, int deaths);
+void page_checkpoint(struct page *page, const struct counts *total, int deaths);
 
 /* The same, but a page before this one has failed: a run that is resumed
  * begins there, so nothing is written of this one. */
@@ -155,7 +152,7 @@ void page_drop(struct page *page);
 
 /*
  * The page cannot be completed, for the reason given (the first one counts).
- * It starts no further chunk; with `cancel`, also ends what is under way.
+ * With `cancel`, also ends what is under way; its chunks are the service's.
  */
 void page_fail(struct page *page, const struct err *err, bool cancel);
 

@@ -1,7 +1,7 @@
 /*
- * DRAIN -> CHECKPOINT -> DONE: chunks are started and come back; when none is
- * left the page is checkpointed, its dead letters in the same transaction, and
- * every item is counted out.
+ * DRAIN -> CHECKPOINT -> DONE: when each of its items has an outcome the page
+ * is checkpointed, its dead letters in the same transaction, and every item is
+ * counted out.
  */
 #include "sync/page/page_impl.h"
 
@@ -9,149 +9,47 @@
 
 bool page_has_work(const struct page *page)
 {
-    return !page->failed && page->cursor < page->nwork;
+    const struct page_work *busy = page->busy;
+
+    return !page->share.failed &&
+           (page->cursor < page->nwork || page->share.queued > 0 ||
+               busy->waiting > 0 || busy->nwoken > 0);
 }
 
-bool page_next_embeds(const struct page *page)
+bool page_is_comparing(const struct page *page)
 {
-    return page->work[page->cursor]->change == CHANGE_TEXT;
-}
-
-/* As many as a chunk may have, of one kind, and with texts that a request can
- * carry: at least one. */
-static size_t page_checkpoint_count_members(const struct page *page)
-{
-    const struct run_options *o = page->ctx->p->options;
-    struct page_item **members = page->work + page->cursor;
-    size_t left = page->nwork - page->cursor, n = 1;
-    size_t bytes = members[0]->item.content_text.len;
-
-    while (n < left && n < (size_t)o->chunk_size &&
-           members[n]->change == members[0]->change) {
-        bytes += members[n]->item.content_text.len;
-        if (bytes > o->chunk_bytes)
-            break;
-        n++;
-    }
-    return n;
-}
-
-void page_start_chunk(struct page *page)
-{
-    struct page_item **members = page->work + page->cursor;
-    size_t n = page_checkpoint_count_members(page);
-
-    page->cursor += n;
-    chunk_start(&page->chunks, members, n);
-}
-
-static bool page_checkpoint_resume_one(struct page *page)
-{
-    list_for_each (at, &page->chunks.list)
-        if (chunk_resume(container_of(at, struct chunk, link)))
-            return true;
-    return false;
-}
-
-/* From the first one anew: a chunk that goes on may take others along. */
-void page_resume(struct page *page)
-{
-    while (page_checkpoint_resume_one(page))
-        ;
-}
-
-void page_release(struct page *page)
-{
-    list_for_each (at, &page->chunks.list)
-        chunk_release(container_of(at, struct chunk, link));
-}
-
-void page_store(struct page *page)
-{
-    struct list *next;
-
-    for (struct list *at = page->chunks.list.next; at != &page->chunks.list;
-         at = next) {
-        next = at->next;
-        chunk_store_now(container_of(at, struct chunk, link));
-    }
+    return page->state < PAGE_DRAIN || page->busy->again ||
+           (!page->share.failed && page->busy->nwoken > 0);
 }
 
 bool page_is_drained(const struct page *page)
 {
-    return list_empty(&page->chunks.list) && !page_has_work(page);
-}
-
-static void page_checkpoint_chunk_done(
-    struct chunk_group *group, struct chunk *chunk)
-{
-    struct page *page = container_of(group, struct page, chunks);
-    struct err err = chunk->err;
-    bool unstorable = chunk->unstorable;
-
-    page->counts.embedded += chunk->embedded;
-    page->counts.tokens += chunk->tokens;
-    page->counts.tokens_guess += chunk->tokens_guess;
-    chunk_free(chunk);
-    page->unstorable = page->unstorable || unstorable;
-    if (err_is_fatal(err.code) && page->ctx->p->fatal.code == 0)
-        page->ctx->p->fatal = err;
-    if (err.code != 0)
-        page_fail(page, &err, unstorable);
-    pipeline_event(
-        page->ctx->p, &(struct run_event){.kind = EVENT_CHUNK_DONE,
-                          .service = page->ctx->service,
-                          .page = page->number,
-                          .in_flight = (size_t)page->ctx->p->window.in_flight,
-                          .err = err.code == 0 ? NULL : &err});
-    page->ctx->kick(page->ctx->arg);
-}
-
-void page_init_chunks(struct page *page)
-{
-    struct page_context *ctx = page->ctx;
-
-    page->chunks = (struct chunk_group){.p = ctx->p,
-        .schema = ctx->schema,
-        .scope = ctx->scope,
-        .service = ctx->service,
-        .page = page->number,
-        .arena = &page->arena,
-        .rows = &ctx->rows,
-        .kick = ctx->kick,
-        .arg = ctx->arg,
-        .done = page_checkpoint_chunk_done};
-    list_init(&page->chunks.list);
+    return page->share.under_way == 0 && page->share.queued == 0 &&
+           !page->busy->again && !page_has_work(page);
 }
 
 static void page_checkpoint_cancel_all(struct page *page)
 {
     struct page_work *busy = page->busy;
-    struct list *next;
 
+    page->share.canceled = true;
     op_cancel(&busy->fetch.op);
     op_cancel(&busy->computing.op);
     op_cancel(&busy->lookup.op);
     op_cancel(&busy->checkpoint.op);
     op_cancel(&busy->retry.timer.op);
-    for (struct list *at = page->chunks.list.next; at != &page->chunks.list;
-         at = next) {
-        next = at->next;
-        chunk_cancel(container_of(at, struct chunk, link));
-    }
 }
 
 void page_fail(struct page *page, const struct err *err, bool cancel)
 {
-    if (page->state == PAGE_DONE)
+    if (page->state == PAGE_DONE ||
+        (page->share.failed && page->share.canceled >= cancel))
         return;
-    if (!page->failed)
+    if (!page->share.failed)
         page->err = *err;
-    page->failed = true;
+    page->share.failed = true;
     if (cancel)
         page_checkpoint_cancel_all(page);
-    else
-        page_release(page);
     if (page->state == PAGE_READY)
         page_finish(page);
     else
@@ -252,7 +150,7 @@ static int page_checkpoint_note_items(struct page *page)
 {
     const struct schema *schema = page->ctx->schema;
 
-    if (page->failed)
+    if (page->share.failed)
         return 0;
     if (schema->delete_missing && page->letters == NULL &&
         page_checkpoint_note_seen(page) < 0)
@@ -302,12 +200,11 @@ static void on_page_checkpoint_checkpointed(struct op *op)
 
 void page_drop(struct page *page)
 {
-    assert(page->state == PAGE_DRAIN && page->failed);
+    assert(page->state == PAGE_DRAIN && page->share.failed);
     page_finish(page);
 }
 
-void page_checkpoint(struct page *page, const struct counts *total,
-    int next_limit, int64_t announced, int deaths)
+void page_checkpoint(struct page *page, const struct counts *total, int deaths)
 {
     const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
@@ -322,16 +219,16 @@ void page_checkpoint(struct page *page, const struct counts *total,
         checkpoint_count_items(page, &busy->so_far);
     }
     busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
-        .next_page = page->failed ? 0 : page->next_page,
-        .limit = next_limit,
+        .next_page = page->share.failed ? 0 : page->next_page,
+        .limit = page->next_limit,
         .deaths = deaths,
-        .announced = announced,
+        .announced = page->announced,
         .counts = &busy->so_far};
     if (page_write_letters(page) < 0 || page_checkpoint_note_items(page) < 0) {
         err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
         page_fail(page, &err, false);
     }
-    if (p->aborting || (page->failed && busy->checkpoint.nletters == 0)) {
+    if (p->aborting || (page->share.failed && busy->checkpoint.nletters == 0)) {
         busy->checkpoint.nletters = 0;
         page_finish(page);
         return;

@@ -1,8 +1,8 @@
 /*
  * READY -> LOOKUP -> DRAIN: the ids of the page are looked up in one query,
  * and each item is unchanged, or its row or its text has changed. The query
- * sees nothing of what the page before is still writing: its ids count as
- * changed.
+ * sees nothing of what the pages before are still writing: items with such ids
+ * wait, and the same is done for them later, in DRAIN.
  */
 #include "sync/page/page_impl.h"
 
@@ -13,7 +13,22 @@ enum { SLICE_ITEMS = 1000 };
 
 static void on_page_compare_looked_up(struct op *op);
 
-static void page_compare_lookup_submit(struct page *page)
+static void page_compare_end_again(struct page *page)
+{
+    page->busy->again = false;
+    page->ctx->kick(page->ctx->arg);
+}
+
+/* The page has failed, here or before. */
+static void page_compare_give_up(struct page *page)
+{
+    if (page->busy->again)
+        page_compare_end_again(page);
+    else
+        page_finish(page);
+}
+
+void page_compare_submit(struct page *page)
 {
     const struct ports *ports = page->ctx->p->ports;
     struct lookup_req *req = &page->busy->lookup;
@@ -22,22 +37,16 @@ static void page_compare_lookup_submit(struct page *page)
     ports->lookup(ports->world, req);
 }
 
-static int page_compare_collect_open(struct page *page)
+int page_compare_plan(struct page *page, size_t n)
 {
     struct page_work *busy = page->busy;
-    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
-    size_t n = 0;
+    struct str *ids = arena_calloc(&page->arena, n, sizeof(*ids));
 
-    busy->open = arena_calloc(&page->arena, page->view.n, sizeof(*busy->open));
-    page->work = arena_calloc(&page->arena, page->view.n, sizeof(*page->work));
-    if (ids == NULL || busy->open == NULL || page->work == NULL)
+    if (ids == NULL)
         return ERR_NOMEM;
-    for (size_t i = 0; i < page->view.n; i++) {
-        if (page->items[i].outcome != ITEM_OPEN)
-            continue;
-        ids[n] = page->items[i].item.content_id;
-        busy->open[n++] = &page->items[i];
-    }
+    for (size_t i = 0; i < n; i++)
+        ids[i] = busy->open[i]->item.content_id;
+    busy->compared = busy->compared_rows = 0;
     busy->lookup = (struct lookup_req){.arena = &page->arena,
         .scope = page->ctx->scope,
         .ids = ids,
@@ -46,37 +55,38 @@ static int page_compare_collect_open(struct page *page)
     return 0;
 }
 
-static void page_compare_mark_uncertain(
-    struct page *page, const struct page *before)
+static int page_compare_collect_open(struct page *page)
 {
-    for (size_t i = 0; i < page->busy->lookup.n; i++) {
-        struct page_item *it = page->busy->open[i];
-        const size_t *index = strmap_get(&before->ids, it->item.content_id);
+    struct page_work *busy = page->busy;
+    size_t n = 0;
 
-        it->uncertain =
-            index != NULL && before->items[*index].change != CHANGE_NONE;
-    }
+    busy->open = arena_calloc(&page->arena, page->view.n, sizeof(*busy->open));
+    page->work = arena_calloc(&page->arena, page->view.n, sizeof(*page->work));
+    if (busy->open == NULL || page->work == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].outcome == ITEM_OPEN && !page->items[i].waits)
+            busy->open[n++] = &page->items[i];
+    return page_compare_plan(page, n);
 }
 
-void page_compare(struct page *page, const struct page *before)
+void page_compare(struct page *page, const struct list *window, bool replaces)
 {
     struct err err;
 
+    page_find_waiting(page, window, replaces);
     if (page_compare_collect_open(page) < 0) {
         err_set(
             &err, ERR_NOMEM, "no memory for a page of %zu items", page->view.n);
         page_fail(page, &err, false);
-        page_finish(page);
         return;
     }
-    if (before != NULL)
-        page_compare_mark_uncertain(page, before);
     if (page->busy->lookup.n == 0) {
         page_move(page, PAGE_DRAIN);
         return;
     }
     page_move(page, PAGE_LOOKUP);
-    page_compare_lookup_submit(page);
+    page_compare_submit(page);
 }
 
 /* Comparing */
@@ -201,7 +211,7 @@ static enum change compare_item(struct page *page, struct page_item *it,
 {
     it->cut = CUT_LAST_THIRD;
     it->own_pieces = page_compare_count_own(rows, n);
-    if (it->uncertain || it->own_pieces == 0)
+    if (it->own_pieces == 0)
         return CHANGE_TEXT;
     return compare_foreign(
         page, it, rows, n, compare_pieces(page, it, rows, it->own_pieces));
@@ -243,18 +253,26 @@ static void on_compare_slice(struct op *op)
     compare_slice(page_of_timer(op));
 }
 
-/* Texts first, so that chunks are full where that saves requests. Of a page
- * that was left out, nothing. */
+/* Of a page that was left out, nothing. */
 static void page_compare_plan_work(struct page *page)
 {
-    static const enum change order[] = {CHANGE_TEXT, CHANGE_ROW, CHANGE_EXTRA};
+    struct page_work *busy = page->busy;
 
     if (page->view.n == 0)
         return;
-    for (int pass = 0; pass < 3; pass++)
-        for (size_t i = 0; i < page->busy->lookup.n; i++)
-            if (page->busy->open[i]->change == order[pass])
-                page->work[page->nwork++] = page->busy->open[i];
+    for (size_t i = 0; i < busy->lookup.n; i++)
+        if (busy->open[i]->change != CHANGE_NONE)
+            page->work[page->nwork++] = busy->open[i];
+    page->share.compared_ms =
+        page->ctx->p->ports->now_ms(page->ctx->p->ports->world);
+}
+
+/* What is as it should be, after all, holds up no other item. */
+static void page_compare_wake(struct page *page)
+{
+    for (size_t i = 0; i < page->busy->lookup.n; i++)
+        if (page->busy->open[i]->outcome != ITEM_OPEN)
+            page_wake_waiter(page->busy->open[i]);
 }
 
 static void page_compared(struct page *page)
@@ -264,14 +282,18 @@ static void page_compared(struct page *page)
     if (page->set_aside)
         page_set_aside(page);
     page_compare_plan_work(page);
-    page_move(page, PAGE_DRAIN);
+    page_compare_wake(page);
+    if (page->busy->again)
+        page_compare_end_again(page);
+    else
+        page_move(page, PAGE_DRAIN);
 }
 
 /* As much as one iteration of the loop takes, or in the pool all of it. */
 static void compare_some(struct work_req *req)
 {
     struct page_work *busy = container_of(req, struct page_work, computing);
-    bool all = page_is_large(busy->page);
+    bool all = page_is_large(busy->page) && !busy->again;
     size_t end = all ? busy->lookup.n : busy->compared + SLICE_ITEMS;
     size_t bytes = 0;
 
@@ -293,32 +315,41 @@ static void on_page_compare_compared(struct op *op)
 
     if (busy->why.code != 0)
         page_fail(page, &busy->why, false);
-    if (page->failed)
-        page_finish(page);
+    if (page->share.failed)
+        page_compare_give_up(page);
     else if (busy->compared == busy->lookup.n)
         page_compared(page);
     else
         page_later(page, on_compare_slice);
 }
 
+/* What was woken is compared here: chunks of the page use its memory. */
 static void compare_slice(struct page *page)
 {
-    if (page->failed)
-        page_finish(page);
-    else
+    struct work_req *req = &page->busy->computing;
+
+    if (page->share.failed) {
+        page_compare_give_up(page);
+    } else if (page->busy->again) {
+        op_init(&req->op, on_page_compare_compared);
+        compare_some(req);
+        on_page_compare_compared(&req->op);
+    } else {
         page_compute(page, compare_some, on_page_compare_compared);
+    }
 }
 
 static void on_page_compare_lookup_waited(struct op *op)
 {
     struct page *page = page_of_timer(op);
 
-    if (page->failed) {
-        page_finish(page);
+    if (page->share.failed) {
+        page_compare_give_up(page);
         return;
     }
-    page_move(page, PAGE_LOOKUP);
-    page_compare_lookup_submit(page);
+    if (!page->busy->again)
+        page_move(page, PAGE_LOOKUP);
+    page_compare_submit(page);
 }
 
 static void on_page_compare_looked_up(struct op *op)
@@ -327,7 +358,7 @@ static void on_page_compare_looked_up(struct op *op)
     struct err err = op->err;
 
     pipeline_measure(page->ctx->p, CALL_LOOKUP, op);
-    if (err.code == 0 && page->failed)
+    if (err.code == 0 && page->share.failed)
         err = page->err;
     if (err.code != 0) {
         err_wrap(&err, "look up stored rows");
@@ -335,7 +366,7 @@ static void on_page_compare_looked_up(struct op *op)
                 page, &err, PAGE_LOOKUP_WAIT, on_page_compare_lookup_waited))
             return;
         page_fail(page, &err, false);
-        page_finish(page);
+        page_compare_give_up(page);
         return;
     }
     retry_reset(&page->busy->retry);

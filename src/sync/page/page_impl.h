@@ -25,7 +25,11 @@ struct page_work {
     size_t compared;      /* of open, and the row that comes next */
     size_t compared_rows;
     struct page_item **open; /* looked up, in the order of lookup.ids */
-    struct counts so_far;    /* the service's, this page's included */
+    size_t waiting;          /* items that wait for another's write */
+    struct page_item *woken; /* no longer: a list by `next`, the last first */
+    size_t nwoken;
+    bool again;           /* what is looked up, or compared, was woken */
+    struct counts so_far; /* the service's, this page's included */
 };
 
 static inline struct page *page_of_timer(struct op *op)
@@ -49,8 +53,21 @@ void page_compute(
 /* Moves, asserted against the header's drawing, and tells the service. */
 void page_move(struct page *page, enum page_state to);
 
-/* What its chunks know of the page. */
-void page_init_chunks(struct page *page);
+static inline struct page *page_of_item(const struct page_item *it)
+{
+    return container_of(it->page, struct page, share);
+}
+
+/* Finds the items that have to wait (page_wait.c). */
+void page_find_waiting(
+    struct page *page, const struct list *window, bool replaces);
+
+/* None of its items waits, or is to be compared again. */
+void page_forget_waiting(struct page *page);
+
+/* Looks up and compares the n items of busy->open; ERR_NOMEM. */
+int page_compare_plan(struct page *page, size_t n);
+void page_compare_submit(struct page *page);
 
 /* Counts every item out and moves to DONE. */
 void page_finish(struct page *page);

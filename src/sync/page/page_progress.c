@@ -44,6 +44,7 @@ void page_note_ids(struct page *page, struct known_ids *ids)
 
 void page_leave_out(struct page *page)
 {
+    page_forget_waiting(page);
     page->view.n = 0;
     page->counts = (struct counts){.received = 0};
     page->nwork = page->cursor = 0;

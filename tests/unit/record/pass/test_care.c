@@ -16,7 +16,8 @@ static void smaller_and_smaller(void **state)
         int to_page, to_limit;
     } rows[] = {
         {1000, 0, 3, 1000, CARE_NONE, 3, 1000},
-        {1000, 2, 3, 1000, CARE_NONE, 3, 1000},
+        {1000, 1, 3, 1000, CARE_NONE, 3, 1000},
+        {1000, 2, 3, 1000, CARE_ALONE, 3, 1000},
         {1000, 3, 3, 1000, CARE_SMALL, 81, 25},
         {1000, 3, 82, 25, CARE_SMALL, 82, 25}, /* one of 25 was stored */
         {1000, 4, 3, 1000, CARE_SMALL, 2001, 1},
@@ -44,7 +45,27 @@ static void smaller_and_smaller(void **state)
     }
 }
 
-/* The page, and the one that may have been read ahead of it. */
+/* Whichever of the pages that were read ahead it was. */
+static void alone_for_a_window_of_pages(void **state)
+{
+    int page = 3, limit = 300;
+    struct care c;
+
+    care_begin(&c, 1000, 2, &page, &limit);
+    assert_int_equal(c.mode, CARE_ALONE);
+    for (; page < 3 + CARE_ALONE_PAGES; page++) {
+        assert_int_equal(care_deaths(&c, limit), 2);
+        assert_false(care_is_over(&c, &page, &limit));
+        assert_int_equal(c.mode, CARE_ALONE);
+        care_go_on(&c);
+    }
+    care_is_over(&c, &page, &limit);
+    assert_int_equal(c.mode, CARE_NONE);
+    assert_int_equal(limit, 300);
+    assert_int_equal(care_deaths(&c, limit), 0);
+}
+
+/* That page, and the next. */
 static void as_usual_behind_two_pages(void **state)
 {
     int page = 3, limit = 1000;
@@ -77,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(smaller_and_smaller),
+        cmocka_unit_test(alone_for_a_window_of_pages),
         cmocka_unit_test(as_usual_behind_two_pages),
         cmocka_unit_test(one_page_is_set_aside),
     };

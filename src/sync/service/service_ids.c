@@ -4,7 +4,7 @@
  * the schema is wrong, and one error says what to put into it. That error
  * comes every time, known letters or not.
  */
-#include "sync/service_impl.h"
+#include "sync/service/service_impl.h"
 
 #include "record/item_id.h"
 

@@ -1,11 +1,12 @@
 /*
- * A service: its pages one after another, the next one already being read
- * and embedded while the current one drains.
+ * A service: a window of pages, read ahead while there is room, whose changed
+ * items flow into chunks across their borders.
  *
  *   OPEN    the tenant and the microservice have their rows
  *     |
- *   PAGES   `head` is the page that may store, `ahead` the one behind it,
- *     |     `checkpointing` the one before, whose checkpoint is being written
+ *   PAGES   `pages` is the window, in their order: each page is read, compared
+ *     |     once those before it are, and drained; the first one is
+ *     |     checkpointed when each of its items has an outcome
  *     |
  *   SWEEP   what is gone from the source is deleted; most have no such state
  *     |
@@ -13,10 +14,10 @@
  *     |
  *   DONE    result is complete
  *
- * Every state goes on to END when it fails. At most one page is ahead, and only
- * while the window has room for one as large as the largest so far; a page gets
- * its turn to store when every chunk of the one before it has committed.
- * Checkpoints are written in the order of the pages, one at a time.
+ * Every state goes on to END when it fails. What is stored does not wait for
+ * the page before, but two writes of one id never overlap or overtake each
+ * other (page/page_wait.c). Checkpoints are written in the order of the pages,
+ * one at a time: a crash costs comparing the window again.
  */
 #ifndef SYNC_SERVICE_H
 #define SYNC_SERVICE_H
@@ -32,6 +33,11 @@ enum service_state {
     SERVICE_DONE
 };
 
+/* Changed items that no chunk has taken yet: a list by `next`. */
+struct work_queue {
+    struct page_item *first, *last;
+};
+
 struct service {
     struct pipeline *p;  /* borrowed */
     struct arena *arena; /* borrowed from the run: errors, schema */
@@ -39,9 +45,11 @@ struct service {
     enum service_state state;
     struct scope scope;
     struct page_context ctx;
-    struct page *checkpointing, *head, *ahead; /* owned; in the pages' order */
-    int next_page, limit;                      /* of the next fetch */
-    bool more;                                 /* there is a page to fetch */
+    struct list pages;         /* owned; of struct page.link, in their order */
+    struct chunk_group chunks; /* of all of them */
+    struct work_queue work[CHANGE_TEXT + 1]; /* by kind */
+    int next_page, limit;                    /* of the next fetch */
+    bool more;                               /* there is a page to fetch */
     size_t largest;        /* bytes that one of its pages has held */
     int judged;            /* number of the last page asked about more */
     struct pass pass;      /* what the pages judged have said */

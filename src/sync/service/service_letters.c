@@ -10,7 +10,7 @@
  *
  * Cancel: the search is canceled with the service's other requests.
  */
-#include "sync/service_impl.h"
+#include "sync/service/service_impl.h"
 
 enum { DUE_LETTERS = 10 /* a batch */, MOST_FAILED = 20 };
 
@@ -20,6 +20,18 @@ static void service_letters_due_failed(struct service *s, const struct err *err)
     log_warn(
         &(struct log_ctx){.run = s->p->run_id, .service = s->result->service},
         "dead letters that are due are left to the next run: %s", err->msg);
+}
+
+/* They have failed before: they say nothing new of the embedder. */
+static void service_letters_start(struct service *s)
+{
+    struct page *page =
+        page_start_letters(&s->ctx, s->next_page, &s->busy->due);
+
+    page->next_limit = s->limit;
+    page->announced = s->pass.said;
+    s->chunks.known = true;
+    list_push(&s->pages, &page->link);
 }
 
 static void on_service_letters_due(struct op *op)
@@ -34,7 +46,7 @@ static void on_service_letters_due(struct op *op)
         busy->due_tried = true;
     else {
         memcpy(busy->due_after, due->digests[due->n - 1], SHA256_BYTES);
-        s->head = page_start_letters(&s->ctx, s->next_page, due);
+        service_letters_start(s);
     }
     s->ctx.kick(s->ctx.arg);
 }
@@ -57,7 +69,7 @@ static void service_letters_look_for_due(struct service *s)
 static bool may_try_letters(const struct service *s)
 {
     return s->ctx.has_letters && !s->busy->due_tried && !s->busy->failed &&
-           pipeline_open(s->p) && s->busy->care.mode == CARE_NONE &&
+           pipeline_open(s->p) && s->busy->care.mode < CARE_SMALL &&
            s->busy->of_letters.failed < MOST_FAILED;
 }
 

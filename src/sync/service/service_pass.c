@@ -8,7 +8,7 @@
  * with what the source has said. If not, that is an error once, and told from
  * then on: there are sources whose total counts something else for ever.
  */
-#include "sync/service_impl.h"
+#include "sync/service/service_impl.h"
 
 static struct log_ctx pass_log(const struct service *s, int page)
 {
@@ -119,8 +119,10 @@ void service_take_page(struct service *s, struct page *page)
     s->next_page = page->number + 1;
     if (page->view.limit > 0)
         s->limit = (int)page->view.limit;
+    page->next_limit = s->limit;
     service_pass_warn_odd_once(s, page);
     service_pass_follow_page(s, page, (uint64_t)fresh);
+    page->announced = s->pass.said;
 }
 
 void service_weigh_pass(struct service *s)

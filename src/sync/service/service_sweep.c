@@ -10,7 +10,7 @@
  * Cancel: stopping lets the current batch finish; the resumed run deletes the
  * rest.
  */
-#include "sync/service_impl.h"
+#include "sync/service/service_impl.h"
 
 enum { LONGEST_ID = 1024 * 1024 }; /* bytes: others' rows may have any */
 

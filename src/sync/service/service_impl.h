@@ -4,7 +4,7 @@
 
 #include "record/pass/care.h"
 #include "sync/page/altered.h"
-#include "sync/service.h"
+#include "sync/service/service.h"
 
 /* Items with and without an id, of the pages that have ended. */
 struct service_ids {
@@ -21,10 +21,14 @@ struct service_busy {
     struct service_end_req end;
     struct retry retry;
     struct timer_req kick; /* pending: a decision is due */
+    struct timer_req fill; /* pending: a chunk that is not full waits */
     uint64_t started_ms;
-    bool failed; /* reads no further page */
-    int shrunk;  /* the limit of our own making that pages are counted in; 0:
-                    none, or the source has shown that it honours it */
+    bool failed;        /* reads no further page */
+    bool told_given_up; /* that pages behind a failed one were given up */
+    struct err
+        unstorable; /* the database takes nothing more; code 0: it does */
+    int shrunk;     /* the limit of our own making that pages are counted in; 0:
+                       none, or the source has shown that it honours it */
     struct care care;
     struct due_letters_req due; /* pending: dead letters are looked for */
     struct arena due_arena;
@@ -38,6 +42,34 @@ struct service_busy {
 
 /* PAGES: looks at everything and decides what happens next. */
 void service_step_pages(struct service *s);
+
+/* The first page of the window; NULL: it is empty. */
+static inline struct page *service_first_page(const struct service *s)
+{
+    return list_empty(&s->pages)
+               ? NULL
+               : container_of(s->pages.next, struct page, link);
+}
+
+/* PAGES: reads on, if that may be and there is room (service_read.c). */
+void service_read(struct service *s);
+
+/*
+ * The filler (service_fill.c). service_fill_init(): the chunks' group.
+ * service_fill_take(): the page's work. service_fill_drop_failed(): forgets
+ * that of pages that have failed. service_fill_start(): starts the chunks that
+ * are due. service_fill_curb(): ends, or hurries, chunks of failed pages only.
+ * service_fill_store(): chunks that have their vectors go on.
+ */
+void service_fill_init(struct service *s);
+void service_fill_take(struct service *s, struct page *page);
+void service_fill_drop_failed(struct service *s);
+void service_fill_start(struct service *s);
+void service_fill_curb(struct service *s);
+void service_fill_store(struct service *s);
+
+/* No chunk waits to be filled any more; false: try again after a kick. */
+bool service_fill_close(struct service *s);
 
 /* PAGES: what the page says about the ones behind it, and at the end whether
  * the pass is complete (service_pass.c). */

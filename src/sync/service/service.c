@@ -9,7 +9,7 @@
  * Cancel: the pipeline says `stopping` or `aborting`, and a kick follows.
  * Close: the run frees it after `done`.
  */
-#include "sync/service_impl.h"
+#include "sync/service/service_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -348,6 +348,8 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .service = result->service,
         .kick = service_kick_later,
         .arg = s};
+    list_init(&s->pages);
+    service_fill_init(s);
     busy->service = s;
     arena_init(&busy->due_arena, DUE_BYTES);
     busy->claim = claim;
@@ -361,8 +363,8 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
 
 void service_free(struct service *s)
 {
-    assert(s->state == SERVICE_DONE && s->checkpointing == NULL &&
-           s->head == NULL && s->ahead == NULL);
+    assert(s->state == SERVICE_DONE && list_empty(&s->pages) &&
+           list_empty(&s->chunks.list));
     buf_free(&s->busy->sweep.after);
     arena_free(&s->busy->due_arena);
     known_ids_free(s->ids);
