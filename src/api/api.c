@@ -12,6 +12,7 @@
 #include "api/api_impl.h"
 #include "api/live/live.h"
 #include "api/routes.h"
+#include "ops/plan/plan.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,8 @@ void api_drain(struct api *api)
     access_drain(api->access);
     api->why_not_ready = "shutting down";
     live_drain(api->live);
+    if (api->planning != NULL)
+        op_cancel(&api->planning->op);
 }
 
 void api_shut(struct api *api)

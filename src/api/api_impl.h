@@ -13,6 +13,7 @@ struct api {
     const char *why_not_ready;  /* static; NULL: ready */
     bool draining, shut;        /* api_drain(), api_shut() */
     struct live *live;          /* owned; streams of events */
+    struct plan_req *planning;  /* borrowed; under way, or NULL */
     struct list calls;          /* of struct api_call.link: what is pending */
 };
 

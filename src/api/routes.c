@@ -2,6 +2,7 @@
 
 const struct route api_routes[NROUTES] = {
     {"POST", "/admin/batch-sync/trigger", route_trigger},
+    {"POST", "/admin/batch-sync/plan", route_plan},
     {"GET", "/admin/batch-sync/services", route_services, .viewer = true},
     {"GET", "/admin/batch-sync/runs", route_runs, .viewer = true},
     {"GET", "/admin/batch-sync/runs/{id}", route_run, .viewer = true},

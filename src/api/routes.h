@@ -4,9 +4,10 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 28 };
+enum { NROUTES = 29 };
 extern const struct route api_routes[NROUTES];
 
+void route_plan(struct api *api, struct http_exchange *x, struct str id);
 void route_trigger(struct api *api, struct http_exchange *x, struct str id);
 void route_services(struct api *api, struct http_exchange *x, struct str id);
 void route_runs(struct api *api, struct http_exchange *x, struct str id);

@@ -36,6 +36,7 @@ static const struct command cmd_version = {
 static const struct command *const commands[] = {
     &cmd_serve,
     &cmd_sync,
+    &cmd_plan,
     &cmd_check,
     &cmd_migrate,
     &cmd_services,

@@ -211,6 +211,7 @@ static void config_free_raw(struct config_raw *raw)
     free(raw->root_cert);
     free(raw->key);
     free(raw->extra);
+    free(raw->price);
     free(raw->query_extra);
     free(raw->extra_neutral);
 }

@@ -95,6 +95,8 @@ struct config_embedding {
     bool send_dimensions;             /* EMBEDDING_SEND_DIMENSIONS */
     int max_tokens;                   /* EMBEDDING_MAX_TOKENS, a text */
     int timeout_s;                    /* EMBEDDING_TIMEOUT, one request, 60 */
+    bool priced;            /* EMBEDDING_PRICE_PER_MILLION_TOKENS is set */
+    double price_per_token; /* from it; in whatever currency */
 };
 
 struct config_database {

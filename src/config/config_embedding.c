@@ -298,6 +298,27 @@ static void config_embedding_check_ca_file(struct config_reading *r)
     buf_free(&pem);
 }
 
+enum { PRICE_MOST = 1000000, PRICE_TOKENS = 1000000 };
+
+/* Digits with at most one point: a price has no exponent. */
+static void config_embedding_derive_price(struct config_reading *r)
+{
+    const char *text = r->raw->price;
+    double price = text == NULL ? 0 : strtod(text, NULL);
+
+    if (text == NULL)
+        return;
+    if (text[strspn(text, "0123456789.")] != '\0' || text[0] == '.' ||
+        strchr(text, '.') != strrchr(text, '.') || price > PRICE_MOST) {
+        config_fault(r, config_key_named("EMBEDDING_PRICE_PER_MILLION_TOKENS"),
+            str_of(text), "must be a number from 0 to %d, such as 0.02",
+            PRICE_MOST);
+        return;
+    }
+    r->raw->c.embedding.priced = true;
+    r->raw->c.embedding.price_per_token = price / PRICE_TOKENS;
+}
+
 void config_derive_embedding(struct config_reading *r)
 {
     struct arena a;
@@ -305,6 +326,7 @@ void config_derive_embedding(struct config_reading *r)
     config_embedding_apply_presets(r);
     config_embedding_check_headers(r);
     config_embedding_check_ca_file(r);
+    config_embedding_derive_price(r);
     arena_init(&a, 0);
     config_embedding_derive_extra(r, &a);
     arena_free(&a);

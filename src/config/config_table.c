@@ -176,6 +176,10 @@ static const struct config_key rows[] = {
         "seconds that a run waits when the provider asks it to; when it asks "
         "for more, the run ends with \"try later\"",
         RANGE(1, 86400), TO(c.embedding.limits.max_wait_s)},
+    {"EMBEDDING_PRICE_PER_MILLION_TOKENS", NULL,
+        "what a million tokens cost, for `batchsync plan`; default: money is "
+        "not told",
+        TEXT, TO(price)},
     {"EMBEDDING_DOCUMENT_PREFIX", NULL,
         "put before each text that is stored, white space included; texts are "
         "embedded anew when it changes",

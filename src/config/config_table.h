@@ -18,6 +18,7 @@ struct config_raw {
     char *extra;         /* EMBEDDING_EXTRA as it came */
     char *query_extra;   /* EMBEDDING_QUERY_EXTRA as it came */
     char *extra_neutral; /* EMBEDDING_EXTRA_NEUTRAL */
+    char *price;         /* EMBEDDING_PRICE_PER_MILLION_TOKENS */
     int profile;         /* EMBEDDING_PROFILE */
     int grpc_port;       /* COORDINATOR_GRPC_PORT */
     int if_running;      /* BATCH_SYNC_IF_RUNNING */

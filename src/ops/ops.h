@@ -3,6 +3,7 @@
  * command line (cli/). Both only translate: they read a request into the
  * structs of this room, and write what comes back.
  *
+ *   plan      what a run would do and cost
  *   trigger   what a run is to do, and what is refused
  *   services  which services a run would read
  *   search    the stored items nearest to a text

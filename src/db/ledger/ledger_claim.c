@@ -33,18 +33,10 @@ static const char give_up_sql[] =
     " AND s.run_id = r.id AND s.status IN ('pending', 'interrupted')"
     " AND $2 IS NOT NULL RETURNING " LEDGER_FENCE_LOCK("s.token");
 
-/* $5: seconds. All that has succeeded since a whole pass is of its model. */
-#define SINCE_LAST_SUCCESS                                                  \
-    "(SELECT to_char((max(p.started_at) - make_interval(secs => $5))"       \
-    "  AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"            \
-    " FROM (SELECT s.tenant_id, s.service, r.provider, r.model,"            \
-    "  r.dimensions) me, LATERAL (" LEDGER_WHOLE_PASS ") whole"             \
-    " JOIN @.batch_sync_service_runs p ON p.started_at >= whole.started_at" \
-    "  AND p.status = 'success'"                                            \
-    " JOIN @.batch_sync_runs q ON q.id = p.run_id AND q.since IS NULL"      \
-    " WHERE p.tenant_id = me.tenant_id AND p.service = me.service"          \
-    " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                         \
-    "  AND o.started_at > whole.started_at))"
+/* $5: seconds. */
+#define SINCE_LAST_SUCCESS                                           \
+    "(SELECT " LEDGER_SINCE " FROM (SELECT s.tenant_id, s.service, " \
+    "  r.provider, r.model, r.dimensions) me" LEDGER_SUCCESSES ")"
 
 /* How far the last pass over the service fell short that asked for as much:
  * for everything, or for what has changed. */

@@ -28,4 +28,19 @@
     " AND o.owner <> '' AND (x.provider, x.model, x.dimensions)"   \
     "  <> (me.provider, me.model, me.dimensions)"
 
+/* What an incremental run asks for changes since, $5 seconds before its last
+ * success began: of LEDGER_SUCCESSES, which follow `me` in a FROM. All that has
+ * succeeded since a whole pass is of its model. */
+#define LEDGER_SINCE                                          \
+    "to_char((max(p.started_at) - make_interval(secs => $5))" \
+    " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#define LEDGER_SUCCESSES                                                    \
+    ", LATERAL (" LEDGER_WHOLE_PASS ") whole"                               \
+    " JOIN @.batch_sync_service_runs p ON p.started_at >= whole.started_at" \
+    "  AND p.status = 'success'"                                            \
+    " JOIN @.batch_sync_runs q ON q.id = p.run_id AND q.since IS NULL"      \
+    " WHERE p.tenant_id = me.tenant_id AND p.service = me.service"          \
+    " AND NOT EXISTS (SELECT 1" LEDGER_OTHER_MODELS                         \
+    "  AND o.started_at > whole.started_at)"
+
 #endif
