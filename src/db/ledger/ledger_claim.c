@@ -7,8 +7,8 @@
  * waits for a statement that the lost owner may still be running, and
  * terminates that owner's connection if it does not end (ledger.c). A skipped
  * row is waited for in the same way, because its claimer may have stopped.
- * Then the same transaction counts what is left, so that a process that got
- * nothing knows whether to wait. Failures: as in ledger.c; a run that is no
+ * A process that got nothing counts in another one what is left, and so knows
+ * whether to wait. Failures: as in ledger.c; a run that is no
  * longer running is an answer, not an error.
  *
  * An incremental service asks for what has changed since its last success, but
@@ -21,8 +21,6 @@
 #include "db/ledger/ledger_impl.h"
 
 #include "db/ledger/ledger_model.h"
-
-enum { TIMEOUT, GIVEN_UP, CLAIMED, LEFT }; /* results */
 
 static const char give_up_sql[] =
     "UPDATE @.batch_sync_service_runs s SET status = 'failed',"
@@ -89,28 +87,18 @@ static void claim_send(struct call *c)
     const struct service_begin_req *req = ledger_work(c)->req;
 
     ledger_add_lock_timeout(c);
-    call_stmt(c, give_up_sql, false);
-    call_add_text(c, req->run_id);
-    call_add_text(c, req->give_up == NULL
-                         ? NULL
-                         : ledger_clean(&c->arena, str_of(req->give_up)).p);
-    call_add_int(c, l->generation);
+    if (req->give_up != NULL) {
+        call_stmt(c, give_up_sql, false);
+        call_add_text(c, req->run_id);
+        call_add_text(c, ledger_clean(&c->arena, str_of(req->give_up)).p);
+        call_add_int(c, l->generation);
+    }
     call_stmt(c, claim_sql, false);
     call_add_text(c, req->run_id);
     call_add_text(c, l->owner);
     call_add_int(c, l->lease_s);
     call_add_bool(c, req->incremental);
     call_add_int(c, l->overlap_s);
-    call_add_int(c, l->generation);
-    call_stmt(c,
-        "SELECT count(*) FILTER (WHERE s.status IN"
-        "  ('pending', 'running', 'interrupted'))"
-        " FROM @.batch_sync_runs r LEFT JOIN @.batch_sync_service_runs s"
-        "  ON s.run_id = r.id"
-        " WHERE r.id = $1 AND r.status = 'running' AND r.generation <= $2"
-        " GROUP BY r.id",
-        false);
-    call_add_text(c, req->run_id);
     call_add_int(c, l->generation);
     call_send(c);
 }
@@ -137,18 +125,51 @@ static void claim_take_service(
     ledger_beat_start(l);
 }
 
+/* --- nothing was free --- */
+
+static void claim_send_left(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct service_begin_req *req = ledger_work(c)->req;
+
+    call_stmt(c,
+        "SELECT count(*) FILTER (WHERE s.status IN"
+        "  ('pending', 'running', 'interrupted'))"
+        " FROM @.batch_sync_runs r LEFT JOIN @.batch_sync_service_runs s"
+        "  ON s.run_id = r.id"
+        " WHERE r.id = $1 AND r.status = 'running' AND r.generation <= $2"
+        " GROUP BY r.id",
+        false);
+    call_add_text(c, req->run_id);
+    call_add_int(c, l->generation);
+    call_send(c);
+}
+
+static void claim_take_left(struct call *c)
+{
+    struct service_begin_req *req = ledger_work(c)->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) == 0)
+        req->claim = CLAIM_GONE;
+    else
+        req->claim = call_int(r, 0, 0) > 0 ? CLAIM_WAIT : CLAIM_DONE;
+    call_end(c, NULL);
+}
+
 static void claim_take(struct call *c)
 {
     struct service_begin_req *req = ledger_work(c)->req;
-    const struct pg_result *left = c->pg.results[LEFT];
+    const struct pg_result *r = c->pg.results[req->give_up != NULL ? 2 : 1];
 
-    if (pg_rows(c->pg.results[CLAIMED]) > 0)
-        claim_take_service(ledger_work(c)->ledger, req, c->pg.results[CLAIMED]);
-    else if (pg_rows(left) == 0)
-        req->claim = CLAIM_GONE;
-    else
-        req->claim = call_int(left, 0, 0) > 0 ? CLAIM_WAIT : CLAIM_DONE;
-    call_end(c, NULL);
+    if (pg_rows(r) > 0) {
+        claim_take_service(ledger_work(c)->ledger, req, r);
+        call_end(c, NULL);
+        return;
+    }
+    ledger_work(c)->send = claim_send_left;
+    ledger_work(c)->take = claim_take_left;
+    claim_send_left(c);
 }
 
 /* A run that could not be ended is released: its heartbeats end now. */

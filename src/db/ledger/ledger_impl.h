@@ -59,9 +59,9 @@ const char *ledger_counts_json(
     struct arena *a, const struct counts *base, const struct counts *counts);
 
 /*
- * Dead letters (ledger_letters.c). Adds to the checkpoint's statement the
- * parameters from $8 on, of the letters that were tried, and further
- * statements to the transaction where there is something for them. ERR_NOMEM.
+ * Dead letters (ledger_letters.c). Where there are any, adds to the
+ * checkpoint's statement the parameters from $8 on; and further statements to
+ * the transaction where there is something for them. ERR_NOMEM.
  */
 int ledger_add_letters(struct call *c, const struct checkpoint_req *req);
 

@@ -156,8 +156,11 @@ static int ledger_letters_add_superseded(
     return ledger_letters_add_digests(c, req, true);
 }
 
-int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
+static int ledger_letters_add_tried(
+    struct call *c, const struct checkpoint_req *req)
 {
+    call_add_text(c, req->scope->tenant);
+    call_add_text(c, req->scope->service);
     if (ledger_letters_add_digests(c, req, false) < 0)
         return ERR_NOMEM;
     for (int column = 0; column < 3; column++)
@@ -169,9 +172,13 @@ int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
                     .data = req->scope->fingerprint,
                     .len = SHA256_BYTES,
                     .binary = true});
-    if (ledger_letters_add_digests(c, req, true) < 0)
+    return ledger_letters_add_digests(c, req, true);
+}
+
+int ledger_add_letters(struct call *c, const struct checkpoint_req *req)
+{
+    if (req->nletters > 0 && ledger_letters_add_tried(c, req) < 0)
         return ERR_NOMEM;
-    call_add_int(c, req->deaths);
     if (letters_count(req, true) > 0 &&
         ledger_letters_add_suppressed(c, req) < 0)
         return ERR_NOMEM;

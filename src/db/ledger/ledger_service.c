@@ -25,34 +25,38 @@ enum { ERRORS_BYTES = 256 * 1024 };
  * whose reply was lost is sent again: a page counts only when it moves the
  * checkpoint forward.
  */
+#define CHECKPOINT_SET                                             \
+    "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"   \
+    "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END," \
+    "  pages = pages + ($2 > next_page)::int,"                     \
+    "  expires_at = now() + make_interval(secs => $5),"            \
+    "  deaths = CASE WHEN $2 > 0 THEN $6 ELSE deaths END,"         \
+    "  announced = CASE WHEN $2 > 0 AND $7 >= 0 THEN $7"           \
+    "   ELSE announced END,"
+
 #define LONGEST_PAUSE "interval '7 days', "
 
 static const char checkpoint_sql[] =
     "WITH known AS (SELECT u.digest FROM @.batch_sync_service_runs s,"
-    "  unnest($8 || $14) u (digest)"
-    "  JOIN @.batch_sync_dead_letters d ON d.tenant_id = $6"
-    "  AND d.service = $7 AND d.digest = u.digest AND d.recipe = $13"
+    "  unnest($10 || $16) u (digest)"
+    "  JOIN @.batch_sync_dead_letters d ON d.tenant_id = $8"
+    "  AND d.service = $9 AND d.digest = u.digest AND d.recipe = $15"
     "  AND d.resolved_at IS NULL"
     "  WHERE s.token = $1 AND d.known_since < s.started_at),"
-    " f AS (UPDATE @.batch_sync_service_runs SET"
-    "  next_page = CASE WHEN $2 > 0 THEN $2 ELSE next_page END,"
-    "  page_limit = CASE WHEN $2 > 0 THEN $3 ELSE page_limit END,"
-    "  pages = pages + ($2 > next_page)::int,"
-    "  deaths = CASE WHEN $2 > 0 THEN $15 ELSE deaths END,"
+    " f AS (UPDATE @.batch_sync_service_runs SET" CHECKPOINT_SET
     "  counts = CASE WHEN $2 > 0 THEN $4::jsonb || jsonb_build_object("
     "   'known_failures', ($4::jsonb->>'known_failures')::int8"
-    "    + (SELECT count(*) FROM known)) ELSE counts END,"
-    "  expires_at = now() + make_interval(secs => $5)"
+    "    + (SELECT count(*) FROM known)) ELSE counts END"
     "  WHERE token = $1 RETURNING run_id, service, " TOKEN_LOCK "),"
     " letters AS (INSERT INTO @.batch_sync_dead_letters AS d (tenant_id,"
     "  service, digest, content_id, reason, payload, model, registered,"
     "  refused, recipe, known_since, passing, failures, next_try)"
-    "  SELECT DISTINCT ON (u.digest) $6, $7, u.digest,"
+    "  SELECT DISTINCT ON (u.digest) $8, $9, u.digest,"
     "   nullif(u.content_id, ''), u.reason, u.payload, r.model, f.service,"
-    "   u.kind = 1, $13, now(), u.kind = 2, (u.kind = 2)::int,"
+    "   u.kind = 1, $15, now(), u.kind = 2, (u.kind = 2)::int,"
     "   CASE WHEN u.kind = 2 THEN now() + interval '1 hour' END"
     "  FROM f JOIN @.batch_sync_runs r ON r.id = f.run_id,"
-    "   unnest($8, $9, $10, $11, $12)"
+    "   unnest($10, $11, $12, $13, $14)"
     "    u (digest, content_id, reason, payload, kind)"
     "  ON CONFLICT (tenant_id, service, digest) DO UPDATE SET"
     "   content_id = excluded.content_id, reason = excluded.reason,"
@@ -70,32 +74,34 @@ static const char checkpoint_sql[] =
     "   superseded = false)"
     " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";
 
-/* Seldom more than once a pass. */
-static const char announced_sql[] =
-    "UPDATE @.batch_sync_service_runs SET announced = $2 WHERE token = $1"
-    "  AND announced IS DISTINCT FROM $2";
+/*
+ * Of a page without letters. It need not have reached the disk when the answer
+ * comes: where the server loses it, the page is read and compared again. Rows
+ * that it speaks of are there by then: they were committed before it.
+ */
+static const char checkpoint_plain_sql[] =
+    "UPDATE @.batch_sync_service_runs SET" CHECKPOINT_SET
+    "  counts = CASE WHEN $2 > 0 THEN $4::jsonb ELSE counts END"
+    "  WHERE token = $1 RETURNING 1, 0,"
+    "   set_config('synchronous_commit', 'off', true), " TOKEN_LOCK;
 
 static void ledger_service_checkpoint_send(struct call *c)
 {
     const struct ledger *l = ledger_work(c)->ledger;
     const struct checkpoint_req *req = ledger_work(c)->req;
 
-    call_stmt(c, checkpoint_sql, false);
+    call_stmt(
+        c, req->nletters > 0 ? checkpoint_sql : checkpoint_plain_sql, false);
     call_add_text(c, req->scope->token);
     call_add_int(c, req->next_page);
     call_add_int(c, req->limit);
     call_add_text(c, ledger_counts_json(&c->arena, &l->base, req->counts));
     call_add_int(c, l->lease_s);
-    call_add_text(c, req->scope->tenant);
-    call_add_text(c, req->scope->service);
+    call_add_int(c, req->deaths);
+    call_add_int(c, req->announced);
     if (ledger_add_letters(c, req) < 0) {
         ledger_fail(c, ERR_NOMEM, "recording dead letters");
         return;
-    }
-    if (req->next_page > 0 && req->announced >= 0) {
-        call_stmt(c, announced_sql, false);
-        call_add_text(c, req->scope->token);
-        call_add_int(c, req->announced);
     }
     if ((req->marks && seen_add_marks(c, req) < 0) ||
         (req->declares && links_add_declared(c, req) < 0)) {
@@ -110,7 +116,7 @@ static void ledger_service_checkpoint_take(struct call *c)
     struct checkpoint_req *req = ledger_work(c)->req;
     const struct pg_result *r = c->pg.results[0];
 
-    if (call_int(r, 0, 0) == 0) {
+    if (pg_rows(r) == 0 || call_int(r, 0, 0) == 0) {
         ledger_fail(c, ERR_FENCED, "another owner has taken over the service");
         return;
     }

@@ -1,29 +1,20 @@
 /*
- * The store: what it needs to know of the database, the rows that other rows
- * hang on, and the look-up of hashes.
+ * The store: what it needs to know of the database, and the look-up of hashes.
  *
  * Happy path: a transaction each; the first one of a process is preceded by
  * another that asks what this database calls the type `vector`, which may live
- * in any schema. Failures: the transaction's. store_open() repeats its
- * statement when two of them met, because the loser then sees neither row of
- * its own nor the winner's. On cancel: as db/call.h has it.
+ * in any schema. Failures: the transaction's. On cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 
-#include "db/graph/declared/links.h"
-#include "db/ledger/delete_marks.h"
 #include "db/read/dead_letters.h"
-#include "db/store/copy/store_copy.h"
-#include "db/store/store_model.h"
 #include "db/store/vector_hash.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { TYPES, WORK };
-enum { OPEN_TRIES = 5 };
 
 void store_init(struct store *s, struct pg_pool *pool, struct loop *loop)
 {
@@ -124,156 +115,6 @@ void vector_put(uint8_t *at, const float *values, int dimensions)
         bits = htonl(bits);
         memcpy(at + (size_t)i * 4, &bits, sizeof(bits));
     }
-}
-
-/* --- open --- */
-
-/* "devlab-service" becomes "Devlab Service". */
-static char *store_display_name(struct arena *a, const char *service)
-{
-    char *name = (char *)arena_dup(a, str_of(service)).p;
-    bool start = true;
-
-    if (name == NULL)
-        abort();
-    for (char *c = name; *c != '\0'; c++) {
-        if (*c == '-' || *c == '_')
-            *c = ' ';
-        else if (start)
-            *c = (char)toupper((unsigned char)*c);
-        start = *c == ' ';
-    }
-    return name;
-}
-
-static char *store_describe(struct arena *a, const char *service)
-{
-    size_t size = strlen(service) + sizeof("Data from ");
-    char *text = arena_alloc(a, size);
-
-    if (text == NULL)
-        abort();
-    snprintf(text, size, "Data from %s", service);
-    return text;
-}
-
-/*
- * A tenant's domain is unique, and another tenant may have the one that ours
- * would get: it gets none, or, where the column takes no NULL, is not made, and
- * the last column says whose it is.
- */
-#define OPEN_DOMAIN                                                    \
-    "CASE WHEN EXISTS (SELECT 1 FROM @.tenants WHERE domain = $1)"     \
-    " AND NOT (SELECT attnotnull FROM pg_attribute"                    \
-    "  WHERE attrelid = '@.tenants'::regclass AND attname = 'domain')" \
-    " THEN NULL ELSE $1 END"
-
-static const char open_sql[] =
-    "WITH t AS ("
-    " INSERT INTO @.tenants (id, name, domain, settings, created_at,"
-    "  updated_at)"
-    " SELECT $1, $1, " OPEN_DOMAIN ", '{}', now() AT TIME ZONE 'UTC',"
-    "  now() AT TIME ZONE 'UTC'"
-    " WHERE NOT EXISTS (SELECT 1 FROM @.tenants WHERE id = $1)"
-    " ON CONFLICT DO NOTHING RETURNING id),"
-    "m AS ("
-    " INSERT INTO @.microservices (id, tenant_id, name, service_id,"
-    "  display_name, description, version, is_active, settings, metadata,"
-    "  created_at, updated_at)"
-    " SELECT gen_random_uuid()::text, $1, $2, $2 || '-' || $1, $3, $4, $5,"
-    "  true, '{}', '{}', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
-    " WHERE NOT EXISTS (SELECT 1 FROM @.microservices"
-    "  WHERE tenant_id = $1 AND name = $2"
-    "  AND description IS NOT DISTINCT FROM $4"
-    "  AND version IS NOT DISTINCT FROM $5)"
-    "  AND (EXISTS (SELECT 1 FROM t)"
-    "   OR EXISTS (SELECT 1 FROM @.tenants WHERE id = $1))"
-    " ON CONFLICT (tenant_id, name) DO UPDATE SET"
-    "  description = excluded.description, version = excluded.version,"
-    "  updated_at = excluded.updated_at"
-    " RETURNING id) "
-    "SELECT (SELECT id FROM m UNION ALL SELECT id FROM @.microservices"
-    "  WHERE tenant_id = $1 AND name = $2 LIMIT 1),"
-    " EXISTS (SELECT 1 FROM @.batch_sync_dead_letters"
-    "  WHERE tenant_id = $1 AND service = $2 AND content_id IS NOT NULL"
-    "  AND resolved_at IS NULL),"
-    " (SELECT id FROM @.tenants WHERE domain = $1 AND id <> $1),"
-    " " VERIFY_NEEDED "," STORE_COPIES;
-
-/* The unique service_id is another row's. */
-static bool store_open_failed(struct call *c)
-{
-    const struct store_open_req *req = store_work(c)->req;
-
-    if (strcmp(c->pg.sqlstate, "23505") == 0)
-        err_set(&c->pg.op.err, ERR_CONFIG,
-            "microservices.service_id '%s-%s' belongs to another service or "
-            "tenant: give that row another service_id",
-            req->service, req->tenant);
-    return false;
-}
-
-static void store_open_lacks_row(struct call *c)
-{
-    const struct store_open_req *req = store_work(c)->req;
-    const char *holder = pg_value(c->pg.results[0], 0, 2).p;
-    struct err err;
-
-    if (holder[0] == '\0') {
-        store_fail(c, ERR_UNAVAILABLE, "the microservice's row is not there");
-        return;
-    }
-    err_set(&err, ERR_CONFIG,
-        "tenants.domain '%s' belongs to tenant %s, so that tenant %s cannot be "
-        "created: set DEFAULT_TENANT_ID=%s, or give that row another domain",
-        req->tenant, holder, req->tenant, holder);
-    call_end(c, &err);
-}
-
-static void store_open_send(struct call *c)
-{
-    const struct store_open_req *req = store_work(c)->req;
-
-    c->on_error = store_open_failed;
-    call_stmt(c, open_sql, false);
-    call_add_text(c, req->tenant);
-    call_add_text(c, req->service);
-    call_add_text(c, store_display_name(&c->arena, req->service));
-    call_add_text(c, req->description != NULL
-                         ? req->description
-                         : store_describe(&c->arena, req->service));
-    call_add_text(c, req->version != NULL ? req->version : "1.0.0");
-    store_add_model(c, req);
-    if (req->forget_seen)
-        seen_add_forget(c, req->tenant, req->service);
-    if (req->forget_links)
-        links_add_forget(c, req->tenant, req->service);
-    call_send(c);
-}
-
-static void store_open_take(struct call *c)
-{
-    struct store_open_req *req = store_work(c)->req;
-    const struct pg_result *r = c->pg.results[0];
-
-    if (!pg_is_null(r, 0, 0)) {
-        call_copy(r, 0, 0, req->microservice_id, sizeof(req->microservice_id));
-        req->has_letters = pg_value(r, 0, 1).p[0] == 't';
-        store_work(c)->store->verifies = pg_value(r, 0, 3).p[0] == 't';
-        store_work(c)->store->copies = pg_value(r, 0, 4).p[0] == 't';
-        store_work(c)->store->copies_lost = 0;
-        store_take_model(c->pg.results[1], req);
-        call_end(c, NULL);
-    } else if (c->state++ < WORK + OPEN_TRIES) {
-        store_open_send(c);
-    } else {
-        store_open_lacks_row(c);
-    }
-}
-
-void store_open(struct store *s, struct store_open_req *req)
-{
-    store_start(s, &req->op, req, store_open_send, store_open_take);
 }
 
 /* --- look-up --- */

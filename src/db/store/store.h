@@ -20,7 +20,10 @@ struct store {
     bool parallel_builds;    /* 0.8.2 or newer: CVE-2026-3172 is mended */
     bool verifies; /* rows are read back: there are triggers (store_verify.h) */
     bool copies;   /* new rows may go by COPY (store_copy.h) */
+    bool remodeled;      /* a run of another model is in the ledger */
+    uint64_t asked_ms;   /* when these three were asked for; 0: never */
     int copies_lost;     /* connections that broke in a COPY, in a row */
+    uint64_t lost_ms;    /* the last of them */
     struct list waiting; /* requests to store, while that many are under way */
     int nbatches;
     bool queues_links; /* stored items go on the link queue; the owner's

@@ -1,7 +1,5 @@
 #include "db/store/store_model.h"
 
-#include "db/ledger/ledger_model.h"
-
 #define MS "AT TIME ZONE 'UTC')::timestamp(3)"
 
 /*

@@ -14,8 +14,8 @@
  * (ERR_FENCED). Whatever a COPY is refused for (an id that has come to be there
  * since the look-up, a value, a missing right), the transaction is undone and
  * the rows go by the upsert, which says what is wrong with them. What is not
- * about rows is not tried again for the service. Neither is COPY once it has
- * cost two connections in a row: some poolers know no COPY.
+ * about rows is not tried again for the service. Neither is COPY for ten
+ * minutes once it has cost two connections in a row: some poolers know none.
  * On cancel: as db/call.h has it; the COPY is ended as a failed one.
  */
 #include "db/store/copy/store_copy.h"
@@ -32,7 +32,7 @@
 
 enum { FENCE, ROWS, LINKS }; /* statements, and their results */
 enum { SQL_BYTES = 8192, PIECE_BYTES = 64 * 1024, HEAD_BYTES = 19 };
-enum { LOST_MOST = 2 }; /* connections in a row */
+enum { LOST_MOST = 2, BARRED_MS = 10 * 60 * 1000 }; /* connections in a row */
 enum { UUID_BYTES = 36, UUID_RANDOM = 10, ROW_FIELDS = 16, LINK_FIELDS = 3 };
 
 /* In the call's arena. */
@@ -200,6 +200,12 @@ static bool copy_token_is_plain(const char *token)
     return token[0] != '\0';
 }
 
+bool store_copy_is_barred(const struct store *s)
+{
+    return s->copies_lost >= LOST_MOST &&
+           loop_now_ms(s->loop) - s->lost_ms < BARRED_MS;
+}
+
 bool store_copy_fits(const struct call *c)
 {
     const struct store *s = store_work((struct call *)c)->store;
@@ -258,12 +264,16 @@ static void copy_note_failure(struct store *s, struct call *c)
 {
     const struct err *err = &c->pg.op.err;
 
-    if (store_work(c)->copy->unfit)
+    if (store_work(c)->copy->unfit) {
         s->copies = false;
-    else if (err->code == ERR_UNAVAILABLE && c->pg.sqlstate[0] == '\0')
-        s->copies = ++s->copies_lost < LOST_MOST;
-    else if (c->pg.failed_at >= ROWS && !err_is_transient(err->code))
+        s->verifies = true;
+    } else if (err->code == ERR_UNAVAILABLE && c->pg.sqlstate[0] == '\0') {
+        s->copies_lost++;
+        s->lost_ms = loop_now_ms(s->loop);
+        s->copies = s->copies_lost < LOST_MOST;
+    } else if (c->pg.failed_at >= ROWS && !err_is_transient(err->code)) {
         s->copies = copy_blames_rows(c->pg.sqlstate);
+    }
     if (!s->copies)
         log_info(NULL, "new rows are stored without COPY: %s",
             store_work(c)->copy->unfit

@@ -31,6 +31,9 @@
     "   ('written_at', 'timestamp')))"                                       \
     " FROM pg_class c WHERE oid = '@.vector_embeddings'::regclass)"
 
+/* Have copies cost so many connections that none is tried for a while? */
+bool store_copy_is_barred(const struct store *s);
+
 /* Are these rows that can go by it, and nothing else? */
 bool store_copy_fits(const struct call *c);
 

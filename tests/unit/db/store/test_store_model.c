@@ -22,6 +22,7 @@ static void begin(struct world *w, const char *model, const char *since)
         .model = model,
         .dimensions = DIMENSIONS};
     op_init(&w->opened.op, db_done);
+    w->store.asked_ms = 0; /* another program's, later */
     store_open(&w->store, &w->opened);
     expect_op(w, &w->opened.op, 0);
     db_sleep(&w->db, 5); /* what is written has a time of its own */
