@@ -31,7 +31,21 @@ COMMENT ON COLUMN batch_sync_links.linked IS
 COMMENT ON COLUMN batch_sync_links.pending IS
     'To be looked at: it is new, or the other item has been stored since.';
 
--- Edges of other programs may have the same ends and the same type.
+-- Edges of other programs may have the same ends and the same type, and even say
+-- what ours say. Of several that do the newest counts; the others stay, but no
+-- longer say so, nor do those that are too long for the index. A row by its
+-- place: in a partitioned table ids may be another tenant's, too.
+UPDATE knowledge_graph_edges e
+   SET properties = jsonb_set(properties, '{method}', '"declared by another"')
+  FROM (SELECT tableoid, ctid, row_number() OVER (
+            PARTITION BY tenant_id, source_node_id, target_node_id, edge_type
+            ORDER BY created_at DESC, id DESC) > 1
+            OR octet_length(tenant_id || source_node_id || target_node_id
+                || edge_type) > 2600 AS spare
+          FROM knowledge_graph_edges
+         WHERE (properties ->> 'method') = 'declared') d
+ WHERE d.spare AND e.tableoid = d.tableoid AND e.ctid = d.ctid;
+
 CREATE UNIQUE INDEX IF NOT EXISTS knowledge_graph_edges_declared_key
     ON knowledge_graph_edges (tenant_id, source_node_id, target_node_id,
         edge_type)

@@ -316,6 +316,40 @@ for (const [name, sql, stored] of DROPS) {
     });
 }
 
+test('edges that look like declared ones stay, each of them once as ours',
+  async (t) => {
+    const { w } = await deployment(t, { rows: rows?.slice(0, 300) });
+    const long = 'n'.repeat(1400);
+    await w.db.script(`
+      INSERT INTO knowledge_graph_nodes (id, tenant_id, node_id, node_type,
+        properties, updated_at) SELECT n, 'tenant-7', n, 'theirs', '{}', now()
+        FROM unnest(ARRAY['one', 'two', '${long}1', '${long}2']) n;
+      INSERT INTO knowledge_graph_edges (id, tenant_id, source_node_id,
+        target_node_id, edge_type, weight, properties, created_at, updated_at)
+      SELECT 'theirs-' || i, 'tenant-7', source, target, 'part_of', 1,
+        properties::jsonb, '2024-01-01'::timestamp + i * interval '1 day', now()
+      FROM (VALUES (1, 'one', 'two', '{"method": "declared", "by": "them"}'),
+        (2, 'one', 'two', '{"method": "declared", "linked_at": "2024"}'),
+        (3, 'one', 'two', '{"method": "declared"}'),
+        (4, 'one', 'two', '{"method": "theirs"}'),
+        (5, 'one', 'two', '[1]'), (6, 'one', 'two', '"declared"'),
+        (7, 'two', 'one', '{"method": "declared"}'),
+        (8, '${long}1', '${long}2', '{"method": "declared"}'))
+        e (i, source, target, properties)`);
+    const theirs = () => w.db.rows(`SELECT id, properties
+      FROM knowledge_graph_edges WHERE id LIKE 'theirs-%' ORDER BY id`);
+    const before = await theirs();
+    const plan = await adopt(w, ['--dry-run']);
+    assert.equal(numberIn(plan.lines, 'no longer say that they are declared'), 3);
+    assert.deepEqual(await theirs(), before);
+    await adopt(w);
+    const spare = 'declared by another';
+    assert.deepEqual(await theirs(), before.map(({ id, properties }) => ({ id,
+      properties: ['theirs-1', 'theirs-2', 'theirs-8'].includes(id)
+        ? { ...properties, method: spare } : properties })));
+    assert.equal((await adopt(w)).stdout, 'nothing to do\n');
+  });
+
 test('two at once: one waits', async (t) => {
   const { w, mess, theirs } = await deployment(t);
   const outcomes = await Promise.all([adopt(w), adopt(w)]);

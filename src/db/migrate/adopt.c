@@ -48,6 +48,15 @@ enum { SQL_BYTES = 16 * 1024 };
     " FROM knowledge_graph_edges"                                            \
     " WHERE edge_type IN ('related', 'strongly_related')"
 
+/* Those that would stand in the way of a unique index over declared edges
+ * (schema/sql/0029_links.sql). */
+#define SPARE_EDGES                                                      \
+    "SELECT row_number() OVER (PARTITION BY tenant_id, source_node_id,"  \
+    "  target_node_id, edge_type ORDER BY created_at DESC, id DESC) > 1" \
+    " OR octet_length(tenant_id || source_node_id || target_node_id"     \
+    "  || edge_type) > 2600 AS spare FROM knowledge_graph_edges"         \
+    " WHERE (properties ->> 'method') = 'declared'"
+
 /*
  * Tables whose rows would be deleted or changed together with a row of this
  * one.
@@ -95,7 +104,8 @@ enum plan_column {
     P_EDGES, /* the first of the edges' */
     P_EDGE_DOUBLES,
     P_EDGE_DRAGS,
-    P_TARGET_INDEX
+    P_TARGET_INDEX,
+    P_EDGE_SPARES
 };
 
 static const char plan_vectors_sql[] = PLACED
@@ -129,7 +139,8 @@ static const char plan_edges_sql[] =
     " (SELECT min(indexrelid::regclass::text) FROM pg_index"
     "  WHERE indrelid = 'knowledge_graph_edges'::regclass AND indisvalid"
     "  AND indpred IS NULL AND pg_get_indexdef(indexrelid)"
-    "   LIKE '% USING btree (tenant_id, target_node_id)')"
+    "   LIKE '% USING btree (tenant_id, target_node_id)'),"
+    " (SELECT count(*) FROM (" SPARE_EDGES ") s WHERE spare)"
     " FROM knowledge_graph_edges";
 
 void adopt_ask_plan(struct call *c, struct adopt_tables tables)
@@ -144,7 +155,7 @@ void adopt_ask_plan(struct call *c, struct adopt_tables tables)
     adopt_write_path(&sql, pg_pool_schema(c->pool));
     buf_printf(&sql, " SELECT * FROM (%s) v, (%s) e; COMMIT",
         tables.vectors ? plan_vectors_sql : "SELECT 0,0,0,0,0,0,0,'','',0,'',0",
-        tables.edges ? plan_edges_sql : "SELECT 0,0,'',''");
+        tables.edges ? plan_edges_sql : "SELECT 0,0,'','',0");
     text = arena_dup(&c->arena, buf_view(&sql));
     if (sql.error != 0 || text.p == NULL)
         abort();
@@ -233,6 +244,9 @@ static void adopt_plan_edges(const struct pg_result *r, struct buf *report)
     adopt_count_line(report, r, P_EDGE_DOUBLES, name,
         "duplicates (related, strongly_related) would be removed; the newest "
         "of each is kept");
+    adopt_count_line(report, r, P_EDGE_SPARES, name,
+        "edges would stay, but no longer say that they are declared, which the "
+        "newest of those with the same ends and type does");
     buf_puts(report,
         "index knowledge_graph_edges_related_key: would be created\n"
         "index knowledge_graph_edges_declared_key: would be created\n");

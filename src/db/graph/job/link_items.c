@@ -5,22 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The arrays are for the most there may be; what is not used of fresh pages
+ * takes no memory. */
 int link_items_init(struct link_items *l, size_t max)
 {
-    *l = (struct link_items){.max = max};
+    size_t slots = 8;
+
+    while (slots / 2 < max)
+        slots *= 2;
+    *l = (struct link_items){.max = max, .mask = slots - 1};
     arena_init(&l->arena, 0);
-    l->items = arena_calloc(&l->arena, max, sizeof(l->items[0]));
-    l->tops = arena_calloc(&l->arena, max, sizeof(l->tops[0]));
-    if (l->items == NULL || l->tops == NULL ||
-        strmap_init(&l->map, &l->arena, max) < 0) {
-        link_items_free(l);
-        return ERR_NOMEM;
-    }
-    return 0;
+    l->items = calloc(max, sizeof(l->items[0]));
+    l->tops = calloc(max, sizeof(l->tops[0]));
+    l->slots = calloc(slots, sizeof(l->slots[0]));
+    if (l->items != NULL && l->tops != NULL && l->slots != NULL)
+        return 0;
+    link_items_free(l);
+    return ERR_NOMEM;
 }
 
 void link_items_free(struct link_items *l)
 {
+    free(l->items);
+    free(l->tops);
+    free(l->slots);
     arena_free(&l->arena);
     *l = (struct link_items){.n = 0};
 }
@@ -34,43 +42,46 @@ static const char *link_items_service(struct link_items *l, struct str id)
     return l->service;
 }
 
-/* Microservice, a NUL, content id: neither has a NUL within. */
-static struct str link_key(
-    struct arena *a, struct str microservice, struct str content_id)
+static uint64_t link_items_mix(uint64_t h, struct str s)
 {
-    char *key = arena_alloc(a, microservice.len + content_id.len + 2);
+    for (size_t i = 0; i < s.len; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 0x100000001B3u;
+    return h ^ h >> 29;
+}
 
-    if (key == NULL)
-        return (struct str){NULL, 0};
-    memcpy(key, microservice.p, microservice.len);
-    key[microservice.len] = '\0';
-    memcpy(key + microservice.len + 1, content_id.p, content_id.len);
-    key[microservice.len + 1 + content_id.len] = '\0';
-    return (struct str){key, microservice.len + 1 + content_id.len};
+/* The slot that has the item's number, or the free one where it belongs. Keys
+ * come from outside: the hash begins with an address, which nobody knows. */
+static uint32_t *link_items_slot(
+    const struct link_items *l, struct str microservice, struct str content_id)
+{
+    uint64_t h = (uint64_t)(uintptr_t)l->slots ^ 0xCBF29CE484222325u;
+    size_t i;
+
+    h = link_items_mix(link_items_mix(h, content_id), microservice);
+    for (i = (size_t)h & l->mask; l->slots[i] != 0; i = (i + 1) & l->mask) {
+        const struct link_item *item = &l->items[l->slots[i] - 1];
+
+        if (str_eq(item->content_id, content_id) &&
+            str_eq(str_of(item->microservice), microservice))
+            break;
+    }
+    return &l->slots[i];
 }
 
 size_t link_items_find(struct link_items *l, struct str microservice,
     struct str content_id, bool add)
 {
-    struct arena scratch;
-    struct str key;
-    size_t *number, at = SIZE_MAX;
-    bool found = false;
+    uint32_t *slot = link_items_slot(l, microservice, content_id);
+    struct link_item *item = &l->items[l->n];
 
-    arena_init(&scratch, 0);
-    key = link_key(&scratch, microservice, content_id);
-    if (key.p != NULL && strmap_get(&l->map, key) != NULL)
-        at = *strmap_get(&l->map, key);
-    arena_free(&scratch);
-    if (at != SIZE_MAX || !add || l->n == l->max)
-        return at;
-    key = link_key(&l->arena, microservice, content_id);
-    if (key.p == NULL || link_items_service(l, microservice) == NULL)
+    if (*slot != 0)
+        return *slot - 1;
+    if (!add || l->n == l->max)
         return SIZE_MAX;
-    number = strmap_put(&l->map, key, &found);
-    *number = l->n;
-    l->items[l->n].microservice = l->service;
-    l->items[l->n].content_id =
-        (struct str){key.p + microservice.len + 1, content_id.len};
-    return l->n++;
+    item->microservice = link_items_service(l, microservice);
+    item->content_id = arena_dup(&l->arena, content_id);
+    if (item->microservice == NULL || item->content_id.p == NULL)
+        return SIZE_MAX;
+    *slot = (uint32_t)++l->n;
+    return l->n - 1;
 }

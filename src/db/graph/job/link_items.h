@@ -1,13 +1,12 @@
 /*
  * The items of a linking job, numbered: their keys, their nodes, when they
  * were queued, and what is nearest to them. The numbers are those of
- * db/graph/job/nearest.h. Memory: some 130 bytes an item and its ids.
+ * db/graph/job/nearest.h. Memory: some 160 bytes an item and its ids.
  */
 #ifndef DB_GRAPH_JOB_LINK_ITEMS_H
 #define DB_GRAPH_JOB_LINK_ITEMS_H
 
 #include "base/arena.h"
-#include "base/strmap.h"
 #include "db/graph/job/nearest.h"
 
 struct link_item {
@@ -20,7 +19,8 @@ struct link_item {
 
 struct link_items {
     struct arena arena;
-    struct strmap map; /* key to number */
+    uint32_t *slots; /* by a hash of the key: a number and 1; 0: none */
+    size_t mask;
     struct link_item *items;
     struct nearest *tops;
     size_t n, max;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    CHUNKS = 16,       /* are resident together */
+    CHUNKS = 16,       /* all memory of vectors: two come and meet, the others
+                          are resident */
     QUEUE_ROWS = 5000, /* read in a step */
     JOB_SHARE = 8,     /* at least one in so many is queued */
 };
@@ -99,8 +100,8 @@ static int link_job_init_blocks(struct link_job_state *job)
         &job->resident, &job->chunks[0].block, &job->chunks[1].block};
 
     job->chunk_most = job_most(job->graph->job_bytes / CHUNKS, stride, 16);
-    job->resident_most =
-        job_most(job->graph->job_bytes, stride, job->chunk_most);
+    job->resident_most = job_most(
+        job->graph->job_bytes / CHUNKS * (CHUNKS - 2), stride, job->chunk_most);
     if (job->chunk_most > most)
         job->chunk_most = most;
     if (job->resident_most > most)
