@@ -237,7 +237,7 @@ static void linker_count_queue(struct linker *l)
     const struct link_req *done = &l->link;
     const struct ports *ports = l->p.ports;
 
-    if (done->counts && !done->more) {
+    if (done->counted) {
         l->counted = true;
         l->queued = done->queued;
         l->count_ms = ports->now_ms(ports->world) + LINKER_COUNT_MS;

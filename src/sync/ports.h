@@ -356,13 +356,14 @@ struct link_req {
     const char *tenant;
     size_t limit; /* items, at most */
     bool builds;  /* the index may be built if there is none */
-    bool counts;  /* ask how long the queue is afterwards, all tenants' */
+    bool counts;  /* ask how long the queue is, all tenants' */
 
     /* Out. */
     size_t taken;            /* fewer than limit: the queue is empty */
     size_t links;            /* declared ones that were looked at */
     enum link_method method; /* of this step */
-    size_t queued;           /* when asked for: items that still wait */
+    bool counted;            /* it was asked, which not every step does: */
+    size_t queued;           /* items that still wait afterwards */
     bool later;        /* nothing was taken: there has to be an index first, or
                           another process is linking the tenant */
     bool more;         /* a step of several: call again */

@@ -140,3 +140,31 @@ test('an item that waits to be linked; at most 200 items', async (t) => {
   assert.equal(after.more, true);
   assert.equal((await show('--depth', '2')).nodes.length, 200);
 });
+
+test('a run says how linking goes on: over HTTP and in the terminal',
+  async (t) => {
+    const w = await world(t, { services: { alpha: pagesOf(Array.from(
+      { length: 600 }, (_, i) => ({ id: `i${i}`, title: `Title ${i}`,
+        body: 'red dogs in the park', next: [] }))) },
+    schemas: [chain('alpha', [])], embedder: { vectorOf: bodyVector } });
+    const s = await serve(t, w, { env: { KG_ENABLED: 'true',
+      EMBEDDING_DIMENSIONS: '64', BATCH_SYNC_TRIES: '100' } });
+    const url = `http://127.0.0.1:${s.port}`;
+    const blocker = await w.db.connect();
+    await blocker.query('BEGIN; LOCK TABLE knowledge_graph_edges IN SHARE MODE');
+    await s.trigger();
+    const { runs: [{ id }] } = (await s.get(`${ADMIN}/runs`)).json;
+    const linking = async () => (await s.get(`${ADMIN}/runs/${id}`)).json.linking;
+    await s.program.until(async () => (await linking())?.queued === 600,
+      'linking');
+    assert.equal((await linking()).method, 'exact');
+    const shown = () => w.run(['run', id],
+      { DATABASE_URL: '', BATCHSYNC_URL: url });
+    assert.match((await shown()).stdout,
+      /\n {2}linking, exact: [\d,]+\/s, 600 items wait\n/);
+    await blocker.query('ROLLBACK');
+    blocker.release();
+    await s.program.until(async () => await linking() === null, 'the end');
+    assert.doesNotMatch((await shown()).stdout, /linking/);
+    await s.end();
+  });

@@ -52,6 +52,23 @@ test('every view, in light and dark, in both languages', { skip }, async (t) => 
   await s.end();
 });
 
+test('a run says how linking goes on', { skip }, async (t) => {
+  const { s, base } = await filled(t);
+  const { runs: [{ id }] } = (await s.get('/admin/batch-sync/runs')).json;
+  const page = await open(t, base);
+  await page.route(`**/admin/batch-sync/runs/${id}`, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json(),
+      linking: { method: 'exact', perSecond: 2345.6, queued: 678 } } });
+  });
+  await page.goto(`${base}#/runs/${id}`);
+  await page.getByText(
+    'Linking, the nearest computed: 2,346 a second, 678 to go').waitFor();
+  await page.accessible();
+  page.clean();
+  await s.end();
+});
+
 test('a dead letter is found, read and retried', { skip }, async (t) => {
   const { s, base } = await filled(t);
   const page = await open(t, base);

@@ -92,6 +92,11 @@ const TEXTS = {
   pagesCount: ['{n} pages', '{n} עמודים'],
   started: ['started', 'התחיל'],
   took: ['took', 'ארך'],
+  'linking.exact': ['Linking, the nearest computed',
+    'קישור, השכנים מחושבים במדויק'],
+  'linking.index': ['Linking, the nearest by the index',
+    'קישור, השכנים לפי האינדקס'],
+  'linking.declared': ['Linking what is declared', 'קישור לפי הצהרה'],
   indexBuilding: ['Building the vector index: {phase}', 'בונה אינדקס וקטורי: {phase}'],
   service: ['Service', 'שירות'],
 

@@ -50,13 +50,26 @@ static int run_exit_code(json_t *run)
                                                             : EXIT_FAILED;
 }
 
-/* Its duration alone is no news. */
+/* What changes all the time is no news while it is running. */
+static json_t *run_lasting(json_t *run)
+{
+    json_t *lasting = json_copy(run);
+
+    if (run_is(run, "running")) {
+        json_object_del(lasting, "durationMs");
+        json_object_del(lasting, "linking");
+    }
+    return lasting;
+}
+
 static bool run_is_news(struct run_watch *w)
 {
-    if (w->before != NULL && run_is(w->run, "running"))
-        json_object_set(
-            w->run, "durationMs", json_object_get(w->before, "durationMs"));
-    return w->before == NULL || !json_equal(w->run, w->before);
+    json_t *now = run_lasting(w->run), *before = run_lasting(w->before);
+    bool news = !json_equal(now, before);
+
+    json_decref(now);
+    json_decref(before);
+    return news;
 }
 
 static void run_print(struct run_watch *w, bool running)

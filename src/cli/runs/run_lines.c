@@ -2,7 +2,10 @@
 
 #include "base/text.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 #include <string.h>
+
+enum { LINE_BYTES = 256 };
 
 int run_lines_open(struct app *app, struct cli *cli, const char *command)
 {
@@ -63,6 +66,50 @@ static void run_lines_service(FILE *out, json_t *service)
     }
 }
 
+/* Of the service that was asked; length 0: it is idle, or not known. */
+static void run_lines_linking(json_t *run, struct buf *out)
+{
+    json_t *linking = json_object_get(run, "linking");
+    json_t *queued = json_object_get(linking, "queued");
+    char number[REPORT_NUMBER_BYTES];
+
+    if (!json_is_object(linking))
+        return;
+    report_number(
+        (uint64_t)json_number_value(json_object_get(linking, "perSecond")),
+        number);
+    buf_printf(
+        out, "  linking, %s: %s/s", run_lines_text(linking, "method"), number);
+    if (!json_is_integer(queued))
+        return;
+    report_number((uint64_t)json_integer_value(queued), number);
+    buf_printf(out, ", %s items wait", number);
+}
+
+static void run_lines_put_linking(struct live_lines *lines, json_t *run)
+{
+    struct buf line;
+
+    buf_init(&line, LINE_BYTES);
+    run_lines_linking(run, &line);
+    if (line.len > 0) {
+        live_lines_put(lines, LIVE_PLAIN, "%.*s", (int)line.len, line.data);
+        live_lines_next(lines);
+    }
+    buf_free(&line);
+}
+
+static void run_lines_print_linking(FILE *out, json_t *run)
+{
+    struct buf line;
+
+    buf_init(&line, LINE_BYTES);
+    run_lines_linking(run, &line);
+    if (line.len > 0)
+        fprintf(out, "%.*s\n", (int)line.len, line.data);
+    buf_free(&line);
+}
+
 void run_lines_services(FILE *out, json_t *run)
 {
     json_t *services = json_object_get(run, "services"), *service;
@@ -73,6 +120,7 @@ void run_lines_services(FILE *out, json_t *run)
     {
         run_lines_service(out, service);
     }
+    run_lines_print_linking(out, run);
 }
 
 static bool run_lines_status_is(json_t *service, const char *status)
@@ -123,8 +171,9 @@ void run_lines_live(struct live_lines *lines, json_t *run)
         else if (lines->n < room)
             run_lines_put(lines, run, service);
     }
-    if (pending == 0 && lines->n > 0)
-        return;
-    live_lines_put(lines, LIVE_DIM, "  %zu more to come", pending);
-    live_lines_next(lines);
+    if (pending > 0 || lines->n == 0) {
+        live_lines_put(lines, LIVE_DIM, "  %zu more to come", pending);
+        live_lines_next(lines);
+    }
+    run_lines_put_linking(lines, run);
 }

@@ -10,8 +10,7 @@
  * Happy path: the index answers for itself, which is one look into the
  * catalogue as long as nothing is to be built; then one transaction, with
  * settings that end with it: scans of the index go on until filters are
- * satisfied. Its last statement counts the queue, when that is asked for; where
- * there has to be an index first, it is the only one. Failures: of the index or
+ * satisfied. Failures: of the index or
  * of the transaction, as they are. The transaction is undone as a whole, so its
  * items are on the queue as before. On cancel: the one of the two that is under
  * way.
@@ -52,8 +51,7 @@ struct linking {
     uint64_t begun_ms;
     struct op batch;
     struct link_req step;
-    int at;       /* the statement that links, in the batch; -1: none */
-    int count_at; /* the one that counts; -1: none */
+    int at; /* the statement that links, in the batch */
 };
 
 void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
@@ -73,6 +71,9 @@ void graph_init(struct graph *g, struct pg_pool *pool, struct pg_pool *watch,
 
 static void graph_finish(struct linking *l, const struct err *err)
 {
+    struct link_req *req = l->req;
+
+    req->queued -= req->taken < req->queued ? req->taken : req->queued;
     list_remove(&l->req->op.link);
     op_finish(&l->req->op, err);
     free(l);
@@ -138,19 +139,11 @@ static void graph_batch_send(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
-    l->at = l->count_at = -1;
-    if (!l->req->later) {
-        l->at = graph_add_links(c, l->req);
-        if (l->at < 0) {
-            store_fail(c, ERR_NOMEM, "linking");
-            return;
-        }
-    }
-    if (l->req->counts) {
-        l->count_at = c->pg.nstmts;
-        call_stmt(c, "SELECT count(*) FROM @.batch_sync_link_queue", false);
-    }
-    call_send(c);
+    l->at = graph_add_links(c, l->req);
+    if (l->at < 0)
+        store_fail(c, ERR_NOMEM, "linking");
+    else
+        call_send(c);
 }
 
 static void graph_warn_of_no_nodes(const struct pg_result *r)
@@ -166,14 +159,10 @@ static void graph_batch_take(struct call *c)
 {
     struct linking *l = store_work(c)->req;
 
-    if (l->at >= 0) {
-        l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
-        l->req->method = LINK_INDEX;
-        l->req->more = call_int(c->pg.results[l->at], 0, 4) > 0;
-        graph_warn_of_no_nodes(c->pg.results[l->at]);
-    }
-    if (l->count_at >= 0)
-        l->req->queued = (size_t)call_int(c->pg.results[l->count_at], 0, 0);
+    l->req->taken = (size_t)call_int(c->pg.results[l->at], 0, 0);
+    l->req->method = LINK_INDEX;
+    l->req->more = call_int(c->pg.results[l->at], 0, 4) > 0;
+    graph_warn_of_no_nodes(c->pg.results[l->at]);
     call_end(c, NULL);
 }
 
@@ -182,17 +171,6 @@ static void on_graph_batch(struct op *op)
     struct linking *l = container_of(op, struct linking, batch);
 
     graph_finish(l, &op->err);
-}
-
-/* Nothing is linked now; the queue is counted if need be. */
-static void graph_finish_later(struct linking *l)
-{
-    l->req->later = true;
-    if (l->req->counts)
-        store_start(
-            &l->graph->store, &l->batch, l, graph_batch_send, graph_batch_take);
-    else
-        graph_finish(l, NULL);
 }
 
 /* --- a job --- */
@@ -219,10 +197,7 @@ static void on_graph_step(struct op *op)
     l->req->more = !l->step.later;
     if (op->err.code != 0 || l->step.later || link_job_ended(g->job))
         graph_drop_job(g);
-    if (l->step.later)
-        graph_finish_later(l);
-    else
-        graph_finish(l, &op->err);
+    graph_finish(l, &op->err);
 }
 
 static void graph_step(struct linking *l)
@@ -241,12 +216,11 @@ static void on_graph_index(struct op *op)
     index_watch_end(&l->graph->index.watch);
     l->req->index_ms = loop_now_ms(l->graph->store.loop) - l->begun_ms;
     l->req->later = l->index.later;
-    if (op->err.code != 0 || l->req->op.err.code != 0 ||
-        (l->req->later && !l->req->counts)) {
+    if (op->err.code != 0 || l->req->op.err.code != 0 || l->req->later) {
         graph_finish(l, &op->err);
         return;
     }
-    if (!l->req->later && l->queued >= l->graph->job_least)
+    if (l->queued >= l->graph->job_least)
         l->graph->job =
             link_job_by_index(l->graph, l->req->tenant, l->dimensions);
     if (l->graph->job != NULL)
@@ -270,13 +244,15 @@ static void graph_look_send(struct call *c)
         " " LINKS_PENDING ","
         " EXISTS (SELECT 1 FROM @.batch_sync_link_jobs WHERE tenant_id = $1"
         "  AND expires_at > now() AND token <> ''"
-        "  AND NOT starts_with(token, $3))"
+        "  AND NOT starts_with(token, $3)),"
+        " CASE WHEN $4 THEN (SELECT count(*) FROM @.batch_sync_link_queue) END"
         " FROM (SELECT count(*) AS n FROM @.batch_sync_link_queue"
         "  WHERE tenant_id = $1) q",
         false);
     call_add_text(c, l->req->tenant);
     call_add_int(c, l->graph->job_least);
     call_add_text(c, l->graph->owner);
+    call_add_bool(c, l->req->counts);
     call_send(c);
 }
 
@@ -290,6 +266,9 @@ static void graph_look_take(struct call *c)
     l->dimensions = (int)call_int(r, 0, 2);
     l->declared = pg_value(r, 0, 3).p[0] == 't';
     l->taken = pg_value(r, 0, 4).p[0] == 't';
+    l->req->counted = l->req->counts;
+    if (l->req->counts)
+        l->req->queued = (size_t)call_int(r, 0, 5);
     call_end(c, NULL);
 }
 
@@ -298,7 +277,8 @@ static void graph_choose(struct linking *l)
     struct graph *g = l->graph;
 
     if (l->taken) {
-        graph_finish_later(l);
+        l->req->later = true;
+        graph_finish(l, NULL);
         return;
     }
     if (link_job_exact_pays(g, l->queued, l->stored, l->dimensions))
@@ -360,7 +340,8 @@ void graph_link(struct graph *g, struct link_req *req)
     l->graph = g;
     l->req = req;
     l->begun_ms = loop_now_ms(g->store.loop);
-    req->taken = req->links = 0;
+    req->taken = req->links = req->queued = 0;
+    req->counted = false;
     req->method = LINK_NONE;
     req->more = req->later = false;
     op_begin(&req->op, &g->store.loop->ready, on_graph_cancel);

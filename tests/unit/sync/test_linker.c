@@ -60,7 +60,8 @@ static void end_batch(struct world *w)
         req->method = LINK_INDEX;
     }
     w->counts += req->counts;
-    if (err.code == 0 && req->counts)
+    req->counted = err.code == 0 && req->counts;
+    if (req->counted)
         req->queued = w->queued[0] + w->queued[1] + w->queued[2];
     op_finish(&req->op, &err);
 }

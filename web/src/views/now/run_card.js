@@ -3,6 +3,7 @@
 import { dateTime, duration, number, relative } from '../../format.js';
 import { html } from '../../html.js';
 import { now } from '../../live.js';
+import { Linking } from '../../parts/linking.js';
 import { OutcomeBar, OutcomeWords } from '../../parts/outcomes.js';
 import { ServiceProgress } from '../../parts/service_progress.js';
 import { State } from '../../parts/state.js';
@@ -46,6 +47,7 @@ export function RunCard({ run }) {
     <${OutcomeWords} counts=${run.totals} />
     ${run.error && html`<p class="error" dir="auto">${run.error}</p>`}
     <${Index} index=${run.vectorIndex} />
+    <${Linking} linking=${run.linking} />
     <ul class="services">${run.services.map((service) =>
       html`<${ServiceProgress} key=${service.service} service=${service} />`)}
     </ul>

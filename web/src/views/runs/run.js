@@ -8,6 +8,7 @@ import { html } from '../../html.js';
 import { useLive } from '../../live.js';
 import { CancelRun } from '../../parts/cancel_run.js';
 import { Facts } from '../../parts/facts.js';
+import { Linking } from '../../parts/linking.js';
 import { Notice } from '../../parts/notice.js';
 import { OutcomeBar, OutcomeWords } from '../../parts/outcomes.js';
 import { ServiceProgress } from '../../parts/service_progress.js';
@@ -43,7 +44,8 @@ export function Run({ id }) {
   const [problem, setProblem] = useState();
   const { data: run, error } = useLive((signal) =>
     ask(`${ADMIN}/runs/${encodeURIComponent(id)}`, { signal }),
-  (found) => (found?.status === 'running' ? BUSY_MS : OVER_MS), id);
+  (found) => (found?.status === 'running' || found?.linking
+    ? BUSY_MS : OVER_MS), id);
   const back = html`<a class="back" href=${linkTo('runs')}>${t('runs')}</a>`;
   if (!run) {
     return html`${back}<${Notice} error=${error} />
@@ -62,6 +64,7 @@ export function Run({ id }) {
       <${OutcomeBar} counts=${run.totals} />
       <${OutcomeWords} counts=${run.totals} />
       ${run.error && html`<p class="error" dir="auto">${run.error}</p>`}
+      <${Linking} linking=${run.linking} />
     </section>
     <${Timeline} run=${run} />
     <section class="card" aria-label=${t('services')}>
