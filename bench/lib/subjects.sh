@@ -33,6 +33,8 @@ subject() {
       ;;
     *linked)
       KG_ENABLED=true
+      # The vector index is built after the last edge.
+      UNTIL=(--stop-at "linked $N items")
       template lean
       ;;
     *indexes) template adopted ;;

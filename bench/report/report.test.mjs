@@ -8,7 +8,8 @@ import { loopQuantile } from './loop.mjs';
 import { median, short } from './stats.mjs';
 import { comparison, ratios } from './table.mjs';
 import { targetsTable } from './targets.mjs';
-import { BOUND, LIMIT, LINK_FLOOR, REQUESTS, neededRequests }
+import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, REQUESTS,
+  neededRequests }
   from './terms.mjs';
 
 const settings = { few: 20000, many: 100000, page: 1000, chunk: 50,
@@ -134,4 +135,13 @@ test('linking is measured against plain SQL of the same edges', () => {
   assert.equal(verdict(one(12, 4, 0.99), found), 'met');
   assert.equal(verdict(one(12, 4, 0.99), 'Linking: at most 96 MiB'), 'met');
   assert.equal(verdict(one(12, 4, 0.99), 'Linking 100,000'), 'not measured');
+  const methods = (perSecond, byIndex) => targetsTable({ link: {
+    section: 'link', settings, measured: [
+      { scenario: 's', subject: LINK_FLOOR, items: 20000, recall: 1 },
+      { scenario: 's', subject: BY_INDEX, items: 20000, recall: byIndex },
+      { scenario: 's', subject: DECLARED, items: 20000,
+        per_second: perSecond }] } });
+  assert.equal(verdict(methods(5001, 1), 'Declared'), 'met');
+  assert.equal(verdict(methods(4999, 1), 'Declared'), '**not met**');
+  assert.equal(verdict(methods(5001, 0.98), found), '**not met**');
 });

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
-ABOUT='first loads with and without linking' MINUTES=8
+ABOUT='linking: to the last edge, by method, beside a run' MINUTES=9
 
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
@@ -48,9 +48,37 @@ link_floor() {
     "compute=$compute" "writes=$writes" "recall=$recall"
 }
 
+# linked METHOD: links what the database `run` has, anew (bench/link.c).
+linked() {
+  local took each
+  sql run 'TRUNCATE knowledge_graph_edges, knowledge_graph_nodes,
+    batch_sync_links, batch_sync_link_queue'
+  sql postgres CHECKPOINT
+  read -r took each <<<"$(timeout "$MOST" "$BIN/bench_link" "$1" \
+    "$SERVER/run" 2>"$DIR/err")" ||
+    { tail -n 5 "$DIR/err" >&2; die "bench_link $1 failed"; }
+  SAMPLE=("seconds=$took" "per_second=$each")
+}
+
+# By the index, which a load of this size would not be, and what is declared.
+other_methods() {
+  local from
+  from=$EPOCHREALTIME
+  sql run 'CREATE INDEX idx_vector_embeddings_embedding_hnsw ON
+    vector_embeddings USING hnsw (embedding vector_cosine_ops)
+    WITH (m = 16, ef_construction = 64)'
+  from=$(calc "$EPOCHREALTIME - $from")
+  linked index
+  record 'linking, by the index' "${SAMPLE[@]}" "build=$from" \
+    "recall=$(recall)"
+  linked declared
+  record 'links, declared' "${SAMPLE[@]}"
+}
+
 link_round() {
   local nodes
   first batchsync
+  [ "$ROUND" -gt 1 ] || [ "$N" -gt 20000 ] || other_methods
   first 'batchsync, linked'
   nodes=$(sql run "SELECT (SELECT count(*) FROM knowledge_graph_nodes),
     (SELECT count(*) FROM batch_sync_link_queue)")
