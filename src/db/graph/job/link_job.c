@@ -1,10 +1,11 @@
 #include "db/graph/job/link_job_impl.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    CHUNKS = 16,       /* all memory of vectors: two come and meet, the others
+    CHUNKS = 32,       /* all memory of vectors: two come and meet, the others
                           are resident */
     QUEUE_ROWS = 5000, /* read in a step */
     JOB_SHARE = 8,     /* at least one in so many is queued */
@@ -82,6 +83,7 @@ static struct link_job_state *link_job_new(
 
     if (job == NULL)
         return NULL;
+    malloc_trim(0); /* what a run needed before */
     job->graph = g;
     job->dimensions = dimensions;
     job->tenant = strdup(tenant);
