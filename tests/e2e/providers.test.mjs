@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned } from './rig/keys.mjs';
-import { DIMENSIONS, good, provider, send } from './support/provider.mjs';
+import { DIMENSIONS, good, provider, send, zstd }
+  from './support/provider.mjs';
 import { folderOf, itemsOf, pagesOf, vectorOf, world }
   from './support/world.mjs';
 
@@ -21,6 +22,8 @@ const without = (entry, name) => {
 
 const shuffled = (list) => [...list].sort((a, b) =>
   JSON.stringify(a).localeCompare(JSON.stringify(b)));
+
+const ZEROES = Buffer.alloc(64 << 20);
 
 /**
  * items       how many there are; 60 unless told
@@ -54,11 +57,27 @@ const rows = {
     answer: ({ ok, texts }) => ok((e, text) => /item-00007/.test(text) &&
       texts.length > 1 ? { ...e, embedding: [null, 1] } : e),
     paid: 61 },
-  'a compressed answer that was not asked for': {
-    answer: ({ body, response }) => send(response, 200,
-      gzipSync(JSON.stringify(good(body))), { 'content-encoding': 'gzip' }) },
-  'an answer that is said to be compressed, and is not': {
-    answer: ({ ok }) => ok(undefined, {}, { 'content-encoding': 'gzip' }) },
+  ...Object.fromEntries(Object.entries({
+    gzip: [gzipSync, 'gzip'], deflate: [deflateSync, 'deflate'],
+    Brotli: [brotliCompressSync, 'br'], Zstandard: [zstd, 'zstd'],
+    'Zstandard, and no header': [zstd, 'identity'],
+    'gzip in Brotli': [(b) => brotliCompressSync(gzipSync(b)), 'gzip, br'],
+  }).map(([name, [pack, coding]]) =>
+    [`an answer that nobody asked to be compressed: ${name}`, {
+      answer: ({ body, request, response }) => {
+        assert.ok(!('accept-encoding' in request.headers));
+        send(response, 200, pack(Buffer.from(JSON.stringify(good(body)))),
+          { 'content-encoding': coding });
+      } }])),
+  ...Object.fromEntries(['gzip', 'br', 'zstd'].map((coding) =>
+    [`an answer that is said to be ${coding}, and is not`, {
+      answer: ({ ok }) => ok(undefined, {}, { 'content-encoding': coding }) }])),
+  ...Object.fromEntries(Object.entries({ gzip: gzipSync(ZEROES),
+    br: brotliCompressSync(ZEROES) }).map(([coding, bytes]) =>
+    [`a bomb of ${coding}`, {
+      answer: ({ response }) => send(response, 200, bytes,
+        { 'content-encoding': coding }),
+      stored: 0, code: 78, requests: 3, says: /longer than \d+ bytes/ }])),
   'a redirect within the origin': {
     answer: ({ request, response, ok }) => request.url.startsWith('/v1/')
       ? send(response, 308, '', { location: '/v2/embeddings' }) : ok() },

@@ -65,8 +65,8 @@ static const char due_sql[] =
     "  FROM (SELECT digest, payload FROM @.batch_sync_dead_letters"
     "   WHERE tenant_id = $1 AND service = $2 AND passing"
     "   AND resolved_at IS NULL AND content_id IS NOT NULL"
-    "   AND NOT superseded AND (next_try <= now() OR recipe IS DISTINCT FROM "
-    "$3)"
+    "   AND (next_try <= now() OR recipe IS DISTINCT FROM $3)"
+    "   AND NOT superseded"
     "   AND ($4 IS NULL OR digest > $4) ORDER BY digest LIMIT $5) d) b"
     " WHERE bytes <= $6 OR nth = 1 ORDER BY digest";
 

@@ -2,7 +2,7 @@
 #include "net/http/http_client_impl.h"
 
 #include "base/text.h"
-#include "net/http/http_inflate.h"
+#include "net/http/http_uncompress.h"
 #include <stdio.h>
 #include <strings.h>
 
@@ -321,11 +321,12 @@ static void http_client_call_set_error(
                                     : curl_easy_strerror(result));
 }
 
-static void http_client_call_outcome_inflate(
+static void http_client_call_outcome_uncompress(
     struct http_call *call, struct err *err)
 {
     struct http_req *req = call->req;
-    int code = http_inflate(&req->answer);
+    int code = http_uncompress(
+        &req->answer, http_answer_header(req, "content-encoding"));
 
     if (code == ERR_TOO_LARGE)
         err_set(err, code, "%s: the answer is longer than %zu bytes",
@@ -355,7 +356,7 @@ void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
     else if (result != CURLE_OK)
         http_client_call_set_error(call, result, err);
     else
-        http_client_call_outcome_inflate(call, err);
+        http_client_call_outcome_uncompress(call, err);
 }
 
 void http_call_free(struct http_call *call)
