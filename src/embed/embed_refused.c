@@ -146,6 +146,34 @@ bool embed_refused(struct embed_call *call, struct str body, struct err *err)
     return smaller;
 }
 
+static enum embed_refusal embed_refused_reason(int code)
+{
+    switch (code) {
+    case ERR_BUSY:
+    case ERR_LATER:
+        return EMBED_REFUSED_rate;
+    case ERR_TOO_LONG:
+        return EMBED_REFUSED_length;
+    case ERR_REFUSED:
+        return EMBED_REFUSED_text;
+    case ERR_AUTH:
+    case ERR_QUOTA:
+        return EMBED_REFUSED_access;
+    case ERR_CONFIG:
+        return EMBED_REFUSED_settings;
+    default:
+        return EMBED_REFUSED_failure;
+    }
+}
+
+void embed_count_refusal(struct embed_call *call, bool smaller, int code)
+{
+    if (code == ERR_CANCELED)
+        return;
+    call->req
+        ->refused[smaller ? EMBED_REFUSED_size : embed_refused_reason(code)]++;
+}
+
 static void embed_is_page(const struct embed_call *call,
     const struct embed_words *words, struct err *err)
 {

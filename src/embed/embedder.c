@@ -344,6 +344,8 @@ static void embedder_call_answered(struct embed_call *call)
         err = call->req->op.err;
         smaller = false;
     }
+    if (err.code != 0)
+        embed_count_refusal(call, smaller, err.code);
     if (call->step == STEP_PROVE) {
         embed_finish_proof(call, err.code != 0 ? &err : &a.fault);
     } else if (smaller) {
@@ -425,6 +427,7 @@ void embedder_send(struct embedder *e, struct embed_req *req)
     call->suspect = embedder_must(calloc(req->n, sizeof(*call->suspect)));
     req->status = 0;
     req->sent = req->tokens = req->tokens_guess = req->culprit = 0;
+    memset(req->refused, 0, sizeof(req->refused));
     req->over = 0;
     for (size_t i = 0; i < req->n; i++)
         if (call->outcomes[i] != EMBED_GOOD)

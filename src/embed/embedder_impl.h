@@ -119,6 +119,10 @@ size_t embed_tokens_of(
 double embed_usage_ratio(const struct embed_usage *usage);
 void embed_usage_add(struct embed_call *call, const struct embedder_answer *a);
 
+/* embed_refused.c: counts a request without vectors by its reason; `smaller`:
+ * as too large. */
+void embed_count_refusal(struct embed_call *call, bool smaller, int code);
+
 /* embed_refused.c: what an exchange failed with; true: with smaller requests,
  * which are in force now, it need not. */
 bool embed_refused(struct embed_call *call, struct str body, struct err *err);

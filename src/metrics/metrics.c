@@ -287,6 +287,11 @@ static void metrics_count_items(
     s->embedded += metrics_grown(now->embedded, seen->embedded);
     s->tokens += metrics_grown(now->tokens, seen->tokens);
     s->tokens_guess += metrics_grown(now->tokens_guess, seen->tokens_guess);
+#define X(name)                         \
+    s->refused[EMBED_REFUSED_##name] += \
+        metrics_grown(now->refused_##name, seen->refused_##name);
+    EMBED_REFUSALS_MAP(X)
+#undef X
     s->seen = *now;
 }
 

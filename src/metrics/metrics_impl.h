@@ -50,10 +50,11 @@ struct service_numbers {
     uint64_t known_failures, embedded;
     uint64_t repaired, contested;  /* changed by another program */
     uint64_t tokens, tokens_guess; /* billed, estimated */
-    bool passed, complete;         /* it has been synced, and then how */
-    uint64_t letters;              /* open ones */
-    int64_t success_ms;            /* since 1970, of its last; 0: none known */
-    struct counts seen;            /* of the run under way, already counted */
+    uint64_t refused[EMBED_REFUSALS];
+    bool passed, complete; /* it has been synced, and then how */
+    uint64_t letters;      /* open ones */
+    int64_t success_ms;    /* since 1970, of its last; 0: none known */
+    struct counts seen;    /* of the run under way, already counted */
 };
 
 struct run_numbers {

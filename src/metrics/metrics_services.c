@@ -85,6 +85,19 @@ static void metrics_services_write_tokens(
     exposition_number(out, s->tokens_guess);
 }
 
+static void metrics_services_write_refused(
+    struct buf *out, struct str labels, const void *value)
+{
+    const struct service_numbers *s = value;
+
+#define X(name)                                                           \
+    exposition_sample(                                                    \
+        out, "embedding_refusals_total", labels, "reason=\"" #name "\""); \
+    exposition_number(out, s->refused[EMBED_REFUSED_##name]);
+    EMBED_REFUSALS_MAP(X)
+#undef X
+}
+
 static void metrics_services_write_complete(
     struct buf *out, struct str labels, const void *value)
 {
@@ -143,6 +156,9 @@ void metrics_write_services(const struct metrics *m, struct buf *out)
     exposition_family(out, "embedding_tokens_total", "counter",
         "Tokens of the embedder's answers, as billed and as estimated.");
     exposition_each(out, &m->services, metrics_services_write_tokens);
+    exposition_family(out, "embedding_refusals_total", "counter",
+        "Requests to the embedder that brought no vectors, by reason.");
+    exposition_each(out, &m->services, metrics_services_write_refused);
     exposition_family(out, "service_complete", "gauge",
         "1 if all came that the source announced, the last time the service "
         "was synced; 0 if not.");

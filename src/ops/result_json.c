@@ -33,6 +33,16 @@ static void result_json_set_count(
     result_json_set(object, key, json_integer((json_int_t)count));
 }
 
+/* Requests to the embedder that brought no vectors, where there were any. */
+static void result_json_set_refused(json_t *object, const struct counts *counts)
+{
+#define X(name, json)                                         \
+    if (strncmp(json, "refused", 7) == 0 && counts->name > 0) \
+        result_json_set_count(object, json, counts->name);
+    COUNTS_MAP(X, )
+#undef X
+}
+
 static void result_json_set_extras(json_t *object, const struct counts *counts)
 {
     result_json_set_count(object, "collisions", counts->collisions);
@@ -43,6 +53,7 @@ static void result_json_set_extras(json_t *object, const struct counts *counts)
     result_json_set_count(object, "tokens", counts->tokens);
     if (counts->altered > 0)
         result_json_set_count(object, "altered", counts->altered);
+    result_json_set_refused(object, counts);
 }
 
 static json_t *result_errors_json(const struct service_result *service)

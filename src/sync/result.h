@@ -22,6 +22,8 @@
  *   embedded        items sent to the embedder and answered
  *   tokens          billed by the provider, also for what failed; 0: untold
  *   tokens_guess    for the same requests: estimated
+ *   refused_...     requests to the embedder that brought no vectors, by reason
+ *                   (sync/embed/embed_req.h)
  *   altered         of `stored`: a trigger of the table changed them
  *   nuls_dropped    NUL characters
  *   replaced        lone surrogates and broken bytes, now U+FFFD
@@ -44,6 +46,13 @@
     X(embedded, "embedded") SEP            \
     X(tokens, "tokens") SEP                \
     X(tokens_guess, "tokensEstimated") SEP \
+    X(refused_rate, "refusedRate") SEP \
+    X(refused_size, "refusedSize") SEP \
+    X(refused_length, "refusedLength") SEP \
+    X(refused_text, "refusedText") SEP \
+    X(refused_access, "refusedAccess") SEP \
+    X(refused_settings, "refusedSettings") SEP \
+    X(refused_failure, "refusedFailure") SEP \
     X(altered, "altered") SEP              \
     X(nuls_dropped, "nulsDropped") SEP     \
     X(replaced, "replaced")

@@ -35,6 +35,7 @@ const ZEROES = Buffer.alloc(64 << 20);
  * code        the exit code; 0 unless told
  * says        what the run's errors say
  * logs        what a line of the log says
+ * refused     requests without vectors, by reason
  */
 const rows = {
   'index 0 is left out, as protobuf does': {
@@ -91,7 +92,8 @@ const rows = {
     stored: 0, code: 78, requests: 2, says: /No successful provider/ },
   'a rate limit in a 200': {
     answer: ({ n, response, ok }) => n < 3 ? send(response, 200, { error: {
-      message: 'Slow down', code: 429 } }) : ok() },
+      message: 'Slow down', code: 429 } }) : ok(),
+    refused: { refusedRate: 2 } },
   'a web page': {
     answer: ({ response }) => send(response, 200,
       '<html><title>Sign in</title></html>', { 'content-type': 'text/html' }),
@@ -115,7 +117,7 @@ const rows = {
   'a quota without one': {
     answer: ({ response }) => refuse(response, 429,
       'You exceeded your current quota.', { type: 'insufficient_quota' }),
-    stored: 0, code: 1, requests: 2, says: /exceeded your current quota/ },
+    refused: { refusedAccess: 1 }, stored: 0, code: 1, requests: 2, says: /exceeded your current quota/ },
   'a wait of eleven hours': {
     answer: ({ response }) => send(response, 429, { error: 'Daily limit' },
       { 'retry-after': '40000' }),
@@ -124,7 +126,7 @@ const rows = {
     answer: ({ response }) => send(response, 422, { detail: [{
       type: 'extra_forbidden', loc: ['body', 'dimensions'],
       msg: 'Extra inputs are not permitted', input: 8 }] }),
-    stored: 0, code: 78, requests: 2, says: /EMBEDDING_SEND_DIMENSIONS/ },
+    refused: { refusedSettings: 1 }, stored: 0, code: 78, requests: 2, says: /EMBEDDING_SEND_DIMENSIONS/ },
   'texts are repeated in the refusal': {
     answer: ({ texts, response, ok }) => {
       const bad = texts.find((text) => /item-00007/.test(text));
@@ -142,7 +144,8 @@ const rows = {
         `length is 8192 tokens, however you requested ${texts[at].length} ` +
         'tokens. Please reduce the length of the input.');
     },
-    stored: 19 + 10, paid: 19 + 10, requests: 4 },
+    stored: 19 + 10, paid: 19 + 10, requests: 4,
+    refused: { refusedLength: 1 } },
   'long texts are cut in silence': {
     items: 3, edit: (item) => ({ ...item, body: 'Sentence. '.repeat(400) }),
     answer: ({ ok, texts }) => ok(undefined,
@@ -172,6 +175,11 @@ for (const [name, row] of Object.entries(rows)) {
       `${account.paid.length} paid for`);
     assert.ok(account.requests.length <= (row.requests ?? Infinity),
       `${account.requests.length} requests`);
+    if (row.refused) {
+      const service = outcome.result.services[0];
+      assert.deepEqual(Object.fromEntries(Object.entries(service).filter(
+        ([name]) => name.startsWith('refused'))), row.refused);
+    }
     if (row.logs) assert.match(outcome.stderr, row.logs);
     assert.equal(outcome.code === 0, (row.code ?? 0) === 0, outcome.stderr);
   });

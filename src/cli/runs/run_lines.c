@@ -46,6 +46,25 @@ void run_lines_run(FILE *out, json_t *run)
         run_lines_count(totals, "failed"));
 }
 
+/* What the embedder cost, and how often it said no; nothing where there is
+ * nothing to say. */
+static void run_lines_embedder(FILE *out, json_t *counts)
+{
+    long long tokens = run_lines_count(counts, "tokens");
+    const char *name;
+    json_t *count;
+
+    if (tokens > 0)
+        fprintf(out, "    %lld tokens billed, %lld estimated\n", tokens,
+            run_lines_count(counts, "tokensEstimated"));
+    json_object_foreach(counts, name, count)
+    {
+        if (strncmp(name, "refused", 7) == 0 && json_integer_value(count) > 0)
+            fprintf(out, "    embedding requests refused (%c%s): %lld\n",
+                name[7] | 0x20, name + 8, (long long)json_integer_value(count));
+    }
+}
+
 static void run_lines_service(FILE *out, json_t *service)
 {
     json_t *counts = json_object_get(service, "counts");
@@ -59,6 +78,7 @@ static void run_lines_service(FILE *out, json_t *service)
         run_lines_count(counts, "received"), run_lines_count(counts, "stored"),
         run_lines_count(counts, "unchanged"),
         run_lines_count(counts, "failed"));
+    run_lines_embedder(out, counts);
     json_array_foreach(errors, i, error)
     {
         fprintf(out, "    page %lld: %s\n", run_lines_count(error, "page"),

@@ -23,7 +23,7 @@
 
 enum { UNIT, EVICT };
 enum { BEAT_TIMEOUT, BEAT }; /* results of a heartbeat */
-enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 1024 };
+enum { LOCK_MS = 5000, LOCK_TRIES = 3, COUNTS_BYTES = 2048 };
 enum { LEDGER_TIMEOUT_MS = 10 * 1000 };
 
 #define RUN_LOCK LEDGER_FENCE_LOCK("id")

@@ -122,7 +122,8 @@ struct chunk {
     struct page_item **members; /* nmembers; the items are their pages' */
     size_t nmembers;
     uint64_t tokens, tokens_guess; /* of all its requests: billed, estimated */
-    struct chunk_text *texts;      /* ntexts, by member, then piece */
+    uint64_t refused[EMBED_REFUSALS];
+    struct chunk_text *texts; /* ntexts, by member, then piece */
     size_t ntexts, texts_size;
     struct ranges ranges; /* what is left to embed, then to store */
     struct range range;   /* the one under way */

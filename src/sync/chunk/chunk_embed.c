@@ -290,6 +290,8 @@ static void on_chunk_embed_embedded(struct op *op)
     pipeline_pace(c->p, op);
     c->tokens += c->embed.tokens;
     c->tokens_guess += c->embed.tokens_guess;
+    for (int i = 0; i < EMBED_REFUSALS; i++)
+        c->refused[i] += c->embed.refused[i];
     if (err.code != 0) {
         chunk_want_slot(c); /* an answer that was none, after all */
         err_wrap(&err, "embed");

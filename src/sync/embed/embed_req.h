@@ -15,6 +15,22 @@ enum embed_outcome {
 };
 
 /*
+ * Why a request to the provider brought no vectors: X(name). `size`: the
+ * request as a whole is too large; `text`: one is refused for what it is;
+ * `access`: the key, or a quota that waiting does not bring back; `failure`: a
+ * 5xx, garbage, or no answer at all.
+ */
+#define EMBED_REFUSALS_MAP(X) \
+    X(rate) X(size) X(length) X(text) X(access) X(settings) X(failure)
+
+enum embed_refusal {
+#define X(name) EMBED_REFUSED_##name,
+    EMBED_REFUSALS_MAP(X)
+#undef X
+        EMBED_REFUSALS
+};
+
+/*
  * Vectors for texts, in as few requests to the provider as its limits allow.
  * A text whose vector is bad while others' are good is asked for once more,
  * alone. When some of the texts fail the whole request does, with the error of
@@ -39,6 +55,7 @@ struct embed_req {
     uint64_t sent;         /* texts in answered requests, repeats included */
     uint64_t tokens;       /* billed for them, as the provider tells */
     uint64_t tokens_guess; /* for the same: estimated */
+    uint64_t refused[EMBED_REFUSALS]; /* requests that brought no vectors */
     /* Of ERR_TOO_LONG: which text, an index and one; 0: it is not told. And how
      * many times too long; 1: by an unknown factor, 0: that is not told. */
     size_t culprit;

@@ -245,6 +245,10 @@ static void service_fill_chunk_done(
 
     counts->tokens += chunk->tokens;
     counts->tokens_guess += chunk->tokens_guess;
+#define X(name) \
+    counts->refused_##name += chunk->refused[EMBED_REFUSED_##name];
+    EMBED_REFUSALS_MAP(X)
+#undef X
     if (chunk->unstorable)
         s->busy->unstorable = err;
     if (err_is_fatal(err.code) && s->p->fatal.code == 0)

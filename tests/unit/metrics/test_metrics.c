@@ -95,6 +95,7 @@ static void items_grow_by_what_is_new(void **state)
         .embedded = 4,
         .tokens = 70,
         .tokens_guess = 90,
+        .refused_rate = 2,
         .unchanged = 1};
 
     service_begin(f, "a");
@@ -121,6 +122,10 @@ static void items_grow_by_what_is_new(void **state)
               " 70\n"
               "batchsync_embedding_tokens_total{service=\"a\","
               "kind=\"estimated\"} 90\n");
+    expect(f, "batchsync_embedding_refusals_total{service=\"a\","
+              "reason=\"rate\"} 2\n"
+              "batchsync_embedding_refusals_total{service=\"a\","
+              "reason=\"size\"} 0\n");
     expect(f, "batchsync_pages_read_total{service=\"a\"} 2\n");
     expect(f, "batchsync_pages_total{service=\"a\"} 2\n");
     expect(f, "batchsync_service_complete{service=\"a\"} 0\n");

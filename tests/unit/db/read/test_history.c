@@ -167,11 +167,16 @@ static void there_is_a_most(void **state)
     json_decref(json);
 }
 
-#define NO_COUNTS                                                 \
-    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"deleted\":0," \
-    "\"deleteRefused\":0,\"failed\":0,\"knownFailures\":0,"       \
-    "\"repaired\":0,\"contested\":0,\"collisions\":0,"            \
-    "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0,"          \
+#define NO_REFUSALS                                                \
+    "\"refusedRate\":0,\"refusedSize\":0,\"refusedLength\":0,"     \
+    "\"refusedText\":0,\"refusedAccess\":0,\"refusedSettings\":0," \
+    "\"refusedFailure\":0,"
+
+#define NO_COUNTS                                                    \
+    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"deleted\":0,"    \
+    "\"deleteRefused\":0,\"failed\":0,\"knownFailures\":0,"          \
+    "\"repaired\":0,\"contested\":0,\"collisions\":0,"               \
+    "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0," NO_REFUSALS \
     "\"altered\":0,\"nulsDropped\":0,\"replaced\":0}"
 
 static void a_run_has_the_shape_of_the_api(void **state)
@@ -193,7 +198,7 @@ static void a_run_has_the_shape_of_the_api(void **state)
         "\"totals\":{\"received\":9,\"stored\":0,\"unchanged\":0,"
         "\"deleted\":0,\"deleteRefused\":0,\"failed\":0,\"knownFailures\":2,"
         "\"repaired\":0,\"contested\":0,\"collisions\":0,"
-        "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0,"
+        "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0," NO_REFUSALS
         "\"altered\":0,\"nulsDropped\":0,\"replaced\":0},"
         "\"error\":\"it \\\"broke\\\"\"}],\"count\":1,\"next\":null}");
 }

@@ -26,6 +26,15 @@ const tokensOf = ({ tokens, tokensEstimated }) => (Number(tokens) > 0
   ? t('tokensBilled', { n: number(tokens) })
   : t('tokensGuess', { n: number(tokensEstimated) }));
 
+const REASONS = ['Rate', 'Size', 'Length', 'Text', 'Access', 'Settings',
+  'Failure'];
+
+/** Requests to the embedder that brought no vectors, by reason. */
+const refusalsOf = (totals) => REASONS
+  .filter((reason) => Number(totals[`refused${reason}`]) > 0)
+  .map((reason) => `${number(totals[`refused${reason}`])} ${
+    t(`refused.${reason}`)}`).join(', ') || number(0);
+
 const factsOf = (run) => [
   [t('fact.trigger'), t(`trigger.${run.trigger}`)],
   [t('fact.kind'), run.kind],
@@ -36,6 +45,7 @@ const factsOf = (run) => [
   [t('fact.tenant'), run.tenantId],
   [t('fact.embedded'), number(run.totals.embedded)],
   [t('fact.tokens'), tokensOf(run.totals)],
+  [t('fact.refused'), refusalsOf(run.totals)],
   [t('fact.resumed'), number(run.resumed)],
   [t('fact.id'), run.id],
 ];
