@@ -3,10 +3,11 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
-enum { DEPTH = 6, LIST_SHOWN = 3, RAW_BYTES = 4096 };
+enum { DEPTH = 6, LIST_SHOWN = 3, RAW_BYTES = 4096, PAGE_BYTES = 64 * 1024 };
 
 /* Where errors have their words, the most telling first. */
 static const char *const word_members[] = {"error", "message", "Message", "msg",
@@ -204,37 +205,70 @@ static void embed_words_read_json(yyjson_val *root,
     out->wait_ms = words_wait_ms(root, DEPTH, now_ms);
 }
 
-/* What stands between <name> and </name>; len 0: nothing. */
-static struct str embed_words_element(struct str page, const char *name)
+/* What stands between <name> and the next tag; len 0: nothing. */
+static struct str embed_words_element(const char *page, const char *name)
 {
-    char open[16] = "<", *at;
     struct str text = {NULL, 0};
-    char *z = strndup(page.p, page.len);
+    char open[16];
+
+    snprintf(open, sizeof(open), "<%s", name);
+    for (const char *at = page; (at = strcasestr(at, open)) != NULL;) {
+        at += strlen(open);
+        if (strchr("> \t\r\n", *at) == NULL) /* <p is not <path> */
+            continue;
+        at = strchr(at, '>');
+        if (at == NULL)
+            break;
+        text = text_trim((struct str){at + 1, strcspn(at + 1, "<")});
+        if (text.len > 0)
+            break;
+    }
+    return text;
+}
+
+/* Without its tags: of one that has none of the usual elements. */
+static void embed_words_untag(const char *page, struct buf *out)
+{
+    while (*page != '\0') {
+        size_t len = strcspn(page, "<");
+
+        words_add(out, text_trim((struct str){page, len}));
+        page += len;
+        page += strcspn(page, ">");
+        page += *page == '>';
+    }
+}
+
+/* HTML's most telling elements, and XML's. */
+static void embed_words_of_page(const char *page, struct buf *out)
+{
+    static const char *const names[] = {"title", "h1", "h2", "message",
+        "faultstring", "description", "detail", "p", "body"};
+    struct str text = {NULL, 0};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && text.len == 0;
+         i++)
+        text = embed_words_element(page, names[i]);
+    if (text.len > 0)
+        buf_str(out, text);
+    else
+        embed_words_untag(page, out);
+}
+
+static void embed_words_read_page(
+    struct str page, const struct embed_hidden *hidden, struct embed_words *out)
+{
+    char *z = strndup(page.p, page.len < PAGE_BYTES ? page.len : PAGE_BYTES);
+    struct buf raw;
 
     if (z == NULL)
         abort();
-    strncat(open, name, sizeof(open) - 2);
-    at = strcasestr(z, open);
-    at = at == NULL ? NULL : strchr(at, '>');
-    if (at != NULL) {
-        text.p = page.p + (at + 1 - z);
-        text.len = strcspn(at + 1, "<");
-    }
+    buf_init(&raw, RAW_BYTES);
+    raw.cuts = true;
+    embed_words_of_page(z, &raw);
+    embed_hide(out->message, sizeof(out->message), buf_view(&raw), hidden);
+    buf_free(&raw);
     free(z);
-    return text_trim(text);
-}
-
-static struct str page_words(struct str page)
-{
-    static const char *const names[] = {"title", "h1", "h2", "p", "body"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct str text = embed_words_element(page, names[i]);
-
-        if (text.len > 0)
-            return text;
-    }
-    return (struct str){NULL, 0};
 }
 
 void embed_words_read(struct str body, const struct embed_hidden *hidden,
@@ -250,6 +284,8 @@ void embed_words_read(struct str body, const struct embed_hidden *hidden,
     if (out->message[0] != '\0' || out->label[0] != '\0' || plain.len == 0 ||
         !utf8_valid(plain))
         return;
-    embed_hide(out->message, sizeof(out->message),
-        plain.p[0] == '<' ? page_words(plain) : plain, hidden);
+    if (plain.p[0] == '<')
+        embed_words_read_page(plain, hidden, out);
+    else
+        embed_hide(out->message, sizeof(out->message), plain, hidden);
 }

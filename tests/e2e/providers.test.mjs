@@ -4,13 +4,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { selfSigned } from './rig/keys.mjs';
 import { DIMENSIONS, good, provider, send, zstd }
   from './support/provider.mjs';
-import { folderOf, itemsOf, pagesOf, vectorOf, world }
-  from './support/world.mjs';
+import { itemsOf, pagesOf, vectorOf, world } from './support/world.mjs';
 
 const refuse = (response, status, message, more = {}) =>
   send(response, status, { error: { message, ...more } });
@@ -184,84 +180,3 @@ for (const [name, row] of Object.entries(rows)) {
     assert.equal(outcome.code === 0, (row.code ?? 0) === 0, outcome.stderr);
   });
 }
-
-/* ---- what can be said ---- */
-
-test('a prefix, extra fields and headers, over a unix socket', async (t) => {
-  const socket = join(folderOf(t), 'provider.sock');
-  const account = await provider(t, ({ ok }) => ok(), { socket });
-  const env = { OPENAI_API_URL: `${account.url}:/x?api-version=1`,
-    EMBEDDING_ENCODING: 'none', EMBEDDING_DIMENSIONS: String(DIMENSIONS),
-    EMBEDDING_PROFILE: 'azure', OPENAI_API_KEY: 'sk-1', KG_ENABLED: 'false',
-    EMBEDDING_DOCUMENT_PREFIX: 'passage: ', EMBEDDING_QUERY_PREFIX: 'query: ',
-    EMBEDDING_EXTRA: '{"input_type":"passage","user":"me"}',
-    EMBEDDING_QUERY_EXTRA: '{"input_type":"query"}',
-    EMBEDDING_HEADERS: 'X-Team: search' };
-  const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) }, env });
-  await w.good();
-  for (const { path, body, headers, texts } of account.requests) {
-    assert.equal(path, '/x/embeddings?api-version=1');
-    assert.equal(headers['api-key'], 'sk-1');
-    assert.ok(!('authorization' in headers));
-    assert.equal(headers['x-team'], 'search');
-    assert.ok(!('encoding_format' in body));
-    assert.equal(body.input_type, 'passage');
-    assert.ok(texts.every((text) => text.startsWith('passage: ')));
-  }
-  assert.equal(account.paid.length, 3);
-  await w.run(['search', 'hello']);
-  const { body, texts } = account.requests.at(-1);
-  assert.deepEqual([texts, body.input_type, body.user],
-    [['query: hello'], 'query', 'me']);
-  const paid = account.paid.length;
-  await w.good({ env: { EMBEDDING_QUERY_PREFIX: 'q: ',
-    EMBEDDING_EXTRA: '{"user":"you","input_type":"passage"}' } });
-  assert.equal(account.paid.length, paid, 'what is neutral embeds nothing');
-  await w.good({ env: { EMBEDDING_DOCUMENT_PREFIX: 'text: ' } });
-  assert.equal(account.paid.length, paid + 3, 'another prefix embeds anew');
-});
-
-/* ---- on the way there ---- */
-
-const ENV = { EMBEDDING_ENCODING: 'float', OPENAI_API_KEY: 'sk-1',
-  EMBEDDING_DIMENSIONS: String(DIMENSIONS), KG_ENABLED: 'false' };
-
-test('a proxy that asks for credentials is named', async (t) => {
-  const proxy = await provider(t, ({ response }) =>
-    send(response, 407, 'who are you?', { 'proxy-authenticate': 'Basic' }));
-  const { host } = new URL(proxy.url);
-  const w = await world(t, { services: { alpha: pagesOf(itemsOf(60)) },
-    env: { ...ENV, OPENAI_API_URL: 'http://embedder.example/v1',
-      http_proxy: `http://someone:secret@${host}`, no_proxy: '127.0.0.1' } });
-  const { code, result, stderr } = await w.run(['sync', '--json']);
-  assert.notEqual(code, 0);
-  const errors = JSON.stringify(result.services);
-  assert.ok(errors.includes(`the proxy ${host} refused`), errors);
-  assert.match(errors, /embedder\.example.*HTTP 407.*http_proxy/);
-  assert.doesNotMatch(errors + stderr, /secret/);
-  assert.ok(proxy.requests.length <= 2, `${proxy.requests.length} requests`);
-});
-
-test('whose certificates are trusted', async (t) => {
-  const { key, certificate } = selfSigned();
-  const file = join(folderOf(t), 'own-ca.pem');
-  const other = join(folderOf(t), 'other-ca.pem');
-  writeFileSync(file, certificate);
-  writeFileSync(other, selfSigned().certificate);
-  const account = await provider(t, ({ ok }) => ok(),
-    { tls: { key, cert: certificate } });
-  const w = await world(t, { services: { alpha: pagesOf(itemsOf(20)) },
-    env: { ...ENV, OPENAI_API_URL: account.url } });
-  for (const env of [{}, { EMBEDDING_CA_FILE: other },
-    { SSL_CERT_FILE: other }]) {
-    const { code, result } = await w.run(['sync', '--json'], { env });
-    assert.notEqual(code, 0);
-    assert.match(JSON.stringify(result.services), /certificate.*SSL_CERT_FILE/);
-    assert.equal(account.requests.length, 0, 'nothing is told to a stranger');
-  }
-  await w.good({ env: { SSL_CERT_FILE: file } });
-  assert.equal(account.paid.length, 20);
-  await w.db.script('DELETE FROM vector_embeddings');
-  await w.good({ env: { EMBEDDING_CA_FILE: file } });
-  assert.equal(account.paid.length, 40);
-});
