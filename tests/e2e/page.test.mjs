@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
-import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { browser, open } from './rig/browser.mjs';
 import { gate, serve } from './support/serve.mjs';
@@ -10,12 +9,6 @@ import { itemsOf, onceProven, pagesOf, world } from './support/world.mjs';
 
 const TOKEN = 'open-sesame';
 const skip = browser ? false : 'there is no chromium';
-
-/** PAGE_PICTURES=DIR keeps pictures of what the tests saw. */
-const PICTURES = process.env.PAGE_PICTURES;
-if (PICTURES) mkdirSync(PICTURES, { recursive: true });
-const picture = (page, name) =>
-  PICTURES && page.screenshot({ path: `${PICTURES}/${name}.png` });
 
 const start = async (t, { env, ...options } = {}) => {
   const w = await world(t, {
@@ -62,7 +55,7 @@ test('a run is started, watched and canceled', { skip }, async (t) => {
   const page = await open(t, base);
   await page.goto(base);
   await page.getByText('Nothing has run yet').waitFor();
-  await picture(page, 'now-empty');
+  await page.picture('now-empty');
   await page.accessible();
 
   const hold = gate();
@@ -70,7 +63,7 @@ test('a run is started, watched and canceled', { skip }, async (t) => {
   await page.getByRole('button', { name: 'Run now' }).click();
   await page.getByRole('heading', { name: 'Syncing' }).waitFor();
   await page.getByRole('heading', { name: 'alpha' }).waitFor();
-  await picture(page, 'now-running');
+  await page.picture('now-running');
   await page.accessible();
   await page.getByRole('button', { name: 'Cancel this run' }).click();
   await page.getByRole('button', { name: 'Keep it running' }).click();
@@ -98,7 +91,7 @@ test('the token is asked for, kept in the tab, and never in an address',
     page.on('request', (r) => addresses.push(r.url()));
     await page.goto(base);
     await page.getByLabel('Token').fill('wrong');
-    await picture(page, 'token');
+    await page.picture('token');
     await page.accessible();
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByText('did not accept').waitFor();
@@ -140,20 +133,19 @@ test('in Hebrew, in the dark, on a phone, behind a path', { skip },
       colorScheme: 'dark', viewport: { width: 390, height: 844 } });
     await page.goto(`http://127.0.0.1:${port}/tools/batchsync/`);
     await page.getByText('38').first().waitFor();
-    await picture(page, 'now-phone-dark');
+    await page.picture('now-phone-dark');
     await page.accessible();
     await page.getByRole('button', { name: 'עברית' }).click();
     await page.getByRole('heading', { name: 'מעודכן וממתין' }).waitFor();
     assert.equal(await page.locator('html').getAttribute('dir'), 'rtl');
-    await picture(page, 'now-phone-hebrew');
+    await page.picture('now-phone-hebrew');
     await page.accessible();
-    assert.ok(await page.evaluate(() =>
-      document.documentElement.scrollWidth <= innerWidth), 'it scrolls aside');
+    await page.fits();
     page.clean();
     const wide = await open(t, base);
     await wide.goto(base);
     await wide.getByText('38').first().waitFor();
-    await picture(wide, 'now');
+    await wide.picture('now');
     await s.end();
   });
 

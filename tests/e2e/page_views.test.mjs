@@ -29,11 +29,17 @@ async function filled(t) {
   return { w, s, base: `http://127.0.0.1:${s.port}/` };
 }
 
-test('every view, in light and dark, in both languages', { skip }, async (t) => {
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true };
+
+test('every view, in light and dark, in both languages, on a phone',
+  { skip }, async (t) => {
   const { s, base } = await filled(t);
   const { runs } = (await s.get('/admin/batch-sync/runs')).json;
-  for (const [colorScheme, locale] of [['light', 'en-US'], ['dark', 'he-IL']]) {
-    const page = await open(t, base, { colorScheme, locale });
+  for (const [looks, name] of [
+    [{ colorScheme: 'light', locale: 'en-US' }, 'light'],
+    [{ colorScheme: 'dark', locale: 'he-IL' }, 'dark'],
+    [{ colorScheme: 'light', locale: 'en-US', ...PHONE }, 'phone']]) {
+    const page = await open(t, base, looks);
     for (const [view, shown] of [['', '.services .service'],
       ['runs', '.picture a'], [`runs/${runs.at(-1).id}`, '.timeline'],
       ['runs?status=failed', '.empty'], ['services', '.spark i'],
@@ -46,6 +52,8 @@ test('every view, in light and dark, in both languages', { skip }, async (t) => 
       await page.goto(`${base}#/${view}`);
       await page.locator(shown).first().waitFor();
       await page.accessible();
+      await page.fits();
+      await page.picture(`${name}-${view.replace(/\W+/g, '-') || 'now'}`);
     }
     page.clean();
   }
@@ -123,8 +131,11 @@ test('advice is copied, a neighbour visited by keyboard', { skip },
     assert.notEqual(await svg.getAttribute('viewBox'), whole);
     await page.getByRole('button', { name: 'Zoom out' }).click();
     assert.equal(await svg.getAttribute('viewBox'), whole);
-    const node = page.locator('.neighbours svg a').first();
-    await node.focus();
+    await page.locator('.neighbours .edge.of-between').first()
+      .waitFor({ state: 'attached' });
+    await page.getByRole('button', { name: 'Zoom in' }).focus();
+    await page.keyboard.press('Tab'); // "Zoom out" has nothing to do
+    const node = page.locator('.neighbours svg a:focus');
     const name = await node.getAttribute('aria-label');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: name.split(',')[0], exact: true })
@@ -176,7 +187,7 @@ test('what is left, as the source announced it', { skip }, async (t) => {
   await s.run(runId);
   await page.goto(`${base}#/runs/${runId}`);
   await page.getByRole('heading', { name: 'Timeline' }).waitFor();
-  await page.getByText('Tokens').waitFor();
+  await page.getByText('Tokens', { exact: true }).waitFor();
   await page.goto(`${base}#/services`);
   await page.getByText(/^\d+ pages · incomplete$/).waitFor();
   page.clean();

@@ -97,6 +97,7 @@ const TEXTS = {
   'linking.index': ['Linking, the nearest by the index',
     'קישור, השכנים לפי האינדקס'],
   'linking.declared': ['Linking what is declared', 'קישור לפי הצהרה'],
+  tokensCount: ['{n} tokens', '{n} אסימונים'],
   indexBuilding: ['Building the vector index: {phase}', 'בונה אינדקס וקטורי: {phase}'],
   service: ['Service', 'שירות'],
 

@@ -2,7 +2,7 @@
 // of errors, of requests to anywhere else, and of what axe-core finds.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
@@ -11,6 +11,10 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** The browser's file, or undefined where there is none. */
 export const browser = [process.env.CHROMIUM, '/usr/bin/chromium']
   .find((path) => path && existsSync(path));
+
+/** PAGE_PICTURES=DIR keeps pictures of what the tests saw. */
+const PICTURES = process.env.PAGE_PICTURES;
+if (PICTURES) mkdirSync(PICTURES, { recursive: true });
 
 /**
  * A page in a browser of its own, which ends with the test. `base` is where the
@@ -37,6 +41,13 @@ export async function open(t, base, options = {}) {
   return Object.assign(page, {
     /** Nothing went wrong so far. */
     clean: () => assert.deepEqual(wrong, []),
+    picture: (name) => PICTURES && page.screenshot({ fullPage: true,
+      path: `${PICTURES}/${name}.png` }),
+    /** Nothing is cut off or reached by scrolling aside. */
+    async fits() {
+      assert.ok(await page.evaluate(() =>
+        document.documentElement.scrollWidth <= innerWidth), 'it scrolls aside');
+    },
     /** The rules of axe-core, all of them, on what is shown now. */
     async accessible() {
       // Its script comes from a file, which the page's own policy would refuse.
