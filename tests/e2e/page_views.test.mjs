@@ -53,6 +53,10 @@ test('every view, in light and dark, in both languages, on a phone',
       await page.locator(shown).first().waitFor();
       await page.accessible();
       await page.fits();
+      await page.locator('.tabs [aria-current]').click({ trial: true });
+      if (view === 'search?q=Name') {
+        assert.equal(await page.getByRole('searchbox').inputValue(), 'Name');
+      }
       await page.picture(`${name}-${view.replace(/\W+/g, '-') || 'now'}`);
     }
     page.clean();

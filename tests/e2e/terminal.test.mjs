@@ -1,6 +1,7 @@
 // What a run looks like on a terminal, and where there is none.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import * as batchsync from './rig/batchsync.mjs';
 import { gate } from './support/serve.mjs';
@@ -11,8 +12,8 @@ const start = (t) => world(t, { services: { alpha: pagesOf(itemsOf(30)),
   beta: pagesOf(itemsOf(5, 1, 'b')) }, env: { BATCH_SYNC_CHUNK_SIZE: '5' } });
 
 /** On a terminal of that width; what it was sent is in stdout. */
-const onTerminal = (w, args, { columns = 120, env } = {}) =>
-  batchsync.start(['-qec', `stty cols ${columns} rows 24; exec '${
+const onTerminal = (w, args, { columns = 120, before = '', env } = {}) =>
+  batchsync.start(['-qec', `stty cols ${columns} rows 24; ${before}exec '${
     batchsync.binary()}' ${args}`, '/dev/null'], {
     binary: '/usr/bin/script',
     env: w.with({ TERM: 'xterm', SHELL: '/bin/sh', LOG_LEVEL: 'warn', ...env }) });
@@ -55,6 +56,27 @@ test('no color, and no line wider than the terminal', async (t) => {
   for (const line of drawn.filter((l) => !l.includes('\x1b'))) {
     assert.ok(line.length < 30, line);
   }
+});
+
+test('a terminal that is made narrower meanwhile', async (t) => {
+  const w = await start(t);
+  const hold = gate();
+  w.embedder.script(onceProven(() => hold.wait));
+  const program = onTerminal(w, 'sync', { before: 'tty; ' });
+  await program.until(({ stdout }) => / {2}1 more to come/.test(stdout),
+    'the first service');
+  const [device] = /\/dev\/pts\/\d+/.exec(program.stdout);
+  execFileSync('stty', ['-F', device, 'cols', '30']);
+  // Frames that began before it still have the old width.
+  const seen = framesOf(program.stdout).length;
+  await program.until(({ stdout }) => framesOf(stdout).length > seen + 3,
+    'frames of the new width');
+  const frame = framesOf(program.stdout).at(-2);
+  hold.open();
+  assert.equal((await program.exit(60_000)).code, 0);
+  const lines = frame.map((line) => line.replace(/\x1b\[[\d;]*[A-Za-z]|\r/g, ''));
+  assert.ok(lines.some((line) => line.startsWith('> alpha')), `${lines}`);
+  for (const line of lines) assert.ok(line.length < 30, line);
 });
 
 test('plain lines elsewhere, and the result alone with --json', async (t) => {

@@ -2,6 +2,7 @@
 // wrong with the connection.
 
 import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { html } from './html.js';
 import { paused } from './live.js';
 import { linkTo, route } from './route.js';
@@ -20,7 +21,13 @@ function Mark() {
 function Tabs() {
   const view = viewOf(route.value.view);
   const current = view.within ?? view.name;
-  return html`<nav class="tabs" aria-label=${t('views')}>
+  const nav = useRef();
+  // On a phone there are more tabs than room: the current one is always seen.
+  useEffect(() => {
+    const tab = nav.current.querySelector('[aria-current]');
+    tab?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [current, language.value]);
+  return html`<nav class="tabs" ref=${nav} aria-label=${t('views')}>
     ${VIEWS.filter(({ within }) => !within).map(({ name }) => html`<a
       key=${name} href=${linkTo(name)} aria-current=${name === current
         ? 'page' : undefined}>${t(name)}</a>`)}

@@ -245,8 +245,7 @@ static void service_fill_chunk_done(
 
     counts->tokens += chunk->tokens;
     counts->tokens_guess += chunk->tokens_guess;
-#define X(name) \
-    counts->refused_##name += chunk->refused[EMBED_REFUSED_##name];
+#define X(name) counts->refused_##name += chunk->refused[EMBED_REFUSED_##name];
     EMBED_REFUSALS_MAP(X)
 #undef X
     if (chunk->unstorable)

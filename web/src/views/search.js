@@ -35,6 +35,7 @@ function useSearch({ q, service }) {
 
 function Box({ query }) {
   const [text, setText] = useState(query.q ?? '');
+  useEffect(() => setText(query.q ?? ''), [query.q]); // by its address
   const { data } = useLive((signal) => ask(`${ADMIN}/services`, { signal }),
     60_000);
   const names = data?.services ?? [];

@@ -20,15 +20,25 @@ const NAMES_NARROW = 8;
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
 const MOST_ZOOM = 6;
 
+const divisor = (a, b) => (b === 0 ? a : divisor(b, a % b));
+
+/** Steps around a ring of n that meet every place, the first ones far apart. */
+function stride(n) {
+  let step = Math.max(1, Math.round(n * .38));
+  while (divisor(n, step) > 1) step++;
+  return step;
+}
+
 /** Around the middle, the nearest first, inside out. */
 function place(neighbours, { wide, tall, aside }) {
   const weights = neighbours.map(({ weight }) => Number(weight ?? 0));
   const least = Math.min(...weights);
   const span = Math.max(...weights) - least || 1;
   const many = neighbours.length > RING;
+  const step = stride(neighbours.length);
   return neighbours.map((item, i) => {
     const angle = many ? GOLDEN * i
-      : 2 * Math.PI * i / neighbours.length - Math.PI / 2;
+      : 2 * Math.PI * (i * step / neighbours.length % 1) - Math.PI / 2;
     const far = many ? .22 + .78 * Math.sqrt((i + 1) / neighbours.length)
       : .52 + .48 * (1 - (weights[i] - least) / span);
     return { ...item,
