@@ -1,7 +1,7 @@
 #include "api/body.h"
 
 #include "ops/asked.h"
-#include "ops/search.h"
+#include "ops/search/search.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,42 +212,4 @@ void body_retry_free(struct body_retry *b)
     free(b->services.names);
     free(b->ids.names);
     json_decref(b->body);
-}
-
-/* A search's body */
-
-static int body_read_limit(struct body_search *b, struct err *err)
-{
-    json_t *limit = json_object_get(b->body, "limit");
-    json_int_t n = json_integer_value(limit);
-
-    b->limit = SEARCH_USUAL;
-    if (limit == NULL || json_is_null(limit))
-        return 0;
-    if (!json_is_integer(limit) || n < 1 || n > SEARCH_MOST)
-        return err_set(err, ERR_INVALID,
-            "\"limit\" must be a whole number from 1 to %d", SEARCH_MOST);
-    b->limit = (int)n;
-    return 0;
-}
-
-int body_read_search(struct body_search *b, struct str text, struct err *err)
-{
-    static const char *const members[] = {"query", "limit", "service", NULL};
-    json_t *service;
-
-    *b = (struct body_search){.body = NULL};
-    if (body_parse(text, &b->body, err) < 0 ||
-        body_check_keys(b->body, members, err) < 0)
-        return err->code;
-    b->query = str_of(json_string_value(json_object_get(b->body, "query")));
-    if (text_trim(b->query).len == 0)
-        return err_set(
-            err, ERR_INVALID, "\"query\" must be a text that is not blank");
-    service = json_object_get(b->body, "service");
-    b->service = json_string_value(service);
-    if (service != NULL && !json_is_null(service) && b->service == NULL)
-        return err_set(
-            err, ERR_INVALID, "\"service\" must be the name of a service");
-    return body_read_limit(b, err);
 }

@@ -6,6 +6,7 @@
 #define API_BODY_H
 
 #include "base/json.h"
+#include "ops/search/search.h"
 #include "ops/trigger.h"
 
 /* Names and tenants are borrowed from the body. */
@@ -51,12 +52,12 @@ void body_retry_free(struct body_retry *b);
 
 /* What to search for; the strings are borrowed from `body`. */
 struct body_search {
-    json_t *body;        /* json_decref() in every case */
-    struct str query;    /* not blank */
-    const char *service; /* NULL: of all */
-    int limit;           /* hits, 1 .. SEARCH_MOST */
+    json_t *body; /* json_decref() in every case */
+    bool explain;
 };
 
-int body_read_search(struct body_search *b, struct str text, struct err *err);
+/* Fills in what *req is asked for; strings that are made are the arena's. */
+int body_read_search(struct body_search *b, struct str text,
+    struct text_search_req *req, struct err *err);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * POST /admin/batch-sync/search: the stored items nearest to a text.
+ * POST /admin/batch-sync/search: the stored items that answer a text.
  *
- * Happy path: the text is embedded, then looked up. Failures: 400 for a wrong
- * body, the embedder's or the database's as they are. Cancel: a client that
- * goes away does not stop it; it ends by itself.
+ * Happy path: the text is embedded, then looked up by vector and by words.
+ * Failures: 400 for a wrong body, the embedder's or the database's as they are.
+ * Cancel: a client that goes away does not stop it; it ends by itself.
  */
 #include "api/api_impl.h"
 #include "api/body.h"
 #include "api/routes.h"
-#include "ops/search.h"
+#include "ops/search/search.h"
 #include <stdlib.h>
 
 struct search_call {
@@ -34,24 +34,17 @@ static void on_search_ended(struct op *op)
     if (op->err.code != 0) {
         api_call_fail(&s->call, &op->err);
     } else {
-        json_t *body = json_pack("{s:o, s:I}", "hits", search_json(&s->req),
-            "count", (json_int_t)s->req.nhits);
+        const char *note = search_note(&s->req);
+        json_t *body = json_pack("{s:o, s:I, s:s}", "hits",
+            search_json(&s->req, s->body.explain), "count",
+            (json_int_t)s->req.nitems, "way", search_way_name(&s->req));
 
+        if (note != NULL)
+            json_object_set_new(body, "note", json_string(note));
         answer_set_now(body);
         api_call_answer(&s->call, 200, body);
     }
     api_call_end(&s->call);
-}
-
-static int search_call_read(
-    struct search_call *s, struct str text, struct err *err)
-{
-    int rc = body_read_search(&s->body, text, err);
-
-    s->req.text = s->body.query;
-    s->req.service = s->body.service;
-    s->req.limit = s->body.limit;
-    return rc;
 }
 
 void route_search(struct api *api, struct http_exchange *x, struct str id)
@@ -66,7 +59,7 @@ void route_search(struct api *api, struct http_exchange *x, struct str id)
     s->req.arena = &s->arena;
     op_init(&s->req.op, on_search_ended);
     api_call_begin(&s->call, api, x, search_call_free);
-    if (search_call_read(s, x->body, &err) < 0) {
+    if (body_read_search(&s->body, x->body, &s->req, &err) < 0) {
         api_call_fail(&s->call, &err);
         api_call_end(&s->call);
         return;

@@ -206,6 +206,17 @@ static void app_stop_ledger(struct app *app)
     ledger_stop(&app->ledger);
 }
 
+static int app_start_texts(struct app *app, struct err *err)
+{
+    if (!app->config.full_text)
+        return 0;
+    if (app_open_pool(
+            app, &app->pools.text, 1, LINK_TIMEOUT_MS, RANK_OTHERS, err) < 0)
+        return err->code;
+    store_init(&app->texts, app->pools.text, &app->loop);
+    return 0;
+}
+
 /* Without a graph the linker has no port and nothing to do. */
 static int app_start_linker(struct app *app, struct err *err)
 {
@@ -216,6 +227,8 @@ static int app_start_linker(struct app *app, struct err *err)
     };
 
     linker_init(&app->linker, &app->ports, &options);
+    if (app_start_texts(app, err) < 0)
+        return err->code;
     if (!app->config.graph.enabled)
         return 0;
     if (app_open_pool(app, &app->pools.link, LINK_LANES, LINK_TIMEOUT_MS,
@@ -233,6 +246,7 @@ static void app_stop_linker(struct app *app)
         graph_free(&app->graph);
     }
     pg_pool_close(app->pools.link);
+    pg_pool_close(app->pools.text);
 }
 
 /* --- the boot list ----------------------------------------------------- */

@@ -52,6 +52,7 @@ struct app_pools {
     struct pg_pool *probe; /* can one write? */
     struct pg_pool *read;  /* what people look at; its line is bounded */
     struct pg_pool *link;  /* builds the index and links; NULL: off */
+    struct pg_pool *text;  /* builds the full-text index; NULL: off */
 };
 
 struct app {
@@ -62,7 +63,8 @@ struct app {
     struct http_client *http;
     struct app_pools pools;
     struct store store;
-    struct store look; /* the store, over pools.read */
+    struct store look;  /* the store, over pools.read */
+    struct store texts; /* over pools.text, where there is one */
     struct ledger ledger;
     struct graph graph;
     struct linker linker;

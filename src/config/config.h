@@ -138,7 +138,8 @@ struct config {
     struct config_graph graph;
     struct config_webhook webhook;
     struct config_http http;
-    int log_level; /* LOG_LEVEL, enum log_level */
+    bool full_text; /* BATCH_SYNC_FULL_TEXT */
+    int log_level;  /* LOG_LEVEL, enum log_level */
     struct config_client client;
 };
 

@@ -203,6 +203,9 @@ static const struct config_key rows[] = {
     {"EMBEDDING_CA_FILE", NULL,
         "a PEM file of certificates to trust besides the system's", NAME,
         TO(c.embedding.ca_file)},
+    {"BATCH_SYNC_FULL_TEXT", "false",
+        "build an index over the words of the texts, for searches", BOOL,
+        TO(c.full_text)},
     {"KG_ENABLED", "true", "link stored items to their nearest neighbours",
         BOOL, TO(c.graph.enabled)},
 

@@ -259,6 +259,7 @@ static int read_schema(struct loader *l)
     schema_read_aliases(l);
     schema_read_bool(&l->file, "delete_missing", &s->delete_missing);
     schema_read_total(l);
+    schema_read_language(&l->file, s);
     schema_read_fields(l);
     schema_read_labels(l);
     if (s->nfields > 0) {

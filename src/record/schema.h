@@ -70,6 +70,8 @@ struct schema {
     size_t naliases;
     long title_field; /* index into fields; -1: none */
     long url_field;
+    const char *language; /* a text search configuration of PostgreSQL's;
+                             "simple" when the file has none */
     bool delete_missing;
     bool ignores_total; /* "total": "ignore" */
 };

@@ -88,6 +88,9 @@ bool schema_is_name(
 int schema_read_links(
     struct arena *a, struct schema_file *file, struct schema *s);
 
+/* Reads "language" (schema_language.c); faults are reported. */
+void schema_read_language(struct schema_file *file, struct schema *s);
+
 /*
  * What the id's parts are: reads id_fields and "id", behind the fields.
  * ERR_NOMEM; faults are reported.

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "api/body.h"
-#include "ops/search.h"
+#include "ops/search/search.h"
 
 enum { NAMES_MOST = 1000, TENANT_BYTES = 200 };
 
@@ -62,14 +62,19 @@ static void read_search(struct str text)
 {
     struct body_search b;
     struct err err = {.code = 0};
+    struct arena arena;
+    struct text_search_req req = {.arena = &arena};
 
-    if (body_read_search(&b, text, &err) == 0) {
-        require(text_trim(b.query).len > 0 && utf8_valid(b.query));
-        require(b.limit >= 1 && b.limit <= SEARCH_MOST);
+    arena_init(&arena, 0);
+    if (body_read_search(&b, text, &req, &err) == 0) {
+        require(text_trim(req.text).len > 0 && utf8_valid(req.text));
+        require(req.limit >= 1 && req.limit <= SEARCH_MOST);
+        require(req.filter.nfields <= SEARCH_FIELDS);
     } else {
         check_err(&err);
     }
     json_decref(b.body);
+    arena_free(&arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

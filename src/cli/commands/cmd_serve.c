@@ -24,6 +24,7 @@
 #include "daemon/housekeeper.h"
 #include "daemon/run_poller.h"
 #include "daemon/tally_poller.h"
+#include "daemon/text_indexer.h"
 #include "daemon/webhook.h"
 #include "events/journal_feed.h"
 #include "net/service_manager.h"
@@ -53,6 +54,7 @@ struct serve {
     struct runner_options runner_options;
     struct run_poller *run_poller;
     struct housekeeper housekeeper;
+    struct text_indexer texts;
     struct scheduler *scheduler;
     struct tally_poller *tally;
     struct webhook *webhook;
@@ -87,6 +89,7 @@ static bool serve_work_is_done(const struct serve *s)
            run_poller_is_idle(s->run_poller) &&
            tally_poller_is_idle(s->tally) && webhook_is_idle(s->webhook) &&
            housekeeper_is_idle(&s->housekeeper) &&
+           text_indexer_is_idle(&s->texts) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -129,6 +132,7 @@ static void serve_drain(struct serve *s)
     tally_poller_stop(s->tally);
     webhook_stop(s->webhook);
     housekeeper_stop(&s->housekeeper);
+    text_indexer_stop(&s->texts);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -183,6 +187,13 @@ static void serve_link_items(struct serve *s, const char *tenant)
     linker_find(&s->app.linker, tenant);
 }
 
+/* Both indexes slow down storing, so a run comes first. */
+static void serve_index_items(struct serve *s, const char *tenant)
+{
+    text_indexer_kick(&s->texts);
+    serve_link_items(s, tenant);
+}
+
 /* Linking waits for a run that is about to start: its rows would have to go
  * through the index that linking builds. */
 static void serve_ready(struct serve *s)
@@ -193,7 +204,7 @@ static void serve_ready(struct serve *s)
     service_manager_tell("STATUS=ready");
     api_set_ready(s->api, NULL);
     if (!config->sync.enabled || !config->schedule.on_startup)
-        serve_link_items(s, config->sync.tenant);
+        serve_index_items(s, config->sync.tenant);
     scheduler_start(s->scheduler);
     run_poller_start(s->run_poller);
     tally_poller_look(s->tally);
@@ -261,10 +272,13 @@ static void on_serve_event(void *arg, const struct run_event *event)
     webhook_event(s->webhook, event);
     if (event->kind == EVENT_SERVICE_END)
         tally_poller_look(s->tally);
-    if (event->kind == EVENT_RUN_BEGIN)
+    if (event->kind == EVENT_RUN_BEGIN) {
         linker_share(&s->app.linker, true);
+        text_indexer_run(&s->texts, true);
+    }
     if (event->kind == EVENT_RUN_END) {
         linker_share(&s->app.linker, false);
+        text_indexer_run(&s->texts, false);
         serve_link_items(s, event->tenant);
     }
 }
@@ -355,6 +369,8 @@ static int serve_open_parts(struct serve *s, struct err *err)
     webhook.metrics = s->metrics;
     if (webhook_init(&s->webhook, &webhook, err) < 0)
         return err->code;
+    text_indexer_init(&s->texts, app->pools.text != NULL ? &app->texts : NULL,
+        &app->loop, &app->schemas);
     housekeeper_init(&s->housekeeper, app->pools.store, &app->loop, s->runner,
         app->config.sync.history_days);
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,

@@ -9,6 +9,8 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "daemon/runner.h"
+#include "db/search/languages.h"
+#include "db/search/text_index.h"
 #include "ops/asked.h"
 #include "ops/result_json.h"
 #include "ops/trigger.h"
@@ -32,6 +34,7 @@ struct sync {
     struct run_spec spec;  /* borrowed, what it points at */
     struct runner *runner; /* owned; NULL before anything runs */
     struct trigger_req run;
+    struct text_index_req texts;
     struct op linked;       /* the queue is empty */
     struct listener events; /* of the pipeline */
     struct progress progress;
@@ -77,6 +80,7 @@ static void on_sync_signal(void *arg, int signum)
         _exit(128 + signum);
     s->stopped = true;
     linker_stop(&s->app.linker);
+    op_cancel(&s->texts.op);
     if (op_pending(&s->linked))
         log_warn(NULL, "linking stops; queued items wait for the next run");
     if (!op_pending(&s->run.op))
@@ -144,6 +148,24 @@ static void sync_link_items(struct sync *s)
     app_wait(&s->app, &s->linked);
 }
 
+/* After a load, like the vector index. It can be stopped, too. */
+static void sync_index_texts(struct sync *s)
+{
+    struct arena arena;
+
+    if (s->stopped || s->app.pools.text == NULL)
+        return;
+    arena_init(&arena, 0);
+    s->texts = (struct text_index_req){.arena = &arena};
+    s->texts.languages =
+        languages_of(&s->app.schemas, &arena, &s->texts.nlanguages);
+    op_init(&s->texts.op, app_ignore);
+    text_index_ensure(&s->app.texts, &s->texts);
+    if (app_wait(&s->app, &s->texts.op) < 0 && !s->stopped)
+        log_warn(NULL, "full text: %s", s->texts.op.err.msg);
+    arena_free(&arena);
+}
+
 static void sync_start_runner(struct sync *s)
 {
     struct app *app = &s->app;
@@ -172,8 +194,10 @@ static int sync_carry_out(struct sync *s, struct err *err)
     runner_trigger(s->runner, &s->spec, &s->run);
     app_wait(app, &s->run.op);
     app_wait(app, &s->grace.op);
-    if (s->run.result != NULL)
+    if (s->run.result != NULL) {
         sync_link_items(s);
+        sync_index_texts(s);
+    }
     hub_leave(&s->events);
     sync_unwatch_progress(s);
     *err = s->run.op.err;
@@ -295,6 +319,7 @@ int sync_spec(struct cli *cli, const struct run_spec *spec)
     s->spec = *spec;
     op_init(&s->run.op, on_sync_run_done);
     op_init(&s->linked, app_ignore);
+    op_init(&s->texts.op, app_ignore);
     op_init(&s->tick.op, on_sync_tick);
     op_init(&s->grace.op, on_sync_grace_over);
     code = run_sync(s);

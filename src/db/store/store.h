@@ -1,7 +1,7 @@
 /*
  * The store: synced items as rows of vector_embeddings. The real side of the
- * ports store_open, lookup and store (sync/ports.h), and the search over what
- * was stored.
+ * ports store_open, lookup and store (sync/ports.h). What was stored is
+ * searched in db/search/.
  */
 #ifndef DB_STORE_STORE_H
 #define DB_STORE_STORE_H
@@ -55,30 +55,5 @@ void store_lookup(struct store *s, struct lookup_req *req);
  * longer there; the others were written.
  */
 void store_write(struct store *s, struct store_req *req);
-
-struct search_hit {
-    struct str service; /* the microservice's name; "" if it has none */
-    struct str content_id;
-    int chunk_index;
-    double similarity;  /* cosine, -1 .. 1 */
-    struct str title;   /* metadata.title, else "" */
-    struct str preview; /* the first 200 characters of the text */
-};
-
-/* The stored pieces nearest to a vector. */
-struct search_req {
-    struct op op;
-    struct arena *arena; /* the answer's memory; the caller's */
-    const char *tenant;
-    const char *service; /* the schema's service_name; NULL: all */
-    const float *vector;
-    int dimensions;
-    int limit; /* hits, > 0 */
-    /* Out: nearest first. */
-    struct search_hit *hits;
-    size_t nhits;
-};
-
-void store_search(struct store *s, struct search_req *req);
 
 #endif

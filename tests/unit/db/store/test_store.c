@@ -1,5 +1,7 @@
 #include "unit/db/pg_world.h"
 
+#include "db/search/search.h"
+
 /* A row whose texts follow its name; hashes are one byte repeated. */
 struct piece {
     const char *id;
@@ -442,24 +444,26 @@ static void opening_at_once_agrees(void **state)
         "New One");
 }
 
-static void search(struct world *w, struct search_req *req, const char *service,
-    const float *vector)
+static void search(struct world *w, struct search_vector_req *req,
+    const char *service, const float *vector)
 {
-    *req = (struct search_req){.arena = &w->arena,
-        .tenant = "t1",
-        .service = service,
+    static struct search_filter filter;
+
+    filter = (struct search_filter){.tenant = "t1", .service = service};
+    *req = (struct search_vector_req){.arena = &w->arena,
+        .filter = &filter,
         .vector = vector,
         .dimensions = DIMENSIONS,
         .limit = 2};
     op_init(&req->op, db_done);
-    store_search(&w->store, req);
+    search_vectors(&w->store, req);
     expect_op(w, &req->op, 0);
 }
 
 static void finds_the_nearest(void **state)
 {
     struct world *w = *state;
-    struct search_req req;
+    struct search_vector_req req;
 
     NEED_SERVER();
     store_all(w, three, 3, NULL, 0, 0);
@@ -481,7 +485,7 @@ static void finds_the_nearest(void **state)
 static void searches_through_an_index(void **state)
 {
     struct world *w = *state;
-    struct search_req req;
+    struct search_vector_req req;
 
     NEED_SERVER();
     store_all(w, three, 3, NULL, 0, 0);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "net/loop.h"
-#include "ops/search.h"
+#include "ops/search/search.h"
 
 enum { DIMENSIONS = 4 };
 
@@ -85,7 +85,7 @@ static void a_failure_says_whose_it_is(void **state)
     assert_int_equal(it.ended, 1);
     assert_int_equal(it.req.op.err.code, ERR_AUTH);
     assert_string_equal(it.req.op.err.msg, "embed: 401: bad key");
-    assert_int_equal(it.req.nhits, 0);
+    assert_int_equal(it.req.nitems, 0);
 }
 
 static void a_cancel_is_passed_on(void **state)
@@ -103,16 +103,24 @@ static void hits_become_json(void **state)
     const struct search_hit hit = {.service = STR("a"),
         .content_id = STR("7"),
         .chunk_index = 2,
-        .similarity = 0.5,
         .preview = STR("\"x\"")};
-    struct text_search_req req = {.hits = &hit, .nhits = 1};
-    json_t *json = search_json(&req);
+    struct search_item item = {
+        .hit = &hit, .vector_rank = 3, .similarity = 0.5, .score = 0.25};
+    struct text_search_req req = {.items = &item, .nitems = 1};
+    json_t *json = search_json(&req, false);
     char *text = json_dumps(json, JSON_COMPACT);
 
     assert_string_equal(text,
         "[{\"rank\":1,\"similarity\":0.5,\"service\":\"a\",\"content_id\":"
         "\"7\",\"chunk_index\":2,\"title\":\"\",\"preview\":\"\\\"x\\\"\"}]");
     free(text);
+    json_decref(json);
+    json = search_json(&req, true);
+    assert_int_equal(
+        json_integer_value(json_object_get(
+            json_object_get(json_array_get(json, 0), "vector"), "rank")),
+        3);
+    assert_true(json_is_null(json_object_get(json_array_get(json, 0), "text")));
     json_decref(json);
 }
 
