@@ -43,6 +43,7 @@ static const struct command *const commands[] = {
     &cmd_search,
     &cmd_graph,
     &cmd_explain,
+    &cmd_verify,
     &cmd_status,
     &cmd_runs,
     &cmd_run,

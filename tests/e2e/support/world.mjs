@@ -210,10 +210,10 @@ export function checkVectors(rows, vectorOf = embedders.vectorOf) {
 }
 
 /** All of `items` stored, once each, with the right vectors. */
-export async function checkStored(w, service, items) {
+export async function checkStored(w, service, items, vectorOf) {
   const rows = await w.db.vectors(service);
   assert.deepEqual(rows.map((row) => row.contentId),
     items.map((item) => String(item.id)).sort());
-  checkVectors(rows);
+  checkVectors(rows, vectorOf);
   return rows;
 }

@@ -1,0 +1,159 @@
+#include "db/verify/verify_graph.h"
+
+#include "db/graph/graph_node.h"
+#include "db/store/store_impl.h"
+#include "db/verify/verify_kinds.h"
+
+void verify_graph_set(struct call *c, const struct store *s, bool exact)
+{
+    const char *sql =
+        exact ? "SELECT set_config('enable_indexscan', 'off', true),"
+                " set_config('jit', 'off', true)"
+        : s->iterative_scan
+            ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+              " set_config('ivfflat.iterative_scan', 'relaxed_order', true),"
+              " set_config('enable_seqscan', 'off', true),"
+              " set_config('jit', 'off', true)"
+            : "SELECT set_config('enable_seqscan', 'off', true),"
+              " set_config('jit', 'off', true)";
+
+    call_stmt(c, sql, false);
+}
+
+/* Macros without arguments keep a statement's lines where they are. */
+#define ITEM_NODE NODE_OF_ITEM("$1", "$15", "o.content_id")
+#define NEAR_NODE NODE_OF_ITEM("$1", "m.name", "d.content_id")
+#define TARGET_ITEMS NODE_ITEMS("$1", "k.node_type", "k.node_id")
+#define LINK_TARGET NODE_OF_ITEM("$1", "l.target_service", "l.target_id")
+
+/* Of a row d: is its vector what was written? %s: pgvector's schema. */
+#define INTACT                                                              \
+    "(d.vector_hash IS NULL OR substr(sha256(%s.vector_send(d.embedding))," \
+    "  1, 8) IN (substr(d.vector_hash, 9), substr(coalesce("                \
+    "   (SELECT t.vector_hash FROM @.batch_sync_trigger_hashes t"           \
+    "    WHERE t.tenant_id = $1 AND t.row_id = d.id), d.vector_hash), 9)))"
+
+#define QUEUED                                                \
+    "EXISTS (SELECT FROM @.batch_sync_link_queue q"           \
+    " WHERE q.tenant_id = $1 AND q.content_id = d.content_id" \
+    "  AND q.microservice_id = d.microservice_id)"
+
+/*
+ *   items   the first pieces, with their nodes
+ *   out     the computed edges from them
+ *   moved   those whose weight, two digits, is not the similarity. Both vectors
+ *           have to be what was written: a broken one is reported itself
+ *   sparse  items that could have more edges, and when they were linked at the
+ *           latest: their node and edges are from then
+ *   near    what they would be linked with now. What was stored after they had
+ *           been linked adds an edge on its own side only.
+ *   lost    links that schemas declare, made once, whose edge is gone
+ */
+static const char items_sql[] =
+    ",items AS MATERIALIZED (SELECT o.id, o.content_id, o.written_at,"
+    "   o.vector_bad IS NULL AND o.norm BETWEEN 1e-6 AND 1e6 AS good,"
+    "   v.embedding, " ITEM_NODE " AS node,"
+    "   EXISTS (SELECT FROM @.batch_sync_link_queue q WHERE q.tenant_id = $1"
+    "    AND q.microservice_id = $2 AND q.content_id = o.content_id) AS queued"
+    "  FROM judged o JOIN @.vector_embeddings v ON v.id = o.id"
+    "   AND v.tenant_id = $1 WHERE o.chunk_index = 0 AND o.copy = 1),"
+    "out AS MATERIALIZED (SELECT i.id, e.* FROM items i CROSS JOIN LATERAL"
+    "  (SELECT target_node_id AS target, edge_type, weight::float8 AS weight,"
+    "    properties->>'linked_at' AS linked FROM @.knowledge_graph_edges"
+    "   WHERE tenant_id = $1 AND source_node_id = i.node"
+    "    AND " EDGE_IS_COMPUTED " OFFSET 0) e),";
+
+/* %s: pgvector's schema: operator, digest. */
+static const char moved_sql[] =
+    "moved AS MATERIALIZED (SELECT i.id, i.content_id, o.target"
+    "  FROM out o JOIN items i ON i.id = o.id AND i.good AND NOT i.queued"
+    "  JOIN @.knowledge_graph_nodes k ON k.node_id = o.target"
+    "  JOIN @.microservices m ON m.tenant_id = $1 AND m.name = k.node_type"
+    "  CROSS JOIN LATERAL (SELECT id, content_id, microservice_id,"
+    "    vector_hash, embedding FROM @.vector_embeddings"
+    "   WHERE tenant_id = $1 AND microservice_id || '' = m.id"
+    "    AND content_id = ANY (" TARGET_ITEMS ") AND chunk_index = 0"
+    "    AND content_type || '' = 'microservice_data'"
+    "   ORDER BY length(content_id) DESC LIMIT 1) d"
+    "  CROSS JOIN LATERAL (SELECT 1 - (d.embedding OPERATOR(%s.<=>)"
+    "    i.embedding) AS similarity) s"
+    "  WHERE (abs(o.weight - s.similarity) > 0.006 OR s.similarity < 0.6999"
+    "    OR (o.edge_type = 'related') <> (s.similarity < 0.85)"
+    "     AND abs(s.similarity - 0.85) > 0.0001)"
+    "   AND NOT " QUEUED " AND " INTACT "),";
+
+/* %s: pgvector's schema: operator, operator, digest, norm. */
+static const char near_sql[] =
+    "sparse AS MATERIALIZED (SELECT i.*, e.n, greatest(k.created_at,"
+    "   i.written_at, e.linked) AS linked FROM items i"
+    "  JOIN @.knowledge_graph_nodes k ON k.node_id = i.node"
+    "  CROSS JOIN LATERAL (SELECT count(*) AS n, max(o.linked::timestamptz"
+    "    AT TIME ZONE 'UTC') AS linked FROM out o WHERE o.id = i.id) e"
+    "  WHERE i.good AND NOT i.queued AND e.n < 10),"
+    "near AS MATERIALIZED (SELECT s.id, s.content_id, f.target FROM sparse s"
+    "  CROSS JOIN LATERAL (SELECT " NEAR_NODE " AS target FROM ("
+    "    SELECT v.id, v.microservice_id, v.content_id, v.embedding,"
+    "     v.vector_hash, coalesce(v.written_at, v.updated_at) AS written,"
+    "     v.embedding OPERATOR(%s.<=>) s.embedding AS distance"
+    "    FROM @.vector_embeddings v WHERE v.tenant_id = $1"
+    "     AND v.content_type = 'microservice_data' AND v.chunk_index = 0"
+    "     AND v.microservice_id IS NOT NULL AND v.id <> s.id"
+    "    ORDER BY v.embedding OPERATOR(%s.<=>) s.embedding LIMIT 10) d"
+    "   JOIN @.microservices m ON m.id = d.microservice_id"
+    "   WHERE d.distance <= 2 AND 1 - d.distance > 0.7001"
+    "    AND d.written <= s.linked AND NOT " QUEUED " AND " INTACT
+    "    AND %s.vector_norm(d.embedding) BETWEEN 1e-6 AND 1e6"
+    "    AND NOT EXISTS (SELECT FROM out o WHERE o.id = s.id"
+    "     AND o.target = " NEAR_NODE ") ORDER BY d.distance"
+    "   LIMIT 10 - s.n) f"
+    "  WHERE octet_length($1 || s.node || f.target) <= 2600),";
+
+static const char lost_sql[] =
+    "lost AS MATERIALIZED (SELECT i.content_id, l.target FROM items i"
+    "  CROSS JOIN LATERAL (SELECT l.link_type, " LINK_TARGET " AS target"
+    "   FROM @.batch_sync_links l WHERE l.tenant_id = $1"
+    "    AND l.microservice_id = $2 AND l.content_id = i.content_id"
+    "    AND l.wanted AND l.linked AND NOT l.pending OFFSET 0) l"
+    "  WHERE i.node IS NOT NULL AND l.target IS NOT NULL"
+    "   AND octet_length($1 || i.node || l.target || l.link_type) <= 2600"
+    "   AND NOT EXISTS (SELECT FROM @.knowledge_graph_edges e"
+    "    WHERE e.tenant_id = $1 AND e.source_node_id = i.node"
+    "     AND e.target_node_id = l.target AND e.edge_type = l.link_type"
+    "     AND (e.properties ->> 'method') = 'declared'))";
+
+/* Where another item has the long id, there can be no node. */
+static const char found_sql[] =
+    " UNION ALL SELECT $16, id, content_id, 0, 1, NULL" VERIFY_NOTHING
+    "  FROM items i WHERE node IS NULL AND NOT queued"
+    "   AND NOT EXISTS (SELECT FROM @.knowledge_graph_nodes"
+    "    WHERE node_id = " NODE_LONG("$1", "$15",
+        "i.content_id") ")"
+                        " UNION ALL SELECT $17, id, content_id, 0, 1, "
+                        "target" VERIFY_NOTHING
+                        "  FROM near WHERE target IS NOT NULL"
+                        " UNION ALL SELECT $18, id, content_id, 0, 1, "
+                        "target" VERIFY_NOTHING "  FROM moved"
+                        " UNION ALL SELECT $19, NULL, content_id, 0, 1, "
+                        "target" VERIFY_NOTHING "  FROM lost";
+
+void verify_graph_write_items(struct buf *sql, const char *schema)
+{
+    buf_puts(sql, items_sql);
+    buf_printf(sql, moved_sql, schema, schema);
+    buf_printf(sql, near_sql, schema, schema, schema, schema);
+    buf_puts(sql, lost_sql);
+}
+
+void verify_graph_write_found(struct buf *sql)
+{
+    buf_puts(sql, found_sql);
+}
+
+void verify_graph_add(struct call *c, const char *service)
+{
+    call_add_text(c, service);
+    call_add_int(c, VERIFY_ROW_WITHOUT_NODE);
+    call_add_int(c, VERIFY_EDGE_MISSING);
+    call_add_int(c, VERIFY_EDGE_OUTDATED);
+    call_add_int(c, VERIFY_LINK_WITHOUT_EDGE);
+}

@@ -1,0 +1,340 @@
+// What is stored is what was written, and the graph follows from it; what is not
+// so is found, and nothing else; what is mended is mended once.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as batchsync from './rig/batchsync.mjs';
+import { wordVector } from './rig/embedder.mjs';
+import { checkStored, faults, folderOf, itemsOf, pagesOf, schemaOf, until,
+  world } from './support/world.mjs';
+
+const N = 200;
+
+async function stored(t, { items = itemsOf(N), env = {}, ...options } = {}) {
+  const served = { items };
+  const w = await world(t, { services: { alpha: pagesOf(() => served.items) },
+    embedder: { vectorOf: wordVector }, ...options,
+    env: { EMBEDDING_DIMENSIONS: '64', KG_ENABLED: 'true', ...env } });
+  await w.good();
+  w.embedder.reset();
+  return Object.assign(w, { served });
+}
+
+/** { kind: found } and the whole answer. */
+async function verify(w, args = [], env = {}) {
+  const outcome = await w.run(['verify', '--json', ...args], env);
+  assert.ok([0, 1].includes(outcome.code), outcome.stderr);
+  assert.ok(outcome.stdout.length > 0, outcome.stderr);
+  const json = JSON.parse(outcome.stdout);
+  const texts = w.embedder.embedded;
+  w.embedder.reset();
+  if (json.run === null) assert.equal(json.paid.texts, texts);
+  assert.equal(outcome.code, json.left === 0 ? 0 : 1);
+  return { json, texts, code: outcome.code, found: Object.fromEntries(
+    json.kinds.map(({ kind, found }) => [kind, found])) };
+}
+
+const clean = async (w) => {
+  const { found, json } = await verify(w);
+  assert.deepEqual(found, {}, JSON.stringify(json));
+};
+
+/** The n first items that end so. */
+const LIKE = (digit) => `content_id LIKE '%${digit}'`;
+const OTHER = `(SELECT o.embedding FROM vector_embeddings o
+  WHERE o.content_id = 'item-00003')`;
+const LONG = 'A sentence of words. '.repeat(90);
+
+/** Rows broken one way each: what is found, and what mends it at what price. */
+const BROKEN = [
+  { name: 'nothing', found: {}, texts: 0 },
+  { name: 'texts', sql: `UPDATE vector_embeddings
+      SET content_text = content_text || '!' WHERE ${LIKE(5)}`,
+    found: { text_changed: 20 }, left: { text_changed: 20 }, texts: 0,
+    source: 20 },
+  { name: 'vectors', sql: `UPDATE vector_embeddings SET embedding = ${OTHER}
+      WHERE ${LIKE(5)}`, found: { vector_changed: 20 }, texts: 20 },
+  { name: 'vectors, and updated_at as well', sql: `UPDATE vector_embeddings
+      SET embedding = ${OTHER}, updated_at = updated_at + interval '1 s'
+      WHERE ${LIKE(5)}`, found: { vector_changed: 20 }, texts: 20 },
+  { name: 'vectors taken away', sql: `UPDATE vector_embeddings
+      SET embedding = NULL WHERE ${LIKE(5)}`, found: { vector_missing: 20 },
+    texts: 20 },
+  { name: 'vectors of zeros', sql: `UPDATE vector_embeddings
+      SET embedding = array_fill(0, ARRAY[64])::vector WHERE ${LIKE(5)}`,
+    found: { vector_zero: 20 }, texts: 20 },
+  { name: 'vectors of another size', sql: `DROP INDEX IF EXISTS
+      idx_vector_embeddings_embedding_hnsw;
+      ALTER TABLE vector_embeddings ALTER embedding TYPE vector;
+      UPDATE vector_embeddings SET embedding = '[1,2,3]' WHERE
+      content_id = 'item-00005'`, found: { vector_size: 1 }, texts: 1,
+    env: { KG_ENABLED: 'false' } },
+  { name: 'metadata, which others may change', sql: `UPDATE vector_embeddings
+      SET metadata = metadata || '{"theirs": 1}'`, found: {}, texts: 0 },
+  { name: 'rows of before vector_hash', sql: `UPDATE vector_embeddings
+      SET vector_hash = NULL, written_at = NULL, content_text = 'old'`,
+    found: {}, texts: 0 },
+  { name: 'nodes', sql: `DELETE FROM knowledge_graph_edges; DELETE FROM
+      knowledge_graph_nodes`, found: { row_without_node: N }, texts: 0 },
+  { name: 'items deleted', sql: `DELETE FROM vector_embeddings
+      WHERE content_id = 'item-00005'`,
+    found: ({ edges }) => ({ node_without_row: 1, edge_dangling: edges }),
+    left: ({ edges }) => ({ node_without_row: 1, edge_dangling: edges }),
+    texts: 0, source: 1 },
+  { name: 'edges cut', sql: `DELETE FROM knowledge_graph_edges
+      WHERE source_node_id LIKE '%5'`,
+    found: ({ out }) => ({ edge_missing: out }), texts: 0 },
+  { name: 'weights', sql: `UPDATE knowledge_graph_edges SET weight = 0.11
+      WHERE source_node_id LIKE '%5'`,
+    found: ({ out }) => ({ edge_outdated: out }), texts: 0 },
+];
+
+for (const { name, sql, found, left, texts, source, env } of BROKEN) {
+  test(`broken: ${name}`, async (t) => {
+    const w = await stored(t, { env });
+    const [edges] = await w.db.rows(`SELECT
+      (count(*) FILTER (WHERE 'content:item-00005' IN (source_node_id,
+        target_node_id)))::int AS edges,
+      (count(*) FILTER (WHERE source_node_id LIKE '%5'))::int AS out
+      FROM knowledge_graph_edges`);
+    const as = (expected) =>
+      typeof expected === 'function' ? expected(edges) : expected;
+    await clean(w);
+    const before = await w.versions();
+    if (sql) await w.db.script(sql);
+    const seen = await verify(w);
+    assert.deepEqual(seen.found, as(found), JSON.stringify(seen.json));
+    assert.equal(seen.texts, 0);
+    const mended = await verify(w, ['--repair']);
+    assert.deepEqual(mended.found, as(found));
+    assert.equal(mended.texts, texts);
+    const after = await verify(w);
+    assert.deepEqual(after.found, as(left ?? {}), JSON.stringify(after.json));
+    if (source) {
+      const run = await verify(w, ['--source', '--repair']);
+      assert.equal(run.texts, source);
+      assert.equal(run.json.left, 0, JSON.stringify(run.json));
+      await clean(w);
+    }
+    if (!sql) assert.deepEqual(await w.versions(), before);
+    if (!/size|before/.test(name)) {
+      await checkStored(w, 'alpha', w.served.items, wordVector);
+    }
+  });
+}
+
+/** Three pieces an item. */
+const long = (n) => itemsOf(n).map((item) => ({ ...item, body: LONG }));
+const PIECES = [
+  { name: 'in the middle', sql: 'chunk_index = 1' },
+  { name: 'at the end', sql: 'chunk_index = 2' },
+  { name: 'all but the first', sql: 'chunk_index > 0' },
+];
+
+for (const { name, sql } of PIECES) {
+  test(`pieces are missing ${name}`, async (t) => {
+    const w = await stored(t, { items: long(6),
+      env: { EMBEDDING_MAX_TOKENS: '300', KG_ENABLED: 'false' } });
+    await clean(w);
+    const before = await w.db.vectors('alpha');
+    assert.ok(before.length >= 18);
+    await w.db.script(`DELETE FROM vector_embeddings WHERE ${sql}
+      AND content_id IN ('item-00002', 'item-00004')`);
+    const { found, json } = await verify(w);
+    assert.deepEqual(Object.keys(found), ['piece_missing']);
+    assert.deepEqual(json.kinds[0].examples.map(({ id }) => id),
+      ['item-00002', 'item-00004']);
+    const { texts } = await verify(w, ['--source', '--repair']);
+    assert.equal(texts, before.length / 3);
+    await clean(w);
+    assert.deepEqual(await w.db.vectors('alpha').then((rows) =>
+      rows.map(({ contentId, chunkIndex, text }) =>
+        [contentId, chunkIndex, text])), before.map(
+      ({ contentId, chunkIndex, text }) => [contentId, chunkIndex, text]));
+  });
+}
+
+const COPY = (changes) => `INSERT INTO vector_embeddings (id, tenant_id,
+    microservice_id, content_id, content_type, embedding, content_text,
+    chunk_index, metadata, embed_hash, row_hash, vector_hash, written_at,
+    created_at, updated_at)
+  SELECT gen_random_uuid()::text, tenant_id, microservice_id, content_id,
+    content_type, embedding, content_text, ${changes}, row_hash, vector_hash,
+    written_at, created_at, updated_at - interval '1 s'
+  FROM vector_embeddings WHERE content_id = 'item-00005' AND chunk_index = 0`;
+
+test('rows that should not be there go with --delete alone', async (t) => {
+  const w = await stored(t);
+  await w.db.script(COPY("1, metadata, decode(repeat('ab', 32), 'hex')"));
+  await w.db.script(COPY('2, metadata, NULL'));
+  assert.deepEqual((await verify(w, ['--repair'])).found,
+    { piece_surplus: 2 });
+  assert.equal((await verify(w, ['--repair', '--delete'])).json.left, 0);
+  await clean(w);
+  // As after a new version of the system's collations: a unique index that is
+  // none.
+  const unique = (yes) => w.db.script(`UPDATE pg_index SET indisunique = ${yes}
+    WHERE indexrelid = 'vector_embeddings_item_key'::regclass`);
+  await unique(false);
+  await w.db.script(COPY('0, metadata, embed_hash'));
+  await unique(true);
+  assert.deepEqual((await verify(w, ['--repair'])).found, { duplicate: 1 });
+  assert.equal((await verify(w, ['--repair', '--delete'])).json.left, 0);
+  await w.db.script(`UPDATE pg_index SET indisvalid = false
+    WHERE indexrelid = 'knowledge_graph_nodes_node_id_key'::regclass`);
+  const { found, json } = await verify(w);
+  assert.deepEqual(found, { index_invalid: 1 });
+  assert.match(json.kinds[0].todo, /REINDEX INDEX CONCURRENTLY/);
+  await checkStored(w, 'alpha', w.served.items, wordVector);
+});
+
+test('nodes without a row: the guard of a run, then --delete', async (t) => {
+  const w = await stored(t);
+  await w.db.script(`DELETE FROM vector_embeddings
+    WHERE content_id > 'item-00100'`);
+  const refused = await verify(w, ['--repair', '--delete']);
+  assert.equal(refused.json.deleteRefused, true);
+  assert.equal(refused.found.node_without_row, 100);
+  assert.equal((await verify(w, ['--repair', '--delete'],
+    { BATCH_SYNC_MAX_DELETE_PERCENT: '60' })).json.left, 0);
+  await clean(w);
+  const [{ nodes }] = await w.db.rows(
+    'SELECT count(*)::int AS nodes FROM knowledge_graph_nodes');
+  assert.equal(nodes, 100);
+});
+
+test('declared links, services without a schema, rows of no service',
+  async (t) => {
+    const items = itemsOf(9).map((item, i) => ({ ...item,
+      tags: [`item-0000${(i + 1) % 9 + 1}`] }));
+    const w = await stored(t, { items, schemas: [schemaOf('alpha', {
+      links: [{ field: 'tags', service: 'alpha', type: 'leads_to' }] })] });
+    await clean(w);
+    await w.db.script(`DELETE FROM knowledge_graph_edges
+      WHERE edge_type = 'leads_to' AND source_node_id < 'content:item-00004'`);
+    assert.deepEqual((await verify(w, ['--repair'])).found,
+      { link_without_edge: 3 });
+    await clean(w);
+    await w.db.script(`UPDATE vector_embeddings SET microservice_id = NULL
+      WHERE content_id = 'item-00009'`);
+    const loose = await verify(w);
+    assert.deepEqual(Object.keys(loose.found),
+      ['node_without_row', 'edge_dangling', 'service_unknown']);
+    const { found, json } = await verify(w, [], { SCHEMA_DIR: folderOf(t,
+      { 'beta.json': schemaOf('beta') }) });
+    assert.deepEqual(found, { service_unknown: 2 });
+    assert.deepEqual(json.kinds[0].examples.map(({ id }) => id),
+      ['(no service)', 'alpha']);
+    const none = await w.run(['verify', '--service', 'nobody']);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /verify: nothing is stored of service nobody/);
+  });
+
+test('a sample is searched for and embedded again', async (t) => {
+  const w = await stored(t, { items: itemsOf(1200) });
+  const good = await verify(w, ['--sample', '20']);
+  assert.deepEqual([good.found, good.texts, good.json.sample.rows],
+    [{}, 20, 20]);
+  assert.ok(good.json.sample.recall > 0.9);
+  w.embedder.set({ vectorOf: (text, n) => wordVector(`${text} drift`
+    .repeat(2).split('').reverse().join(''), n) });
+  const drifted = await verify(w, ['--sample', '20']);
+  assert.deepEqual(drifted.found, { embedding_differs: 20 });
+  assert.match(drifted.json.kinds[0].todo, /provider has changed its model/);
+});
+
+/** Rows deleted, vectors and texts changed, edges cut; what is found then. */
+async function breakStore(w) {
+  const numbered = (from, to) => `content_id BETWEEN 'item-${from}'
+    AND 'item-${to}'`;
+  await w.db.script(`
+    DELETE FROM vector_embeddings WHERE ${numbered('00001', '00030')};
+    UPDATE vector_embeddings SET embedding = (SELECT o.embedding
+      FROM vector_embeddings o WHERE o.content_id = 'item-00500')
+      WHERE ${numbered('00101', '00110')};
+    UPDATE vector_embeddings SET content_text = content_text || ' and more'
+      WHERE ${numbered('00201', '00210')};`);
+  const gone = (column) => `${column} BETWEEN 'content:item-00001'
+    AND 'content:item-00030'`;
+  const [{ dangling }] = await w.db.rows(`SELECT count(*)::int AS dangling
+    FROM knowledge_graph_edges WHERE ${gone('source_node_id')}
+      OR ${gone('target_node_id')}`);
+  const cut = await w.db.rows(`DELETE FROM knowledge_graph_edges
+    WHERE source_node_id BETWEEN 'content:item-00301' AND 'content:item-00320'
+      AND target_node_id BETWEEN 'content:item-00211' AND 'content:item-01000'
+    RETURNING 1`);
+  assert.ok(dangling > 0 && cut.length > 20);
+  return { text_changed: 10, vector_changed: 10, node_without_row: 30,
+    edge_missing: cut.length, edge_dangling: dangling };
+}
+
+const edgesOf = (w) => w.db.rows(`SELECT source_node_id, target_node_id,
+  edge_type, weight FROM knowledge_graph_edges ORDER BY 1, 2`);
+
+test('all that is broken is found, nothing else, and mended once', async (t) => {
+  const w = await stored(t, { items: itemsOf(1000),
+    env: { EMBEDDING_DIMENSIONS: '64' } });
+  await clean(w);
+  const before = await edgesOf(w);
+  const broken = await breakStore(w);
+  assert.deepEqual((await verify(w)).found, broken);
+  const { texts, found, json } = await verify(w, ['--source', '--repair']);
+  assert.deepEqual(found, broken);
+  assert.equal(texts, 50);
+  assert.equal(json.left, 0);
+  assert.equal(json.run.services[0].stored, 40);
+  await checkStored(w, 'alpha', w.served.items, wordVector);
+  await clean(w);
+  assert.equal((await edgesOf(w)).length, before.length);
+});
+
+test('killed in the middle it loses nothing', async (t) => {
+  const w = await stored(t, { items: itemsOf(1000),
+    env: { BATCH_SYNC_LEASE_SECONDS: '3' } });
+  await breakStore(w);
+  const mend = ['verify', '--source', '--repair'];
+  // Once while it embeds broken vectors; then, these are mended, in its run.
+  for (let kill = 0; kill < 2; kill++) {
+    const seen = w.embedder.requests.length;
+    w.embedder.script(() => faults.hang());
+    const program = batchsync.start(mend, { env: w.with() });
+    await program.until(() => w.embedder.requests.length > seen, 'a request');
+    program.kill('SIGKILL');
+    await program.exit();
+    w.embedder.script(undefined);
+    if (kill === 0) assert.equal((await w.run(['verify', '--repair'])).code, 1);
+  }
+  // Until the lease of the run that was killed has expired.
+  let last;
+  await until(async () => (last = await w.run(mend)).code !== 75,
+    'the lease', 60_000);
+  assert.equal(last.code, 0, last.stdout + last.stderr);
+  assert.equal(w.embedder.embedded, 50);
+  await checkStored(w, 'alpha', w.served.items, wordVector);
+  w.embedder.reset();
+  await clean(w);
+});
+
+test('beside a run it mends nothing that the run has written', async (t) => {
+  const w = await stored(t);
+  await w.db.script(`UPDATE vector_embeddings SET embedding = ${OTHER}
+    WHERE ${LIKE(5)}`);
+  // The new vectors are on their way when a run stores another text.
+  let answer;
+  const held = new Promise((done) => { answer = done; });
+  w.embedder.script(({ callNumber }) => callNumber === 1 ? held : undefined);
+  const program = batchsync.start(['verify', '--repair', '--json'],
+    { env: w.with() });
+  await program.until(() => w.embedder.requests.length > 0, 'a request');
+  w.served.items = w.served.items.map((item) =>
+    item.id === 'item-00005' ? { ...item, body: 'a new body' } : item);
+  await w.good();
+  answer(undefined);
+  const { code, result } = await program.exit();
+  assert.equal(code, 1);
+  assert.deepEqual(result.kinds.map(({ kind, mended }) => [kind, mended]),
+    [['vector_changed', 19]]);
+  await checkStored(w, 'alpha', w.served.items, wordVector);
+  w.embedder.reset();
+  await clean(w);
+});
