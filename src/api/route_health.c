@@ -193,6 +193,29 @@ static json_t *health_environment_json(const struct config *c)
     return e;
 }
 
+/* Those that are set, as this replica knows them. */
+static json_t *health_budgets_json(const struct budget_keeper *k)
+{
+    static const char *const names[] = {
+        [BUDGET_DAY] = "day", [BUDGET_RUN] = "run"};
+    json_t *all = json_object();
+
+    for (int i = 0; i < EMBED_BUDGETS; i++) {
+        const struct budget *b = &k->budgets[i];
+        json_t *one;
+
+        if (b->limit == 0)
+            continue;
+        one = json_pack("{s:s, s:I, s:I}", "variable",
+            budget_variable((enum budget_kind)i), "limit", (json_int_t)b->limit,
+            "used", (json_int_t)budget_used(b));
+        if (i == BUDGET_DAY)
+            health_set_time(one, "endsAt", budget_day_end_ms(loop_wall_ms()));
+        json_object_set_new(all, names[i], one);
+    }
+    return all;
+}
+
 void route_scheduler(struct api *a, struct http_exchange *x, struct str id)
 {
     json_t *body = json_object();
@@ -200,6 +223,8 @@ void route_scheduler(struct api *a, struct http_exchange *x, struct str id)
     json_object_set_new(body, "scheduler", health_scheduler_json(a));
     json_object_set_new(
         body, "environment", health_environment_json(a->options.ops->config));
+    json_object_set_new(
+        body, "budgets", health_budgets_json(a->options.ops->budgets));
     answer_set_now(body);
     answer_json(x, 200, body);
 }

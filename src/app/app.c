@@ -176,6 +176,7 @@ static void app_stop_coordinator(struct app *app)
 static int app_start_embedder(struct app *app, struct err *err)
 {
     const struct config_embedding *config = &app->config.embedding;
+    struct embed_gate gate;
 
     if (config->provider != PROVIDER_OPENAI) {
         app->local = embedder_local_new(&app->loop, app->model);
@@ -184,6 +185,10 @@ static int app_start_embedder(struct app *app, struct err *err)
     app->embedder = embedder_new(&app->loop, app->http, config);
     limits_memory_init(&app->limits, app->embedder, app->pools.store,
         &app->loop, config->model);
+    budget_keeper_init(&app->budgets, app->pools.store, &app->loop, config);
+    gate = budget_keeper_gate(&app->budgets);
+    if (budget_keeper_is_needed(&app->budgets))
+        embedder_watch_costs(app->embedder, &gate);
     return 0;
 }
 
@@ -382,6 +387,8 @@ int app_close(struct app *app, int code)
 
     while (limits_memory_pending(&app->limits) != NULL)
         app_wait(app, limits_memory_pending(&app->limits));
+    while (budget_keeper_pending(&app->budgets) != NULL)
+        app_wait(app, budget_keeper_pending(&app->budgets));
     app_stop_parts(app);
     loop_run(&app->loop);
     app_log_turns(&app->loop.turns);

@@ -16,6 +16,7 @@
 #include "app/console.h"
 #include "app/limits_memory.h"
 #include "config/config.h"
+#include "daemon/budget_keeper.h"
 #include "db/graph/graph.h"
 #include "db/ledger/ledger.h"
 #include "db/migrate/migrate.h"
@@ -70,9 +71,10 @@ struct app {
     struct linker linker;
     struct service_list services;
     struct coordinator *coordinator;
-    struct static_model *model;  /* NULL: none is configured */
-    struct embedder *embedder;   /* NULL: the local one */
-    struct limits_memory limits; /* where there is one */
+    struct static_model *model;   /* NULL: none is configured */
+    struct embedder *embedder;    /* NULL: the local one */
+    struct limits_memory limits;  /* where there is one */
+    struct budget_keeper budgets; /* the same */
     struct embedder_local *local;
     struct ports ports; /* of the parts that were started */
     struct hub events;  /* the pipeline's */

@@ -18,6 +18,7 @@ int console_exit_code(int err_code)
     case ERR_TIMEOUT:
     case ERR_BUSY:
     case ERR_LATER:
+    case ERR_BUDGET:
     case ERR_ALREADY_RUNNING:
         return EXIT_TRY_LATER;
     case ERR_INTERNAL:

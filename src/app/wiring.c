@@ -61,9 +61,18 @@ static void wiring_port_run_begin(void *world, struct run_begin_req *req)
     ledger_run_begin(&((struct app *)world)->ledger, req);
 }
 
+/* While a budget is used up, no other replica's run is taken part in. */
 static void wiring_port_run_join(void *world, struct run_join_req *req)
 {
-    ledger_run_join(&((struct app *)world)->ledger, req);
+    struct app *app = world;
+
+    if (!budget_keeper_rests(&app->budgets)) {
+        ledger_run_join(&app->ledger, req);
+        return;
+    }
+    req->run_id[0] = '\0';
+    op_begin(&req->op, &app->loop.ready, NULL);
+    op_finish(&req->op, NULL);
 }
 
 static void wiring_port_service_begin(
@@ -91,7 +100,10 @@ static void wiring_port_service_end(void *world, struct service_end_req *req)
 
 static void wiring_port_run_end(void *world, struct run_end_req *req)
 {
-    ledger_run_end(&((struct app *)world)->ledger, req);
+    struct app *app = world;
+
+    budget_keeper_run_ended(&app->budgets);
+    ledger_run_end(&app->ledger, req);
 }
 
 static void wiring_port_link_items(void *world, struct link_req *req)
@@ -178,5 +190,6 @@ void app_wire(struct app *app)
         .store = &app->store,
         .look = &app->look,
         .ledger = &app->ledger,
+        .budgets = &app->budgets,
     };
 }

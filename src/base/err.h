@@ -29,6 +29,7 @@
     X(ERR_AUTH, "not authorized", false)                     \
     X(ERR_QUOTA, "quota exhausted", false)                   \
     X(ERR_LATER, "try later", false)                         \
+    X(ERR_BUDGET, "budget reached", false)                   \
     X(ERR_ANSWERED_BY, "answered by another service", false) \
     X(ERR_REPEATED, "page repeated", false)                  \
     X(ERR_INCOMPLETE, "pass not complete", false)            \

@@ -50,6 +50,7 @@ static const struct advice {
     {ERR_BUSY, "run again later; stored items stay"},
     {ERR_LATER, "run again later; stored items stay. Or raise "
                 "EMBEDDING_MAX_WAIT"},
+    {ERR_BUDGET, "the next run goes on from there; stored items stay"},
     {ERR_SOURCE,
         "this is the answer of the service or the coordinator; see its log"},
     {ERR_ANSWERED_BY, "is the service registered with the coordinator under "

@@ -154,6 +154,55 @@ static void embedder_call_fail(
     embed_call_end(call, &err);
 }
 
+static void embedder_post_send(struct embed_call *call)
+{
+    embed_note_sent(call);
+    http_send(call->embedder->http, &call->post.http);
+}
+
+static void on_embedder_admitted(struct op *op)
+{
+    struct embed_call *call = container_of(op, struct embed_call, post.hold.op);
+    struct err err = op->err; /* the post is gone before the call has ended */
+
+    if (err.code == 0) {
+        embedder_post_send(call);
+        return;
+    }
+    call->embedder->gate.settle(call->embedder->gate.arg, &call->post.hold, 0);
+    embed_call_end(call, &err);
+}
+
+/* What a run asks for has to fit its budgets. */
+static void embedder_ask_gate(struct embed_call *call)
+{
+    const struct embed_gate *gate = &call->embedder->gate;
+    struct embed_hold *hold = &call->post.hold;
+
+    if (gate->ask == NULL || call->req->run == NULL) {
+        embedder_post_send(call);
+        return;
+    }
+    hold->run = call->req->run;
+    hold->tokens = embed_usage_most(call);
+    op_init(&hold->op, on_embedder_admitted);
+    gate->ask(gate->arg, hold);
+}
+
+static void embedder_settle(
+    struct embed_call *call, const struct embedder_answer *a)
+{
+    const struct embed_gate *gate = &call->embedder->gate;
+
+    if (call->post.hold.held)
+        gate->settle(gate->arg, &call->post.hold, embed_usage_billed(call, a));
+}
+
+void embedder_watch_costs(struct embedder *e, const struct embed_gate *gate)
+{
+    e->gate = *gate;
+}
+
 /* Cannot fail on its own: what goes wrong ends the call. */
 void embed_call_post(struct embed_call *call)
 {
@@ -165,8 +214,7 @@ void embed_call_post(struct embed_call *call)
         return;
     }
     embedder_set_http(call);
-    embed_note_sent(call);
-    http_send(call->embedder->http, &call->post.http);
+    embedder_ask_gate(call);
 }
 
 /* A configured limit, in estimated units, and a learnt one; 0: there is none.
@@ -340,6 +388,7 @@ static void embedder_call_answered(struct embed_call *call)
     struct err err = {.code = 0};
     bool smaller = embedder_read_answer(call, &a, &err);
 
+    embedder_settle(call, &a);
     if (call->req->op.err.code != 0) { /* canceled meanwhile */
         err = call->req->op.err;
         smaller = false;
@@ -409,7 +458,9 @@ static void embedder_embed_cancel(struct op *op)
     struct embed_call *call =
         container_of(op->link.next, struct embed_call, anchor);
 
-    if (list_empty(&call->line))
+    if (op_pending(&call->post.hold.op))
+        op_cancel(&call->post.hold.op);
+    else if (list_empty(&call->line))
         op_cancel(&call->post.http.op);
     else
         embed_call_end(call, NULL);

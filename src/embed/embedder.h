@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "net/http/http_client.h"
+#include "sync/embed/embed_gate.h"
 #include "sync/embed/embed_limits.h"
 #include "sync/ports.h"
 
@@ -31,6 +32,7 @@ void embedder_free(struct embedder *e);
  *   ERR_PROTOCOL     the answer is not what was asked for
  *   ERR_UNAVAILABLE  5xx, or no connection
  *   ERR_TIMEOUT      408, or no answer in time
+ *   ERR_BUDGET       nothing was asked: a budget of tokens does not allow it
  */
 void embedder_send(struct embedder *e, struct embed_req *req);
 
@@ -52,6 +54,9 @@ void embedder_watch(struct embedder *e, embedder_learnt learnt, void *arg);
 /* Takes over what was learnt before; a limit that the configuration sets is
  * not learnt. */
 void embedder_recall(struct embedder *e, const struct embed_limits *known);
+
+/* Who is asked before what a run pays for is sent; borrows gate->arg. */
+void embedder_watch_costs(struct embedder *e, const struct embed_gate *gate);
 
 /* The learnt caps in force; 0: none is known. */
 void embedder_caps(const struct embedder *e, size_t *inputs, size_t *tokens);

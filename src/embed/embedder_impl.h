@@ -5,6 +5,7 @@
 #include "embed/embed_address.h"
 #include "embed/embedder.h"
 #include "embed/embedder_answer.h"
+#include "sync/embed/embed_gate.h"
 
 enum { HEADERS = 36 };
 
@@ -22,7 +23,8 @@ enum embed_order { ORDER_UNKNOWN, ORDER_PROVING, ORDER_PROVEN, ORDER_REFUTED };
 /* What was billed beside what was estimated for the same. */
 struct embed_usage {
     uint64_t billed, guessed;
-    bool warned; /* that texts are cut */
+    double worst; /* of any request: tokens billed for each that was guessed */
+    bool warned;  /* that texts are cut */
 };
 
 /* Is there a header of that name? */
@@ -41,6 +43,7 @@ struct embedder {
     embedder_learnt learnt; /* NULL: nobody keeps it */
     void *learnt_arg;       /* borrowed */
     struct embed_usage usage;
+    struct embed_gate gate; /* ask NULL: there are no budgets */
     enum embed_order order;
     uint64_t proven_ms;    /* when it was, by loop_now_ms() */
     struct list unordered; /* of struct embed_call.line: wait for the proof */
@@ -58,9 +61,10 @@ enum embed_step {
 struct embed_post {
     size_t *places; /* n, in req->texts; owned */
     size_t n;
-    float *vectors;  /* n * dimensions; owned: what came */
-    bool *good;      /* n; owned */
-    struct buf body; /* owned */
+    float *vectors;         /* n * dimensions; owned: what came */
+    bool *good;             /* n; owned */
+    struct buf body;        /* owned */
+    struct embed_hold hold; /* against the budgets, until it is answered */
     struct http_req http;
     struct http_header headers[HEADERS + 1]; /* the form's, and the trace */
 };
@@ -117,6 +121,11 @@ size_t embed_post_tokens(const struct embed_call *call);
 size_t embed_tokens_of(
     const struct embed_call *call, const struct embed_post *post);
 double embed_usage_ratio(const struct embed_usage *usage);
+/* What the post may be billed, hardly ever more: for budgets. What it was, as
+ * far as it is told: `tokens` by its answer, which may be none (NULL). */
+uint64_t embed_usage_most(const struct embed_call *call);
+uint64_t embed_usage_billed(
+    const struct embed_call *call, const struct embedder_answer *a);
 void embed_usage_add(struct embed_call *call, const struct embedder_answer *a);
 
 /* embed_refused.c: counts a request without vectors by its reason; `smaller`:

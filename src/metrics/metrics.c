@@ -133,6 +133,8 @@ static int metrics_init_series(struct metrics *m)
             STR("schedule=\"other\"")) < 0 ||
         metrics_series_init(&m->webhooks, a, TRIGGERS, sizeof(uint64_t),
             STR("outcome=\"other\"")) < 0 ||
+        metrics_series_init(&m->budgets, a, TRIGGERS,
+            sizeof(struct budget_numbers), STR("budget=\"other\"")) < 0 ||
         metrics_series_init(&m->requests, a, REQUESTS, sizeof(uint64_t),
             STR("route=\"other\",method=\"other\",code=\"other\"")) < 0 ||
         metrics_series_init(&m->routes, a, ROUTES, sizeof(struct histogram),

@@ -57,6 +57,8 @@ void metrics_know_service(struct metrics *m, const char *service);
 /* A try to deliver a message to the webhook: "delivered", "failed", which is
  * tried again, or "given_up"; and how many messages wait. */
 void metrics_webhook(struct metrics *m, const char *outcome);
+void metrics_budget(
+    struct metrics *m, const char *budget, uint64_t limit, uint64_t used);
 void metrics_webhooks_waiting(struct metrics *m, uint64_t messages);
 
 /* When a schedule fires next; 0: never. `service`: whose own it is; "": all. */

@@ -82,6 +82,10 @@ struct loop_numbers {
     uint64_t queue; /* items that wait to be linked */
 };
 
+struct budget_numbers {
+    uint64_t limit, used; /* tokens */
+};
+
 struct metrics {
     struct arena arena;
     struct buf scratch; /* labels on their way to a series */
@@ -98,6 +102,7 @@ struct metrics {
     struct series routes;   /* struct histogram; HTTP */
     struct series webhooks; /* uint64_t */
     uint64_t webhooks_waiting;
+    struct series budgets;   /* struct budget_numbers */
     uint64_t ends;           /* of services, here */
     struct series next_runs; /* int64_t, ms since 1970; 0: none */
     bool paused;

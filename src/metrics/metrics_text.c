@@ -232,6 +232,33 @@ static void metrics_text_write_webhooks(
         m->webhooks_waiting);
 }
 
+static void metrics_text_write_budget(
+    struct buf *out, struct str labels, const void *value)
+{
+    exposition_sample(out, "embedding_budget_tokens", labels, "");
+    exposition_number(out, ((const struct budget_numbers *)value)->limit);
+}
+
+static void metrics_text_write_budget_used(
+    struct buf *out, struct str labels, const void *value)
+{
+    exposition_sample(out, "embedding_budget_used_tokens", labels, "");
+    exposition_number(out, ((const struct budget_numbers *)value)->used);
+}
+
+/* Of those that are set. */
+static void metrics_text_write_budgets(const struct metrics *m, struct buf *out)
+{
+    if (m->budgets.n == 0)
+        return;
+    exposition_family(out, "embedding_budget_tokens", "gauge",
+        "Limit of a budget: of a day, for all replicas, or of a run.");
+    exposition_each(out, &m->budgets, metrics_text_write_budget);
+    exposition_family(out, "embedding_budget_used_tokens", "gauge",
+        "Tokens of it that are billed or held, as far as this replica knows.");
+    exposition_each(out, &m->budgets, metrics_text_write_budget_used);
+}
+
 static void metrics_text_write_durations(
     const struct metrics *m, struct buf *out)
 {
@@ -433,6 +460,7 @@ void metrics_write_text(const struct metrics *m, struct buf *out)
     metrics_text_write_last_run(m, out);
     metrics_write_services(m, out);
     metrics_text_write_webhooks(m, out);
+    metrics_text_write_budgets(m, out);
     metrics_text_write_durations(m, out);
     metrics_text_write_errors(m, out);
     metrics_text_write_retries(m, out);

@@ -41,6 +41,14 @@ void metrics_webhook(struct metrics *m, const char *outcome)
     ++*(uint64_t *)metrics_series_at(m, &m->webhooks);
 }
 
+void metrics_budget(
+    struct metrics *m, const char *budget, uint64_t limit, uint64_t used)
+{
+    metrics_label(m, "budget", budget, NULL);
+    *(struct budget_numbers *)metrics_series_at(m, &m->budgets) =
+        (struct budget_numbers){limit, used};
+}
+
 void metrics_webhooks_waiting(struct metrics *m, uint64_t messages)
 {
     m->webhooks_waiting = messages;

@@ -26,7 +26,7 @@ static int asked_word(
 int asked_run_status(const char *text, struct err *err)
 {
     static const char *const words[] = {"running", "success", "partial",
-        "failed", "canceled", "interrupted", "abandoned"};
+        "failed", "canceled", "interrupted", "abandoned", "budget"};
 
     if (text == NULL)
         return 0;

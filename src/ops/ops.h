@@ -21,6 +21,7 @@
 #define OPS_OPS_H
 
 #include "config/config.h"
+#include "daemon/budget_keeper.h"
 #include "daemon/runner.h"
 #include "db/ledger/ledger.h"
 #include "db/store/store.h"
@@ -41,6 +42,7 @@ struct ops {
     struct pg_pool *history; /* what people look at: a bounded line */
     struct pg_pool *write;   /* what people change */
     struct runner *runner;
+    const struct budget_keeper *budgets;
     const struct linker *linker;
 };
 

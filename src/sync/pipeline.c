@@ -158,5 +158,5 @@ bool retry_start(struct retry *r, struct pipeline *p, enum call_kind call,
 bool err_is_fatal(int code)
 {
     return code == ERR_AUTH || code == ERR_QUOTA || code == ERR_CONFIG ||
-           code == ERR_LATER;
+           code == ERR_LATER || code == ERR_BUDGET;
 }

@@ -328,6 +328,8 @@ struct run_end_req {
     struct op op;
     const char *run_id;
     enum run_end_mode mode;
+    const char *budget;  /* with RUN_END_LEAVE: why no replica is to go on with
+                            it before the next trigger; NULL: any may */
     struct arena *arena; /* the answer's memory; the caller's */
     size_t nservices;    /* of the run */
     /* Out: what the ledger knows of every process. */

@@ -63,6 +63,8 @@ const char *run_status_name(enum run_status status)
         return "failed";
     case RUN_CANCELED:
         return "canceled";
+    case RUN_BUDGET:
+        return "budget";
     case RUN_INTERRUPTED:
         return "interrupted";
     }

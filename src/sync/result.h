@@ -124,6 +124,7 @@ enum run_status {
     RUN_PARTIAL,
     RUN_FAILED,
     RUN_CANCELED,   /* for good */
+    RUN_BUDGET,     /* a budget was reached; resumable, by the next trigger */
     RUN_INTERRUPTED /* resumable, by this process or another */
 };
 

@@ -107,9 +107,13 @@ static void run_add_up(struct run *r, bool known)
 
     run_result_complete(
         result, &r->arena, r->ours, known ? &r->end : NULL, &why);
-    result->status = known ? r->end.status
-                           : run_result_status(result, r->p.canceled,
-                                 r->p.stopping || r->lost.code != 0);
+    if (known)
+        result->status = r->end.status;
+    else
+        result->status = run_result_status(
+            result, r->p.canceled, r->p.stopping || r->lost.code != 0);
+    if (result->status == RUN_INTERRUPTED && r->p.fatal.code == ERR_BUDGET)
+        result->status = RUN_BUDGET;
 }
 
 static void run_end_submit(struct run *r);
@@ -152,6 +156,7 @@ static void run_end_submit(struct run *r)
 
     r->end = (struct run_end_req){.run_id = r->p.run_id,
         .mode = run_end_mode(r),
+        .budget = r->p.fatal.code == ERR_BUDGET ? r->p.fatal.msg : NULL,
         .arena = &r->arena,
         .nservices = r->req->result.nservices};
     op_init(&r->end.op, on_run_ended);

@@ -226,6 +226,7 @@ const TEXTS = {
   'state.interrupted': ['interrupted', 'הופסק'],
   'state.canceled': ['canceled', 'בוטל'],
   'state.abandoned': ['abandoned', 'ננטש'],
+  'state.budget': ['budget reached', 'התקציב נוצל'],
   'trigger.replica': ['another replica', 'עותק אחר'],
   'state.pending': ['waiting', 'ממתין'],
   'state.skipped': ['not begun', 'לא התחיל'],

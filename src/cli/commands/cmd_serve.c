@@ -318,6 +318,16 @@ static void serve_lag_tick(struct serve *s)
     loop_timer(&s->app.loop, &s->lag, LAG_TICK_MS);
 }
 
+static void serve_tell_budgets(struct serve *s)
+{
+    const struct budget *budgets = s->app.budgets.budgets;
+
+    for (int i = 0; i < EMBED_BUDGETS; i++)
+        if (budgets[i].limit > 0)
+            metrics_budget(s->metrics, i == BUDGET_DAY ? "day" : "run",
+                budgets[i].limit, budget_used(&budgets[i]));
+}
+
 static void on_serve_lag_tick(struct op *op)
 {
     struct serve *s = container_of(op, struct serve, lag.op);
@@ -333,6 +343,7 @@ static void on_serve_lag_tick(struct op *op)
     metrics_index(s->metrics, &s->app.graph.index.watch.progress);
     journal_feed_index(&s->feed, &s->app.graph.index.watch.progress);
     metrics_linker(s->metrics, &s->app.linker.progress);
+    serve_tell_budgets(s);
     if (s->app.linker.counted) {
         metrics_link_queue(s->metrics, s->app.linker.queued);
         journal_feed_linking(

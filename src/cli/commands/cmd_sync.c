@@ -231,6 +231,8 @@ static int sync_exit_code(const struct run_result *result)
 {
     if (result->status == RUN_SUCCESS)
         return EXIT_DONE;
+    if (result->status == RUN_BUDGET)
+        return EXIT_TRY_LATER;
     return run_result_is_outage(result) ? EXIT_TRY_LATER : EXIT_FAILED;
 }
 

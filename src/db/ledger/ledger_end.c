@@ -40,7 +40,9 @@ static const char close_sql[] =
 static const char leave_sql[] =
     "UPDATE @.batch_sync_runs r SET"
     "  owner = CASE WHEN w.others THEN '' ELSE $2 END,"
-    "  status = CASE WHEN w.others THEN r.status ELSE 'interrupted' END,"
+    "  status = CASE WHEN w.others THEN r.status WHEN $3 IS NULL"
+    "   THEN 'interrupted' ELSE 'budget' END,"
+    "  error = CASE WHEN w.others THEN r.error ELSE $3 END,"
     "  expires_at = CASE WHEN w.others THEN r.expires_at ELSE now() END,"
     "  finished_at = CASE WHEN w.others THEN NULL ELSE now() END,"
     "  totals = CASE WHEN w.others THEN r.totals ELSE " TOTALS " END"
@@ -53,7 +55,8 @@ static const char leave_sql[] =
 static const char cancel_sql[] =
     "UPDATE @.batch_sync_runs r SET finished_at = now(), expires_at = now(),"
     "  owner = $2, status = 'canceled', totals = " TOTALS
-    " WHERE r.id = $1 AND r.status IN ('running', 'interrupted')"
+    " WHERE r.id = $1 AND r.status IN ('running', 'interrupted',"
+    "  'budget')"
     " RETURNING " LEDGER_FENCE_LOCK("r.id");
 
 static const char fence_sql[] =
@@ -86,6 +89,12 @@ static void ledger_end_add_owned(
     call_add_text(c, ledger_work(c)->ledger->owner);
 }
 
+static void ledger_end_add_leave(struct call *c, const struct run_end_req *req)
+{
+    ledger_end_add_owned(c, leave_sql, req->run_id);
+    call_add_text(c, req->budget);
+}
+
 static void ledger_end_settle_send(struct call *c)
 {
     const struct run_end_req *req = ledger_work(c)->req;
@@ -95,7 +104,7 @@ static void ledger_end_settle_send(struct call *c)
     if (req->mode == RUN_END_CANCEL)
         ledger_end_add_owned(c, cancel_sql, req->run_id);
     else if (req->mode == RUN_END_LEAVE)
-        ledger_end_add_owned(c, leave_sql, req->run_id);
+        ledger_end_add_leave(c, req);
     call_send(c);
 }
 

@@ -36,7 +36,7 @@ static const char runs_sql[] =
     "WITH old AS (SELECT r.id FROM @.batch_sync_runs r"
     "  WHERE r.started_at < now() - make_interval(days => $1::int)"
     "  AND r.finished_at < now() - make_interval(days => $1::int)"
-    "  AND r.status NOT IN ('running', 'interrupted')"
+    "  AND r.status NOT IN ('running', 'interrupted', 'budget')"
     "  AND (r.fire_at IS NULL"
     "   OR r.fire_at < (SELECT max(o.fire_at) FROM @.batch_sync_runs o"
     "    WHERE o.schedule = r.schedule))"

@@ -89,17 +89,23 @@ static void ledger_run_add_params(
     call_add_int(c, l->generation);
 }
 
+/* A run that its budget has stopped has all of it again. */
 static void ledger_run_add_resume(
     struct call *c, const struct ledger *l, const struct run_begin_req *req)
 {
     call_stmt(c,
-        "UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
+        "WITH fresh AS (DELETE FROM @.batch_sync_budgets b"
+        "  WHERE b.updated_at < now() - interval '40 days' OR b.kind = 'run'"
+        "   AND EXISTS (SELECT 1 FROM @.batch_sync_runs r WHERE r.id = b.key"
+        "   AND r.status = 'budget'))"
+        " UPDATE @.batch_sync_runs SET status = 'running', owner = $1,"
         "  expires_at = now() + make_interval(secs => $2),"
         "  finished_at = NULL, resumed = resumed + 1, generation = $13,"
+        "  error = NULL,"
         "  fire_at = coalesce(" FIRE ", fire_at),"
         "  schedule = CASE WHEN " FIRE " IS NULL THEN schedule ELSE $12 END"
         " WHERE id = (SELECT id FROM @.batch_sync_runs"
-        "  WHERE status = 'interrupted' AND tenant_id = $3"
+        "  WHERE status IN ('interrupted', 'budget') AND tenant_id = $3"
         "  AND (kind = 'incremental') = ($4 = 'incremental')"
         "  AND services = $5 AND since IS NOT DISTINCT FROM $6"
         "  AND page_limit = $7 AND provider = $8 AND model = $9"
@@ -121,7 +127,8 @@ static void ledger_run_add_abandon(
     call_stmt(c,
         "UPDATE @.batch_sync_runs SET status = 'abandoned',"
         "  finished_at = coalesce(finished_at, now())"
-        " WHERE status = 'interrupted' AND generation <= $4 AND NOT EXISTS ("
+        " WHERE status IN ('interrupted', 'budget')"
+        " AND generation <= $4 AND NOT EXISTS ("
         "  SELECT 1 FROM @.batch_sync_runs"
         "  WHERE status = 'running' AND owner <> $1"
         "  OR status <> 'running'"
@@ -184,7 +191,8 @@ static void ledger_run_begin_send(struct call *c)
         "  THEN ', which is of an older version' ELSE '' END"
         " FROM @.batch_sync_runs WHERE status = 'running'"
         " UNION ALL SELECT id, NULL, NULL, NULL FROM @.batch_sync_runs"
-        " WHERE status = 'interrupted' AND generation > $1",
+        " WHERE status IN ('interrupted', 'budget')"
+        "  AND generation > $1",
         false);
     call_add_int(c, l->generation);
     call_send(c);

@@ -69,7 +69,7 @@ static const char run_sql[] =
     "SELECT json_build_object(" RUN_MEMBERS ", 'services', (SELECT"
     "  coalesce(json_agg(json_build_object('service', n.service,"
     "   'position', n.position - 1, 'status', coalesce(" STATUS("s") ","
-    "    CASE WHEN r.status IN ('running', 'interrupted')"
+    "    CASE WHEN r.status IN ('running', 'interrupted', 'budget')"
     "     THEN 'pending' ELSE 'skipped' END),"
     "   'pages', coalesce(s.pages, 0), 'nextPage', coalesce(s.next_page, 1),"
     "   'total', s.announced,"

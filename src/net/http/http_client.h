@@ -39,6 +39,7 @@ struct http_req {
 
     /* Out. */
     int status;              /* 200, 404, ...; 0: none came */
+    bool unsent;             /* nothing of it has left: no connection */
     struct buf answer;       /* owned by the request: http_req_clear() */
     struct buf head;         /* the same; lines "name: value" of the answer */
     uint32_t retry_after_ms; /* from Retry-After (either form), at most a

@@ -340,14 +340,16 @@ static void http_client_call_outcome_uncompress(
 void http_call_outcome(struct http_call *call, CURLcode result, struct err *err)
 {
     struct http_req *req = call->req;
-    long status = 0, connect_status = 0;
+    long status = 0, connect_status = 0, sent_bytes = 0;
     curl_off_t after_s = 0;
 
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &after_s);
     if (after_s > RETRY_AFTER_MAX_S)
         after_s = RETRY_AFTER_MAX_S;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     req->status = (int)status;
+    req->unsent = sent_bytes == 0;
     req->retry_after_ms = after_s > 0 ? (uint32_t)after_s * 1000 : 0;
     err_clear(err);
     curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);

@@ -192,6 +192,7 @@ static void embed_submit(struct chunk *c)
 
     pipeline_op_init(c->p, &c->embed.op, on_chunk_embed_embedded);
     c->embed.answered = on_chunk_embed_answered;
+    c->embed.run = c->p->run_id;
     trace_context_next(&c->p->trace, c->embed.traceparent);
     ports->embed(ports->world, &c->embed);
 }
@@ -369,6 +370,8 @@ void chunk_stop_embedding(struct chunk *c, const struct err *err)
         c->err = *err;
     if (err_is_fatal(err->code) && c->p->fatal.code == 0)
         c->p->fatal = *err;
+    if (err->code == ERR_BUDGET)
+        c->p->stopping = true; /* what is left is the next run's */
     c->ranges.n = 0;
     c->range = (struct range){0, 0};
     c->trial.witnessing = false;

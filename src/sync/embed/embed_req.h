@@ -44,7 +44,8 @@ struct embed_req {
     const struct str *texts; /* n >= 1, none empty */
     size_t n;
     int dimensions;
-    bool query; /* they are searched with, not stored */
+    bool query;      /* they are searched with, not stored */
+    const char *run; /* the run that pays for it, by its budget; NULL: none */
     char traceparent[TRACEPARENT_BYTES]; /* "": none is sent */
     float *vectors;    /* out: n * dimensions, row i belongs to texts[i] */
     uint8_t *outcomes; /* NULL, or n of enum embed_outcome. In: those that are

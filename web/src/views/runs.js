@@ -16,7 +16,7 @@ const EVERY_MS = 3000;
 const A_PAGE = 30;
 
 const STATES = ['running', 'success', 'partial', 'failed', 'interrupted',
-  'canceled', 'abandoned'];
+  'canceled', 'abandoned', 'budget'];
 
 function load({ status, before }) {
   const query = new URLSearchParams({ limit: A_PAGE,
