@@ -18,7 +18,7 @@
 --     ON batch_sync_runs, batch_sync_service_runs, batch_sync_dead_letters,
 --        batch_sync_link_queue, batch_sync_link_jobs, batch_sync_links,
 --        batch_sync_budgets, batch_sync_limits, batch_sync_passes,
---        batch_sync_seen, batch_sync_trigger_hashes
+--        batch_sync_seen, batch_sync_tombstones, batch_sync_trigger_hashes
 --     TO batchsync_app;
 -- GRANT SELECT, INSERT, UPDATE, DELETE
 --     ON batch_sync_webhooks, batch_sync_fires, batch_sync_pauses

@@ -5,7 +5,7 @@
 #include "app/app.h"
 
 #include "db/read/dead_letters.h"
-#include "db/store/sweep.h"
+#include "db/sweep/sweep.h"
 #include <stdlib.h>
 #include <sys/random.h>
 

@@ -23,6 +23,7 @@ static const char ask_sql[] =
     "   ('batch_sync_dead_letters', 'SELECT INSERT UPDATE'),"
     "   ('batch_sync_passes', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_seen', 'SELECT INSERT UPDATE DELETE'),"
+    "   ('batch_sync_tombstones', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_link_queue', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_link_jobs', 'SELECT INSERT UPDATE DELETE'),"
     "   ('batch_sync_links', 'SELECT INSERT UPDATE DELETE'),"

@@ -51,6 +51,8 @@ static void result_json_set_extras(json_t *object, const struct counts *counts)
     result_json_set_count(object, "knownFailures", counts->known_failures);
     result_json_set_count(object, "repaired", counts->repaired);
     result_json_set_count(object, "tokens", counts->tokens);
+    if (counts->tombstones > 0)
+        result_json_set_count(object, "tombstones", counts->tombstones);
     if (counts->altered > 0)
         result_json_set_count(object, "altered", counts->altered);
     result_json_set_refused(object, counts);

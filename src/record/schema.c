@@ -264,6 +264,7 @@ static int read_schema(struct loader *l)
     schema_read_labels(l);
     if (s->nfields > 0) {
         l->nomem |= schema_read_id(l->a, &l->file, s) < 0;
+        l->nomem |= schema_read_deletes(l->a, &l->file, s) < 0;
         s->title_field = schema_read_field_name(l, "title_field");
         s->url_field = schema_read_field_name(l, "url_field");
         l->nomem |= schema_read_links(l->a, &l->file, s) < 0;

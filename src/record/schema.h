@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/strmap.h"
 
 enum field_type {
@@ -46,6 +47,15 @@ struct schema_link {
     const char *type;    /* of the edge */
 };
 
+/* A record is a tombstone when what its key, or the path, leads to equals the
+ * value (deletes/tombstone.h). */
+struct schema_deleted_when {
+    struct str field;   /* as it stands in the schema */
+    struct str *path;   /* the same, taken apart */
+    size_t npath;       /* 0: it is a name alone */
+    yyjson_val *equals; /* a scalar; in the schema's arena */
+};
+
 /* Where a schema stands, for the faults that concern two files. */
 struct schema_place {
     const char *path;
@@ -73,7 +83,8 @@ struct schema {
     const char *language; /* a text search configuration of PostgreSQL's;
                              "simple" when the file has none */
     bool delete_missing;
-    bool ignores_total; /* "total": "ignore" */
+    struct schema_deleted_when *deleted_when; /* NULL: no record says so */
+    bool ignores_total;                       /* "total": "ignore" */
 };
 
 struct schema_set {

@@ -92,6 +92,18 @@ int schema_read_links(
 void schema_read_language(struct schema_file *file, struct schema *s);
 
 /*
+ * The path that the value `v` of a member is; npath 0: it is a name alone.
+ * ERR_INVALID when it is wrong (reported); ERR_NOMEM.
+ */
+int schema_read_path(struct arena *a, struct schema_file *file,
+    const struct schema_member *m, yyjson_val *v, struct schema_id_part *out);
+
+/* Reads "deleted_when" (deletes/schema_deletes.c), behind the id. ERR_NOMEM;
+ * faults are reported. */
+int schema_read_deletes(
+    struct arena *a, struct schema_file *file, struct schema *s);
+
+/*
  * What the id's parts are: reads id_fields and "id", behind the fields.
  * ERR_NOMEM; faults are reported.
  */

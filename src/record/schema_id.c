@@ -68,6 +68,22 @@ static int schema_split_path(
     }
 }
 
+int schema_read_path(struct arena *a, struct schema_file *file,
+    const struct schema_member *m, yyjson_val *v, struct schema_id_part *out)
+{
+    struct str text = json_str(v);
+    int rc;
+
+    if (!schema_is_path(text))
+        return 0;
+    rc = schema_split_path(a, text, out);
+    if (rc == ERR_INVALID)
+        schema_fault(file, text.p, str_of(m->name),
+            "\"%.*s\" is not a path: user.id or /user/0/id",
+            (int)(text.len < 80 ? text.len : 80), text.p);
+    return rc;
+}
+
 int schema_read_part(struct arena *a, struct schema_file *file,
     const struct schema *s, const struct schema_member *m, yyjson_val *v,
     struct schema_id_part *out)
@@ -75,7 +91,6 @@ int schema_read_part(struct arena *a, struct schema_file *file,
     struct str text = json_str(v);
     bool is_path = yyjson_is_str(v) && schema_is_path(text);
     const size_t *index = is_path ? strmap_get(&s->index, text) : NULL;
-    int rc;
 
     *out = (struct schema_id_part){.field = -1};
     if (!is_path) {
@@ -84,12 +99,7 @@ int schema_read_part(struct arena *a, struct schema_file *file,
     }
     if (index != NULL)
         out->field = (long)*index;
-    rc = schema_split_path(a, text, out);
-    if (rc == ERR_INVALID)
-        schema_fault(file, text.p, str_of(m->name),
-            "\"%.*s\" is not a path: user.id or /user/0/id",
-            (int)(text.len < 80 ? text.len : 80), text.p);
-    return rc;
+    return schema_read_path(a, file, m, v, out);
 }
 
 /* Fields that cannot be part of an id, unless a path leads into them. */

@@ -164,6 +164,7 @@ struct store_open_req {
     const char *description; /* NULL: "Data from <service>" */
     const char *version;     /* NULL: "1.0.0" */
     bool forget_seen;        /* nothing of the service is ever deleted */
+    bool forget_told;        /* nor does the source tell of deletes */
     bool forget_links;       /* the service declares none, any more */
     const char *registered;  /* the service's name in the ledger */
     const char *provider, *model;
@@ -270,8 +271,15 @@ struct checkpoint_req {
     const struct dead_letter *letters;
     size_t nletters;
     bool marks;             /* the pass is one of those that decide deletes */
-    const struct str *seen; /* then: the ids on the page; may repeat */
+    bool deletes;           /* the source tells which items are deleted */
+    const struct str *seen; /* with either: the ids that are alive on the page;
+                               may repeat. They are not deleted, whatever pages
+                               before it have told */
     size_t nseen;
+    const struct str *tombstones; /* with deletes: the ids of deleted ones, none
+                                     of them seen. Resolves their letters; those
+                                     that are stored wait for the sweep */
+    size_t ntombstones;
     bool declares;            /* the schema has links, and the graph is kept */
     const struct str *linked; /* then: the ids that are stored as they came */
     size_t nlinked;
@@ -286,8 +294,11 @@ struct checkpoint_req {
     uint64_t known_letters;
 };
 
+enum sweep_kind { SWEEP_MISSING, SWEEP_TOLD };
+
 /*
- * Deletes the items that two complete passes in a row have not seen, with
+ * Deletes the items that two complete passes in a row have not seen, or those
+ * of which the source has told that they are deleted, with
  * their nodes and edges, a batch a call; the first call only judges. What is
  * handed in is zeroed (and `after` initialised) before the first call, and
  * comes again as it is while there is more. The last call completes the pass,
@@ -295,6 +306,7 @@ struct checkpoint_req {
  */
 struct sweep_req {
     struct op op; /* ERR_FENCED */
+    enum sweep_kind kind;
     const struct scope *scope;
     int max_percent; /* of the service's items that may go */
     /* The port's own, from call to call. */

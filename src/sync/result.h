@@ -9,10 +9,12 @@
 
 /*
  * Items, not pieces. Every received item is counted out exactly once:
- * received = stored + unchanged + failed + collisions. Deleted rows do not
- * count as received.
+ * received = stored + unchanged + tombstones + failed + collisions. Deleted
+ * items do not count as received.
  *
- *   deleted         gone from their source
+ *   tombstones      tell that an item is deleted which is stored; one of an id
+ *                   that is not is unchanged
+ *   deleted         gone from their source, which tells so or has them no more
  *   delete_refused  gone too, but too many to be believed
  *   known_failures  of `failed`: dead letters known before
  *   repaired        of `stored`: another program had changed them
@@ -36,6 +38,7 @@
     X(received, "received") SEP            \
     X(stored, "stored") SEP                \
     X(unchanged, "unchanged") SEP          \
+    X(tombstones, "tombstones") SEP        \
     X(deleted, "deleted") SEP              \
     X(delete_refused, "deleteRefused") SEP \
     X(failed, "failed") SEP                \

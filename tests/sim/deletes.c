@@ -1,11 +1,12 @@
 /*
  * Deletes: sources lose items and get others from run to run, some services
- * delete what is gone, and runs fail, are stopped, or crash and go on.
+ * delete what is gone, some what their sources tell of by tombstones, and runs
+ * fail, are stopped, or crash and go on.
  *
  * The port of the sweep keeps marks by the rules of the real one. Beside it
  * stands what has really happened: which ids the pages showed that were
- * checkpointed in which run, and from which source the last complete pass came.
- * Each delete is held against that.
+ * checkpointed in which run, what was said last of each, and from which source
+ * the last complete pass came. Each delete is held against that.
  */
 #include "sim.h"
 
@@ -18,7 +19,17 @@ enum { SERVICES = 3, MOST_RENAMED = 3, ROUNDS = 7, SWEEP_BATCH = 3 };
 struct passes {
     int run, number, complete;
     int *marks;       /* owned; by the id's number */
+    bool *tombstones; /* owned; the same */
     uint64_t deleted; /* by the run at hand */
+};
+
+enum said { NOTHING_SAID, ALIVE, DEAD };
+
+/* A judgement, and what came of it in the run at hand; by enum sweep_kind. */
+struct judged {
+    uint64_t items; /* before any of them was deleted */
+    uint64_t deleted;
+    bool refused; /* by some process */
 };
 
 /* What has really happened to a service. */
@@ -27,11 +38,11 @@ struct truth {
     bool *checkpointed;   /* owned; by seq: in the run at hand */
     int complete_run;     /* the last complete pass; 0: none */
     struct source source; /* of that */
-    uint64_t items;       /* before the run at hand deleted any */
-    uint64_t deleted;     /* by the run at hand */
-    bool whole;           /* the run at hand is complete for it */
-    bool refused;         /* in it, by some process */
-    bool deletes;         /* its schema says so */
+    enum said *said;      /* owned; by the id's number: last, in pages' order */
+    struct judged by[2];
+    bool whole;   /* the run at hand is complete for it */
+    bool deletes; /* its schema says so */
+    bool tells;   /* by tombstones; the same */
 };
 
 struct deletes {
@@ -51,27 +62,42 @@ static int number_of(const char *id)
     return atoi(id + strlen("id-"));
 }
 
-/* Does the source have it? Then nothing may delete it. */
-static bool is_present(const struct source *s, int service, int number)
+/* Does the source have it, by the last that it says of it? Then nothing may
+ * delete it for being gone. */
+static bool is_present(
+    const struct truth *t, const struct source *s, int service, int number)
 {
+    bool present = false;
+
     for (int seq = 0; seq < s->items; seq++) {
         struct sim_item item;
 
         source_item(s, service, seq, &item);
         if (item.id[0] != '\0' && item.number == number)
-            return true;
+            present = !(t->tells && item.tombstone);
     }
-    return false;
+    return present;
 }
 
 /* Marks */
 
-static bool has_seen(const struct checkpoint_req *req, const char *id)
+static bool has(const struct str *ids, size_t n, const char *id)
 {
-    for (size_t i = 0; i < req->nseen; i++)
-        if (str_eq(req->seen[i], str_of(id)))
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(ids[i], str_of(id)))
             return true;
     return false;
+}
+
+/* Once for each id that it has, as the page's last record of it has it. */
+static void check_said(const struct truth *t, const struct checkpoint_req *req,
+    const struct sim_item *item)
+{
+    bool dead = t->said[item->number] == DEAD;
+
+    CHECK(has(req->seen, req->nseen, item->id) ==
+          ((t->deletes || t->tells) && !dead));
+    CHECK(has(req->tombstones, req->ntombstones, item->id) == dead);
 }
 
 /* The page that this checkpoint checkpoints has all its ids in the request. */
@@ -80,17 +106,47 @@ static void note_page(struct deletes *d, const struct checkpoint_req *req)
     const struct world *w = &d->w;
     const struct open_page *page = &w->pages[w->ncheckpointed];
     struct truth *t = &d->truth[w->current];
+    struct sim_item item;
 
     if (w->ncheckpointed == w->npages ||
         (req->next_page - 1) * req->limit < page->hi)
         return;
     for (int seq = page->lo; seq < page->hi; seq++) {
-        struct sim_item item;
-
         t->checkpointed[seq] = true;
         source_item(&w->source, w->current, seq, &item);
         if (item.id[0] != '\0')
-            CHECK(!t->deletes || has_seen(req, item.id));
+            t->said[item.number] = t->tells && item.tombstone ? DEAD : ALIVE;
+    }
+    for (int seq = page->lo; seq < page->hi; seq++) {
+        source_item(&w->source, w->current, seq, &item);
+        if (item.id[0] != '\0')
+            check_said(t, req, &item);
+    }
+}
+
+static bool is_stored(const struct deletes *d, int service, int number)
+{
+    const struct database *db = &d->w.shared->db;
+
+    for (size_t i = 0; i < db->n; i++)
+        if (db->rows[i].service == service &&
+            number_of(db->rows[i].id) == number)
+            return true;
+    return false;
+}
+
+/* By the rules of the real one. */
+static void take_tombstones(
+    struct deletes *d, int service, const struct checkpoint_req *req)
+{
+    bool *tombstones = d->passes[service].tombstones;
+
+    for (size_t i = 0; i < req->nseen; i++)
+        tombstones[number_of(req->seen[i].p)] = false;
+    for (size_t i = 0; i < req->ntombstones; i++) {
+        int number = number_of(req->tombstones[i].p);
+
+        tombstones[number] = is_stored(d, service, number);
     }
 }
 
@@ -103,6 +159,9 @@ static void on_checkpoint(struct world *w, const struct checkpoint_req *req)
 
     note_page(d, req);
     CHECK(req->marks == (req->next_page > 0 && d->truth[w->current].deletes));
+    CHECK(req->deletes == (req->next_page > 0 && d->truth[w->current].tells));
+    if (req->deletes)
+        take_tombstones(d, w->current, req);
     if (!req->marks)
         return;
     if (p->run != run || run == 0)
@@ -126,6 +185,13 @@ static bool is_missing(const struct deletes *d, int service, int number)
            p->marks[number] < p->complete;
 }
 
+static bool has_to_go(
+    const struct deletes *d, int service, enum sweep_kind kind, int number)
+{
+    return kind == SWEEP_TOLD ? d->passes[service].tombstones[number]
+                              : is_missing(d, service, number);
+}
+
 static void count(struct deletes *d, int service, struct sweep_req *to)
 {
     bool *met = calloc((size_t)d->ids, sizeof(*met));
@@ -141,7 +207,7 @@ static void count(struct deletes *d, int service, struct sweep_req *to)
             continue;
         met[number] = true;
         to->items++;
-        to->missing += is_missing(d, service, number);
+        to->missing += has_to_go(d, service, to->kind, number);
     }
     free(met);
 }
@@ -163,6 +229,7 @@ static void complete(struct deletes *d, int service)
 static void judge(struct deletes *d, int service, struct sweep_req *to)
 {
     struct passes *p = &d->passes[service];
+    struct judged *t = &d->truth[service].by[to->kind];
 
     count(d, service, to);
     to->judged = true;
@@ -170,37 +237,44 @@ static void judge(struct deletes *d, int service, struct sweep_req *to)
     to->refused = to->missing > 10 &&
                   to->missing * 100 > to->items * (uint64_t)to->max_percent;
     to->more = to->missing > 0 && !to->refused;
-    d->truth[service].refused |= to->refused;
-    if (d->truth[service].deleted == 0)
-        d->truth[service].items = to->items;
+    t->refused |= to->refused;
+    if (t->deleted == 0)
+        t->items = to->items;
 }
 
-static void check_delete(const struct deletes *d, int service, int number)
+static void check_delete(
+    const struct deletes *d, int service, enum sweep_kind kind, int number)
 {
     const struct truth *t = &d->truth[service];
 
+    if (kind == SWEEP_TOLD) {
+        CHECK(t->tells && t->said[number] == DEAD);
+        return;
+    }
     CHECK(t->deletes && t->complete_run > 0);
-    CHECK(!is_present(&d->w.source, service, number));
-    CHECK(!is_present(&t->source, service, number));
+    CHECK(!is_present(t, &d->w.source, service, number));
+    CHECK(!is_present(t, &t->source, service, number));
     CHECK(t->last_seen[number] < t->complete_run);
 }
 
-static void delete_item(struct deletes *d, int service, const char *id)
+static void delete_item(
+    struct deletes *d, int service, enum sweep_kind kind, const char *id)
 {
     char copy[32];
     struct store_trim trim = {.from = 0};
     struct store_req req = {.trims = &trim, .ntrims = 1};
 
-    check_delete(d, service, number_of(id));
+    check_delete(d, service, kind, number_of(id));
+    d->passes[service].tombstones[number_of(id)] = false;
     snprintf(copy, sizeof(copy), "%s", id);
     trim.content_id = str_of(copy);
     database_apply(&d->w.shared->db, service, &req, d->w.shared->clock_ms);
     d->passes[service].deleted++;
-    d->truth[service].deleted++;
+    d->truth[service].by[kind].deleted++;
     d->w.shared->ledger.services[service].result.counts.deleted++;
 }
 
-static int delete_batch(struct deletes *d, int service)
+static int delete_batch(struct deletes *d, int service, enum sweep_kind kind)
 {
     int n = 0;
 
@@ -208,8 +282,8 @@ static int delete_batch(struct deletes *d, int service)
         const struct sim_row *row = &d->w.shared->db.rows[i];
 
         if (row->service == service &&
-            is_missing(d, service, number_of(row->id))) {
-            delete_item(d, service, row->id);
+            has_to_go(d, service, kind, number_of(row->id))) {
+            delete_item(d, service, kind, row->id);
             n++;
             i = 0; /* the rows have moved */
         } else {
@@ -226,9 +300,9 @@ static void take_sweep(struct deletes *d, struct sweep_req *to, bool half)
 
     if (!to->judged)
         judge(d, service, to);
-    else if (to->more && delete_batch(d, service) == 0)
+    else if (to->more && delete_batch(d, service, to->kind) == 0)
         to->more = false;
-    if (!to->more && !half)
+    if (!to->more && !half && to->kind == SWEEP_MISSING)
         complete(d, service);
     to->deleted = d->passes[service].deleted;
 }
@@ -254,8 +328,11 @@ static void port_sweep(void *world, struct sweep_req *req)
 {
     struct world *w = world;
 
-    CHECK(deletes_of(w)->truth[w->current].deletes);
-    CHECK(strcmp(w->options->spec.kind, "incremental") != 0);
+    const struct truth *t = &deletes_of(w)->truth[w->current];
+
+    CHECK(req->kind == SWEEP_TOLD ? t->tells : t->deletes);
+    CHECK(req->kind == SWEEP_TOLD ||
+          strcmp(w->options->spec.kind, "incremental") != 0);
     world_schedule(w, &req->op,
         1 + draw(&w->random, (uint64_t)w->faults.latency_ms), apply_sweep);
 }
@@ -270,10 +347,27 @@ static void begin_run(struct deletes *d)
     d->w.resumes = false;
     for (int i = 0; i < SERVICES; i++) {
         d->passes[i].deleted = 0;
-        d->truth[i].deleted = d->truth[i].items = 0;
-        d->truth[i].whole = d->truth[i].refused = false;
+        memset(d->truth[i].by, 0, sizeof(d->truth[i].by));
+        d->truth[i].whole = false;
         memset(d->truth[i].checkpointed, 0, (size_t)d->ids);
     }
+}
+
+static void check_share(const struct deletes *d, const struct judged *j)
+{
+    uint64_t most = j->items * (uint64_t)d->w.options->max_delete_percent;
+
+    CHECK(j->deleted <= 10 || j->deleted * 100 <= most);
+}
+
+/* What was told is gone, by any run that has seen all of what there was. */
+static void check_told(const struct deletes *d, int service)
+{
+    const struct truth *t = &d->truth[service];
+
+    for (size_t i = 0; i < d->w.shared->db.n; i++)
+        CHECK(d->w.shared->db.rows[i].service != service ||
+              t->said[number_of(d->w.shared->db.rows[i].id)] != DEAD);
 }
 
 /* After a complete pass over a service nothing is left that should go. */
@@ -281,19 +375,29 @@ static void check_service(
     const struct deletes *d, int service, const struct service_result *result)
 {
     const struct truth *t = &d->truth[service];
-    uint64_t most = t->items * (uint64_t)d->w.options->max_delete_percent;
+    const struct judged *missing = &t->by[SWEEP_MISSING];
+    const struct judged *told = &t->by[SWEEP_TOLD];
 
-    CHECK(t->deleted <= 10 || t->deleted * 100 <= most);
-    CHECK(d->passes[service].deleted == t->deleted);
-    CHECK(t->deletes || (t->deleted == 0 && !t->whole));
-    if (!result->success || !t->whole)
+    check_share(d, missing);
+    check_share(d, told);
+    CHECK(d->passes[service].deleted == missing->deleted + told->deleted);
+    CHECK(t->deletes || (missing->deleted == 0 && !t->whole));
+    CHECK(t->tells || (told->deleted == 0 && result->counts.tombstones == 0));
+    if (!result->success)
         return;
+    /* Stopped before it could, it is not successful yet, but to be resumed. */
+    if (t->tells && !told->refused &&
+        d->w.shared->ledger.services[service].state == ENDED)
+        check_told(d, service);
+    CHECK(!told->refused || told->deleted == 0);
     if (result->counts.delete_refused > 0) {
-        CHECK(t->refused && result->counts.delete_refused > 10);
-        CHECK(result->counts.delete_refused * 100 > most);
+        CHECK(missing->refused || told->refused);
+        CHECK(result->counts.delete_refused > 10);
     }
-    if (t->refused) {
-        CHECK(t->deleted == 0);
+    if (!t->whole)
+        return;
+    if (missing->refused) {
+        CHECK(missing->deleted == 0);
         return;
     }
     for (size_t i = 0; i < d->w.shared->db.n && t->complete_run > 0; i++) {
@@ -380,6 +484,10 @@ static void *zeroes(int n, size_t size)
     return p;
 }
 
+static yyjson_val yes = {.tag = YYJSON_TYPE_BOOL | YYJSON_SUBTYPE_TRUE};
+static struct schema_deleted_when deleted_when = {
+    .field = {"deleted", 7}, .equals = &yes};
+
 static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
 {
     d->ids = d->w.source.id_space * (1 + MOST_RENAMED) + 1;
@@ -387,12 +495,17 @@ static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
     d->w.on_checkpoint = on_checkpoint;
     for (int i = 0; i < SERVICES; i++) {
         d->passes[i].marks = zeroes(d->ids, sizeof(int));
+        d->passes[i].tombstones = zeroes(d->ids, sizeof(bool));
+        d->truth[i].said = zeroes(d->ids, sizeof(enum said));
         d->truth[i].last_seen = zeroes(d->ids, sizeof(int));
         d->truth[i].checkpointed = zeroes(d->ids, sizeof(bool));
         d->truth[i].deletes =
             i < d->w.source.services && (i == 0 || draw(r, 2) == 0);
+        d->truth[i].tells = i < d->w.source.services && draw(r, 2) == 0;
         if (d->truth[i].deletes)
             schemas->schemas[i]->delete_missing = true;
+        if (d->truth[i].tells)
+            schemas->schemas[i]->deleted_when = &deleted_when;
     }
 }
 
@@ -400,6 +513,8 @@ static void tear_down(struct deletes *d)
 {
     for (int i = 0; i < SERVICES; i++) {
         free(d->passes[i].marks);
+        free(d->passes[i].tombstones);
+        free(d->truth[i].said);
         free(d->truth[i].last_seen);
         free(d->truth[i].checkpointed);
     }
@@ -419,6 +534,7 @@ void simulate_deletes(uint64_t seed)
     draw_source(&r, &source);
     source.poison = source.bad_data = 0; /* they would fail every pass */
     source.id_space = source.items * PICK(&r, 1, 3) + 1;
+    source.tombstones = PICK(&r, 0, 30, 200, 500);
     draw_options(&r, &options);
     spread_ids(&source, options.limit);
     options.max_delete_percent = PICK(&r, 0, 30, 30, 100);

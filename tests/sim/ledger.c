@@ -119,7 +119,8 @@ static void port_checkpoint(void *world, struct checkpoint_req *req)
     struct world *w = world;
     const struct counts *c = req->counts;
 
-    CHECK(c->received == c->stored + c->unchanged + c->failed + c->collisions);
+    CHECK(c->received ==
+          c->stored + c->unchanged + c->tombstones + c->failed + c->collisions);
     if (passes(w, req) && !w->crashed && ledger_has(w, req->scope))
         world_check_settled(w, &w->pages[w->ncheckpointed], req);
     world_schedule(w, &req->op, draw_latency(w), checkpoint);

@@ -162,8 +162,8 @@ static void check_ledger(const struct world *w)
         const struct counts *c = &s->result.counts;
 
         CHECK(s->state == ENDED);
-        CHECK(c->received ==
-              c->stored + c->unchanged + c->failed + c->collisions);
+        CHECK(c->received == c->stored + c->unchanged + c->tombstones +
+                                 c->failed + c->collisions);
     }
 }
 

@@ -214,8 +214,8 @@ void check_counts(const struct run_req *req)
         const struct service_result *s = &req->result.services[i];
         const struct counts *c = &s->counts;
 
-        CHECK(c->received ==
-              c->stored + c->unchanged + c->failed + c->collisions);
+        CHECK(c->received == c->stored + c->unchanged + c->tombstones +
+                                 c->failed + c->collisions);
         CHECK(c->altered <= c->stored);
         CHECK(s->altered == NULL || c->altered > 0);
         CHECK(s->success == (s->errors_total == 0));

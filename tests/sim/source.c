@@ -30,6 +30,8 @@ void source_id(
     uint64_t flags = draw(s, service, seq, 2);
 
     out->number = s->unique ? seq : (int)(d % (uint64_t)s->id_space);
+    out->tombstone = draw(s, service, seq, 300 + s->renamed) % 1000 <
+                     (uint64_t)s->tombstones;
     out->poison = (int)(flags % 1000) < s->poison;
     out->bad_data = !out->poison && (int)(flags / 1000 % 1000) < s->bad_data;
     out->cursed = !out->poison && !out->bad_data &&
@@ -76,7 +78,8 @@ static void add_item(
         buf_json_str(out, str_of(item.id));
     buf_puts(out, ",\"text\":");
     buf_json_str(out, str_of(item.text));
-    buf_printf(out, ",\"seq\":%d,\"ignored\":[1,2]}", seq);
+    buf_printf(out, ",\"seq\":%d,\"ignored\":[1,2]", seq);
+    buf_puts(out, item.tombstone ? ",\"deleted\":true}" : "}");
 }
 
 static void add_items(

@@ -35,14 +35,16 @@ struct source {
     int services, items; /* items of each service */
     int twice;    /* services that are listed again, each second by its alias */
     int id_space; /* ids are drawn below it: repeats across pages */
-    int long_text; /* of 100 items, those with a long text */
-    int poison;    /* of 1000 items, those the embedder refuses */
-    int cursed;    /* of 1000 items, those it fails for, as in an outage */
-    int bad_data;  /* of 1000 items, those the database refuses */
-    int no_id;     /* of 1000 items, those without an id */
-    int version;   /* of the data: another one changes some texts */
-    int renamed;   /* times that an eighth of the ids became others */
-    bool unique;   /* no id comes twice */
+    int long_text;  /* of 100 items, those with a long text */
+    int poison;     /* of 1000 items, those the embedder refuses */
+    int cursed;     /* of 1000 items, those it fails for, as in an outage */
+    int bad_data;   /* of 1000 items, those the database refuses */
+    int no_id;      /* of 1000 items, those without an id */
+    int tombstones; /* of 1000 items, those that tell of a delete; others when
+                       ids have become others */
+    int version;    /* of the data: another one changes some texts */
+    int renamed;    /* times that an eighth of the ids became others */
+    bool unique;    /* no id comes twice */
     enum manner manner;
     int shown; /* of a source that ends early */
 };
@@ -52,6 +54,7 @@ struct sim_item {
     int number;  /* of the id, below id_space * (1 + renamed) */
     char text[2048];
     bool poison, bad_data, cursed;
+    bool tombstone; /* it tells that it is deleted, to who asks */
 };
 
 /* All but its text, which takes longer. */

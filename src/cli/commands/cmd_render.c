@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "record/deletes/tombstone.h"
 #include "record/item.h"
 #include "record/links/item_links.h"
 #include "record/schema.h"
@@ -119,11 +120,32 @@ static int render_write_links(
     return 0;
 }
 
+static void render_write_tombstone(struct render *r, yyjson_val *value)
+{
+    struct err err = {0};
+    struct item item;
+
+    if (item_identify(r->schema, value, &r->arena, &r->scratch, &item, &err) <
+        0) {
+        render_write_error(r, err.msg);
+        return;
+    }
+    buf_reset(&r->line);
+    buf_puts(&r->line, "{\"content_id\":");
+    buf_json_str(&r->line, item.content_id);
+    buf_puts(&r->line, ",\"deleted\":true}\n");
+    fwrite(r->line.data, 1, r->line.len, r->out);
+}
+
 static void render_write_item(struct render *r, yyjson_val *value)
 {
     struct err err = {0};
     struct item item;
 
+    if (tombstone_is(r->schema, value)) {
+        render_write_tombstone(r, value);
+        return;
+    }
     if (item_render(r->schema, value, &r->arena, &r->scratch, &item, &err) <
         0) {
         render_write_error(r, err.msg);
@@ -297,8 +319,9 @@ const struct command cmd_render = {
         "line) "
         "and writes\none JSON object per line, in the same order: "
         "{\"content_id\",\"content_text\"}, or\n{\"error\"} for an item that "
-        "would become a dead letter. Needs no configuration\nand no network. "
-        "Exits with 1 when any item had an error.\n",
+        "would become a dead letter, or {\"content_id\",\"deleted\"} for a "
+        "record that\ndeletes its item (deleted_when). Needs no configuration "
+        "and no network. Exits\nwith 1 when any item had an error.\n",
     .options = options,
     .run = render_run,
 };

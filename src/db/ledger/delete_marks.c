@@ -25,31 +25,84 @@ static const char marks_sql[] =
     " ON CONFLICT (tenant_id, microservice_id, content_id) DO UPDATE SET"
     "  pass = excluded.pass WHERE s.pass <> excluded.pass";
 
-static int marks_add_ids(struct call *c, const struct checkpoint_req *req)
+static int marks_add_ids(struct call *c, const struct str *texts, size_t n)
 {
     struct pg_array ids;
     size_t bytes = 0;
 
-    for (size_t i = 0; i < req->nseen; i++)
-        bytes += req->seen[i].len;
-    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, req->nseen, bytes) < 0)
+    for (size_t i = 0; i < n; i++)
+        bytes += texts[i].len;
+    if (array_init(&ids, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
         return ERR_NOMEM;
-    for (size_t i = 0; i < req->nseen; i++)
-        array_add(&ids, req->seen[i]);
+    for (size_t i = 0; i < n; i++)
+        array_add(&ids, texts[i]);
     call_add(c, array_param(&ids));
     return 0;
 }
 
+/* $1 .. $4: token, tenant, microservice, ids. */
+static int marks_add_stmt(struct call *c, const char *sql,
+    const struct scope *scope, const struct str *ids, size_t n)
+{
+    call_stmt(c, sql, false);
+    call_add_text(c, scope->token);
+    call_add_text(c, scope->tenant);
+    call_add_text(c, scope->microservice_id);
+    return marks_add_ids(c, ids, n);
+}
+
 int seen_add_marks(struct call *c, const struct checkpoint_req *req)
 {
-    call_stmt(c, marks_sql, false);
-    call_add_text(c, req->scope->token);
-    call_add_text(c, req->scope->tenant);
-    call_add_text(c, req->scope->microservice_id);
-    if (marks_add_ids(c, req) < 0)
+    if (marks_add_stmt(c, marks_sql, req->scope, req->seen, req->nseen) < 0)
         return ERR_NOMEM;
     call_add_bool(c, req->next_page <= 2);
     return 0;
+}
+
+/* A source may tell of a delete for ever: what is not stored is not kept. */
+static const char tombstones_sql[] =
+    "WITH f AS MATERIALIZED (SELECT 1 FROM @.batch_sync_service_runs"
+    "  WHERE token = $1),"
+    " letters AS (UPDATE @.batch_sync_dead_letters d"
+    "  SET resolved_at = now(), superseded = true FROM f"
+    "  WHERE d.tenant_id = $2 AND d.service = $5 AND d.content_id = ANY ($4)"
+    "   AND d.resolved_at IS NULL)"
+    "INSERT INTO @.batch_sync_tombstones (tenant_id, microservice_id,"
+    "  content_id)"
+    " SELECT DISTINCT $2, $3, u.id FROM f, unnest($4) u (id)"
+    " WHERE EXISTS (SELECT 1 FROM @.vector_embeddings WHERE tenant_id = $2"
+    "  AND microservice_id || '' = $3 AND content_id = u.id"
+    "  AND content_type || '' = 'microservice_data' OFFSET 0)"
+    " ON CONFLICT DO NOTHING";
+
+static const char alive_sql[] =
+    "DELETE FROM @.batch_sync_tombstones t USING @.batch_sync_service_runs s"
+    " WHERE s.token = $1 AND t.tenant_id = $2 AND t.microservice_id = $3"
+    "  AND t.content_id = ANY ($4)";
+
+int tombstone_add_marks(struct call *c, const struct checkpoint_req *req)
+{
+    if (req->ntombstones > 0) {
+        if (marks_add_stmt(c, tombstones_sql, req->scope, req->tombstones,
+                req->ntombstones) < 0)
+            return ERR_NOMEM;
+        call_add_text(c, req->scope->service);
+    }
+    return req->nseen > 0
+               ? marks_add_stmt(c, alive_sql, req->scope, req->seen, req->nseen)
+               : 0;
+}
+
+void tombstone_add_forget(
+    struct call *c, const char *tenant, const char *service)
+{
+    call_stmt(c,
+        "DELETE FROM @.batch_sync_tombstones t USING @.microservices m"
+        " WHERE m.tenant_id = $1 AND m.name = $2 AND t.tenant_id = $1"
+        "  AND t.microservice_id = m.id",
+        false);
+    call_add_text(c, tenant);
+    call_add_text(c, service);
 }
 
 void seen_add_forget(struct call *c, const char *tenant, const char *service)

@@ -13,6 +13,17 @@
 #include "db/call.h"
 #include "sync/ports.h"
 
+/*
+ * Tombstones (checkpoint_req's deletes): keeps those of stored items, resolves
+ * the dead letters of all, and drops those whose items the page shows alive.
+ * Every chunk of the page and of those before it has committed. ERR_NOMEM.
+ */
+int tombstone_add_marks(struct call *c, const struct checkpoint_req *req);
+
+/* The source of a service tells of no deletes any more. */
+void tombstone_add_forget(
+    struct call *c, const char *tenant, const char *service);
+
 /* Marks the ids of a page; writes nothing without the token. ERR_NOMEM. */
 int seen_add_marks(struct call *c, const struct checkpoint_req *req);
 

@@ -104,6 +104,7 @@ static void ledger_service_checkpoint_send(struct call *c)
         return;
     }
     if ((req->marks && seen_add_marks(c, req) < 0) ||
+        (req->deletes && tombstone_add_marks(c, req) < 0) ||
         (req->declares && links_add_declared(c, req) < 0)) {
         ledger_fail(c, ERR_NOMEM, "recording what was seen");
         return;

@@ -58,12 +58,15 @@ static const char rest_sql[] =
     "   AND l.linked AND (l.microservice_id <> m.id OR l.content_id <> $3)),"
     " marks AS (DELETE FROM @.batch_sync_seen r USING m"
     "  WHERE " OF_ITEM " RETURNING 1),"
+    " told AS (DELETE FROM @.batch_sync_tombstones r USING m"
+    "  WHERE " OF_ITEM " RETURNING 1),"
     " queued AS (DELETE FROM @.batch_sync_link_queue r USING m"
     "  WHERE " OF_ITEM " RETURNING 1),"
     " job AS (UPDATE @.batch_sync_link_jobs SET token = ''"
     "  WHERE tenant_id = $1 AND EXISTS (SELECT 1 FROM m))"
     " SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM letters),"
-    "  (SELECT count(*) FROM links), (SELECT count(*) FROM marks),"
+    "  (SELECT count(*) FROM links), (SELECT count(*) FROM marks)"
+    "   + (SELECT count(*) FROM told),"
     "  (SELECT count(*) FROM queued)";
 
 static void forget_add(struct call *c, const char *sql)

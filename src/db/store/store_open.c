@@ -153,6 +153,8 @@ static void store_open_send(struct call *c)
     store_add_model(c, req);
     if (req->forget_seen)
         seen_add_forget(c, req->tenant, req->service);
+    if (req->forget_told)
+        tombstone_add_forget(c, req->tenant, req->service);
     if (req->forget_links)
         links_add_forget(c, req->tenant, req->service);
     call_send(c);
@@ -202,13 +204,20 @@ static void store_open_take_table(struct store *s, const struct pg_result *r)
     "  FROM @.batch_sync_passes p WHERE p.tenant_id = $1"                \
     "  AND p.microservice_id = m.id),"                                   \
     " EXISTS (SELECT 1 FROM @.batch_sync_links l WHERE l.tenant_id = $1" \
-    "  AND l.microservice_id = m.id AND l.wanted)"
+    "  AND l.microservice_id = m.id AND l.wanted),"
+" EXISTS (SELECT 1 FROM @.batch_sync_tombstones t"
+    "  WHERE t.tenant_id = $1 AND t.microservice_id = m.id)"
 #define AS_IT_SHOULD_BE                          \
     " WHERE m.tenant_id = $1 AND m.name = $2"    \
     " AND m.description IS NOT DISTINCT FROM $3" \
     " AND m.version IS NOT DISTINCT FROM $4"
 
-enum { PASSES = 2, LINKS, OTHERS }; /* columns */
+    enum {
+        PASSES = 2,
+        LINKS,
+        TOLD,
+        OTHERS
+    }; /* columns */
 
 static const char as_it_is_sql[] =
     AS_IT_IS ", false FROM @.microservices m" AS_IT_SHOULD_BE;
@@ -224,6 +233,7 @@ static bool store_open_is_done(
     return pg_rows(r) > 0 &&
            !(req->forget_seen && pg_value(r, 0, PASSES).p[0] == 't') &&
            !(req->forget_links && pg_value(r, 0, LINKS).p[0] == 't') &&
+           !(req->forget_told && pg_value(r, 0, TOLD).p[0] == 't') &&
            pg_value(r, 0, OTHERS).p[0] != 't';
 }
 

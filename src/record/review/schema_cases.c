@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/io/file.h"
 #include "base/text.h"
+#include "record/deletes/tombstone.h"
 #include "record/item.h"
 #include <errno.h>
 #include <unistd.h>
@@ -237,6 +238,16 @@ static bool cases_as_expected(const struct schema_cases *cases, size_t i,
     return good;
 }
 
+/* A tombstone becomes no row, which is said as an error is. */
+static void cases_render(const struct schema *schema, yyjson_val *record,
+    struct arena *a, struct buf *scratch, struct item *out, struct err *err)
+{
+    if (!tombstone_is(schema, record))
+        item_render(schema, record, a, scratch, out, err);
+    else if (item_identify(schema, record, a, scratch, out, err) == 0)
+        err_set(err, ERR_INVALID, "deleted at the source");
+}
+
 long schema_cases_run(const struct schema *schema,
     const struct schema_cases *cases, struct buf *report)
 {
@@ -250,7 +261,8 @@ long schema_cases_run(const struct schema *schema,
         struct item item = {0};
 
         arena_init(&arena, 0);
-        item_render(schema, cases->list[i].item, &arena, &scratch, &item, &err);
+        cases_render(
+            schema, cases->list[i].item, &arena, &scratch, &item, &err);
         if (err.code == ERR_NOMEM)
             failed = ERR_NOMEM;
         else if (!cases_as_expected(cases, i, &item, &err, report))

@@ -4,7 +4,8 @@
  * a change of texts, and so of what has to be embedded again.
  *
  *     [{"name": "a lesson", "item": {...}, "id": "7", "text": "title: ..."},
- *      {"item": {"id": null}, "error": "no content id"}]
+ *      {"item": {"id": null}, "error": "no content id"},
+ *      {"item": {"id": 7, "gone": true}, "error": "deleted at the source"}]
  */
 #ifndef RECORD_REVIEW_SCHEMA_CASES_H
 #define RECORD_REVIEW_SCHEMA_CASES_H

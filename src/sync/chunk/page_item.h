@@ -14,6 +14,7 @@ enum outcome {
     ITEM_UNCHANGED,
     ITEM_COLLISION, /* a later item, of the page or the window, has its id */
     ITEM_STORED,
+    ITEM_TOMBSTONE, /* tells that the item of its id is deleted */
     ITEM_FAILED
 };
 
@@ -55,6 +56,7 @@ struct page_item {
     enum cut_rule cut;    /* of its pieces: stored ones that keep their text
                              keep theirs */
     uint8_t altered;      /* by a trigger of the table: enum store_altered */
+    bool is_news;         /* a tombstone's: its id is stored, or about to be */
     bool waits;           /* it is some item's waiter */
     bool has_letter;      /* an open dead letter has its id */
     bool failed_before;   /* and is of this very item */

@@ -12,6 +12,8 @@
  */
 #include "sync/page/page_impl.h"
 
+#include "record/deletes/tombstone.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -201,7 +203,7 @@ static const char *page_keep_reason(struct page *page, const struct err *err)
     return copy.p == NULL ? err_name(err->code) : copy.p;
 }
 
-/* Of two items with one id the later wins. */
+/* Of two items with one id the later wins, a tombstone or a living one. */
 static void page_take_id(struct page *page, size_t index)
 {
     bool found;
@@ -211,6 +213,16 @@ static void page_take_id(struct page *page, size_t index)
     if (found)
         page->items[*last].outcome = ITEM_COLLISION;
     *last = index;
+}
+
+/* One that cannot be stored leaves an earlier one its place; but it shows that
+ * the item is alive. */
+static void page_note_alive(struct page *page, struct str id)
+{
+    const size_t *last = id.len > 0 ? strmap_get(&page->ids, id) : NULL;
+
+    if (last != NULL && page->items[*last].outcome == ITEM_TOMBSTONE)
+        page->items[*last].outcome = ITEM_COLLISION;
 }
 
 /* Only its id stays: of a large page as of any, the texts of what has changed
@@ -265,6 +277,18 @@ static int page_render_or_refuse(
         most);
 }
 
+/* Of a tombstone no more than the id, however large it is. */
+static int page_render_tombstone(
+    struct page *page, struct page_item *it, struct err *err)
+{
+    int rc = item_identify(page->ctx->schema, it->value, &page->arena,
+        &page->busy->scratch, &it->item, err);
+
+    if (rc == 0)
+        it->outcome = ITEM_TOMBSTONE;
+    return rc;
+}
+
 static int page_render_item(struct page *page, size_t index, struct err *err)
 {
     struct page_item *it = &page->items[index];
@@ -272,7 +296,9 @@ static int page_render_item(struct page *page, size_t index, struct err *err)
 
     it->page = &page->share;
     it->value = page_view_item(&page->view, index);
-    rc = page_render_or_refuse(page, it, err);
+    rc = tombstone_is(page->ctx->schema, it->value)
+             ? page_render_tombstone(page, it, err)
+             : page_render_or_refuse(page, it, err);
     page->counts.nuls_dropped += it->item.nuls;
     page->counts.replaced += it->item.replaced;
     if (rc == ERR_NOMEM)
@@ -285,6 +311,7 @@ static int page_render_item(struct page *page, size_t index, struct err *err)
     if (rc < 0) {
         it->outcome = ITEM_FAILED;
         it->reason = page_keep_reason(page, err);
+        page_note_alive(page, it->item.content_id);
         return 0;
     }
     page_take_id(page, index);

@@ -58,6 +58,18 @@ void page_fail(struct page *page, const struct err *err, bool cancel)
 
 /* Counting out */
 
+/* Of an id that is not stored it tells nothing new. */
+static void checkpoint_count_tombstone(
+    const struct page *page, const struct page_item *it, struct counts *counts)
+{
+    if (page->share.failed)
+        counts->failed++;
+    else if (it->is_news)
+        counts->tombstones++;
+    else
+        counts->unchanged++;
+}
+
 static void checkpoint_count_items(
     const struct page *page, struct counts *counts)
 {
@@ -73,6 +85,9 @@ static void checkpoint_count_items(
             break;
         case ITEM_COLLISION:
             counts->collisions++;
+            break;
+        case ITEM_TOMBSTONE: /* recorded with the page, or not at all */
+            checkpoint_count_tombstone(page, it, counts);
             break;
         case ITEM_STORED:
             counts->stored++;
@@ -96,6 +111,15 @@ void page_finish(struct page *page)
 
 /* The checkpoint */
 
+/* Is the last that the page says of the item's id that it is deleted? */
+static bool page_checkpoint_is_deleted(
+    const struct page *page, const struct page_item *it)
+{
+    const size_t *last = strmap_get(&page->ids, it->item.content_id);
+
+    return last != NULL && page->items[*last].outcome == ITEM_TOMBSTONE;
+}
+
 /* Whatever became of them: what a source still has is not deleted. */
 static int page_checkpoint_note_seen(struct page *page)
 {
@@ -104,11 +128,26 @@ static int page_checkpoint_note_seen(struct page *page)
 
     if (seen == NULL)
         return ERR_NOMEM;
-    req->marks = true;
     req->seen = seen;
     for (size_t i = 0; i < page->view.n; i++)
-        if (page->items[i].item.content_id.len > 0)
+        if (page->items[i].item.content_id.len > 0 &&
+            !page_checkpoint_is_deleted(page, &page->items[i]))
             seen[req->nseen++] = page->items[i].item.content_id;
+    return 0;
+}
+
+static int page_checkpoint_note_tombstones(struct page *page)
+{
+    struct checkpoint_req *req = &page->busy->checkpoint;
+    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
+
+    if (ids == NULL)
+        return ERR_NOMEM;
+    req->deletes = true;
+    req->tombstones = ids;
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].outcome == ITEM_TOMBSTONE)
+            ids[req->ntombstones++] = page->items[i].item.content_id;
     return 0;
 }
 
@@ -149,11 +188,16 @@ static int page_checkpoint_note_links(struct page *page)
 static int page_checkpoint_note_items(struct page *page)
 {
     const struct schema *schema = page->ctx->schema;
+    struct page_work *busy = page->busy;
 
     if (page->share.failed)
         return 0;
-    if (schema->delete_missing && page->letters == NULL &&
+    busy->checkpoint.marks = schema->delete_missing && page->letters == NULL;
+    if ((busy->checkpoint.marks || schema->deleted_when != NULL) &&
         page_checkpoint_note_seen(page) < 0)
+        return ERR_NOMEM;
+    if (schema->deleted_when != NULL &&
+        page_checkpoint_note_tombstones(page) < 0)
         return ERR_NOMEM;
     if (schema->nlinks > 0 && page->ctx->p->ports->link != NULL)
         return page_checkpoint_note_links(page);

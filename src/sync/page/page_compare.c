@@ -65,7 +65,8 @@ static int page_compare_collect_open(struct page *page)
     if (busy->open == NULL || page->work == NULL)
         return ERR_NOMEM;
     for (size_t i = 0; i < page->view.n; i++)
-        if (page->items[i].outcome == ITEM_OPEN && !page->items[i].waits)
+        if (page->items[i].outcome == ITEM_TOMBSTONE ||
+            (page->items[i].outcome == ITEM_OPEN && !page->items[i].waits))
             busy->open[n++] = &page->items[i];
     return page_compare_plan(page, n);
 }
@@ -231,16 +232,20 @@ static int compare_next(struct page *page)
     size_t i = busy->compared++, from = busy->compared_rows, end = from;
     struct page_item *it = busy->open[i];
 
+    while (end < lookup->nrows && lookup->rows[end].item == i)
+        end++;
+    busy->compared_rows = end;
+    it->stored_pieces = page_compare_pieces_of(lookup->rows + from, end - from);
+    if (it->outcome == ITEM_TOMBSTONE) {
+        it->is_news = it->is_news || end > from;
+        return 0;
+    }
     if (page_item_make(it, page->ctx->schema, &busy->passing, &busy->scratch) <
         0)
         return ERR_NOMEM;
-    while (end < lookup->nrows && lookup->rows[end].item == i)
-        end++;
-    it->stored_pieces = page_compare_pieces_of(lookup->rows + from, end - from);
     it->change = compare_item(page, it, lookup->rows + from, end - from);
     if (it->change == CHANGE_NONE)
         it->outcome = ITEM_UNCHANGED;
-    busy->compared_rows = end;
     page_item_forget(it);
     arena_free(&busy->passing);
     return 0;

@@ -34,8 +34,9 @@ static struct page_item *page_wait_find(const struct page *page,
         struct page_item *it =
             page_wait_item_of(container_of(at, struct page, link), id);
 
-        if (it == NULL || it->outcome == ITEM_COLLISION)
-            continue;
+        if (it == NULL || it->outcome == ITEM_COLLISION ||
+            it->outcome == ITEM_TOMBSTONE)
+            continue; /* it writes nothing; what was before it may */
         if (it->outcome != ITEM_OPEN)
             return NULL; /* and so is what was before it */
         if (!it->waits || !replaces)
@@ -52,6 +53,9 @@ void page_find_waiting(
     for (size_t i = 0; i < page->view.n; i++) {
         struct page_item *it = &page->items[i], *before;
 
+        if (it->outcome == ITEM_TOMBSTONE)
+            it->is_news = page_wait_find(
+                              page, window, it->item.content_id, false) != NULL;
         if (it->outcome != ITEM_OPEN)
             continue;
         before = page_wait_find(page, window, it->item.content_id, replaces);

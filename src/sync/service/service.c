@@ -252,6 +252,7 @@ static void service_open_submit(struct service *s)
         .description = s->schema->description,
         .version = s->schema->version,
         .forget_seen = !s->schema->delete_missing,
+        .forget_told = s->schema->deleted_when == NULL,
         .forget_links = s->schema->nlinks == 0 && ports->link != NULL,
         .registered = s->result->service,
         .provider = id->provider,

@@ -173,7 +173,8 @@ static void there_is_a_most(void **state)
     "\"refusedFailure\":0,"
 
 #define NO_COUNTS                                                    \
-    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"deleted\":0,"    \
+    "{\"received\":0,\"stored\":0,\"unchanged\":0,\"tombstones\":0," \
+    "\"deleted\":0,"                                                 \
     "\"deleteRefused\":0,\"failed\":0,\"knownFailures\":0,"          \
     "\"repaired\":0,\"contested\":0,\"collisions\":0,"               \
     "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0," NO_REFUSALS \
@@ -196,7 +197,8 @@ static void a_run_has_the_shape_of_the_api(void **state)
         "\"startedAt\":\"2026-01-02T04:00:00.250Z\","
         "\"finishedAt\":\"2026-01-02T04:00:01.750Z\",\"durationMs\":1500,"
         "\"totals\":{\"received\":9,\"stored\":0,\"unchanged\":0,"
-        "\"deleted\":0,\"deleteRefused\":0,\"failed\":0,\"knownFailures\":2,"
+        "\"tombstones\":0,\"deleted\":0,\"deleteRefused\":0,\"failed\":0,"
+        "\"knownFailures\":2,"
         "\"repaired\":0,\"contested\":0,\"collisions\":0,"
         "\"embedded\":0,\"tokens\":0,\"tokensEstimated\":0," NO_REFUSALS
         "\"altered\":0,\"nulsDropped\":0,\"replaced\":0},"

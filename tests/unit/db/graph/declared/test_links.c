@@ -2,7 +2,7 @@
 #include "unit/db/graph/graph_world.h"
 
 #include "db/graph/declared/links.h"
-#include "db/store/sweep.h"
+#include "db/sweep/sweep.h"
 #include <stdlib.h>
 
 #define APART "[1,0,0]" /* nothing is near to it but itself */

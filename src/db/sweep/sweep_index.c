@@ -1,4 +1,4 @@
-#include "db/store/sweep_index.h"
+#include "db/sweep/sweep_index.h"
 
 enum { FEW_BYTES = 8 * 1024 * 1024 }; /* of edges: read in a few ms */
 

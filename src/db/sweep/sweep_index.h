@@ -5,10 +5,10 @@
  * every edge that is written, so they are built when there is something to
  * delete, and only where the edges are many.
  *
- * Statements for the transactions of the sweep (db/store/sweep.h).
+ * Statements for the transactions of the sweep (db/sweep/sweep.h).
  */
-#ifndef DB_STORE_SWEEP_INDEX_H
-#define DB_STORE_SWEEP_INDEX_H
+#ifndef DB_SWEEP_SWEEP_INDEX_H
+#define DB_SWEEP_SWEEP_INDEX_H
 
 #include "db/call.h"
 

@@ -1,7 +1,7 @@
 /* Marks of what was seen, and deletes by them. */
 #include "unit/db/graph/graph_world.h"
 
-#include "db/store/sweep.h"
+#include "db/sweep/sweep.h"
 #include <libpq-fe.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /*
- * Deleting what two complete passes in a row have missed.
+ * Deleting what two complete passes in a row have missed, or what the source
+ * has told is deleted (sweep_kind.h).
  *
  *   first call:   JUDGE --> LOOK --> (missing) INDEX --> done
  *                   `-> (nothing, or too much) COMPLETE --> done
@@ -7,10 +8,10 @@
  *                   `-> (no more) COMPLETE --> done
  *
  * Happy path: JUDGE counts; LOOK and INDEX see to what the database needs in
- * order to delete nodes (db/store/sweep_index.h); FIND reads the ids of a
+ * order to delete nodes (db/sweep/sweep_index.h); FIND reads the ids of a
  * batch, in their order; REMOVE is one transaction; COMPLETE writes down that
  * the pass is complete, after which its items are no longer judged by the pass
- * before it. An item whose dead letter is open counts as seen.
+ * before it (missing), or drops tombstones of what is not stored (told).
  *
  * REMOVE takes turns with the linker of the tenant by its advisory lock, and
  * takes the token of its linking job away, so that no edge is made to what is
@@ -29,7 +30,7 @@
  * On cancel: the transaction at hand; what had committed stays deleted and
  * counted.
  */
-#include "db/store/sweep.h"
+#include "db/sweep/sweep.h"
 
 #include "base/log.h"
 #include "db/call.h"
@@ -37,7 +38,8 @@
 #include "db/graph/link_lock.h"
 #include "db/ledger/ledger.h"
 #include "db/store/store_impl.h"
-#include "db/store/sweep_index.h"
+#include "db/sweep/sweep_index.h"
+#include "db/sweep/sweep_kind.h"
 #include <stdlib.h>
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
@@ -56,6 +58,11 @@ static struct sweep_work *sweep_work_of(struct call *c)
     return c->data;
 }
 
+static const struct sweep_kind_sql *sweep_sql(struct call *c)
+{
+    return sweep_kind_sql_of(sweep_work_of(c)->req->kind);
+}
+
 /* $1 .. $3 of every statement. */
 static void sweep_add_scope(struct call *c)
 {
@@ -66,54 +73,12 @@ static void sweep_add_scope(struct call *c)
     call_add_text(c, scope->microservice_id);
 }
 
-#define FENCE                                                                  \
-    "f AS MATERIALIZED (SELECT run_id, counts,"                                \
-    " " LEDGER_FENCE_LOCK("$1") " FROM @.batch_sync_service_runs WHERE token " \
-                                "= $1 FOR KEY SHARE)"
-
-/* The pass that ends now, if there was a complete one before it. */
-#define PASS                                                            \
-    "p AS MATERIALIZED (SELECT p.complete, m.name,"                     \
-    "  (p.complete_at AT TIME ZONE 'UTC')::timestamp(3) AS complete_at" \
-    " FROM f JOIN @.batch_sync_passes p ON p.tenant_id = $2"            \
-    "  AND p.microservice_id = $3 AND p.run_id = f.run_id"              \
-    " JOIN @.microservices m ON m.id = $3"                              \
-    " WHERE p.complete > 0 AND p.complete < p.number)"
-
-#define ITEMS                                  \
-    "@.vector_embeddings WHERE tenant_id = $2" \
-    " AND microservice_id = $3"                \
-    " AND content_type = 'microservice_data'"
-
-/*
- * Of those without a mark: what has been written since the last complete pass
- * was on a page that could not be checkpointed, and a dead letter counts as
- * seen. OFFSET 0: asked for each of the few, not joined with all.
- */
-#define NOT_SEEN_OTHERWISE                                              \
-    "NOT EXISTS (SELECT 1 FROM " ITEMS " AND content_id = v.content_id" \
-    "  AND updated_at >= p.complete_at OFFSET 0)"                       \
-    " AND NOT EXISTS (SELECT 1 FROM @.batch_sync_dead_letters d"        \
-    "  WHERE d.tenant_id = $2 AND d.service = p.name"                   \
-    "  AND d.content_id = v.content_id AND d.resolved_at IS NULL"       \
-    "  OFFSET 0)"
-
 /* --- judging --- */
-
-static const char judge_sql[] =
-    "WITH " FENCE ", " PASS " SELECT (SELECT count(*) FROM f),"
-    " (SELECT coalesce((counts->>'deleted')::int8, 0) FROM f),"
-    " count(*), count(*) FILTER (WHERE coalesce(s.pass, 0) < p.complete"
-    "  AND " NOT_SEEN_OTHERWISE ")"
-    " FROM p CROSS JOIN (SELECT DISTINCT content_id FROM " ITEMS ") v"
-    " LEFT JOIN LATERAL (SELECT pass FROM @.batch_sync_seen"
-    "  WHERE tenant_id = $2 AND microservice_id = $3"
-    "  AND content_id = v.content_id OFFSET 0) s ON true";
 
 static void sweep_check_share(struct call *c)
 {
     c->state = JUDGE;
-    call_stmt(c, judge_sql, false);
+    call_stmt(c, sweep_sql(c)->judge, false);
     sweep_add_scope(c);
     call_send(c);
 }
@@ -122,13 +87,7 @@ static void sweep_check_share(struct call *c)
 static void sweep_complete(struct call *c)
 {
     c->state = COMPLETE;
-    call_stmt(c,
-        "WITH " FENCE ", done AS (UPDATE @.batch_sync_passes p"
-        "  SET complete = p.number, complete_at = now() FROM f WHERE "
-        "p.tenant_id = $2"
-        "  AND p.microservice_id = $3 AND p.run_id = f.run_id)"
-        " SELECT coalesce((counts->>'deleted')::int8, 0) FROM f",
-        false);
+    call_stmt(c, sweep_sql(c)->complete, false);
     sweep_add_scope(c);
     call_send(c);
 }
@@ -140,8 +99,6 @@ static void sweep_fenced(struct call *c)
     err_set(&err, ERR_FENCED, "another owner has taken over the service");
     call_end(c, &err);
 }
-
-enum { ALWAYS_ALLOWED = 10 }; /* items, whatever part of a service they are */
 
 static void sweep_judged(struct call *c)
 {
@@ -156,7 +113,7 @@ static void sweep_judged(struct call *c)
     req->deleted = req->deleted_before = (uint64_t)call_int(r, 0, 1);
     req->items = (uint64_t)call_int(r, 0, 2);
     req->missing = (uint64_t)call_int(r, 0, 3);
-    req->refused = req->missing > ALWAYS_ALLOWED &&
+    req->refused = req->missing > SWEEP_ALWAYS_ALLOWED &&
                    req->missing * 100 > req->items * (uint64_t)req->max_percent;
     req->more = req->missing > 0 && !req->refused;
     if (!req->more) {
@@ -182,24 +139,13 @@ static void sweep_looked(struct call *c)
 
 /* --- a batch --- */
 
-/* In the order of the index of items, from where the last batch ended. */
-static const char find_sql[] =
-    "WITH " FENCE ", " PASS " SELECT v.content_id FROM p CROSS JOIN LATERAL ("
-    " SELECT DISTINCT v.content_id FROM (SELECT content_id FROM " ITEMS
-    "   AND content_id > $4 ORDER BY content_id) v"
-    " WHERE coalesce((SELECT s.pass FROM @.batch_sync_seen s"
-    "   WHERE s.tenant_id = $2 AND s.microservice_id = $3"
-    "   AND s.content_id = v.content_id), 0) < p.complete "
-    "AND " NOT_SEEN_OTHERWISE
-    " ORDER BY v.content_id LIMIT $5) v ORDER BY v.content_id";
-
 static void sweep_find(struct call *c)
 {
     struct sweep_req *req = sweep_work_of(c)->req;
     struct str after = buf_view(&req->after);
 
     c->state = FIND;
-    call_stmt(c, find_sql, false);
+    call_stmt(c, sweep_sql(c)->find, false);
     sweep_add_scope(c);
     call_add(c, (struct pg_param){.type = PG_TEXT,
                     .data = after.len > 0 ? after.p : "",
@@ -226,7 +172,7 @@ static int sweep_keep_ids(struct call *c, const struct pg_result *r)
 
 /* $4: the ids; n: their nodes. Empty without the token. */
 #define NODES                                                               \
-    "WITH " FENCE ", n AS MATERIALIZED (SELECT m.name, k.node_id"           \
+    "WITH " SWEEP_FENCE ", n AS MATERIALIZED (SELECT m.name, k.node_id"     \
     " FROM f, @.microservices m, unnest($4) u (id)"                         \
     " CROSS JOIN LATERAL " NODES_OF_ITEM("$2", "m.name", "u.id") " k WHERE" \
                                                                  " m.id = $3)"
@@ -257,7 +203,7 @@ static const char nodes_sql[] = NODES
 
 /* OFFSET 0: whatever the statistics say, rows by their keys. */
 static const char rows_sql[] =
-    "WITH " FENCE ", u AS MATERIALIZED ("
+    "WITH " SWEEP_FENCE ", u AS MATERIALIZED ("
     " SELECT u.id AS content_id FROM f, unnest($4) u (id)),"
     "rows AS (DELETE FROM @.vector_embeddings v USING u CROSS JOIN LATERAL ("
     " SELECT id FROM @.vector_embeddings WHERE tenant_id = $2"
@@ -279,7 +225,10 @@ static const char rows_sql[] =
     "   OR l.content_id NOT IN (SELECT content_id FROM u))),"
     "marks AS (DELETE FROM @.batch_sync_seen s USING u"
     " WHERE s.tenant_id = $2 AND s.microservice_id = $3"
-    "  AND s.content_id = u.content_id)"
+    "  AND s.content_id = u.content_id),"
+    "told AS (DELETE FROM @.batch_sync_tombstones t USING u"
+    " WHERE t.tenant_id = $2 AND t.microservice_id = $3"
+    "  AND t.content_id = u.content_id)"
     "UPDATE @.batch_sync_service_runs SET counts = counts"
     " || jsonb_build_object('deleted', coalesce((counts->>'deleted')::int8, 0)"
     "  + (SELECT count(DISTINCT content_id) FROM rows))"
@@ -387,7 +336,7 @@ static bool sweep_in_the_way(const char *sqlstate)
 static void sweep_leave_the_rest(struct call *c)
 {
     log_warn(NULL,
-        "items that are gone from the source are left to the next run: what "
+        "items that are to be deleted are left to the next run: what "
         "they are to be deleted from is locked: %s",
         c->pg.op.err.msg);
     sweep_work_of(c)->req->more = false;

@@ -2,8 +2,8 @@
  * Deleting what is gone from its source: the real side of the port sweep
  * (sync/ports.h); db/ledger/delete_marks.h has how that is known.
  */
-#ifndef DB_STORE_SWEEP_H
-#define DB_STORE_SWEEP_H
+#ifndef DB_SWEEP_SWEEP_H
+#define DB_SWEEP_SWEEP_H
 
 #include "net/pg/pg.h"
 #include "sync/ports.h"
