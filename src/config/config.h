@@ -95,13 +95,10 @@ struct config_embedding {
     bool send_dimensions;             /* EMBEDDING_SEND_DIMENSIONS */
     int max_tokens;                   /* EMBEDDING_MAX_TOKENS, a text */
     int timeout_s;                    /* EMBEDDING_TIMEOUT, one request, 60 */
-<<<<<<< HEAD
-    bool priced;            /* EMBEDDING_PRICE_PER_MILLION_TOKENS is set */
-    double price_per_token; /* from it; in whatever currency */
-=======
+    bool priced;                /* EMBEDDING_PRICE_PER_MILLION_TOKENS is set */
+    double price_per_token;     /* from it; in whatever currency */
     int budget_run, budget_day; /* EMBEDDING_BUDGET_RUN, EMBEDDING_BUDGET_DAY,
                                    tokens; 0: none */
->>>>>>> d5b775c (budgets: a run stops before the request that would cross one)
 };
 
 struct config_database {

@@ -176,12 +176,10 @@ static const struct config_key rows[] = {
         "seconds that a run waits when the provider asks it to; when it asks "
         "for more, the run ends with \"try later\"",
         RANGE(1, 86400), TO(c.embedding.limits.max_wait_s)},
-<<<<<<< HEAD
     {"EMBEDDING_PRICE_PER_MILLION_TOKENS", NULL,
         "what a million tokens cost, for `batchsync plan`; default: money is "
         "not told",
         TEXT, TO(price)},
-=======
     {"EMBEDDING_BUDGET_RUN", "0",
         "tokens that one run may be billed: it stops before the request that "
         "would cross them, and the next run goes on; 0: no limit",
@@ -190,7 +188,6 @@ static const struct config_key rows[] = {
         "tokens that the runs of all replicas may be billed together in a day, "
         "in UTC; 0: no limit",
         RANGE(0, INT_MAX), TO(c.embedding.budget_day)},
->>>>>>> d5b775c (budgets: a run stops before the request that would cross one)
     {"EMBEDDING_DOCUMENT_PREFIX", NULL,
         "put before each text that is stored, white space included; texts are "
         "embedded anew when it changes",

@@ -204,20 +204,15 @@ static void store_open_take_table(struct store *s, const struct pg_result *r)
     "  FROM @.batch_sync_passes p WHERE p.tenant_id = $1"                \
     "  AND p.microservice_id = m.id),"                                   \
     " EXISTS (SELECT 1 FROM @.batch_sync_links l WHERE l.tenant_id = $1" \
-    "  AND l.microservice_id = m.id AND l.wanted),"
-" EXISTS (SELECT 1 FROM @.batch_sync_tombstones t"
+    "  AND l.microservice_id = m.id AND l.wanted),"                      \
+    " EXISTS (SELECT 1 FROM @.batch_sync_tombstones t"                   \
     "  WHERE t.tenant_id = $1 AND t.microservice_id = m.id)"
 #define AS_IT_SHOULD_BE                          \
     " WHERE m.tenant_id = $1 AND m.name = $2"    \
     " AND m.description IS NOT DISTINCT FROM $3" \
     " AND m.version IS NOT DISTINCT FROM $4"
 
-    enum {
-        PASSES = 2,
-        LINKS,
-        TOLD,
-        OTHERS
-    }; /* columns */
+enum { PASSES = 2, LINKS, TOLD, OTHERS }; /* columns */
 
 static const char as_it_is_sql[] =
     AS_IT_IS ", false FROM @.microservices m" AS_IT_SHOULD_BE;
