@@ -647,8 +647,7 @@ void world_check_settled(struct world *w, const struct open_page *page,
               is_replaced(w, page, seq, item.id));
         CHECK(is_letter(req, &item) || (req->deletes && item.tombstone) ||
               is_stored_as(w, page->service, seq, &item) ||
-              is_replaced(w, page, seq, item.id) ||
-              (item.id[0] == '\0' && is_repeat(w, page)));
+              is_replaced(w, page, seq, item.id) || is_repeat(w, page));
     }
 }
 
