@@ -2,7 +2,9 @@
 
 import net from 'node:net';
 
-const SYNC = Buffer.from([0x53, 0, 0, 0, 4]); // ends every unit
+/** What ends a unit: a Sync, or the end of what a COPY is given. */
+const ENDS = ['S', 'c'].map((type) =>
+  Buffer.concat([Buffer.from(type), Buffer.from([0, 0, 0, 4])]));
 
 /** Starts a relay to the server of `url`; its own is `relay.url`. */
 export async function start(url) {
@@ -89,18 +91,19 @@ class Relay {
 
   #pass(pair, data) {
     pair.unit = Buffer.concat([pair.unit, data]);
-    const ends = pair.unit.subarray(-SYNC.length).equals(SYNC);
+    const end = ENDS.find((one) =>
+      pair.unit.subarray(-one.length).equals(one));
     const awaited = this.#until;
-    if (ends && awaited && pair.unit.includes(awaited.word)) {
+    if (end && awaited && pair.unit.includes(awaited.word)) {
       this.#until = undefined;
-      pair.server.write(data.subarray(0, -SYNC.length), () => {
-        pair.held = SYNC;
+      pair.server.write(data.subarray(0, -end.length), () => {
+        pair.held = end;
         this.cut();
         awaited.done();
       });
     } else {
       pair.server.write(data);
     }
-    if (ends) pair.unit = Buffer.alloc(0);
+    if (end) pair.unit = Buffer.alloc(0);
   }
 }
