@@ -8,7 +8,7 @@ import { loopQuantile } from './loop.mjs';
 import { median, short } from './stats.mjs';
 import { comparison, ratios } from './table.mjs';
 import { targetsTable } from './targets.mjs';
-import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, REQUESTS,
+import { BOUND, BY_INDEX, COPY, DECLARED, LIMIT, LINK_FLOOR, REQUESTS,
   neededRequests }
   from './terms.mjs';
 
@@ -47,7 +47,7 @@ test('a ratio is of the same round', () => {
 
 test('targets of the first load', () => {
   const at = (ours) => targetsTable({ load: result('load', 20000, 256, [
-    ['20000 x 256', LIMIT, 1], ['20000 x 256', 'batchsync', ours],
+    ['20000 x 256', COPY, 1], ['20000 x 256', 'batchsync', ours],
     ['20000 x 256', 'LangChain index()', 10],
     ['20000 x 256', 'LangChain addDocuments', 8]]) });
   const limit = 'First load at 0 ms, 256 dimensions: at least 60%';
@@ -58,6 +58,25 @@ test('targets of the first load', () => {
   assert.equal(verdict(at(1.7), peers), '**not met**');
   assert.match(at(1.6), /5\.0x, where the limit is 8\.0x/);
   assert.equal(verdict(at(1), 'First load at 0 ms, 1,536'), 'not measured');
+});
+
+test('what a small service costs', () => {
+  const at = (seconds) => targetsTable({ curves: { measured: [1, 101].map(
+    (x) => ({ scenario: 'services', subject: 'batchsync', x,
+      seconds: x === 1 ? 1 : seconds })) } });
+  const text = 'A service of a few items';
+  assert.equal(verdict(at(1.5), text), 'met');
+  assert.equal(verdict(at(1.7), text), '**not met**');
+  assert.equal(verdict(targetsTable({}), text), 'not measured');
+});
+
+test('answers while a run is flat out', () => {
+  const at = (p99) => targetsTable({ idle: { measured: [
+    { subject: 'flat out, base64, a request every 5 ms', items: 1,
+      dimensions: 256, health: [0.001, 0.002, 1, 9],
+      runs: [0.001, p99, 1, 9], metrics: '' }] } });
+  assert.equal(verdict(at(0.005), 'Answers while'), 'met');
+  assert.equal(verdict(at(0.006), 'Answers while'), '**not met**');
 });
 
 test('the bound at 50 ms is for jitter, too', () => {

@@ -5,6 +5,7 @@ import { median } from './stats.mjs';
 export const LINK_FLOOR = 'floor: exact in one thread, then plain SQL';
 export const BY_INDEX = 'linking, by the index';
 export const DECLARED = 'links, declared';
+export const COPY = 'limit: COPY BINARY, 2 connections';
 export const LIMIT = 'limit: unnest from memory, 2 connections';
 export const BOUND = 'limit: workers x 50 / latency';
 export const REQUESTS = 'the requests alone, answers unread';

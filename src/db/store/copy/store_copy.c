@@ -25,6 +25,7 @@
 #include "db/store/store_part.h"
 #include "db/store/vector_hash.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@
 enum { FENCE, ROWS, LINKS }; /* statements, and their results */
 enum { SQL_BYTES = 8192, PIECE_BYTES = 64 * 1024, HEAD_BYTES = 19 };
 enum { LOST_MOST = 2, BARRED_MS = 10 * 60 * 1000 }; /* connections in a row */
-enum { UUID_BYTES = 36, UUID_RANDOM = 10, ROW_FIELDS = 16, LINK_FIELDS = 3 };
+enum { UUID_BYTES = 36, UUID_TIME = 15, UUID_RANDOM = 10, RANDOM_IDS = 25 };
+enum { ROW_FIELDS = 16, LINK_FIELDS = 3 };
 
 /* In the call's arena. */
 struct store_copy {
@@ -42,21 +44,30 @@ struct store_copy {
     size_t next;    /* of the rows, in the statement at hand */
     int64_t now_us; /* the transaction's, since 2000 */
     bool fenced, unfit;
+    uint8_t random[RANDOM_IDS][UUID_RANDOM];
+    int random_left;
     char id_time[ID_TIME_BYTES], stored_at[STORED_AT_BYTES];
 };
 
 /* --- binary forms ------------------------------------------------------ */
 
-static uint8_t *copy_number(uint8_t *at, uint64_t value, int bytes)
+static uint8_t *copy_int16(uint8_t *at, uint16_t value)
 {
-    for (int i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
-    return at + bytes;
+    value = htons(value);
+    memcpy(at, &value, sizeof(value));
+    return at + sizeof(value);
+}
+
+static uint8_t *copy_int32(uint8_t *at, uint32_t value)
+{
+    value = htonl(value);
+    memcpy(at, &value, sizeof(value));
+    return at + sizeof(value);
 }
 
 static uint8_t *copy_bytes(uint8_t *at, const void *p, size_t len)
 {
-    at = copy_number(at, len, 4);
+    at = copy_int32(at, (uint32_t)len);
     if (len > 0)
         memcpy(at, p, len);
     return at + len;
@@ -67,23 +78,44 @@ static uint8_t *copy_text(uint8_t *at, const char *z)
     return copy_bytes(at, z, strlen(z));
 }
 
-static uint8_t *copy_field_number(uint8_t *at, uint64_t value, int bytes)
+static uint8_t *copy_time(uint8_t *at, int64_t us)
 {
-    return copy_number(copy_number(at, (uint64_t)bytes, 4), value, bytes);
+    at = copy_int32(at, 8);
+    at = copy_int32(at, (uint32_t)((uint64_t)us >> 32));
+    return copy_int32(at, (uint32_t)us);
 }
 
-/* The time and the version are there; the rest is random (gen_random_uuid()).
- */
-static uint8_t *copy_uuid(uint8_t *at, const char *id_time)
+/* For one id; read for several at once. */
+static const uint8_t *copy_random(struct store_copy *k)
 {
-    uint8_t random[UUID_RANDOM];
-    char hex[2 * UUID_RANDOM + 1], text[UUID_BYTES + 1];
+    if (k->random_left == 0) {
+        if (getrandom(k->random, sizeof(k->random), 0) != sizeof(k->random))
+            abort();
+        k->random_left = RANDOM_IDS;
+    }
+    return k->random[--k->random_left];
+}
 
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort();
-    hex_encode(random, sizeof(random), hex);
-    snprintf(text, sizeof(text), "%.15s%.3s-%c%.3s-%.12s", id_time, hex,
-        "89ab"[random[UUID_RANDOM - 1] & 3], hex + 3, hex + 6);
+/* The time and the version are there; the rest is random, as in
+ * gen_random_uuid(). */
+static uint8_t *copy_uuid(uint8_t *at, struct store_copy *k)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *random = copy_random(k);
+    char text[UUID_BYTES];
+    int n = 0;
+
+    memcpy(text, k->id_time, UUID_TIME);
+    for (int i = UUID_TIME; i < UUID_BYTES; i++) {
+        int digit = random[n / 2] >> 4 * (n % 2) & 15;
+
+        if (i == 18 || i == 23) {
+            text[i] = '-';
+            continue;
+        }
+        text[i] = digits[i == 19 ? 8 + (digit & 3) : digit];
+        n++;
+    }
     return copy_bytes(at, text, UUID_BYTES);
 }
 
@@ -93,14 +125,14 @@ static uint8_t *copy_vector(
     size_t bytes = vector_bytes(dimensions);
     uint8_t hash[VECTOR_HASH_BYTES];
 
-    at = copy_number(at, bytes, 4);
+    at = copy_int32(at, (uint32_t)bytes);
     vector_put(at, row->vector, dimensions);
     vector_hash_half(row->content_text.p, row->content_text.len, hash);
     vector_hash_half(at, bytes, hash + VECTOR_HASH_HALF);
     return copy_bytes(at + bytes, hash, sizeof(hash));
 }
 
-static void copy_row(const struct store_copy *k, const struct store_req *req,
+static void copy_row(struct store_copy *k, const struct store_req *req,
     const struct store_row *row, struct buf *out)
 {
     static const char type[] = "microservice_data";
@@ -115,26 +147,26 @@ static void copy_row(const struct store_copy *k, const struct store_req *req,
 
     if (at == NULL)
         return;
-    at = copy_number(at, ROW_FIELDS, 2);
-    at = copy_uuid(at, k->id_time);
+    at = copy_int16(at, ROW_FIELDS);
+    at = copy_uuid(at, k);
     at = copy_text(at, scope->tenant);
     at = copy_text(at, scope->microservice_id);
     at = copy_text(at, type);
     at = copy_bytes(at, row->content_id.p, row->content_id.len);
-    at = copy_field_number(at, (uint64_t)row->chunk_index, 4);
-    at = copy_number(at, json.bytes, 4);
+    at = copy_int32(copy_int32(at, 4), (uint32_t)row->chunk_index);
+    at = copy_int32(at, (uint32_t)json.bytes);
     part_json_put(at, &json);
     at = copy_bytes(at + json.bytes, row->embed_hash, SHA256_BYTES);
     at = copy_bytes(at, row->row_hash, SHA256_BYTES);
     at = copy_bytes(at, row->content_text.p, row->content_text.len);
     at = copy_vector(at, row, req->dimensions);
-    at = copy_field_number(at, (uint64_t)row->repairs, 2);
+    at = copy_int16(copy_int32(at, 2), (uint16_t)row->repairs);
     for (int i = 0; i < 3; i++)
-        at = copy_field_number(at, (uint64_t)k->now_us, 8);
+        at = copy_time(at, k->now_us);
 }
 
 /* An item each, by its first piece. */
-static void copy_link(const struct store_copy *k, const struct store_req *req,
+static void copy_link(struct store_copy *k, const struct store_req *req,
     const struct store_row *row, struct buf *out)
 {
     const struct scope *scope = req->scope;
@@ -148,7 +180,7 @@ static void copy_link(const struct store_copy *k, const struct store_req *req,
                           strlen(scope->microservice_id) + row->content_id.len);
     if (at == NULL)
         return;
-    at = copy_number(at, LINK_FIELDS, 2);
+    at = copy_int16(at, LINK_FIELDS);
     at = copy_text(at, scope->tenant);
     at = copy_text(at, scope->microservice_id);
     copy_bytes(at, row->content_id.p, row->content_id.len);
