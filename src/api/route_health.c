@@ -200,7 +200,7 @@ static json_t *health_budgets_json(const struct budget_keeper *k)
         [BUDGET_DAY] = "day", [BUDGET_RUN] = "run"};
     json_t *all = json_object();
 
-    for (int i = 0; i < EMBED_BUDGETS; i++) {
+    for (int i = 0; k != NULL && i < EMBED_BUDGETS; i++) {
         const struct budget *b = &k->budgets[i];
         json_t *one;
 

@@ -3,10 +3,11 @@
  * held against them -> settle. Without room a block is reserved first; those
  * behind it in the line wait.
  *
- * Failures: a budget that has not enough left refuses the request at the head
- * of the line (ERR_BUDGET), and the next one, which may be smaller, is looked
- * at. When the database cannot be asked its error is the request's: nothing is
- * sent that could not be counted.
+ * Failures: when a budget has not enough left, what is under way is waited for,
+ * which may cost less than is held for it; then the request at the head of the
+ * line is refused (ERR_BUDGET), and the next one, which may be smaller, is
+ * looked at. When the database cannot be asked its error is the request's:
+ * nothing is sent that could not be counted.
  *
  * On cancel: a request keeps its place, and is let go when its turn comes. On
  * close: app_close() waits for what is being given back.
@@ -123,6 +124,8 @@ static void on_budget_reserved(struct op *op)
     } else {
         b->granted += k->reserve.granted;
         b->reserved = k->reserve.reserved;
+        if (k->reserve.granted == 0 && b->held > 0)
+            return; /* those under way may cost less than is held for them */
         if (k->reserve.granted == 0)
             budget_keeper_refuse(k, hold);
     }
@@ -208,6 +211,8 @@ static void budget_keeper_settle(
         b->spent += billed;
     }
     hold->held = false;
+    if (!op_pending(&k->reserve.op))
+        budget_keeper_step(k);
 }
 
 /* --- giving back --- */
