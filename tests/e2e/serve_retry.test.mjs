@@ -171,7 +171,7 @@ test('what cannot be understood', async (t) => {
   }
   checkError(await s.get(RETRY), 405, RETRY, /POST/);
   checkError(await s.get(`${RUNS}?status=nonsense`), 400, RUNS,
-    /"status" must be running, success, .* interrupted or abandoned/);
+    /"status" must be running, success, .* interrupted, abandoned or budget/);
   assert.equal(w.coordinator.calls.length, 0);
   assert.deepEqual(await open(s), ['beta-00002', ...BAD]);
   await s.end();

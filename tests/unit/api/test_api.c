@@ -203,7 +203,7 @@ static void history_checks_the_question_first(void **state)
     expect_member("\\\"limit\\\" must be a whole number from 1 to 500");
     assert_int_equal(ask(w, GET("/admin/batch-sync/runs?status=done")), 400);
     expect_member("\\\"status\\\" must be running, success, partial, failed, "
-                  "canceled, interrupted or abandoned");
+                  "canceled, interrupted, abandoned or budget");
     assert_int_equal(
         ask(w, GET("/admin/batch-sync/dead-letters?status=closed")), 400);
     expect_member("\\\"status\\\" must be open, resolved or all");
