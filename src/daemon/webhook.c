@@ -55,6 +55,8 @@ struct webhook {
     bool unbegun_told;           /* until a run begins */
     bool letters;                /* the run under way has a new dead letter */
     bool again;                  /* somebody looks */
+    enum webhook_until until;
+    struct op *told; /* borrowed; waits until then; or NULL */
     bool started, stopped;
 };
 
@@ -92,6 +94,15 @@ static void on_webhook_rested(struct op *op)
         webhook_collect(w);
 }
 
+static void webhook_end_waiting(struct webhook *w, const struct err *err)
+{
+    struct op *told = w->told;
+
+    w->told = NULL;
+    if (told != NULL)
+        op_finish(told, err);
+}
+
 static void webhook_rest(struct webhook *w, uint64_t ms)
 {
     if (w->stopped)
@@ -121,6 +132,7 @@ static void webhook_later(struct webhook *w, const struct err *err)
 {
     log_debug(NULL, "webhook: %s", err->msg);
     w->again = false;
+    webhook_end_waiting(w, err);
     webhook_rest(w, LOOK_MS);
 }
 
@@ -237,9 +249,12 @@ static void on_webhook_claimed(struct op *op)
     outbox_claim_clear(&w->claim);
     if (op->err.code != 0)
         webhook_later(w, &op->err);
-    else
+    else {
+        if (w->claim.next_ms < 0 && !w->again && w->until == WEBHOOK_TOLD)
+            webhook_end_waiting(w, NULL);
         webhook_rest(
             w, w->claim.next_ms < 0 ? LOOK_MS : (uint64_t)w->claim.next_ms);
+    }
 }
 
 static void webhook_claim(struct webhook *w)
@@ -259,6 +274,8 @@ static void on_webhook_collected(struct op *op)
     }
     if (w->collect.error != NULL)
         err_clear(&w->unbegun);
+    if (w->until == WEBHOOK_LOOKED)
+        webhook_end_waiting(w, NULL);
     if (!w->stopped)
         webhook_claim(w);
 }
@@ -338,9 +355,24 @@ void webhook_start(struct webhook *w)
     webhook_collect(w);
 }
 
+void webhook_when_told(
+    struct webhook *w, struct op *op, enum webhook_until until)
+{
+    op_begin(op, &w->options.loop->ready, NULL);
+    if (!w->started || w->stopped) {
+        op_finish(op, NULL);
+        return;
+    }
+    w->told = op;
+    w->until = until;
+    if (until == WEBHOOK_TOLD)
+        webhook_look(w);
+}
+
 void webhook_stop(struct webhook *w)
 {
     w->stopped = true;
+    webhook_end_waiting(w, NULL);
     op_cancel(&w->rest.op);
     op_cancel(&w->collect.op);
     op_cancel(&w->claim.op);

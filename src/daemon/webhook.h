@@ -35,6 +35,17 @@ void webhook_start(struct webhook *w);
 /* To be called with every event of the pipeline. */
 void webhook_event(struct webhook *w, const struct run_event *event);
 
+/*
+ * Finishes `op` when the first look has ended (LOOKED), or looks once more and
+ * finishes it when nothing waits to be delivered (TOLD); when the database
+ * cannot be asked, too, and at once if it has not been started. What a receiver
+ * does not take is tried again meanwhile; webhook_stop() ends that, and
+ * finishes `op`. The rest stays in the outbox.
+ */
+enum webhook_until { WEBHOOK_LOOKED, WEBHOOK_TOLD };
+void webhook_when_told(
+    struct webhook *w, struct op *op, enum webhook_until until);
+
 /* Gives up what is in flight; it is delivered again by whoever comes next. */
 void webhook_stop(struct webhook *w);
 bool webhook_is_idle(const struct webhook *w);

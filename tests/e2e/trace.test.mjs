@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serve } from './support/serve.mjs';
-import { itemsOf, pagesOf, world } from './support/world.mjs';
+import { itemsOf, pagesOf, rejecting, world } from './support/world.mjs';
 
 const ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CALLER = `00-${ID}-00f067aa0ba902b7-01`;
@@ -76,3 +76,20 @@ test('without one, or with one that is wrong, a run begins its own',
     }
     await s.end();
   });
+
+test('the run of a retry has the trace of who asked for it', async (t) => {
+  const w = await alpha(t);
+  w.embedder.script(rejecting((text) => text.includes('item-00003')));
+  const s = await serve(t, w);
+  await s.trigger();
+  sent(w);
+  const { json, status } = await s.call('POST',
+    '/admin/batch-sync/dead-letters/retry', { body: {},
+      headers: { traceparent: CALLER } });
+  assert.equal(status, 200, JSON.stringify(json));
+  const headers = sent(w).filter((header) => header !== undefined);
+  assert.ok(headers.length >= 3, 'pages and a text');
+  assert.deepEqual([...new Set(headers.map((header) => FORM.exec(header)[1]))],
+    [ID]);
+  await s.end();
+});

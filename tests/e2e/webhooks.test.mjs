@@ -240,3 +240,31 @@ for (const [name, env, said] of [
     assert.ok(!stderr.includes('tooshort'));
   });
 }
+
+test('sync alone delivers what it has to tell before it ends', async (t) => {
+  const hook = await receiver(t); // which breaks every third call off
+  const w = await world(t, { services: {
+    alpha: pagesOf([...itemsOf(5), NO_ID]) }, env: hook.env });
+  assert.equal((await w.sync()).code, 1);
+  assert.deepEqual(hook.types().sort(), ['run.dead_letters', 'run.failed']);
+  assert.equal((await w.sync()).code, 0, 'known by now');
+  assert.ok(hook.types().includes('run.recovered'));
+  checkOnce(hook);
+  assert.equal(await w.db.value(`SELECT count(*)::int FROM batch_sync_webhooks
+    WHERE cause <> 'since' AND delivered_at IS NULL`), 0);
+});
+
+test('what a sync cannot deliver waits for the next process', async (t) => {
+  const held = { status: 503 };
+  const hook = await receiver(t, { answer: () => held });
+  const w = await world(t, { services: {
+    alpha: pagesOf([...itemsOf(5), NO_ID]) },
+  env: { ...hook.env, BATCH_SYNC_RETRY_BASE_MS: '100' } });
+  assert.equal((await w.sync()).code, 1, 'it ends all the same');
+  assert.deepEqual(hook.types(), []);
+  held.status = 200;
+  await w.db.script('UPDATE batch_sync_webhooks SET next_try = now()');
+  await w.sync();
+  assert.ok(hook.types().includes('run.failed'));
+  assert.ok(hook.types().includes('run.dead_letters'));
+});

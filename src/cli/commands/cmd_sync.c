@@ -1,5 +1,6 @@
 /*
- * One run in this process, then the link queue. Each is an ordinary request;
+ * One run in this process, then the link queue, then what the webhook is to be
+ * told of it. Each is an ordinary request;
  * while it is pending, signals stop it and a timer draws the progress.
  */
 #include "cli/commands/cmd_sync.h"
@@ -9,16 +10,18 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "daemon/runner.h"
+#include "daemon/webhook.h"
 #include "db/search/languages.h"
 #include "db/search/text_index.h"
 #include "ops/asked.h"
 #include "ops/result_json.h"
 #include "ops/trigger.h"
+#include "version.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, TELL_MS = 10 * 1000 };
 
 static const struct arg_option options[] = {
     {"service", "NAME", "only this service; may be repeated"},
@@ -35,8 +38,12 @@ struct sync {
     struct runner *runner; /* owned; NULL before anything runs */
     struct trigger_req run;
     struct text_index_req texts;
-    struct op linked;       /* the queue is empty */
-    struct listener events; /* of the pipeline */
+    struct op linked;        /* the queue is empty */
+    struct listener events;  /* of the pipeline */
+    struct metrics *metrics; /* owned; nobody reads them */
+    struct webhook *webhook; /* owned; NULL before anything runs */
+    struct op told;          /* nothing waits for the webhook */
+    struct timer_req patience;
     struct progress progress;
     struct timer_req tick;  /* while progress is shown */
     struct timer_req grace; /* after the first signal */
@@ -81,6 +88,8 @@ static void on_sync_signal(void *arg, int signum)
     s->stopped = true;
     linker_stop(&s->app.linker);
     op_cancel(&s->texts.op);
+    if (op_pending(&s->told))
+        webhook_stop(s->webhook);
     if (op_pending(&s->linked))
         log_warn(NULL, "linking stops; queued items wait for the next run");
     if (!op_pending(&s->run.op))
@@ -104,6 +113,7 @@ static void on_sync_event(void *arg, const struct run_event *event)
     struct sync *s = arg;
 
     runner_event(s->runner, event);
+    webhook_event(s->webhook, event);
     if (s->watching)
         progress_event(&s->progress, event, loop_now_ms(&s->app.loop));
     if (event->kind != EVENT_NOTE || args_has(&s->cli->args, "json"))
@@ -164,6 +174,48 @@ static void sync_index_texts(struct sync *s)
     if (app_wait(&s->app, &s->texts.op) < 0 && !s->stopped)
         log_warn(NULL, "full text: %s", s->texts.op.err.msg);
     arena_free(&arena);
+}
+
+/* What ends before it has looked for the first time is never told. */
+static int sync_open_webhook(struct sync *s, struct err *err)
+{
+    struct app *app = &s->app;
+    struct webhook_options webhook = {.loop = &app->loop,
+        .pool = app->pools.read,
+        .http = app->http,
+        .config = &app->config};
+
+    if (metrics_init(&s->metrics, BATCHSYNC_VERSION) < 0)
+        return err_set(err, ERR_NOMEM, "no memory to start");
+    webhook.metrics = s->metrics;
+    if (webhook_init(&s->webhook, &webhook, err) < 0)
+        return err->code;
+    webhook_start(s->webhook);
+    webhook_when_told(s->webhook, &s->told, WEBHOOK_LOOKED);
+    app_wait(app, &s->told);
+    op_init(&s->told, app_ignore);
+    return 0;
+}
+
+static void on_sync_patience_over(struct op *op)
+{
+    struct sync *s = container_of(op, struct sync, patience.op);
+
+    if (op->err.code == 0)
+        webhook_stop(s->webhook);
+}
+
+/* For a while: no other process of ours may come soon. What is not delivered
+ * stays in the outbox for the one that does. */
+static void sync_tell(struct sync *s)
+{
+    if (s->stopped)
+        return;
+    webhook_when_told(s->webhook, &s->told, WEBHOOK_TOLD);
+    loop_timer(&s->app.loop, &s->patience, TELL_MS);
+    app_wait(&s->app, &s->told);
+    op_cancel(&s->patience.op);
+    app_wait(&s->app, &s->patience.op);
 }
 
 static void sync_start_runner(struct sync *s)
@@ -241,7 +293,8 @@ static int sync_work(struct sync *s)
     struct err err = {0};
     int code;
 
-    if (sync_prepare_database(s, &err) < 0 || sync_carry_out(s, &err) < 0) {
+    if (sync_prepare_database(s, &err) < 0 || sync_open_webhook(s, &err) < 0 ||
+        sync_carry_out(s, &err) < 0) {
         code = sync_refuse(s->cli, &err);
     } else {
         if (args_has(&s->cli->args, "json"))
@@ -249,6 +302,10 @@ static int sync_work(struct sync *s)
         else
             report_print(s->cli->console.out, s->run.result);
         code = sync_exit_code(s->run.result);
+    }
+    if (s->webhook != NULL) {
+        sync_tell(s);
+        webhook_stop(s->webhook);
     }
     trigger_req_clear(&s->run);
     runner_free(s->runner);
@@ -288,7 +345,10 @@ static int run_sync(struct sync *s)
             APP_LEDGER | APP_LINKER);
     if (code == EXIT_DONE)
         code = sync_work(s);
-    return app_close(&s->app, code);
+    code = app_close(&s->app, code);
+    webhook_free(s->webhook); /* what it had in flight has ended */
+    metrics_free(s->metrics);
+    return code;
 }
 
 /* ERR_USAGE names the option that is wrong. */
@@ -324,6 +384,8 @@ int sync_spec(struct cli *cli, const struct run_spec *spec)
     op_init(&s->texts.op, app_ignore);
     op_init(&s->tick.op, on_sync_tick);
     op_init(&s->grace.op, on_sync_grace_over);
+    op_init(&s->told, app_ignore);
+    op_init(&s->patience.op, on_sync_patience_over);
     code = run_sync(s);
     free(s);
     return code;

@@ -1,7 +1,8 @@
 /*
  * Happy path: one transaction with a statement for the runs, oldest first, and
- * one for the letters. Rows that another replica is deleting are skipped.
- * Failures: the caller asks again later. On cancel: see db/call.h.
+ * one each for the letters and for the fires that began none. Rows that another
+ * replica is deleting are skipped. Failures: the caller asks again later. On
+ * cancel: see db/call.h.
  */
 #include "db/ledger/ledger_expire.h"
 
@@ -57,6 +58,14 @@ static const char letters_sql[] =
     "  AND d.digest = old.digest RETURNING 1)"
     " SELECT count(*) FROM gone";
 
+/* The last fire of a schedule says what was missed while nobody was there. They
+ * are few, and none of them is pointed at. */
+static const char fires_sql[] =
+    "DELETE FROM @.batch_sync_fires f"
+    " WHERE f.dropped_at < now() - make_interval(days => $1::int)"
+    "  AND f.fire_at < (SELECT max(l.fire_at) FROM @.batch_sync_fires l"
+    "   WHERE l.schedule = f.schedule)";
+
 static void ledger_expire_step(struct call *c)
 {
     struct expire_req *req = container_of(c->op, struct expire_req, op);
@@ -80,5 +89,7 @@ void ledger_expire(
     call_stmt(c, letters_sql, false);
     call_add_int(c, req->days);
     call_add_int(c, EXPIRE_LETTERS);
+    call_stmt(c, fires_sql, false);
+    call_add_int(c, req->days);
     call_send(c);
 }

@@ -108,6 +108,25 @@ static void other_services_keep_theirs(void **state)
         "1");
 }
 
+static void fires_go_but_the_last_of_each_schedule(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    db_exec(&w->db,
+        "INSERT INTO batch_sync_fires (schedule, fire_at, outcome, dropped_at)"
+        " SELECT s, now() - make_interval(days => d), 'skipped',"
+        "  now() - make_interval(days => d)"
+        " FROM (VALUES ('', 99), ('', 95), ('', 1), ('a', 99), ('a', 95))"
+        "  f (s, d)");
+    expire(w, 90);
+    assert_string_equal(
+        ask(w,
+            "SELECT string_agg(schedule || extract(day FROM now() - fire_at),"
+            " ' ' ORDER BY schedule, fire_at) FROM batch_sync_fires"),
+        "1 a95");
+}
+
 static void only_resolved_letters_go(void **state)
 {
     struct world *w = *state;
@@ -159,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(old_runs_go),
         TEST(other_services_keep_theirs),
+        TEST(fires_go_but_the_last_of_each_schedule),
         TEST(only_resolved_letters_go),
         TEST(what_is_more_than_a_batch_is_told),
     };
