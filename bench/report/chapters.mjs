@@ -2,6 +2,7 @@
 
 import { longestTurn, loopQuantile } from './loop.mjs';
 import { profile } from './profile.mjs';
+import { searches } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, spread, table } from './table.mjs';
 import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, PAGES_AT_HAND, PULL, changedBound,
@@ -235,5 +236,6 @@ export const CHAPTERS = [
   ['idle', 'The service', idle],
   ['link', 'Linking', link],
   ['index', 'The vector index', index],
+  ['search', 'Searches', searches],
   ['profile', 'Where the time goes', profile],
 ];
