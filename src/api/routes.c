@@ -20,6 +20,8 @@ const struct route api_routes[NROUTES] = {
     {"DELETE", "/admin/batch-sync/items", route_forget},
     {"GET", "/admin/batch-sync/graph", route_graph, .viewer = true},
     {"POST", "/admin/batch-sync/search", route_search, .viewer = true},
+    {"POST", "/admin/batch-sync/verify", route_verify},
+    {"GET", "/admin/batch-sync/verify", route_verification},
     {"GET", "/admin/batch-sync/schedules", route_schedules, .viewer = true},
     {"POST", "/admin/batch-sync/pause", route_pause},
     {"POST", "/admin/batch-sync/resume", route_resume},

@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 29 };
+enum { NROUTES = 31 };
 extern const struct route api_routes[NROUTES];
 
 void route_plan(struct api *api, struct http_exchange *x, struct str id);
@@ -25,6 +25,9 @@ void route_advice(struct api *api, struct http_exchange *x, struct str id);
 void route_events(struct api *api, struct http_exchange *x, struct str id);
 void route_run_events(struct api *api, struct http_exchange *x, struct str id);
 void route_retry(struct api *api, struct http_exchange *x, struct str id);
+void route_verify(struct api *api, struct http_exchange *x, struct str id);
+void route_verification(
+    struct api *api, struct http_exchange *x, struct str id);
 void route_schedules(struct api *a, struct http_exchange *x, struct str id);
 void route_pause(struct api *a, struct http_exchange *x, struct str id);
 void route_resume(struct api *a, struct http_exchange *x, struct str id);

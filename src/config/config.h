@@ -41,6 +41,7 @@ struct config_sync {
 struct config_schedule {
     char *cron;      /* BATCH_SYNC_SCHEDULE */
     char *own;       /* BATCH_SYNC_SCHEDULES, checked; NULL: none */
+    char *verify;    /* BATCH_SYNC_VERIFY_SCHEDULE, checked; NULL: none */
     bool queues;     /* BATCH_SYNC_IF_RUNNING is queue */
     char *timezone;  /* BATCH_SYNC_TIMEZONE */
     int jitter_s;    /* BATCH_SYNC_JITTER_SECONDS */

@@ -91,6 +91,12 @@ void config_derive_schedule(struct config_reading *r)
             "%s; must be a cron expression of 5 fields, or 6 with seconds "
             "first",
             err.msg);
+    if (c->verify != NULL && cron_parse(c->verify, &cron, &err) < 0)
+        config_fault(r, config_key_named("BATCH_SYNC_VERIFY_SCHEDULE"),
+            str_of(c->verify),
+            "%s; must be a cron expression of 5 fields, or 6 with seconds "
+            "first",
+            err.msg);
     zone = zone_open(c->timezone, &err);
     if (zone == NULL)
         config_fault(r, config_key_named("BATCH_SYNC_TIMEZONE"),

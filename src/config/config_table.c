@@ -26,6 +26,9 @@ static const struct config_key rows[] = {
         "schedules of single services beside that one: lines of the form "
         "name=expression",
         TEXT, TO(c.schedule.own)},
+    {"BATCH_SYNC_VERIFY_SCHEDULE", NULL,
+        "when to verify what is stored, which mends nothing: a cron expression",
+        TEXT, TO(c.schedule.verify)},
     {"BATCH_SYNC_IF_RUNNING", "skip",
         "what a scheduled run does that meets another run: skip, or queue, "
         "which keeps one; those of BATCH_SYNC_SCHEDULES always queue",

@@ -64,6 +64,10 @@ void metrics_webhooks_waiting(struct metrics *m, uint64_t messages);
 /* When a schedule fires next; 0: never. `service`: whose own it is; "": all. */
 void metrics_next_run(struct metrics *m, const char *service, int64_t next_ms);
 
+/* A verification of what is stored has ended: what it found and did not mend,
+ * and when, in seconds since 1970. */
+void metrics_verified(struct metrics *m, uint64_t left, int64_t now_s);
+
 /* Are the schedules paused? */
 void metrics_paused(struct metrics *m, bool paused);
 

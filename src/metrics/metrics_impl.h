@@ -106,6 +106,8 @@ struct metrics {
     uint64_t ends;           /* of services, here */
     struct series next_runs; /* int64_t, ms since 1970; 0: none */
     bool paused;
+    int64_t verified_s; /* since 1970; 0: not yet */
+    uint64_t verify_left;
     uint64_t refused; /* HTTP requests without the rights they need */
 };
 

@@ -221,6 +221,19 @@ static void metrics_text_write_last_run(
         m->paused);
 }
 
+/* Nothing before the first one: zero would mean that all is well. */
+static void metrics_text_write_verify(const struct metrics *m, struct buf *out)
+{
+    if (m->verified_s == 0)
+        return;
+    metrics_text_plain(out, "verify_wrong", "gauge",
+        "What the last verification here found wrong and did not mend.",
+        m->verify_left);
+    metrics_text_plain(out, "verify_timestamp_seconds", "gauge",
+        "When the last verification here ended, since 1970.",
+        (uint64_t)m->verified_s);
+}
+
 static void metrics_text_write_webhooks(
     const struct metrics *m, struct buf *out)
 {
@@ -459,6 +472,7 @@ void metrics_write_text(const struct metrics *m, struct buf *out)
     metrics_text_write_runs(m, out);
     metrics_text_write_last_run(m, out);
     metrics_write_services(m, out);
+    metrics_text_write_verify(m, out);
     metrics_text_write_webhooks(m, out);
     metrics_text_write_budgets(m, out);
     metrics_text_write_durations(m, out);

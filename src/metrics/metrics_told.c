@@ -62,6 +62,12 @@ void metrics_next_run(struct metrics *m, const char *service, int64_t next_ms)
     *(int64_t *)metrics_series_at(m, &m->next_runs) = next_ms;
 }
 
+void metrics_verified(struct metrics *m, uint64_t left, int64_t now_s)
+{
+    m->verify_left = left;
+    m->verified_s = now_s;
+}
+
 void metrics_paused(struct metrics *m, bool paused)
 {
     m->paused = paused;

@@ -12,6 +12,7 @@
  *   retry     makes dead letters be tried again
  *   graph_look  an item's neighbourhood in the graph
  *   explain   why an item would be embedded again now, or would not (stored/)
+ *   verify    what is stored against its hashes, and mending it (verify/)
  *   asked     the words of a look at the history
  *   result    a run's result as JSON
  *
@@ -44,6 +45,7 @@ struct ops {
     struct runner *runner;
     const struct budget_keeper *budgets;
     const struct linker *linker;
+    struct verifier *verifier; /* ops/verify/verifier.h */
 };
 
 #endif

@@ -28,6 +28,7 @@
 #include "daemon/webhook.h"
 #include "events/journal_feed.h"
 #include "net/service_manager.h"
+#include "ops/verify/verifier.h"
 #include "version.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ struct serve {
     struct run_poller *run_poller;
     struct housekeeper housekeeper;
     struct text_indexer texts;
+    struct verifier verifier;
     struct scheduler *scheduler;
     struct tally_poller *tally;
     struct webhook *webhook;
@@ -89,7 +91,7 @@ static bool serve_work_is_done(const struct serve *s)
            run_poller_is_idle(s->run_poller) &&
            tally_poller_is_idle(s->tally) && webhook_is_idle(s->webhook) &&
            housekeeper_is_idle(&s->housekeeper) &&
-           text_indexer_is_idle(&s->texts) &&
+           text_indexer_is_idle(&s->texts) && verifier_is_idle(&s->verifier) &&
            s->app.linker.state == LINKER_IDLE && !op_pending(&s->migrate.op) &&
            !op_pending(&s->boot.op) && !op_pending(&s->lag.op);
 }
@@ -133,6 +135,7 @@ static void serve_drain(struct serve *s)
     webhook_stop(s->webhook);
     housekeeper_stop(&s->housekeeper);
     text_indexer_stop(&s->texts);
+    verifier_stop(&s->verifier);
     runner_drain(s->runner);
     linker_stop(&s->app.linker);
     op_cancel(&s->boot.op);
@@ -210,6 +213,7 @@ static void serve_ready(struct serve *s)
     tally_poller_look(s->tally);
     webhook_start(s->webhook);
     housekeeper_start(&s->housekeeper);
+    verifier_start(&s->verifier);
 }
 
 static void serve_boot_failed(struct serve *s, const struct err *err)
@@ -384,6 +388,7 @@ static int serve_open_parts(struct serve *s, struct err *err)
         &app->loop, &app->schemas);
     housekeeper_init(&s->housekeeper, app->pools.store, &app->loop, s->runner,
         app->config.sync.history_days);
+    verifier_init(&s->verifier, &app->ops, &app->linker, s->metrics);
     return scheduler_init(&s->scheduler, &app->loop, &app->config, &app->ledger,
         s->runner, s->metrics, err);
 }
@@ -399,6 +404,7 @@ static int serve_open_api(struct serve *s, struct err *err)
 
     s->app.ops.runner = s->runner;
     s->app.ops.linker = &s->app.linker;
+    s->app.ops.verifier = &s->verifier;
     return api_start(&s->api, &api, err);
 }
 
@@ -407,6 +413,7 @@ static void serve_close_parts(struct serve *s)
     hub_leave(&s->events);
     if (s->api != NULL)
         api_close(s->api);
+    verifier_free(&s->verifier);
     scheduler_free(s->scheduler);
     run_poller_free(s->run_poller);
     tally_poller_free(s->tally);
@@ -486,12 +493,8 @@ const struct command cmd_serve = {
         "BATCH_SYNC_TIMEZONE. Starts\nwithout the database or the coordinator, "
         "and becomes ready when the database\nanswers. Logs go to standard "
         "output. SIGTERM ends it: a run finishes what is in\nflight within "
-        "BATCH_SYNC_GRACE_SECONDS; a second signal exits at once.\n\n"
-        "GET  /livez /readyz /health /health/batch-sync /metrics\n"
-        "POST /admin/batch-sync/trigger\n"
-        "POST /admin/batch-sync/runs/ID/cancel\n"
-        "GET  /admin/batch-sync/services /runs /runs/ID /dead-letters\n"
-        "POST /admin/batch-sync/dead-letters/retry\n",
+        "BATCH_SYNC_GRACE_SECONDS; a second signal exits at once. Its paths: "
+        "/openapi.json.\n",
     .options = options,
     .run = serve_run,
 };
