@@ -6,8 +6,7 @@ import { loopQuantile } from './loop.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
 import { BOUND, BY_INDEX, COPY, DECLARED, LINK_FLOOR, PAGES_AT_HAND, REQUESTS,
-  changedBound,
-  linkSeconds, neededRequests } from './terms.mjs';
+  changedBound, linkSeconds, neededRequests } from './terms.mjs';
 
 const PEERS = /^(design|LangChain|LlamaIndex)/;
 
