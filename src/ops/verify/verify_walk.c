@@ -7,6 +7,8 @@
 /* Neighbours are computed exactly while that is a minute or so. */
 #define EXACT_MOST 1.5e11
 
+enum { EXACT_PAIRS = 500 * 1000, VERIFY_LEAST_ROWS = 10 };
+
 static void verify_scan_batch(struct verify_state *v);
 
 /* Where the next batch begins. */
@@ -52,10 +54,23 @@ void verify_scan_next(struct verify_state *v)
     verify_scan_batch(v);
 }
 
+/* Where each row may be compared with all others, fewer at a time: a statement
+ * has to end within the pool's time, also on a busy machine. */
+static int verify_walk_limit(bool exact, uint64_t rows)
+{
+    uint64_t most = exact && rows > 0 ? EXACT_PAIRS / rows : VERIFY_BATCH_ROWS;
+
+    return most < VERIFY_LEAST_ROWS   ? VERIFY_LEAST_ROWS
+           : most > VERIFY_BATCH_ROWS ? VERIFY_BATCH_ROWS
+                                      : (int)most;
+}
+
 static void verify_scan_batch(struct verify_state *v)
 {
     const struct config *config = v->req->ops->config;
     double n = (double)v->survey.rows;
+    bool exact = !v->survey.vector_index ||
+                 n * n * config->embedding.dimensions <= EXACT_MOST;
 
     if (v->at == v->survey.nservices) {
         verify_nodes_begin(v, NODES_COUNT);
@@ -70,10 +85,10 @@ static void verify_scan_batch(struct verify_state *v)
         .microservice_id = verify_walk_service(v)->microservice_id,
         .dimensions = config->embedding.dimensions,
         .piece_bytes = (size_t)config->embedding.max_tokens,
-        .limit = VERIFY_BATCH_ROWS,
+        .limit =
+            verify_walk_limit(exact && config->graph.enabled, v->survey.rows),
         .graph = config->graph.enabled,
-        .exact = !v->survey.vector_index ||
-                 n * n * config->embedding.dimensions <= EXACT_MOST,
+        .exact = exact,
         .after = v->after};
     op_init(&v->scan.op, on_verify_scanned);
     verify_scan(v->req->ops->look, &v->scan);
