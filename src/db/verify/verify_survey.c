@@ -23,7 +23,8 @@ enum { SURVEY_SERVICE = -1, SURVEY_FACTS = -2 };
  * Any name will do, as in the migration that makes them.
  */
 static const char survey_sql[] =
-    "SELECT -2, (SELECT greatest(reltuples, 0)::int8::text FROM pg_class"
+    "SELECT -2, (SELECT greatest(reltuples,"
+    "   pg_stat_get_live_tuples(oid), 0)::int8::text FROM pg_class"
     "  WHERE oid = '@.vector_embeddings'::regclass), (SELECT"
     "  bool_or(indisvalid)::text FROM pg_index i WHERE indrelid ="
     "  '@.vector_embeddings'::regclass AND " IS_VECTOR_INDEX "), 0::int8"
