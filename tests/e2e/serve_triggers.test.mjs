@@ -153,7 +153,9 @@ test('a schedule of every second, a slow run and HTTP', async (t) => {
   assert.ok(json.success || json.result.reason === 'already_running');
   await s.end();
   await checkOneAtATime(w);
-  assert.equal(await w.db.value(`SELECT count(*)::int FROM batch_sync_runs
+  // The end may have come upon the last one.
+  assert.equal(await w.db.value(`SELECT count(*)::int FROM (
+      SELECT status FROM batch_sync_runs ORDER BY started_at DESC OFFSET 1) r
     WHERE status <> 'success'`), 0);
 });
 
