@@ -361,10 +361,13 @@ bool pg_slot_begin(struct pg_slot *slot, struct pg_req *req)
     return true;
 }
 
+/* What answers the end of a COPY may have been read before it was sent: then
+ * the socket says nothing more. */
 static void pg_slot_read(struct pg_slot *slot)
 {
     bool ok = PQconsumeInput(slot->conn) == 1;
     bool done = pg_read_transaction(slot);
+    bool copying = slot->copying;
 
     ok = ok && PQstatus(slot->conn) == CONNECTION_OK;
     if (done && PQtransactionStatus(slot->conn) != PQTRANS_IDLE)
@@ -377,6 +380,8 @@ static void pg_slot_read(struct pg_slot *slot)
         pg_slot_drop(slot, NULL);
     else if (!pg_flush_and_watch(slot))
         pg_slot_broken(slot);
+    else if (copying && !slot->copying)
+        pg_slot_read(slot);
 }
 
 void pg_slot_event(struct pg_slot *slot)
