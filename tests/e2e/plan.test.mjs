@@ -150,6 +150,25 @@ test('why: another model, deletes refused, no whole pass', async (t) => {
   assert.match(some.services[0].reasons.join('\n'), /only a complete pass/);
 });
 
+test('deletes that the source tells', async (t) => {
+  const at = await start(t, { alpha: itemsOf(60) }, { schema: {
+    delete_missing: true,
+    deleted_when: { field: 'status', equals: 'deleted' } } });
+  await at.w.good();
+  const tell = (n) => { at.served.alpha = itemsOf(60).map((item, i) =>
+    i < n ? { id: item.id, status: 'deleted' } : item); };
+  tell(30);
+  const refused = await plan(at);
+  assert.equal(refused.services[0].toDelete, 0);
+  assert.match(refused.services[0].reasons.join('\n'),
+    /tells that 30 of 60 items are deleted: more than/);
+  tell(9);
+  const told = await plan(at);
+  assert.equal(told.services[0].toDelete, 9);
+  const result = await at.w.good();
+  assert.equal(result.services[0].deleted, 9);
+});
+
 test('incremental: asks the source for what the run asks', async (t) => {
   const at = await start(t, { alpha: itemsOf(10) });
   const { coordinator } = at.w;

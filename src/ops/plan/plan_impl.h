@@ -12,6 +12,7 @@ struct plan_service {
     const char *registered;
     const char *service; /* the schema's service_name; NULL: not begun */
     bool deletes;        /* what two passes have missed */
+    bool told;           /* the source tells what is deleted */
     struct plan_facts_req facts;
     struct store_open_req open; /* a copy; its model_before */
     struct strmap unseen;       /* of facts.unseen, those not seen now either */
@@ -43,6 +44,10 @@ struct plan {
 
 /* Ports that only read and count; `world` is the plan. */
 void plan_wire(struct plan *p);
+
+/* So many items at once are not believed to be gone. */
+bool plan_is_too_much(
+    const struct plan *p, const struct plan_service *s, uint64_t n);
 
 /* The answer, when the run has ended. */
 json_t *plan_json(const struct plan *p);

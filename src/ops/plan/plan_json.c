@@ -103,6 +103,29 @@ static void plan_reason_model(json_t *reasons, const struct plan_service *s)
             s->open.model_before, (unsigned long long)others);
 }
 
+enum { ALWAYS_ALLOWED = 10 }; /* items that go, whatever part they are */
+
+bool plan_is_too_much(
+    const struct plan *p, const struct plan_service *s, uint64_t n)
+{
+    return n > ALWAYS_ALLOWED &&
+           n * 100 >
+               s->facts.items * (uint64_t)p->config.sync.max_delete_percent;
+}
+
+static void plan_reason_told(
+    const struct plan *p, json_t *reasons, const struct plan_service *s)
+{
+    uint64_t told = s->result.counts.tombstones;
+
+    if (plan_is_too_much(p, s, told))
+        plan_reason(reasons,
+            "the source tells that %llu of %llu items are deleted: more than "
+            "BATCH_SYNC_MAX_DELETE_PERCENT (%d), so none would be",
+            (unsigned long long)told, (unsigned long long)s->facts.items,
+            p->config.sync.max_delete_percent);
+}
+
 static void plan_reason_deletes(
     const struct plan *p, json_t *reasons, const struct plan_service *s)
 {
@@ -133,6 +156,7 @@ static json_t *plan_reasons(const struct plan *p, const struct plan_service *s)
         (s->service != NULL && s->open.microservice_id[0] == '\0'))
         plan_reason(reasons, "nothing of the service is stored yet");
     plan_reason_model(reasons, s);
+    plan_reason_told(p, reasons, s);
     plan_reason_deletes(p, reasons, s);
     if (!s->result.pass.complete && s->result.pass.reason != NULL)
         plan_reason(
@@ -153,14 +177,19 @@ static json_t *plan_errors(const struct service_result *result)
     return errors;
 }
 
-static json_t *plan_deletes_json(const struct plan_service *s)
+/* null: what is missing is not decided by such a pass. */
+static json_t *plan_deletes_json(
+    const struct plan *p, const struct plan_service *s)
 {
-    if (!s->deletes || (!s->swept && !s->facts.judges))
-        return json_integer(0);
-    if (!s->swept)
+    uint64_t told = s->result.counts.tombstones, missing = 0;
+
+    if (s->deletes && s->facts.judges && !s->swept)
         return json_null();
-    return json_integer(
-        s->refused ? 0 : (json_int_t)(s->facts.nunseen - s->seen));
+    if (s->swept && !s->refused)
+        missing = s->facts.nunseen - s->seen;
+    if (plan_is_too_much(p, s, told))
+        told = 0;
+    return json_integer((json_int_t)(told + missing));
 }
 
 static json_t *plan_service_json(const struct plan *p,
@@ -178,7 +207,7 @@ static json_t *plan_service_json(const struct plan *p,
         (json_int_t)s->changed, "metadataOnly", (json_int_t)s->metadata,
         "unchanged", (json_int_t)c->unchanged, "collisions",
         (json_int_t)c->collisions, "failed", (json_int_t)c->failed, "toDelete",
-        plan_deletes_json(s), "pieces", (json_int_t)s->pieces, "requests",
+        plan_deletes_json(p, s), "pieces", (json_int_t)s->pieces, "requests",
         (json_int_t)s->requests, "tokensEstimated", (json_int_t)s->tokens,
         "tokens", plan_range_json(tokens), "measured", plan_is_measured(s),
         "cost", plan_cost_json(p, tokens), "seconds",

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 
-enum { ALWAYS_ALLOWED = 10 }; /* items that go, whatever part they are */
-
 static void plan_ports_done(const struct plan *p, struct op *op)
 {
     op_begin(op, p->ports.queue, NULL);
@@ -162,18 +160,26 @@ static bool plan_is_unseen(const struct plan_service *s, struct str id)
     return seen != NULL && *seen == 0;
 }
 
-/* What the page has is not gone. */
+static void plan_port_see(
+    struct plan_service *s, const struct str *ids, size_t n)
+{
+    bool found;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!plan_is_unseen(s, ids[i]))
+            continue;
+        *strmap_put(&s->unseen, ids[i], &found) = 1;
+        s->seen++;
+    }
+}
+
+/* What the page has is not gone, and what it tells of is not missed. */
 static void plan_port_checkpoint(void *world, struct checkpoint_req *req)
 {
     struct plan *p = world;
-    bool found;
 
-    for (size_t i = 0; i < req->nseen; i++) {
-        if (!plan_is_unseen(p->at, req->seen[i]))
-            continue;
-        *strmap_put(&p->at->unseen, req->seen[i], &found) = 1;
-        p->at->seen++;
-    }
+    plan_port_see(p->at, req->seen, req->nseen);
+    plan_port_see(p->at, req->tombstones, req->ntombstones);
     req->known_letters = 0;
     plan_ports_done(p, &req->op);
 }
@@ -190,8 +196,7 @@ static void plan_port_sweep(void *world, struct sweep_req *req)
     s->swept = s->facts.judges;
     req->items = s->facts.items;
     req->missing = s->facts.nunseen - s->seen;
-    s->refused = req->missing > ALWAYS_ALLOWED &&
-                 req->missing * 100 > req->items * (uint64_t)req->max_percent;
+    s->refused = plan_is_too_much(p, s, req->missing);
     plan_ports_done(p, &req->op);
 }
 
@@ -254,6 +259,7 @@ static void plan_port_store_open(void *world, struct store_open_req *req)
     s->plan = p;
     s->service = req->service;
     s->deletes = !req->forget_seen;
+    s->told = !req->forget_told;
     req->microservice_id[0] = req->model_before[0] = '\0';
     req->has_letters = false;
     req->items = 0;
@@ -264,7 +270,7 @@ static void plan_port_store_open(void *world, struct store_open_req *req)
     op_begin(&req->op, p->ports.queue, NULL);
     p->opening = req;
     s->facts = (struct plan_facts_req){
-        .open = req, .deletes = s->deletes, .arena = &p->arena};
+        .open = req, .deletes = s->deletes || s->told, .arena = &p->arena};
     op_init(&s->facts.op, on_plan_port_facts);
     plan_facts_ask(p->ops->write, p->ops->loop, &s->facts);
 }

@@ -8,11 +8,11 @@
  *     |
  *   NODES <-> PAUSE             nodes whose item is not stored
  *     |
- *   SOURCE                      a run of the services, which mends from the
- *     |                         source what has been marked, and what is
- * missing NODES <-> PAUSE             after a run once more; with `deletes`
- * again, to |                         remove them SAMPLE recall and embeddings
- * of a few rows
+ *   SOURCE                      a run of the services mends from the source
+ *     |                         what was marked, and what is missing
+ *   NODES <-> PAUSE             once more after a run; with `deletes` again,
+ *     |                         to remove them
+ *   SAMPLE                      recall and embeddings of a few rows
  *     |
  *   DONE
  *
