@@ -268,6 +268,32 @@ async function breakStore(w) {
     edge_missing: cut.length, edge_dangling: dangling };
 }
 
+test('the source has something else than is stored', async (t) => {
+  const w = await stored(t, { items: itemsOf(40) });
+  const items = itemsOf(42);
+  items[0] = { ...items[0], body: 'Body of something else.' };
+  items[1] = { ...items[1], seen: '2025-12-18T09:00:00Z' };
+  w.served.items = items;
+  await w.db.script(`UPDATE vector_embeddings
+    SET content_text = content_text || '!' WHERE content_id = 'item-00009'`);
+  assert.deepEqual((await verify(w)).found, { text_changed: 1 });
+  const compared = await verify(w, ['--source']);
+  assert.deepEqual(compared.found,
+    { text_changed: 1, source_new: 2, source_changed: 2 });
+  assert.equal(compared.texts, 0);
+  w.coordinator.script('alpha', { envelope: { success: false, error: 'gone' } });
+  const failed = await w.run(['verify', '--source', '--json'],
+    { BATCH_SYNC_RETRIES: '1' });
+  assert.equal(failed.code, 1);
+  const { sourceError, kinds } = JSON.parse(failed.stdout);
+  assert.match(sourceError, /^alpha: .*gone/);
+  assert.deepEqual(kinds.map(({ kind }) => kind), ['text_changed']);
+  w.coordinator.script('alpha', pagesOf(items));
+  const mended = await verify(w, ['--source', '--repair']);
+  assert.equal(mended.texts, 4, 'the new, the changed, the edited');
+  assert.deepEqual((await verify(w, ['--source'])).found, {});
+});
+
 const edgesOf = (w) => w.db.rows(`SELECT source_node_id, target_node_id,
   edge_type, weight FROM knowledge_graph_edges ORDER BY 1, 2`);
 

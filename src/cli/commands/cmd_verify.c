@@ -14,7 +14,7 @@ enum { VERIFY_BYTES = 16 * 1024 * 1024 };
 static const struct arg_option options[] = {
     {"service", "NAME", "only this service; may be repeated"},
     {"sample", "N", "search for and embed N rows again, which is paid for"},
-    {"source", NULL, "take from the source what only it can mend"},
+    {"source", NULL, "compare with the source; with --repair, mend from it"},
     {"repair", NULL, "mend what was found, and nothing else"},
     {"delete", NULL, "with --repair: delete what should not be there"},
     {"json", NULL, "print one JSON object"},
@@ -49,7 +49,9 @@ static int verify_print(struct verification *v)
     }
     if (v->req.run_refused.code != 0)
         return console_exit_code(v->req.run_refused.code);
-    return verify_left(&v->req) == 0 ? EXIT_DONE : EXIT_FAILED;
+    return verify_left(&v->req) == 0 && v->req.source_failed.code == 0
+               ? EXIT_DONE
+               : EXIT_FAILED;
 }
 
 static void on_verify_event(void *arg, const struct run_event *event)
@@ -95,7 +97,7 @@ static int verify_work(struct verification *v)
     struct verify_request *req = &v->req;
     int code;
 
-    if (req->ask.source)
+    if (req->ask.source && req->ask.repair)
         verify_start_runner(v);
     op_init(&req->op, app_ignore);
     verify_begin(&v->app.ops, req);
@@ -107,7 +109,7 @@ static int verify_work(struct verification *v)
             verify_link(v);
         code = verify_print(v);
     }
-    if (req->ask.source)
+    if (v->runner != NULL)
         verify_stop_runner(v);
     verify_clear(req);
     return code;
@@ -116,7 +118,7 @@ static int verify_work(struct verification *v)
 static int verify_open(struct verification *v)
 {
     const struct verify_ask *ask = &v->req.ask;
-    bool embeds = ask->repair || ask->sample > 0;
+    bool embeds = ask->repair || ask->sample > 0 || ask->source;
     int code = app_open(&v->app, &v->cli->console,
         NEED_DATABASE | (embeds ? NEED_EMBEDDER : 0) |
             (ask->source ? NEED_COORDINATOR : 0),
@@ -183,7 +185,10 @@ const struct command cmd_verify = {
         "long as it works. Nothing is written\nwithout --repair, nothing "
         "deleted without --delete, and nothing is paid for but the\ntexts of "
         "--sample and the broken vectors that --repair embeds again.\n\n"
-        "With --source --repair, texts that were changed and items that are "
+        "With --source it also reads the source, and tells what that has "
+        "otherwise; a source\nthat could not be read to its end is an error, "
+        "and proves nothing.\nWith --source --repair, texts that were changed "
+        "and items that are "
         "missing are taken\nfrom the source, by a run of the services.\n\n"
         "Exits with 0 when nothing is wrong, or nothing any more, with 1 when "
         "something is, and\nwith 75 when it could not look.\n",

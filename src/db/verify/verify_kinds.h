@@ -61,6 +61,14 @@ enum verify_mend {
     X(VERIFY_LINK_WITHOUT_EDGE, "link_without_edge", MEND_LINK,                \
         "declared links whose edge is not there",                              \
         "batchsync verify --repair makes the edge again")                      \
+    X(VERIFY_SOURCE_NEW, "source_new", MEND_SOURCE,                            \
+        "items that the source has and that are not stored",                   \
+        "batchsync sync stores them")                                          \
+    X(VERIFY_SOURCE_CHANGED, "source_changed", MEND_SOURCE,                    \
+        "items that the source has otherwise than they are stored",            \
+        "batchsync sync stores them as the source has them")                   \
+    X(VERIFY_SOURCE_GONE, "source_gone", MEND_NONE,                            \
+        "items that the source has no more", "batchsync sync deletes them")    \
     X(VERIFY_SERVICE_UNKNOWN, "service_unknown", MEND_NONE,                    \
         "rows of services that have no schema",                                \
         "add the service's schema to SCHEMA_DIR, or delete its rows")          \

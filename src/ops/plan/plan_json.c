@@ -201,7 +201,7 @@ static json_t *plan_service_json(const struct plan *p,
 
     return json_pack(
         "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o,"
-        " s:b, s:o, s:o, s:o, s:o}",
+        " s:I, s:b, s:o, s:o, s:o, s:o}",
         "service", result->service, "success", success, "items",
         (json_int_t)c->received, "new", (json_int_t)s->fresh, "changed",
         (json_int_t)s->changed, "metadataOnly", (json_int_t)s->metadata,
@@ -209,10 +209,10 @@ static json_t *plan_service_json(const struct plan *p,
         (json_int_t)c->collisions, "failed", (json_int_t)c->failed, "toDelete",
         plan_deletes_json(p, s), "pieces", (json_int_t)s->pieces, "requests",
         (json_int_t)s->requests, "tokensEstimated", (json_int_t)s->tokens,
-        "tokens", plan_range_json(tokens), "measured", plan_is_measured(s),
-        "cost", plan_cost_json(p, tokens), "seconds",
-        plan_seconds_json(plan_seconds(s)), "reasons", plan_reasons(p, s),
-        "errors", plan_errors(result));
+        "tokens", plan_range_json(tokens), "repaired", (json_int_t)c->repaired,
+        "measured", plan_is_measured(s), "cost", plan_cost_json(p, tokens),
+        "seconds", plan_seconds_json(plan_seconds(s)), "reasons",
+        plan_reasons(p, s), "errors", plan_errors(result));
 }
 
 static json_t *plan_totals(const struct plan *p)

@@ -124,6 +124,7 @@ static void verify_cancel(struct op *op)
     op_cancel(&v->pause.op);
     op_cancel(&v->embed.op);
     op_cancel(&v->sample.op);
+    op_cancel(&v->plan.op);
 }
 
 /* --- the survey ----------------------------------------------------------- */

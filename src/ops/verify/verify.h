@@ -8,8 +8,8 @@
  *     |
  *   NODES <-> PAUSE             nodes whose item is not stored
  *     |
- *   SOURCE                      a run of the services mends from the source
- *     |                         what was marked, and what is missing
+ *   SOURCE                      compared as a plan does; or else a run of the
+ *     |                         services mends what was marked or is missing
  *   NODES <-> PAUSE             once more after a run; with `deletes` again,
  *     |                         to remove them
  *   SAMPLE                      recall and embeddings of a few rows
@@ -38,7 +38,8 @@ struct verify_ask {
     const char **services; /* registered or schemas' names; 0: all stored */
     size_t nservices;
     int sample;   /* rows to be searched for and embedded again; 0: none */
-    bool source;  /* mends from the source: a run of the services */
+    bool source;  /* compares with the source; with `repair` mends from it, by
+                     a run of the services */
     bool repair;  /* mends */
     bool deletes; /* and deletes */
 };
@@ -75,6 +76,7 @@ struct verify_request {
     bool delete_refused;         /* too many nodes to delete */
     json_t *run;                 /* owned; R of the run, NULL: there was none */
     uint64_t run_items;          /* embedded by it */
+    struct err source_failed;    /* why it was not compared, or not whole */
     struct err run_refused;      /* why there was none */
     uint64_t began_ms, ended_ms;
 

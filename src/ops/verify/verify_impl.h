@@ -6,6 +6,7 @@
 #include "db/verify/verify_mend.h"
 #include "db/verify/verify_sample.h"
 #include "db/verify/verify_scan.h"
+#include "ops/plan/plan.h"
 #include "ops/verify/verify.h"
 
 enum {
@@ -52,6 +53,8 @@ struct verify_state {
     struct verify_recall_req recall;
     uint64_t wanted, found; /* neighbours, of all searches */
     struct trigger_req run;
+    struct run_spec spec; /* of the run, or of the plan */
+    struct plan_req plan;
     bool canceled;
 };
 

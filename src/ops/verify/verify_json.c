@@ -77,6 +77,9 @@ json_t *verify_json(const struct verify_request *req)
     json_object_set_new(
         json, "deleteRefused", json_boolean(req->delete_refused));
     json_object_set(json, "run", req->run == NULL ? json_null() : req->run);
+    if (req->source_failed.code != 0)
+        json_object_set_new(
+            json, "sourceError", result_json_text(req->source_failed.msg));
     if (req->run_refused.code != 0)
         json_object_set_new(
             json, "runRefused", result_json_text(req->run_refused.msg));
@@ -151,6 +154,9 @@ static void verify_lines_notes(
             "nothing was taken from the source: %s; the rows are marked, and "
             "the next sync mends them\n",
             req->run_refused.msg);
+    if (req->source_failed.code != 0)
+        buf_printf(out, "the source was not compared, or not whole: %s\n",
+            req->source_failed.msg);
     if (req->recall >= 0)
         buf_printf(out, "recall of the index, by %llu searches: %.3f\n",
             (unsigned long long)req->sampled, req->recall);
@@ -175,6 +181,6 @@ void verify_lines(struct buf *out, const struct verify_request *req)
     if (req->run != NULL)
         buf_printf(out, "embedded from the source: %llu items\n",
             (unsigned long long)req->run_items);
-    if (left == 0)
+    if (left == 0 && req->source_failed.code == 0)
         buf_puts(out, "nothing is wrong\n");
 }
