@@ -390,6 +390,9 @@ static void note_text_paid(struct world *w, struct str text)
     CHECK(t->claim != w->claims);
     CHECK(!t->committed || w->id_repeats);
     t->claim = w->claims;
+    w->tokens_billed += text_tokens(text);
+    w->tokens_unique += t->paid ? 0 : text_tokens(text);
+    t->paid = true;
 }
 
 static void note_texts_committed(struct world *w, const struct store_req *req)

@@ -202,6 +202,7 @@ enum { SIM_TEXTS = 4096 };
 /* A text that was paid for, and the last item that was sent for an id. */
 struct sim_text {
     uint64_t key;
+    bool paid;
     int claim; /* of the process that paid for it last */
     bool committed;
 };
@@ -273,6 +274,7 @@ struct world {
     int embed_requests;      /* in all */
     int fetch_requests;      /* in all */
     uint64_t texts_embedded; /* of items */
+    uint64_t tokens_billed, tokens_unique; /* where no two pieces are alike */
     uint64_t witnesses;      /* words that are no item's */
     int early_requests;      /* while an answer was still to be read */
     int poison_requests;     /* of them, with a poison among their texts */
