@@ -93,10 +93,14 @@ static void plan_print_service(FILE *out, const json_t *s)
     fputs("\n  ", out);
     plan_print_effort(out, s);
     json_array_foreach(json_object_get(s, "reasons"), i, text)
+    {
         fprintf(out, "  %s\n", json_string_value(text));
+    }
     json_array_foreach(json_object_get(s, "errors"), i, text)
+    {
         fprintf(out, "  error, page %lld: %s\n", plan_number(text, "page"),
             json_string_value(json_object_get(text, "error")));
+    }
 }
 
 static void plan_print(FILE *out, const json_t *plan)

@@ -86,7 +86,9 @@ static void on_verify_source_planned(struct op *op)
 
     v->req->source_failed = op->err;
     json_array_foreach(json_object_get(v->plan.plan, "services"), i, service)
+    {
         verify_source_compare(v->req, service);
+    }
     json_decref(v->plan.plan);
     verify_delete_begin(v);
 }
