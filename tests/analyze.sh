@@ -30,6 +30,8 @@ check_cppcheck() {
   cat >"$SCRATCH/loops.h" <<'END'
 #define yyjson_arr_foreach(a, i, n, v) \
   for (i = 0, n = 1, v = yyjson_arr_get(a, i); i < n; i++)
+#define json_array_foreach(a, i, v) \
+  for (i = 0; i < json_array_size(a) && (v = json_array_get(a, i)) != 0; i++)
 #define yyjson_obj_foreach(a, i, n, k, v) \
   for (i = 0, n = 1, k = v = yyjson_arr_get(a, i); i < n; i++)
 END

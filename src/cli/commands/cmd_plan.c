@@ -109,7 +109,10 @@ static void plan_print(FILE *out, const json_t *plan)
     json_t *service;
     size_t i;
 
-    json_array_foreach(services, i, service) plan_print_service(out, service);
+    json_array_foreach(services, i, service)
+    {
+        plan_print_service(out, service);
+    }
     if (json_array_size(services) > 1) {
         fputs("all: ", out);
         plan_print_effort(out, json_object_get(plan, "total"));
