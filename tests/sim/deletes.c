@@ -39,6 +39,8 @@ struct truth {
     int complete_run;     /* the last complete pass; 0: none */
     struct source source; /* of that */
     enum said *said;      /* owned; by the id's number: last, in pages' order */
+    bool *ahead; /* owned; by the id's number: stored since then, of a page
+                    that was not checkpointed */
     struct judged by[2];
     bool whole;   /* the run at hand is complete for it */
     bool deletes; /* its schema says so */
@@ -114,8 +116,10 @@ static void note_page(struct deletes *d, const struct checkpoint_req *req)
     for (int seq = page->lo; seq < page->hi; seq++) {
         t->checkpointed[seq] = true;
         source_item(&w->source, w->current, seq, &item);
-        if (item.id[0] != '\0')
-            t->said[item.number] = t->tells && item.tombstone ? DEAD : ALIVE;
+        if (item.id[0] == '\0')
+            continue;
+        t->said[item.number] = t->tells && item.tombstone ? DEAD : ALIVE;
+        t->ahead[item.number] = false;
     }
     for (int seq = page->lo; seq < page->hi; seq++) {
         source_item(&w->source, w->current, seq, &item);
@@ -173,6 +177,14 @@ static void on_checkpoint(struct world *w, const struct checkpoint_req *req)
         p->marks[number] = p->number;
         d->truth[w->current].last_seen[number] = d->run;
     }
+}
+
+static void on_store(struct world *w, const struct store_req *req)
+{
+    for (size_t i = 0; i < req->nrows; i++)
+        deletes_of(w)
+            ->truth[w->current]
+            .ahead[number_of(req->rows[i].content_id.p)] = true;
 }
 
 /* The sweep */
@@ -360,14 +372,19 @@ static void check_share(const struct deletes *d, const struct judged *j)
     CHECK(j->deleted <= 10 || j->deleted * 100 <= most);
 }
 
-/* What was told is gone, by any run that has seen all of what there was. */
+/* What was told is gone, by any run that has seen all of what there was; unless
+ * a later record was stored of which no checkpoint tells, and that the source
+ * has no more. */
 static void check_told(const struct deletes *d, int service)
 {
     const struct truth *t = &d->truth[service];
 
-    for (size_t i = 0; i < d->w.shared->db.n; i++)
+    for (size_t i = 0; i < d->w.shared->db.n; i++) {
+        int number = number_of(d->w.shared->db.rows[i].id);
+
         CHECK(d->w.shared->db.rows[i].service != service ||
-              t->said[number_of(d->w.shared->db.rows[i].id)] != DEAD);
+              t->said[number] != DEAD || t->ahead[number]);
+    }
 }
 
 /* After a complete pass over a service nothing is left that should go. */
@@ -493,10 +510,12 @@ static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
     d->ids = d->w.source.id_space * (1 + MOST_RENAMED) + 1;
     d->w.ports.sweep = port_sweep;
     d->w.on_checkpoint = on_checkpoint;
+    d->w.on_store = on_store;
     for (int i = 0; i < SERVICES; i++) {
         d->passes[i].marks = zeroes(d->ids, sizeof(int));
         d->passes[i].tombstones = zeroes(d->ids, sizeof(bool));
         d->truth[i].said = zeroes(d->ids, sizeof(enum said));
+        d->truth[i].ahead = zeroes(d->ids, sizeof(bool));
         d->truth[i].last_seen = zeroes(d->ids, sizeof(int));
         d->truth[i].checkpointed = zeroes(d->ids, sizeof(bool));
         d->truth[i].deletes =
@@ -515,6 +534,7 @@ static void tear_down(struct deletes *d)
         free(d->passes[i].marks);
         free(d->passes[i].tombstones);
         free(d->truth[i].said);
+        free(d->truth[i].ahead);
         free(d->truth[i].last_seen);
         free(d->truth[i].checkpointed);
     }

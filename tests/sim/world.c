@@ -707,6 +707,8 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
         return;
     database_apply(&w->shared->db, w->current, req, w->shared->clock_ms);
     note_texts_committed(w, req);
+    if (w->on_store != NULL)
+        w->on_store(w, req);
     alter_rows(req);
     req->written = req->nrows;
 }

@@ -293,8 +293,9 @@ struct world {
     struct sim_write writes[SIM_TEXTS]; /* of the service */
     int nwrites;
     bool id_repeats; /* an id of the source comes twice */
-    /* A checkpoint takes effect; NULL: nobody wants to know. */
+    /* A checkpoint, a store takes effect; NULL: nobody wants to know. */
     void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
+    void (*on_store)(struct world *w, const struct store_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     uint64_t crashed_ms;
