@@ -188,7 +188,7 @@ static json_t *plan_deletes_json(
     if (s->swept && !s->refused)
         missing = s->facts.nunseen - s->seen;
     if (plan_is_too_much(p, s, told))
-        told = 0;
+        return json_integer(0); /* nor is what is missing */
     return json_integer((json_int_t)(told + missing));
 }
 

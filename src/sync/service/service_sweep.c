@@ -77,7 +77,9 @@ static void service_sweep_begin(struct service *s, enum sweep_kind kind)
     service_sweep_submit(s);
 }
 
-/* What is missing is looked at when what was told is gone. */
+/* What is missing is looked at when what was told is gone. Where that was too
+ * much to be believed nothing else is: an item that was told of is missing,
+ * too. */
 static void service_sweep_missing(struct service *s)
 {
     if (service_sweep_is_complete_pass(s))
@@ -94,7 +96,7 @@ static void service_sweep_finish(struct service *s)
     s->result->counts.deleted += req->deleted - req->deleted_before;
     s->result->counts.delete_refused += req->refused ? req->missing : 0;
     buf_free(&s->busy->sweep.after);
-    if (req->kind == SWEEP_TOLD)
+    if (req->kind == SWEEP_TOLD && !req->refused)
         service_sweep_missing(s);
     else
         service_end(s);
