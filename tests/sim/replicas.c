@@ -188,6 +188,7 @@ void simulate_replicas(uint64_t seed, const struct world *undisturbed,
         check_same_pages(undisturbed, &r[0].w, (uint32_t)n);
     }
     slack = (uint64_t)(n * 2 * o->workers * o->chunk_size);
+    slack += (uint64_t)n * count_replaced(&undisturbed->source);
     if (undisturbed->source.long_text > 0 || undisturbed->source.bad_data > 0)
         slack *= 8; /* pieces; refused items, embedded with their page */
     if (undisturbed->source.poison == 0 && undisturbed->faults.embed == 0)

@@ -563,7 +563,7 @@ static void check_pages(const struct world *w)
  * Items that a later one of their service replaces: the one may be stored and
  * the page of the other not be checkpointed, so that both are written again.
  */
-static uint64_t count_replaced(const struct source *s)
+uint64_t count_replaced(const struct source *s)
 {
     uint64_t n = 0;
 

@@ -68,6 +68,9 @@ void check_same_rows(const struct world *a, const struct world *b);
 void check_same_pages(
     const struct world *a, const struct world *b, uint32_t more);
 
+/* Items that a later one of their service replaces. */
+uint64_t count_replaced(const struct source *s);
+
 /*
  * Several processes share the run that `undisturbed` did alone, in about so
  * many steps, and end as it did (replicas.c).
