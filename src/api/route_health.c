@@ -193,7 +193,7 @@ static json_t *health_environment_json(const struct config *c)
     return e;
 }
 
-/* Those that are set, as this replica knows them. */
+/* {"budgets": those that are set, as this replica knows them}; or nothing. */
 static json_t *health_budgets_json(const struct budget_keeper *k)
 {
     static const char *const names[] = {
@@ -213,6 +213,8 @@ static json_t *health_budgets_json(const struct budget_keeper *k)
             health_set_time(one, "endsAt", budget_day_end_ms(loop_wall_ms()));
         json_object_set_new(all, names[i], one);
     }
+    if (json_object_size(all) > 0)
+        return json_pack("{s:o}", "budgets", all);
     return all;
 }
 
@@ -223,8 +225,7 @@ void route_scheduler(struct api *a, struct http_exchange *x, struct str id)
     json_object_set_new(body, "scheduler", health_scheduler_json(a));
     json_object_set_new(
         body, "environment", health_environment_json(a->options.ops->config));
-    json_object_set_new(
-        body, "budgets", health_budgets_json(a->options.ops->budgets));
+    json_object_update_new(body, health_budgets_json(a->options.ops->budgets));
     answer_set_now(body);
     answer_json(x, 200, body);
 }

@@ -255,7 +255,7 @@ void config_free(struct config *c)
 {
     char *const owned[] = {c->sync.services, c->sync.fallback_services,
         c->sync.tenant, c->sync.schema_dir, c->schedule.cron,
-        c->schedule.timezone, c->coordinator.grpc_target,
+        c->schedule.verify, c->schedule.timezone, c->coordinator.grpc_target,
         c->coordinator.grpc_endpoint, c->coordinator.grpc_url,
         c->coordinator.http_url, c->coordinator.root_pem,
         c->coordinator.private_key, c->embedding.api_url, c->embedding.api_key,

@@ -189,12 +189,22 @@ static void store_open_take(struct call *c)
 static const char table_sql[] =
     "SELECT " VERIFY_NEEDED "," STORE_COPIES ","
     " EXISTS (SELECT 1 FROM @.batch_sync_runs x"
-    "  WHERE (x.provider, x.model, x.dimensions) <> ($1, $2, $3::int8))";
+    "  WHERE (x.provider, x.model, x.dimensions) <> ($1, $2, $3::int8)),"
+    " pg_backend_pid()";
 
-static void store_open_take_table(struct store *s, const struct pg_result *r)
+/*
+ * No COPY through a pooler: when the server refuses one in mid-way, its answer
+ * may give the connection back before the end of the data has come, for which
+ * the pooler then waits at the next one for ever.
+ */
+static void store_open_take_table(struct store *s, const struct call *c)
 {
+    const struct pg_result *r = c->pg.results[1];
+    bool pooled = call_int(r, 0, 3) != c->pg.backend_pid;
+
     s->verifies = pg_value(r, 0, 0).p[0] == 't';
-    s->copies = pg_value(r, 0, 1).p[0] == 't' && !store_copy_is_barred(s);
+    s->copies =
+        pg_value(r, 0, 1).p[0] == 't' && !pooled && !store_copy_is_barred(s);
     s->remodeled = pg_value(r, 0, 2).p[0] == 't';
     s->asked_ms = loop_now_ms(s->loop);
 }
@@ -239,7 +249,7 @@ static void store_open_take_as_it_is(struct call *c)
     bool knew = c->pg.results[1] == NULL;
 
     if (!knew)
-        store_open_take_table(s, c->pg.results[1]);
+        store_open_take_table(s, c);
     if (!store_open_is_done(req, c->pg.results[0]) || (!knew && s->remodeled)) {
         store_work(c)->take = store_open_take;
         store_open_send(c);

@@ -47,7 +47,8 @@ void verify_note(struct verify_request *req, const char *service,
     t->found += f->n;
     if (t->nexamples == VERIFY_EXAMPLES)
         return;
-    t->examples[t->nexamples++] = (struct verify_example){.service = service,
+    t->examples[t->nexamples++] = (struct verify_example){
+        .service = service == NULL ? NULL : verify_copy(req, str_of(service)),
         .content_id = verify_copy(req, f->content_id),
         .piece = f->piece,
         .n = f->n,
