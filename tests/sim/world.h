@@ -270,19 +270,19 @@ struct world {
     struct faults faults;
     const struct run_options *options;
     /* What is checked. */
-    int embedding, fetching; /* requests outstanding */
-    int embed_requests;      /* in all */
-    int fetch_requests;      /* in all */
-    uint64_t texts_embedded; /* of items */
+    int embedding, fetching;               /* requests outstanding */
+    int embed_requests;                    /* in all */
+    int fetch_requests;                    /* in all */
+    uint64_t texts_embedded;               /* of items */
     uint64_t tokens_billed, tokens_unique; /* where no two pieces are alike */
-    uint64_t witnesses;      /* words that are no item's */
-    int early_requests;      /* while an answer was still to be read */
-    int poison_requests;     /* of them, with a poison among their texts */
-    int refused_alone;       /* poisons that were a request's only text */
-    int current;             /* the service between begin and end; -1 */
-    int token;               /* the one it was claimed with; 0: none */
-    bool beats;              /* keeps the run alive */
-    int fenced;              /* stores that came too late, of this token */
+    uint64_t witnesses;                    /* words that are no item's */
+    int early_requests;  /* while an answer was still to be read */
+    int poison_requests; /* of them, with a poison among their texts */
+    int refused_alone;   /* poisons that were a request's only text */
+    int current;         /* the service between begin and end; -1 */
+    int token;           /* the one it was claimed with; 0: none */
+    bool beats;          /* keeps the run alive */
+    int fenced;          /* stores that came too late, of this token */
     struct open_page pages[8192];
     int npages, ncheckpointed;
     int storing;    /* stores outstanding */
