@@ -74,7 +74,7 @@ done < <(grep -nE '\buv_[a-z_]+' -r src --include='*.[ch]' |
   grep -v '^src/net/' | cut -d: -f1,2 || true)
 
 # One file a library that brings its own loop or threads.
-for header in 'curl/curl\.h' 'grpc/grpc\.h' 'llhttp\.h'; do
+for header in 'curl/curl\.h' 'libpq-fe\.h' 'grpc/grpc\.h' 'llhttp\.h'; do
   files=$(grep -rlE "^#include [<\"]$header" src | wc -l)
   [ "$files" -le 1 ] || fault "<$header> is included by $files files of src/"
 done

@@ -32,8 +32,8 @@
 #include "net/pg/pg_impl.h"
 
 #include "base/log.h"
+#include "net/pg/pg_libpq.h"
 #include <assert.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 

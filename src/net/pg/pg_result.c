@@ -3,8 +3,8 @@
  * them, and its first error. pg.c calls, and has the failures.
  */
 #include "net/pg/pg_impl.h"
+#include "net/pg/pg_libpq.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
