@@ -108,9 +108,8 @@ void tombstone_add_forget(
 void seen_add_forget(struct call *c, const char *tenant, const char *service)
 {
     call_stmt(c,
-        "WITH pass AS (DELETE FROM @.batch_sync_passes p USING @.microservices "
-        "m"
-        "  WHERE m.tenant_id = $1 AND m.name = $2"
+        "WITH pass AS (DELETE FROM @.batch_sync_passes p"
+        "  USING @.microservices m WHERE m.tenant_id = $1 AND m.name = $2"
         "  AND p.tenant_id = $1 AND p.microservice_id = m.id"
         "  RETURNING p.microservice_id)"
         " DELETE FROM @.batch_sync_seen s USING pass"

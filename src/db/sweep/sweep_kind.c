@@ -28,8 +28,8 @@ static const char missing_judge_sql[] =
     " (SELECT coalesce((counts->>'deleted')::int8, 0) FROM f),"
     " count(*), count(*) FILTER (WHERE coalesce(s.pass, 0) < p.complete"
     "  AND " NOT_SEEN_OTHERWISE ")"
-    " FROM p CROSS JOIN (SELECT DISTINCT content_id "
-    "FROM " SWEEP_ITEMS_OF_SERVICE ") v"
+    " FROM p CROSS JOIN (SELECT DISTINCT content_id"
+    "  FROM " SWEEP_ITEMS_OF_SERVICE ") v"
     " LEFT JOIN LATERAL (SELECT pass FROM @.batch_sync_seen"
     "  WHERE tenant_id = $2 AND microservice_id = $3"
     "  AND content_id = v.content_id OFFSET 0) s ON true";
@@ -38,13 +38,13 @@ static const char missing_judge_sql[] =
 static const char missing_find_sql[] =
     "WITH " SWEEP_FENCE ", " PASS
     " SELECT v.content_id FROM p CROSS JOIN LATERAL ("
-    " SELECT DISTINCT v.content_id FROM (SELECT content_id "
-    "FROM " SWEEP_ITEMS_OF_SERVICE
+    " SELECT DISTINCT v.content_id FROM (SELECT content_id"
+    "   FROM " SWEEP_ITEMS_OF_SERVICE
     "   AND content_id > $4 ORDER BY content_id) v"
     " WHERE coalesce((SELECT s.pass FROM @.batch_sync_seen s"
     "   WHERE s.tenant_id = $2 AND s.microservice_id = $3"
-    "   AND s.content_id = v.content_id), 0) < p.complete "
-    "AND " NOT_SEEN_OTHERWISE
+    "   AND s.content_id = v.content_id), 0) < p.complete"
+    "  AND " NOT_SEEN_OTHERWISE
     " ORDER BY v.content_id LIMIT $5) v ORDER BY v.content_id";
 
 static const char missing_complete_sql[] =

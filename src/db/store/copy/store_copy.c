@@ -265,16 +265,15 @@ static struct str copy_sql(struct call *c)
     buf_printf(&sql,
         "SELECT " LEDGER_FENCE_LOCK(
             "'%s'") ","
-                    " (extract(epoch FROM now()) * 1000000)::bigint "
-                    "- " EPOCH_2000_US ","
+                    " (extract(epoch FROM now())"
+                    "  * 1000000)::bigint - " EPOCH_2000_US ","
                     " NOT (" VERIFY_NEEDED ") FROM @.batch_sync_service_runs"
                     " WHERE token = '%s' FOR KEY SHARE;"
                     " COPY @.vector_embeddings (id, tenant_id, microservice_id,"
-                    "  content_type, content_id, chunk_index, metadata, "
-                    "embed_hash,"
-                    "  row_hash, content_text, embedding, vector_hash, "
-                    "repairs, created_at,"
-                    "  updated_at, written_at) FROM STDIN (FORMAT binary)",
+                    "  content_type, content_id, chunk_index, metadata,"
+                    "  embed_hash, row_hash, content_text, embedding,"
+                    "  vector_hash, repairs, created_at, updated_at,"
+                    "  written_at) FROM STDIN (FORMAT binary)",
         token, token);
     if (store_work(c)->store->queues_links)
         buf_puts(&sql,
