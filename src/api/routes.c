@@ -23,6 +23,7 @@ const struct route api_routes[NROUTES] = {
     {"POST", "/admin/batch-sync/verify", route_verify},
     {"GET", "/admin/batch-sync/verify", route_verification},
     {"GET", "/admin/batch-sync/schedules", route_schedules, .viewer = true},
+    {"GET", "/admin/batch-sync/fires", route_fires, .viewer = true},
     {"POST", "/admin/batch-sync/pause", route_pause},
     {"POST", "/admin/batch-sync/resume", route_resume},
     {"GET", "/health/batch-sync", route_scheduler},

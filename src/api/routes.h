@@ -4,7 +4,7 @@
 
 #include "api/router.h"
 
-enum { NROUTES = 31 };
+enum { NROUTES = 32 };
 extern const struct route api_routes[NROUTES];
 
 void route_plan(struct api *api, struct http_exchange *x, struct str id);
@@ -29,6 +29,7 @@ void route_verify(struct api *api, struct http_exchange *x, struct str id);
 void route_verification(
     struct api *api, struct http_exchange *x, struct str id);
 void route_schedules(struct api *a, struct http_exchange *x, struct str id);
+void route_fires(struct api *api, struct http_exchange *x, struct str id);
 void route_pause(struct api *a, struct http_exchange *x, struct str id);
 void route_resume(struct api *a, struct http_exchange *x, struct str id);
 void route_scheduler(struct api *api, struct http_exchange *x, struct str id);

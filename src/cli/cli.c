@@ -50,6 +50,7 @@ static const struct command *const commands[] = {
     &cmd_cancel,
     &cmd_pause,
     &cmd_resume,
+    &cmd_fires,
     &cmd_dead_letters,
     &cmd_limits,
     &cmd_forget,

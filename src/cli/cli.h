@@ -29,7 +29,7 @@ struct command {
 extern const struct command cmd_status;
 extern const struct command cmd_sync, cmd_migrate, cmd_services, cmd_render,
     cmd_search, cmd_graph, cmd_check, cmd_serve, cmd_cron, cmd_dead_letters,
-    cmd_schema, cmd_runs, cmd_run, cmd_cancel, cmd_pause, cmd_resume,
+    cmd_schema, cmd_runs, cmd_run, cmd_cancel, cmd_pause, cmd_resume, cmd_fires,
     cmd_limits, cmd_forget, cmd_explain, cmd_plan, cmd_verify;
 
 /* Prints what --json asks for, one compact line, and lets go of it. */

@@ -93,8 +93,8 @@ static const struct config_key rows[] = {
         "the largest share of a service's items that one run may delete",
         RANGE(0, 100), TO(c.sync.max_delete_percent)},
     {"BATCH_SYNC_HISTORY_DAYS", "90",
-        "days after which runs that ended and resolved dead letters are "
-        "deleted",
+        "days after which runs that ended, resolved dead letters, dropped "
+        "fires and delivered webhooks are deleted",
         RANGE(1, 36500), TO(c.sync.history_days)},
 
     {"COORDINATOR_ENABLED", "true",

@@ -35,6 +35,18 @@ int asked_run_status(const char *text, struct err *err)
                : 0;
 }
 
+int asked_fire_outcome(const char *text, struct err *err)
+{
+    static const char *const words[] = {
+        "skipped", "replaced", "paused", "failed"};
+
+    if (text == NULL)
+        return 0;
+    return asked_word(text, words, sizeof(words) / sizeof(*words), err) < 0
+               ? err->code
+               : 0;
+}
+
 int asked_letters(
     const char *text, enum history_letters *letters, struct err *err)
 {

@@ -11,6 +11,9 @@
 /* The status of runs: "running", "success", ... */
 int asked_run_status(const char *text, struct err *err);
 
+/* Why a fire began no run: "skipped", "replaced", ... */
+int asked_fire_outcome(const char *text, struct err *err);
+
 /* The status of dead letters: "open" (the usual), "resolved", "all". */
 int asked_letters(
     const char *text, enum history_letters *letters, struct err *err);

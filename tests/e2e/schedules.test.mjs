@@ -74,6 +74,52 @@ test('a fire that meets a run leaves a trace, and is not missed later',
     assert.deepEqual(await runsOf(w), []);
   });
 
+test('a dropped fire is told over HTTP and on the command line', async (t) => {
+  const w = await two(t);
+  await w.good();
+  const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  await w.db.rows(`INSERT INTO batch_sync_fires
+      (schedule, fire_at, outcome, dropped_at)
+    SELECT s, $1::timestamptz + h * interval '1 h', o,
+      $1::timestamptz + interval '6 h'
+    FROM (VALUES ('', 2, 'skipped'), ('beta', 2, 'replaced'), ('', 3, 'paused'),
+      ('beta', 4, 'failed')) f (s, h, o)`, [`${day}T00:00:00Z`]);
+  const s = await serve(t, w);
+  const path = '/admin/batch-sync/fires';
+  const get = async (query = '') => (await s.get(path + query)).json;
+  const all = await get();
+  assert.deepEqual(all.fires.map(({ service, fireAt, outcome }) =>
+    [service, fireAt, outcome]), [
+    ['beta', `${day}T04:00:00.000Z`, 'failed'],
+    [null, `${day}T03:00:00.000Z`, 'paused'],
+    ['beta', `${day}T02:00:00.000Z`, 'replaced'],
+    [null, `${day}T02:00:00.000Z`, 'skipped']]);
+  assert.equal(all.fires[0].droppedAt, `${day}T06:00:00.000Z`);
+  assert.deepEqual([all.count, all.next], [4, null]);
+  assert.deepEqual((await get('?service=beta&outcome=replaced')).fires,
+    [all.fires[2]]);
+  const first = await get('?limit=3');
+  assert.deepEqual(
+    (await get(`?limit=3&before=${encodeURIComponent(first.next)}`)).fires,
+    [all.fires[3]]);
+  checkError(await s.get(`${path}?outcome=missed`), 400, path,
+    /"outcome" must be skipped, replaced, paused or failed/);
+  checkError(await s.get(`${path}?before=soon`), 400, path, /"before"/);
+
+  for (const where of [[], ['--url', `http://127.0.0.1:${s.port}`]]) {
+    const said = async (...args) => await w.run(['fires', ...args, ...where]);
+    assert.deepEqual(JSON.parse((await said('--json')).stdout), all);
+    assert.deepEqual(JSON.parse((await said('--json', '--outcome', 'paused'))
+      .stdout).fires, [all.fires[1]]);
+    assert.match((await said('--service', 'beta', '--limit', '1')).stdout,
+      /^FIRE .*\n.*T04:00:00.000Z {2}failed {4}beta\n$/);
+    assert.match((await said('--outcome', 'skipped')).stdout,
+      /skipped {3}\(all services\)\n$/);
+    assert.equal((await said('--outcome', 'missed')).code, 64);
+  }
+  await s.end();
+});
+
 test('queue keeps the latest fire, and it runs when the run has ended',
   async (t) => {
     const hold = gate();
@@ -127,6 +173,8 @@ test('a pause keeps schedules from firing, in all processes, until resumed',
     assert.equal((await health()).reason, 'the index is rebuilt');
     assert.equal((await s.get('/admin/batch-sync/schedules')).json.paused
       .reason, 'the index is rebuilt');
+    assert.match((await w.run(['status', '--url', `http://127.0.0.1:${s.port}`]))
+      .stdout, /^paused {8}since 2.*Z: the index is rebuilt$/m);
     await s.program.until(async () => (await s.trigger()).json.success,
       'a run that somebody asks for');
     const before = (await runsOf(w)).length;

@@ -40,6 +40,8 @@ static void check_words(const char *text)
     require(limit >= 1 && limit <= HISTORY_MOST);
     if (asked_run_status(text, &err) < 0)
         check_err(&err);
+    if (asked_fire_outcome(text, &err) < 0)
+        check_err(&err);
     if (asked_letters(text, &letters, &err) < 0)
         check_err(&err);
 }

@@ -111,7 +111,8 @@ static void look_put_path(struct buf *path, const struct look_question *q,
     look_put_value(path, &between, "limit", req->limit > 0 ? limit : NULL);
     look_put_value(path, &between, "before", req->before);
     look_put_value(path, &between, "service", req->service);
-    look_put_value(path, &between, "status",
+    look_put_value(path, &between,
+        q->ask == history_fires ? "outcome" : "status",
         q->ask == history_dead_letters ? letters[req->letters] : req->status);
 }
 

@@ -104,6 +104,7 @@ static const char *status_text(json_t *object, const char *key)
 static void status_print_scheduler(FILE *out, json_t *status)
 {
     json_t *scheduler = json_object_get(status, "scheduler"), *value;
+    json_t *pause = json_object_get(scheduler, "paused");
     const char *name;
 
     if (!json_is_object(scheduler))
@@ -116,6 +117,9 @@ static void status_print_scheduler(FILE *out, json_t *status)
             status_text(scheduler, "nextRun"));
     else
         fputs("schedule      off, or not started yet\n", out);
+    if (json_is_object(pause))
+        fprintf(out, "paused        since %s: %s\n",
+            status_text(pause, "since"), status_text(pause, "reason"));
     json_object_foreach(json_object_get(status, "dependencies"), name, value)
     {
         /* A key that is not set is none that is down. */

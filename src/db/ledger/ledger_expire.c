@@ -1,12 +1,13 @@
 /*
  * Happy path: one transaction with a statement for the runs, oldest first, and
- * one each for the letters and for the fires that began none. Rows that another
- * replica is deleting are skipped. Failures: the caller asks again later. On
- * cancel: see db/call.h.
+ * one each for the letters, the fires that began none and the messages. Rows
+ * that another replica is deleting are skipped. Failures: the caller asks again
+ * later. On cancel: see db/call.h.
  */
 #include "db/ledger/ledger_expire.h"
 
 #include "db/call.h"
+#include "db/outbox/outbox.h"
 
 enum { RUNS, LETTERS }; /* results */
 
@@ -66,6 +67,12 @@ static const char fires_sql[] =
     "  AND f.fire_at < (SELECT max(l.fire_at) FROM @.batch_sync_fires l"
     "   WHERE l.schedule = f.schedule)";
 
+/* $2: what is told of a run that goes on must stay until it has ended. */
+static const char messages_sql[] =
+    "DELETE FROM @.batch_sync_webhooks WHERE cause <> 'since'"
+    " AND coalesce(delivered_at, given_up_at)"
+    "  < now() - make_interval(days => greatest($1::int, $2::int))";
+
 static void ledger_expire_step(struct call *c)
 {
     struct expire_req *req = container_of(c->op, struct expire_req, op);
@@ -91,5 +98,8 @@ void ledger_expire(
     call_add_int(c, EXPIRE_LETTERS);
     call_stmt(c, fires_sql, false);
     call_add_int(c, req->days);
+    call_stmt(c, messages_sql, false);
+    call_add_int(c, req->days);
+    call_add_int(c, OUTBOX_KEEP_DAYS);
     call_send(c);
 }

@@ -17,7 +17,8 @@ struct expire_req {
 
 /*
  * Deletes, in one transaction, a batch of runs that have ended and of resolved
- * dead letters, and the fires that began no run, but each schedule's last. What
+ * dead letters, the messages to the webhook that were delivered or given up,
+ * and the fires that began no run, but each schedule's last. What
  * later runs ask of the history stays, however old: a service's last success
  * and its last whole pass, the pass that the next one is compared with, runs
  * with another model since the last whole pass, and the last scheduled fire.

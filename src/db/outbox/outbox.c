@@ -22,7 +22,7 @@
 #define RECENT                                                            \
     "recent AS (SELECT r.* FROM @.batch_sync_runs r, @.batch_sync_webhooks w" \
     "  WHERE w.cause = 'since' AND r.started_at > now()"                  \
-    "   - make_interval(secs => $1 * 8)"                                  \
+    "   - make_interval(days => $5::int)"                                 \
     "   AND coalesce(r.finished_at, now()) > greatest(w.created_at,"      \
     "    now() - make_interval(secs => $1))),"
 
@@ -109,11 +109,6 @@ static const char collect_sql[] =
     " FROM found WHERE services IS NOT NULL ORDER BY place"
     " ON CONFLICT (cause) DO NOTHING";
 
-static const char tidy_sql[] =
-    "DELETE FROM @.batch_sync_webhooks WHERE cause <> 'since'"
-    " AND coalesce(delivered_at, given_up_at)"
-    "  < now() - make_interval(secs => $1 * 10)";
-
 #define WAITING "delivered_at IS NULL AND given_up_at IS NULL"
 
 static const char claim_sql[] =
@@ -164,8 +159,7 @@ void outbox_collect(
     call_add_text(c, req->error == NULL ? NULL : req->name);
     call_add_text(c, req->trigger);
     call_add_text(c, req->error);
-    call_stmt(c, tidy_sql, false);
-    call_add_int(c, OUTBOX_LOOK_BACK_S);
+    call_add_int(c, OUTBOX_RUN_DAYS);
     call_send(c);
 }
 

@@ -17,8 +17,11 @@ enum {
     OUTBOX_LEASE_MS = 20 * 1000,
     OUTBOX_ID_BYTES = 40,
     OUTBOX_PAYLOAD_BYTES = 4 * 1024 * 1024,
-    OUTBOX_LOOK_BACK_S = 24 * 3600,   /* what ended before that is not told */
-    OUTBOX_PATIENCE_S = 3 * 24 * 3600 /* then a message is given up */
+    OUTBOX_LOOK_BACK_S = 24 * 3600, /* what ended before that is not told */
+    OUTBOX_RUN_DAYS = 8,            /* nor what began before that */
+    OUTBOX_KEEP_DAYS = OUTBOX_RUN_DAYS + 2, /* a message, so that its run is
+                                               not told of again */
+    OUTBOX_PATIENCE_S = 3 * 24 * 3600       /* then a message is given up */
 };
 
 struct outbox_collect_req {

@@ -20,7 +20,8 @@ struct history_req {
     /* In; borrowed until the callback. NULL: no filter. */
     const char *id;      /* which run, letter (its digest) or item */
     const char *before;  /* lists: what an earlier answer has as "next" */
-    const char *status;  /* history_runs(): "running", "success", ... */
+    const char *status;  /* history_runs(): "running", "success", ...;
+                            history_fires(): "skipped", ... */
     const char *tenant;  /* lists */
     const char *trigger; /* history_runs(): "http", "schedule", ... */
     const char *service; /* registered name; of letters the schema's, too */
@@ -77,6 +78,15 @@ void history_letter_groups(
 /* The letter whose digest is `id`, with "payload": the item as it came, text
  * that may have been cut. */
 void history_letter(
+    struct pg_pool *pool, struct loop *loop, struct history_req *req);
+
+/*
+ * {"fires":[{"service","fireAt","outcome","droppedAt"}],"count","next"}: the
+ * scheduled fires that began no run, the latest first. service is null for the
+ * schedule of all services; req->status is the outcome. A wrong `before` is
+ * ERR_INVALID.
+ */
+void history_fires(
     struct pg_pool *pool, struct loop *loop, struct history_req *req);
 
 /*

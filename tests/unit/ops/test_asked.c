@@ -44,6 +44,10 @@ static void words(void **state)
     assert_int_equal(asked_run_status(NULL, &err), 0);
     assert_int_equal(asked_run_status("abandoned", &err), 0);
     assert_int_equal(asked_run_status("Abandoned", &err), ERR_INVALID);
+    assert_int_equal(asked_fire_outcome(NULL, &err), 0);
+    assert_int_equal(asked_fire_outcome("paused", &err), 0);
+    assert_int_equal(asked_fire_outcome("missed", &err), ERR_INVALID);
+    assert_string_equal(err.msg, "must be skipped, replaced, paused or failed");
 }
 
 static void kinds_and_times(void **state)

@@ -127,6 +127,29 @@ static void fires_go_but_the_last_of_each_schedule(void **state)
         "1 a95");
 }
 
+static void messages_go_when_no_run_can_be_told_of_again(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    db_exec(&w->db,
+        "INSERT INTO batch_sync_webhooks (cause, payload, created_at,"
+        "  delivered_at, given_up_at)"
+        " SELECT c, '', now() - interval '1 y', now() - d::interval,"
+        "  now() - g::interval"
+        " FROM (VALUES ('since', '1 y', NULL), ('told', '91 d', NULL),"
+        "   ('told later', '89 d', NULL), ('given up', NULL, '91 d'),"
+        "   ('told lately', '9 d', NULL), ('waits', NULL, NULL)) m (c, d, g)");
+    expire(w, 90);
+    assert_string_equal(ask(w, "SELECT string_agg(cause, ', ' ORDER BY number)"
+                               " FROM batch_sync_webhooks"),
+        "since, told later, told lately, waits");
+    expire(w, 1);
+    assert_string_equal(ask(w, "SELECT string_agg(cause, ', ' ORDER BY number)"
+                               " FROM batch_sync_webhooks"),
+        "since, told lately, waits");
+}
+
 static void only_resolved_letters_go(void **state)
 {
     struct world *w = *state;
@@ -179,6 +202,7 @@ int main(void)
         TEST(old_runs_go),
         TEST(other_services_keep_theirs),
         TEST(fires_go_but_the_last_of_each_schedule),
+        TEST(messages_go_when_no_run_can_be_told_of_again),
         TEST(only_resolved_letters_go),
         TEST(what_is_more_than_a_batch_is_told),
     };

@@ -401,6 +401,96 @@ static void a_key_is_checked(void **state)
     }
 }
 
+/* Of three schedules, two of which fire at the same instants. */
+static void make_fires(struct world *w)
+{
+    db_exec(&w->db,
+        "INSERT INTO batch_sync_fires (schedule, fire_at, outcome)"
+        " SELECT s, timestamptz '2026-03-01T00:00:00Z' + h * interval '1 h', o"
+        " FROM (VALUES ('', 1, 'skipped'), ('', 3, 'failed'),"
+        "  ('b', 1, 'replaced'), ('b', 2, 'replaced'), ('a-b', 3, 'paused'))"
+        "  f (s, h, o)");
+}
+
+static json_t *fires(struct world *w, struct history_req req)
+{
+    return ask(w, history_fires, &req, 0);
+}
+
+static void dropped_fires_are_listed(void **state)
+{
+    struct world *w = *state;
+    json_t *all;
+
+    NEED_SERVER();
+    make_fires(w);
+    all = fires(w, (struct history_req){0});
+    expect_each(json_incref(all), "fires", "service", "a-b (none) b b (none)");
+    expect_each(all, "fires", "fireAt",
+        "2026-03-01T03:00:00.000Z 2026-03-01T03:00:00.000Z"
+        " 2026-03-01T02:00:00.000Z 2026-03-01T01:00:00.000Z"
+        " 2026-03-01T01:00:00.000Z");
+    expect_each(fires(w, (struct history_req){.service = "b"}), "fires",
+        "outcome", "replaced replaced");
+    expect_each(fires(w, (struct history_req){.status = "skipped"}), "fires",
+        "service", "(none)");
+    expect_each(
+        fires(w, (struct history_req){.service = "c"}), "fires", "outcome", "");
+}
+
+static void add_outcomes(char *outcomes, size_t size, json_t *json)
+{
+    json_t *fire;
+    size_t i;
+
+    json_array_foreach(json_object_get(json, "fires"), i, fire)
+    {
+        size_t len = strlen(outcomes);
+
+        snprintf(outcomes + len, size - len, "%s ", member(fire, "outcome"));
+    }
+}
+
+/* However small the pages: each once, in order. */
+static void dropped_fires_are_paged(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    make_fires(w);
+    for (int limit = 1; limit <= 3; limit++) {
+        struct history_req req = {.limit = limit};
+        char before[64] = "", outcomes[256] = "";
+
+        for (const char *next = ""; next != NULL; req.before = before) {
+            json_t *json = fires(w, req);
+
+            add_outcomes(outcomes, sizeof(outcomes), json);
+            next = json_string_value(json_object_get(json, "next"));
+            snprintf(before, sizeof(before), "%s", next == NULL ? "" : next);
+            if (next != NULL)
+                next = before;
+            json_decref(json);
+        }
+        assert_string_equal(
+            outcomes, "paused failed replaced replaced skipped ");
+    }
+}
+
+static void a_key_of_fires_is_checked(void **state)
+{
+    static const char *const wrong[] = {
+        "", "x", "1", "-a", "1e3-a", "1234567890123456-a"};
+    struct world *w = *state;
+
+    NEED_SERVER();
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        struct history_req req = {.before = wrong[i]};
+
+        ask(w, history_fires, &req, ERR_INVALID);
+    }
+}
+
 /* Many that do not match cost nothing. */
 static void a_list_reads_what_it_shows(void **state)
 {
@@ -496,6 +586,9 @@ int main(void)
         TEST(a_key_is_checked),
         TEST(a_list_reads_what_it_shows),
         TEST(dead_letters_are_filtered),
+        TEST(dropped_fires_are_listed),
+        TEST(dropped_fires_are_paged),
+        TEST(a_key_of_fires_is_checked),
         TEST(a_canceled_question_is_called_back),
         TEST(without_tables_it_is_an_error),
     };
