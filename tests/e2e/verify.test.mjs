@@ -243,29 +243,38 @@ test('a sample is searched for and embedded again', async (t) => {
   assert.match(drifted.json.kinds[0].todo, /provider has changed its model/);
 });
 
-/** Rows deleted, vectors and texts changed, edges cut; what is found then. */
+/** Items that the store holds when it is broken; VERIFY_ITEMS=20000 for more. */
+const ITEMS = Number(process.env.VERIFY_ITEMS ?? 1000);
+
+/** The content ids of that share of the items, from one thousandth to another.
+ * Ids are in the order of their numbers. */
+function share(from, to, prefix = '') {
+  const id = (thousandth) => String(thousandth * ITEMS / 1000).padStart(5, '0');
+  return `BETWEEN '${prefix}item-${id(from)}x' AND '${prefix}item-${id(to)}x'`;
+}
+
+/** 3% of the rows deleted, 1% of the vectors and 1% of the texts changed, edges
+ * cut; what is found then. */
 async function breakStore(w) {
-  const numbered = (from, to) => `content_id BETWEEN 'item-${from}'
-    AND 'item-${to}'`;
   await w.db.script(`
-    DELETE FROM vector_embeddings WHERE ${numbered('00001', '00030')};
+    DELETE FROM vector_embeddings WHERE content_id ${share(0, 30)};
     UPDATE vector_embeddings SET embedding = (SELECT o.embedding
       FROM vector_embeddings o WHERE o.content_id = 'item-00500')
-      WHERE ${numbered('00101', '00110')};
+      WHERE content_id ${share(100, 110)};
     UPDATE vector_embeddings SET content_text = content_text || ' and more'
-      WHERE ${numbered('00201', '00210')};`);
-  const gone = (column) => `${column} BETWEEN 'content:item-00001'
-    AND 'content:item-00030'`;
+      WHERE content_id ${share(200, 210)};`);
+  const gone = share(0, 30, 'content:');
   const [{ dangling }] = await w.db.rows(`SELECT count(*)::int AS dangling
-    FROM knowledge_graph_edges WHERE ${gone('source_node_id')}
-      OR ${gone('target_node_id')}`);
+    FROM knowledge_graph_edges WHERE source_node_id ${gone}
+      OR target_node_id ${gone}`);
   const cut = await w.db.rows(`DELETE FROM knowledge_graph_edges
-    WHERE source_node_id BETWEEN 'content:item-00301' AND 'content:item-00320'
-      AND target_node_id BETWEEN 'content:item-00211' AND 'content:item-01000'
+    WHERE source_node_id ${share(300, 320, 'content:')}
+      AND target_node_id ${share(210, 1000, 'content:')}
     RETURNING 1`);
   assert.ok(dangling > 0 && cut.length > 20);
-  return { text_changed: 10, vector_changed: 10, node_without_row: 30,
-    edge_missing: cut.length, edge_dangling: dangling };
+  return { text_changed: ITEMS / 100, vector_changed: ITEMS / 100,
+    node_without_row: ITEMS * 3 / 100, edge_missing: cut.length,
+    edge_dangling: dangling };
 }
 
 test('the source has something else than is stored', async (t) => {
@@ -298,24 +307,23 @@ const edgesOf = (w) => w.db.rows(`SELECT source_node_id, target_node_id,
   edge_type, weight FROM knowledge_graph_edges ORDER BY 1, 2`);
 
 test('all that is broken is found, nothing else, and mended once', async (t) => {
-  const w = await stored(t, { items: itemsOf(1000),
-    env: { EMBEDDING_DIMENSIONS: '64' } });
+  const w = await stored(t, { items: itemsOf(ITEMS) });
   await clean(w);
   const before = await edgesOf(w);
   const broken = await breakStore(w);
   assert.deepEqual((await verify(w)).found, broken);
   const { texts, found, json } = await verify(w, ['--source', '--repair']);
   assert.deepEqual(found, broken);
-  assert.equal(texts, 50);
+  assert.equal(texts, ITEMS * 5 / 100);
   assert.equal(json.left, 0);
-  assert.equal(json.run.services[0].stored, 40);
+  assert.equal(json.run.services[0].stored, ITEMS * 4 / 100);
   await checkStored(w, 'alpha', w.served.items, wordVector);
   await clean(w);
   assert.equal((await edgesOf(w)).length, before.length);
 });
 
 test('killed in the middle it loses nothing', async (t) => {
-  const w = await stored(t, { items: itemsOf(1000),
+  const w = await stored(t, { items: itemsOf(ITEMS),
     env: { BATCH_SYNC_LEASE_SECONDS: '3' } });
   await breakStore(w);
   const mend = ['verify', '--source', '--repair'];
@@ -335,7 +343,7 @@ test('killed in the middle it loses nothing', async (t) => {
   await until(async () => (last = await w.run(mend)).code !== 75,
     'the lease', 60_000);
   assert.equal(last.code, 0, last.stdout + last.stderr);
-  assert.equal(w.embedder.embedded, 50);
+  assert.equal(w.embedder.embedded, ITEMS * 5 / 100);
   await checkStored(w, 'alpha', w.served.items, wordVector);
   w.embedder.reset();
   await clean(w);
