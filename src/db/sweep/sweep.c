@@ -40,6 +40,7 @@
 #include "db/store/store_impl.h"
 #include "db/sweep/sweep_index.h"
 #include "db/sweep/sweep_kind.h"
+#include "record/deletes/delete_guard.h"
 #include <stdlib.h>
 
 enum { JUDGE, LOOK, INDEX, FIND, REMOVE, COMPLETE };
@@ -113,8 +114,8 @@ static void sweep_judged(struct call *c)
     req->deleted = req->deleted_before = (uint64_t)call_int(r, 0, 1);
     req->items = (uint64_t)call_int(r, 0, 2);
     req->missing = (uint64_t)call_int(r, 0, 3);
-    req->refused = req->missing > SWEEP_ALWAYS_ALLOWED &&
-                   req->missing * 100 > req->items * (uint64_t)req->max_percent;
+    req->refused =
+        delete_guard_refuses(req->missing, req->items, req->max_percent);
     req->more = req->missing > 0 && !req->refused;
     if (!req->more) {
         sweep_complete(c);

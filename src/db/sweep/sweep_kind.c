@@ -68,7 +68,7 @@ static const char missing_complete_sql[] =
     " AND t.microservice_id = $3"
 
 /* All items are counted only when more are told of than always may go (10:
- * SWEEP_ALWAYS_ALLOWED). */
+ * DELETE_GUARD_FREE). */
 static const char told_judge_sql[] =
     "WITH " SWEEP_FENCE ","
     " told AS MATERIALIZED (SELECT count(*) AS n FROM " TOMBSTONES

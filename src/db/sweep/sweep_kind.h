@@ -23,8 +23,6 @@ struct sweep_kind_sql {
 /* Static. */
 const struct sweep_kind_sql *sweep_kind_sql_of(enum sweep_kind kind);
 
-enum { SWEEP_ALWAYS_ALLOWED = 10 }; /* items, whatever part of a service */
-
 #define SWEEP_FENCE                                               \
     "f AS MATERIALIZED (SELECT run_id, counts,"                   \
     " " LEDGER_FENCE_LOCK("$1") " FROM @.batch_sync_service_runs" \

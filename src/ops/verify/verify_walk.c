@@ -1,6 +1,7 @@
 /* The walk along the rows, then along the nodes. */
 #include "ops/verify/verify_impl.h"
 
+#include "record/deletes/delete_guard.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +158,9 @@ static void verify_nodes_remove(struct verify_state *v)
 static bool verify_nodes_too_many(const struct verify_request *req)
 {
     const struct verify_tally *t = &req->tallies[VERIFY_NODE_WITHOUT_ROW];
-    uint64_t n = t->found - t->mended;
-    uint64_t percent = (uint64_t)req->ops->config->sync.max_delete_percent;
 
-    return n > 10 && n * 100 > req->nodes * percent;
+    return delete_guard_refuses(t->found - t->mended, req->nodes,
+        req->ops->config->sync.max_delete_percent);
 }
 
 /* What the run has stored again is mended. */
