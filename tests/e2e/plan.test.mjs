@@ -167,6 +167,14 @@ test('deletes that the source tells', async (t) => {
   assert.equal(told.services[0].toDelete, 9);
   const result = await at.w.good();
   assert.equal(result.services[0].deleted, 9);
+  // What a run has left behind goes with the next one, told again or not.
+  const env = { BATCH_SYNC_MAX_DELETE_PERCENT: '10' };
+  tell(20);
+  await at.w.good({ env });
+  at.served.alpha = itemsOf(60).slice(20);
+  const left = await plan(at);
+  assert.equal(left.services[0].toDelete, 11);
+  assert.equal((await at.w.good()).services[0].deleted, 11);
 });
 
 test('incremental: asks the source for what the run asks', async (t) => {

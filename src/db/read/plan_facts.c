@@ -10,7 +10,7 @@
 #include "db/store/store_model.h"
 #include <stdlib.h>
 
-enum { ROW, MODEL, RATES, ITEMS, UNSEEN }; /* results */
+enum { ROW, MODEL, RATES, ITEMS, UNSEEN, TOLD }; /* results */
 
 static const char row_sql[] =
     "SELECT (SELECT id FROM @.microservices"
@@ -65,20 +65,32 @@ static const char unseen_sql[] =
     "  AND d.content_id = v.content_id AND d.resolved_at IS NULL OFFSET 0)"
     " LIMIT $3";
 
-static void plan_facts_take_unseen(
-    struct plan_facts_req *req, const struct pg_result *r)
+/* Those that a run would delete whatever its pages say, unless they tell that
+ * an item is there after all. */
+static const char told_sql[] =
+    "SELECT t.content_id FROM @.microservices m"
+    " JOIN @.batch_sync_tombstones t ON t.tenant_id = $1"
+    "  AND t.microservice_id = m.id"
+    " WHERE m.tenant_id = $1 AND m.name = $2"
+    " AND EXISTS (SELECT 1 FROM @.vector_embeddings v WHERE v.tenant_id = $1"
+    "  AND v.microservice_id = m.id AND v.content_type = 'microservice_data'"
+    "  AND v.content_id = t.content_id) LIMIT $3";
+
+static size_t plan_facts_take_ids(
+    struct arena *arena, const struct pg_result *r, struct str **out)
 {
     size_t n = (size_t)pg_rows(r);
+    struct str *ids = arena_calloc(arena, n + 1, sizeof(*ids));
 
-    req->unseen = arena_calloc(req->arena, n + 1, sizeof(*req->unseen));
-    for (size_t i = 0; req->unseen != NULL && i < n; i++) {
-        req->unseen[i] = arena_dup(req->arena, pg_value(r, (int)i, 0));
-        if (req->unseen[i].p == NULL)
-            req->unseen = NULL;
+    for (size_t i = 0; ids != NULL && i < n; i++) {
+        ids[i] = arena_dup(arena, pg_value(r, (int)i, 0));
+        if (ids[i].p == NULL)
+            ids = NULL;
     }
-    if (req->unseen == NULL)
+    if (ids == NULL)
         abort();
-    req->nunseen = n;
+    *out = ids;
+    return n;
 }
 
 static void on_plan_facts(struct call *c)
@@ -99,7 +111,10 @@ static void on_plan_facts(struct call *c)
     if (req->deletes && pg_rows(c->pg.results[ITEMS]) > 0) {
         req->items = (uint64_t)call_int(c->pg.results[ITEMS], 0, 0);
         req->judges = call_int(c->pg.results[ITEMS], 0, 1) > 0;
-        plan_facts_take_unseen(req, c->pg.results[UNSEEN]);
+        req->nunseen = plan_facts_take_ids(
+            req->arena, c->pg.results[UNSEEN], &req->unseen);
+        req->ntold =
+            plan_facts_take_ids(req->arena, c->pg.results[TOLD], &req->told);
     }
     call_end(c, NULL);
 }
@@ -111,6 +126,10 @@ static void plan_facts_add_deletes(
     call_add_text(c, open->tenant);
     call_add_text(c, open->service);
     call_stmt(c, unseen_sql, false);
+    call_add_text(c, open->tenant);
+    call_add_text(c, open->service);
+    call_add_int(c, PLAN_UNSEEN_MOST);
+    call_stmt(c, told_sql, false);
     call_add_text(c, open->tenant);
     call_add_text(c, open->service);
     call_add_int(c, PLAN_UNSEEN_MOST);

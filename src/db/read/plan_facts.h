@@ -16,14 +16,17 @@ struct plan_facts_req {
 
     /* In; borrowed until the callback. Out: its own out members. */
     struct store_open_req *open;
-    bool deletes;        /* asks for `unseen` */
-    struct arena *arena; /* of `unseen`; the caller's */
+    bool deletes;        /* asks for `unseen` and `told` */
+    struct arena *arena; /* of both; the caller's */
 
     /* Out. */
     uint64_t items;     /* of the service, stored; with `deletes` */
     bool judges;        /* there was a complete pass to compare with */
     struct str *unseen; /* ids, each once; NULL: there are none */
     size_t nunseen;     /* PLAN_UNSEEN_MOST: those, and perhaps more */
+    struct str *told;   /* stored ids that runs before were told are deleted,
+                           and left behind; the same */
+    size_t ntold;
     /* Of its runs with this model. */
     uint64_t billed, estimated;     /* tokens of requests whose bill was told */
     uint64_t texts;                 /* in them: items */

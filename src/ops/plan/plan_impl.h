@@ -6,6 +6,12 @@
 #include "db/read/plan_facts.h"
 #include "ops/plan/plan.h"
 
+/* Ids that the pages may take out. */
+struct plan_ids {
+    struct strmap map; /* 1: it has been taken out */
+    uint64_t left;
+};
+
 /* What the run would do with a service. */
 struct plan_service {
     struct plan *plan; /* borrowed; its owner */
@@ -15,10 +21,10 @@ struct plan_service {
     bool told;           /* the source tells what is deleted */
     struct plan_facts_req facts;
     struct store_open_req open; /* a copy; its model_before */
-    struct strmap unseen;       /* of facts.unseen, those not seen now either */
-    uint64_t seen;              /* of them, by this pass */
-    bool swept;                 /* the pass was complete: the rest may go */
-    bool refused;               /* it is too much */
+    struct plan_ids unseen;     /* of facts.unseen, those not seen now either */
+    struct plan_ids told_before; /* of facts.told, those not told of now */
+    bool swept;                  /* the pass was complete: the rest may go */
+    bool swept_told; /* it has come to the end: what was told goes */
     /* Items. */
     uint64_t fresh, changed, metadata;
     uint64_t pieces; /* rows with a vector to come */
@@ -45,9 +51,18 @@ struct plan {
 /* Ports that only read and count; `world` is the plan. */
 void plan_wire(struct plan *p);
 
+/*
+ * The items of the service when the run judges what is told to be deleted, and
+ * then what is missing: those that are new are stored by then, and what was
+ * told is gone.
+ */
+uint64_t plan_told(const struct plan_service *s);
+uint64_t plan_items_told(const struct plan_service *s);
+uint64_t plan_items_missing(const struct plan_service *s);
+
 /* So many items at once are not believed to be gone. */
-bool plan_is_too_much(
-    const struct plan *p, const struct plan_service *s, uint64_t n);
+bool plan_refuses_told(const struct plan *p, const struct plan_service *s);
+bool plan_refuses_missing(const struct plan *p, const struct plan_service *s);
 
 /* The answer, when the run has ended. */
 json_t *plan_json(const struct plan *p);

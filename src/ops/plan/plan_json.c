@@ -2,6 +2,7 @@
 #include "ops/plan/plan_impl.h"
 
 #include "ops/result_json.h"
+#include "record/deletes/delete_guard.h"
 #include <stdio.h>
 
 /*
@@ -103,26 +104,43 @@ static void plan_reason_model(json_t *reasons, const struct plan_service *s)
             s->open.model_before, (unsigned long long)others);
 }
 
-enum { ALWAYS_ALLOWED = 10 }; /* items that go, whatever part they are */
-
-bool plan_is_too_much(
-    const struct plan *p, const struct plan_service *s, uint64_t n)
+uint64_t plan_told(const struct plan_service *s)
 {
-    return n > ALWAYS_ALLOWED &&
-           n * 100 >
-               s->facts.items * (uint64_t)p->config.sync.max_delete_percent;
+    return s->swept_told ? s->result.counts.tombstones + s->told_before.left
+                         : 0;
+}
+
+uint64_t plan_items_told(const struct plan_service *s)
+{
+    return s->facts.items + s->fresh;
+}
+
+uint64_t plan_items_missing(const struct plan_service *s)
+{
+    return plan_items_told(s) - plan_told(s);
+}
+
+bool plan_refuses_told(const struct plan *p, const struct plan_service *s)
+{
+    return delete_guard_refuses(
+        plan_told(s), plan_items_told(s), p->config.sync.max_delete_percent);
+}
+
+bool plan_refuses_missing(const struct plan *p, const struct plan_service *s)
+{
+    return delete_guard_refuses(s->unseen.left, plan_items_missing(s),
+        p->config.sync.max_delete_percent);
 }
 
 static void plan_reason_told(
     const struct plan *p, json_t *reasons, const struct plan_service *s)
 {
-    uint64_t told = s->result.counts.tombstones;
-
-    if (plan_is_too_much(p, s, told))
+    if (plan_refuses_told(p, s))
         plan_reason(reasons,
             "the source tells that %llu of %llu items are deleted: more than "
             "BATCH_SYNC_MAX_DELETE_PERCENT (%d), so none would be",
-            (unsigned long long)told, (unsigned long long)s->facts.items,
+            (unsigned long long)plan_told(s),
+            (unsigned long long)plan_items_told(s),
             p->config.sync.max_delete_percent);
 }
 
@@ -131,12 +149,12 @@ static void plan_reason_deletes(
 {
     if (!s->deletes || s->result.errors_total > 0)
         return;
-    if (s->swept && s->refused)
+    if (s->swept && plan_refuses_missing(p, s))
         plan_reason(reasons,
             "%llu of %llu items are gone: more than "
             "BATCH_SYNC_MAX_DELETE_PERCENT (%d), so none would be deleted",
-            (unsigned long long)(s->facts.nunseen - s->seen),
-            (unsigned long long)s->facts.items,
+            (unsigned long long)s->unseen.left,
+            (unsigned long long)plan_items_missing(s),
             p->config.sync.max_delete_percent);
     else if (s->swept && s->facts.nunseen == PLAN_UNSEEN_MOST)
         plan_reason(reasons, "at least so many would be deleted");
@@ -181,15 +199,15 @@ static json_t *plan_errors(const struct service_result *result)
 static json_t *plan_deletes_json(
     const struct plan *p, const struct plan_service *s)
 {
-    uint64_t told = s->result.counts.tombstones, missing = 0;
+    uint64_t missing = 0;
 
     if (s->deletes && s->facts.judges && !s->swept)
         return json_null();
-    if (s->swept && !s->refused)
-        missing = s->facts.nunseen - s->seen;
-    if (plan_is_too_much(p, s, told))
+    if (s->swept && !plan_refuses_missing(p, s))
+        missing = s->unseen.left;
+    if (plan_refuses_told(p, s))
         return json_integer(0); /* nor is what is missing */
-    return json_integer((json_int_t)(told + missing));
+    return json_integer((json_int_t)(plan_told(s) + missing));
 }
 
 static json_t *plan_service_json(const struct plan *p,

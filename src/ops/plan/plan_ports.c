@@ -153,27 +153,29 @@ static void plan_port_service_begin(void *world, struct service_begin_req *req)
     }
 }
 
-static bool plan_is_unseen(const struct plan_service *s, struct str id)
+static void plan_port_take_out(
+    struct plan_ids *from, const struct str *ids, size_t n)
 {
-    const size_t *seen = strmap_get(&s->unseen, id);
-
-    return seen != NULL && *seen == 0;
-}
-
-static void plan_port_see(
-    struct plan_service *s, const struct str *ids, size_t n)
-{
-    bool found;
-
     for (size_t i = 0; i < n; i++) {
-        if (!plan_is_unseen(s, ids[i]))
+        const size_t *out = strmap_get(&from->map, ids[i]);
+        bool found;
+
+        if (out == NULL || *out != 0)
             continue;
-        *strmap_put(&s->unseen, ids[i], &found) = 1;
-        s->seen++;
+        *strmap_put(&from->map, ids[i], &found) = 1;
+        from->left--;
     }
 }
 
-/* What the page has is not gone, and what it tells of is not missed. */
+/* An id of a page is not gone, whatever it says of it; and what was told before
+ * is told again, or no longer true. */
+static void plan_port_see(
+    struct plan_service *s, const struct str *ids, size_t n)
+{
+    plan_port_take_out(&s->unseen, ids, n);
+    plan_port_take_out(&s->told_before, ids, n);
+}
+
 static void plan_port_checkpoint(void *world, struct checkpoint_req *req)
 {
     struct plan *p = world;
@@ -189,14 +191,11 @@ static void plan_port_sweep(void *world, struct sweep_req *req)
     struct plan *p = world;
     struct plan_service *s = p->at;
 
-    if (req->kind == SWEEP_TOLD) { /* what is missing is judged by itself */
-        plan_ports_done(p, &req->op);
-        return;
-    }
-    s->swept = s->facts.judges;
-    req->items = s->facts.items;
-    req->missing = s->facts.nunseen - s->seen;
-    s->refused = plan_is_too_much(p, s, req->missing);
+    /* How much goes is judged when all is counted. */
+    if (req->kind == SWEEP_TOLD)
+        s->swept_told = true;
+    else
+        s->swept = s->facts.judges;
     plan_ports_done(p, &req->op);
 }
 
@@ -229,14 +228,26 @@ static void plan_port_run_end(void *world, struct run_end_req *req)
 
 /* --- the store --- */
 
-static void plan_port_take_facts(struct plan_service *s, struct arena *arena)
+static void plan_port_take_ids(
+    struct plan_ids *to, struct arena *arena, const struct str *ids, size_t n)
 {
     bool found;
 
-    if (strmap_init(&s->unseen, arena, s->facts.nunseen) < 0)
+    if (strmap_init(&to->map, arena, n) < 0)
         abort();
-    for (size_t i = 0; i < s->facts.nunseen; i++)
-        strmap_put(&s->unseen, s->facts.unseen[i], &found);
+    for (size_t i = 0; i < n; i++)
+        strmap_put(&to->map, ids[i], &found);
+    to->left = n;
+}
+
+/* What is told goes first, and is not missing then. */
+static void plan_port_take_facts(struct plan_service *s, struct arena *arena)
+{
+    if (!s->told)
+        s->facts.ntold = 0;
+    plan_port_take_ids(&s->unseen, arena, s->facts.unseen, s->facts.nunseen);
+    plan_port_take_ids(&s->told_before, arena, s->facts.told, s->facts.ntold);
+    plan_port_take_out(&s->unseen, s->facts.told, s->facts.ntold);
 }
 
 static void on_plan_port_facts(struct op *op)
