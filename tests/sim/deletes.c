@@ -6,9 +6,12 @@
  * The port of the sweep keeps marks by the rules of the real one. Beside it
  * stands what has really happened: which ids the pages showed that were
  * checkpointed in which run, what was said last of each, and from which source
- * the last complete pass came. Each delete is held against that.
+ * the last complete pass came. Each delete is held against that, and against
+ * the plan that was made before the run.
  */
 #include "sim.h"
+
+#include "db/read/plan_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +56,15 @@ struct deletes {
     struct passes passes[SERVICES];
     struct truth truth[SERVICES];
 };
+
+static void *zeroes(int n, size_t size)
+{
+    void *p = calloc((size_t)n, size);
+
+    if (p == NULL)
+        abort();
+    return p;
+}
 
 static struct deletes *deletes_of(struct world *w)
 {
@@ -349,6 +361,61 @@ static void port_sweep(void *world, struct sweep_req *req)
         1 + draw(&w->random, (uint64_t)w->faults.latency_ms), apply_sweep);
 }
 
+/* What the database knows before a run: items that the last complete pass has
+ * not seen, and those that were told of and are still there. */
+
+static void on_facts(struct world *w, struct plan_facts_req *req)
+{
+    struct deletes *d = deletes_of(w);
+    const struct passes *p = &d->passes[w->current];
+    const struct database *db = &w->shared->db;
+    bool *met = zeroes(d->ids, sizeof(*met));
+
+    req->unseen = arena_calloc(req->arena, db->n + 1, sizeof(*req->unseen));
+    req->told = arena_calloc(req->arena, db->n + 1, sizeof(*req->told));
+    req->judges = p->complete > 0;
+    for (size_t i = 0; i < db->n; i++) {
+        const struct sim_row *row = &db->rows[i];
+        int number = number_of(row->id);
+
+        if (row->service != w->current || met[number])
+            continue;
+        met[number] = true;
+        req->items++;
+        if (req->judges && p->marks[number] < p->complete)
+            req->unseen[req->nunseen++] =
+                arena_dup(req->arena, str_of(row->id));
+        if (p->tombstones[number])
+            req->told[req->ntold++] = arena_dup(req->arena, str_of(row->id));
+    }
+    free(met);
+}
+
+/* What was told is what was deleted, however the run came to its end. Of an id
+ * that comes twice a plan does not know that the first one will be stored when
+ * the second one tells of its delete. */
+static void check_plan(const struct deletes *d, const json_t *plan)
+{
+    uint64_t replaced = count_replaced(&d->w.source);
+    const json_t *services = json_object_get(plan, "services");
+    const struct sim_ledger *ledger = &d->w.shared->ledger;
+
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        const json_t *told = json_array_get(services, i);
+        const struct service_result *result = &ledger->services[i].result;
+
+        if (ledger->services[i].state != ENDED || !result->success ||
+            !json_is_true(json_object_get(told, "success")))
+            continue;
+        if (json_is_null(json_object_get(told, "toDelete")))
+            CHECK(!d->truth[i].whole);
+        else
+            CHECK(is_near(plan_number(told, "toDelete"), d->passes[i].deleted,
+                d->truth[i].tells ? replaced : 0));
+        CHECK(plan_number(told, "items") == result->counts.received);
+    }
+}
+
 /* Runs */
 
 static void begin_run(struct deletes *d)
@@ -483,22 +550,16 @@ static void run_round(
     struct deletes *d, uint64_t *r, const struct schema_set *schemas)
 {
     int crash_at = draw(r, 2) == 0 ? 1 + (int)draw(r, 500) : 0;
+    json_t *plan = plan_ahead(&d->w, schemas);
 
     begin_run(d);
     while (live(d, schemas, crash_at)) {
         d->w.resumes = true;
         crash_at = draw(r, 3) == 0 ? 1 + (int)draw(r, 300) : 0;
     }
+    check_plan(d, plan);
+    json_decref(plan);
     end_run(d);
-}
-
-static void *zeroes(int n, size_t size)
-{
-    void *p = calloc((size_t)n, size);
-
-    if (p == NULL)
-        abort();
-    return p;
 }
 
 static yyjson_val yes = {.tag = YYJSON_TYPE_BOOL | YYJSON_SUBTYPE_TRUE};
@@ -511,6 +572,7 @@ static void set_up(struct deletes *d, uint64_t *r, struct schema_set *schemas)
     d->w.ports.sweep = port_sweep;
     d->w.on_checkpoint = on_checkpoint;
     d->w.on_store = on_store;
+    d->w.on_facts = on_facts;
     for (int i = 0; i < SERVICES; i++) {
         d->passes[i].marks = zeroes(d->ids, sizeof(int));
         d->passes[i].tombstones = zeroes(d->ids, sizeof(bool));
@@ -554,6 +616,7 @@ void simulate_deletes(uint64_t seed)
     draw_source(&r, &source);
     source.poison = source.bad_data = 0; /* they would fail every pass */
     source.id_space = source.items * PICK(&r, 1, 3) + 1;
+    source.unique = draw(&r, 2) == 0;
     source.tombstones = PICK(&r, 0, 30, 200, 500);
     draw_options(&r, &options);
     spread_ids(&source, options.limit);

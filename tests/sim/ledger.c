@@ -71,8 +71,7 @@ static bool takes_effect(struct world *w, struct err *err)
 
 /* Pages */
 
-/* Does it go past the first page that is not checkpointed? */
-static bool passes(const struct world *w, const struct checkpoint_req *req)
+bool ledger_passes(const struct world *w, const struct checkpoint_req *req)
 {
     const struct open_page *page = &w->pages[w->ncheckpointed];
 
@@ -110,7 +109,7 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
     if (err->code != 0)
         return; /* and when it comes again, nothing is counted twice */
     req->known_letters = known;
-    if (op->err.code == 0 && passes(w, req))
+    if (op->err.code == 0 && ledger_passes(w, req))
         w->ncheckpointed++;
 }
 
@@ -121,7 +120,7 @@ static void port_checkpoint(void *world, struct checkpoint_req *req)
 
     CHECK(c->received ==
           c->stored + c->unchanged + c->tombstones + c->failed + c->collisions);
-    if (passes(w, req) && !w->crashed && ledger_has(w, req->scope))
+    if (ledger_passes(w, req) && !w->crashed && ledger_has(w, req->scope))
         world_check_settled(w, &w->pages[w->ncheckpointed], req);
     world_schedule(w, &req->op, draw_latency(w), checkpoint);
 }

@@ -29,6 +29,9 @@
  *
  * And in one with another program that changes stored rows (writer.c).
  *
+ * And in one that is planned before each run: the plan tells what the run does
+ * (plan.c).
+ *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c). And in one whose sources do not page as they should
  * (sources.c).
@@ -227,7 +230,8 @@ void check_counts(const struct run_req *req)
 /* Of each id, the last item that has it: that one must be stored. */
 static int *last_items(const struct source *s, int service, bool *repeats)
 {
-    int *last = calloc((size_t)s->id_space, sizeof(*last));
+    int *last = calloc(
+        (size_t)(s->id_space * (1 + s->renamed) + s->items), sizeof(*last));
 
     if (last == NULL)
         abort();
@@ -877,6 +881,7 @@ int main(int argc, char **argv)
         simulate_embedder(current_seed);
         simulate_killer(current_seed);
         simulate_writer(current_seed);
+        simulate_plan(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n"
            "tokens billed over unique ones: %.2f, and %.2f where a process "

@@ -2,6 +2,7 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include "base/json.h"
 #include "world.h"
 
 static inline uint64_t draw(uint64_t *r, uint64_t below)
@@ -50,6 +51,19 @@ void simulate_embedder(uint64_t seed);
 
 /* Another program that writes into the same rows (writer.c). */
 void simulate_writer(uint64_t seed);
+
+/* A plan of the run that would come next, as people get it; owned by the
+ * caller. Nothing is embedded and nothing written. */
+json_t *plan_ahead(struct world *w, const struct schema_set *schemas);
+uint64_t plan_number(const json_t *object, const char *key);
+
+static inline bool is_near(uint64_t a, uint64_t b, uint64_t most)
+{
+    return a <= b + most && b <= a + most;
+}
+
+/* Plans, and the runs that follow them (plan.c). */
+void simulate_plan(uint64_t seed);
 
 /* An item that ends the process (killer.c). */
 void simulate_killer(uint64_t seed);

@@ -328,7 +328,8 @@ static int judge_texts(
             return err_set(err, ERR_UNAVAILABLE, "500: NaN");
         if (contains(req->texts[i], "POISON"))
             return refuse_poison(w, req, i, err);
-        if (text_tokens(req->texts[i]) > (size_t)w->options->max_tokens * 3 / 4)
+        if (!w->faults.roomy &&
+            text_tokens(req->texts[i]) > (size_t)w->options->max_tokens * 3 / 4)
             return err_set(err, ERR_TOO_LONG, "400: too long");
     }
     return 0;
@@ -418,8 +419,10 @@ static void answer_embed(struct world *w, struct op *op, struct err *err)
         w->witnesses++;
     } else {
         w->texts_embedded += req->n;
-        for (size_t i = 0; i < req->n; i++)
+        for (size_t i = 0; i < req->n; i++) {
+            w->tokens_sent += text_tokens(req->texts[i]);
             note_text_paid(w, req->texts[i]);
+        }
     }
     w->shared->proven = true;
 }
@@ -900,7 +903,7 @@ void world_join_run(struct world *w)
     w->crashed = w->dies = false;
     w->current = -1;
     w->embed_requests = w->fetch_requests = 0;
-    w->texts_embedded = 0;
+    w->texts_embedded = w->tokens_sent = 0;
     w->witnesses = 0;
     w->poison_requests = w->refused_alone = 0;
 }

@@ -181,6 +181,7 @@ struct faults {
     int bad_table;     /* 1: the database refuses everything */
     bool cured;        /* texts that always fail no longer do */
     bool quiet;        /* the source sends nothing, as if nothing changed */
+    bool roomy;        /* the embedder takes texts of max_tokens */
     bool alike;        /* both have the same words for every poison */
     int too_large;     /* pages over that many items do not fit, 0: all do, */
     int large_from;    /* when they reach past that item */
@@ -243,6 +244,7 @@ struct sim_ledger {
 
 /* What the processes of a world have in common. */
 struct world;
+struct plan_facts_req;
 struct shared {
     struct database db;
     struct letters letters;
@@ -275,6 +277,7 @@ struct world {
     int fetch_requests;                    /* in all */
     uint64_t texts_embedded;               /* of items */
     uint64_t tokens_billed, tokens_unique; /* where no two pieces are alike */
+    uint64_t tokens_sent;                  /* estimated, of texts_embedded */
     uint64_t witnesses;                    /* words that are no item's */
     int early_requests;  /* while an answer was still to be read */
     int poison_requests; /* of them, with a poison among their texts */
@@ -296,6 +299,8 @@ struct world {
     /* A checkpoint, a store takes effect; NULL: nobody wants to know. */
     void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
     void (*on_store)(struct world *w, const struct store_req *req);
+    /* A plan asks what is known beforehand. */
+    void (*on_facts)(struct world *w, struct plan_facts_req *req);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     uint64_t crashed_ms;
@@ -333,6 +338,8 @@ void world_check_settled(struct world *w, const struct open_page *page,
 /* The rest of the ledger's life is in ledger.c. */
 void ledger_ports(struct world *w);
 bool ledger_has(const struct world *w, const struct scope *scope);
+/* Does it go past the first page that is not checkpointed? */
+bool ledger_passes(const struct world *w, const struct checkpoint_req *req);
 void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
     void (*effect)(struct world *w, struct op *op, struct err *err));
 bool database_fails(struct world *w, int rate, struct err *err);
