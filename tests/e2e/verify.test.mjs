@@ -15,6 +15,8 @@ async function stored(t, { items = itemsOf(N), env = {}, ...options } = {}) {
   const w = await world(t, { services: { alpha: pagesOf(() => served.items) },
     embedder: { vectorOf: wordVector }, ...options,
     env: { EMBEDDING_DIMENSIONS: '64', KG_ENABLED: 'true', ...env } });
+  const timeoutMs = Math.max(120_000, items.length * 60);
+  w.run = (args, env) => batchsync.run(args, { env: w.with(env), timeoutMs });
   await w.good();
   w.embedder.reset();
   return Object.assign(w, { served });
@@ -259,7 +261,7 @@ async function breakStore(w) {
   await w.db.script(`
     DELETE FROM vector_embeddings WHERE content_id ${share(0, 30)};
     UPDATE vector_embeddings SET embedding = (SELECT o.embedding
-      FROM vector_embeddings o WHERE o.content_id = 'item-00500')
+      FROM vector_embeddings o WHERE o.content_id = '${itemsOf(ITEMS).at(-1).id}')
       WHERE content_id ${share(100, 110)};
     UPDATE vector_embeddings SET content_text = content_text || ' and more'
       WHERE content_id ${share(200, 210)};`);
@@ -332,11 +334,14 @@ test('killed in the middle it loses nothing', async (t) => {
     const seen = w.embedder.requests.length;
     w.embedder.script(() => faults.hang());
     const program = batchsync.start(mend, { env: w.with() });
-    await program.until(() => w.embedder.requests.length > seen, 'a request');
+    await program.until(() => w.embedder.requests.length > seen, 'a request',
+      ITEMS * 60);
     program.kill('SIGKILL');
     await program.exit();
     w.embedder.script(undefined);
-    if (kill === 0) assert.equal((await w.run(['verify', '--repair'])).code, 1);
+    if (kill > 0) continue;
+    const { code, stderr } = await w.run(['verify', '--repair']);
+    assert.equal(code, 1, stderr);
   }
   // Until the lease of the run that was killed has expired.
   let last;
