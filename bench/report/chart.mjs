@@ -1,15 +1,10 @@
-// Line charts as SVG. They have a ground of their own, so that they can be read
-// on a light page and on a dark one.
+// Line charts as SVG.
 
 import { short } from './stats.mjs';
+import { COLORS, DIM, GRID, escape, picture, text } from './svg.mjs';
 
 const WIDTH = 720, HEIGHT = 380;
 const LEFT = 76, RIGHT = 24, TOP = 64, BOTTOM = 56;
-const COLORS = ['#1f6feb', '#d1570a', '#1a7f37', '#8250df'];
-const GRID = '#dfe3e8', TEXT = '#24292f', DIM = '#57606a';
-
-const escape = (text) => String(text).replace(/[&<>"]/g,
-  (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 
 const round = (value) => Number(value.toFixed(1));
 
@@ -67,14 +62,6 @@ function yAxis(spec, values) {
   return axis;
 }
 
-function text(x, y, content, { anchor = 'start', color = TEXT, size = 12,
-  weight = 'normal', turn } = {}) {
-  const rotate = turn ? ` transform="rotate(${turn} ${x} ${y})"` : '';
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}" ` +
-    `font-size="${size}" font-weight="${weight}"${rotate}>` +
-    `${escape(content)}</text>`;
-}
-
 function gridAndLabels(title, x, y) {
   const out = [text(LEFT - 56, 26, title, { size: 15, weight: 'bold' })];
   for (const tick of y.ticks) {
@@ -125,15 +112,7 @@ export function lineChart({ title, x, y, series }) {
   const points = series.flatMap((s) => s.points);
   const xs = xAxis(x, points.map((p) => p[0]));
   const ys = yAxis(y, points.map((p) => p[1]));
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" ` +
-      `height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" ` +
-      'font-family="system-ui, \'DejaVu Sans\', sans-serif">',
-    `<title>${escape(title)}</title>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" rx="8" fill="#fbfcfd"/>`,
-    ...gridAndLabels(title, xs, ys),
-    ...series.flatMap((s, i) => line(s, COLORS[i], xs, ys)),
-    ...legend(series),
-    '</svg>',
-  ].join('\n')}\n`;
+  return picture(title, WIDTH, HEIGHT, [...gridAndLabels(title, xs, ys),
+    ...series.flatMap((one, i) => line(one, COLORS[i], xs, ys)),
+    ...legend(series)]);
 }

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHAPTERS } from './chapters.mjs';
 import { curves } from './curves.mjs';
+import { searchPicture } from './searches.mjs';
 import { number } from './stats.mjs';
 import { table } from './table.mjs';
 import { targetsTable } from './targets.mjs';
@@ -72,6 +73,12 @@ function chapters(results) {
       : chapter(results[section])}`);
 }
 
+function pictures({ search }, folder) {
+  if (search !== undefined) {
+    writeFileSync(join(folder, 'search.svg'), searchPicture(search));
+  }
+}
+
 function growth(results, folder) {
   const all = curves(results);
   for (const { file, svg } of all) {
@@ -91,6 +98,7 @@ if (Object.keys(results).length === 0) {
   console.error(`nothing is stored in ${folder}/results`);
   process.exit(1);
 }
+pictures(results, join(folder, 'results'));
 writeFileSync(join(folder, 'RESULTS.md'), [
   '# Results\n\nWritten by ./bench/run of what its sections stored in ' +
     'results/; a bold figure misses its target.\n',

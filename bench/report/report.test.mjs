@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lineChart } from './chart.mjs';
 import { loopQuantile } from './loop.mjs';
+import { searchPicture, searches } from './searches.mjs';
 import { median, short } from './stats.mjs';
 import { comparison, ratios } from './table.mjs';
 import { targetsTable } from './targets.mjs';
@@ -163,4 +164,29 @@ test('linking is measured against plain SQL of the same edges', () => {
   assert.equal(verdict(methods(5001, 1), 'Declared'), 'met');
   assert.equal(verdict(methods(4999, 1), 'Declared'), '**not met**');
   assert.equal(verdict(methods(5001, 0.98), found), '**not met**');
+});
+
+test('searches: hybrid beside vectors alone, and their time', () => {
+  const one = (way, rank, embedder = 'static') => ({ embedder, way,
+    half: 'reporting', ranks: Array(50).fill(rank),
+    recalls: Array(50).fill(0.5), ms: [1, 2, 3] });
+  const at = (rank, p95 = 29, embedder) => ({ search: { measured: [
+    one('vector', 0.5, embedder), one('hybrid', rank, embedder),
+    ...['alone', 'beside'].map((scenario) => ({ scenario, rows: 100000,
+      way: 'hybrid', ms: [1, 1, scenario === 'alone' ? 99 : p95] }))] } });
+  const local = 'Hybrid search, builtin and static';
+  assert.equal(verdict(targetsTable(at(0.58)), local), 'met');
+  assert.equal(verdict(targetsTable(at(0.57)), local), '**not met**');
+  assert.equal(verdict(targetsTable({}), local), 'not measured');
+  const others = 'Hybrid search, other';
+  assert.equal(verdict(targetsTable(at(0.5, 1, 'x')), others), 'met');
+  assert.equal(verdict(targetsTable(at(0.49, 1, 'x')), others), '**not met**');
+  assert.equal(verdict(targetsTable(at(0.5)), others), 'not measured');
+  const time = 'Searches of 100,000 rows';
+  assert.equal(verdict(targetsTable(at(1)), time), 'met');
+  assert.equal(verdict(targetsTable(at(1, 31)), time), '**not met**');
+  const { search } = at(0.58);
+  search.measured.push({ ...one('vector', 0.4), half: 'tuning' });
+  assert.match(searches(search), /hybrid \| 0\.580 .* \| 1\.16x \|/);
+  assert.match(searchPicture(search), /vectors: static.*0\.580/s);
 });

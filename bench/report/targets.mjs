@@ -3,6 +3,7 @@
 // what was measured and whether that is enough; no case: not measured.
 
 import { loopQuantile } from './loop.mjs';
+import { answered, gain, quantile, timed } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
 import { BOUND, BY_INDEX, COPY, DECLARED, LINK_FLOOR, PAGES_AT_HAND, REQUESTS,
@@ -210,6 +211,27 @@ const slowed = ({ link }) => {
       percent)];
 };
 
+/** Hybrid beside vectors alone, on the half that nothing was chosen by. */
+const hybrid = (chosen, judge) => ({ search }) => {
+  const list = search === undefined ? []
+    : answered(search).filter((m) => m.half === 'reporting');
+  return [...groupBy(list, (m) => m.embedder)].filter(([name]) => chosen(name))
+    .map(([name, some]) => {
+      const { ratio, within: [low, high] } = gain(
+        some.find((m) => m.way === 'hybrid'),
+        some.find((m) => m.way === 'vector'));
+      return { label: name, met: judge(ratio, high), shown:
+        `${number(ratio, 2)}x (${number(low, 2)} to ${number(high, 2)})` };
+    });
+};
+
+const LOCAL = ['builtin', 'static'];
+
+const searchTime = ({ search }) => (search === undefined ? [] : timed(search))
+  .filter((m) => m.rows >= 100000 && m.scenario !== 'alone')
+  .map(({ way, ms }) => atMost(way, quantile(ms, 0.95), 30,
+    (v) => `${number(v, 1)} ms`));
+
 const TARGETS = [
   ['First load at 0 ms, 256 dimensions: at least 60% of COPY from ' +
     'memory',
@@ -261,6 +283,12 @@ const TARGETS = [
   ['Declared links: at least 5,000 a second', declared],
   ['A run is slowed by linking beside it by at most 30%', slowed],
   ['Linking: about a quarter of a run\'s time beside it, 30% at most', share],
+  ['Hybrid search, builtin and static vectors: MRR@10 at least 1.15x vectors ' +
+    'alone', hybrid((name) => LOCAL.includes(name), (ratio) => ratio >= 1.15)],
+  ['Hybrid search, other vectors: not below vectors alone, by its 95% interval',
+    hybrid((name) => !LOCAL.includes(name), (ratio, high) => high >= 1)],
+  ['Searches of 100,000 rows beside a first load: at most 30 ms at p95',
+    searchTime],
 ];
 
 const verdict = (list) => (list.length === 0 ? 'not measured'

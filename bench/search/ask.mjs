@@ -1,10 +1,10 @@
 // Asks a running service all queries, in each way, and prints an object a line.
 //
-//   node ask.mjs URL [HALF...]
+//   node ask.mjs URL EMBEDDER
 
 import { HALVES, ask } from './queries.mjs';
 
-const [url, ...halves] = process.argv.slice(2);
+const [url, embedder] = process.argv.slice(2);
 
 async function search(query, way) {
   const response = await fetch(`${url}/admin/batch-sync/search`, {
@@ -16,8 +16,8 @@ async function search(query, way) {
 
 for (const way of ['vector', 'text', 'hybrid']) {
   await search('a first one, to warm up', way);
-  for (const half of halves.length > 0 ? halves : HALVES) {
+  for (const half of HALVES) {
     const found = await ask(half, (query) => search(query, way));
-    console.log(JSON.stringify({ way, ...found }));
+    console.log(JSON.stringify({ embedder, way, ...found }));
   }
 }

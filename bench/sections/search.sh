@@ -1,11 +1,17 @@
+# How well searches find, and how soon. What they find is asked of the demo's
+# records, with embedders that need no network, peers beside it in the same
+# rows. How long they take is measured over more rows, made of the demo's,
+# alone and while a first load goes through both indexes.
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
-ABOUT='searches of the demo by vector, by words and by both' MINUTES=3
+ABOUT='searches by vector, by words and by both' MINUTES=9
 
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
+# shellcheck source=scripts/lib/node.sh
+source "$ROOT/scripts/lib/node.sh"
 
-# The demo's records with the builtin embedder, and all queries in each way.
-measure() {
+# The demo's coordinator, and what is the same for all embedders.
+demo() {
   node_deps "$ROOT/examples/coordinator"
   spawn "$DIR/demo.log" node "$ROOT/examples/coordinator/server.mjs" \
     --port 0 --http-port 0
@@ -16,14 +22,58 @@ measure() {
   COORDINATOR_HTTP_URL=$(sed -n 's/^ready .*http=\([^ ]*\).*/\1/p' \
     "$DIR/demo.log")
   export COORDINATOR_GRPC_ENDPOINT COORDINATOR_HTTP_URL
-  export EMBEDDING_PROVIDER=builtin BATCH_SYNC_FULL_TEXT=true
-  export SCHEMA_DIR=$ROOT/schema/services
+  export BATCH_SYNC_FULL_TEXT=true SCHEMA_DIR=$ROOT/schema/services
   unset BATCH_SYNC_SERVICES EMBEDDING_MODEL
-  DIMENSIONS=1536
-  fresh run plain
-  KG_ENABLED=true DATABASE_URL=$SERVER/run "$BUILD/batchsync" sync \
-    >"$DIR/sync.log" 2>&1 || die "no sync: $(tail -n 5 "$DIR/sync.log")"
+}
+
+# by EMBEDDER VECTORS: the demo's records in the database `run`, all queries in
+# each way, and the peers; VECTORS is bench_vectors' word for the embedder.
+by() {
+  template plain
+  fresh run "$TEMPLATE"
+  DATABASE_URL=$SERVER/run EMBEDDING_DIMENSIONS=$DIMENSIONS "$BUILD/batchsync" \
+    sync >"$DIR/sync.log" 2>&1 || die "no sync: $(tail -n 5 "$DIR/sync.log")"
   serve run
-  node "$ROOT/bench/search/ask.mjs" "http://127.0.0.1:$PORT" >>"$DIR/measured"
+  node "$ROOT/bench/search/ask.mjs" "http://127.0.0.1:$PORT" "$1" \
+    >>"$DIR/measured"
   reap "$SERVE"
+  ! has_node_20 || node "$ROOT/bench/search/peers.mjs" "$SERVER/run" "$1" \
+    "$BIN/bench_vectors" "$2" >>"$DIR/measured"
+}
+
+# shellcheck disable=SC2317  # called by wait_for
+has_text_index() {
+  [ -n "$(sql run "SELECT 1 FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid
+    AND c.relname LIKE 'idx_vector_embeddings_text_%'")" ]
+}
+
+# speed: the database `run`, larger. The load beside the searches is of another
+# service, and outlasts them.
+speed() {
+  local rows=$MANY
+  ! $QUICK || rows=10000
+  "$PG_BIN/psql" -Xq -v ON_ERROR_STOP=1 -v rows="$rows" -d "$SERVER/run" \
+    -f "$ROOT/bench/search/rows.sql" >"$DIR/rows.log" 2>&1 ||
+    die "no rows: $(tail -n 5 "$DIR/rows.log")"
+  coordinator 100000
+  export BATCH_SYNC_SERVICES=bench-items SCHEMA_DIR=$ROOT/bench/services
+  serve run
+  wait_for "$MOST" has_text_index || die "there is no full-text index"
+  node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" alone \
+    "$rows" >>"$DIR/measured"
+  curl -fsS -m 10 -X POST -o "$DIR/out" -H 'Prefer: respond-async' \
+    "http://127.0.0.1:$PORT/admin/batch-sync/trigger" ||
+    die "no run: $(tail -n 5 "$DIR/serve.log")"
+  node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" \
+    'beside a first load' "$rows" >>"$DIR/measured"
+  reap "$SERVE"
+}
+
+measure() {
+  demo
+  export EMBEDDING_PROVIDER=builtin
+  DIMENSIONS=1536
+  by builtin "$DIMENSIONS"
+  speed
 }
