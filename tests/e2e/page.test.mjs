@@ -5,7 +5,8 @@ import { createServer, request } from 'node:http';
 import { test } from 'node:test';
 import { browser, open } from './rig/browser.mjs';
 import { gate, serve } from './support/serve.mjs';
-import { itemsOf, onceProven, pagesOf, world } from './support/world.mjs';
+import { itemsOf, onceProven, pagesOf, schemaOf, world }
+  from './support/world.mjs';
 
 const TOKEN = 'open-sesame';
 const skip = browser ? false : 'there is no chromium';
@@ -118,6 +119,7 @@ test('a viewer looks, and is told', { skip }, async (t) => {
   await page.getByText('read-only token').waitFor();
   await page.getByRole('button', { name: 'Run now' }).waitFor(
     { state: 'hidden' });
+  assert.equal(await page.getByRole('button', { name: 'schedules' }).count(), 0);
   await page.getByText('Nothing has run yet').waitFor();
   await page.accessible();
   page.clean();
@@ -154,16 +156,88 @@ test('nothing is asked while it is paused', { skip }, async (t) => {
   const page = await open(t, base);
   await page.goto(base);
   await page.getByText('Nothing has run yet').waitFor();
-  await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  await button('Pause').click();
+  await button('Resume').waitFor();
   await s.good();
-  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  await button('Resume').waitFor();
   assert.ok(await page.getByText('Nothing has run yet').isVisible());
-  await page.getByRole('button', { name: 'Resume' }).click();
+  await button('Resume').click();
   await page.getByText('2 of 2 services done').waitFor();
   page.clean();
   await s.end();
 });
+
+test('the schedules are paused for a reason, and resumed', { skip },
+  async (t) => {
+    const { w, s, base } = await start(t, { env: {
+      BATCH_SYNC_SCHEDULE: '0 2 * * *',
+      BATCH_SYNC_SCHEDULES: 'beta=30 6 * * 1' } });
+    await w.db.rows(`INSERT INTO batch_sync_fires (schedule, fire_at, outcome)
+      VALUES ('', date_trunc('day', now()), 'skipped'),
+        ('beta', date_trunc('day', now()), 'replaced')`);
+    const page = await open(t, base);
+    await page.goto(base);
+    const card = page.getByRole('region', { name: 'Schedules' });
+    await card.getByText('every Monday at 06:30').waitFor();
+    await card.getByText('waits for a run under way').waitFor();
+    await card.getByText('a run was under way').waitFor();
+    await card.getByText('a later one took its place').waitFor();
+    await card.locator('summary').last().click();
+    assert.equal(await card.getByRole('listitem').filter({ hasText: '6:30:00' })
+      .getByRole('listitem').count(), 10);
+    await page.accessible();
+
+    await page.getByRole('button', { name: 'Pause schedules' }).click();
+    await page.getByRole('button', { name: 'Pause them' }).click();
+    const reason = page.getByLabel('Why?');
+    await reason.waitFor(); // a reason is required
+    await page.accessible();
+    await page.picture('now-pause');
+    await page.getByRole('button', { name: 'Let them run' }).click();
+    await reason.waitFor({ state: 'detached' });
+    assert.deepEqual(await w.db.rows('SELECT FROM batch_sync_pauses'), []);
+    await page.getByRole('button', { name: 'Pause schedules' }).click();
+    await reason.fill(' the index is rebuilt: אינדקס ');
+    await reason.press('Enter');
+    await page.getByText('The schedules are paused:').waitFor();
+    await page.getByText('the index is rebuilt: אינדקס').waitFor();
+    assert.deepEqual(await w.db.rows('SELECT reason FROM batch_sync_pauses'),
+      [{ reason: 'the index is rebuilt: אינדקס' }]);
+    await page.accessible();
+    await page.picture('now-paused');
+
+    await page.getByRole('button', { name: 'Resume schedules' }).click();
+    await page.getByRole('timer').waitFor();
+    assert.deepEqual(await w.db.rows('SELECT FROM batch_sync_pauses'), []);
+    page.clean();
+    await s.end();
+  });
+
+test('what a source has told to be deleted is an outcome', { skip },
+  async (t) => {
+    const held = { items: itemsOf(30) };
+    const { s, base } = await start(t, {
+      services: { alpha: pagesOf(() => held.items) },
+      schemas: [schemaOf('alpha', { deleted_when: { field: 'state',
+        equals: 'gone' } })] });
+    await s.good();
+    held.items = [{ id: 'item-00001', state: 'gone' }, ...itemsOf(30).slice(1, 29),
+      { id: 'item-00030', state: 'gone' }];
+    await s.good();
+    const page = await open(t, base);
+    await page.goto(base);
+    const run = page.getByRole('region', { name: 'Last run' });
+    await run.getByText('2 told to be deleted').first().waitFor();
+    await run.getByText('2 deleted').first().waitFor();
+    await run.getByRole('img', { name:
+      '28 unchanged, 2 told to be deleted, 2 deleted' }).first().waitFor();
+    await page.accessible();
+    await page.goto(`${base}#/runs`);
+    await page.locator('.picture .is-tombstones').first().waitFor();
+    page.clean();
+    await s.end();
+  });
 
 /** A proxy that takes its own prefix away; returns its port. */
 async function proxy(t, prefix, port) {

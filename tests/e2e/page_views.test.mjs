@@ -180,7 +180,8 @@ test('what is left, as the source announced it', { skip }, async (t) => {
   const base = `http://127.0.0.1:${s.port}/`;
   const page = await open(t, base);
   await page.goto(base);
-  await page.getByText('every Monday to Friday at 04:30').waitFor();
+  await page.locator('.headline')
+    .getByText('every Monday to Friday at 04:30').waitFor();
   await page.getByRole('timer').waitFor();
   const { json: { runId } } = await s.triggerAsync();
   await page.getByText(/^1,210 to go/).waitFor();

@@ -6,8 +6,8 @@ import { t } from '../texts.js';
 
 /** [the count's name, the text's key]; the name is the colour's, too. */
 export const OUTCOMES = [['stored', 'stored'], ['unchanged', 'unchanged'],
-  ['collisions', 'collisions'], ['deleted', 'deleted'],
-  ['failed', 'failedItems']];
+  ['collisions', 'collisions'], ['tombstones', 'tombstones'],
+  ['deleted', 'deleted'], ['failed', 'failedItems']];
 
 const shown = (counts) => OUTCOMES.map(([name, text]) =>
   ({ name, text, n: counts?.[name] ?? 0 })).filter(({ n }) => n > 0);

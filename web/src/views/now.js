@@ -10,6 +10,7 @@ import { t } from '../texts.js';
 import { Dependencies } from './now/dependencies.js';
 import { Headline } from './now/headline.js';
 import { RunCard } from './now/run_card.js';
+import { Schedules } from './now/schedules.js';
 
 const BUSY_MS = 1000;
 const IDLE_MS = 3000;
@@ -36,5 +37,6 @@ export function Now() {
       onProblem=${setProblem} />
     ${run ? html`<${RunCard} run=${run} />`
       : html`<p class="empty">${t('neverRan')}</p>`}
+    <${Schedules} />
     <${Dependencies} health=${health} />`;
 }

@@ -2,17 +2,26 @@
 
 import { useState } from 'preact/hooks';
 import { ADMIN, post } from '../../api.js';
-import { dateTime, duration } from '../../format.js';
+import { dateTime, duration, relative } from '../../format.js';
 import { html } from '../../html.js';
 import { now, refresh } from '../../live.js';
 import { CancelRun } from '../../parts/cancel_run.js';
 import { inWords } from '../../schedule.js';
 import { readOnly } from '../../session.js';
 import { t } from '../../texts.js';
+import { PauseSchedules } from './pause.js';
+
+function Pause({ of: { reason, since } }) {
+  return html`<p class="next paused"><b>${t('schedulesPaused')}</b>
+    ${' '}<span dir="auto">${reason}</span>
+    <time class="soft" datetime=${since} title=${dateTime(since)}>${
+      relative(since, now.value)}</time></p>`;
+}
 
 /** What comes next, in words; it counts down by the second. */
 function Next({ scheduler }) {
   if (!scheduler.enabled) return html`<p class="next">${t('syncOff')}</p>`;
+  if (scheduler.paused) return html`<${Pause} of=${scheduler.paused} />`;
   if (!scheduler.nextRun) return html`<p class="next">${t('noSchedule')}</p>`;
   const { nextRun, schedule, timezone } = scheduler;
   const left = Math.max(0, Date.parse(nextRun) - now.value);
@@ -63,8 +72,12 @@ export function Headline({ scheduler, health, run, onProblem }) {
       <h1><i class=${`dot ${DOTS[state]}`} />${' '}${t(state)}</h1>
       <${Next} scheduler=${scheduler} />
     </div>
-    <div class="buttons">${!readOnly.value && (running
-      ? html`<${CancelRun} key=${run.id} id=${run.id} onProblem=${onProblem} />`
-      : html`<${RunNow} onProblem=${onProblem} />`)}</div>
+    <div class="buttons">${!readOnly.value && html`
+      ${(scheduler.nextRun || scheduler.paused) && html`<${PauseSchedules}
+        paused=${Boolean(scheduler.paused)} onProblem=${onProblem} />`}
+      ${running
+        ? html`<${CancelRun} key=${run.id} id=${run.id}
+          onProblem=${onProblem} />`
+        : html`<${RunNow} onProblem=${onProblem} />`}`}</div>
   </section>`;
 }
