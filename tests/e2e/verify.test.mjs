@@ -258,10 +258,15 @@ function share(from, to, prefix = '') {
 /** 3% of the rows deleted, 1% of the vectors and 1% of the texts changed, edges
  * cut; what is found then. */
 async function breakStore(w) {
+  // The broken vectors crowd around items whose edges are cut.
+  const [{ crowd }] = await w.db.rows(`SELECT target_node_id AS crowd
+    FROM knowledge_graph_edges WHERE source_node_id
+      ${share(300, 301, 'content:')} AND target_node_id
+      ${share(210, 1000, 'content:')} ORDER BY weight DESC, 1 LIMIT 1`);
   await w.db.script(`
     DELETE FROM vector_embeddings WHERE content_id ${share(0, 30)};
     UPDATE vector_embeddings SET embedding = (SELECT o.embedding
-      FROM vector_embeddings o WHERE o.content_id = '${itemsOf(ITEMS).at(-1).id}')
+      FROM vector_embeddings o WHERE 'content:' || o.content_id = '${crowd}')
       WHERE content_id ${share(100, 110)};
     UPDATE vector_embeddings SET content_text = content_text || ' and more'
       WHERE content_id ${share(200, 210)};`);

@@ -45,6 +45,9 @@ void verify_graph_set(struct call *c, const struct store *s, bool exact)
  *           have to be what was written: a broken one is reported itself
  *   sparse  items that could have more edges, and when they were linked at the
  *           latest: their node and edges are from then
+ *   ten     their nearest rows
+ *   crowded broken vectors are among those, which say nothing of who is near:
+ *           the nearest rows but for them, of so many as may crowd together
  *   near    what they would be linked with now. What was stored after they had
  *           been linked adds an edge on its own side only.
  *   lost    links that schemas declare, made once, whose edge is gone
@@ -82,27 +85,51 @@ static const char moved_sql[] =
     "     AND abs(s.similarity - 0.85) > 0.0001)"
     "   AND NOT " QUEUED " AND " INTACT "),";
 
-/* %s: pgvector's schema: operator, operator, digest, norm. */
-static const char near_sql[] =
+#define NEIGHBOURS                                                     \
+    "SELECT v.id, v.microservice_id, v.content_id, v.embedding,"       \
+    " v.vector_hash, coalesce(v.written_at, v.updated_at) AS written," \
+    " v.embedding OPERATOR(%s.<=>) s.embedding AS distance"            \
+    " FROM @.vector_embeddings v WHERE v.tenant_id = $1"               \
+    " AND v.content_type = 'microservice_data' AND v.chunk_index = 0"  \
+    " AND v.microservice_id IS NOT NULL AND v.id <> s.id"              \
+    " ORDER BY v.embedding OPERATOR(%s.<=>) s.embedding"
+
+/* %s: pgvector's schema. */
+static const char ten_sql[] =
     "sparse AS MATERIALIZED (SELECT i.*, e.n, greatest(k.created_at,"
     "   i.written_at, e.linked) AS linked FROM items i"
     "  JOIN @.knowledge_graph_nodes k ON k.node_id = i.node"
     "  CROSS JOIN LATERAL (SELECT count(*) AS n, max(o.linked::timestamptz"
     "    AT TIME ZONE 'UTC') AS linked FROM out o WHERE o.id = i.id) e"
     "  WHERE i.good AND NOT i.queued AND e.n < 10),"
+    "ten AS MATERIALIZED (SELECT s.id AS near_to, d.id, d.microservice_id,"
+    "   d.content_id, d.written, d.distance, " INTACT " AS intact,"
+    "   %s.vector_norm(d.embedding) AS norm"
+    "  FROM sparse s CROSS JOIN LATERAL (" NEIGHBOURS " LIMIT 10) d),";
+
+/* The same. */
+static const char crowded_sql[] =
+    "crowded AS MATERIALIZED (SELECT s.id AS near_to, d.*"
+    "  FROM sparse s CROSS JOIN LATERAL (SELECT d.id, d.microservice_id,"
+    "    d.content_id, d.written, d.distance,"
+    "    %s.vector_norm(d.embedding) AS norm"
+    "   FROM (" NEIGHBOURS " LIMIT 1000) d WHERE " INTACT
+    "   ORDER BY d.distance LIMIT 10) d"
+    "  WHERE s.id IN (SELECT near_to FROM ten WHERE NOT intact)),"
+    "neighbours AS MATERIALIZED (SELECT near_to, id, microservice_id,"
+    "   content_id, written, distance, norm FROM ten t WHERE NOT EXISTS"
+    "    (SELECT FROM ten b WHERE b.near_to = t.near_to AND NOT b.intact)"
+    "  UNION ALL SELECT near_to, id, microservice_id, content_id, written,"
+    "   distance, norm FROM crowded),";
+
+static const char near_sql[] =
     "near AS MATERIALIZED (SELECT s.id, s.content_id, f.target FROM sparse s"
-    "  CROSS JOIN LATERAL (SELECT " NEAR_NODE " AS target FROM ("
-    "    SELECT v.id, v.microservice_id, v.content_id, v.embedding,"
-    "     v.vector_hash, coalesce(v.written_at, v.updated_at) AS written,"
-    "     v.embedding OPERATOR(%s.<=>) s.embedding AS distance"
-    "    FROM @.vector_embeddings v WHERE v.tenant_id = $1"
-    "     AND v.content_type = 'microservice_data' AND v.chunk_index = 0"
-    "     AND v.microservice_id IS NOT NULL AND v.id <> s.id"
-    "    ORDER BY v.embedding OPERATOR(%s.<=>) s.embedding LIMIT 10) d"
-    "   JOIN @.microservices m ON m.id = d.microservice_id"
-    "   WHERE d.distance <= 2 AND 1 - d.distance > 0.7001"
-    "    AND d.written <= s.linked AND NOT " QUEUED " AND " INTACT
-    "    AND %s.vector_norm(d.embedding) BETWEEN 1e-6 AND 1e6"
+    "  CROSS JOIN LATERAL (SELECT " NEAR_NODE " AS target"
+    "   FROM neighbours d JOIN @.microservices m ON m.id = d.microservice_id"
+    "   WHERE d.near_to = s.id AND d.distance <= 2"
+    "    AND 1 - d.distance > 0.7001"
+    "    AND d.written <= s.linked AND NOT " QUEUED
+    "    AND d.norm BETWEEN 1e-6 AND 1e6"
     "    AND NOT EXISTS (SELECT FROM out o WHERE o.id = s.id"
     "     AND o.target = " NEAR_NODE ") ORDER BY d.distance"
     "   LIMIT 10 - s.n) f"
@@ -140,7 +167,9 @@ void verify_graph_write_items(struct buf *sql, const char *schema)
 {
     buf_puts(sql, items_sql);
     buf_printf(sql, moved_sql, schema, schema);
-    buf_printf(sql, near_sql, schema, schema, schema, schema);
+    buf_printf(sql, ten_sql, schema, schema, schema, schema);
+    buf_printf(sql, crowded_sql, schema, schema, schema, schema);
+    buf_puts(sql, near_sql);
     buf_puts(sql, lost_sql);
 }
 
