@@ -283,7 +283,7 @@ static bool is_lost(const struct shared *shared)
     const struct world *owner;
 
     if (ledger->interrupted)
-        return true;
+        return !ledger->by_budget;
     if (!ledger->running || anybody_alive(shared) ||
         shared->clock_ms < ledger->expires_ms)
         return false;
@@ -305,7 +305,7 @@ static void resume(struct world *w)
         s->token = ++ledger->tokens;
     }
     ledger->running = true;
-    ledger->interrupted = false;
+    ledger->interrupted = ledger->by_budget = false;
     ledger->owner = w->process;
     ledger->generation = w->generation;
     ledger->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
@@ -403,6 +403,7 @@ static void settle(struct world *w, struct run_end_req *req)
         ledger->owner = w->process;
     } else if (req->mode == RUN_END_LEAVE && owned) {
         ledger->interrupted = !anybody_alive(w->shared);
+        ledger->by_budget = ledger->interrupted && req->budget != NULL;
         ledger->running = !ledger->interrupted;
         ledger->owner = ledger->running ? -1 : w->process;
     }

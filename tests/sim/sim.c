@@ -32,6 +32,9 @@
  * And in one that is planned before each run: the plan tells what the run does
  * (plan.c).
  *
+ * And in one with budgets of tokens: no request crosses one, and a run that was
+ * stopped is resumed until all is stored (budgets.c).
+ *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c). And in one whose sources do not page as they should
  * (sources.c).
@@ -882,6 +885,7 @@ int main(int argc, char **argv)
         simulate_killer(current_seed);
         simulate_writer(current_seed);
         simulate_plan(current_seed);
+        simulate_budgets(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n"
            "tokens billed over unique ones: %.2f, and %.2f where a process "

@@ -36,11 +36,12 @@ struct event {
     struct world *w;
     struct op *op; /* the request's; borrowed */
     void (*take_effect)(struct world *w, struct op *op, struct err *err);
-    int *outstanding; /* a counter of the world's; NULL: none */
-    bool after_crash; /* asked for by a process that is no more */
-    bool taken;       /* it has had its effect */
-    bool answered;    /* the caller knows, but cannot read it yet */
-    struct err err;   /* what that was */
+    int *outstanding;      /* a counter of the world's; NULL: none */
+    struct sim_sent *sent; /* owned; a request that costs tokens, or NULL */
+    bool after_crash;      /* asked for by a process that is no more */
+    bool taken;            /* it has had its effect */
+    bool answered;         /* the caller knows, but cannot read it yet */
+    struct err err;        /* what that was */
 };
 
 static void take_effect(struct event *e)
@@ -58,12 +59,33 @@ static void take_effect(struct event *e)
         e->take_effect(w, e->op, &e->err);
 }
 
+/* A refusal costs nothing, what broke off may have cost something; nobody
+ * knows, so that it counts as what was held for it. */
+static void settle_sent(struct event *e)
+{
+    struct sim_sent *sent = e->sent;
+    struct world *w = e->w;
+    uint64_t held = sent->hold.tokens, billed = held / 4 + draw(w, held);
+    bool known = e->err.code == 0 && e->op->err.code == 0;
+    bool refused = e->err.code == ERR_REFUSED || e->err.code == ERR_BUSY ||
+                   e->err.code == ERR_AUTH || e->err.code == ERR_TOO_LONG;
+
+    billed = refused ? 0 : billed < held ? billed : held;
+    if (!e->after_crash && !w->crashed)
+        w->on_billed(w, sent, billed);
+    w->gate->settle(
+        w->gate->arg, &sent->hold, known || refused ? billed : held);
+    free(sent);
+}
+
 static void complete(struct event *e)
 {
     take_effect(e);
     if (e->outstanding != NULL)
         --*e->outstanding;
     list_remove(&e->link);
+    if (e->sent != NULL)
+        settle_sent(e);
     op_finish(e->op, &e->err);
     free(e);
 }
@@ -101,7 +123,9 @@ static void put_in(struct event *e)
     list_push(at, &e->link);
 }
 
-static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
+/* Of a request that has begun. */
+static struct event *add_event(struct world *w, struct op *op,
+    uint64_t delay_ms,
     void (*effect)(struct world *w, struct op *op, struct err *err),
     int *outstanding)
 {
@@ -115,10 +139,18 @@ static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
         .take_effect = effect,
         .outstanding = outstanding,
         .after_crash = w->crashed};
-    op_begin(op, &w->ready, cancel_event);
     if (outstanding != NULL)
         ++*outstanding;
     put_in(e);
+    return e;
+}
+
+static void schedule(struct world *w, struct op *op, uint64_t delay_ms,
+    void (*effect)(struct world *w, struct op *op, struct err *err),
+    int *outstanding)
+{
+    add_event(w, op, delay_ms, effect, outstanding);
+    op_begin(op, &w->ready, cancel_event);
 }
 
 void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
@@ -485,6 +517,43 @@ static bool has_deadly(const struct world *w, const struct embed_req *req)
     return false;
 }
 
+static void on_admitted(struct op *op)
+{
+    struct sim_sent *sent = container_of(op, struct sim_sent, hold.op);
+    struct world *w = sent->w;
+    struct embed_req *req = sent->req;
+    struct err err = op->err;
+
+    w->embedding--;
+    if (err.code == 0 && req->op.err.code == 0 && !w->crashed) {
+        w->on_sent(w, sent);
+        add_event(w, &req->op, latency(w), answer_embed, &w->embedding)->sent =
+            sent;
+        req->op.cancel_fn = cancel_event;
+        return;
+    }
+    if (err.code == 0)
+        w->gate->settle(w->gate->arg, &sent->hold, 0);
+    free(sent);
+    op_finish(&req->op, &err);
+}
+
+static void ask_gate(struct world *w, struct embed_req *req)
+{
+    struct sim_sent *sent = calloc(1, sizeof(*sent));
+
+    if (sent == NULL)
+        abort();
+    *sent = (struct sim_sent){.w = w, .req = req};
+    sent->hold.run = req->run;
+    for (size_t i = 0; i < req->n; i++)
+        sent->hold.tokens += 2 * text_tokens(req->texts[i]);
+    op_begin(&req->op, &w->ready, NULL); /* it ends when its turn comes */
+    op_init(&sent->hold.op, on_admitted);
+    w->embedding++;
+    w->gate->ask(w->gate->arg, &sent->hold);
+}
+
 static void port_embed(void *world, struct embed_req *req)
 {
     struct world *w = world;
@@ -496,7 +565,10 @@ static void port_embed(void *world, struct embed_req *req)
         CHECK(text_trim(req->texts[i]).len > 0);
     if (!w->deadly_read && w->deadly >= 0)
         w->dies = w->dies || has_deadly(w, req);
-    schedule(w, &req->op, latency(w), answer_embed, &w->embedding);
+    if (w->gate != NULL)
+        ask_gate(w, req);
+    else
+        schedule(w, &req->op, latency(w), answer_embed, &w->embedding);
 }
 
 /* The store */
@@ -937,7 +1009,8 @@ bool world_step(struct world *w)
         struct world *process = shared->processes[i];
 
         CHECK(process->embedding <= w->options->workers);
-        if (op_queue_run_one(&process->ready))
+        if (op_queue_run_one(&process->ready) ||
+            (process->gate != NULL && op_queue_run_one(process->gate_queue)))
             return true;
     }
     if (list_empty(&shared->events))

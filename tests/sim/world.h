@@ -11,6 +11,7 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
+#include "sync/embed/embed_gate.h"
 #include "sync/pipeline.h"
 #include "sync/run.h"
 
@@ -237,13 +238,22 @@ struct sim_ledger {
     uint64_t expires_ms;       /* not lost before, whoever owns it */
     int nservices;
     struct sim_service services[SIM_SERVICES];
-    int tokens;   /* handed out so far */
-    int closed;   /* times that the run was ended */
-    bool careful; /* a page has ended so many that it is read in small ones */
+    int tokens;     /* handed out so far */
+    int closed;     /* times that the run was ended */
+    bool by_budget; /* interrupted so: only a trigger resumes it */
+    bool careful;   /* a page has ended so many that it is read in small ones */
+};
+
+/* A request that its budgets have to allow (world.gate). */
+struct world;
+struct sim_sent {
+    struct embed_hold hold;
+    struct world *w;
+    struct embed_req *req;
+    int rows[EMBED_BUDGETS]; /* whoever counts them */
 };
 
 /* What the processes of a world have in common. */
-struct world;
 struct plan_facts_req;
 struct shared {
     struct database db;
@@ -301,6 +311,13 @@ struct world {
     void (*on_store)(struct world *w, const struct store_req *req);
     /* A plan asks what is known beforehand. */
     void (*on_facts)(struct world *w, struct plan_facts_req *req);
+    /* Who is asked before a request is sent; NULL: nobody. Then those that are
+     * sent, and that the provider has billed. */
+    const struct embed_gate *gate;
+    struct op_queue *gate_queue; /* where the gate's requests end */
+    void (*on_sent)(struct world *w, struct sim_sent *sent);
+    void (*on_billed)(
+        struct world *w, const struct sim_sent *sent, uint64_t billed);
     /* A crash: what is asked for afterwards has no effect any more. */
     bool crashed;
     uint64_t crashed_ms;
