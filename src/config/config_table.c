@@ -64,6 +64,10 @@ static const struct config_key rows[] = {
         TO(c.sync.chunk_size)},
     {"BATCH_SYNC_WORKERS", "5", "chunks that are embedded at the same time",
         RANGE(1, 256), TO(c.sync.workers)},
+    {"BATCH_SYNC_FETCHES", "1",
+        "pages of one service that are asked for at the same time, where the "
+        "source tells its total",
+        RANGE(1, 16), TO(c.sync.fetches)},
     {"BATCH_SYNC_MAX_PAGES", "0",
         "pages of one service before its run ends with an error; 0: no limit",
         RANGE(0, INT_MAX), TO(c.sync.max_pages)},

@@ -22,13 +22,14 @@ static uint64_t memory_budget_larger(uint64_t a, uint64_t b)
 void memory_budget(const struct config *config, struct memory_budget *out)
 {
     uint64_t workers = (uint64_t)config->sync.workers;
+    uint64_t answers = (uint64_t)config->sync.fetches *
+                       (uint64_t)config->coordinator.max_message_bytes;
     uint64_t vectors = (uint64_t)config->sync.chunk_size *
                        (uint64_t)config->embedding.dimensions * sizeof(float);
 
     *out = (struct memory_budget){
         .program = PROGRAM_BYTES,
-        .pages = memory_budget_larger(
-            WINDOW_BYTES, 2 * (uint64_t)config->coordinator.max_message_bytes),
+        .pages = memory_budget_larger(WINDOW_BYTES, 2 * answers),
         .chunks = 2 * workers * (2 * (uint64_t)CHUNK_BYTES + vectors),
         .requests = workers * 2 * (uint64_t)CHUNK_BYTES,
         .stores = (uint64_t)STORE_CONNECTIONS * 2 * STORE_BYTES,

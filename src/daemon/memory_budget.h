@@ -23,8 +23,8 @@ enum {
 
 struct memory_budget {
     uint64_t program;  /* at rest */
-    uint64_t pages;    /* the window; or the largest answer, and what is read
-                          of it */
+    uint64_t pages;    /* the window; or the largest answers, and what is read
+                          of them */
     uint64_t chunks;   /* texts, metadata and vectors under way */
     uint64_t requests; /* to the embedder, and their answers */
     uint64_t stores;   /* transactions, and their copies on the connections */

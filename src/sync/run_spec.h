@@ -37,6 +37,7 @@ struct run_options {
     int limit;                   /* items a page */
     int chunk_size;              /* items a chunk */
     int workers;                 /* embedding slots */
+    int fetches;                 /* pages of a service asked for at once */
     int max_pages;               /* a service; 0: no limit */
     size_t max_item_bytes;       /* of its JSON; larger ones fail */
     size_t window_bytes;         /* of pages of a service, if several */

@@ -183,7 +183,8 @@ static void take_claim(
     w->ncheckpointed = w->npages;
     w->claims++;
     w->nwrites = 0;
-    w->largest = 0;
+    w->largest = w->first = 0;
+    w->told = s->announced;
     w->fenced = 0;
 }
 

@@ -151,6 +151,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .loop_bytes = (size_t)PICK(r, 0, 1000, 1 << 20),
         .kept_bytes = (size_t)PICK(r, 0, 500, 1 << 20),
         .max_tokens = PICK(r, 100, 400, 8191),
+        .fetches = PICK(r, 1, 1 + (int)draw(r, 16)),
         .retries = {5, 50}};
 }
 
@@ -442,6 +443,7 @@ static void simulate(uint64_t seed)
     draw_source(&r, &source);
     draw_faults(&r, &faults);
     draw_options(&r, &options);
+    source.lies = PICK(&r, 0, 0, -50, 50, 300);
     spread_ids(&source, faults.too_large > 0 ? 1 : options.limit);
     if (faults.bad_table)
         source.poison = 0; /* what is left of a chunk may be one item */
@@ -460,6 +462,7 @@ static void simulate(uint64_t seed)
     none.too_large = faults.too_large; /* no fault: smaller pages do */
     none.large_from = faults.large_from;
     w->faults = none;
+    w->source.lies = 0;
     w->source.version = (int)draw(&r, 2);
     run_once(w, &schemas, &req);
     check_counts(&req);

@@ -94,6 +94,15 @@ static void add_items(
     buf_char(out, ']');
 }
 
+int source_limit(const struct source *s, int page, int limit)
+{
+    int from = 2 + (int)(s->seed % 2);
+
+    return s->manner == LOWERS && page == from && limit > s->lowered
+               ? s->lowered
+               : limit;
+}
+
 /* Of a source that does not page right: which items are on the page. */
 static void find_range(
     const struct source *s, int page, int limit, int *lo, int *hi)
@@ -131,6 +140,8 @@ static int total_of(const struct source *s, int page, int limit, int lo, int hi)
         return left < 0 ? 0 : left;
     case SHIFTS:
         return s->items + (page - 1) * (limit / 3);
+    case LOWERS:
+        return s->items;
     default:
         return -1;
     }
@@ -147,14 +158,17 @@ static void add_page(const struct source *s, int service, int total,
 }
 
 int source_page(const struct source *s, int service, int page, int limit,
-    int *lo, struct buf *out)
+    int *lo, int64_t *total, struct buf *out)
 {
-    int hi;
+    int hi, kept = source_limit(s, page, limit);
+    char says[32] = "";
 
-    find_range(s, page, limit, lo, &hi);
+    find_range(s, page, kept, lo, &hi);
+    *total = total_of(s, page, kept, *lo, hi);
+    if (s->manner == LOWERS)
+        snprintf(says, sizeof(says), ",\"limit\":%d", kept);
     if (s->manner != HONEST) {
-        add_page(
-            s, service, total_of(s, page, limit, *lo, hi), "", *lo, hi, out);
+        add_page(s, service, (int)*total, says, *lo, hi, out);
         return hi - *lo;
     }
     switch (draw(s, service, 0, 99) % 4) {
@@ -164,8 +178,9 @@ int source_page(const struct source *s, int service, int page, int limit,
             hi, out);
         break;
     case 1:
+        *total = s->items + s->items * s->lies / 100;
         buf_puts(out, "{\"successfulResult\":");
-        add_page(s, service, s->items, "", *lo, hi, out);
+        add_page(s, service, (int)*total, "", *lo, hi, out);
         buf_char(out, '}');
         break;
     case 2:

@@ -77,11 +77,12 @@ static void check_shown(const struct world *w, int limit)
 }
 
 /* Pages of a whole round, and those that it takes to see that it repeats. */
-static int most_fetches(const struct source *s, int limit)
+static int most_fetches(const struct source *s, int limit, int fetches)
 {
-    int pages = (2 * s->items + limit - 1) / limit + 2;
+    int kept = s->manner == LOWERS ? s->lowered : limit;
+    int pages = (2 * s->items + kept - 1) / kept + 2;
 
-    return s->services * (pages + PASS_STALE_ANY + 1);
+    return s->services * (pages + PASS_STALE_ANY + 1 + fetches);
 }
 
 /* One run without a fault; returns whether it was a success. */
@@ -98,7 +99,8 @@ static bool run_sources(struct sources *s, const struct schema_set *schemas)
     check_rows(&s->w);
     check_passes(s, &req);
     check_shown(&s->w, limit);
-    CHECK(s->w.fetch_requests <= most_fetches(&s->w.source, limit));
+    CHECK(s->w.fetch_requests <=
+          most_fetches(&s->w.source, limit, s->w.options->fetches));
     success = req.result.status == RUN_SUCCESS;
     run_req_clear(&req);
     return success;
@@ -193,6 +195,7 @@ void simulate_sources(uint64_t seed)
         source.items = 1;
     source.manner = (enum manner)(1 + draw(&r, MANNERS - 1));
     source.shown = source.items;
+    source.lowered = (options.limit + 1) / 2;
     make_schemas(&schemas, source.services);
     for (int i = 0; i < source.services; i++)
         schemas.schemas[i]->delete_missing = true;

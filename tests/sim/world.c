@@ -204,12 +204,30 @@ static size_t open_bytes(const struct world *w)
     return bytes;
 }
 
-static void hand_out(struct world *w, int lo, int n, size_t bytes)
+/* In the order of the source: by the first item, as it was asked for; where the
+ * source gives less than that, by number. */
+static int64_t place_of(const struct world *w, int page, int limit)
 {
+    if (page == 0)
+        return INT64_MAX;
+    return w->source.manner == LOWERS ? page : (int64_t)(page - 1) * limit;
+}
+
+/* Whatever is answered first. */
+static void hand_out(struct world *w, const struct open_page *out)
+{
+    struct open_page *page = &w->pages[w->npages++];
+
     CHECK(w->npages < 8192);
-    w->pages[w->npages++] = (struct open_page){
-        .service = w->current, .lo = lo, .hi = lo + n, .bytes = bytes};
-    w->largest = bytes > w->largest ? bytes : w->largest;
+    for (; page > &w->pages[w->ncheckpointed] &&
+           place_of(w, page[-1].page, page[-1].limit) >
+               place_of(w, out->page, out->limit);
+         page--)
+        page[0] = page[-1];
+    *page = *out;
+    page->service = w->current;
+    w->largest = out->bytes > w->largest ? out->bytes : w->largest;
+    w->first = w->first == 0 ? out->bytes : w->first;
     CHECK(w->npages - w->ncheckpointed <= WINDOW_PAGES);
 }
 
@@ -231,6 +249,7 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
 {
     struct page_req *req = container_of(op, struct page_req, op);
     int page = req->page, lo = 0, n;
+    int64_t total = -1;
     struct buf text;
 
     w->fetch_requests++;
@@ -257,23 +276,71 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
                                    : "{\"data\":[{\"id\":");
         n = -1;
     } else {
-        n = source_page(&w->source, w->current, page, req->limit, &lo, &text);
+        n = source_page(
+            &w->source, w->current, page, req->limit, &lo, &total, &text);
     }
     req->envelope.json = arena_dup(req->arena, buf_view(&text));
-    if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0)
-        hand_out(w, lo, n, text.len);
+    if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0) {
+        w->told = total > w->told ? total : w->told;
+        hand_out(w, &(struct open_page){.lo = lo,
+                        .hi = lo + n,
+                        .page = req->page,
+                        .limit = req->limit,
+                        .bytes = text.len});
+    }
     buf_free(&text);
+}
+
+/* With another limit, what comes behind was asked for too early. */
+static void forget_discarded(struct world *w, const struct page_req *req)
+{
+    while (w->npages > w->ncheckpointed) {
+        const struct open_page *last = &w->pages[w->npages - 1];
+
+        if (last->limit == req->limit || place_of(w, last->page, last->limit) <
+                                             place_of(w, req->page, req->limit))
+            return;
+        w->npages--;
+    }
+}
+
+/*
+ * One page always may; a page is larger in memory than as JSON. Each that is
+ * outstanding has the room of the largest so far, which of several at once may
+ * be among them: of what is known for sure, the first one.
+ */
+static void check_room(const struct world *w)
+{
+    size_t taken = ((size_t)w->fetching + 1) * w->first;
+
+    if (open_bytes(w) == 0)
+        return;
+    if (w->options->fetches == 1)
+        CHECK(open_bytes(w) + w->largest <= w->options->window_bytes);
+    for (int i = w->ncheckpointed; i < w->npages; i++)
+        taken += w->pages[i].bytes < w->first ? w->pages[i].bytes : w->first;
+    CHECK(taken <= w->options->window_bytes);
+}
+
+/* Beside others only what has been announced, and the proof that it is all. */
+static void check_early(const struct world *w, const struct page_req *req)
+{
+    CHECK(w->fetching < w->options->fetches);
+    if (w->fetching == 0)
+        return;
+    CHECK(w->told > 0 && w->first > 0);
+    CHECK(w->source.manner == LOWERS ||
+          (int64_t)(req->page - 1) * req->limit <= w->told);
 }
 
 static void port_fetch(void *world, struct page_req *req)
 {
     struct world *w = world;
 
-    CHECK(w->fetching == 0);
     CHECK(service_index(req->service) == w->current);
-    /* One page always may; a page is larger in memory than as JSON. */
-    CHECK(open_bytes(w) == 0 ||
-          open_bytes(w) + w->largest <= w->options->window_bytes);
+    check_early(w, req);
+    forget_discarded(w, req);
+    check_room(w);
     if (w->deadly_read && w->current == 0 &&
         w->deadly >= (req->page - 1) * req->limit &&
         w->deadly < req->page * req->limit)
@@ -299,9 +366,11 @@ static void answer_due(struct world *w, struct op *op, struct err *err)
     buf_init(&text, 1 << 26);
     buf_printf(&text, "{\"data\":[%s]}", letter->payload);
     req->json = arena_dup(req->arena, buf_view(&text));
-    hand_out(w, letter->seq, 1, text.len);
+    hand_out(w, &(struct open_page){.lo = letter->seq,
+                    .hi = letter->seq + 1,
+                    .bytes = text.len,
+                    .letters = true});
     buf_free(&text);
-    w->pages[w->npages - 1].letters = true;
 }
 
 static void port_due_letters(void *world, struct due_letters_req *req)
@@ -703,12 +772,15 @@ static bool is_stored_as(
     return false;
 }
 
-/* A page that repeats another as the end of the source is left out. */
-static bool is_repeat(const struct world *w, const struct open_page *page)
+/* A page that repeats another as the end of the source is left out: its items
+ * that could not be stored are dead letters of the other, or have no id. */
+static bool is_repeat(const struct world *w, const struct open_page *page,
+    int seq, const struct sim_item *item)
 {
     for (const struct open_page *p = w->pages; p < page; p++)
         if (p->service == page->service && p->lo == page->lo)
-            return true;
+            return item->id[0] == '\0' || letters_refused(&w->shared->letters,
+                                              p->service, seq, seq + 1) > 0;
     return false;
 }
 
@@ -725,7 +797,8 @@ void world_check_settled(struct world *w, const struct open_page *page,
               is_replaced(w, page, seq, item.id));
         CHECK(is_letter(req, &item) || (req->deletes && item.tombstone) ||
               is_stored_as(w, page->service, seq, &item) ||
-              is_replaced(w, page, seq, item.id) || is_repeat(w, page));
+              is_replaced(w, page, seq, item.id) ||
+              is_repeat(w, page, seq, &item));
     }
 }
 

@@ -27,6 +27,7 @@ enum manner {
     GROWS,        /* its total does while it is read */
     SHRINKS,      /* loses items at its end meanwhile, and says so */
     SHIFTS,       /* gets others in front: pages overlap */
+    LOWERS,       /* its limit, to a half on one page, and says so */
     MANNERS
 };
 
@@ -47,7 +48,9 @@ struct source {
     int renamed;    /* times that an eighth of the ids became others */
     bool unique;    /* no id comes twice */
     enum manner manner;
-    int shown; /* of a source that ends early */
+    int shown;   /* of a source that ends early */
+    int lowered; /* the limit of one that lowers it */
+    int lies; /* percent of its items that one that pages right is wrong by */
 };
 
 struct sim_item {
@@ -65,9 +68,13 @@ void source_item(
     const struct source *s, int service, int seq, struct sim_item *out);
 
 /* Appends the page's envelope, in a shape drawn per service. Returns the
- * number of items on it; *lo is the first one's seq. */
+ * number of items on it; *lo is the first one's seq, *total what it calls its
+ * total, -1: nothing. */
 int source_page(const struct source *s, int service, int page, int limit,
-    int *lo, struct buf *out);
+    int *lo, int64_t *total, struct buf *out);
+
+/* The limit that it keeps to on that page. */
+int source_limit(const struct source *s, int page, int limit);
 
 /* What is stored (database.c). */
 struct sim_row {
@@ -195,6 +202,7 @@ struct faults {
 /* A page that was handed out. */
 struct open_page {
     int service, lo, hi; /* its items' seq: [lo, hi) */
+    int page, limit;     /* as asked for; page 0: no page of the source */
     size_t bytes;        /* of JSON */
     bool letters;        /* no page of the source: the item of a letter */
 };
@@ -300,6 +308,8 @@ struct world {
     int npages, ncheckpointed;
     int storing;    /* stores outstanding */
     size_t largest; /* bytes of a page of the service */
+    size_t first;   /* bytes of the first page of the claim; 0: none yet */
+    int64_t told;   /* the largest total of the service; -1: none */
     int claims;     /* services that it has begun */
     struct sim_text texts[SIM_TEXTS];
     int ntexts;

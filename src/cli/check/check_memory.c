@@ -28,7 +28,7 @@ bool check_memory_write(
     if (!fits)
         buf_puts(out,
             " -> raise the limit, or lower GRPC_MAX_MESSAGE_BYTES (larger "
-            "pages are asked for in parts), BATCH_SYNC_WORKERS or "
-            "BATCH_SYNC_MAX_ITEM_BYTES");
+            "pages are asked for in parts), BATCH_SYNC_FETCHES, "
+            "BATCH_SYNC_WORKERS or BATCH_SYNC_MAX_ITEM_BYTES");
     return fits;
 }

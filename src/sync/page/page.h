@@ -75,8 +75,11 @@ struct page {
     struct strmap ids;       /* content id -> index of its last item */
     struct page_share share; /* what chunks know of it */
     bool too_large;
-    bool given_up;  /* it failed because a page before it has */
-    bool discarded; /* it was asked for too early: it counts as never read */
+    bool given_up; /* it failed because a page before it has */
+    /* Asked for before anybody has said that there is such a page. It may be
+     * read and rendered, no more, and whatever became of it counts for nothing
+     * until it turns out to be the next one; or it is discarded. */
+    bool early, discarded;
     bool set_aside; /* its first new item is not tried */
     bool unread;    /* skipped: it was not even asked for */
     /* Not the source's: items of dead letters, whose digests these are, n. */

@@ -31,9 +31,12 @@ static struct page_item *page_wait_find(const struct page *page,
     const struct list *window, struct str id, bool replaces)
 {
     for (struct list *at = page->link.prev; at != window; at = at->prev) {
-        struct page_item *it =
-            page_wait_item_of(container_of(at, struct page, link), id);
+        const struct page *before = container_of(at, struct page, link);
+        struct page_item *it;
 
+        if (before->early)
+            continue; /* discarded: it stores nothing */
+        it = page_wait_item_of(before, id);
         if (it == NULL || it->outcome == ITEM_COLLISION ||
             it->outcome == ITEM_TOMBSTONE)
             continue; /* it writes nothing; what was before it may */

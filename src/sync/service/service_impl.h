@@ -51,8 +51,16 @@ static inline struct page *service_first_page(const struct service *s)
                : container_of(s->pages.next, struct page, link);
 }
 
-/* PAGES: reads on, if that may be and there is room (service_read.c). */
+/*
+ * The reader (service_read.c). service_read(): reads on, if that may be and
+ * there is room. service_read_follow(): the page has been judged; an early one
+ * behind it is the next one, or is discarded. service_read_discard(): an early
+ * page. service_read_discard_behind(): those behind a page.
+ */
 void service_read(struct service *s);
+void service_read_follow(struct service *s, const struct page *page);
+void service_read_discard(struct page *page);
+void service_read_discard_behind(struct service *s, const struct page *page);
 
 /*
  * The filler (service_fill.c). service_fill_init(): the chunks' group.

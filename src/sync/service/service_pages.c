@@ -69,11 +69,14 @@ static void service_pages_give_up_behind(
 {
     struct err err;
 
+    service_read_discard_behind(s, failed);
     err_set(&err, failed->err.code, "given up because page %d failed",
         failed->number);
     for (struct list *at = failed->link.next; at != &s->pages; at = at->next) {
         struct page *page = container_of(at, struct page, link);
 
+        if (page->early)
+            continue;
         page->given_up = page->given_up || !page->share.failed;
         page_fail(page, &err, failed->unstorable || page->state < PAGE_DRAIN);
     }
@@ -106,6 +109,9 @@ static void service_pages_note_failure(
 
 static void settle_page(struct service *s, struct page *page)
 {
+    assert(!page->early || page->discarded);
+    if (page->early)
+        return;
     log_page(s, page);
     counts_add(
         page->letters != NULL ? &s->busy->of_letters : &s->result->counts,
@@ -114,7 +120,9 @@ static void settle_page(struct service *s, struct page *page)
     altered_note(&s->busy->altered, page);
     if (page->err.code == 0) {
         s->result->pages += page->letters == NULL;
-    } else if (!service_pages_shrink(s, page)) {
+    } else if (service_pages_shrink(s, page)) {
+        service_read_discard_behind(s, page);
+    } else {
         service_pages_note_failure(s, page);
     }
     pipeline_event(
@@ -155,9 +163,11 @@ static void service_pages_wind_down(struct service *s)
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
-        if (s->p->aborting)
+        if (page->early)
+            continue; /* the one before it fails, and says what becomes of it */
+        if (s->p->aborting) {
             page_fail(page, &why, true);
-        else if (!page->share.failed && !page_can_end(page)) {
+        } else if (!page->share.failed && !page_can_end(page)) {
             page_fail(page, &why, page->state < PAGE_DRAIN);
             return;
         }
@@ -171,7 +181,7 @@ static void service_pages_note_unstorable(struct service *s)
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
-        if (page->state > PAGE_DRAIN ||
+        if (page->early || page->state > PAGE_DRAIN ||
             (page->state == PAGE_DRAIN && !page->share.failed &&
                 page_is_drained(page)))
             continue;
@@ -187,7 +197,7 @@ static bool service_pages_has_failed(struct service *s)
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
-        if (!page->share.failed)
+        if (page->early || !page->share.failed)
             continue;
         service_pages_give_up_behind(s, page);
         return true;
@@ -202,6 +212,8 @@ static void service_pages_take(struct service *s)
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
+        if (page->early)
+            continue;
         service_take_page(s, page);
         if (page->number > s->judged)
             return;
@@ -214,6 +226,8 @@ static void service_pages_compare(struct service *s)
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
+        if (page->early)
+            continue;
         if (page->state == PAGE_READY)
             page_compare(page, &s->pages, page->number <= s->judged);
         if (page->state < PAGE_DRAIN)

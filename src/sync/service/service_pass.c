@@ -123,6 +123,7 @@ void service_take_page(struct service *s, struct page *page)
     service_pass_warn_odd_once(s, page);
     service_pass_follow_page(s, page, (uint64_t)fresh);
     page->announced = s->pass.said;
+    service_read_follow(s, page);
 }
 
 void service_weigh_pass(struct service *s)

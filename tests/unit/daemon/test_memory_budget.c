@@ -16,8 +16,10 @@ static const uint64_t MIB = 1024 * 1024;
 
 static void test_sum(void **state)
 {
-    struct config config = {
-        .sync = {.workers = 5, .chunk_size = 50, .max_item_bytes = 8 << 20},
+    struct config config = {.sync = {.workers = 5,
+                                .fetches = 1,
+                                .chunk_size = 50,
+                                .max_item_bytes = 8 << 20},
         .coordinator = {.max_message_bytes = 64 << 20},
         .embedding = {.dimensions = 1536}};
     struct memory_budget few, many;
@@ -29,6 +31,9 @@ static void test_sum(void **state)
     config.sync.workers = 50;
     memory_budget(&config, &many);
     assert_true(many.chunks == 10 * few.chunks);
+    config.sync.fetches = 4; /* which may all be as large as one may be */
+    memory_budget(&config, &many);
+    assert_true(many.pages == 4 * few.pages);
     config.coordinator.max_message_bytes = 1 << 20;
     memory_budget(&config, &few);
     assert_true(few.pages == WINDOW_BYTES && few.pages < many.pages);
