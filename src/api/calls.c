@@ -92,6 +92,17 @@ static void on_calls_client_gone(struct http_exchange *x)
         api_call_answer(call, 503, json_object());
 }
 
+const char *api_call_trace(
+    const struct http_exchange *x, char out[CALL_TRACE_BYTES])
+{
+    const struct str *sent = x == NULL ? NULL : http_header(x, "traceparent");
+
+    if (sent == NULL)
+        return NULL;
+    snprintf(out, CALL_TRACE_BYTES, "%.*s", STR_ARG(*sent));
+    return out;
+}
+
 void api_call_begin(struct api_call *call, struct api *api,
     struct http_exchange *x, void (*free)(struct api_call *call))
 {

@@ -6,6 +6,7 @@
 #ifndef API_CALLS_H
 #define API_CALLS_H
 
+#include "base/io/trace_context.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "net/http/http_server.h"
@@ -36,6 +37,12 @@ struct api_call {
     struct http_exchange *x; /* borrowed; NULL once it has been answered */
     void (*free)(struct api_call *call);
 };
+
+/* The caller's trace, copied to `out`; NULL: none was sent, or x is NULL. One
+ * that is longer is of no use to anybody. */
+enum { CALL_TRACE_BYTES = 2 * TRACEPARENT_BYTES };
+const char *api_call_trace(
+    const struct http_exchange *x, char out[CALL_TRACE_BYTES]);
 
 /* Takes the exchange on (NULL: the client has gone); to be ended by
  * api_call_end(). */

@@ -17,6 +17,7 @@ struct plan_call {
     struct api_call call; /* freed through it */
     struct plan_req req;
     struct body_trigger body;
+    char trace[CALL_TRACE_BYTES];
 };
 
 static void plan_call_free(struct api_call *call)
@@ -59,6 +60,7 @@ void route_plan(struct api *api, struct http_exchange *x, struct str id)
         api_call_error(&p->call, 503, "shutting down");
     } else {
         api->planning = &p->req;
+        p->body.ask.spec.traceparent = api_call_trace(x, p->trace);
         p->req.spec = &p->body.ask.spec;
         op_init(&p->req.op, on_plan_ended);
         plan_run(api->options.ops, &p->req);

@@ -150,10 +150,8 @@ void trigger_call_begin(struct api *api, struct http_exchange *x,
     bool respond_async, const struct run_spec *spec, json_t *more)
 {
     struct trigger_call *t = calloc(1, sizeof(*t));
-    const struct str *traceparent =
-        x == NULL ? NULL : http_header(x, "traceparent");
     struct run_spec traced = *spec;
-    char text[2 * TRACEPARENT_BYTES]; /* a longer one is of no use */
+    char text[CALL_TRACE_BYTES];
 
     if (t == NULL)
         abort();
@@ -162,10 +160,7 @@ void trigger_call_begin(struct api *api, struct http_exchange *x,
     t->req.begun = on_trigger_begun;
     api_call_begin(&t->call, api, x, trigger_free_call);
     op_init(&t->req.op, on_trigger_ended);
-    if (traceparent != NULL) {
-        snprintf(text, sizeof(text), "%.*s", STR_ARG(*traceparent));
-        traced.traceparent = text; /* the runner copies it */
-    }
+    traced.traceparent = api_call_trace(x, text); /* the runner copies it */
     runner_trigger(api->options.ops->runner, &traced, &t->req);
 }
 

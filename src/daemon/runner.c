@@ -16,7 +16,6 @@
 #include <assert.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 struct runner {
     struct runner_options options;
@@ -159,13 +158,10 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
 static void runner_set_trace(struct run_spec *spec, struct trigger_req *req)
 {
     struct trace_context trace;
-    uint8_t random[16];
 
     if (trace_context_read(&trace, str_of(spec->traceparent)))
         return;
-    if (getentropy(random, sizeof(random)) < 0)
-        abort();
-    trace_context_make(&trace, random);
+    trace_context_begin(&trace, str_of(NULL));
     trace_context_next(&trace, req->traceparent);
     spec->traceparent = req->traceparent;
 }

@@ -93,3 +93,45 @@ test('the run of a retry has the trace of who asked for it', async (t) => {
     [ID]);
   await s.end();
 });
+
+test('what only looks carries the trace of who asked for it, too', async (t) => {
+  const w = await alpha(t);
+  const s = await serve(t, w);
+  await s.good();
+  sent(w);
+  const ask = (method, path, body) => s.call(method,
+    `/admin/batch-sync/${path}`, { body, headers: { traceparent: CALLER } });
+  const traces = () => [...new Set(sent(w).map((header) =>
+    FORM.exec(header ?? 'none')?.[1]))];
+
+  assert.equal((await ask('POST', 'plan', {})).status, 200);
+  assert.deepEqual(traces(), [ID], 'a plan');
+  assert.equal((await ask('GET',
+    'items?service=alpha&id=item-00003&source=true')).status, 200);
+  assert.deepEqual(traces(), [ID], 'an item in its source');
+  for (const how of [{ source: true, sample: 5 },
+    { source: true, repair: true }]) {
+    assert.equal((await ask('POST', 'verify', how)).status, 202);
+    await s.program.until(async () => {
+      const { json } = await s.get('/admin/batch-sync/verify');
+      return json.running === null && json.last;
+    }, 'the verification', 60_000);
+    assert.deepEqual(traces(), [ID], `verify ${JSON.stringify(how)}`);
+  }
+  // Without a caller's, a search begins one of its own.
+  await s.call('POST', '/admin/batch-sync/search', { body: { query: 'lorem' } });
+  const [own] = traces();
+  assert.match(own, /^[0-9a-f]{32}$/);
+  assert.notEqual(own, ID);
+  await s.end();
+});
+
+test('a run of the command line is traced as well', async (t) => {
+  const w = await alpha(t);
+  const { stderr } = await w.sync();
+  const id = idOf(sent(w));
+  const lines = stderr.trim().split('\n').map((line) => JSON.parse(line))
+    .filter(({ run }) => run !== undefined);
+  assert.ok(lines.length >= 3, stderr);
+  for (const { trace_id: traced } of lines) assert.equal(traced, id);
+});

@@ -92,7 +92,10 @@ static int stored_item_read_source(struct explain_call *e, struct err *err)
 static void stored_item_ask_source(struct explain_call *e)
 {
     struct history_call *h = e->h;
+    const struct str *traceparent = http_header(h->call.x, "traceparent");
 
+    if (traceparent != NULL)
+        e->source.walk.traceparent = *traceparent;
     e->source.arena = &h->arena;
     e->source.id = h->req.id;
     e->source.walk.service = h->req.service;

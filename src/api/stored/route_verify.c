@@ -97,13 +97,18 @@ static void verify_route_answer(struct http_exchange *x)
 
 void route_verify(struct api *api, struct http_exchange *x, struct str id)
 {
+    char trace[CALL_TRACE_BYTES];
     struct verify_body body;
     struct err err;
 
-    if (verify_body_read(&body, x->body, &err) < 0)
+    if (verify_body_read(&body, x->body, &err) < 0) {
         http_answer_error(x, answer_status(err.code), NULL, 0, err.msg);
-    else if (verifier_begin(
-                 api->options.ops->verifier, &body.ask, "http", &err) < 0)
+        free(body.services.names);
+        json_decref(body.body);
+        return;
+    }
+    body.ask.traceparent = api_call_trace(x, trace);
+    if (verifier_begin(api->options.ops->verifier, &body.ask, "http", &err) < 0)
         http_answer_error(x, 409, NULL, 0, err.msg);
     else
         verify_route_answer(x);

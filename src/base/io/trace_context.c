@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
 
 /* Where the parts stand. */
 enum { AT_ID = 3, AT_SPAN = 36, AT_FLAGS = 53, LENGTH = 55 };
@@ -69,6 +71,17 @@ void trace_context_make(struct trace_context *t, const uint8_t random[16])
         snprintf(t->id + (size_t)2 * (size_t)i, 3, "%02x", random[i]);
     memcpy(&t->spans, random, sizeof(t->spans));
     t->id[31] = t->id[31] == '0' ? '1' : t->id[31]; /* not all of them 0 */
+}
+
+void trace_context_begin(struct trace_context *t, struct str header)
+{
+    uint8_t random[16];
+
+    if (trace_context_read(t, header))
+        return;
+    if (getentropy(random, sizeof(random)) < 0)
+        abort();
+    trace_context_make(t, random);
 }
 
 void trace_context_next(struct trace_context *t, char out[TRACEPARENT_BYTES])

@@ -27,6 +27,9 @@ bool trace_context_read(struct trace_context *t, struct str header);
 /* Begins a trace of its own, from 16 random bytes. */
 void trace_context_make(struct trace_context *t, const uint8_t random[16]);
 
+/* The caller's trace, or one of its own where the header is none. */
+void trace_context_begin(struct trace_context *t, struct str header);
+
 /* The header of the next request, with a span of its own; "" without a trace.
  */
 void trace_context_next(struct trace_context *t, char out[TRACEPARENT_BYTES]);

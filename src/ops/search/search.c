@@ -146,8 +146,8 @@ static void search_embed(struct text_search_req *req)
         .query = true,
         .dimensions = dimensions,
         .vectors = vector};
-    if (trace_context_read(&trace, req->traceparent))
-        trace_context_next(&trace, req->embed.traceparent);
+    trace_context_begin(&trace, req->traceparent);
+    trace_context_next(&trace, req->embed.traceparent);
     op_init(&req->embed.op, on_search_text_embedded);
     req->ops->ports->embed(req->ops->ports->world, &req->embed);
 }

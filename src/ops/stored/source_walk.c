@@ -21,6 +21,7 @@ static void source_walk_ask(struct source_walk *w)
         .tenant = w->tenant,
         .page = w->page,
         .limit = w->limit};
+    trace_context_next(&w->trace, w->req.traceparent);
     op_init(&w->req.op, on_source_walk_page);
     w->ops->ports->fetch_page(w->ops->ports->world, &w->req);
 }
@@ -83,6 +84,7 @@ void source_walk_begin(struct source_walk *w)
     op_begin(&w->op, w->ops->ports->queue, source_walk_cancel);
     w->limit = config->limit;
     w->page = 1;
+    trace_context_begin(&w->trace, w->traceparent);
     pass_begin(&w->pass, config->limit, w->schema->ignores_total, 0, -1);
     source_walk_ask(w);
 }

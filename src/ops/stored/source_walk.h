@@ -11,6 +11,7 @@
 #ifndef OPS_STORED_SOURCE_WALK_H
 #define OPS_STORED_SOURCE_WALK_H
 
+#include "base/io/trace_context.h"
 #include "ops/ops.h"
 #include "record/pass/pass.h"
 
@@ -21,7 +22,8 @@ struct source_walk {
     const char *service;   /* registered name */
     const char *tenant;
     const struct schema *schema;
-    int most_pages; /* > 0 */
+    struct str traceparent; /* the caller's, read at once; or empty */
+    int most_pages;         /* > 0 */
     void (*on_page)(struct source_walk *w);
 
     /* The page at hand, until source_walk_next(). */
@@ -36,6 +38,7 @@ struct source_walk {
     struct err lack; /* at the end, not complete: why */
 
     /* Its own. */
+    struct trace_context trace;
     struct page_req req;
     struct timer_req pause;
     struct pass pass;

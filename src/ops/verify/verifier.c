@@ -72,6 +72,7 @@ static void verifier_copy(struct verifier *v, const struct verify_ask *ask)
     for (size_t i = 0; i < ask->nservices; i++)
         names[i] = arena_dup(&v->asked, str_of(ask->services[i])).p;
     v->req.ask.services = names;
+    v->req.ask.traceparent = arena_dup(&v->asked, str_of(ask->traceparent)).p;
 }
 
 int verifier_begin(struct verifier *v, const struct verify_ask *ask,

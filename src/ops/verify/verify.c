@@ -216,6 +216,7 @@ void verify_begin(const struct ops *ops, struct verify_request *req)
     arena_init(&req->arena, 0);
     arena_init(&v->batch, 0);
     v->req = req;
+    trace_context_begin(&v->trace, str_of(req->ask.traceparent));
     v->survey = (struct verify_survey_req){
         .arena = &req->arena, .tenant = ops->config->sync.tenant};
     op_begin(&req->op, ops->ports->queue, verify_cancel);

@@ -42,6 +42,7 @@ struct verify_ask {
                      a run of the services */
     bool repair;  /* mends */
     bool deletes; /* and deletes */
+    const char *traceparent; /* the caller's, or NULL */
 };
 
 struct verify_example {

@@ -93,6 +93,7 @@ static void verify_check_embed(struct verify_state *v)
         verify_over(v);
         return;
     }
+    trace_context_next(&v->trace, v->embed.traceparent);
     op_init(&v->embed.op, on_verify_check_embedded);
     v->req->ops->ports->embed(v->req->ops->ports->world, &v->embed);
 }

@@ -2,6 +2,7 @@
 #ifndef OPS_VERIFY_VERIFY_IMPL_H
 #define OPS_VERIFY_VERIFY_IMPL_H
 
+#include "base/io/trace_context.h"
 #include "db/verify/verify_graph.h"
 #include "db/verify/verify_mend.h"
 #include "db/verify/verify_sample.h"
@@ -44,6 +45,7 @@ struct verify_state {
     struct verify_mend_req mend;
     struct verify_broken_req read;
     struct verify_write_req write;
+    struct trace_context trace;
     struct embed_req embed;
     size_t *embedded; /* of read.rows: which they are */
     int tries;

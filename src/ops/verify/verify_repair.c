@@ -141,6 +141,7 @@ static void on_verify_embedded(struct op *op)
 
 static void verify_repair_embed(struct verify_state *v)
 {
+    trace_context_next(&v->trace, v->embed.traceparent);
     op_init(&v->embed.op, on_verify_embedded);
     v->req->ops->ports->embed(v->req->ops->ports->world, &v->embed);
 }

@@ -103,6 +103,7 @@ void verify_source_begin(struct verify_state *v)
     }
     v->spec = (struct run_spec){.trigger = "verify",
         .kind = "batch",
+        .traceparent = req->ask.traceparent,
         .services = req->ask.services,
         .nservices = req->ask.nservices};
     if (req->ask.repair) {
