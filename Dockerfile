@@ -3,8 +3,10 @@
 #
 #     docker build -t batchsync .
 #     docker run --rm batchsync --help
+#
+# The base is pinned by digest; docs/deployment.md says how to renew it.
 
-FROM debian:trixie-slim AS build
+FROM debian:trixie-slim@sha256:d7e12182ce18b85b93007c1dedf31f2d29e01ccf3182cc4017c709b6259bc132 AS build
 
 ARG DEBIAN_FRONTEND=noninteractive
 
@@ -29,7 +31,7 @@ RUN cmake -S . -B build -G Ninja \
  && DESTDIR=/install cmake --install build --prefix /usr/local --strip
 
 
-FROM debian:trixie-slim
+FROM debian:trixie-slim@sha256:d7e12182ce18b85b93007c1dedf31f2d29e01ccf3182cc4017c709b6259bc132
 
 ARG DEBIAN_FRONTEND=noninteractive
 

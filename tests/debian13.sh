@@ -7,7 +7,7 @@
 #     tests/debian13.sh demo     the demo alone, some minutes
 #     tests/debian13.sh test     scripts/test alone
 #
-# Needs debootstrap, which scripts/setup --long installs.
+# Needs debootstrap, which scripts/setup --test installs.
 # shellcheck source=scripts/lib/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/common.sh"
 
@@ -76,7 +76,7 @@ DEMO='
 
 [ "$(id -u)" -eq 0 ] || die "this needs root, for debootstrap and chroot"
 for need in debootstrap unshare git; do
-  command -v "$need" >/dev/null || die "there is no $need: run scripts/setup --long"
+  command -v "$need" >/dev/null || die "there is no $need: run scripts/setup --test"
 done
 [ "$#" -gt 0 ] || set -- demo test
 scratch_dir DIR

@@ -104,12 +104,15 @@ import_node() {
   rm -rf -- "$DIR/node"
 }
 
-# build TAG DOCKERFILE: build the image, and lay it out in DIR/TAG.
+# build TAG DOCKERFILE: build the image, and lay it out in DIR/TAG. Stand-ins
+# have the names of the images that they stand in for, not their digests.
 build() {
+  local file=$DIR/tools/root/$1.Dockerfile
+  in_root "$DIR/tools" cat "$2" | sed -E 's/@sha256:[0-9a-f]{64}//' >"$file"
   quietly in_root "$DIR/tools" buildah build --isolation chroot \
     --pull=never --format docker --layers=false \
     --ulimit nofile=1024:4096 --ulimit nproc=8192:8192 \
-    --tag "$1" --file "$2" .
+    --tag "$1" --file "/root/$1.Dockerfile" .
   # shellcheck disable=SC2016
   quietly tools bash -euc 'c=$(buildah from --pull=never "$1")
     cp -a "$(buildah mount "$c")" "/root/$1"
@@ -230,6 +233,18 @@ environment() {
     select(.value != null) | "\(.key)=\(.value)"' "$DIR/compose.json"
 }
 
+# What the page asks for when it is opened, with the compose file's own token.
+check_page() {
+  local token
+  token=$(jq -r '.services.batchsync.environment.ADMIN_TOKEN' \
+    "$DIR/compose.json")
+  get / | grep -q '<div id="page">' || die "there is no page"
+  curl -fsS -H "Authorization: Bearer $token" \
+    "http://127.0.0.1:$PORT/admin/batch-sync/runs" |
+    jq -e '.runs[0].totals.stored > 4000' >/dev/null ||
+    die "the page would show no data"
+}
+
 check_serving() {
   local env coordinator started
   pg_start "$DIR/postgres"
@@ -243,7 +258,7 @@ check_serving() {
 
   mapfile -t env < <(environment)
   env+=("DATABASE_URL=$PG_URL" COORDINATOR_GRPC_ENDPOINT=127.0.0.1:50051
-    COORDINATOR_HTTP_URL=http://127.0.0.1:4000 "PORT=$PORT" ADMIN_TOKEN=t
+    COORDINATOR_HTTP_URL=http://127.0.0.1:4000 "PORT=$PORT"
     http_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1)
   ! healthy batchsync 10001 "PORT=$PORT" || die "healthy before the start"
   contained_spawn "$DIR/batchsync.log" batchsync 10001 "${env[@]}" -- \
@@ -254,6 +269,7 @@ check_serving() {
   wait_for 10 get /readyz || die "not ready: $(cat "$DIR/batchsync.log")"
   wait_for 120 has_synced || die "no sync: $(tail "$DIR/batchsync.log")"
   get /metrics | promtool check metrics
+  check_page
   ok "it has synced: $(pg_psql -Atc 'SELECT count(*) FROM vector_embeddings') \
 rows, $(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$LEADER/status") MiB"
 
@@ -291,7 +307,8 @@ title "The images"
 build batchsync Dockerfile
 config batchsync .Healthcheck.Test >"$DIR/batchsync.health"
 check_image
-import_node "$(sed -n 's/^FROM //p' "$ROOT/examples/coordinator/Dockerfile")"
+import_node "$(sed -n 's/^FROM \([^@]*\).*/\1/p' \
+  "$ROOT/examples/coordinator/Dockerfile")"
 build batchsync-coordinator examples/coordinator/Dockerfile
 config batchsync-coordinator .Healthcheck.Test \
   >"$DIR/batchsync-coordinator.health"

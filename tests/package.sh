@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Debian package of a build, looked at without installing it: what it
-# contains, what dpkg will not overwrite, and what its service may do.
+# The Debian package of a build: what it contains, what dpkg will not overwrite,
+# and what its service may do; then dpkg installs it (package_install.sh).
 #
 #     tests/package.sh build
 set -euo pipefail
@@ -58,4 +58,5 @@ if command -v systemd-analyze >/dev/null; then
 fi
 
 [ "$FAULTS" -eq 0 ] || exit 1
+"$ROOT/tests/package_install.sh" "$DEB"
 echo "package: $(basename -- "$DEB") is in order"

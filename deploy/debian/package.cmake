@@ -41,7 +41,8 @@ set(CPACK_PACKAGE_DESCRIPTION
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, ca-certificates, tzdata")
+# procps has the kill by which the service reloads.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, ca-certificates, procps, tzdata")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS tzdata-legacy)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS postgresql)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)

@@ -8,7 +8,11 @@ import yaml from 'yaml';
 
 const require = createRequire(import.meta.url);
 const FOLDER = new URL('../../deploy/kubernetes/', import.meta.url);
-const OWN_SCHEMA = ['Kustomization', 'PodMonitor']; // not of the API's core
+// Of kustomize, which ships none.
+const WITHOUT_SCHEMA = ['Kustomization'];
+// Of the Prometheus Operator, in a package of its own.
+const PACKAGES = { 'monitoring.coreos.com/v1':
+  '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1' };
 
 const documentsOf = (file) =>
   yaml.parseAllDocuments(readFileSync(new URL(file, FOLDER), 'utf8'),
@@ -24,20 +28,23 @@ const podOf = (kind) => kind === 'CronJob'
 
 const check = (manifest) => {
   const { apiVersion, kind } = manifest;
-  const { [kind]: Model } =
-    require(`kubernetes-models/${apiVersion}/${kind}`);
+  const { [kind]: Model } = require(
+    `${PACKAGES[apiVersion] ?? `kubernetes-models/${apiVersion}`}/${kind}`);
   assert.ok(Model, `${apiVersion} ${kind}`);
   new Model(manifest).validate();
 };
 
 test('every manifest is what the API accepts', () => {
-  const known = manifests.filter((m) => !OWN_SCHEMA.includes(m.kind));
+  const known = manifests.filter((m) => !WITHOUT_SCHEMA.includes(m.kind));
   assert.deepEqual(known.map((m) => m.kind).sort(), ['ConfigMap', 'CronJob',
-    'Deployment', 'NetworkPolicy', 'Service']);
+    'Deployment', 'NetworkPolicy', 'PodMonitor', 'Service']);
   for (const manifest of known) check(manifest);
   const wrong = structuredClone(of('Deployment'));
   wrong.spec.template.spec.containers[0].livenessProbe.httpGet.port = {};
   assert.throws(() => check(wrong), 'the schema checks nothing');
+  const monitor = structuredClone(of('PodMonitor'));
+  monitor.spec.podMetricsEndpoints[0].interval = 'often';
+  assert.throws(() => check(monitor), 'the schema checks nothing');
 });
 
 for (const kind of ['Deployment', 'CronJob']) {
@@ -67,6 +74,17 @@ test('what selects the pods by label finds them', () => {
   assert.equal(readinessProbe.httpGet.path, '/readyz');
   assert.equal(of('PodMonitor').spec.podMetricsEndpoints[0].port,
     ports[0].name);
+});
+
+test('the CronJob syncs once, the Deployment is probed all along', () => {
+  const [job] = podOf('CronJob').spec.containers;
+  assert.deepEqual(job.args, ['sync']);
+  assert.equal(of('CronJob').spec.concurrencyPolicy, 'Forbid');
+  const [{ args, startupProbe, livenessProbe, readinessProbe }] =
+    podOf('Deployment').spec.containers;
+  assert.deepEqual(args, ['serve']);
+  assert.deepEqual([startupProbe, livenessProbe, readinessProbe]
+    .map(({ httpGet }) => httpGet.path), ['/livez', '/livez', '/readyz']);
 });
 
 test('what kustomize applies exists', () => {
