@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -64,6 +64,44 @@ test('metrics before the first run', async (t) => {
   await s.untilMetrics((later) =>
     valueOf(later, 'event_loop_lag_duration_seconds_count') >= 2,
   'the loop to be looked at');
+  await s.end();
+});
+
+/** The families of docs/metrics.md: [full name, type]. */
+const documented = () => readFileSync(
+  new URL('../../docs/metrics.md', import.meta.url), 'utf8').split('\n')
+  .flatMap((line) => {
+    const [, names, type] =
+      /^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| (\w+) \|/.exec(line) ?? [];
+    return (names?.match(/[a-z_]+/g) ?? []).map((name) =>
+      [name.startsWith('process_') ? name : `batchsync_${name}`, type]);
+  });
+
+/** Those that count from the start of the process on. */
+const AT_WORK = /^(process_|batchsync_(http|log|event_loop|build)_)/;
+
+test('all that counts is there from the start, at zero', async (t) => {
+  const w = await alpha(t, { env: { KG_ENABLED: 'true' } });
+  const s = await serve(t, w);
+  const samples = await s.metrics();
+  const counting = documented().filter(([, type]) =>
+    type === 'counter' || type === 'histogram');
+  assert.ok(counting.length >= 30, `${counting.length} families`);
+  for (const [name, type] of counting) {
+    const family = type === 'histogram' ? `${name}_count` : name;
+    const found = [...samples].filter(([key]) =>
+      key === family || key.startsWith(`${family}{`));
+    assert.ok(found.length > 0, `${family} is not there`);
+    if (AT_WORK.test(name)) continue;
+    for (const [key, value] of found) assert.equal(value, 0, key);
+  }
+  // And nothing is shown that the page about it does not tell of.
+  const known = new Set(documented().map(([name]) => name));
+  for (const key of samples.keys()) {
+    const name = key.replace(/\{.*/, '');
+    assert.ok(known.has(name) || known.has(
+      name.replace(/_(bucket|sum|count)$/, '')), `${name} is not documented`);
+  }
   await s.end();
 });
 

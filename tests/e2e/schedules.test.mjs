@@ -120,33 +120,40 @@ test('a dropped fire is told over HTTP and on the command line', async (t) => {
   await s.end();
 });
 
-test('queue keeps the latest fire, and it runs when the run has ended',
-  async (t) => {
-    const hold = gate();
-    const w = await two(t);
-    w.embedder.script(onceProven(() => hold.wait));
-    const other = await serve(t, w);
-    const running = other.trigger();
-    await other.untilMetrics((m) => valueOf(m, 'run_in_progress') === 1,
-      'the run to begin');
-    const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: NEVER,
-      BATCH_SYNC_SCHEDULES: `beta=${EVERY_SECOND}` } });
-    await until(async () => (await dropped(w)).length >= 2, 'replaced fires',
-      60_000);
-    const replaced = await dropped(w);
-    assert.ok(replaced.every(({ schedule, outcome }) =>
-      schedule === 'beta' && outcome === 'replaced'));
-    assert.deepEqual(await runsOf(w), []);
-    hold.open();
-    await running;
-    await until(async () => (await runsOf(w)).some(({ status }) =>
-      status === 'success'), 'the fire that waited', 60_000);
-    await s.end();
-    await other.end();
-    const [first] = await runsOf(w);
-    assert.deepEqual(first.services, ['beta']);
-    assert.ok(first.at > replaced[1].at);
-  });
+for (const [schedule, name, env] of [
+  ['beta', 'a service\'s own', { BATCH_SYNC_SCHEDULE: NEVER,
+    BATCH_SYNC_SCHEDULES: `beta=${EVERY_SECOND}` }],
+  ['', 'the one for all', { BATCH_SYNC_SCHEDULE: EVERY_SECOND,
+    BATCH_SYNC_IF_RUNNING: 'queue' }],
+]) {
+  test(`queue keeps the latest fire, which runs after the run: ${name}`,
+    async (t) => {
+      const hold = gate();
+      const w = await two(t);
+      w.embedder.script(onceProven(() => hold.wait));
+      const other = await serve(t, w);
+      const running = other.trigger();
+      await other.untilMetrics((m) => valueOf(m, 'run_in_progress') === 1,
+        'the run to begin');
+      const s = await serve(t, w, { env });
+      await until(async () => (await dropped(w)).length >= 2, 'replaced fires',
+        60_000);
+      const replaced = await dropped(w);
+      assert.ok(replaced.every((fire) => fire.schedule === schedule
+        && fire.outcome === 'replaced'));
+      assert.deepEqual(await runsOf(w), []);
+      hold.open();
+      await running;
+      await until(async () => (await runsOf(w)).some(({ status }) =>
+        status === 'success'), 'the fire that waited', 60_000);
+      await s.end();
+      await other.end();
+      const [first] = await runsOf(w);
+      assert.deepEqual(first.services,
+        schedule === '' ? ['alpha', 'beta'] : [schedule]);
+      assert.ok(first.at > replaced[1].at);
+    });
+}
 
 test('a pause keeps schedules from firing, in all processes, until resumed',
   async (t) => {
@@ -198,6 +205,15 @@ test('pause and resume on the command line', async (t) => {
     [0, 'paused: no schedule begins a run\n']);
   assert.deepEqual(await w.db.rows('SELECT reason FROM batch_sync_pauses'),
     [{ reason: 'a migration' }]);
+  // It is kept: a process that starts later heeds it, at its start, too.
+  const s = await serve(t, w, { env: { BATCH_SYNC_SCHEDULE: EVERY_SECOND,
+    BATCH_SYNC_ON_STARTUP: 'true' } });
+  await until(async () => (await dropped(w)).some(({ outcome }) =>
+    outcome === 'paused'), 'a fire during the pause', 60_000);
+  await s.untilMetrics((m) => valueOf(m, 'triggers_total',
+    { trigger: 'startup', outcome: 'paused' }) === 1, 'the start-up');
+  await s.end();
+  assert.deepEqual(await runsOf(w), []);
   assert.deepEqual(await said('resume'),
     [0, 'resumed: the schedules begin runs\n']);
   assert.deepEqual(await said('resume'),
@@ -231,6 +247,14 @@ test('the next ten fires of each schedule', async (t) => {
     + 'seconds{schedule="beta"}') === Date.parse(schedules[1].next[0]) / 1000,
   'the metric');
   await s.end();
+});
+
+test('refused: BATCH_SYNC_IF_RUNNING=wait', async (t) => {
+  const w = await two(t);
+  const { code, stderr } = await w.run(['check'],
+    { BATCH_SYNC_IF_RUNNING: 'wait' });
+  assert.equal(code, 78, stderr);
+  assert.match(stderr, /BATCH_SYNC_IF_RUNNING="wait".*skip.*queue/);
 });
 
 for (const [value, said] of [

@@ -225,6 +225,68 @@ test('kill -9 at any moment: every failure is told', async (t) => {
   await s.end();
 });
 
+test('killed between the receiver\'s answer and its note: told once more',
+  async (t) => {
+    const hold = gate();
+    const hook = await receiver(t, { answer: async () => {
+      await hold.wait;
+      return { status: 200 };
+    } });
+    const w = await world(t, { services: { alpha: pagesOf([NO_ID]) } });
+    let s = await serve(t, w, { env: hook.env });
+    await s.trigger();
+    await until(() => hook.calls.length === 1, 'the first call', 60_000);
+    s.program.kill('SIGKILL');
+    await s.program.exit();
+    hold.open();
+    await until(() => hook.taken.length === 1, 'the answer', 60_000);
+    const waiting = () => w.db.rows(`SELECT id, tries FROM batch_sync_webhooks
+      WHERE cause <> 'since' AND delivered_at IS NULL ORDER BY number`);
+    const [first] = hook.calls;
+    assert.ok((await waiting()).some(({ id, tries }) => id === first.id
+      && tries === 1));
+    // Whoever held it is gone; its lease is waited for otherwise.
+    await w.db.script('UPDATE batch_sync_webhooks SET next_try = now()');
+    s = await serve(t, w, { env: hook.env });
+    await until(async () => (await waiting()).length === 0,
+      'all to be delivered', 60_000);
+    await s.end();
+    const same = hook.calls.filter(({ id }) => id === first.id);
+    assert.equal(same.length, 2);
+    assert.equal(same[1].body, first.body);
+    checkOnce(hook);
+  });
+
+test('each try waits twice as long, and as long as Retry-After says',
+  async (t) => {
+    const held = { status: 503 };
+    const hook = await receiver(t, { answer: () => held });
+    const w = await world(t, { services: { alpha: pagesOf([NO_ID]) } });
+    const env = { ...hook.env, BATCH_SYNC_RETRY_BASE_MS: '600000' };
+    /** Seconds until the next try, once there have been so many. */
+    const tried = (n) => until(async () => {
+      const rows = await w.db.rows(`SELECT extract(epoch FROM next_try
+          - now())::float8 AS wait, tries FROM batch_sync_webhooks
+        WHERE cause LIKE 'run.failed %' AND error IS NOT NULL`);
+      return rows.length === 1 && rows[0].tries === n && rows[0].wait > 300
+        && rows[0].wait;
+    }, `${n} tries`, 60_000);
+    const between = (wait, least, most) =>
+      assert.ok(wait > least && wait <= most, `${wait} s`);
+    const waits = [];
+    for (let n = 1; n <= 3; n++) {
+      if (n === 3) held.headers = { 'retry-after': '3000' };
+      const s = await serve(t, w, { env });
+      if (n === 1) await s.trigger();
+      waits.push(await tried(n));
+      await s.end();
+      await w.db.script('UPDATE batch_sync_webhooks SET next_try = now()');
+    }
+    between(waits[0], 300, 600);
+    between(waits[1], 600, 1200);
+    between(waits[2], 2400, 3000);
+  });
+
 for (const [name, env, said] of [
   ['no secret', { BATCH_SYNC_WEBHOOK_URL: 'http://127.0.0.1:1/' },
     /BATCH_SYNC_WEBHOOK_SECRET/],
