@@ -238,7 +238,7 @@ check_page() {
   local token
   token=$(jq -r '.services.batchsync.environment.ADMIN_TOKEN' \
     "$DIR/compose.json")
-  get / | grep -q '<div id="page">' || die "there is no page"
+  get / | grep '<div id="page">' >/dev/null || die "there is no page"
   curl -fsS -H "Authorization: Bearer $token" \
     "http://127.0.0.1:$PORT/admin/batch-sync/runs" |
     jq -e '.runs[0].totals.stored > 4000' >/dev/null ||
