@@ -56,7 +56,9 @@ repack() {
   local tree=$DIR/repack/$1
   mkdir -p "$tree/DEBIAN"
   dpkg-query --listfiles "$1" | while read -r file; do
-    [ -d "$file" ] || cp -a --parents "$file" "$tree"
+    if [ -f "$file" ] || [ -L "$file" ]; then
+      cp -a --parents "$file" "$tree"
+    fi
   done
   dpkg-query --status "$1" | grep -v '^Status:' >"$tree/DEBIAN/control"
   dpkg-deb --root-owner-group -Znone --build "$tree" \
@@ -74,7 +76,9 @@ make_root() {
   again=$(unknown "${needs[@]}")
   include=$(printf '%s\n' "${needs[@]}" | grep -vxF "$again" | paste -sd,) ||
     skip "apt has no lists of packages"
-  debootstrap --variant=minbase --include="$include,systemd" \
+  # Its mounts, too, go with it.
+  unshare --mount --propagation private -- debootstrap --variant=minbase \
+    --include="$include,systemd" \
     "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$DIR/root" "$mirror" \
     >"$DIR/log" 2>&1 ||
     skip "debootstrap failed: $(tail -n 3 "$DIR/log" | paste -sd' ')"
