@@ -8,9 +8,13 @@ static const struct arg_option version_options[] = {
     {NULL, NULL, NULL},
 };
 
+/* More are noise of a vector's arithmetic; money has as many. */
+enum { CLI_JSON_DIGITS = 9 };
+
 void cli_print_json(const struct cli *cli, json_t *value)
 {
-    json_dumpf(value, cli->console.out, JSON_COMPACT);
+    json_dumpf(value, cli->console.out,
+        JSON_COMPACT | JSON_REAL_PRECISION(CLI_JSON_DIGITS));
     fputc('\n', cli->console.out);
     fflush(cli->console.out);
     json_decref(value);

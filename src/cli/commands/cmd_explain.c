@@ -18,8 +18,7 @@ static int explain_print(struct cli *cli, json_t *facts)
     struct buf text;
 
     if (args_has(&cli->args, "json")) {
-        json_dumpf(facts, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        fputc('\n', out);
+        cli_print_json(cli, json_incref(facts));
         return EXIT_DONE;
     }
     buf_init(&text, EXPLAIN_BYTES);

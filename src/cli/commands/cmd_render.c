@@ -97,6 +97,13 @@ static void render_write_error(struct render *r, const char *message)
     fwrite(r->line.data, 1, r->line.len, r->out);
 }
 
+static void render_begin_item(struct render *r, struct str content_id)
+{
+    buf_reset(&r->line);
+    buf_puts(&r->line, "{\"content_id\":");
+    buf_json_str(&r->line, content_id);
+}
+
 /* ,"links":[...] of a schema that declares some. */
 static int render_write_links(
     struct render *r, yyjson_val *value, struct str content_id)
@@ -130,9 +137,7 @@ static void render_write_tombstone(struct render *r, yyjson_val *value)
         render_write_error(r, err.msg);
         return;
     }
-    buf_reset(&r->line);
-    buf_puts(&r->line, "{\"content_id\":");
-    buf_json_str(&r->line, item.content_id);
+    render_begin_item(r, item.content_id);
     buf_puts(&r->line, ",\"deleted\":true}\n");
     fwrite(r->line.data, 1, r->line.len, r->out);
 }
@@ -151,9 +156,7 @@ static void render_write_item(struct render *r, yyjson_val *value)
         render_write_error(r, err.msg);
         return;
     }
-    buf_reset(&r->line);
-    buf_puts(&r->line, "{\"content_id\":");
-    buf_json_str(&r->line, item.content_id);
+    render_begin_item(r, item.content_id);
     buf_puts(&r->line, ",\"content_text\":");
     buf_json_str(&r->line, item.content_text);
     if (r->with_metadata) {

@@ -19,16 +19,6 @@ static const struct arg_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static void search_print_json(
-    FILE *out, const struct text_search_req *req, bool explain)
-{
-    json_t *array = search_json(req, explain);
-
-    json_dumpf(array, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    fputc('\n', out);
-    json_decref(array);
-}
-
 /* The title, else the beginning of the text, on one line. */
 static void search_print_text(FILE *out, const struct search_hit *hit)
 {
@@ -100,7 +90,7 @@ static void search_print(struct cli *cli, const struct text_search_req *req)
     const char *note = search_note(req);
 
     if (args_has(&cli->args, "json"))
-        search_print_json(cli->console.out, req, explain);
+        cli_print_json(cli, search_json(req, explain));
     else if (req->nitems > 0)
         search_print_lines(cli->console.out, req, explain);
     else

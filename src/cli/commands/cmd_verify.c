@@ -34,13 +34,9 @@ static int verify_print(struct verification *v)
 {
     FILE *out = v->cli->console.out;
     struct buf text;
-    json_t *json;
 
     if (args_has(&v->cli->args, "json")) {
-        json = verify_json(&v->req);
-        json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        fputc('\n', out);
-        json_decref(json);
+        cli_print_json(v->cli, verify_json(&v->req));
     } else {
         buf_init(&text, VERIFY_BYTES);
         verify_lines(&text, &v->req);
