@@ -160,4 +160,10 @@ uint64_t retry_delay_ms(
 /* Is this the fault of the run's own configuration, whatever the item? */
 bool err_is_fatal(int code);
 
+/* How logs name what was stored. */
+static inline const char *pipeline_stored_word(const struct pipeline *p)
+{
+    return p->ports->dry ? "would be stored" : "stored";
+}
+
 #endif

@@ -453,6 +453,7 @@ struct run_event {
 struct ports {
     void *world;            /* handed to every function below */
     struct op_queue *queue; /* where the run's own requests finish */
+    bool dry; /* nothing is embedded or written: the log says what would be */
 
     void (*list_services)(void *world, struct services_req *req);
     void (*fetch_page)(void *world, struct page_req *req);

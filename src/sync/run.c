@@ -60,11 +60,12 @@ static void run_log_end(const struct run *r)
         return;
     }
     log_info(&(struct log_ctx){.run = r->p.run_id},
-        "the run has ended: %s, %llu items: %llu stored, %llu unchanged, %llu "
+        "the run has ended: %s, %llu items: %llu %s, %llu unchanged, %llu "
         "failed; %llu ms",
         run_status_name(result->status), (unsigned long long)c->received,
-        (unsigned long long)c->stored, (unsigned long long)c->unchanged,
-        (unsigned long long)c->failed, (unsigned long long)result->duration_ms);
+        (unsigned long long)c->stored, pipeline_stored_word(&r->p),
+        (unsigned long long)c->unchanged, (unsigned long long)c->failed,
+        (unsigned long long)result->duration_ms);
 }
 
 static void run_finish(struct run *r, const struct err *err)

@@ -163,7 +163,9 @@ static void plan_reason_deletes(
             "nothing is deleted before two complete passes have missed it");
     else if (!s->swept)
         plan_reason(reasons,
-            "only a complete pass over everything decides what is deleted");
+            "what the source has no more is deleted only by a complete pass "
+            "over everything; %llu items were missing at the last one",
+            (unsigned long long)s->facts.nunseen);
 }
 
 static json_t *plan_reasons(const struct plan *p, const struct plan_service *s)
@@ -195,14 +197,13 @@ static json_t *plan_errors(const struct service_result *result)
     return errors;
 }
 
-/* null: what is missing is not decided by such a pass. */
+/* What such a run would delete: without a complete pass over everything nothing
+ * that is missing, which is a reason of its own. */
 static json_t *plan_deletes_json(
     const struct plan *p, const struct plan_service *s)
 {
     uint64_t missing = 0;
 
-    if (s->deletes && s->facts.judges && !s->swept)
-        return json_null();
     if (s->swept && !plan_refuses_missing(p, s))
         missing = s->unseen.left;
     if (plan_refuses_told(p, s))

@@ -348,6 +348,7 @@ void plan_wire(struct plan *p)
     p->ports = (struct ports){
         .world = p,
         .queue = p->ops->ports->queue,
+        .dry = true,
         .list_services = plan_port_list_services,
         .fetch_page = plan_port_fetch_page,
         .recall = p->ops->ports->recall != NULL && !p->req->bare

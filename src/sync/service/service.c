@@ -95,11 +95,12 @@ static void service_log_end(const struct service *s)
 
     log_info(
         &(struct log_ctx){.run = s->p->run_id, .service = s->result->service},
-        "the service has ended: %s, %u pages, %llu items: %llu stored, %llu "
+        "the service has ended: %s, %u pages, %llu items: %llu %s, %llu "
         "unchanged, %llu failed; %llu ms",
         s->result->success ? "success" : "failed", s->result->pages,
         (unsigned long long)c->received, (unsigned long long)c->stored,
-        (unsigned long long)c->unchanged, (unsigned long long)c->failed,
+        pipeline_stored_word(s->p), (unsigned long long)c->unchanged,
+        (unsigned long long)c->failed,
         (unsigned long long)s->result->duration_ms);
 }
 

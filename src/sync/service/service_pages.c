@@ -89,10 +89,11 @@ static void log_page(const struct service *s, const struct page *page)
     log_info(&(struct log_ctx){.run = s->p->run_id,
                  .service = s->result->service,
                  .page = page->number},
-        "%s: %llu items: %llu stored, %llu unchanged, %llu failed",
+        "%s: %llu items: %llu %s, %llu unchanged, %llu failed",
         page->letters != NULL ? "dead letters that were due" : "page",
         (unsigned long long)c->received, (unsigned long long)c->stored,
-        (unsigned long long)c->unchanged, (unsigned long long)c->failed);
+        pipeline_stored_word(s->p), (unsigned long long)c->unchanged,
+        (unsigned long long)c->failed);
 }
 
 /* Of the pages that are given up the first one tells. */
