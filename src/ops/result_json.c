@@ -143,6 +143,8 @@ json_t *result_json(const struct run_result *result)
     result_json_set_count(object, "successfulServices", good);
     result_json_set_count(object, "failedServices", result->nservices - good);
     result_json_set_count(object, "duration_ms", result->duration_ms);
+    result_json_set(
+        object, "status", json_string(run_status_name(result->status)));
     result_json_set_extras(object, &result->counts);
     return object;
 }

@@ -60,6 +60,7 @@ test('what stopped a run is said in words', async (t) => {
   const { code, result, stderr } = await w.sync();
   assert.equal(code, EXIT_TRY_LATER, stderr);
   assert.match(JSON.stringify(result), /EMBEDDING_BUDGET_DAY/);
+  assert.equal(result.status, 'budget');
   const [run] = await w.db.rows(
     'SELECT status, error FROM batch_sync_runs');
   assert.equal(run.status, 'budget');

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as batchsync from './rig/batchsync.mjs';
 import { gate, serve } from './support/serve.mjs';
 import { DIMENSIONS, provider } from './support/provider.mjs';
 import { itemsOf, pagesOf, schemaOf, world }
@@ -146,8 +147,9 @@ test('why: another model, deletes refused, no whole pass', async (t) => {
   assert.match(refused.services[0].reasons.join('\n'),
     /30 of 60 items are gone: more than BATCH_SYNC_MAX_DELETE_PERCENT \(30\)/);
   const some = await plan(at, ['--incremental'], { env: other });
-  assert.equal(some.services[0].toDelete, null);
-  assert.match(some.services[0].reasons.join('\n'), /only a complete pass/);
+  assert.equal(some.services[0].toDelete, 0);
+  assert.match(some.services[0].reasons.join('\n'),
+    /only by a complete pass .* 30 items were missing at the last one/);
 });
 
 test('deletes that the source tells', async (t) => {
@@ -238,4 +240,54 @@ test('over HTTP, beside a run; not for those who only look', async (t) => {
   assert.match(none.json.services[0].errors[0].error, /no schema for service/);
   assert.equal(at.account.requests.length, 0);
   await s.end();
+});
+
+test('a plan that is ended in the middle ends at once', async (t) => {
+  const at = await start(t, { alpha: itemsOf(250) });
+  await at.w.good();
+  const [before, paid] = [await everything(at.w), at.account.requests.length];
+  const pages = pagesOf(at.served.alpha);
+  let hold, asked;
+  at.w.coordinator.script('alpha', async (call) => {
+    if (call.page === 2) {
+      asked();
+      await hold.wait;
+    }
+    return pages(call);
+  });
+  const reached = () => new Promise((done) => {
+    hold = gate();
+    asked = done;
+  });
+  // Over HTTP, while the service ends.
+  const s = await serve(t, at.w);
+  let there = reached();
+  const answer = s.call('POST', `${ADMIN}/plan`, { body: {} });
+  await there;
+  await s.end();
+  assert.equal((await answer).status, 503);
+  hold.open();
+  // And on the command line.
+  there = reached();
+  const program = batchsync.start(['plan', '--json'], { env: at.w.with() });
+  await there;
+  program.kill('SIGTERM');
+  const { code, signal, stdout } = await program.exit();
+  assert.deepEqual([code, signal, stdout], [1, null, '']);
+  hold.open();
+  assert.deepEqual(await everything(at.w), before);
+  assert.equal(at.account.requests.length, paid);
+});
+
+test('the log of a plan tells what would be', async (t) => {
+  const at = await start(t, { alpha: itemsOf(3) });
+  const s = await serve(t, at.w);
+  await s.call('POST', `${ADMIN}/plan`, { body: {} });
+  const { stdout, stderr } = await s.end();
+  const said = stdout + stderr;
+  for (const words of ['page: ', 'the service has ended: success, 1 pages, ',
+    'the run has ended: success, ']) {
+    assert.ok(said.includes(`${words}3 items: 3 would be stored, `), said);
+  }
+  assert.doesNotMatch(said, /\d stored/);
 });

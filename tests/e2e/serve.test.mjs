@@ -21,7 +21,7 @@ const gated = (hold, items) => async (context) => {
 };
 
 const R_KEYS = ['success', 'services', 'totalItems', 'totalErrors',
-  'successfulServices', 'failedServices', 'duration_ms', 'collisions',
+  'successfulServices', 'failedServices', 'duration_ms', 'status', 'collisions',
   'nulsDropped', 'deleteRefused', 'knownFailures', 'repaired', 'tokens']
   .sort();
 const SERVICE_KEYS = ['service', 'success', 'totalItems', 'totalPages',

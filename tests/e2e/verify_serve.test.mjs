@@ -131,3 +131,28 @@ test('a schedule that cannot be read', async (t) => {
   assert.equal(code, 78);
   assert.match(stderr, /BATCH_SYNC_VERIFY_SCHEDULE="0 25 \* \* \*".*5 fields/);
 });
+
+test('a verification that is ended in the middle ends at once', async (t) => {
+  const w = await stored(t);
+  await w.db.script(BREAK);
+  const versions = await w.versions();
+  // Over HTTP while a vector is embedded, and while the source is read.
+  const held = [];
+  const hold = () => new Promise((done) => held.push(done));
+  for (const body of [{ repair: true }, { source: true }]) {
+    w.embedder.script(hold);
+    w.coordinator.script('alpha', hold);
+    const s = await serve(t, w);
+    const n = held.length;
+    assert.equal((await post(s, body)).status, 202);
+    await s.program.until(() => held.length > n, 'a request');
+    await s.end();
+    held.splice(0).forEach((open) => open(undefined));
+  }
+  w.embedder.script(undefined);
+  w.coordinator.script('alpha', pagesOf(w.items));
+  assert.deepEqual(await w.versions(), versions, 'nothing is half done');
+  const mended = await w.run(['verify', '--source', '--repair', '--json']);
+  assert.equal(mended.code, 0, mended.stdout + mended.stderr);
+  await checkStored(w, 'alpha', w.items, wordVector);
+});

@@ -107,7 +107,8 @@ static void json_has_every_key_in_order(void **state)
         "\"repaired\":0,\"tokens\":0,\"complete\":false,"
         "\"reason\":\"not all of its pages were read\"}],"
         "\"totalItems\":1244,\"totalErrors\":5,\"successfulServices\":1,"
-        "\"failedServices\":1,\"duration_ms\":65000,\"collisions\":2,"
+        "\"failedServices\":1,\"duration_ms\":65000,"
+        "\"status\":\"partial\",\"collisions\":2,"
         "\"nulsDropped\":7,\"deleteRefused\":0,\"knownFailures\":1,"
         "\"repaired\":3,\"tokens\":4321}");
 }
@@ -138,7 +139,8 @@ static void json_of_a_run_without_services_is_whole(void **state)
     assert_json(result_json(&none),
         "{\"success\":true,\"services\":[],\"totalItems\":0,"
         "\"totalErrors\":0,\"successfulServices\":0,\"failedServices\":0,"
-        "\"duration_ms\":0,\"collisions\":0,\"nulsDropped\":0,"
+        "\"duration_ms\":0,\"status\":\"success\",\"collisions\":0,"
+        "\"nulsDropped\":0,"
         "\"deleteRefused\":0,\"knownFailures\":0,\"repaired\":0,"
         "\"tokens\":0}");
 }
