@@ -5,7 +5,9 @@
  *   bench_embedder PORT LATENCY_MS JITTER_MS
  *
  * An answer comes LATENCY_MS after its request, evenly up to JITTER_MS sooner
- * or later. GET /stats answers "REQUESTS TEXTS" since the last time it did.
+ * or later. A text costs a token for four bytes. GET /stats answers "REQUESTS
+ * TEXTS BILLED UNIQUE" since the last time it did: tokens of all texts, and of
+ * those that differ.
  */
 #include "corpus.h"
 #include "util.h"
@@ -23,8 +25,14 @@
 
 enum { HEAD_BYTES = 16 << 10, BODY_BYTES = 16 << 20, ENTRY_BYTES = 96 };
 
+enum { SEEN_SLOTS = 1 << 22 }; /* for a million texts and more */
+
 static double latency, jitter; /* seconds */
 static atomic_uint requests, texts;
+
+/* The bill, and a set of hashes of the texts on it. */
+static pthread_mutex_t bill = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t billed, unique, seen[SEEN_SLOTS];
 
 struct connection {
     int fd;
@@ -65,13 +73,50 @@ static void reply(struct connection *c, int status, size_t len)
     send_all(c->fd, v, 2);
 }
 
+static uint64_t hash_of(const char *s, size_t len)
+{
+    uint64_t h = len + 1, word;
+
+    for (; len >= sizeof(word); s += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, s, sizeof(word));
+        h = (h ^ word) * 0x9E3779B97F4A7C15u;
+        h ^= h >> 29;
+    }
+    for (; len > 0; s++, len--)
+        h = (h ^ (unsigned char)*s) * 0x9E3779B97F4A7C15u;
+    h ^= h >> 32;
+    return h == 0 ? 1 : h;
+}
+
+static unsigned put_on_the_bill(const char *s, size_t len)
+{
+    unsigned tokens = (unsigned)(len + 3) / 4;
+    uint64_t hash = hash_of(s, len), *slot = &seen[hash % SEEN_SLOTS];
+
+    pthread_mutex_lock(&bill);
+    while (*slot != 0 && *slot != hash)
+        slot = slot == &seen[SEEN_SLOTS - 1] ? seen : slot + 1;
+    billed += tokens;
+    unique += *slot == 0 ? tokens : 0;
+    *slot = hash;
+    pthread_mutex_unlock(&bill);
+    return tokens;
+}
+
 static void reply_stats(struct connection *c)
 {
     unsigned nrequests = atomic_exchange(&requests, 0);
     unsigned ntexts = atomic_exchange(&texts, 0);
+    size_t len;
 
-    reply(c, 200,
-        (size_t)snprintf(c->out, c->out_size, "%u %u\n", nrequests, ntexts));
+    pthread_mutex_lock(&bill);
+    len = (size_t)snprintf(c->out, c->out_size, "%u %u %llu %llu\n", nrequests,
+        ntexts, (unsigned long long)billed, (unsigned long long)unique);
+    if (billed > 0)
+        memset(seen, 0, sizeof(seen));
+    billed = unique = 0;
+    pthread_mutex_unlock(&bill);
+    reply(c, 200, len);
 }
 
 static size_t put(char *at, const char *text)
@@ -103,6 +148,7 @@ static size_t embed(struct connection *c, yyjson_val *root)
         yyjson_equals_str(yyjson_obj_get(root, "encoding_format"), "base64");
     int dimensions = (int)yyjson_get_int(yyjson_obj_get(root, "dimensions"));
     size_t i, n, len, size;
+    unsigned tokens = 0;
 
     if (dimensions < 1 || dimensions > VECTOR_MAX ||
         yyjson_arr_size(input) == 0)
@@ -118,11 +164,13 @@ static size_t embed(struct connection *c, yyjson_val *root)
             "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":",
             i > 0 ? "," : "", i);
         len += put_vector(c->out + len, text, dimensions, in_base64);
+        tokens += put_on_the_bill(yyjson_get_str(text), yyjson_get_len(text));
         len += put(c->out + len, "}");
     }
-    len += put(c->out + len,
+    len += (size_t)sprintf(c->out + len,
         "],\"model\":\"bench\","
-        "\"usage\":{\"prompt_tokens\":0,\"total_tokens\":0}}");
+        "\"usage\":{\"prompt_tokens\":%u,\"total_tokens\":%u}}",
+        tokens, tokens);
     atomic_fetch_add(&requests, 1);
     atomic_fetch_add(&texts, (unsigned)yyjson_arr_size(input));
     return len;

@@ -86,7 +86,7 @@ rows() {
 
 # run_subject NAME DATABASE: one sync, its outcome checked. Sets SAMPLE.
 run_subject() {
-  local before took own around cpu kib requests rows
+  local before took own around cpu kib requests billed unique rows
   subject "$1"
   embedder_stats >/dev/null
   before=$(written "$2")
@@ -99,10 +99,10 @@ run_subject() {
   around=$(calc "$took - $own")
   # Loading their libraries is not held against the peers.
   [ "${COMMAND[0]}" != node ] || took=$own
-  read -r requests _ <<<"$(embedder_stats)"
+  read -r requests _ billed unique <<<"$(embedder_stats)"
   sleep 0.3 # the server's counters come a little later
   SAMPLE=("seconds=$took" "around=$around" "cpu=$cpu" "kib=$kib"
-    "requests=$requests" "written=$(($(written "$2") - before))")
+    "requests=$requests" "billed=$billed" "unique=$unique" "written=$(($(written "$2") - before))")
   rows=$(rows "$2")
   check "$2" "$rows"
 }

@@ -68,7 +68,8 @@ embedder() {
   export OPENAI_API_URL=http://127.0.0.1:$EMBEDDER_PORT/v1
 }
 
-# embedder_stats: requests and texts since the last time.
+# embedder_stats: requests, texts, and tokens, billed and of texts that differ,
+# since the last time.
 embedder_stats() {
   curl -fsS -m 10 "http://127.0.0.1:$EMBEDDER_PORT/stats"
 }

@@ -4,7 +4,7 @@ import { longestTurn, loopQuantile } from './loop.mjs';
 import { profile } from './profile.mjs';
 import { searches } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
-import { comparison, spread, table } from './table.mjs';
+import { comparison, most, spread, table } from './table.mjs';
 import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, PAGES_AT_HAND, PULL, changedBound,
   linkSeconds, neededRequests } from './terms.mjs';
 
@@ -65,15 +65,17 @@ function changedRows(list, result) {
       spread(some.map((m) => m.seconds), 2), number(med(some, rate)),
       number(med(some, (m) => 1000 * m.cpu / m.items), 4),
       number(med(some, (m) => mib(m.kib)), 1), med(some, (m) => m.requests),
+      most(some, (m) => m.billed / m.unique, 2),
       med(some, (m) => m.written), some.length]);
   for (const [how, atATime] of [['two at a time', PAGES_AT_HAND],
     ['all workers busy', result.settings.workers]]) {
     rows.push([`the unchanged sync and the requests, ${how}`,
       number(changedBound(list, result.settings, atATime), 2), '', '', '', '',
-      neededRequests(list[0].items, result.settings), '', '']);
+      neededRequests(list[0].items, result.settings), '', '', '']);
   }
   return table(['what', 'seconds', 'spread', 'items/s', 'CPU s per 1,000',
-    'peak MiB', 'requests', 'rows written', 'rounds'], rows);
+    'peak MiB', 'requests', 'billed over unique tokens', 'rows written',
+  'rounds'], rows);
 }
 
 function changed(result) {

@@ -28,7 +28,7 @@ const all = (list, key, digits) => {
   return values.length === 0 ? '' : number(median(values), digits);
 };
 
-const most = (list, key, digits) => {
+export const most = (list, key, digits) => {
   const values = list.map(key).filter(Number.isFinite);
   return values.length === 0 ? '' : number(Math.max(...values), digits);
 };
@@ -40,6 +40,7 @@ function subjectRow(scenario, subject, list, limit) {
     all(list, (m) => m.around, 2),
     all(list, (m) => 1000 * m.cpu / m.items, 4),
     most(list, (m) => mib(m.kib), 1), most(list, (m) => m.requests),
+    most(list, (m) => m.billed / m.unique, 2),
     most(list, (m) => m.written), list.length];
 }
 
@@ -47,7 +48,7 @@ function subjectRow(scenario, subject, list, limit) {
 export function comparison(scenario, limit) {
   return table(['who', 'items/s', 'spread', 'of the limit',
     'start and end, s', 'CPU s per 1,000', 'peak MiB', 'requests',
-    'rows written', 'rounds'],
+    'billed over unique tokens', 'rows written', 'rounds'],
   [...groupBy(scenario, (m) => m.subject)].map(([subject, list]) =>
     subjectRow(scenario, subject, list, limit)));
 }
