@@ -20,7 +20,9 @@ static int set_up(void **state)
     memset(&a, 0, sizeof(a));
     db_open(&a.w.db, 4);
     *state = &a;
-    return migrate(&a.w.db, &req, MIGRATE_APPLY, DIMENSIONS);
+    migrate(&a.w.db, &req, MIGRATE_APPLY, DIMENSIONS);
+    buf_free(&req.report);
+    return req.op.err.code;
 }
 
 static int tear_down(void **state)
