@@ -80,8 +80,8 @@ function speed(result) {
   const rows = list.map(({ scenario, way, ms }) => [scenario, way,
     ...[0.5, 0.95, 0.99].map((q) => number(quantile(ms, q), 1)), ms.length]);
   return `### Over ${number(list[0].rows)} rows\n\nThe demo's rows, joined by ` +
-    'twos until there are so many, with the vector index and the full-text ' +
-    'index, alone and while a first load of another service goes through ' +
+    'twos until there are so many, with vectors of 512, the vector index and ' +
+    'the full-text index, alone and while a first load of another service goes through ' +
     `both:\n\n${table(['', 'way', 'p50, ms', 'p95', 'p99', 'queries'], rows,
       2)}`;
 }

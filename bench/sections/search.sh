@@ -26,19 +26,39 @@ demo() {
   unset BATCH_SYNC_SERVICES EMBEDDING_MODEL
 }
 
-# by EMBEDDER VECTORS: the demo's records in the database `run`, all queries in
-# each way, and the peers; VECTORS is bench_vectors' word for the embedder.
-by() {
+# filled: the demo's records in the database `run`, and the service over them.
+filled() {
   template plain
   fresh run "$TEMPLATE"
   DATABASE_URL=$SERVER/run EMBEDDING_DIMENSIONS=$DIMENSIONS "$BUILD/batchsync" \
     sync >"$DIR/sync.log" 2>&1 || die "no sync: $(tail -n 5 "$DIR/sync.log")"
   serve run
+}
+
+# by EMBEDDER VECTORS: all queries in each way, and the peers; VECTORS is
+# bench_vectors' word for the embedder.
+by() {
+  filled
   node "$ROOT/bench/search/ask.mjs" "http://127.0.0.1:$PORT" "$1" \
     >>"$DIR/measured"
   reap "$SERVE"
   ! has_node_20 || node "$ROOT/bench/search/peers.mjs" "$SERVER/run" "$1" \
     "$BIN/bench_vectors" "$2" >>"$DIR/measured"
+}
+
+# The demo's own model, where npm can be reached.
+by_model() {
+  local model=$DIR/model
+  if ! (node_deps "$ROOT/examples/model" &&
+    node "$ROOT/examples/model/make.mjs" "$model") >"$DIR/model.log" 2>&1; then
+    skip 'static vectors' "there is no model: $(tail -n 1 "$DIR/model.log")"
+    return
+  fi
+  export EMBEDDING_PROVIDER=static EMBEDDING_MODEL_PATH=$model
+  DIMENSIONS=
+  by static "$model"
+  export EMBEDDING_PROVIDER=builtin
+  unset EMBEDDING_MODEL_PATH
 }
 
 # shellcheck disable=SC2317  # called by wait_for
@@ -53,6 +73,8 @@ has_text_index() {
 speed() {
   local rows=$MANY
   ! $QUICK || rows=10000
+  filled
+  reap "$SERVE"
   "$PG_BIN/psql" -Xq -v ON_ERROR_STOP=1 -v rows="$rows" -d "$SERVER/run" \
     -f "$ROOT/bench/search/rows.sql" >"$DIR/rows.log" 2>&1 ||
     die "no rows: $(tail -n 5 "$DIR/rows.log")"
@@ -60,6 +82,7 @@ speed() {
   export BATCH_SYNC_SERVICES=bench-items SCHEMA_DIR=$ROOT/bench/services
   serve run
   wait_for "$MOST" has_text_index || die "there is no full-text index"
+  sql run 'ANALYZE vector_embeddings'
   node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" alone \
     "$rows" >>"$DIR/measured"
   curl -fsS -m 10 -X POST -o "$DIR/out" -H 'Prefer: respond-async' \
@@ -75,5 +98,7 @@ measure() {
   export EMBEDDING_PROVIDER=builtin
   DIMENSIONS=1536
   by builtin "$DIMENSIONS"
+  by_model
+  DIMENSIONS=512
   speed
 }

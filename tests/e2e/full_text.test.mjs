@@ -206,3 +206,48 @@ test('options that contradict each other are refused', async (t) => {
     assert.match(stderr, message);
   }
 });
+
+/** Numbers in [0, 1), the same for the same seed. */
+const randomOf = (seed) => () => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+  return seed / 2 ** 32;
+};
+
+// Hundreds of short texts have all the words, and one long one has them in a
+// row: whatever they are, it is among the first three.
+test('what alone has the words in a row is found', async (t) => {
+  const random = randomOf(5);
+  const words = ['harbour', 'letter', 'winter', 'mill', 'Größe', 'station'];
+  const asks = [['harbour', 'letter'], ['winter', 'mill', 'station'],
+    ['Größe', 'letter', 'harbour', 'mill'], ['station', 'winter']];
+  const apart = () => words.map((word) => [random(), word]).sort()
+    .map(([, word]) => word).join(' and ');
+  const items = [
+    ...Array.from({ length: 400 }, (_, i) => item(`short-${i}`, apart())),
+    ...asks.map((ask, i) => item(`row-${i}`, Array.from({ length: 80 }, apart)
+      .join('. ').replace('. ', `. Here: ${ask.join(' ')}. `)))];
+  const w = await start(t, { services: { alpha: pagesOf(items) },
+    embedder: { vectorOf: wordVector } });
+  for (const env of [{}, FULL_TEXT]) {
+    await w.good({ env });
+    for (const [i, ask] of asks.entries()) {
+      for (const args of [[], ['--text']]) {
+        const found = ids(await find(w, [ask.join(' '), ...args]));
+        assert.ok(found.slice(0, 3).includes(`row-${i}`),
+          `${ask} ${args} ${JSON.stringify(env)}: ${found}`);
+      }
+    }
+  }
+});
+
+// Reading a text for its words takes time by its length, so long ones are read
+// up to a bound; the rest are still found.
+test('many long texts that have a word are all found', async (t) => {
+  const items = Array.from({ length: 12 }, (_, i) => item(`long-${i}`,
+    `${'filler words '.repeat(1500)} zebra ${i}`));
+  const w = await start(t, { services: { alpha: pagesOf(items) },
+    env: { ...FULL_TEXT, EMBEDDING_MAX_TOKENS: '1000000' } });
+  await w.good();
+  const found = await find(w, ['zebra', '--text', '--limit', '12']);
+  assert.deepEqual(ids(found).sort(), items.map(({ id }) => id).sort());
+});
