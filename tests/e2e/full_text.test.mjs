@@ -142,6 +142,24 @@ test('an index that was left unfinished is built anew', async (t) => {
   assert.deepEqual(await indexes(w), [name]);
 });
 
+// Right after a first load nobody has analyzed the table yet, and its other
+// indexes seem to be as good.
+test('the index serves a table without statistics', async (t) => {
+  const w = await start(t, { services: { alpha: pagesOf(itemsOf(1500)) },
+    env: FULL_TEXT });
+  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.db.script(
+    'ALTER TABLE vector_embeddings SET (autovacuum_enabled = false)');
+  await w.good();
+  const [name] = await indexes(w);
+  const scans = async () => Number((await w.db.rows(`SELECT idx_scan
+    FROM pg_stat_user_indexes WHERE indexrelname = $1`, [name]))[0].idx_scan);
+  assert.equal(await scans(), 0);
+  const found = await find(w, ['name of item 7', '--text']);
+  assert.equal(found.length, 10);
+  await until(async () => await scans() > 0);
+});
+
 test('the service builds it, finds by it and filters', async (t) => {
   const w = await start(t, { env: FULL_TEXT, services: {
     alpha: pagesOf([...ITEMS, item('long', `${'Long text. '.repeat(200)} The `

@@ -137,23 +137,32 @@ struct text_query {
 #define READ_BYTES "50000" /* of texts that are read for that, best first */
 #define PASSAGE "20000"    /* characters that are looked through for one */
 
+/*
+ * Rows that match by the index alone: OFFSET keeps the other conditions
+ * outside, since a planner without statistics takes one of them for the rarer
+ * one, and reads every text.
+ */
+static void search_text_put_matching(
+    struct buf *sql, const struct text_query *q, const char *terms)
+{
+    buf_puts(sql, " FROM (SELECT * FROM @.vector_embeddings WHERE ");
+    buf_puts(sql, q->expr);
+    buf_printf(sql, " @@ %s OFFSET 0) m WHERE " SEARCH_FILTER, terms);
+}
+
 static void search_text_put_indexed(struct buf *sql, const struct text_query *q)
 {
+    buf_puts(sql, " found AS MATERIALIZED (SELECT t.n, f.id, f.bytes"
+                  "  FROM terms t CROSS JOIN LATERAL (SELECT id,"
+                  "   octet_length(content_text) AS bytes");
+    search_text_put_matching(sql, q, "t.loose");
     buf_puts(sql,
-        " found AS MATERIALIZED (SELECT t.n, f.id, f.bytes"
-        "  FROM terms t CROSS JOIN LATERAL (SELECT id,"
-        "  octet_length(content_text) AS bytes FROM @.vector_embeddings"
-        "  WHERE ");
-    buf_puts(sql, q->expr);
-    buf_puts(sql,
-        " @@ t.loose AND " SEARCH_FILTER " LIMIT " TERM_ROWS ") f"
-        "  WHERE t.rows <= " COMMON " OR t.rarest),"
-        " every AS MATERIALIZED (SELECT id, "
+        "   LIMIT " TERM_ROWS ") f WHERE t.rows <= " COMMON " OR t.rarest),"
+        " every AS MATERIALIZED (SELECT id,"
         "  octet_length(content_text) AS bytes,"
-        "  strpos(lower(content_text COLLATE \"C\"), $14) > 0 AS rowed"
-        "  FROM @.vector_embeddings WHERE ");
-    buf_puts(sql, q->expr);
-    buf_puts(sql, " @@ $9::tsquery AND " SEARCH_FILTER " LIMIT " ALL_ROWS "),");
+        "  strpos(lower(content_text COLLATE \"C\"), $14) > 0 AS rowed");
+    search_text_put_matching(sql, q, "$9::tsquery");
+    buf_puts(sql, " LIMIT " ALL_ROWS "),");
 }
 
 /* Every text, once. */
