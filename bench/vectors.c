@@ -2,13 +2,20 @@
  * The vectors that the process itself gives to texts, for peers that search the
  * same rows: a text a line of the input, an array a line of the output.
  *
- *   bench_vectors DIMENSIONS      by the builtin embedder
- *   bench_vectors MODEL_FOLDER    by a static model
+ *   bench_vectors DIMENSIONS            by the builtin embedder
+ *   bench_vectors MODEL_FOLDER          by a static model
+ *   bench_vectors MODEL_FOLDER speed    texts of 400 characters a second in one
+ *                                       thread, made of the input, and KiB of
+ *                                       memory beside the mapped files
  */
 #include "embed/builtin/text_features.h"
 #include "embed/static/static_model.h"
 #include "util.h"
 #include <string.h>
+
+enum { TEXT_BYTES = 400, TEXTS_MAX = 100000 };
+
+static const double SPEED_SECONDS = 2;
 
 static struct static_model *model; /* NULL: the builtin embedder */
 static struct static_work work;
@@ -34,6 +41,51 @@ static void print(const float *vector)
     puts("]");
 }
 
+/* Resident memory that is no file's, in KiB. */
+static long anonymous_kib(void)
+{
+    FILE *status = must(fopen("/proc/self/status", "r"));
+    char line[128];
+    long kib = 0;
+
+    while (fgets(line, sizeof(line), status) != NULL)
+        sscanf(line, "RssAnon: %ld", &kib);
+    fclose(status);
+    return kib;
+}
+
+/* The input, in texts as long as they are to be. */
+static size_t read_texts(struct str *texts)
+{
+    size_t size = (size_t)TEXTS_MAX * TEXT_BYTES, n = 0;
+    char *all = must(malloc(size));
+    size_t len = fread(all, 1, size, stdin);
+
+    for (size_t at = 0; at + TEXT_BYTES <= len; at += TEXT_BYTES)
+        texts[n++] = (struct str){all + at, TEXT_BYTES};
+    if (n == 0)
+        die("the input is too short");
+    return n;
+}
+
+static void measure_speed(float *vector)
+{
+    struct str *texts = must(calloc(TEXTS_MAX, sizeof(*texts)));
+    size_t n = read_texts(texts), done = 0;
+    long before = anonymous_kib();
+    double from = seconds(), took = 0;
+
+    while (took < SPEED_SECONDS) {
+        for (size_t i = 0; i < n; i++)
+            embed(texts[i], vector);
+        done += n;
+        took = seconds() - from;
+    }
+    printf("%.0f %ld\n", (double)done / took, anonymous_kib() - before);
+    free((void *)texts[0].p);
+    free(texts);
+}
+
 static void open_by(const char *word)
 {
     struct err err;
@@ -46,23 +98,32 @@ static void open_by(const char *word)
     dimensions = static_model_dimensions(model);
 }
 
-int main(int argc, char **argv)
+static void print_all(float *vector)
 {
     char *line = NULL;
     size_t size = 0;
     ssize_t len;
-    float *vector;
 
-    if (argc != 2)
-        die("usage: bench_vectors DIMENSIONS|MODEL_FOLDER");
-    open_by(argv[1]);
-    vector = must(calloc((size_t)dimensions, sizeof(*vector)));
     while ((len = getline(&line, &size, stdin)) > 0) {
         embed(
             (struct str){line, (size_t)len - (line[len - 1] == '\n')}, vector);
         print(vector);
     }
     free(line);
+}
+
+int main(int argc, char **argv)
+{
+    float *vector;
+
+    if (argc != 2 && (argc != 3 || strcmp(argv[2], "speed") != 0))
+        die("usage: bench_vectors DIMENSIONS|MODEL_FOLDER [speed]");
+    open_by(argv[1]);
+    vector = must(calloc((size_t)dimensions, sizeof(*vector)));
+    if (argc == 3)
+        measure_speed(vector);
+    else
+        print_all(vector);
     free(vector);
     static_work_free(&work);
     text_features_free(&features);

@@ -86,6 +86,12 @@ function speed(result) {
       2)}`;
 }
 
+/** What a static model costs, one thread and its memory. */
+const models = ({ measured }) => measured.filter((m) => m.static !== undefined)
+  .map((m) => `The static model, ${m.static}: ${number(m.per_second)} texts ` +
+    `of 400 characters a second in one thread, ${number(m.kib / 1024, 1)} ` +
+    'MiB of memory beside the mapped files.\n');
+
 /** Tables by embedder, the reporting half first, and the time it takes. */
 export function searches(result) {
   const skipped = result.measured.filter((m) => m.skipped !== undefined)
@@ -101,7 +107,7 @@ export function searches(result) {
     `### Vectors of the ${embedder} embedder\n`,
     ...['reporting', 'tuning'].map((name) =>
       half(list.filter((m) => m.half === name), name))]),
-  speed(result), ...skipped].join('\n');
+  speed(result), ...models(result), ...skipped].join('\n');
 }
 
 /** The reporting half as a picture. */

@@ -57,6 +57,11 @@ by_model() {
   export EMBEDDING_PROVIDER=static EMBEDDING_MODEL_PATH=$model
   DIMENSIONS=
   by static "$model"
+  local per_second kib
+  read -r per_second kib <<<"$(cat "$ROOT"/docs/*.md |
+    "$BIN/bench_vectors" "$model" speed)"
+  printf '{"static":"the demo'"'"'s","per_second":%s,"kib":%s}\n' \
+    "$per_second" "$kib" >>"$DIR/measured"
   export EMBEDDING_PROVIDER=builtin
   unset EMBEDDING_MODEL_PATH
 }

@@ -215,6 +215,25 @@ static void safetensors_tensor_add_floats(
         sums[i] += weight * READ_AS(float, row + i * sizeof(float));
 }
 
+typedef int8_t bytes __attribute__((vector_size(LANES)));
+
+/* What models are made small with. */
+static void safetensors_tensor_add_bytes(
+    const char *row, size_t n, float weight, float *sums)
+{
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) {
+        bytes values = READ_AS(bytes, row + i);
+        lanes sum = READ_AS(lanes, sums + i) +
+                    __builtin_convertvector(values, lanes) * weight;
+
+        memcpy(sums + i, &sum, sizeof(sum));
+    }
+    for (; i < n; i++)
+        sums[i] += weight * (float)READ_AS(int8_t, row + i);
+}
+
 void tensor_add_row(
     const struct tensor *t, size_t row, float weight, float *sums)
 {
@@ -222,6 +241,11 @@ void tensor_add_row(
         safetensors_tensor_add_floats(
             t->data + row * t->columns * sizeof(float), t->columns, weight,
             sums);
+        return;
+    }
+    if (t->type == TENSOR_I8) {
+        safetensors_tensor_add_bytes(
+            t->data + row * t->columns, t->columns, weight, sums);
         return;
     }
     for (size_t i = 0; i < t->columns; i++)
