@@ -149,6 +149,16 @@ size_t utf8_prefix(struct str s, size_t chars)
     return at;
 }
 
+struct str utf8_cut(struct str s, size_t bytes)
+{
+    if (s.len <= bytes)
+        return s;
+    while (bytes > 0 && ((uint8_t)s.p[bytes] & 0xC0) == 0x80)
+        bytes--;
+    s.len = bytes;
+    return s;
+}
+
 /* JavaScript's WhiteSpace and LineTerminator. */
 static bool text_is_js_space(int32_t cp)
 {

@@ -30,6 +30,9 @@ size_t utf8_repair(struct buf *out, struct str s);
 /* Bytes of the longest prefix of at most `chars` code points. */
 size_t utf8_prefix(struct str s, size_t chars);
 
+/* The longest prefix of at most `bytes` that ends between code points. */
+struct str utf8_cut(struct str s, size_t bytes);
+
 /* Without JavaScript's white space at both ends (String.prototype.trim). */
 struct str text_trim(struct str s);
 

@@ -12,17 +12,7 @@
  */
 #include "db/ledger/ledger_impl.h"
 
-/* At most PAYLOAD_BYTES, not in the middle of a code point. */
-static struct str ledger_letters_cut_payload(struct str payload)
-{
-    if (payload.len <= PAYLOAD_BYTES)
-        return payload;
-    payload.len = PAYLOAD_BYTES;
-    while (payload.len > 0 &&
-           ((unsigned char)payload.p[payload.len] & 0xC0) == 0x80)
-        payload.len--;
-    return payload;
-}
+#include "base/text.h"
 
 static size_t letters_count(const struct checkpoint_req *req, bool suppressed)
 {
@@ -72,7 +62,7 @@ static struct str letter_text(const struct dead_letter *d, int column)
         return d->content_id;
     if (column == 1)
         return str_of(d->reason);
-    return d->passing ? d->payload : ledger_letters_cut_payload(d->payload);
+    return d->passing ? d->payload : utf8_cut(d->payload, PAYLOAD_BYTES);
 }
 
 static int add_letter_texts(
@@ -140,7 +130,8 @@ static const char superseded_sql[] =
     "   AND d.last_seen < s.started_at THEN now() END"
     " FROM @.batch_sync_service_runs s WHERE s.token = $1"
     " AND d.tenant_id = $2 AND d.service = $3 AND d.resolved_at IS NULL"
-    " AND (d.content_id = ANY ($4) OR (d.digest <> ALL ($5 || $6)"
+    " AND (d.content_id = ANY ($4) OR ("
+    "  d.digest NOT IN (SELECT unnest($5 || $6))"
     "  AND d.content_id IN (SELECT content_id FROM @.batch_sync_dead_letters"
     "   WHERE tenant_id = $2 AND service = $3 AND digest = ANY ($5 || $6))))";
 

@@ -67,9 +67,8 @@ static const char checkpoint_sql[] =
     "    ELSE d.failures + 1 END,"
     "   next_try = CASE WHEN excluded.passing THEN now() + least(" LONGEST_PAUSE
     "    interval '1 hour' * power(2, least(d.failures, 10))) END,"
-    "   known_since = CASE WHEN EXISTS (SELECT 1 FROM known k"
-    "     WHERE k.digest = d.digest) THEN d.known_since"
-    "    ELSE excluded.known_since END,"
+    "   known_since = CASE WHEN d.digest IN (SELECT digest FROM known)"
+    "    THEN d.known_since ELSE excluded.known_since END,"
     "   last_seen = now(), times = d.times + 1, resolved_at = NULL,"
     "   superseded = false)"
     " SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM known)";

@@ -3,10 +3,11 @@
  *
  * Happy path: rpc_call() copies the request into slices and starts one batch
  * that sends it and waits for answer and status. The bridge thread takes the
- * batch's completion from the completion queue, hangs the call on a list under
- * the lock and wakes the loop; on_wake() takes the whole list, and each call
- * copies its answer, maps its status and finishes its request. The bridge
- * touches nothing but that list: no request, no callback.
+ * batch's completion from the completion queue, copies the answer, which may be
+ * large, out of the library's blocks, hangs the call on a list under the lock
+ * and wakes the loop; on_wake() takes the whole list, and each call finishes
+ * its request. The bridge touches nothing but the call and that list: no
+ * request, no callback.
  *
  * Failures: all of them arrive as the status of a batch that completed,
  * deadline and refused connection included. The batch's own success flag means
@@ -62,30 +63,31 @@ struct rpc_channel {
 
 /* --- a call's end ------------------------------------------------------ */
 
-/* A large answer came in thousands of blocks, on the library's own threads,
- * whose heaps nothing else would use again. */
-static void rpc_give_back(const struct rpc_req *req)
-{
-    enum { LARGE_BYTES = 4 * 1024 * 1024 };
-
-    if (req->answer.len > LARGE_BYTES)
-        malloc_trim(0);
-}
-
 static void rpc_call_end(struct rpc_call *call)
 {
     struct rpc_req *req = call->req;
-    struct err err;
+    struct err err = call->err;
 
-    rpc_call_outcome(call, &err);
+    req->status = (int)call->status;
+    req->answer = call->bytes;
     list_remove(&call->pending);
     rpc_call_free(call);
-    rpc_give_back(req);
     req->call = NULL;
     op_finish(&req->op, &err);
 }
 
 /* --- the bridge -------------------------------------------------------- */
+
+/* A large answer came in thousands of blocks, on the library's own threads,
+ * whose heaps nothing else would use again. */
+static void rpc_take(struct rpc_call *call)
+{
+    enum { LARGE_BYTES = 4 * 1024 * 1024 };
+
+    rpc_call_outcome(call);
+    if (call->bytes.len > LARGE_BYTES)
+        malloc_trim(0);
+}
 
 /* The list is in the order of completion; `call` NULL: no more will come. */
 static void rpc_hand_over(struct rpc_channel *c, struct rpc_call *call)
@@ -113,8 +115,10 @@ static void rpc_bridge_main(void *arg)
 
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        if (event.type == GRPC_OP_COMPLETE)
-            rpc_hand_over(c, event.tag);
+        if (event.type != GRPC_OP_COMPLETE)
+            continue;
+        rpc_take(event.tag);
+        rpc_hand_over(c, event.tag);
     }
     rpc_hand_over(c, NULL);
 }
@@ -380,6 +384,7 @@ void rpc_call(struct rpc_channel *c, struct rpc_req *req)
         return;
     }
     call = rpc_call_new(req);
+    buf_init(&call->bytes, (size_t)c->max_message_bytes);
     rpc_publish(c, call);
     if (rpc_call_start(call, c->channel, c->queue, &err) < 0) {
         rpc_call_free(call);

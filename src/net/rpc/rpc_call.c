@@ -129,16 +129,16 @@ static struct str rpc_call_slice_view(const grpc_slice *slice)
         (const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
 }
 
-void rpc_call_outcome(struct rpc_call *call, struct err *err)
+void rpc_call_outcome(struct rpc_call *call)
 {
-    struct rpc_req *req = call->req;
-
-    err_clear(err);
-    req->status = (int)call->status;
+    err_clear(&call->err);
     if (call->status != GRPC_STATUS_OK)
-        rpc_status_err(req->status, rpc_call_slice_view(&call->details), err);
+        rpc_status_err(
+            (int)call->status, rpc_call_slice_view(&call->details), &call->err);
     else
-        rpc_call_copy_answer(call->answer, &req->answer, err);
+        rpc_call_copy_answer(call->answer, &call->bytes, &call->err);
+    grpc_byte_buffer_destroy(call->answer);
+    call->answer = NULL;
 }
 
 void rpc_call_free(struct rpc_call *call)

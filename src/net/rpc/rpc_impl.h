@@ -21,6 +21,8 @@ struct rpc_call {
     grpc_metadata_array trailing;
     grpc_status_code status;
     grpc_slice details; /* owned; the status's text */
+    struct buf bytes;   /* the answer, owned until the request has it */
+    struct err err;     /* what came of the call */
 };
 
 /* Copies the request; the lists are the caller's to begin. */
@@ -33,8 +35,9 @@ struct rpc_call *rpc_call_new(struct rpc_req *req);
 int rpc_call_start(struct rpc_call *call, grpc_channel *channel,
     grpc_completion_queue *queue, struct err *err);
 
-/* Fills in the request's status and answer, and *err (also on success). */
-void rpc_call_outcome(struct rpc_call *call, struct err *err);
+/* Of a completed call, on the bridge: fills in `bytes` and `err`, and frees
+ * what the library holds of the answer. */
+void rpc_call_outcome(struct rpc_call *call);
 
 /* Frees what is left, the call itself included. */
 void rpc_call_free(struct rpc_call *call);

@@ -139,17 +139,15 @@ static bool known_ids_pages_have(
 
 /* Without memory the page's ids are unsure, no more. */
 static void known_ids_pages_add(
-    struct known_ids *ids, struct id_key *keys, size_t n)
+    struct known_ids *ids, const struct id_key *keys, size_t n)
 {
     struct id_page *page = &ids->pages[ids->next++ % KNOWN_IDS_PAGES];
     struct id_key *copy = n == 0 ? NULL : malloc(n * sizeof(*copy));
 
     free(page->keys);
     *page = (struct id_page){.keys = copy, .n = copy == NULL ? 0 : n};
-    if (copy == NULL)
-        return;
-    qsort(keys, n, sizeof(*keys), known_ids_key_compare);
-    memcpy(copy, keys, n * sizeof(*keys));
+    if (copy != NULL)
+        memcpy(copy, keys, n * sizeof(*keys));
 }
 
 struct known_ids *known_ids_new(void)
@@ -182,7 +180,13 @@ enum id_state known_ids_state(
     return ids->at < LAYERS ? ID_UNSURE : ID_NEW;
 }
 
-void known_ids_add_page(struct known_ids *ids, struct id_key *keys, size_t n)
+void id_keys_sort(struct id_key *keys, size_t n)
+{
+    qsort(keys, n, sizeof(*keys), known_ids_key_compare);
+}
+
+void known_ids_add_page(
+    struct known_ids *ids, const struct id_key *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         known_ids_filter_add(ids, &keys[i]);

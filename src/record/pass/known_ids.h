@@ -29,7 +29,12 @@ void known_ids_free(struct known_ids *ids);
 enum id_state known_ids_state(
     const struct known_ids *ids, const struct id_key *key);
 
-/* The keys of a page; reorders them. */
-void known_ids_add_page(struct known_ids *ids, struct id_key *keys, size_t n);
+/* Sorting is most of what adding a page costs, and needs no known_ids: it may
+ * be done in another thread. */
+void id_keys_sort(struct id_key *keys, size_t n);
+
+/* The keys of a page, sorted. */
+void known_ids_add_page(
+    struct known_ids *ids, const struct id_key *keys, size_t n);
 
 #endif

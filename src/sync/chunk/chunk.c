@@ -18,6 +18,10 @@
 /* Vectors and texts of one chunk; more than this is a fault of the input. */
 enum { CHUNK_ARENA_BYTES = 256 * 1024 * 1024 };
 
+/* Making an item anew takes so many times as long as reading it, and several
+ * chunks may start in one iteration of the loop. */
+enum { RENDER_FACTOR = 16 };
+
 /* The moves the header draws. */
 static const unsigned chunk_moves[] = {
     [CHUNK_EMBED] = 1u << CHUNK_EMBED | 1u << CHUNK_EMBED_WAIT |
@@ -253,7 +257,7 @@ void chunk_start(struct chunk_group *group, struct page_item *first, size_t n)
                              .in_flight = (size_t)c->p->window.in_flight});
     op_init(&c->collecting.op, on_chunk_collected);
     c->collecting.work = chunk_collect_items;
-    if (chunk_bytes_to_make(c) > c->p->options->loop_bytes) {
+    if (chunk_bytes_to_make(c) > c->p->options->loop_bytes / RENDER_FACTOR) {
         c->p->ports->work(c->p->ports->world, &c->collecting);
         return;
     }

@@ -323,6 +323,21 @@ static void on_page_slice(struct op *op)
     page_render_slice(page_of_timer(op));
 }
 
+static int page_sort_keys(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    size_t n = page->view.n;
+
+    busy->sorted = arena_alloc(&page->arena, n * sizeof(*busy->sorted));
+    if (busy->sorted == NULL)
+        return err_set(
+            &busy->why, ERR_NOMEM, "no memory for a page of %zu items", n);
+    if (n > 0)
+        memcpy(busy->sorted, busy->keys, n * sizeof(*busy->sorted));
+    id_keys_sort(busy->sorted, n);
+    return 0;
+}
+
 /* As much as one iteration of the loop takes, or in the pool all of it. */
 static void page_render_some(struct work_req *req)
 {
@@ -338,6 +353,8 @@ static void page_render_some(struct work_req *req)
         bytes += page->items[busy->rendered++].item.metadata.len;
     }
     err_clear(&busy->why); /* those of items are theirs */
+    if (busy->rendered == page->view.n)
+        page_sort_keys(page);
 }
 
 static void on_page_rendered(struct op *op)

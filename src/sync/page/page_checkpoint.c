@@ -1,7 +1,11 @@
 /*
  * DRAIN -> CHECKPOINT -> DONE: when each of its items has an outcome the page
  * is checkpointed, its dead letters in the same transaction, and every item is
- * counted out.
+ * counted out. What the checkpoint says of the items is gathered first, of a
+ * large page in the pool: letters, ids and links may be as much as the page.
+ *
+ * Failures: as the page's own; letters are written all the same. Cancel: what
+ * is being gathered is, and is not sent.
  */
 #include "sync/page/page_impl.h"
 
@@ -124,7 +128,8 @@ static bool page_checkpoint_is_deleted(
 static int page_checkpoint_note_seen(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
-    struct str *seen = arena_calloc(&page->arena, page->view.n, sizeof(*seen));
+    struct str *seen =
+        arena_calloc(&page->busy->passing, page->view.n, sizeof(*seen));
 
     if (seen == NULL)
         return ERR_NOMEM;
@@ -139,7 +144,8 @@ static int page_checkpoint_note_seen(struct page *page)
 static int page_checkpoint_note_tombstones(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
-    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
+    struct str *ids =
+        arena_calloc(&page->busy->passing, page->view.n, sizeof(*ids));
 
     if (ids == NULL)
         return ERR_NOMEM;
@@ -161,7 +167,8 @@ static bool page_checkpoint_is_as_it_came(const struct page_item *it)
 static int page_checkpoint_note_links(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
-    struct str *ids = arena_calloc(&page->arena, page->view.n, sizeof(*ids));
+    struct arena *passing = &page->busy->passing;
+    struct str *ids = arena_calloc(passing, page->view.n, sizeof(*ids));
     struct item_links links = {.n = 0};
     struct buf scratch;
     int rc = ids == NULL ? ERR_NOMEM : 0;
@@ -174,7 +181,7 @@ static int page_checkpoint_note_links(struct page *page)
             continue;
         ids[req->nlinked++] = it->item.content_id;
         rc = item_links_add(&links, page->ctx->schema, it->value,
-            it->item.content_id, &page->arena, &scratch);
+            it->item.content_id, passing, &scratch);
     }
     buf_free(&scratch);
     req->declares = true;
@@ -248,35 +255,59 @@ void page_drop(struct page *page)
     page_finish(page);
 }
 
+/* Nothing is written of a page that ends with its run, or only of letters. */
+static void page_checkpoint_gathered(struct page *page)
+{
+    struct page_work *busy = page->busy;
+    struct checkpoint_req *req = &busy->checkpoint;
+
+    page_note_letters(page);
+    if (page->ctx->p->aborting || (page->share.failed && req->nletters == 0)) {
+        req->nletters = 0;
+        page_finish(page);
+        return;
+    }
+    if (page->letters == NULL) {
+        counts_add(&busy->so_far, &page->counts);
+        checkpoint_count_items(page, &busy->so_far);
+    }
+    req->next_page = page->share.failed ? 0 : page->next_page;
+    checkpoint_submit(page);
+}
+
+static void on_page_checkpoint_gathered(struct op *op)
+{
+    struct page *page = page_of_computing(op);
+
+    if (page->busy->why.code != 0)
+        page_fail(page, &page->busy->why, false);
+    page_checkpoint_gathered(page);
+}
+
+static void page_checkpoint_gather(struct work_req *req)
+{
+    struct page_work *busy = container_of(req, struct page_work, computing);
+
+    err_clear(&busy->why);
+    if (page_write_letters(busy->page) < 0 ||
+        page_checkpoint_note_items(busy->page) < 0)
+        err_set(&busy->why, ERR_NOMEM, "no memory for the checkpoint");
+}
+
 void page_checkpoint(struct page *page, const struct counts *total, int deaths)
 {
     const struct pipeline *p = page->ctx->p;
     struct page_work *busy = page->busy;
-    struct err err;
 
     if (p->all_refused && page_clear_blame(page))
         page_fail(page, &p->fatal, false);
     busy->so_far = *total; /* of the source's items: a service that goes on
                               counts by them */
-    if (page->letters == NULL) {
-        counts_add(&busy->so_far, &page->counts);
-        checkpoint_count_items(page, &busy->so_far);
-    }
     busy->checkpoint = (struct checkpoint_req){.scope = page->ctx->scope,
-        .next_page = page->share.failed ? 0 : page->next_page,
         .limit = page->next_limit,
         .deaths = deaths,
         .announced = page->announced,
         .counts = &busy->so_far};
-    if (page_write_letters(page) < 0 || page_checkpoint_note_items(page) < 0) {
-        err_set(&err, ERR_NOMEM, "no memory for the checkpoint");
-        page_fail(page, &err, false);
-    }
-    if (p->aborting || (page->share.failed && busy->checkpoint.nletters == 0)) {
-        busy->checkpoint.nletters = 0;
-        page_finish(page);
-        return;
-    }
     page_move(page, PAGE_CHECKPOINT);
-    checkpoint_submit(page);
+    page_compute(page, page_checkpoint_gather, on_page_checkpoint_gathered);
 }

@@ -283,7 +283,6 @@ static void page_compare_wake(struct page *page)
 static void page_compared(struct page *page)
 {
     buf_free(&page->busy->scratch);
-    page_skip_known(page);
     if (page->set_aside)
         page_set_aside(page);
     page_compare_plan_work(page);
@@ -311,6 +310,8 @@ static void compare_some(struct work_req *req)
             return;
         }
     }
+    if (busy->compared == busy->lookup.n)
+        page_skip_known(busy->page);
 }
 
 static void on_page_compare_compared(struct op *op)

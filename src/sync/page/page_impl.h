@@ -17,12 +17,14 @@ struct page_work {
     struct lookup_req lookup;
     struct checkpoint_req checkpoint;
     struct retry retry;
-    struct arena passing; /* of one item, while it is looked at */
-    size_t kept;          /* bytes of the items that are not lean */
-    struct buf scratch;   /* for rendering */
-    size_t rendered;      /* items rendered so far */
-    struct id_key *keys;  /* of them, view.n */
-    size_t compared;      /* of open, and the row that comes next */
+    struct arena passing;  /* of one item, while it is looked at; at last what
+                              the checkpoint says of all of them */
+    size_t kept;           /* bytes of the items that are not lean */
+    struct buf scratch;    /* for rendering */
+    size_t rendered;       /* items rendered so far */
+    struct id_key *keys;   /* of them, view.n */
+    struct id_key *sorted; /* the same, once all are rendered */
+    size_t compared;       /* of open, and the row that comes next */
     size_t compared_rows;
     struct page_item **open; /* looked up, in the order of lookup.ids */
     size_t waiting;          /* items that wait for another's write */
@@ -86,6 +88,9 @@ void page_skip_known(struct page *page);
 /* Fails the first item that would be tried: it ended the process. */
 void page_set_aside(struct page *page);
 int page_write_letters(struct page *page);
+
+/* Once they are written: those that may pass are the service's to know. */
+void page_note_letters(struct page *page);
 
 /* Blames no item for what embedder or database refused; was there one? */
 bool page_clear_blame(struct page *page);

@@ -6,6 +6,11 @@
  */
 #include "sync/page/page_impl.h"
 
+#include "base/text.h"
+
+/* Of the letters of a page, beside those that are tried again from there. */
+enum { PAYLOADS_BYTES = 4 * 1024 * 1024 };
+
 /* An item that was kept stays the letter's that it was kept in. */
 static void page_letters_item_digest(const struct page *page,
     const struct page_item *it, uint8_t out[SHA256_BYTES])
@@ -80,7 +85,7 @@ static int write_unread_letter(struct page *page, struct dead_letter *letter)
     buf_printf(&text, "{\"page\":%d,\"limit\":1}", page->number);
     *letter = (struct dead_letter){
         .reason = ENDED_THE_PROCESS ", whenever it was read",
-        .payload = arena_dup(&page->arena, buf_view(&text))};
+        .payload = arena_dup(&page->busy->passing, buf_view(&text))};
     sha256_init(&digest);
     sha256_add_field(&digest, STR("a page that was not read"));
     sha256_add_field(&digest, buf_view(&text));
@@ -146,23 +151,28 @@ static bool page_letters_is_resolved(
            (it->outcome == ITEM_STORED || it->outcome == ITEM_UNCHANGED);
 }
 
-/* The ledger would cut it all the same: an item may have megabytes. A byte more
- * shows it where to. */
-static int page_letters_write_payload(
-    struct page *page, const struct page_item *it, struct str *payload)
+/*
+ * Of an item that may pass all of it, for it is tried again from there. Of the
+ * others what shows a person which it is, and no more than `most`: an item may
+ * have megabytes, and a page nothing but such letters.
+ */
+static int page_letters_write_payload(struct page *page,
+    const struct page_item *it, size_t most, struct str *payload)
 {
     struct buf text;
 
-    buf_init(&text, it->passing ? TEXT_BYTES : PAYLOAD_BYTES + 1);
+    if (it->passing)
+        most = TEXT_BYTES;
+    buf_init(&text, most + 1); /* a byte more shows where to cut */
     text.cuts = true;
     json_write(&text, it->value, NULL);
-    *payload = arena_dup(&page->arena, buf_view(&text));
+    *payload = arena_dup(&page->busy->passing, utf8_cut(buf_view(&text), most));
     buf_free(&text);
     return payload->p == NULL ? ERR_NOMEM : 0;
 }
 
-static int write_letter(
-    struct page *page, const struct page_item *it, struct dead_letter *letter)
+static int write_letter(struct page *page, const struct page_item *it,
+    size_t most, struct dead_letter *letter)
 {
     *letter = (struct dead_letter){.content_id = it->item.content_id,
         .reason = it->reason,
@@ -173,20 +183,54 @@ static int write_letter(
     page_letters_item_digest(page, it, letter->digest);
     if (it->suppressed)
         return 0;
-    return page_letters_write_payload(page, it, &letter->payload);
+    return page_letters_write_payload(page, it, most, &letter->payload);
 }
 
 /* For the pages behind this one. */
-static void page_letters_note_made(struct page *page)
+void page_note_letters(struct page *page)
 {
     for (size_t i = 0; i < page->view.n; i++)
         if (page->items[i].reason != NULL && page->items[i].passing)
             page->ctx->made_letters = true;
 }
 
+/* Each letter may have its share of the room that those before it have left. */
+static int page_letters_write_all(
+    struct page *page, struct dead_letter *letters, size_t n)
+{
+    struct checkpoint_req *req = &page->busy->checkpoint;
+    size_t room = PAYLOADS_BYTES;
+
+    for (size_t i = 0; i < page->view.n; i++) {
+        const struct page_item *it = &page->items[i];
+        struct dead_letter *letter = &letters[req->nletters];
+        size_t most = PAYLOAD_BYTES;
+
+        if (it->reason == NULL)
+            continue;
+        if (room / (n - req->nletters) < most)
+            most = room / (n - req->nletters);
+        if (write_letter(page, it, most, letter) < 0)
+            return ERR_NOMEM;
+        req->nletters++;
+        room -= it->passing ? 0 : letter->payload.len;
+    }
+    return 0;
+}
+
+static void page_letters_note_resolved(struct page *page, struct str *resolved)
+{
+    struct checkpoint_req *req = &page->busy->checkpoint;
+
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page_letters_is_resolved(page, &page->items[i]))
+            resolved[req->nresolved++] = page->items[i].item.content_id;
+}
+
 int page_write_letters(struct page *page)
 {
     struct checkpoint_req *req = &page->busy->checkpoint;
+    struct arena *passing = &page->busy->passing;
     struct dead_letter *letters;
     struct str *resolved;
     size_t nletters = page->unread, nresolved = 0;
@@ -195,23 +239,14 @@ int page_write_letters(struct page *page)
         nletters += page->items[i].reason != NULL;
         nresolved += page_letters_is_resolved(page, &page->items[i]);
     }
-    letters = arena_calloc(&page->arena, nletters, sizeof(*letters));
-    resolved = arena_calloc(&page->arena, nresolved, sizeof(*resolved));
+    letters = arena_calloc(passing, nletters, sizeof(*letters));
+    resolved = arena_calloc(passing, nresolved, sizeof(*resolved));
     if (letters == NULL || resolved == NULL)
         return ERR_NOMEM;
     req->letters = letters;
     req->resolved = resolved;
     if (page->unread)
         return write_unread_letter(page, &letters[req->nletters++]);
-    for (size_t i = 0; i < page->view.n; i++) {
-        const struct page_item *it = &page->items[i];
-
-        if (page_letters_is_resolved(page, it))
-            resolved[req->nresolved++] = it->item.content_id;
-        if (it->reason != NULL &&
-            write_letter(page, it, &letters[req->nletters++]) < 0)
-            return ERR_NOMEM;
-    }
-    page_letters_note_made(page);
-    return 0;
+    page_letters_note_resolved(page, resolved);
+    return page_letters_write_all(page, letters, nletters);
 }

@@ -39,7 +39,7 @@ size_t page_held(const struct page *page)
 
 void page_note_ids(struct page *page, struct known_ids *ids)
 {
-    known_ids_add_page(ids, page->busy->keys, page->view.n);
+    known_ids_add_page(ids, page->busy->sorted, page->view.n);
 }
 
 void page_leave_out(struct page *page)

@@ -67,6 +67,11 @@ static void prefixes_end_between_characters(void **state)
     assert_int_equal(utf8_prefix(s, 2), 3);
     assert_int_equal(utf8_prefix(s, 3), 7);
     assert_int_equal(utf8_prefix(s, 100), 7);
+    for (size_t bytes = 0; bytes < 10; bytes++)
+        assert_int_equal(utf8_cut(s, bytes).len, bytes < 1   ? 0
+                                                 : bytes < 3 ? 1
+                                                 : bytes < 7 ? 3
+                                                             : 7);
 }
 
 static void trimming_takes_what_javascript_takes(void **state)

@@ -17,6 +17,7 @@ static void add_page(struct known_ids *ids, int first, int n)
 
     for (int i = 0; i < n; i++)
         keys[i] = key_of(first + i);
+    id_keys_sort(keys, (size_t)n);
     known_ids_add_page(ids, keys, (size_t)n);
 }
 
@@ -88,6 +89,7 @@ static void test_full(void **state)
             keys[i].b = next_random(&random);
         }
         first = page == 0 ? keys[0] : first;
+        id_keys_sort(keys, 100);
         known_ids_add_page(ids, keys, 100);
     }
     assert_int_equal(known_ids_state(ids, &keys[0]), ID_KNOWN);
