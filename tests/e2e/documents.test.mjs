@@ -119,15 +119,19 @@ test('SIGTERM ends it soon, however large what it is at', async (t) => {
       && (await sleep(300), true)],
     ['a request', () => w.embedder.requests.length > 0],
   ];
+  let open;
+  const gate = new Promise((done) => { open = done; });
+  w.embedder.script(() => gate);
   for (const [what, reached] of moments) {
-    w.coordinator.calls.length = 0;
+    w.coordinator.calls.length = w.embedder.requests.length = 0;
     const program = w.begin();
     await program.until(reached, what, 60_000);
     program.kill();
     const { code, result } = await program.exit(120_000);
     assert.notEqual(code, 0, what);
-    assert.equal(result.success, false);
+    assert.equal(result.success, false, what);
   }
+  open();
 });
 
 test('a record that is too large is a dead letter that says so', async (t) => {
