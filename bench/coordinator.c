@@ -2,13 +2,15 @@
  * A coordinator that costs next to nothing: every page of its services is
  * rendered before the first call, and a call sends a ready slice.
  *
- *   bench_coordinator PORT ITEMS LIMIT REVISION [ITEM_BYTES [SERVICES]]
+ *   bench_coordinator PORT ITEMS LIMIT REVISION
+ *                     [ITEM_BYTES [SERVICES [LATENCY_MS]]]
  *
  * Prints "ready BYTES", the size of an item, when it listens. One service is
  * `bench-items`; of several each has its share of the items, and the numbers
  * from 0 for names: `bench-items-0`.
  * One thread takes completions. A call is two of them: `asked`, with the
- * request, and `answered`; then it starts over as the next call's.
+ * request, and `answered`; then it starts over as the next call's. With a
+ * latency it waits in between, behind those that were asked before it.
  */
 #include "coordinator.pb-c.h"
 #include "corpus.h"
@@ -27,6 +29,7 @@ struct call {
     grpc_byte_buffer *request, *answer;
     gpr_timespec deadline;
     int canceled;
+    gpr_timespec due; /* of one that waits */
     enum { ASKED, ANSWERED } state;
 };
 
@@ -34,10 +37,12 @@ static grpc_server *server;
 static grpc_completion_queue *queue;
 static void *method;
 static unsigned items, limit, revision, npages; /* of each service */
-static unsigned services = 1;
+static unsigned services = 1, latency_ms;
 static size_t item_size = ITEM_BYTES; /* that is asked for */
 static size_t all_bytes;              /* of all items */
-static grpc_slice *pages;             /* services x (npages + an empty one) */
+static struct call *waiting[CALLS];   /* a ring: the first due is the oldest */
+static size_t oldest, nwaiting;
+static grpc_slice *pages; /* services x (npages + an empty one) */
 
 static void put(char **at, const char *text)
 {
@@ -173,6 +178,29 @@ static void answer(struct call *c)
         die("an answer does not start");
 }
 
+static void wait_turn(struct call *c)
+{
+    c->due = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+        gpr_time_from_millis(latency_ms, GPR_TIMESPAN));
+    waiting[(oldest + nwaiting++) % CALLS] = c;
+}
+
+static gpr_timespec next_due(void)
+{
+    return nwaiting > 0 ? waiting[oldest]->due
+                        : gpr_inf_future(GPR_CLOCK_MONOTONIC);
+}
+
+static void answer_due(void)
+{
+    while (nwaiting > 0 &&
+           gpr_time_cmp(next_due(), gpr_now(GPR_CLOCK_MONOTONIC)) <= 0) {
+        answer(waiting[oldest]);
+        oldest = (oldest + 1) % CALLS;
+        nwaiting--;
+    }
+}
+
 static void forget(struct call *c)
 {
     grpc_metadata_array_destroy(&c->headers);
@@ -183,7 +211,9 @@ static void forget(struct call *c)
 
 static void step(struct call *c, int success)
 {
-    if (c->state == ASKED && success) {
+    if (c->state == ASKED && success && latency_ms > 0) {
+        wait_turn(c);
+    } else if (c->state == ASKED && success) {
         answer(c);
     } else if (c->state == ANSWERED) {
         forget(c);
@@ -227,15 +257,17 @@ int main(int argc, char **argv)
 {
     static struct call calls[CALLS];
 
-    if (argc < 5 || argc > 7)
+    if (argc < 5 || argc > 8)
         die("usage: bench_coordinator PORT ITEMS LIMIT REVISION"
-            " [ITEM_BYTES [SERVICES]]");
+            " [ITEM_BYTES [SERVICES [LATENCY_MS]]]");
     limit = number_of(argv[3]);
     revision = number_of(argv[4]);
     if (argc > 5)
         item_size = number_of(argv[5]);
     if (argc > 6)
         services = number_of(argv[6]);
+    if (argc > 7)
+        latency_ms = number_of(argv[7]);
     items = number_of(argv[2]) / services;
     grpc_init();
     render_pages();
@@ -245,9 +277,10 @@ int main(int argc, char **argv)
     printf("ready %zu\n", all_bytes / ((size_t)items * services));
     fflush(stdout);
     for (;;) {
-        grpc_event e = grpc_completion_queue_next(
-            queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+        grpc_event e = grpc_completion_queue_next(queue, next_due(), NULL);
 
-        step(e.tag, e.success);
+        if (e.type == GRPC_OP_COMPLETE)
+            step(e.tag, e.success);
+        answer_due();
     }
 }

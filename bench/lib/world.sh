@@ -38,8 +38,8 @@ server() {
     die "$program does not start: $(tail -n 3 "$DIR/$name.log")"
 }
 
-# coordinator ITEMS [REVISION [ITEM_BYTES [SERVICES]]]: what is synced from now
-# on, in pages of BATCH_SYNC_LIMIT.
+# coordinator ITEMS [REVISION [ITEM_BYTES [SERVICES [LATENCY_MS]]]]: what is
+# synced from now on, in pages of BATCH_SYNC_LIMIT.
 coordinator() {
   local name
   name=items-$(IFS=-; echo "$*-$BATCH_SYNC_LIMIT")

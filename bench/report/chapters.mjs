@@ -5,7 +5,8 @@ import { profile } from './profile.mjs';
 import { searches } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, most, spread, table } from './table.mjs';
-import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, PAGES_AT_HAND, PULL, changedBound,
+import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, ONE_FETCH, PAGES_AT_HAND, PULL,
+  changedBound,
   linkSeconds, neededRequests } from './terms.mjs';
 
 const scenarios = (result) => [...groupBy(
@@ -83,6 +84,13 @@ function changed(result) {
     'the embedder takes 50 ms for one. One page at most is read ahead, so ' +
     `two requests are under way at a time.\n\n${scenarios(result)
       .map(([, list]) => title(list) + changedRows(list, result)).join('\n')}`;
+}
+
+function fetches(result) {
+  return 'The coordinator is what limits: it takes 300 ms for each of 100 ' +
+    'pages of which nothing has changed, and of the empty one behind them. ' +
+    'They are asked for one after another (100%) and four at a time ' +
+    `(BATCH_SYNC_FETCHES).\n\n${tables(result, ONE_FETCH)}`;
 }
 
 function memory(result) {
@@ -234,6 +242,7 @@ export const CHAPTERS = [
   ['latency', 'First load, an embedder of 50 ms', latency],
   ['unchanged', 'Unchanged', unchanged],
   ['changed', '1% changed, an embedder of 50 ms', changed],
+  ['fetches', 'A slow coordinator', fetches],
   ['memory', 'Memory', memory],
   ['idle', 'The service', idle],
   ['link', 'Linking', link],

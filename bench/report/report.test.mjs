@@ -113,6 +113,14 @@ test('changed items are embedded page by page', () => {
   assert.equal(verdict(at(2.6), '1% changed: the same'), '**not met**');
 });
 
+test('pages side by side are three times as fast', () => {
+  const at = (seconds) => targetsTable({ fetches: result('fetches', 20000, 256,
+    [['s', 'batchsync, 1 at a time', 12], ['s', 'batchsync, 4 at a time',
+      seconds]]) });
+  assert.equal(verdict(at(4), 'A coordinator of 300 ms'), 'met');
+  assert.equal(verdict(at(4.1), 'A coordinator of 300 ms'), '**not met**');
+});
+
 test('memory that grows misses', () => {
   const memory = (kib) => ({ section: 'memory', settings, measured: [
     [1000, 10], [10000, 1000], [1000000, kib]].map(([items, peak]) => ({

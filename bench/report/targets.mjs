@@ -6,7 +6,8 @@ import { loopQuantile } from './loop.mjs';
 import { answered, gain, quantile, timed } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
-import { BOUND, BY_INDEX, COPY, DECLARED, LINK_FLOOR, PAGES_AT_HAND, REQUESTS,
+import { BOUND, BY_INDEX, COPY, DECLARED, LINK_FLOOR, ONE_FETCH,
+  PAGES_AT_HAND, REQUESTS,
   changedBound, linkSeconds, neededRequests } from './terms.mjs';
 
 const PEERS = /^(design|LangChain|LlamaIndex)/;
@@ -103,6 +104,10 @@ const changedTime = (atATime) => ({ changed }) => scenarios(changed)
     return atMost(name, took / bound, 1.25, (value) =>
       `${number(took, 2)} s, ${percent(value, 0)} of ${number(bound, 2)} s`);
   });
+
+const sideBySide = ({ fetches }) => cases(fetches, 256,
+  (list) => ratios(list, 'batchsync, 4 at a time', ONE_FETCH),
+  (name, value) => atLeast(name, value, 3, times));
 
 const cpu = (dimensions, most) => ({ load }) =>
   cases(load, dimensions,
@@ -256,6 +261,8 @@ const TARGETS = [
   changedTime(PAGES_AT_HAND)],
   ['1% changed: the same with all workers busy, as if five pages were read ' +
     'ahead', changedTime()],
+  ['A coordinator of 300 ms: four pages at a time at least 3 times as fast ' +
+    'as one', sideBySide],
   ['CPU, 256 dimensions: at most 0.02 s per 1,000 items', cpu(256, 0.02)],
   ['CPU, 1,536 dimensions: at most 0.04 s per 1,000 items', cpu(1536, 0.04)],
   ['Peak memory, 256 dimensions: at most 48 MiB', peak(256, 48)],

@@ -9,6 +9,7 @@ export const COPY = 'limit: COPY BINARY, 2 connections';
 export const LIMIT = 'limit: unnest from memory, 2 connections';
 export const BOUND = 'limit: workers x 50 / latency';
 export const REQUESTS = 'the requests alone, answers unread';
+export const ONE_FETCH = 'batchsync, 1 at a time';
 export const PULL = 'the pull alone';
 
 const CHANGED_EACH = 100, LATENCY_S = 0.05;
