@@ -1,6 +1,7 @@
 // Records of any size: what they cost, and where they end.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { pagesOf, sanitized, shapes, sleep, world }
   from './support/world.mjs';
@@ -63,14 +64,37 @@ test('a page of 40 MB', (t) => {
   return syncWithin(t, 4 * pageMib(items) + 64, items);
 });
 
+/** Pages of more than 250 have a million records, whatever was asked for. */
+function countless() {
+  const serve = pagesOf([1, 2, 3].map((i) => ({ id: `s${i}`, body: 'a' })));
+  const million = { envelope: JSON.stringify(Array.from(
+    { length: 1_000_000 }, (_, id) => ({ id, body: 'a' }))) };
+  return (context) => (context.limit > 250 ? million : serve(context));
+}
+
+const residentMib = ({ pid }) => Number(
+  /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / MIB;
+
+test('the memory of an answer that was refused is given back', async (t) => {
+  const w = await documents(t, countless());
+  let open;
+  const gate = new Promise((done) => { open = done; });
+  w.embedder.script(() => gate);
+  const program = w.begin();
+  await program.until(() => w.embedder.requests.length > 0,
+    'what is on the smaller page', 60_000);
+  const resident = residentMib(program);
+  open();
+  const { code, stderr, maxRssKiB } = await program.exit(60_000);
+  assert.equal(code, 0, stderr);
+  if (sanitized) return;
+  assert.ok(maxRssKiB > 100 * MIB, `${maxRssKiB} KiB at its peak`);
+  assert.ok(resident < 48, `${resident} MiB afterwards`);
+});
+
 test('a million records on a page are asked for in smaller pages',
   async (t) => {
-    const items = [1, 2, 3].map((i) => ({ id: `s${i}`, body: 'a' }));
-    const serve = pagesOf(items);
-    const countless = { envelope: JSON.stringify(Array.from(
-      { length: 1_000_000 }, (_, id) => ({ id, body: 'a' }))) };
-    const w = await documents(t, (context) =>
-      (context.limit > 250 ? countless : serve(context)));
+    const w = await documents(t, countless());
     const { code, result, stderr } = await within(t, w, 256);
     assert.equal(code, 0, stderr);
     assert.equal(result.services[0].stored, 3);
