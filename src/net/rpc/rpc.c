@@ -80,10 +80,12 @@ static void rpc_call_end(struct rpc_call *call)
 
 /* A large answer came in thousands of blocks, on the library's own threads,
  * whose heaps nothing else would use again. */
-static void rpc_take(struct rpc_call *call)
+static void rpc_take(struct rpc_channel *c, struct rpc_call *call)
 {
     enum { LARGE_BYTES = 4 * 1024 * 1024 };
 
+    uv_mutex_lock(&c->lock); /* the other end of rpc_publish() */
+    uv_mutex_unlock(&c->lock);
     rpc_call_outcome(call);
     if (call->bytes.len > LARGE_BYTES)
         malloc_trim(0);
@@ -117,7 +119,7 @@ static void rpc_bridge_main(void *arg)
             break;
         if (event.type != GRPC_OP_COMPLETE)
             continue;
-        rpc_take(event.tag);
+        rpc_take(c, event.tag);
         rpc_hand_over(c, event.tag);
     }
     rpc_hand_over(c, NULL);
