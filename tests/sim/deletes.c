@@ -391,16 +391,36 @@ static void on_facts(struct world *w, struct plan_facts_req *req)
     free(met);
 }
 
+static bool plan_refuses(const json_t *service, const char *what)
+{
+    json_t *reasons = json_object_get(service, "reasons"), *reason;
+    size_t i;
+
+    json_array_foreach(reasons, i, reason)
+    {
+        const char *text = json_string_value(reason);
+
+        if (strstr(text, what) != NULL &&
+            strstr(text, "BATCH_SYNC_MAX_DELETE_PERCENT") != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* Of an id that comes twice a plan does not know that the first one will be
  * stored when the second one tells of its delete. So few more or less may be on
- * the other side of the guard, which lets all of them go or none. */
-static bool is_as_planned(
-    uint64_t planned, uint64_t deleted, bool tells, uint64_t replaced)
+ * the other side of a guard, which lets all of them go or none. */
+static bool is_as_planned(const struct passes *p, const struct truth *t,
+    const json_t *service, uint64_t replaced)
 {
-    if (!tells)
-        return planned == deleted;
-    return is_near(planned, deleted, replaced) ||
-           (replaced > 0 && (planned == 0) != (deleted == 0));
+    uint64_t planned = plan_number(service, "toDelete");
+
+    if (!t->tells || replaced == 0)
+        return planned == p->deleted;
+    return is_near(planned, p->deleted, replaced) ||
+           plan_refuses(service, "the source tells") !=
+               t->by[SWEEP_TOLD].refused ||
+           plan_refuses(service, "are gone") != t->by[SWEEP_MISSING].refused;
 }
 
 /* What was told is what was deleted, however the run came to its end. */
@@ -417,8 +437,7 @@ static void check_plan(const struct deletes *d, const json_t *plan)
         if (ledger->services[i].state != ENDED || !result->success ||
             !json_is_true(json_object_get(told, "success")))
             continue;
-        CHECK(is_as_planned(plan_number(told, "toDelete"), d->passes[i].deleted,
-            d->truth[i].tells, replaced));
+        CHECK(is_as_planned(&d->passes[i], &d->truth[i], told, replaced));
         CHECK(plan_number(told, "items") == result->counts.received);
     }
 }
