@@ -71,6 +71,17 @@ static const struct sim_link *link_of(
     return found;
 }
 
+/* One that a process stored ahead of its page, and then ended: the next one may
+ * meet a later item of its id, which fails, before it compares this one. It has
+ * no link then until the later one is mended. */
+static bool may_lack_its_link(const struct world *w)
+{
+    const struct source *s = &w->source;
+
+    return w->resumes && !s->unique &&
+           (s->poison > 0 || s->bad_data > 0 || s->cursed > 0);
+}
+
 void check_links(const struct world *w)
 {
     const struct database *db = &w->shared->db;
@@ -82,7 +93,8 @@ void check_links(const struct world *w)
         if (row->chunk_index > 0 || row->written == NULL)
             continue;
         link = link_of(&w->shared->links, row->service, row->id);
-        CHECK(link != NULL && atoi(link->target) == row->seq);
+        CHECK(link == NULL ? may_lack_its_link(w)
+                           : atoi(link->target) == row->seq);
     }
 }
 
