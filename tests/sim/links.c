@@ -74,12 +74,18 @@ static const struct sim_link *link_of(
 /* One that a process stored ahead of its page, and then ended: the next one may
  * meet a later item of its id, which fails, before it compares this one. It has
  * no link then until the later one is mended. */
-static bool may_lack_its_link(const struct world *w)
+static bool may_lack_its_link(const struct world *w, const struct sim_row *row)
 {
-    const struct source *s = &w->source;
+    const struct letters *l = &w->shared->letters;
 
-    return w->resumes && !s->unique &&
-           (s->poison > 0 || s->bad_data > 0 || s->cursed > 0);
+    for (size_t i = 0; w->resumes && i < l->n; i++) {
+        const struct sim_letter *letter = &l->letters[i];
+
+        if (letter->open && letter->service == row->service &&
+            letter->seq > row->seq && strcmp(letter->id, row->id) == 0)
+            return true;
+    }
+    return false;
 }
 
 void check_links(const struct world *w)
@@ -93,7 +99,7 @@ void check_links(const struct world *w)
         if (row->chunk_index > 0 || row->written == NULL)
             continue;
         link = link_of(&w->shared->links, row->service, row->id);
-        CHECK(link == NULL ? may_lack_its_link(w)
+        CHECK(link == NULL ? may_lack_its_link(w, row)
                            : atoi(link->target) == row->seq);
     }
 }
