@@ -109,19 +109,10 @@ static int dead_letters_list(struct look *look, struct history_req *req)
         .path = "/admin/batch-sync/dead-letters",
         .ask = history_dead_letters,
         .expect = "deadLetters"};
-    json_t *answer = NULL;
-    int code;
 
     if (!look->remote)
         req->tenant = look->app.config.sync.tenant;
-    code = look_ask(look, &question, req, &answer);
-    if (answer != NULL && args_has(&look->cli->args, "json"))
-        look_print_json(look, answer);
-    else if (answer != NULL)
-        dead_letters_print_table(
-            look->cli, json_object_get(answer, "deadLetters"));
-    json_decref(answer);
-    return code;
+    return look_list(look, &question, req, dead_letters_print_table);
 }
 
 /* --- retry -------------------------------------------------------------- */

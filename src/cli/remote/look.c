@@ -168,3 +168,17 @@ int look_ask(struct look *l, const struct look_question *q,
     return l->remote ? look_ask_service(l, q, req, answer)
                      : look_ask_database(l, q, req, answer);
 }
+
+int look_list(struct look *l, const struct look_question *q,
+    struct history_req *req, void (*print)(struct cli *cli, json_t *list))
+{
+    json_t *answer = NULL;
+    int code = look_ask(l, q, req, &answer);
+
+    if (answer != NULL && args_has(&l->cli->args, "json"))
+        look_print_json(l, answer);
+    else if (answer != NULL)
+        print(l->cli, json_object_get(answer, q->expect));
+    json_decref(answer);
+    return code;
+}

@@ -52,6 +52,11 @@ int look_close(struct look *l, int code);
 int look_ask(struct look *l, const struct look_question *q,
     struct history_req *req, json_t **answer);
 
+/* The same for a list, the member that is expected, which is printed: as JSON
+ * with --json, else by `print`. */
+int look_list(struct look *l, const struct look_question *q,
+    struct history_req *req, void (*print)(struct cli *cli, json_t *list));
+
 /* Sends something to the service (l->remote). The same. */
 int look_ask_client(
     struct look *l, const struct client_ask *ask, json_t **answer);

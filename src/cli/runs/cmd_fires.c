@@ -17,9 +17,9 @@ static const char *fires_text(json_t *fire, const char *key)
     return json_string_value(json_object_get(fire, key));
 }
 
-static void fires_print(struct cli *cli, json_t *answer)
+static void fires_print(struct cli *cli, json_t *fires)
 {
-    json_t *fires = json_object_get(answer, "fires"), *fire;
+    json_t *fire;
     size_t i;
 
     if (json_array_size(fires) == 0)
@@ -43,15 +43,8 @@ static int fires_list(struct look *look, struct history_req *req)
         .path = "/admin/batch-sync/fires",
         .ask = history_fires,
         .expect = "fires"};
-    json_t *answer = NULL;
-    int code = look_ask(look, &question, req, &answer);
 
-    if (answer != NULL && args_has(&look->cli->args, "json"))
-        look_print_json(look, answer);
-    else if (answer != NULL)
-        fires_print(look->cli, answer);
-    json_decref(answer);
-    return code;
+    return look_list(look, &question, req, fires_print);
 }
 
 static int fires_run(struct cli *cli)

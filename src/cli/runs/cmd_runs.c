@@ -13,9 +13,9 @@ static const struct arg_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static void runs_print(struct cli *cli, json_t *answer)
+static void runs_print(struct cli *cli, json_t *runs)
 {
-    json_t *runs = json_object_get(answer, "runs"), *run;
+    json_t *run;
     size_t i;
 
     if (json_array_size(runs) == 0)
@@ -34,15 +34,8 @@ static int runs_list(struct look *look, struct history_req *req)
         .path = "/admin/batch-sync/runs",
         .ask = history_runs,
         .expect = "runs"};
-    json_t *answer = NULL;
-    int code = look_ask(look, &question, req, &answer);
 
-    if (answer != NULL && args_has(&look->cli->args, "json"))
-        look_print_json(look, answer);
-    else if (answer != NULL)
-        runs_print(look->cli, answer);
-    json_decref(answer);
-    return code;
+    return look_list(look, &question, req, runs_print);
 }
 
 static int runs_run(struct cli *cli)
