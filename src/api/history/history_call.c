@@ -79,7 +79,7 @@ int history_call_value(struct history_call *h, const char *name, size_t most,
     return 0;
 }
 
-int history_call_limit(struct history_call *h, struct err *err)
+static int history_call_limit(struct history_call *h, struct err *err)
 {
     const char *text = NULL;
 
@@ -87,6 +87,17 @@ int history_call_limit(struct history_call *h, struct err *err)
         text = ""; /* is not a number, either */
     if (asked_limit(text, &h->req.limit, err) < 0)
         return asked_subject(err, "\"limit\"");
+    return 0;
+}
+
+int history_call_list(struct history_call *h, struct err *err)
+{
+    struct history_req *req = &h->req;
+
+    if (history_call_limit(h, err) < 0 ||
+        history_call_value(h, "before", USUAL_BYTES, &req->before, err) < 0 ||
+        history_call_value(h, "service", USUAL_BYTES, &req->service, err) < 0)
+        return err->code;
     return 0;
 }
 

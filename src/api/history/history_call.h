@@ -34,8 +34,9 @@ struct history_call *history_call_new(struct api *api, struct http_exchange *x);
 int history_call_value(struct history_call *h, const char *name, size_t most,
     const char **value, struct err *err);
 
-/* "limit" and "tenant_id" into the request. */
-int history_call_limit(struct history_call *h, struct err *err);
+/* What every list takes, into the request: "limit", "before" and "service";
+ * and "tenant_id". */
+int history_call_list(struct history_call *h, struct err *err);
 int history_call_tenant(struct history_call *h, struct err *err);
 
 /* What stands for {id} in the path, as a `what`, into the request. */

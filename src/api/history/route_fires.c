@@ -13,11 +13,7 @@ static int fires_read(struct history_call *h, struct err *err)
         return err->code;
     if (asked_fire_outcome(req->status, err) < 0)
         return asked_subject(err, "\"outcome\"");
-    if (history_call_limit(h, err) < 0 ||
-        history_call_value(h, "before", WORD_BYTES, &req->before, err) < 0 ||
-        history_call_value(h, "service", WORD_BYTES, &req->service, err) < 0)
-        return err->code;
-    return 0;
+    return history_call_list(h, err);
 }
 
 void route_fires(struct api *api, struct http_exchange *x, struct str id)

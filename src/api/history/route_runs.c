@@ -13,9 +13,7 @@ static int runs_read(struct history_call *h, struct err *err)
         return err->code;
     if (asked_run_status(req->status, err) < 0)
         return asked_subject(err, "\"status\"");
-    if (history_call_limit(h, err) < 0 ||
-        history_call_value(h, "before", WORD_BYTES, &req->before, err) < 0 ||
-        history_call_value(h, "service", WORD_BYTES, &req->service, err) < 0 ||
+    if (history_call_list(h, err) < 0 ||
         history_call_value(h, "trigger", WORD_BYTES, &req->trigger, err) < 0)
         return err->code;
     return history_call_tenant(h, err);

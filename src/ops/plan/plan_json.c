@@ -117,7 +117,9 @@ uint64_t plan_items_told(const struct plan_service *s)
 
 uint64_t plan_items_missing(const struct plan_service *s)
 {
-    return plan_items_told(s) - plan_told(s);
+    uint64_t items = plan_items_told(s), told = plan_told(s);
+
+    return told < items ? items - told : 0; /* one may be told of twice */
 }
 
 bool plan_refuses_told(const struct plan *p, const struct plan_service *s)
