@@ -332,6 +332,21 @@ test('all that is broken is found, nothing else, and mended once', async (t) => 
   assert.equal((await edgesOf(w)).length, before.length);
 });
 
+test('what has been mended hides nothing of what is still to come', async (t) => {
+  const w = await stored(t, { items: itemsOf(450) }); // several batches
+  await clean(w);
+  const before = await edgesOf(w);
+  await w.db.script(`DELETE FROM knowledge_graph_edges
+    WHERE source_node_id LIKE '%0'`);
+  const cut = before.length - (await edgesOf(w)).length;
+  assert.deepEqual((await verify(w)).found, { edge_missing: cut });
+  const { found, json, texts } = await verify(w, ['--repair']);
+  assert.deepEqual(found, { edge_missing: cut }, JSON.stringify(json));
+  assert.equal(texts, 0);
+  await clean(w);
+  assert.equal((await edgesOf(w)).length, before.length);
+});
+
 test('killed in the middle it loses nothing', async (t) => {
   const w = await stored(t, { items: itemsOf(ITEMS),
     env: { BATCH_SYNC_LEASE_SECONDS: '3' } });

@@ -33,10 +33,16 @@ void verify_graph_set(struct call *c, const struct store *s, bool exact)
     "   (SELECT t.vector_hash FROM @.batch_sync_trigger_hashes t"           \
     "    WHERE t.tenant_id = $1 AND t.row_id = d.id), d.vector_hash), 9)))"
 
+/* Of a row d: do its edges wait to be made? What waits since verify has begun,
+ * and was written before, was queued to be mended: what leads to it is as it
+ * was, and is found in whichever order items come. */
+#define BEGAN "to_timestamp($20::int8 / 1000000.0)"
 #define QUEUED                                                \
     "EXISTS (SELECT FROM @.batch_sync_link_queue q"           \
     " WHERE q.tenant_id = $1 AND q.content_id = d.content_id" \
-    "  AND q.microservice_id = d.microservice_id)"
+    "  AND q.microservice_id = d.microservice_id"             \
+    "  AND (q.queued_at < " BEGAN                             \
+    "   OR d.written AT TIME ZONE 'UTC' >= " BEGAN "))"
 
 /*
  *   items   the first pieces, with their nodes
@@ -73,7 +79,8 @@ static const char moved_sql[] =
     "  JOIN @.knowledge_graph_nodes k ON k.node_id = o.target"
     "  JOIN @.microservices m ON m.tenant_id = $1 AND m.name = k.node_type"
     "  CROSS JOIN LATERAL (SELECT id, content_id, microservice_id,"
-    "    vector_hash, embedding FROM @.vector_embeddings"
+    "    vector_hash, embedding, coalesce(written_at, updated_at) AS written"
+    "   FROM @.vector_embeddings"
     "   WHERE tenant_id = $1 AND microservice_id || '' = m.id"
     "    AND content_id = ANY (" TARGET_ITEMS ") AND chunk_index = 0"
     "    AND content_type || '' = 'microservice_data'"
@@ -178,11 +185,12 @@ void verify_graph_write_found(struct buf *sql)
     buf_puts(sql, found_sql);
 }
 
-void verify_graph_add(struct call *c, const char *service)
+void verify_graph_add(struct call *c, const char *service, int64_t began_us)
 {
     call_add_text(c, service);
     call_add_int(c, VERIFY_ROW_WITHOUT_NODE);
     call_add_int(c, VERIFY_EDGE_MISSING);
     call_add_int(c, VERIFY_EDGE_OUTDATED);
     call_add_int(c, VERIFY_LINK_WITHOUT_EDGE);
+    call_add_int(c, began_us);
 }

@@ -22,7 +22,7 @@ void verify_graph_write_items(struct buf *sql, const char *schema);
 void verify_graph_write_found(struct buf *sql);
 
 /* Its parameters, $15 on. */
-void verify_graph_add(struct call *c, const char *service);
+void verify_graph_add(struct call *c, const char *service, int64_t began_us);
 
 /*
  * Nodes of the tenant's services whose item is not stored, a batch at a time in

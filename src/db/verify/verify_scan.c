@@ -158,7 +158,7 @@ static void verify_scan_send(struct call *c)
     call_stmt(c, sql.p, false);
     verify_scan_add(c, req);
     if (req->graph)
-        verify_graph_add(c, req->service);
+        verify_graph_add(c, req->service, req->began_us);
     call_send(c);
 }
 

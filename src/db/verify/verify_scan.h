@@ -29,6 +29,7 @@ struct verify_scan_req {
     int limit;          /* rows, about */
     bool graph;         /* nodes and edges, too */
     bool exact;         /* neighbours without the vector index */
+    int64_t began_us;   /* the database's time before anything was mended */
     const char *after;  /* content id: begins behind it; "": with the first */
     /* Out. */
     struct verify_finding *findings;

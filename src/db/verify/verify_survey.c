@@ -27,7 +27,8 @@ static const char survey_sql[] =
     "   pg_stat_get_live_tuples(oid), 0)::int8::text FROM pg_class"
     "  WHERE oid = '@.vector_embeddings'::regclass), (SELECT"
     "  bool_or(indisvalid)::text FROM pg_index i WHERE indrelid ="
-    "  '@.vector_embeddings'::regclass AND " IS_VECTOR_INDEX "), 0::int8"
+    "  '@.vector_embeddings'::regclass AND " IS_VECTOR_INDEX "),"
+    "  (extract(epoch FROM now()) * 1000000)::int8"
     " UNION ALL SELECT * FROM (SELECT -1, name, id, 0::int8"
     "  FROM @.microservices m WHERE tenant_id = $1 AND EXISTS (SELECT"
     "   FROM @.vector_embeddings v WHERE v.tenant_id = $1"
@@ -71,6 +72,7 @@ static void verify_survey_take_row(
     if (kind == SURVEY_FACTS) {
         req->rows = (uint64_t)call_int(r, i, 1);
         req->vector_index = pg_value(r, i, 2).p[0] == 't';
+        req->began_us = call_int(r, i, 3);
     } else if (kind == SURVEY_SERVICE) {
         req->services[req->nservices++] = (struct verify_service){
             name.p, arena_dup(req->arena, pg_value(r, i, 2)).p};

@@ -90,6 +90,7 @@ static void verify_scan_batch(struct verify_state *v)
             verify_walk_limit(exact && config->graph.enabled, v->survey.rows),
         .graph = config->graph.enabled,
         .exact = exact,
+        .began_us = v->survey.began_us,
         .after = v->after};
     op_init(&v->scan.op, on_verify_scanned);
     verify_scan(v->req->ops->look, &v->scan);
