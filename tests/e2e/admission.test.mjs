@@ -80,7 +80,7 @@ test('readers of a locked table take nothing from a run', async (t) => {
 /** A role that may have `n` connections at a time. */
 async function limited(t, w, n) {
   const name = `few_${w.db.name}`;
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   await w.db.script(`CREATE ROLE ${name} LOGIN CONNECTION LIMIT ${n};
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ${name};
     GRANT USAGE, CREATE ON SCHEMA public TO ${name};`);

@@ -98,7 +98,7 @@ test('a database that is not there is for a person to mend', async (t) => {
 
 test('a lock_timeout of the role does not end a wait for a lock', async (t) => {
   const w = await small(t);
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   await w.db.script(`ALTER DATABASE "${w.db.name}" SET lock_timeout = '200ms'`);
   const holder = await w.db.connect();
   await holder.query('BEGIN; LOCK TABLE vector_embeddings');

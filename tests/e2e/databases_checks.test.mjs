@@ -14,7 +14,7 @@ const CONFIGURATION = 78;
 async function small(t, env = {}) {
   const w = await world(t, { services: { alpha: pagesOf(itemsOf(3)) },
     env: { KG_ENABLED: 'false', ...env } });
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   return w;
 }
 
@@ -100,7 +100,7 @@ for (const [what, { on, off, says }] of Object.entries(REFUSALS)) {
     const served = { items: itemsOf(3) };
     const w = await world(t, { services: { alpha: pagesOf(() => served.items) },
       env: { KG_ENABLED: 'false' } });
-    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.done(['migrate']);
     const app = await role(w, '', `GRANT ALL ON ALL TABLES IN SCHEMA public TO
       ROLE`);
     const server = await serve(t, w, { env: { DATABASE_URL: app.url,
@@ -122,7 +122,7 @@ for (const [what, { on, off, says }] of Object.entries(REFUSALS)) {
 
 test('the try leaves nothing behind', async (t) => {
   const w = await small(t);
-  assert.equal((await w.run(['check'])).code, 0);
+  await w.done(['check']);
   for (const table of ['tenants', 'microservices', 'vector_embeddings']) {
     assert.equal(await w.db.value(`SELECT count(*)::int FROM ${table}`), 0);
   }

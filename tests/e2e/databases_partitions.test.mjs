@@ -27,7 +27,7 @@ async function deployment(t, by, partitions) {
   const w = await world(t, { services: { alpha: pagesOf(() => served.items) },
     env: { KG_ENABLED: 'true', BATCH_SYNC_LIMIT: '20' } });
   w.setSchema({ ...schemaOf('alpha'), delete_missing: true });
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   await w.db.script(partitioned(by, partitions));
   return { w, served };
 }
@@ -117,7 +117,7 @@ test('a tenant without a partition is told before anything is paid for',
   async (t) => {
     const { w } = await deployment(t, 'LIST (tenant_id)',
       [`FOR VALUES IN ('other')`]);
-    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.done(['migrate']);
     for (const command of ['check', 'sync']) {
       const paid = w.embedder.requests.length;
       const { code, stdout, stderr } = await w.run([command]);

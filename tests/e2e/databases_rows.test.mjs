@@ -11,7 +11,7 @@ const count = (w, table = 'vector_embeddings') =>
 async function small(t, items, env = {}) {
   const w = await world(t, { services: { alpha: pagesOf(items) },
     env: { KG_ENABLED: 'false', BATCH_SYNC_LIMIT: '20', ...env } });
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   return w;
 }
 

@@ -95,7 +95,7 @@ test('triggers of the tables keep the role\'s search_path', async (t) => {
     env: { KG_ENABLED: 'false' } });
   await w.db.script('CREATE SCHEMA app');
   const env = { DATABASE_URL: `${w.db.url}?schema=app` };
-  assert.equal((await w.run(['migrate'], env)).code, 0);
+  await w.done(['migrate'], env);
   await w.db.script(`CREATE TABLE public.audit (id text);
     CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO audit VALUES (NEW.content_id); RETURN NEW; END $$;

@@ -137,7 +137,7 @@ test('taken back at the source, it is what was stored before', async (t) => {
 
 test('what the database refuses is known too', async (t) => {
   const w = await world(t, { services: { alpha: pagesOf(ITEMS) } });
-  assert.equal((await w.run(['migrate'])).code, 0);
+  await w.done(['migrate']);
   await w.db.rows(`ALTER TABLE vector_embeddings
     ADD CHECK (content_id <> '${BAD}')`);
   await partial(w);
@@ -149,7 +149,7 @@ test('what the database refuses of every item is no fault of theirs',
   async (t) => {
     const w = await world(t, { services: { alpha: pagesOf(itemsOf(51)),
       beta: pagesOf(itemsOf(3, 1, 'other')) } });
-    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.done(['migrate']);
     await w.db.rows('ALTER TABLE vector_embeddings ADD must int NOT NULL');
     const { code, result } = await w.sync();
     assert.equal(code, 1);
@@ -186,7 +186,7 @@ test('one key that all rows have: the detail does not tell them apart',
 test('several that the database refuses among good ones: only those',
   async (t) => {
     const w = await world(t, { services: { alpha: pagesOf(ITEMS) } });
-    assert.equal((await w.run(['migrate'])).code, 0);
+    await w.done(['migrate']);
     await w.db.rows(`ALTER TABLE vector_embeddings
       ADD CHECK (content_id NOT IN ('item-00003', 'item-00004', '${BAD}'))`);
     const { code, result } = await w.sync();

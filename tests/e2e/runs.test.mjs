@@ -51,7 +51,7 @@ test('a run is watched, and canceled from another process', async (t) => {
   const program = w.begin();
   await until(() => w.embedder.requests.length > 1, 'requests', 30_000);
   const { runs: [{ id }] } = (await w.run(['runs', '--json'])).result;
-  assert.equal((await w.run(['run', id])).code, 0);
+  await w.done(['run', id]);
   const watched = w.run(['run', id, '--watch']);
   const canceled = await w.run(['cancel', id]);
   assert.equal(canceled.code, 0, canceled.stderr);

@@ -130,6 +130,14 @@ class World {
     return batchsync.run(args, { env: this.with(env), timeoutMs: RUN_MS });
   }
 
+  /** The same; it must succeed. What it said is shown when it does not. */
+  async done(args, env) {
+    const outcome = await this.run(args, env);
+    assert.equal(outcome.code, 0,
+      `${args.join(' ')}: ${outcome.stdout}\n${outcome.stderr}`);
+    return outcome;
+  }
+
   /** One sync with --json, to its end. */
   async sync({ args = [], env } = {}) {
     const outcome = await this.run(['sync', '--json', ...args], env);
