@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { marked } from '../../web/src/views/search/marks.js';
 import { browser, open } from './rig/browser.mjs';
 import { wordVector } from './rig/embedder.mjs';
 import { serve } from './support/serve.mjs';
@@ -26,6 +27,23 @@ async function filled(t, env = {}) {
   await s.good();
   return { w, s, base: `http://127.0.0.1:${s.port}/` };
 }
+
+test('which words of a passage are marked', () => {
+  for (const [asked, text, marks] of [
+    ['joining two tables in SQL', 'In two table joins, joined by sql: inner joint',
+      ['In', 'two', 'table', 'joins', 'joined', 'sql', 'joint']],
+    ['AI', 'The AI said: aim at it', ['AI']],
+    ['Größe', 'größer als Großes', ['größer']],
+    ['数据', '大数据库', ['数据']],
+    ['נהר', 'הנהר השקט', ['נהר']],
+    ['a', 'a passage', []],
+    ['c++ (x)', 'c++ and (x)', []],
+  ]) {
+    const parts = marked(text, asked);
+    assert.deepEqual(parts.filter((_, i) => i % 2 === 1), marks, asked);
+    assert.equal(parts.join(''), text);
+  }
+});
 
 const titles = (page) => page.locator('.hit a').allTextContents();
 

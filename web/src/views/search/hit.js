@@ -3,6 +3,7 @@
 import { html } from '../../html.js';
 import { linkTo } from '../../route.js';
 import { t } from '../../texts.js';
+import { marked } from './marks.js';
 
 function Near({ similarity }) {
   const near = Math.max(0, Math.min(1, similarity));
@@ -22,11 +23,9 @@ function Why({ vector, text }) {
 
 /** The passage, with the words that were asked for marked. */
 function Passage({ text, asked }) {
-  const words = asked.match(/[\p{L}\p{M}\p{N}]{2,}/gu) ?? [];
-  const parts = words.length === 0 ? [text]
-    : text.split(new RegExp(`(${words.join('|')})`, 'giu'));
-  return html`<p class="soft preview" dir="auto">${parts.map((part, i) =>
-    (i % 2 === 1 ? html`<mark>${part}</mark>` : part))}</p>`;
+  return html`<p class="soft preview" dir="auto">${
+    marked(text, asked).map((part, i) =>
+      (i % 2 === 1 ? html`<mark>${part}</mark>` : part))}</p>`;
 }
 
 export function Hit({ hit, asked }) {
