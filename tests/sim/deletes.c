@@ -118,23 +118,25 @@ static void check_said(const struct truth *t, const struct checkpoint_req *req,
 static void note_page(struct deletes *d, const struct checkpoint_req *req)
 {
     const struct world *w = &d->w;
-    const struct open_page *page = &w->pages[w->ncheckpointed];
-    struct truth *t = &d->truth[w->current];
+    int service = world_service(req->scope->service);
+    const struct sim_work *work = &w->works[service];
+    const struct open_page *page = &work->pages[work->ncheckpointed];
+    struct truth *t = &d->truth[service];
     struct sim_item item;
 
-    if (w->ncheckpointed == w->npages ||
+    if (work->ncheckpointed == work->npages ||
         (req->next_page - 1) * req->limit < page->hi)
         return;
     for (int seq = page->lo; seq < page->hi; seq++) {
         t->checkpointed[seq] = true;
-        source_item(&w->source, w->current, seq, &item);
+        source_item(&w->source, service, seq, &item);
         if (item.id[0] == '\0')
             continue;
         t->said[item.number] = t->tells && item.tombstone ? DEAD : ALIVE;
         t->ahead[item.number] = false;
     }
     for (int seq = page->lo; seq < page->hi; seq++) {
-        source_item(&w->source, w->current, seq, &item);
+        source_item(&w->source, service, seq, &item);
         if (item.id[0] != '\0')
             check_said(t, req, &item);
     }
@@ -169,15 +171,16 @@ static void take_tombstones(
 static void on_checkpoint(struct world *w, const struct checkpoint_req *req)
 {
     struct deletes *d = deletes_of(w);
-    struct passes *p = &d->passes[w->current];
+    int service = world_service(req->scope->service);
+    struct passes *p = &d->passes[service];
     bool begins = req->next_page <= 2;
     int run = begins || p->run == d->run ? d->run : 0;
 
     note_page(d, req);
-    CHECK(req->marks == (req->next_page > 0 && d->truth[w->current].deletes));
-    CHECK(req->deletes == (req->next_page > 0 && d->truth[w->current].tells));
+    CHECK(req->marks == (req->next_page > 0 && d->truth[service].deletes));
+    CHECK(req->deletes == (req->next_page > 0 && d->truth[service].tells));
     if (req->deletes)
-        take_tombstones(d, w->current, req);
+        take_tombstones(d, service, req);
     if (!req->marks)
         return;
     if (p->run != run || run == 0)
@@ -187,16 +190,16 @@ static void on_checkpoint(struct world *w, const struct checkpoint_req *req)
         int number = number_of(req->seen[i].p);
 
         p->marks[number] = p->number;
-        d->truth[w->current].last_seen[number] = d->run;
+        d->truth[service].last_seen[number] = d->run;
     }
 }
 
 static void on_store(struct world *w, const struct store_req *req)
 {
+    struct truth *t = &deletes_of(w)->truth[world_service(req->scope->service)];
+
     for (size_t i = 0; i < req->nrows; i++)
-        deletes_of(w)
-            ->truth[w->current]
-            .ahead[number_of(req->rows[i].content_id.p)] = true;
+        t->ahead[number_of(req->rows[i].content_id.p)] = true;
 }
 
 /* The sweep */
@@ -320,7 +323,7 @@ static int delete_batch(struct deletes *d, int service, enum sweep_kind kind)
 /* A judgement may be known although what follows it in the call is not. */
 static void take_sweep(struct deletes *d, struct sweep_req *to, bool half)
 {
-    int service = d->w.current;
+    int service = world_service(to->scope->service);
 
     if (!to->judged)
         judge(d, service, to);
@@ -338,8 +341,10 @@ static void apply_sweep(struct world *w, struct op *op, struct err *err)
     struct sweep_req lost = *req; /* the answer that does not arrive */
     bool wrong = database_fails(w, w->faults.store, err);
 
-    CHECK(
-        w->ncheckpointed == w->npages && w->embedding == 0 && w->fetching == 0);
+    const struct sim_work *work = world_work(w, req->scope);
+
+    CHECK(work->ncheckpointed == work->npages && work->fetching == 0);
+    CHECK(w->embedding == 0);
     if (wrong && (int)draw(&w->random, 100) >= w->faults.lost_ack)
         return;
     if (wrong && !req->judged && draw(&w->random, 2) == 0)
@@ -352,7 +357,8 @@ static void port_sweep(void *world, struct sweep_req *req)
 {
     struct world *w = world;
 
-    const struct truth *t = &deletes_of(w)->truth[w->current];
+    const struct truth *t =
+        &deletes_of(w)->truth[world_service(req->scope->service)];
 
     CHECK(req->kind == SWEEP_TOLD ? t->tells : t->deletes);
     CHECK(req->kind == SWEEP_TOLD ||
@@ -367,7 +373,8 @@ static void port_sweep(void *world, struct sweep_req *req)
 static void on_facts(struct world *w, struct plan_facts_req *req)
 {
     struct deletes *d = deletes_of(w);
-    const struct passes *p = &d->passes[w->current];
+    int service = world_service(req->open->service);
+    const struct passes *p = &d->passes[service];
     const struct database *db = &w->shared->db;
     bool *met = zeroes(d->ids, sizeof(*met));
 
@@ -378,7 +385,7 @@ static void on_facts(struct world *w, struct plan_facts_req *req)
         const struct sim_row *row = &db->rows[i];
         int number = number_of(row->id);
 
-        if (row->service != w->current || met[number])
+        if (row->service != service || met[number])
             continue;
         met[number] = true;
         req->items++;

@@ -28,8 +28,9 @@ static bool is_alive(const struct shared *shared, int token)
     for (int i = 0; i < shared->n; i++) {
         const struct world *p = shared->processes[i];
 
-        if (p->token == token)
-            return !is_stalled(p, shared->clock_ms);
+        for (int k = 0; k < SIM_SERVICES; k++)
+            if (p->works[k].token == token)
+                return !is_stalled(p, shared->clock_ms);
     }
     return false;
 }
@@ -71,11 +72,12 @@ static bool takes_effect(struct world *w, struct err *err)
 
 /* Pages */
 
-bool ledger_passes(const struct world *w, const struct checkpoint_req *req)
+bool ledger_passes(
+    const struct sim_work *work, const struct checkpoint_req *req)
 {
-    const struct open_page *page = &w->pages[w->ncheckpointed];
+    const struct open_page *page = &work->pages[work->ncheckpointed];
 
-    return req->next_page > 0 && w->ncheckpointed < w->npages &&
+    return req->next_page > 0 && work->ncheckpointed < work->npages &&
            (page->hi == page->lo || page->letters ||
                (req->next_page - 1) * req->limit >= page->hi);
 }
@@ -84,6 +86,8 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
 {
     struct checkpoint_req *req = container_of(op, struct checkpoint_req, op);
     struct sim_service *s = service_of(w, req->scope->token);
+    struct sim_work *work = world_work(w, req->scope);
+    int service = world_service(req->scope->service);
     uint64_t known;
 
     if (s == NULL) {
@@ -94,8 +98,8 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
         return;
     if (w->on_checkpoint != NULL)
         w->on_checkpoint(w, req);
-    links_take(&w->shared->links, w->current, req);
-    known = letters_take(&w->shared->letters, w->current, req);
+    links_take(&w->shared->links, service, req);
+    known = letters_take(&w->shared->letters, service, req);
     if (req->next_page > 0) {
         s->result.pages += req->next_page > s->next_page;
         s->next_page = req->next_page;
@@ -109,8 +113,8 @@ static void checkpoint(struct world *w, struct op *op, struct err *err)
     if (err->code != 0)
         return; /* and when it comes again, nothing is counted twice */
     req->known_letters = known;
-    if (op->err.code == 0 && ledger_passes(w, req))
-        w->ncheckpointed++;
+    if (op->err.code == 0 && ledger_passes(work, req))
+        work->ncheckpointed++;
 }
 
 static void port_checkpoint(void *world, struct checkpoint_req *req)
@@ -120,8 +124,9 @@ static void port_checkpoint(void *world, struct checkpoint_req *req)
 
     CHECK(c->received ==
           c->stored + c->unchanged + c->tombstones + c->failed + c->collisions);
-    if (ledger_passes(w, req) && !w->crashed && ledger_has(w, req->scope))
-        world_check_settled(w, &w->pages[w->ncheckpointed], req);
+    if (ledger_passes(world_work(w, req->scope), req) && !w->crashed &&
+        ledger_has(w, req->scope))
+        world_check_settled(w, req);
     world_schedule(w, &req->op, draw_latency(w), checkpoint);
 }
 
@@ -165,6 +170,8 @@ static bool has_died(const struct world *w, const struct sim_service *s)
 static void take_claim(
     struct world *w, struct service_begin_req *req, const struct sim_service *s)
 {
+    struct sim_work *work = &w->works[s - w->shared->ledger.services];
+
     CHECK(w->shared->ledger.generation <= w->generation);
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)(s - w->shared->ledger.services);
@@ -177,15 +184,11 @@ static void take_claim(
     w->shared->ledger.careful |= s->deaths >= CARE_DEATHS;
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
-    w->token = s->token;
     w->beats = true;
-    w->current = (int)req->position;
-    w->ncheckpointed = w->npages;
-    w->claims++;
-    w->nwrites = 0;
-    w->largest = w->first = 0;
-    w->told = s->announced;
-    w->fenced = 0;
+    world_begin_work(work);
+    work->token = s->token;
+    work->told = s->announced;
+    work->claim = ++w->claims;
 }
 
 static void claim(struct world *w, struct op *op, struct err *err)
@@ -221,7 +224,6 @@ static void claim(struct world *w, struct op *op, struct err *err)
 
 static void port_service_begin(void *world, struct service_begin_req *req)
 {
-    ((struct world *)world)->token = 0;
     world_schedule(world, &req->op, 1, claim);
 }
 
@@ -265,6 +267,15 @@ static void end_service(struct world *w, struct op *op, struct err *err)
 static void port_service_end(void *world, struct service_end_req *req)
 {
     world_schedule(world, &req->op, 1, end_service);
+}
+
+/* No heartbeat names its token any more. */
+static void note_event(void *world, const struct run_event *event)
+{
+    struct world *w = world;
+
+    if (event->kind == EVENT_SERVICE_END)
+        world_end_work(&w->works[event->position]);
 }
 
 /* Runs */
@@ -432,7 +443,6 @@ static void end_run(struct world *w, struct op *op, struct err *err)
     struct run_end_req *req = container_of(op, struct run_end_req, op);
     struct sim_ledger *ledger = &w->shared->ledger;
 
-    w->token = 0;
     if (!takes_effect(w, err))
         return;
     settle(w, req);
@@ -451,7 +461,6 @@ static void end_run(struct world *w, struct op *op, struct err *err)
 
 static void port_run_end(void *world, struct run_end_req *req)
 {
-    ((struct world *)world)->token = 0;
     ((struct world *)world)->beats = false;
     world_schedule(world, &req->op, 1, end_run);
 }
@@ -464,6 +473,7 @@ static void port_link(void *world, struct link_req *req)
 
 void ledger_ports(struct world *w)
 {
+    w->ports.event = note_event;
     w->ports.link = port_link;
     w->ports.run_begin = port_run_begin;
     w->ports.run_join = port_run_join;

@@ -24,11 +24,6 @@ static struct world *world_behind(struct pg_pool *pool)
     return (struct world *)(void *)pool;
 }
 
-static int service_of_name(const char *name)
-{
-    return atoi(name + strlen("service-"));
-}
-
 static bool has_rows(const struct world *w, int service)
 {
     for (size_t i = 0; i < w->shared->db.n; i++)
@@ -40,12 +35,13 @@ static bool has_rows(const struct world *w, int service)
 static void answer_facts(struct world *w, struct op *op, struct err *err)
 {
     struct plan_facts_req *req = container_of(op, struct plan_facts_req, op);
+    int service = world_service(req->open->service);
 
     if (database_fails(w, w->faults.ledger, err))
         return;
-    if (has_rows(w, w->current))
+    if (has_rows(w, service))
         strcpy(req->open->microservice_id, "microservice");
-    req->open->has_letters = letters_any(&w->shared->letters, w->current);
+    req->open->has_letters = letters_any(&w->shared->letters, service);
     if (w->on_facts != NULL)
         w->on_facts(w, req);
 }
@@ -55,9 +51,9 @@ void plan_facts_ask(
 {
     struct world *w = world_behind(pool);
 
-    w->current = service_of_name(req->open->service);
-    w->ncheckpointed = w->npages;
-    w->largest = 0;
+    for (int i = 0; i < SIM_SERVICES; i++)
+        world_end_work(&w->works[i]);
+    world_begin_work(&w->works[world_service(req->open->service)]);
     world_schedule(w, &req->op, 1, answer_facts);
 }
 
@@ -82,8 +78,10 @@ static void port_checkpoint(void *world, struct checkpoint_req *req)
     struct look *look = container_of(world, struct look, plan);
     struct world *w = look->plan.ops->ports->world;
 
-    if (ledger_passes(w, req))
-        w->ncheckpointed++;
+    struct sim_work *work = world_work(w, req->scope);
+
+    if (ledger_passes(work, req))
+        work->ncheckpointed++;
     look->checkpoint(world, req);
 }
 
@@ -184,7 +182,8 @@ struct ahead {
 
 static void on_store(struct world *w, const struct store_req *req)
 {
-    struct done *done = &container_of(w, struct ahead, w)->done[w->current];
+    struct done *done = &container_of(w, struct ahead, w)
+                             ->done[world_service(req->scope->service)];
 
     for (size_t i = 0; i < req->nrows; i++) {
         const struct store_row *row = &req->rows[i];

@@ -195,7 +195,9 @@ int run_until(struct world *w, const struct schema_set *schemas,
         CHECK(steps < 2000000);
     }
     CHECK(!op_pending(&req->op));
-    CHECK(w->embedding == 0 && w->fetching == 0);
+    CHECK(w->embedding == 0);
+    for (int i = 0; i < SIM_SERVICES; i++)
+        CHECK(w->works[i].fetching == 0);
     if (verbose)
         printf("  run: %s, %d steps, %llu received, %llu stored, %llu "
                "unchanged, %llu failed, %d requests\n",
@@ -367,13 +369,14 @@ static void check_nobody_blamed(const struct world *w)
     if (!any_two || f->fatal_embed > 0 || f->stop_at_step > 0 ||
         f->cancel_at_step > 0)
         return;
-    for (int i = 0; i < w->npages; i++) {
-        const struct open_page *page = &w->pages[i];
+    for (int k = 0; k < w->source.services; k++)
+        for (int i = 0; i < w->works[k].npages; i++) {
+            const struct open_page *page = &w->works[k].pages[i];
 
-        CHECK(letters_refused(&w->shared->letters, page->service, page->lo,
-                  page->hi) == 0 ||
-              distinct_ids(w, page) == 1);
-    }
+            CHECK(letters_refused(&w->shared->letters, k, page->lo, page->hi) ==
+                      0 ||
+                  distinct_ids(w, page) == 1);
+        }
 }
 
 /* What is known, good or bad, is left alone. */
@@ -562,11 +565,10 @@ void check_same_pages(
 static void check_pages(const struct world *w)
 {
     const struct sim_ledger *ledger = &w->shared->ledger;
-    int pages = 0;
 
     for (int i = 0; i < ledger->nservices; i++)
-        pages += (int)ledger->services[i].result.pages;
-    CHECK(pages == w->ncheckpointed);
+        CHECK(
+            (int)ledger->services[i].result.pages == w->works[i].ncheckpointed);
 }
 
 /*
@@ -846,7 +848,7 @@ static void nobody_is_blamed_for_what_befalls_all(bool table)
     run_once(w, &schemas, &req);
     check_counts(&req);
     CHECK(req.result.status == RUN_FAILED);
-    CHECK(w->pages[w->npages - 1].service == 0); /* the second never begins */
+    CHECK(w->works[1].npages == 0); /* the second never begins */
     CHECK(req.result.services[0].counts.failed == 51);
     CHECK(w->shared->letters.n == 0 && w->shared->db.n == 0);
     run_req_clear(&req);

@@ -56,7 +56,7 @@ void source_item(
     source_id(s, service, seq, out);
     blanks = changed && draw(s, service, seq, 4) % 2 == 0;
     buf_init(&text, sizeof(out->text) - 1);
-    buf_printf(&text, "seq %d version %d %s%s%s", seq,
+    buf_printf(&text, "service %d seq %d version %d %s%s%s", service, seq,
         changed && !blanks ? s->version : 0, out->poison ? "POISON " : "",
         out->bad_data ? "BADDATA " : "", out->cursed ? "CURSED " : "");
     add_words(&text, d, (int)(d / 7 % 100) < s->long_text ? 90 : 6);

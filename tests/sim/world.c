@@ -187,9 +187,30 @@ bool database_fails(struct world *w, int rate, struct err *err)
     return true;
 }
 
-static int service_index(const char *name)
+int world_service(const char *name)
 {
     return atoi(name + strlen("service-"));
+}
+
+struct sim_work *world_work(struct world *w, const struct scope *scope)
+{
+    return &w->works[world_service(scope->service)];
+}
+
+void world_begin_work(struct sim_work *work)
+{
+    work->begun = true;
+    work->ncheckpointed = work->npages;
+    work->nwrites = 0;
+    work->largest = work->first = 0;
+    work->told = -1;
+    work->fenced = 0;
+}
+
+void world_end_work(struct sim_work *work)
+{
+    work->begun = false;
+    work->token = 0;
 }
 
 /* Pages */
@@ -199,9 +220,23 @@ static size_t open_bytes(const struct world *w)
 {
     size_t bytes = 0;
 
-    for (int i = w->ncheckpointed; i < w->npages; i++)
-        bytes += w->pages[i].bytes;
+    for (int k = 0; k < SIM_SERVICES; k++) {
+        const struct sim_work *work = &w->works[k];
+
+        for (int i = work->ncheckpointed; work->begun && i < work->npages; i++)
+            bytes += work->pages[i].bytes;
+    }
     return bytes;
+}
+
+static int open_pages(const struct world *w)
+{
+    int n = 0;
+
+    for (int k = 0; k < SIM_SERVICES; k++)
+        if (w->works[k].begun)
+            n += w->works[k].npages - w->works[k].ncheckpointed;
+    return n;
 }
 
 /* In the order of the source: by the first item, as it was asked for; where the
@@ -216,30 +251,30 @@ static int64_t place_of(const struct world *w, int page, int limit)
 /* Whatever is answered first. */
 static void hand_out(struct world *w, const struct open_page *out)
 {
-    struct open_page *page = &w->pages[w->npages++];
+    struct sim_work *work = &w->works[out->service];
+    struct open_page *page = &work->pages[work->npages++];
 
-    CHECK(w->npages < 8192);
-    for (; page > &w->pages[w->ncheckpointed] &&
+    CHECK(work->npages < SIM_PAGES);
+    for (; page > &work->pages[work->ncheckpointed] &&
            place_of(w, page[-1].page, page[-1].limit) >
                place_of(w, out->page, out->limit);
          page--)
         page[0] = page[-1];
     *page = *out;
-    page->service = w->current;
-    w->largest = out->bytes > w->largest ? out->bytes : w->largest;
-    w->first = w->first == 0 ? out->bytes : w->first;
-    CHECK(w->npages - w->ncheckpointed <= WINDOW_PAGES);
+    work->largest = out->bytes > work->largest ? out->bytes : work->largest;
+    work->first = work->first == 0 ? out->bytes : work->first;
+    CHECK(open_pages(w) <= WINDOW_PAGES);
 }
 
 static void repeat_or_misdirect(
-    struct world *w, struct page_req *req, int *page)
+    struct world *w, int service, struct page_req *req, int *page)
 {
     static struct envelope_field other = {
         {"successful_service", 18}, {"service-99", 10}};
 
     if (w->faults.repeat_page > 0 && *page > w->faults.repeat_page)
         *page = w->faults.repeat_page;
-    if (w->faults.other_answers == w->current) {
+    if (w->faults.other_answers == service) {
         req->envelope.fields = &other;
         req->envelope.nfields = 1;
     }
@@ -248,12 +283,13 @@ static void repeat_or_misdirect(
 static void answer_page(struct world *w, struct op *op, struct err *err)
 {
     struct page_req *req = container_of(op, struct page_req, op);
-    int page = req->page, lo = 0, n;
+    int service = world_service(req->service), page = req->page, lo = 0, n;
+    struct sim_work *work = &w->works[service];
     int64_t total = -1;
     struct buf text;
 
     w->fetch_requests++;
-    if (w->current < w->faults.dead) {
+    if (service < w->faults.dead) {
         err_set(err, ERR_UNAVAILABLE, "dead");
         return;
     }
@@ -266,7 +302,7 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
     }
     if (goes_wrong(w, w->faults.fetch, err))
         return;
-    repeat_or_misdirect(w, req, &page);
+    repeat_or_misdirect(w, service, req, &page);
     buf_init(&text, 1 << 26);
     if (w->faults.quiet) {
         buf_puts(&text, "{\"data\":[]}");
@@ -277,12 +313,13 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
         n = -1;
     } else {
         n = source_page(
-            &w->source, w->current, page, req->limit, &lo, &total, &text);
+            &w->source, service, page, req->limit, &lo, &total, &text);
     }
     req->envelope.json = arena_dup(req->arena, buf_view(&text));
     if (n >= 0 && req->envelope.nfields == 0 && op->err.code == 0) {
-        w->told = total > w->told ? total : w->told;
-        hand_out(w, &(struct open_page){.lo = lo,
+        work->told = total > work->told ? total : work->told;
+        hand_out(w, &(struct open_page){.service = service,
+                        .lo = lo,
                         .hi = lo + n,
                         .page = req->page,
                         .limit = req->limit,
@@ -292,16 +329,28 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
 }
 
 /* With another limit, what comes behind was asked for too early. */
-static void forget_discarded(struct world *w, const struct page_req *req)
+static void forget_discarded(
+    const struct world *w, struct sim_work *work, const struct page_req *req)
 {
-    while (w->npages > w->ncheckpointed) {
-        const struct open_page *last = &w->pages[w->npages - 1];
+    while (work->npages > work->ncheckpointed) {
+        const struct open_page *last = &work->pages[work->npages - 1];
 
         if (last->limit == req->limit || place_of(w, last->page, last->limit) <
                                              place_of(w, req->page, req->limit))
             return;
-        w->npages--;
+        work->npages--;
     }
+}
+
+/* What a service takes of the window at least. */
+static size_t bytes_for_sure(const struct sim_work *work)
+{
+    size_t bytes = (size_t)work->fetching * work->first;
+
+    for (int i = work->ncheckpointed; i < work->npages; i++)
+        bytes += work->pages[i].bytes < work->first ? work->pages[i].bytes
+                                                    : work->first;
+    return bytes;
 }
 
 /*
@@ -309,54 +358,57 @@ static void forget_discarded(struct world *w, const struct page_req *req)
  * outstanding has the room of the largest so far, which of several at once may
  * be among them: of what is known for sure, the first one.
  */
-static void check_room(const struct world *w)
+static void check_room(const struct world *w, const struct sim_work *work)
 {
-    size_t taken = ((size_t)w->fetching + 1) * w->first;
+    size_t taken = work->first;
 
     if (open_bytes(w) == 0)
         return;
     if (w->options->fetches == 1)
-        CHECK(open_bytes(w) + w->largest <= w->options->window_bytes);
-    for (int i = w->ncheckpointed; i < w->npages; i++)
-        taken += w->pages[i].bytes < w->first ? w->pages[i].bytes : w->first;
+        CHECK(open_bytes(w) + work->largest <= w->options->window_bytes);
+    for (int k = 0; k < SIM_SERVICES; k++)
+        taken += w->works[k].begun ? bytes_for_sure(&w->works[k]) : 0;
     CHECK(taken <= w->options->window_bytes);
 }
 
 /* Beside others only what has been announced, and the proof that it is all. */
-static void check_early(const struct world *w, const struct page_req *req)
+static void check_early(const struct world *w, const struct sim_work *work,
+    const struct page_req *req)
 {
-    CHECK(w->fetching < w->options->fetches);
-    if (w->fetching == 0)
+    CHECK(work->fetching < w->options->fetches);
+    if (work->fetching == 0)
         return;
-    CHECK(w->told > 0 && w->first > 0);
+    CHECK(work->told > 0 && work->first > 0);
     CHECK(w->source.manner == LOWERS ||
-          (int64_t)(req->page - 1) * req->limit <= w->told);
+          (int64_t)(req->page - 1) * req->limit <= work->told);
 }
 
 static void port_fetch(void *world, struct page_req *req)
 {
     struct world *w = world;
+    int service = world_service(req->service);
+    struct sim_work *work = &w->works[service];
 
-    CHECK(service_index(req->service) == w->current);
-    check_early(w, req);
-    forget_discarded(w, req);
-    check_room(w);
-    if (w->deadly_read && w->current == 0 &&
+    check_early(w, work, req);
+    forget_discarded(w, work, req);
+    check_room(w, work);
+    if (w->deadly_read && service == 0 &&
         w->deadly >= (req->page - 1) * req->limit &&
         w->deadly < req->page * req->limit)
         w->dies = true;
-    schedule(w, &req->op, latency(w), answer_page, &w->fetching);
+    schedule(w, &req->op, latency(w), answer_page, &work->fetching);
 }
 
 static void answer_due(struct world *w, struct op *op, struct err *err)
 {
     struct due_letters_req *req = container_of(op, struct due_letters_req, op);
+    int service = world_service(req->scope->service);
     const struct sim_letter *letter;
     struct buf text;
 
     if (database_fails(w, w->faults.ledger, err))
         return;
-    letter = letters_due(&w->shared->letters, w->current, req);
+    letter = letters_due(&w->shared->letters, service, req);
     if (letter == NULL)
         return;
     CHECK(letter->payload != NULL);
@@ -366,7 +418,8 @@ static void answer_due(struct world *w, struct op *op, struct err *err)
     buf_init(&text, 1 << 26);
     buf_printf(&text, "{\"data\":[%s]}", letter->payload);
     req->json = arena_dup(req->arena, buf_view(&text));
-    hand_out(w, &(struct open_page){.lo = letter->seq,
+    hand_out(w, &(struct open_page){.service = service,
+                    .lo = letter->seq,
                     .hi = letter->seq + 1,
                     .bytes = text.len,
                     .letters = true});
@@ -460,6 +513,16 @@ static void tell_length(struct world *w, struct embed_req *req)
         req->culprit = i + 1;
 }
 
+/* The service that a text of an item says it is of; -1: it is a later piece of
+ * a long one. */
+static int service_of_text(struct str text)
+{
+    static const char word[] = "text: service ";
+    const char *at = memmem(text.p, text.len, word, strlen(word));
+
+    return at == NULL ? -1 : atoi(at + strlen(word));
+}
+
 /*
  * No text is paid for twice, but for what an owner that has ended had not
  * stored yet, and what the database has refused when the source repeats it.
@@ -472,7 +535,6 @@ static struct sim_text *find_text(struct world *w, struct str text)
 
     sha256_of(text_trim(text), digest);
     memcpy(&key, digest, sizeof(key));
-    key += (uint64_t)w->current;
     for (int i = 0; i < w->ntexts; i++)
         if (w->texts[i].key == key)
             return &w->texts[i];
@@ -484,14 +546,16 @@ static struct sim_text *find_text(struct world *w, struct str text)
 static void note_text_paid(struct world *w, struct str text)
 {
     struct sim_text *t;
+    int claim;
 
     if (w->source.long_text > 0 || w->faults.bad_table ||
         contains(text, "BADDATA"))
         return;
     t = find_text(w, text);
-    CHECK(t->claim != w->claims);
+    claim = w->works[service_of_text(text)].claim;
+    CHECK(t->claim != claim);
     CHECK(!t->committed || w->id_repeats);
-    t->claim = w->claims;
+    t->claim = claim;
     w->tokens_billed += text_tokens(text);
     w->tokens_unique += t->paid ? 0 : text_tokens(text);
     t->paid = true;
@@ -581,7 +645,7 @@ static bool has_deadly(const struct world *w, const struct embed_req *req)
 
     source_item(&w->source, 0, w->deadly, &item);
     for (size_t i = 0; i < req->n; i++)
-        if (w->current == 0 && contains(req->texts[i], item.text))
+        if (contains(req->texts[i], item.text))
             return true;
     return false;
 }
@@ -648,12 +712,12 @@ static int seq_of(const struct store_row *row)
 }
 
 /* Of an id that comes once. */
-static int find_seq(const struct world *w, struct str id)
+static int find_seq(const struct world *w, int service, struct str id)
 {
     struct sim_item item;
 
     for (int seq = 0; seq < w->source.items; seq++) {
-        source_id(&w->source, w->current, seq, &item);
+        source_id(&w->source, service, seq, &item);
         if (str_eq(str_of(item.id), id))
             return seq;
     }
@@ -669,20 +733,23 @@ static struct str id_at(const struct store_req *req, size_t i)
 
 static int seq_at(const struct world *w, const struct store_req *req, size_t i)
 {
-    return i < req->nrows ? seq_of(&req->rows[i]) : find_seq(w, id_at(req, i));
+    return i < req->nrows
+               ? seq_of(&req->rows[i])
+               : find_seq(w, world_service(req->scope->service), id_at(req, i));
 }
 
 static void apply_store(struct world *w, struct op *op, struct err *err);
 
-/* Is another write of this id under way? */
-static bool is_flying(
-    struct world *w, const struct store_req *self, struct str id)
+/* Is another write of this id of the service under way? */
+static bool is_flying(struct world *w, const char *service,
+    const struct store_req *self, struct str id)
 {
     list_for_each (at, &w->shared->events) {
         const struct event *e = container_of(at, struct event, link);
         const struct store_req *req = container_of(e->op, struct store_req, op);
 
-        if (e->w != w || e->take_effect != apply_store || req == self)
+        if (e->w != w || e->take_effect != apply_store || req == self ||
+            strcmp(req->scope->service, service) != 0)
             continue;
         for (size_t i = 0; i < req->nrows + req->ntrims; i++)
             if (str_eq(id_at(req, i), id))
@@ -692,18 +759,19 @@ static bool is_flying(
 }
 
 /* Nothing that is stored for an id was sent before what is there. */
-static void note_write(struct world *w, struct str id, int seq)
+static void note_write(struct sim_work *work, struct str id, int seq)
 {
-    struct sim_write *write = w->writes;
+    struct sim_write *write = work->writes;
 
-    while (write < &w->writes[w->nwrites] && !str_eq(str_of(write->id), id))
+    while (
+        write < &work->writes[work->nwrites] && !str_eq(str_of(write->id), id))
         write++;
-    if (write == &w->writes[w->nwrites]) {
-        CHECK(++w->nwrites <= SIM_TEXTS);
+    if (write == &work->writes[work->nwrites]) {
+        CHECK(++work->nwrites <= SIM_WRITES);
         snprintf(write->id, sizeof(write->id), "%.*s", STR_ARG(id));
         write->seq = seq;
     }
-    CHECK(seq >= write->seq || w->pages[w->npages - 1].letters);
+    CHECK(seq >= write->seq || work->pages[work->npages - 1].letters);
     write->seq = seq;
 }
 
@@ -711,9 +779,10 @@ static void note_write(struct world *w, struct str id, int seq)
 static void check_order(struct world *w, const struct store_req *req)
 {
     for (size_t i = 0; i < req->nrows + req->ntrims; i++) {
-        CHECK(!is_flying(w, req, id_at(req, i)));
+        CHECK(!is_flying(w, req->scope->service, req, id_at(req, i)));
         if (i < req->nrows || !w->id_repeats)
-            note_write(w, id_at(req, i), seq_at(w, req, i));
+            note_write(
+                world_work(w, req->scope), id_at(req, i), seq_at(w, req, i));
     }
 }
 
@@ -748,9 +817,10 @@ static bool is_letter(
 static bool is_replaced(const struct world *w, const struct open_page *page,
     int seq, const char *id)
 {
+    const struct sim_work *work = &w->works[page->service];
     struct sim_item item;
 
-    for (const struct open_page *p = page; p < &w->pages[w->npages]; p++)
+    for (const struct open_page *p = page; p < &work->pages[work->npages]; p++)
         for (int k = p->lo; k < p->hi; k++) {
             source_id(&w->source, p->service, k, &item);
             if ((k > seq || p > page) && strcmp(item.id, id) == 0)
@@ -777,8 +847,9 @@ static bool is_stored_as(
 static bool is_repeat(const struct world *w, const struct open_page *page,
     int seq, const struct sim_item *item)
 {
-    for (const struct open_page *p = w->pages; p < page; p++)
-        if (p->service == page->service && p->lo == page->lo)
+    for (const struct open_page *p = w->works[page->service].pages; p < page;
+         p++)
+        if (p->lo == page->lo)
             return item->id[0] == '\0' || letters_refused(&w->shared->letters,
                                               p->service, seq, seq + 1) > 0;
     return false;
@@ -786,14 +857,15 @@ static bool is_repeat(const struct world *w, const struct open_page *page,
 
 /* No checkpoint before its rows: each item of the page is stored, a dead
  * letter, or replaced by a later one. */
-void world_check_settled(struct world *w, const struct open_page *page,
-    const struct checkpoint_req *req)
+void world_check_settled(struct world *w, const struct checkpoint_req *req)
 {
+    const struct sim_work *work = world_work(w, req->scope);
+    const struct open_page *page = &work->pages[work->ncheckpointed];
     struct sim_item item;
 
     for (int seq = page->lo; seq < page->hi && !page->letters; seq++) {
         source_id(&w->source, page->service, seq, &item);
-        CHECK(!is_flying(w, NULL, str_of(item.id)) ||
+        CHECK(!is_flying(w, req->scope->service, NULL, str_of(item.id)) ||
               is_replaced(w, page, seq, item.id));
         CHECK(is_letter(req, &item) || (req->deletes && item.tombstone) ||
               is_stored_as(w, page->service, seq, &item) ||
@@ -835,12 +907,13 @@ static void alter_rows(const struct store_req *req)
 static void apply_store(struct world *w, struct op *op, struct err *err)
 {
     struct store_req *req = container_of(op, struct store_req, op);
+    int service = world_service(req->scope->service);
     struct err refusal;
     bool wrong;
 
     if (!ledger_has(w, req->scope)) {
         /* Who is fenced sends no more than what was under way. */
-        CHECK(++w->fenced <= 2 * w->options->workers);
+        CHECK(++w->works[service].fenced <= 2 * w->options->workers);
         err_set(err, ERR_FENCED, "another owner has taken over the service");
         return;
     }
@@ -853,7 +926,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
         return;
     if (wrong && refuses_rows(w, req, &refusal))
         return;
-    database_apply(&w->shared->db, w->current, req, w->shared->clock_ms);
+    database_apply(&w->shared->db, service, req, w->shared->clock_ms);
     note_texts_committed(w, req);
     if (w->on_store != NULL)
         w->on_store(w, req);
@@ -878,12 +951,13 @@ static void port_store(void *world, struct store_req *req)
 static void answer_lookup(struct world *w, struct op *op, struct err *err)
 {
     struct lookup_req *req = container_of(op, struct lookup_req, op);
+    int service = world_service(req->scope->service);
 
     if (database_fails(w, w->faults.store, err))
         return;
-    database_lookup(&w->shared->db, w->current, req, w->shared->clock_ms);
+    database_lookup(&w->shared->db, service, req, w->shared->clock_ms);
     if (req->with_letters)
-        letters_lookup(&w->shared->letters, w->current, req);
+        letters_lookup(&w->shared->letters, service, req);
 }
 
 static void port_lookup(void *world, struct lookup_req *req)
@@ -903,7 +977,8 @@ static void port_store_open(void *world, struct store_open_req *req)
     struct world *w = world;
 
     strcpy(req->microservice_id, "microservice");
-    req->has_letters = letters_any(&w->shared->letters, w->current);
+    req->has_letters =
+        letters_any(&w->shared->letters, world_service(req->service));
     schedule(w, &req->op, latency(w), maybe_fault, NULL);
 }
 
@@ -974,7 +1049,6 @@ static void set_up(struct world *w, struct shared *shared, uint64_t seed)
     w->shared = shared;
     w->process = shared->n;
     w->random = seed;
-    w->current = -1;
     shared->processes[shared->n++] = w;
     op_queue_init(&w->ready, no_wake);
     w->ports = (struct ports){.world = w,
@@ -1042,11 +1116,13 @@ void world_join_run(struct world *w)
     CHECK(list_empty(&w->ready.ready));
     w->id_repeats = repeats_ids(&w->source);
     w->life = ++w->shared->lives;
-    w->npages = w->ncheckpointed = 0;
+    for (int i = 0; i < SIM_SERVICES; i++) {
+        world_end_work(&w->works[i]);
+        w->works[i].npages = w->works[i].ncheckpointed = 0;
+    }
     if (!w->resumes)
         w->ntexts = 0;
     w->crashed = w->dies = false;
-    w->current = -1;
     w->embed_requests = w->fetch_requests = 0;
     w->texts_embedded = w->tokens_sent = 0;
     w->witnesses = 0;

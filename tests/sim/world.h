@@ -207,13 +207,13 @@ struct open_page {
     bool letters;        /* no page of the source: the item of a letter */
 };
 
-enum { SIM_TEXTS = 4096 };
+enum { SIM_TEXTS = 4096, SIM_PAGES = 1024, SIM_WRITES = 512 };
 
 /* A text that was paid for, and the last item that was sent for an id. */
 struct sim_text {
     uint64_t key;
     bool paid;
-    int claim; /* of the process that paid for it last */
+    int claim; /* of its service, by the process that paid for it last */
     bool committed;
 };
 
@@ -250,6 +250,22 @@ struct sim_ledger {
     int closed;     /* times that the run was ended */
     bool by_budget; /* interrupted so: only a trigger resumes it */
     bool careful;   /* a page has ended so many that it is read in small ones */
+};
+
+/* What a process has asked for and got on behalf of a service. */
+struct sim_work {
+    bool begun;   /* and not ended: its pages take room */
+    int token;    /* the one it was claimed with; 0: none */
+    int claim;    /* the process's number of that */
+    int fenced;   /* stores that came too late, of this token */
+    int fetching; /* requests outstanding */
+    struct open_page pages[SIM_PAGES];
+    int npages, ncheckpointed;
+    size_t largest; /* bytes of a page */
+    size_t first;   /* bytes of the first page of the claim; 0: none yet */
+    int64_t told;   /* the largest total; -1: none */
+    struct sim_write writes[SIM_WRITES];
+    int nwrites;
 };
 
 /* A request that its budgets have to allow (world.gate). */
@@ -300,21 +316,12 @@ struct world {
     int early_requests;  /* while an answer was still to be read */
     int poison_requests; /* of them, with a poison among their texts */
     int refused_alone;   /* poisons that were a request's only text */
-    int current;         /* the service between begin and end; -1 */
-    int token;           /* the one it was claimed with; 0: none */
     bool beats;          /* keeps the run alive */
-    int fenced;          /* stores that came too late, of this token */
-    struct open_page pages[8192];
-    int npages, ncheckpointed;
-    int storing;    /* stores outstanding */
-    size_t largest; /* bytes of a page of the service */
-    size_t first;   /* bytes of the first page of the claim; 0: none yet */
-    int64_t told;   /* the largest total of the service; -1: none */
-    int claims;     /* services that it has begun */
+    int storing;         /* stores outstanding */
+    int claims;          /* services that it has begun */
+    struct sim_work works[SIM_SERVICES];
     struct sim_text texts[SIM_TEXTS];
     int ntexts;
-    struct sim_write writes[SIM_TEXTS]; /* of the service */
-    int nwrites;
     bool id_repeats; /* an id of the source comes twice */
     /* A checkpoint, a store takes effect; NULL: nobody wants to know. */
     void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
@@ -358,15 +365,25 @@ void world_join_run(struct world *w);
 /* One callback of any process, or the next event. False: nothing is left. */
 bool world_step(struct world *w);
 
-/* Before a checkpoint of the page takes effect. */
-void world_check_settled(struct world *w, const struct open_page *page,
-    const struct checkpoint_req *req);
+/* The number of a service, by the name that its schema gives it. */
+int world_service(const char *name);
+struct sim_work *world_work(struct world *w, const struct scope *scope);
+
+/* A service begins, or is planned: what it did before is of no concern. */
+void world_begin_work(struct sim_work *work);
+
+/* It is no longer under way, whether the ledger knows or not. */
+void world_end_work(struct sim_work *work);
+
+/* Before a checkpoint of the first page that has none takes effect. */
+void world_check_settled(struct world *w, const struct checkpoint_req *req);
 
 /* The rest of the ledger's life is in ledger.c. */
 void ledger_ports(struct world *w);
 bool ledger_has(const struct world *w, const struct scope *scope);
 /* Does it go past the first page that is not checkpointed? */
-bool ledger_passes(const struct world *w, const struct checkpoint_req *req);
+bool ledger_passes(
+    const struct sim_work *work, const struct checkpoint_req *req);
 void world_schedule(struct world *w, struct op *op, uint64_t delay_ms,
     void (*effect)(struct world *w, struct op *op, struct err *err));
 bool database_fails(struct world *w, int rate, struct err *err);
