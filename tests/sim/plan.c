@@ -240,8 +240,9 @@ static void check_run(
     }
     CHECK(tokens == a->w.tokens_sent);
     CHECK(sum_of(services, "pieces") == a->w.texts_embedded);
-    /* A chunk that is not full is sent after two seconds, or where the window
-     * is: when pages come, which faults delay, a plan cannot foresee. */
+    /* A chunk that is not full is sent after two seconds, or where the oldest
+     * page waits for it: when pages come, which faults delay, a plan cannot
+     * foresee. */
     CHECK(is_near(sum_of(services, "requests"),
         (uint64_t)a->w.embed_requests - a->w.witnesses,
         pages + req->result.nservices));

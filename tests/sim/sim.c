@@ -35,6 +35,8 @@
  * And in one with budgets of tokens: no request crosses one, and a run that was
  * stopped is resumed until all is stored (budgets.c).
  *
+ * And in one where all goes well, whose chunks are counted (filling.c).
+ *
  * And in one whose sources lose items, some of whose services delete what is
  * gone (deletes.c). And in one whose sources do not page as they should
  * (sources.c).
@@ -891,6 +893,7 @@ int main(int argc, char **argv)
         simulate_writer(current_seed);
         simulate_plan(current_seed);
         simulate_budgets(current_seed);
+        simulate_filling(current_seed);
     }
     printf("%llu worlds: nothing lost, nothing twice, no wrong vector\n"
            "tokens billed over unique ones: %.2f, and %.2f where a process "

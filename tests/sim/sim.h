@@ -65,6 +65,9 @@ static inline bool is_near(uint64_t a, uint64_t b, uint64_t most)
 /* Plans, and the runs that follow them (plan.c). */
 void simulate_plan(uint64_t seed);
 
+/* Chunks are full, but for a reason (filling.c). */
+void simulate_filling(uint64_t seed);
+
 /* Budgets of tokens, for one process or several (budgets.c). */
 void simulate_budgets(uint64_t seed);
 

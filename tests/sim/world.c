@@ -696,6 +696,8 @@ static void port_embed(void *world, struct embed_req *req)
     CHECK(req->n > 0 && req->dimensions == SIM_DIMENSIONS);
     for (size_t i = 0; i < req->n; i++)
         CHECK(text_trim(req->texts[i]).len > 0);
+    if (w->on_embed != NULL && !is_witness(req))
+        w->on_embed(w, req);
     if (!w->deadly_read && w->deadly >= 0)
         w->dies = w->dies || has_deadly(w, req);
     if (w->gate != NULL)

@@ -326,6 +326,8 @@ struct world {
     /* A checkpoint, a store takes effect; NULL: nobody wants to know. */
     void (*on_checkpoint)(struct world *w, const struct checkpoint_req *req);
     void (*on_store)(struct world *w, const struct store_req *req);
+    /* Texts of items are sent. */
+    void (*on_embed)(struct world *w, const struct embed_req *req);
     /* A plan asks what is known beforehand. */
     void (*on_facts)(struct world *w, struct plan_facts_req *req);
     /* Who is asked before a request is sent; NULL: nobody. Then those that are

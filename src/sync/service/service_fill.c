@@ -1,8 +1,13 @@
 /*
  * The filler: changed items, in order, into chunks, across the borders of their
- * pages. A chunk is sent when it is full, when no page is being read or
- * compared that could fill it (the source has ended, or the window is full), or
- * FILL_MS after its first item was found.
+ * pages. A chunk is sent when it is full, when nothing that is under way can
+ * fill it, or FILL_MS after its first item was found.
+ *
+ * A page can that is being read or compared. Where the window is full, so can
+ * the oldest page, as long as it waits for what has been sent: its checkpoint
+ * makes room for pages that are still to be read. A chunk that has one of its
+ * items is what it waits for itself, and is sent as it is: so reading never
+ * stands still for a chunk, however small the window.
  *
  * Failures: items of a page that has failed are dropped before they are in a
  * chunk. A chunk that fails takes those pages along of which it had an item
@@ -79,12 +84,25 @@ static size_t service_fill_count(
     return n;
 }
 
-static bool service_fill_may_grow(const struct service *s)
+/* Does the oldest page wait for it? */
+static bool service_fill_holds_up(
+    const struct service *s, const struct work_queue *queue)
+{
+    const struct page *oldest = service_first_page(s);
+
+    for (const struct page_item *it = queue->first; it != NULL; it = it->next)
+        if (it->page == &oldest->share)
+            return true;
+    return false;
+}
+
+static bool service_fill_may_grow(
+    const struct service *s, const struct work_queue *queue)
 {
     list_for_each (at, &s->pages)
         if (page_is_comparing(container_of(at, struct page, link)))
             return true;
-    return false;
+    return s->more && !service_fill_holds_up(s, queue);
 }
 
 static uint64_t service_fill_age_ms(
@@ -104,7 +122,7 @@ static size_t service_fill_due(
     if (queue->first == NULL)
         return 0;
     n = service_fill_count(s, queue, &full);
-    return full || !service_fill_may_grow(s) ||
+    return full || !service_fill_may_grow(s, queue) ||
                    service_fill_age_ms(s, queue) >= FILL_MS
                ? n
                : 0;
