@@ -101,16 +101,19 @@ test('an unchanged sync that writes misses', () => {
   assert.equal(verdict(at(0), 'Unchanged: at least 10x'), 'met');
 });
 
-test('changed items are embedded page by page', () => {
-  assert.equal(neededRequests(100000, settings), 100);
-  assert.equal(neededRequests(1500, settings), 2);
-  assert.equal(neededRequests(1000, { page: 1000, chunk: 5 }), 2);
-  const at = (seconds) => targetsTable({ changed: result('changed', 100000, 256,
-    [['s', 'batchsync, unchanged', 1], ['s', 'batchsync', seconds]]) });
-  assert.equal(verdict(at(4.3), '1% changed: at most 125%'), 'met');
-  assert.equal(verdict(at(4.4), '1% changed: at most 125%'), '**not met**');
-  assert.equal(verdict(at(2.4), '1% changed: the same'), 'met');
-  assert.equal(verdict(at(2.6), '1% changed: the same'), '**not met**');
+test('changed items fill requests', () => {
+  assert.equal(neededRequests(100000, settings), 20);
+  assert.equal(neededRequests(1500, settings), 1);
+  assert.equal(neededRequests(1000, { chunk: 5 }), 2);
+  const at = (seconds, requests) => targetsTable({
+    changed: result('changed', 100000, 256, [['s', 'batchsync, unchanged', 1],
+      ['s', 'batchsync', seconds]], { requests }) });
+  assert.equal(verdict(at(1.5, 24), '1% changed: at most 125%'), 'met');
+  assert.equal(verdict(at(1.6, 24), '1% changed: at most 125%'),
+    '**not met**');
+  assert.equal(verdict(at(1.5, 24), '1% changed: at most four'), 'met');
+  assert.equal(verdict(at(1.5, 25), '1% changed: at most four'),
+    '**not met**');
 });
 
 test('pages side by side are three times as fast', () => {

@@ -14,21 +14,15 @@ export const PULL = 'the pull alone';
 
 const CHANGED_EACH = 100, LATENCY_S = 0.05;
 
-/** Requests that the changed items of all pages need, page by page. */
-export function neededRequests(items, { page, chunk }) {
-  const full = Math.floor(items / page);
-  const requests = (n) => Math.ceil(Math.ceil(n / CHANGED_EACH) / chunk);
-  return full * requests(page) + requests(items % page);
-}
+/** Requests that the changed items fill, across the borders of pages. */
+export const neededRequests = (items, { chunk }) =>
+  Math.ceil(Math.ceil(items / CHANGED_EACH) / chunk);
 
-/** One page at most is read ahead, so requests of two are under way. */
-export const PAGES_AT_HAND = 2;
-
-/** Seconds: the unchanged sync's, and the requests', so many at a time. */
-export function changedBound(list, settings, atATime) {
+/** Seconds: the unchanged sync's, and the requests', all workers busy. */
+export function changedBound(list, settings) {
   const unchanged = list.filter((m) => m.subject === 'batchsync, unchanged');
   return median(unchanged.map((m) => m.seconds)) +
-    neededRequests(list[0].items, settings) * LATENCY_S / atATime;
+    neededRequests(list[0].items, settings) * LATENCY_S / settings.workers;
 }
 
 /** Seconds of linking alone, of first loads with it and without. */

@@ -84,6 +84,46 @@ test('of a large service little has changed: few requests', async (t) => {
   assert.ok(w.embedder.requests.some(({ inputs }) => inputs.length === 50));
 });
 
+/** One in ten has changed. */
+const changed = (items) => items.map((item, i) => i % 10 > 0 ? item
+  : { ...item, body: `${item.body} And more.` });
+
+test('a window that is full sends no chunk in part', async (t) => {
+  const items = itemsOf(430);
+  const w = await alpha(t, items);
+  await w.good();
+  w.embedder.reset();
+  w.embedder.set({ latencyMs: 200 });
+  // An item a page: 16 pages are three chunks of five, and one item.
+  w.coordinator.script('alpha', pagesOf(changed(items)));
+  await w.good();
+  const sent = w.embedder.requests;
+  // After two seconds it may be; and the last one is.
+  const short = sent.filter(({ inputs, at }, i) => inputs.length < 5 &&
+    at - (sent[i - 1]?.at ?? 0) < 1900);
+  assert.ok(short.length <= 1, `${sent.map(({ inputs }) => inputs.length)}`);
+  assert.equal(w.embedder.embedded, 43);
+  assert.ok(paidOnce(w));
+});
+
+test('a page of which little has changed holds little: more are read ahead',
+  async (t) => {
+    // Pages of a megabyte; with texts and metadata they take three.
+    const items = itemsOf(700).map((item) =>
+      ({ ...item, body: `${item.id} ${'word '.repeat(4000)}` }));
+    const w = await alpha(t, items,
+      { BATCH_SYNC_LIMIT: '50', BATCH_SYNC_CHUNK_SIZE: undefined });
+    await w.good();
+    w.coordinator.script('alpha', pagesOf(changed(items)));
+    w.coordinator.calls.length = 0;
+    const open = holdBack(w, 'word');
+    const program = w.begin();
+    await program.until(() => w.coordinator.calls.length >= 9,
+      'nine pages to be read');
+    open();
+    assert.equal((await program.exit(60_000)).code, 0);
+  });
+
 test('killed with a window of pages: what it had stored is not paid for again',
   async (t) => {
     const items = itemsOf(50);

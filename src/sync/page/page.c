@@ -1,7 +1,7 @@
 /*
  * Happy path: fetch -> render -> compare -> drain -> checkpoint; the header
- * draws it. Fetching, understanding and rendering are here, the comparison is
- * in page_compare.c, the end in page_checkpoint.c.
+ * draws it. Fetching and understanding are here, then comes page_render.c, the
+ * comparison is in page_compare.c, the end in page_checkpoint.c.
  *
  * Failures: transient ones of fetch, lookup and checkpoint are tried again in
  * place; what is left goes to page->err, and the page ends.
@@ -12,8 +12,6 @@
  */
 #include "sync/page/page_impl.h"
 
-#include "record/deletes/tombstone.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
@@ -21,8 +19,7 @@ enum {
     ANSWER_BYTES = 512 * 1024 * 1024,
     PAGE_LEAST_BYTES = 64 * 1024 * 1024,
     PAGE_FACTOR = 3,
-    ITEM_BYTES = 128, /* an id and the stored hashes, of a small one */
-    SLICE_ITEMS = 128 /* rendered in one iteration of the loop */
+    ITEM_BYTES = 128 /* an id and the stored hashes, of a small one */
 };
 
 #define TO(state) (1u << (state))
@@ -152,8 +149,6 @@ static void page_understand_answer(struct work_req *req)
         page->bytes, page->view.n, page->arena.cap_bytes >> 20);
 }
 
-static void page_render_slice(struct page *page);
-
 static void on_page_understood(struct op *op)
 {
     struct page *page = page_of_computing(op);
@@ -174,7 +169,7 @@ static void on_page_understood(struct op *op)
             page->ctx->p, &(struct run_event){.kind = EVENT_PAGE_READ,
                               .service = page->ctx->service,
                               .page = page->number});
-    page_render_slice(page);
+    page_render(page);
 }
 
 static void on_page_fetched(struct op *op)
@@ -194,193 +189,7 @@ static void on_page_fetched(struct op *op)
     page_compute(page, page_understand_answer, on_page_understood);
 }
 
-/* Rendering */
-
-static const char *page_keep_reason(struct page *page, const struct err *err)
-{
-    struct str copy = arena_dup(&page->arena, str_of(err->msg));
-
-    return copy.p == NULL ? err_name(err->code) : copy.p;
-}
-
-/* Of two items with one id the later wins, a tombstone or a living one. */
-static void page_take_id(struct page *page, size_t index)
-{
-    bool found;
-    size_t *last =
-        strmap_put(&page->ids, page->items[index].item.content_id, &found);
-
-    if (found)
-        page->items[*last].outcome = ITEM_COLLISION;
-    *last = index;
-}
-
-/* One that cannot be stored leaves an earlier one its place; but it shows that
- * the item is alive. */
-static void page_note_alive(struct page *page, struct str id)
-{
-    const size_t *last = id.len > 0 ? strmap_get(&page->ids, id) : NULL;
-
-    if (last != NULL && page->items[*last].outcome == ITEM_TOMBSTONE)
-        page->items[*last].outcome = ITEM_COLLISION;
-}
-
-/* Only its id stays: of a large page as of any, the texts of what has changed
- * and is under way are in memory. */
-static int page_render_lean(
-    struct page *page, struct page_item *it, struct err *err)
-{
-    struct page_work *busy = page->busy;
-    struct item *item = &it->item;
-    int rc = item_render(page->ctx->schema, it->value, &busy->passing,
-        &busy->scratch, item, err);
-
-    it->lean = true;
-    page_item_forget(it);
-    if (item->content_id.len > 0)
-        item->content_id = arena_dup(&page->arena, item->content_id);
-    arena_free(&busy->passing);
-    if (item->content_id.len > 0 && item->content_id.p == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for an item's id");
-    return rc;
-}
-
-static int page_render_kept_or_lean(
-    struct page *page, struct page_item *it, struct err *err)
-{
-    size_t most = page->ctx->p->options->kept_bytes;
-    size_t bytes = page->bytes > most ? json_size(it->value) : 0;
-
-    if (page->busy->kept + bytes > most)
-        return page_render_lean(page, it, err);
-    page->busy->kept += bytes;
-    return item_render(page->ctx->schema, it->value, &page->arena,
-        &page->busy->scratch, &it->item, err);
-}
-
-/* An item cannot be larger than its page, which is how large most are. */
-static int page_render_or_refuse(
-    struct page *page, struct page_item *it, struct err *err)
-{
-    size_t most = page->ctx->p->options->max_item_bytes;
-    size_t bytes = page->bytes > most ? json_size(it->value) : 0;
-    int rc;
-
-    if (bytes <= most)
-        return page_render_kept_or_lean(page, it, err);
-    rc = item_identify(page->ctx->schema, it->value, &page->arena,
-        &page->busy->scratch, &it->item, err);
-    if (rc == ERR_NOMEM)
-        return rc;
-    return err_set(err, ERR_INVALID,
-        "%zu bytes as JSON, more than BATCH_SYNC_MAX_ITEM_BYTES (%zu)", bytes,
-        most);
-}
-
-/* Of a tombstone no more than the id, however large it is. */
-static int page_render_tombstone(
-    struct page *page, struct page_item *it, struct err *err)
-{
-    int rc = item_identify(page->ctx->schema, it->value, &page->arena,
-        &page->busy->scratch, &it->item, err);
-
-    if (rc == 0)
-        it->outcome = ITEM_TOMBSTONE;
-    return rc;
-}
-
-static int page_render_item(struct page *page, size_t index, struct err *err)
-{
-    struct page_item *it = &page->items[index];
-    int rc;
-
-    it->page = &page->share;
-    it->value = page_view_item(&page->view, index);
-    rc = tombstone_is(page->ctx->schema, it->value)
-             ? page_render_tombstone(page, it, err)
-             : page_render_or_refuse(page, it, err);
-    page->counts.nuls_dropped += it->item.nuls;
-    page->counts.replaced += it->item.replaced;
-    if (rc == ERR_NOMEM)
-        return rc;
-    page->busy->keys[index] = it->item.content_id.len > 0
-                                  ? id_key_of_id(it->item.content_id)
-                                  : id_key_of_item(it->value);
-    if (page->view.flaws != NULL && page->view.flaws[index] != NULL)
-        rc = err_set(err, ERR_INVALID, "%s", page->view.flaws[index]);
-    if (rc < 0) {
-        it->outcome = ITEM_FAILED;
-        it->reason = page_keep_reason(page, err);
-        page_note_alive(page, it->item.content_id);
-        return 0;
-    }
-    page_take_id(page, index);
-    return 0;
-}
-
-static void on_page_slice(struct op *op)
-{
-    page_render_slice(page_of_timer(op));
-}
-
-static int page_sort_keys(struct page *page)
-{
-    struct page_work *busy = page->busy;
-    size_t n = page->view.n;
-
-    busy->sorted = arena_alloc(&page->arena, n * sizeof(*busy->sorted));
-    if (busy->sorted == NULL)
-        return err_set(
-            &busy->why, ERR_NOMEM, "no memory for a page of %zu items", n);
-    if (n > 0)
-        memcpy(busy->sorted, busy->keys, n * sizeof(*busy->sorted));
-    id_keys_sort(busy->sorted, n);
-    return 0;
-}
-
-/* As much as one iteration of the loop takes, or in the pool all of it. */
-static void page_render_some(struct work_req *req)
-{
-    struct page_work *busy = container_of(req, struct page_work, computing);
-    struct page *page = busy->page;
-    bool all = page_is_large(page);
-    size_t end = all ? page->view.n : busy->rendered + SLICE_ITEMS, bytes = 0;
-
-    while (busy->rendered < page->view.n && busy->rendered < end &&
-           (all || bytes < SLICE_BYTES)) {
-        if (page_render_item(page, busy->rendered, &busy->why) < 0)
-            return;
-        bytes += page->items[busy->rendered++].item.metadata.len;
-    }
-    err_clear(&busy->why); /* those of items are theirs */
-    if (busy->rendered == page->view.n)
-        page_sort_keys(page);
-}
-
-static void on_page_rendered(struct op *op)
-{
-    struct page *page = page_of_computing(op);
-    struct page_work *busy = page->busy;
-
-    if (busy->why.code != 0)
-        page_fail(page, &busy->why, false);
-    if (page->share.failed) {
-        page_finish(page);
-    } else if (busy->rendered == page->view.n) {
-        buf_free(&busy->scratch);
-        page_move(page, PAGE_READY);
-    } else {
-        page_later(page, on_page_slice);
-    }
-}
-
-static void page_render_slice(struct page *page)
-{
-    if (page->share.failed)
-        page_finish(page);
-    else
-        page_compute(page, page_render_some, on_page_rendered);
-}
+/* Computing */
 
 /*
  * Nothing else looks at what a page in FETCH, RENDER or LOOKUP fills in. Done
@@ -429,6 +238,7 @@ static struct page *page_new(struct page_context *ctx, int number, int limit)
     page->announced = -1;
     arena_init(&page->arena, PAGE_LEAST_BYTES);
     arena_init(&busy->answer, ANSWER_BYTES);
+    arena_init(&busy->texts, PAGE_LEAST_BYTES);
     arena_init(&busy->passing, ANSWER_BYTES);
     buf_init(&busy->scratch, TEXT_BYTES);
     list_init(&page->link);
@@ -492,6 +302,7 @@ void page_free(struct page *page)
     buf_free(&page->busy->scratch);
     arena_free(&page->busy->answer);
     arena_free(&page->busy->passing);
+    arena_free(&page->busy->texts);
     arena_free(&page->arena);
     free(page->busy);
     free(page);

@@ -280,12 +280,33 @@ static void page_compare_wake(struct page *page)
             page_wake_waiter(page->busy->open[i]);
 }
 
+/* Where little has changed the texts go, which are half of what the page holds:
+ * those of what has are made again when their chunks begin. */
+static void page_compare_forget_texts(struct page *page)
+{
+    struct arena *texts = &page->busy->texts;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < page->nwork; i++)
+        bytes += page->work[i]->item.content_text.len +
+                 page->work[i]->item.metadata.len;
+    if (bytes > texts->used_bytes / 4)
+        return;
+    for (size_t i = 0; i < page->view.n; i++) {
+        page->items[i].lean = true;
+        page_item_forget(&page->items[i]);
+    }
+    arena_free(texts);
+}
+
 static void page_compared(struct page *page)
 {
     buf_free(&page->busy->scratch);
     if (page->set_aside)
         page_set_aside(page);
     page_compare_plan_work(page);
+    if (!page->busy->again)
+        page_compare_forget_texts(page);
     page_compare_wake(page);
     if (page->busy->again)
         page_compare_end_again(page);

@@ -17,6 +17,7 @@ struct page_work {
     struct lookup_req lookup;
     struct checkpoint_req checkpoint;
     struct retry retry;
+    struct arena texts;    /* and metadata, of the items that are not lean */
     struct arena passing;  /* of one item, while it is looked at; at last what
                               the checkpoint says of all of them */
     size_t kept;           /* bytes of the items that are not lean */
@@ -54,6 +55,9 @@ void page_compute(
 
 /* Moves, asserted against the header's drawing, and tells the service. */
 void page_move(struct page *page, enum page_state to);
+
+/* In RENDER (page_render.c). */
+void page_render(struct page *page);
 
 static inline struct page *page_of_item(const struct page_item *it)
 {

@@ -33,8 +33,9 @@ long page_count_new(const struct page *page, const struct known_ids *ids)
 /* A page that is being read may be in another thread's hands. */
 size_t page_held(const struct page *page)
 {
-    return page == NULL || page->state < PAGE_READY ? 0
-                                                    : page->arena.used_bytes;
+    return page == NULL || page->state < PAGE_READY
+               ? 0
+               : page->arena.used_bytes + page->busy->texts.used_bytes;
 }
 
 void page_note_ids(struct page *page, struct known_ids *ids)
