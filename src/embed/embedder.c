@@ -160,16 +160,22 @@ static void embedder_post_send(struct embed_call *call)
     http_send(call->embedder->http, &call->post.http);
 }
 
+/* A call that was canceled after it had been admitted, and before it could hear
+ * of that, is not sent either: nobody wants what it would cost. */
 static void on_embedder_admitted(struct op *op)
 {
     struct embed_call *call = container_of(op, struct embed_call, post.hold.op);
+    const struct embed_gate *gate = &call->embedder->gate;
     struct err err = op->err; /* the post is gone before the call has ended */
 
+    if (err.code == 0)
+        err = call->req->op.err;
     if (err.code == 0) {
         embedder_post_send(call);
         return;
     }
-    call->embedder->gate.settle(call->embedder->gate.arg, &call->post.hold, 0);
+    if (call->post.hold.held)
+        gate->settle(gate->arg, &call->post.hold, 0);
     embed_call_end(call, &err);
 }
 

@@ -15,9 +15,10 @@ struct embed_hold {
     struct op op;    /* ERR_BUDGET: the request would cross a budget */
     const char *run; /* the run's id; borrowed until it is settled */
     uint64_t tokens; /* estimated: hardly ever fewer than will be billed */
+    bool held; /* by the gate: admitted and not settled yet, also where it was
+                  canceled meanwhile */
     /* The keeper's own. */
     struct list link;
-    bool held;
     uint64_t epochs[EMBED_BUDGETS];
 };
 
@@ -25,7 +26,7 @@ struct embed_gate {
     void *arg;
     /* A submit, as in net/op.h. */
     void (*ask)(void *arg, struct embed_hold *hold);
-    /* After each success of `ask`, once. */
+    /* Of each that is held, once. */
     void (*settle)(void *arg, struct embed_hold *hold, uint64_t billed);
 };
 
