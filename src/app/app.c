@@ -3,6 +3,7 @@
 #include "app/process.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "record/pieces/schema_pieces.h"
 #include "version.h"
 #include <limits.h>
 #include <signal.h>
@@ -63,7 +64,9 @@ static int app_start_schemas(struct app *app, struct err *err)
 
     app_schema_dir(app->config.sync.schema_dir, dir);
     buf_init(&problems, PROBLEMS_BYTES);
-    if (schema_set_load(&app->schemas, dir, &problems) < 0) {
+    if (schema_set_load(&app->schemas, dir, &problems) < 0 ||
+        schema_pieces_check(&app->schemas,
+            (size_t)app->config.embedding.max_tokens, &problems) < 0) {
         console_problems(app->console, "schema", buf_view(&problems));
         err_set(err, ERR_CONFIG, "cannot use the schemas in %s", dir);
         schema_set_free(&app->schemas);

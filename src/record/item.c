@@ -301,7 +301,8 @@ int item_values(const struct schema *schema, yyjson_val *value, struct arena *a,
 }
 
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
-    size_t pieces, enum cut_rule rule, uint8_t out[SHA256_BYTES])
+    size_t pieces, enum cut_rule rule, const struct piece_context *context,
+    uint8_t out[SHA256_BYTES])
 {
     struct sha256 s;
 
@@ -313,16 +314,19 @@ void item_embed_hash(struct str content_text, const struct embedding_id *id,
     item_hash_number(&s, pieces);
     if (pieces > 1 && rule == CUT_LAST_THIRD)
         sha256_add_field(&s, STR("last third"));
+    if (pieces > 1 && context != NULL)
+        piece_context_digest(context, &s);
     sha256_end(&s, out);
 }
 
 void item_hash(const struct item *item, const struct schema *schema,
     const struct embedding_id *id, size_t pieces, enum cut_rule rule,
-    struct item_hashes *out)
+    const struct piece_context *context, struct item_hashes *out)
 {
     struct sha256 s;
 
-    item_embed_hash(item->content_text, id, pieces, rule, out->embed_hash);
+    item_embed_hash(
+        item->content_text, id, pieces, rule, context, out->embed_hash);
     sha256_init(&s);
     sha256_add(&s, out->embed_hash, sizeof(out->embed_hash));
     sha256_add_field(&s, item->metadata);
@@ -364,5 +368,9 @@ void item_fingerprint(const struct schema *schema,
         item_hash_id_part(&s, &schema->id_parts[i]);
     item_hash_number(&s, (uint64_t)schema->title_field);
     item_hash_number(&s, (uint64_t)schema->url_field);
+    if (schema_has_piece_context(schema)) {
+        item_hash_number(&s, schema->pieces.prefix);
+        item_hash_number(&s, schema->pieces.overlap);
+    }
     sha256_end(&s, out);
 }

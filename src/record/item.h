@@ -7,7 +7,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "record/schema.h"
+#include "record/pieces/piece_sent.h"
 
 struct item {
     struct str content_id;   /* 1 .. 1000 bytes */
@@ -69,7 +69,7 @@ enum cut_rule { CUT_LAST_THIRD, CUT_ANYWHERE };
  * the trimmed text, provider, model, dimensions. row_hash: of that, metadata
  * and schema version. Both contain the number of pieces, so that an item with
  * a piece missing never looks unchanged, and of several pieces the rule that
- * cut them.
+ * cut them and what the later ones are sent with (NULL: nothing).
  */
 struct item_hashes {
     uint8_t embed_hash[SHA256_BYTES];
@@ -77,7 +77,7 @@ struct item_hashes {
 };
 void item_hash(const struct item *item, const struct schema *schema,
     const struct embedding_id *id, size_t pieces, enum cut_rule rule,
-    struct item_hashes *out);
+    const struct piece_context *context, struct item_hashes *out);
 
 /*
  * The digest of all that decides, beside the item itself, how it ends: what
@@ -88,18 +88,30 @@ void item_fingerprint(const struct schema *schema,
 
 /* The embed_hash alone; it follows from what is stored. */
 void item_embed_hash(struct str content_text, const struct embedding_id *id,
-    size_t pieces, enum cut_rule rule, uint8_t out[SHA256_BYTES]);
+    size_t pieces, enum cut_rule rule, const struct piece_context *context,
+    uint8_t out[SHA256_BYTES]);
 
 /* A token per 3 ASCII bytes and per non-ASCII code point, rounded up. */
+enum { ASCII_PER_TOKEN = 3 };
 size_t text_tokens(struct str text);
+
+/* Bytes of the longest beginning of a text that is not empty that has no more
+ * tokens; at least one code point. */
+size_t item_split_fit(struct str text, size_t max_tokens);
+
+/* How long pieces may be, in estimated tokens, and where they are cut. */
+struct text_cut {
+    size_t first, later; /* the first one, and each later one */
+    enum cut_rule rule;
+};
 
 /*
  * Cuts a text at paragraph, then sentence, then code-point borders into
- * pieces of at most max_tokens estimated tokens; joined they are the text.
- * Pieces borrow from it; the array is in `a`. One piece when it fits; none is
- * only white space. Returns the count, or < 0 (ERR_NOMEM).
+ * pieces; joined they are the text. Pieces borrow from it; the array is in
+ * `a`. One piece when it fits; none is only white space. Returns the count, or
+ * < 0 (ERR_NOMEM).
  */
-long text_split(struct arena *a, struct str text, size_t max_tokens,
-    enum cut_rule rule, struct str **pieces);
+long text_split(struct arena *a, struct str text, const struct text_cut *cut,
+    struct str **pieces);
 
 #endif

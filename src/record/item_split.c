@@ -9,8 +9,6 @@
 #include "base/err.h"
 #include "base/text.h"
 
-enum { ASCII_PER_TOKEN = 3 };
-
 static bool item_split_leads(char c)
 {
     return ((unsigned char)c & 0xC0) != 0x80;
@@ -57,8 +55,7 @@ size_t text_tokens(struct str text)
     return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + chars - ascii;
 }
 
-/* Bytes of the longest prefix that fits; at least one code point. */
-static size_t item_split_fit(struct str text, size_t max_tokens)
+size_t item_split_fit(struct str text, size_t max_tokens)
 {
     size_t ascii = 0, others = 0, at = 0, next;
 
@@ -197,14 +194,15 @@ static int item_split_add_piece(
     return 0;
 }
 
-long text_split(struct arena *a, struct str text, size_t max_tokens,
-    enum cut_rule rule, struct str **pieces)
+long text_split(struct arena *a, struct str text, const struct text_cut *cut,
+    struct str **pieces)
 {
     struct pieces found = {.n = 0};
     size_t len;
 
     do {
-        len = item_split_first_piece(text, max_tokens, rule);
+        len = item_split_first_piece(
+            text, found.n == 0 ? cut->first : cut->later, cut->rule);
         if (item_split_add_piece(a, &found, (struct str){text.p, len}) < 0)
             return ERR_NOMEM;
         text.p += len;

@@ -267,6 +267,7 @@ static int read_schema(struct loader *l)
         l->nomem |= schema_read_deletes(l->a, &l->file, s) < 0;
         s->title_field = schema_read_field_name(l, "title_field");
         s->url_field = schema_read_field_name(l, "url_field");
+        schema_read_pieces(&l->file, s);
         l->nomem |= schema_read_links(l->a, &l->file, s) < 0;
     }
     if (l->nomem)

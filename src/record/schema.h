@@ -56,6 +56,13 @@ struct schema_deleted_when {
     yyjson_val *equals; /* a scalar; in the schema's arena */
 };
 
+/* What later pieces of a long text are sent with (pieces/piece_sent.h). */
+struct schema_pieces {
+    bool prefix;         /* the item's title */
+    size_t overlap;      /* so many tokens of the piece before */
+    size_t overlap_line; /* of the key; 0: not there */
+};
+
 /* Where a schema stands, for the faults that concern two files. */
 struct schema_place {
     const char *path;
@@ -85,7 +92,16 @@ struct schema {
     bool delete_missing;
     struct schema_deleted_when *deleted_when; /* NULL: no record says so */
     bool ignores_total;                       /* "total": "ignore" */
+    struct schema_pieces pieces;
 };
+
+/* The field that becomes `title` in the metadata; -1: none. */
+long schema_title(const struct schema *schema);
+
+static inline bool schema_has_piece_context(const struct schema *schema)
+{
+    return schema->pieces.prefix || schema->pieces.overlap > 0;
+}
 
 struct schema_set {
     struct arena arena; /* owns all below */

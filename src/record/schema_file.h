@@ -88,6 +88,10 @@ bool schema_is_name(
 int schema_read_links(
     struct arena *a, struct schema_file *file, struct schema *s);
 
+/* Reads "piece_prefix" and "piece_overlap" (pieces/schema_pieces.c), behind the
+ * title; faults are reported. */
+void schema_read_pieces(struct schema_file *file, struct schema *s);
+
 /* Reads "language" (schema_language.c); faults are reported. */
 void schema_read_language(struct schema_file *file, struct schema *s);
 

@@ -15,7 +15,8 @@ static void check_pieces(struct arena *a, struct str text, size_t max_tokens)
 {
     struct str *pieces;
     const char *at = text.p;
-    long n = text_split(a, text, max_tokens, CUT_LAST_THIRD, &pieces);
+    long n = text_split(a, text,
+        &(struct text_cut){max_tokens, max_tokens, CUT_LAST_THIRD}, &pieces);
 
     require(n >= 0);
     for (long i = 0; i < n; i++) {
@@ -44,7 +45,7 @@ static void check_item(
     require(json_parse(a, item->metadata, &metadata, NULL, NULL) == 0);
     require(yyjson_is_obj(metadata));
     require(yyjson_is_str(json_member(metadata, "_source_service")));
-    item_hash(item, schema, &id, 1, CUT_LAST_THIRD, &hashes);
+    item_hash(item, schema, &id, 1, CUT_LAST_THIRD, NULL, &hashes);
     for (size_t max = 1; max < 200; max = 3 * max + 1)
         check_pieces(a, item->content_text, max);
 }

@@ -60,8 +60,10 @@ static int price_of(struct writer *x, int service, const char *id, int pieces)
     for (int k = 0; k < pieces; k++)
         buf_puts(&text, find_piece(&x->w.shared->db, service, id, k)->written);
     arena_init(&a, 0);
-    n = text_split(&a, buf_view(&text), (size_t)x->options.max_tokens,
-        CUT_LAST_THIRD, &parts);
+    n = text_split(&a, buf_view(&text),
+        &(struct text_cut){(size_t)x->options.max_tokens,
+            (size_t)x->options.max_tokens, CUT_LAST_THIRD},
+        &parts);
     arena_free(&a);
     buf_free(&text);
     return n == pieces ? 1 : pieces;

@@ -7,6 +7,7 @@
 
 #include "app/app.h"
 #include "base/text.h"
+#include "record/pieces/schema_pieces.h"
 #include "record/review/schema_lint.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -120,10 +121,25 @@ static void schema_review_print_json(struct review *r)
             schema_review_findings(buf_view(&r->report))));
 }
 
+/* EMBEDDING_MAX_TOKENS, or what it is by default; nothing else matters here. */
+static size_t schema_max_tokens(void)
+{
+    const char *set = getenv("EMBEDDING_MAX_TOKENS");
+    size_t tokens = set != NULL ? strtoul(set, NULL, 10) : 0, n;
+    const struct config_key *keys = config_keys(&n);
+
+    for (size_t i = 0; i < n && tokens == 0; i++)
+        if (strcmp(keys[i].name, "EMBEDDING_MAX_TOKENS") == 0)
+            tokens = strtoul(keys[i].fallback, NULL, 10);
+    return tokens;
+}
+
 static int schema_review_dir(struct review *r, const char *dir)
 {
     int rc = schema_set_load(&r->set, dir, &r->problems);
 
+    if (rc == 0)
+        rc = schema_pieces_check(&r->set, schema_max_tokens(), &r->problems);
     if (rc == 0)
         rc = schema_review_all(r);
     console_problems(&r->cli->console, "schema", buf_view(&r->problems));

@@ -148,8 +148,10 @@ static enum cut_rule backfill_hashes_rule_of(struct backfill_work *w,
 
     if (end - from == 1)
         return CUT_LAST_THIRD;
-    n = text_split(
-        &w->batch, text, w->req->max_tokens, CUT_LAST_THIRD, &pieces);
+    n = text_split(&w->batch, text,
+        &(struct text_cut){
+            w->req->max_tokens, w->req->max_tokens, CUT_LAST_THIRD},
+        &pieces);
     if (n != end - from)
         return CUT_ANYWHERE;
     for (long k = 0; k < n; k++)
@@ -167,7 +169,7 @@ static int backfill_hashes_add_item(
     if (text.p == NULL)
         return ERR_NOMEM;
     item_embed_hash(text, w->req->id, (size_t)(end - from),
-        backfill_hashes_rule_of(w, text, r, from, end), hash);
+        backfill_hashes_rule_of(w, text, r, from, end), NULL, hash);
     for (int i = from; i < end; i++) {
         struct hashed *row = &w->rows[w->n++];
 

@@ -9,6 +9,11 @@
 #include "net/pg/pg.h"
 #include "sync/ports.h"
 
+/* Of an item's first row: its title, if that is a text. */
+#define STORE_TITLE                                        \
+    "CASE WHEN jsonb_typeof(metadata->'title') = 'string'" \
+    " THEN metadata->>'title' END"
+
 /* Nothing to free, but not to be moved. Both pointers are borrowed. */
 struct store {
     struct pg_pool *pool;

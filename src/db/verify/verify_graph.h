@@ -12,7 +12,8 @@
 struct verify_finding;
 
 /* The last columns of a finding's row: they are a check's. */
-#define VERIFY_NOTHING ", NULL::bytea, NULL::text, NULL::text, NULL::int4"
+#define VERIFY_NOTHING \
+    ", NULL::bytea, NULL::text, NULL::text, NULL::int4, NULL::text"
 
 /* The settings of the transaction. `exact`: no vector index is used. */
 void verify_graph_set(struct call *c, const struct store *s, bool exact);

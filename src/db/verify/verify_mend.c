@@ -133,10 +133,15 @@ void verify_mend(struct store *store, struct verify_mend_req *req)
 /* --- vectors: reading ----------------------------------------------------- */
 
 static const char read_sql[] =
-    "SELECT v.id, v.content_text, i.text, i.n, v.embed_hash, v.vector_hash"
+    "SELECT v.id, v.content_text, i.text, i.n, v.embed_hash, v.vector_hash,"
+    "  i.before, i.title"
     " FROM @.vector_embeddings v CROSS JOIN LATERAL ("
     "  SELECT string_agg(o.content_text, '' ORDER BY o.chunk_index) AS text,"
-    "   count(*) AS n FROM @.vector_embeddings o WHERE o.tenant_id = $1"
+    "   count(*) AS n, min(o.content_text) FILTER (WHERE o.chunk_index ="
+    "    v.chunk_index - 1) AS before, min(o.title) FILTER (WHERE"
+    "    o.chunk_index = 0) AS title"
+    "  FROM (SELECT *, " STORE_TITLE " AS title"
+    "   FROM @.vector_embeddings) o WHERE o.tenant_id = $1"
     "   AND o.microservice_id || '' = v.microservice_id"
     "   AND o.content_id = v.content_id AND o.embed_hash = v.embed_hash"
     "   AND o.content_type || '' = 'microservice_data') i"
@@ -176,7 +181,9 @@ static void verify_broken_take(struct call *c)
                 .item = arena_dup(a, pg_value(r, i, 2)),
                 .pieces = (size_t)call_int_binary(r, i, 3),
                 .hash = arena_dup(a, pg_value(r, i, 4)),
-                .vector_hash = arena_dup(a, pg_value(r, i, 5))};
+                .vector_hash = arena_dup(a, pg_value(r, i, 5)),
+                .before = arena_dup(a, pg_value(r, i, 6)),
+                .title = arena_dup(a, pg_value(r, i, 7))};
     call_end(c, NULL);
 }
 

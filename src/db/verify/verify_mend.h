@@ -32,6 +32,8 @@ void verify_mend(struct store *store, struct verify_mend_req *req);
 struct verify_broken {
     struct str id;
     struct str text;        /* the row's */
+    struct str before;      /* of the piece before; len 0: it is the first */
+    struct str title;       /* the item's; len 0: none */
     struct str item;        /* all pieces of the item together */
     size_t pieces;          /* of it */
     struct str hash;        /* embed_hash, SHA256_BYTES */

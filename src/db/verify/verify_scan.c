@@ -24,7 +24,8 @@ enum column {
     HASH,
     PROVIDER,
     MODEL,
-    DIMS
+    DIMS,
+    TITLE
 };
 
 /*
@@ -82,7 +83,7 @@ static const char found_sql[] =
     "  (SELECT count(DISTINCT content_id) FROM rows) AS n,"
     "  CASE WHEN (SELECT count(*) FROM keys) < $4 THEN 'end' END AS other,"
     "  NULL::bytea AS hash, NULL::text AS provider, NULL::text AS model,"
-    "  NULL::int4 AS dims"
+    "  NULL::int4 AS dims, NULL::text AS title"
     " UNION ALL SELECT $6, id, content_id, chunk_index, 1, NULL" VERIFY_NOTHING
     "  FROM judged WHERE NOT text_ok"
     " UNION ALL SELECT vector_bad, id, content_id, chunk_index, 1, "
@@ -98,7 +99,10 @@ static const char found_sql[] =
     "   (SELECT string_agg(v.content_text, '' ORDER BY v.chunk_index)"
     "    FROM own o JOIN @.vector_embeddings v ON v.id = o.id"
     "     AND v.tenant_id = $1 WHERE o.content_id = w.content_id),"
-    "   w.hash, r.provider, r.model, r.dimensions FROM whole w"
+    "   w.hash, r.provider, r.model, r.dimensions, (SELECT " STORE_TITLE
+    "    FROM own o JOIN @.vector_embeddings v ON v.id = o.id"
+    "     AND v.tenant_id = $1 WHERE o.content_id = w.content_id"
+    "     AND o.chunk_index = 0) FROM whole w"
     "  CROSS JOIN LATERAL (SELECT provider, model, dimensions"
     "   FROM @.batch_sync_runs WHERE tenant_id = $1"
     "    AND started_at <= w.written AT TIME ZONE 'UTC'"
@@ -184,16 +188,21 @@ static bool verify_scan_is_hash(
 
 /* The hash of an item knows its text and the number of its pieces: by the
  * settings of the run that wrote it, is this all of it? */
-static bool verify_scan_is_whole(const struct pg_result *r, int i)
+static bool verify_scan_is_whole(
+    const struct verify_scan_req *req, const struct pg_result *r, int i)
 {
     static const enum cut_rule rules[] = {CUT_LAST_THIRD, CUT_ANYWHERE};
     struct embedding_id id = {pg_value(r, i, PROVIDER).p,
         pg_value(r, i, MODEL).p, (int)call_int(r, i, DIMS)};
+    struct piece_context context;
     uint8_t digest[SHA256_BYTES];
 
-    for (int k = 0; k < 2; k++) {
+    piece_context_init(
+        &context, &req->pieces, pg_value(r, i, TITLE), req->piece_bytes);
+    for (int k = 0; k < 4; k++) {
         item_embed_hash(pg_value(r, i, OTHER), &id,
-            (size_t)call_int(r, i, PIECE), rules[k], digest);
+            (size_t)call_int(r, i, PIECE), rules[k % 2],
+            k < 2 ? NULL : &context, digest);
         if (verify_scan_is_hash(pg_value(r, i, HASH), digest))
             return true;
     }
@@ -206,7 +215,7 @@ static void verify_scan_take_row(
     int kind = (int)call_int(r, i, KIND);
     struct verify_finding *f = &req->findings[req->n];
 
-    if (kind == VERIFY_CHECK && verify_scan_is_whole(r, i))
+    if (kind == VERIFY_CHECK && verify_scan_is_whole(req, r, i))
         return;
     *f = (struct verify_finding){.kind = kind == VERIFY_CHECK
                                              ? VERIFY_PIECE_MISSING

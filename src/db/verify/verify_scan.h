@@ -7,6 +7,7 @@
 
 #include "db/store/store.h"
 #include "db/verify/verify_kinds.h"
+#include "record/schema.h"
 
 /* Something that is wrong. */
 struct verify_finding {
@@ -26,11 +27,12 @@ struct verify_scan_req {
     const char *microservice_id;
     int dimensions;
     size_t piece_bytes; /* a last piece of as many may have had a next one */
-    int limit;          /* rows, about */
-    bool graph;         /* nodes and edges, too */
-    bool exact;         /* neighbours without the vector index */
-    int64_t began_us;   /* the database's time before anything was mended */
-    const char *after;  /* content id: begins behind it; "": with the first */
+    struct schema_pieces pieces; /* what later ones are sent with now */
+    int limit;                   /* rows, about */
+    bool graph;                  /* nodes and edges, too */
+    bool exact;                  /* neighbours without the vector index */
+    int64_t began_us;  /* the database's time before anything was mended */
+    const char *after; /* content id: begins behind it; "": with the first */
     /* Out. */
     struct verify_finding *findings;
     size_t n;

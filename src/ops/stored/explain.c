@@ -24,6 +24,7 @@ struct explain {
     json_t *facts; /* borrowed */
     const struct schema *schema;
     const struct explain_source *source;
+    json_t *source_metadata; /* owned; NULL: it has none */
     struct arena *arena;
     size_t pieces;      /* own ones: 0, 1, ... with a hash */
     struct str text;    /* of them together */
@@ -90,15 +91,34 @@ static void explain_say(struct explain *x, bool embeds, const char *why)
             "{s:b, s:o}", "embeds", embeds, "why", result_json_text(why)));
 }
 
+/* What later pieces are sent with, of an item with these metadata. */
+static void explain_context(
+    const struct explain *x, const json_t *metadata, struct piece_context *out)
+{
+    const json_t *title = json_object_get(metadata, "title");
+    struct schema_pieces pieces = {.prefix = false};
+
+    if (x->schema != NULL)
+        pieces = x->schema->pieces;
+    piece_context_init(out, &pieces,
+        (struct str){json_string_value(title), json_string_length(title)},
+        (size_t)x->ops->config->embedding.max_tokens);
+}
+
 /* Does the hash say that this text was embedded as it would be now? */
-static bool explain_is_same(const struct explain *x, struct str text)
+static bool explain_is_same(
+    const struct explain *x, struct str text, const json_t *metadata)
 {
     static const enum cut_rule rules[] = {CUT_LAST_THIRD, CUT_ANYWHERE};
+    struct piece_context context;
     uint8_t hash[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
 
+    explain_context(x, metadata, &context);
+
     for (int i = 0; i < 2; i++) {
-        item_embed_hash(text, &x->ops->embedding, x->pieces, rules[i], hash);
+        item_embed_hash(
+            text, &x->ops->embedding, x->pieces, rules[i], &context, hash);
         hex_encode(hash, sizeof(hash), hex);
         if (strcmp(hex, x->hash) == 0)
             return true;
@@ -121,8 +141,9 @@ static void explain_say_settings(struct explain *x)
             strcmp(provider, now->provider) == 0 && had == now->dimensions))
         snprintf(why, sizeof(why),
             "its hash is not that of the stored text with %s (%s, %d "
-            "dimensions): it was embedded with other settings, or a piece of "
-            "it is missing",
+            "dimensions): it was embedded with other settings, in the "
+            "environment or of pieces in the schema, or a piece of it is "
+            "missing",
             now->model, now->provider, now->dimensions);
     else
         snprintf(why, sizeof(why),
@@ -194,7 +215,7 @@ static void explain_judge_source(struct explain *x)
         explain_say(x, false, "the item as the source has it cannot be stored");
     else if (x->text_altered || x->other_altered)
         explain_say_altered(x);
-    else if (explain_is_same(x, item->content_text))
+    else if (explain_is_same(x, item->content_text, x->source_metadata))
         explain_say(x, false,
             "the source's text is the stored one, and provider, model and "
             "dimensions are those that it was embedded with");
@@ -208,7 +229,7 @@ static void explain_judge_stored(struct explain *x)
 {
     if (x->text_altered || x->other_altered)
         explain_say_altered(x);
-    else if (explain_is_same(x, x->text))
+    else if (explain_is_same(x, x->text, json_object_get(x->facts, "metadata")))
         explain_say(x, false,
             "provider, model and dimensions are those that the stored text "
             "was embedded with; it is embedded again when the source sends "
@@ -251,24 +272,42 @@ static void explain_add_schema(struct explain *x, const char *service)
     json_object_set_new(x->facts, "schema", schema);
 }
 
+static void explain_append_sent(json_t *sent, const char *prefix,
+    const struct piece_context *context, struct str before, struct str piece)
+{
+    struct str trimmed;
+    struct buf text;
+
+    buf_init(&text, EXPLAIN_TEXT_BYTES);
+    if (context == NULL)
+        buf_str(&text, piece);
+    else
+        piece_sent_write(&text, context, before, piece);
+    trimmed = text_trim(buf_view(&text));
+    json_array_append_new(sent,
+        json_sprintf("%s%.*s", prefix == NULL ? "" : prefix, STR_ARG(trimmed)));
+    buf_free(&text);
+}
+
 static void explain_add_sent(struct explain *x)
 {
     const struct embedding_id *now = &x->ops->embedding;
     const char *prefix = x->ops->config->embedding.documents.prefix;
     json_t *pieces = json_object_get(x->facts, "pieces"), *piece;
     json_t *sent = json_array();
-    struct buf text;
+    struct piece_context context;
+    struct str before = {NULL, 0};
     size_t i;
 
-    buf_init(&text, EXPLAIN_TEXT_BYTES);
+    explain_context(x, json_object_get(x->facts, "metadata"), &context);
     json_array_foreach(pieces, i, piece)
     {
-        buf_reset(&text);
-        buf_puts(&text, prefix == NULL ? "" : prefix);
-        buf_str(&text, text_trim(str_of(explain_text(piece, "text"))));
-        json_array_append_new(sent, json_stringn(text.data, text.len));
+        struct str text = str_of(explain_text(piece, "text"));
+
+        explain_append_sent(
+            sent, prefix, i > 0 ? &context : NULL, before, text);
+        before = text;
     }
-    buf_free(&text);
     json_object_set_new(x->facts, "sent", sent);
     json_object_set_new(x->facts, "now",
         json_pack("{s:s, s:s, s:i, s:s?}", "provider", now->provider, "model",
@@ -281,6 +320,7 @@ static json_t *explain_differs(const struct explain *x)
     json_t *first = json_array_get(json_object_get(x->facts, "pieces"), 0);
     const char *row = explain_text(first, "rowHash");
     json_t *list = json_array();
+    struct piece_context context;
     struct item_hashes hashes;
     char hex[2 * SHA256_BYTES + 1];
 
@@ -288,10 +328,11 @@ static json_t *explain_differs(const struct explain *x)
         return list;
     if (!str_eq(item->content_text, x->text))
         json_array_append_new(list, json_string("text"));
+    explain_context(x, x->source_metadata, &context);
     item_hash(item, x->schema, &x->ops->embedding, x->pieces, CUT_LAST_THIRD,
-        &hashes);
+        &context, &hashes);
     hex_encode(hashes.row_hash, SHA256_BYTES, hex);
-    if (explain_is_same(x, item->content_text) &&
+    if (explain_is_same(x, item->content_text, x->source_metadata) &&
         (row == NULL || strcmp(hex, row) != 0))
         json_array_append_new(list, json_string("metadata"));
     return list;
@@ -328,10 +369,14 @@ json_t *explain_add(const struct ops *ops, struct arena *arena,
         .source = source,
         .arena = arena};
 
+    if (source != NULL && source->found && source->broken.code == 0)
+        x.source_metadata = json_loadb(source->item.metadata.p,
+            source->item.metadata.len, JSON_ALLOW_NUL, NULL);
     explain_take_pieces(&x);
     explain_add_schema(&x, service);
     explain_add_sent(&x);
     explain_add_source(&x);
     explain_judge(&x);
+    json_decref(x.source_metadata);
     return facts;
 }

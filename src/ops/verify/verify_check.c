@@ -63,7 +63,7 @@ static bool verify_check_is_ours(
     uint8_t hash[SHA256_BYTES];
 
     item_embed_hash(
-        row->text, &v->req->ops->embedding, 1, CUT_LAST_THIRD, hash);
+        row->text, &v->req->ops->embedding, 1, CUT_LAST_THIRD, NULL, hash);
     return row->hash.len == SHA256_BYTES &&
            memcmp(hash, row->hash.p, SHA256_BYTES) == 0;
 }

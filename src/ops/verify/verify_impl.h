@@ -64,6 +64,9 @@ struct verify_state {
 void verify_note(struct verify_request *req, const char *service,
     const struct verify_finding *f);
 
+/* What later pieces of the service under way are sent with. */
+struct schema_pieces verify_walk_pieces(struct verify_state *v);
+
 /* Goes on after a batch, once it has rested as long as the batch took. */
 void verify_rest(struct verify_state *v, void (*then)(struct verify_state *v));
 

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { EMBED_TRIES = 3 };
+enum { EMBED_TRIES = 3, VERIFY_TEXT_BYTES = 64 * 1024 * 1024 };
 
 static void verify_repair_next(struct verify_state *v);
 static void verify_repair_embed(struct verify_state *v);
@@ -146,21 +146,49 @@ static void verify_repair_embed(struct verify_state *v)
     v->req->ops->ports->embed(v->req->ops->ports->world, &v->embed);
 }
 
+/* What the item's later pieces are sent with, and were if its hash says so. */
+static void verify_repair_context(struct verify_state *v,
+    const struct verify_broken *row, struct piece_context *out)
+{
+    const struct schema_pieces pieces = verify_walk_pieces(v);
+
+    piece_context_init(out, &pieces, row->title,
+        (size_t)v->req->ops->config->embedding.max_tokens);
+}
+
 /* Of the same settings: with others the next run embeds it anyway, and one
  * vector of another model would be none of its neighbours'. */
-static bool verify_repair_is_ours(
-    struct verify_state *v, const struct verify_broken *row)
+static bool verify_repair_is_ours(struct verify_state *v,
+    const struct verify_broken *row, const struct piece_context *context)
 {
     static const enum cut_rule rules[] = {CUT_LAST_THIRD, CUT_ANYWHERE};
     uint8_t hash[SHA256_BYTES];
 
     for (int i = 0; i < 2 && row->hash.len == SHA256_BYTES; i++) {
-        item_embed_hash(
-            row->item, &v->req->ops->embedding, row->pieces, rules[i], hash);
+        item_embed_hash(row->item, &v->req->ops->embedding, row->pieces,
+            rules[i], context, hash);
         if (memcmp(hash, row->hash.p, SHA256_BYTES) == 0)
             return true;
     }
     return false;
+}
+
+/* As a run sends it. */
+static struct str verify_repair_text(struct verify_state *v,
+    const struct verify_broken *row, const struct piece_context *context)
+{
+    struct str text;
+    struct buf sent;
+
+    if (row->before.len == 0)
+        return text_trim(row->text);
+    buf_init(&sent, VERIFY_TEXT_BYTES);
+    piece_sent_write(&sent, context, row->before, row->text);
+    text = arena_dup(&v->batch, text_trim(buf_view(&sent)));
+    if (text.p == NULL || sent.error != 0)
+        abort();
+    buf_free(&sent);
+    return text;
 }
 
 static size_t verify_repair_choose(struct verify_state *v, struct str *texts)
@@ -168,11 +196,15 @@ static size_t verify_repair_choose(struct verify_state *v, struct str *texts)
     size_t n = 0;
 
     for (size_t i = 0; i < v->read.nrows; i++) {
-        if (!verify_repair_is_ours(v, &v->read.rows[i])) {
+        const struct verify_broken *row = &v->read.rows[i];
+        struct piece_context context;
+
+        verify_repair_context(v, row, &context);
+        if (!verify_repair_is_ours(v, row, &context)) {
             v->req->other_settings++;
             continue;
         }
-        texts[n] = text_trim(v->read.rows[i].text);
+        texts[n] = verify_repair_text(v, row, &context);
         v->embedded[n++] = i;
     }
     return n;

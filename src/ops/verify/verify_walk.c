@@ -28,6 +28,14 @@ static const struct verify_service *verify_walk_service(
     return &v->survey.services[v->at];
 }
 
+struct schema_pieces verify_walk_pieces(struct verify_state *v)
+{
+    const struct schema *schema = schema_find(
+        v->req->ops->schemas, &v->batch, verify_walk_service(v)->name);
+
+    return schema != NULL ? schema->pieces : (struct schema_pieces){false};
+}
+
 static void on_verify_scanned(struct op *op)
 {
     struct verify_state *v = container_of(op, struct verify_state, scan.op);
@@ -86,6 +94,7 @@ static void verify_scan_batch(struct verify_state *v)
         .microservice_id = verify_walk_service(v)->microservice_id,
         .dimensions = config->embedding.dimensions,
         .piece_bytes = (size_t)config->embedding.max_tokens,
+        .pieces = verify_walk_pieces(v),
         .limit =
             verify_walk_limit(exact && config->graph.enabled, v->survey.rows),
         .graph = config->graph.enabled,

@@ -247,6 +247,7 @@ void chunk_start(struct chunk_group *group, struct page_item *first, size_t n)
     c->group = group;
     c->p = group->p;
     arena_init(&c->arena, CHUNK_ARENA_BYTES);
+    arena_init(&c->sent, CHUNK_ARENA_BYTES);
     chunk_take_members(c, first, n);
     c->state = CHUNK_EMBED;
     c->p->window.in_flight++;
@@ -313,6 +314,7 @@ void chunk_free(struct chunk *c)
         c->members[i]->page->under_way--;
     }
     list_remove(&c->link);
+    arena_free(&c->sent);
     arena_free(&c->arena);
     free(c);
 }

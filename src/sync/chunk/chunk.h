@@ -74,7 +74,8 @@ struct chunk_group {
 
 /* One text to embed: a piece of an item. */
 struct chunk_text {
-    struct str text; /* borrowed from the item */
+    struct str text; /* borrowed from the item; what is sent may have more
+                        before it (chunk_sent.c) */
     size_t member;   /* index into chunk->members */
     float *vector;   /* in the arena; NULL until it came */
     bool kept;       /* none will come: its row is there, and keeps its own */
@@ -125,10 +126,15 @@ struct chunk {
     uint64_t refused[EMBED_REFUSALS];
     struct chunk_text *texts; /* ntexts, by member, then piece */
     size_t ntexts, texts_size;
-    struct ranges ranges; /* what is left to embed, then to store */
-    struct range range;   /* the one under way */
-    float *vectors;       /* for the request under way */
-    size_t vectors_size;  /* floats */
+    struct piece_context *contexts; /* nmembers: what their later pieces are
+                                       sent with; NULL: nothing */
+    struct arena sent;              /* the texts of the request under way that
+                                       are not borrowed */
+    size_t sent_from;               /* index of its first one */
+    struct ranges ranges;           /* what is left to embed, then to store */
+    struct range range;             /* the one under way */
+    float *vectors;                 /* for the request under way */
+    size_t vectors_size;            /* floats */
     struct chunk_verdict verdict;
     struct chunk_trial trial;
     struct retry retry;

@@ -19,15 +19,21 @@ static size_t chunk_cut_text_middle(struct str text)
     return at;
 }
 
-static bool text_can_be_cut(struct str text)
+/* One that is little beside the title that goes with it would not be much
+ * shorter. */
+static bool chunk_cut_helps(const struct chunk *c, size_t at)
 {
+    struct str text = c->texts[at].text;
     size_t middle = chunk_cut_text_middle(text);
 
     return text_trim((struct str){text.p, middle}).len > 0 &&
-           text_trim((struct str){text.p + middle, text.len - middle}).len > 0;
+           text_trim((struct str){text.p + middle, text.len - middle}).len >
+               0 &&
+           text_tokens(text) * LONG_SHARE > chunk_sent_title_tokens(c, at);
 }
 
-/* The pieces behind move up by one: no row keeps its vector. */
+/* The pieces behind move up by one: no row keeps its vector. What has its
+ * vector already was sent with an end of the whole piece, which is no less. */
 static void chunk_cut_embed_behind(struct chunk *c, size_t at)
 {
     for (size_t i = c->ntexts; i-- > at + 1;)
@@ -43,7 +49,7 @@ static bool cut_in_two(struct chunk *c, size_t at)
     struct str text = c->texts[at].text;
     size_t middle = chunk_cut_text_middle(text);
 
-    if (!text_can_be_cut(text) ||
+    if (!chunk_cut_helps(c, at) ||
         chunk_embed_add_text(c, at + 1,
             (struct str){text.p + middle, text.len - middle},
             c->texts[at].member) < 0)
@@ -61,7 +67,7 @@ void chunk_cut_long(struct chunk *c)
         size_t most = c->members[c->texts[i].member]->most_tokens;
 
         while (most > 0 && c->texts[i].vector == NULL &&
-               text_tokens(c->texts[i].text) > most && cut_in_two(c, i))
+               chunk_sent_tokens(c, i) > most && cut_in_two(c, i))
             c->range.hi++;
     }
 }
@@ -82,13 +88,11 @@ bool chunk_cut_range(struct chunk *c)
 static size_t chunk_cut_named_text(const struct chunk *c)
 {
     const struct embed_req *req = &c->embed;
-    size_t i = c->range.lo;
+    size_t i = c->sent_from + (size_t)req->culprit - 1;
 
-    if (req->n > 1)
-        while (i < c->range.hi &&
-               c->texts[i].text.p != req->texts[req->culprit - 1].p)
-            i++;
-    return i;
+    if (req->n == 1)
+        return c->range.lo;
+    return i < c->range.lo || i > c->range.hi ? c->range.hi : i;
 }
 
 static size_t chunk_cut_longest_in_range(const struct chunk *c)
@@ -96,7 +100,7 @@ static size_t chunk_cut_longest_in_range(const struct chunk *c)
     size_t longest = 0;
 
     for (size_t i = c->range.lo; i < c->range.hi; i++) {
-        size_t tokens = text_tokens(c->texts[i].text);
+        size_t tokens = chunk_sent_tokens(c, i);
 
         longest = tokens > longest ? tokens : longest;
     }
@@ -123,9 +127,9 @@ bool chunk_note_too_long(struct chunk *c)
     if (req->over < 1 || (req->n > 1 && req->culprit == 0))
         return false;
     at = chunk_cut_named_text(c);
-    if (at == c->range.hi || !text_can_be_cut(c->texts[at].text))
+    if (at == c->range.hi || !chunk_cut_helps(c, at))
         return false;
-    tokens = text_tokens(c->texts[at].text);
+    tokens = chunk_sent_tokens(c, at);
     if (tokens * LONG_SHARE < chunk_cut_longest_in_range(c))
         return false; /* others are longer: the wrong one is named */
     chunk_cut_lower_most(c->members[c->texts[at].member], tokens, req->over);

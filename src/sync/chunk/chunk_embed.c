@@ -49,21 +49,18 @@ static int chunk_embed_make_members(struct chunk *c)
 
 static int chunk_embed_collect_texts(struct chunk *c)
 {
-    size_t max_tokens = (size_t)c->p->options->max_tokens;
-
+    if (chunk_sent_init(c) < 0)
+        return ERR_NOMEM;
     for (size_t i = 0; i < c->nmembers; i++) {
         struct page_item *m = c->members[i];
-        struct str *pieces;
-        long n;
+        struct item_pieces pieces;
 
         if (m->change != CHANGE_TEXT)
             continue;
-        n = text_split(
-            &c->arena, m->item.content_text, max_tokens, m->cut, &pieces);
-        if (n < 0)
-            return (int)n;
-        for (long k = 0; k < n; k++) {
-            if (chunk_embed_add_text(c, c->ntexts, pieces[k], i) < 0)
+        if (chunk_sent_cut(c, i, &pieces) < 0)
+            return ERR_NOMEM;
+        for (size_t k = 0; k < pieces.n; k++) {
+            if (chunk_embed_add_text(c, c->ntexts, pieces.list[k], i) < 0)
                 return ERR_NOMEM;
             c->texts[c->ntexts - 1].kept = m->keeps != NULL && m->keeps[k];
         }
@@ -86,7 +83,7 @@ static int chunk_embed_plan_requests(struct chunk *c)
     if (ranges_init(&c->ranges, &c->arena, c->ntexts) < 0)
         return ERR_NOMEM;
     for (size_t i = c->ntexts; i-- > 0;) {
-        size_t more = text_tokens(c->texts[i].text);
+        size_t more = chunk_sent_tokens(c, i);
 
         if (c->texts[i].kept ||
             (hi > i + 1 &&
@@ -162,8 +159,11 @@ static int embed_prepare(struct chunk *c)
     }
     if (c->vectors == NULL)
         return ERR_NOMEM;
+    arena_free(&c->sent);
+    c->sent_from = c->range.lo;
     for (size_t i = 0; i < n; i++) {
-        texts[i] = c->texts[c->range.lo + i].text;
+        if (chunk_sent_text(c, c->range.lo + i, &texts[i]) < 0)
+            return ERR_NOMEM;
         outcomes[i] =
             c->texts[c->range.lo + i].vector != NULL ? EMBED_GOOD : EMBED_OPEN;
     }

@@ -2,6 +2,7 @@
 #ifndef SYNC_CHUNK_CHUNK_IMPL_H
 #define SYNC_CHUNK_CHUNK_IMPL_H
 
+#include "record/pieces/item_pieces.h"
 #include "sync/chunk/chunk.h"
 
 /* Moves, asserted against the header's drawing; frees the slot. */
@@ -63,6 +64,19 @@ bool chunk_is_passing(int code);
 /* Puts a text in at that index (chunk_embed.c); ERR_NOMEM. */
 int chunk_embed_add_text(
     struct chunk *c, size_t at, struct str text, size_t member);
+
+/*
+ * What is sent for a text (chunk_sent.c): an upper bound of its tokens; those
+ * that it has whatever it is cut to; the text itself, which lives until
+ * c->sent is freed. ERR_NOMEM.
+ */
+int chunk_sent_init(struct chunk *c);
+size_t chunk_sent_tokens(const struct chunk *c, size_t at);
+size_t chunk_sent_title_tokens(const struct chunk *c, size_t at);
+int chunk_sent_text(struct chunk *c, size_t at, struct str *out);
+
+/* The pieces of a member's text; ERR_NOMEM. */
+int chunk_sent_cut(struct chunk *c, size_t member, struct item_pieces *out);
 
 /*
  * chunk_cut.c. A text that was too long by itself becomes two, which are tried

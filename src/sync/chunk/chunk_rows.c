@@ -74,11 +74,13 @@ static int chunk_rows_number_pieces(struct chunk *c, const struct page_item *m,
     return rc;
 }
 
-static void rows_hash_of(const struct chunk *c, const struct page_item *m,
-    size_t pieces, struct item_hashes *out)
+static void rows_hash_of(const struct chunk *c, size_t member, size_t pieces,
+    struct item_hashes *out)
 {
+    const struct page_item *m = c->members[member];
+
     item_hash(&m->item, c->group->schema, &c->p->options->embedding, pieces,
-        m->cut, out);
+        m->cut, c->contexts == NULL ? NULL : &c->contexts[member], out);
 }
 
 /* The end of what a longer text, or another program, has left there. */
@@ -91,34 +93,34 @@ static void rows_add_trim(
 }
 
 /* The vectors stay; the text is the same but for white space at its ends. */
-static int add_changed_row(struct chunk *c, struct page_item *m, struct rows *r)
+static int add_changed_row(struct chunk *c, size_t member, struct rows *r)
 {
-    size_t max_tokens = (size_t)c->p->options->max_tokens;
+    struct page_item *m = c->members[member];
     struct item_hashes hashes;
-    struct str *pieces;
-    long n = text_split(
-        &c->arena, m->item.content_text, max_tokens, m->cut, &pieces);
+    struct item_pieces pieces;
 
-    if (n < 0)
-        return (int)n;
-    assert((size_t)n == m->own_pieces);
-    rows_hash_of(c, m, m->own_pieces, &hashes);
-    for (size_t k = 0; k < m->own_pieces; k++) {
+    if (chunk_sent_cut(c, member, &pieces) < 0)
+        return ERR_NOMEM;
+    assert(pieces.n == m->own_pieces);
+    rows_hash_of(c, member, pieces.n, &hashes);
+    for (size_t k = 0; k < pieces.n; k++) {
         struct store_row *row = add_row(r, m, &hashes, k);
 
-        row->content_text = pieces[k];
+        row->content_text = pieces.list[k];
     }
-    rows_add_trim(m, m->own_pieces, r);
-    return chunk_rows_number_pieces(c, m, r->rows + r->nrows - n, (size_t)n);
+    rows_add_trim(m, pieces.n, r);
+    return chunk_rows_number_pieces(
+        c, m, r->rows + r->nrows - pieces.n, pieces.n);
 }
 
 /* New rows. */
-static int rows_add_texts(struct chunk *c, struct page_item *m, size_t from,
-    size_t end, struct rows *r)
+static int rows_add_texts(
+    struct chunk *c, size_t member, size_t from, size_t end, struct rows *r)
 {
+    struct page_item *m = c->members[member];
     struct item_hashes hashes;
 
-    rows_hash_of(c, m, end - from, &hashes);
+    rows_hash_of(c, member, end - from, &hashes);
     for (size_t i = from; i < end; i++) {
         struct store_row *row = add_row(r, m, &hashes, i - from);
 
@@ -185,8 +187,8 @@ static int chunk_rows_add_member(
         rows_add_trim(m, m->own_pieces, r);
         return 0;
     }
-    return m->change == CHANGE_TEXT ? rows_add_texts(c, m, *at, end, r)
-                                    : add_changed_row(c, m, r);
+    return m->change == CHANGE_TEXT ? rows_add_texts(c, member, *at, end, r)
+                                    : add_changed_row(c, member, r);
 }
 
 /* The rows of as many members as fit into a transaction, and of one at least;

@@ -6,6 +6,7 @@
  */
 #include "sync/page/page_impl.h"
 
+#include "record/pieces/item_pieces.h"
 #include <assert.h>
 
 /* Compared in one iteration of the loop. */
@@ -103,30 +104,40 @@ static size_t page_compare_count_own(const struct stored_row *rows, size_t n)
     return k;
 }
 
+/* What its rows are compared with, beside its text. */
+struct compare_with {
+    const struct stored_row *rows;
+    size_t n;
+    struct piece_context context;
+};
+
 /*
  * A row that keeps its vector has its text rewritten piece by piece (blanks at
  * the ends of a text are not embedded): the pieces must be cut as the stored
  * ones are, which may be smaller because the embedder asked for it.
  */
-static bool page_compare_cut_alike(
-    struct page *page, const struct page_item *it, enum cut_rule rule, size_t n)
+static bool page_compare_cut_alike(struct page *page,
+    const struct page_item *it, const struct compare_with *with,
+    enum cut_rule rule, struct item_pieces *pieces)
 {
     size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
-    struct str *pieces;
 
-    return text_split(&page->busy->passing, it->item.content_text, max_tokens,
-               rule, &pieces) == (long)n;
+    return item_pieces_cut(&with->context, it->item.content_text, max_tokens,
+               rule, &page->busy->passing, pieces) == 0 &&
+           pieces->n == with->n;
 }
 
 static enum change compare_cut(struct page *page, const struct page_item *it,
-    const struct stored_row *rows, size_t n, enum cut_rule rule)
+    const struct compare_with *with, enum cut_rule rule)
 {
+    const struct stored_row *rows = with->rows;
+    struct item_pieces pieces;
     struct item_hashes now;
     bool same_text = true, same_row = true;
 
     item_hash(&it->item, page->ctx->schema, &page->ctx->p->options->embedding,
-        n, rule, &now);
-    for (size_t k = 0; k < n; k++) {
+        with->n, rule, &with->context, &now);
+    for (size_t k = 0; k < with->n; k++) {
         if (memcmp(rows[k].embed_hash, now.embed_hash, SHA256_BYTES) != 0)
             same_text = false;
         if (memcmp(rows[k].row_hash, now.row_hash, SHA256_BYTES) != 0)
@@ -134,48 +145,58 @@ static enum change compare_cut(struct page *page, const struct page_item *it,
     }
     if (same_text && same_row)
         return CHANGE_NONE;
-    return same_text && page_compare_cut_alike(page, it, rule, n) ? CHANGE_ROW
-                                                                  : CHANGE_TEXT;
+    return same_text && page_compare_cut_alike(page, it, with, rule, &pieces)
+               ? CHANGE_ROW
+               : CHANGE_TEXT;
 }
 
 /* Rows keep the rule that they were cut by until their text changes. */
-static enum change compare_pieces(struct page *page, struct page_item *it,
-    const struct stored_row *rows, size_t n)
+static enum change compare_pieces(
+    struct page *page, struct page_item *it, const struct compare_with *with)
 {
     enum change change;
 
-    change = compare_cut(page, it, rows, n, CUT_LAST_THIRD);
-    if (change != CHANGE_TEXT || n == 1)
+    change = compare_cut(page, it, with, CUT_LAST_THIRD);
+    if (change != CHANGE_TEXT || with->n == 1)
         return change;
-    change = compare_cut(page, it, rows, n, CUT_ANYWHERE);
+    change = compare_cut(page, it, with, CUT_ANYWHERE);
     if (change != CHANGE_TEXT)
         it->cut = CUT_ANYWHERE;
     return change;
 }
 
-static bool page_compare_is_kept(const struct stored_row *row, struct str piece)
+static bool page_compare_has_text(
+    const struct stored_row *row, struct str piece)
 {
     uint8_t hash[SHA256_BYTES];
 
     sha256_of(piece, hash);
-    return !row->altered && memcmp(hash, row->text_hash, TEXT_HASH_BYTES) == 0;
+    return memcmp(hash, row->text_hash, TEXT_HASH_BYTES) == 0;
 }
 
-/* Of the pieces of an altered item whose text is the source's still, those that
- * nobody has changed are not paid for again. */
+/*
+ * Of the pieces of an altered item whose text is the source's still, those that
+ * nobody has changed are not paid for again. One that was sent with the end of
+ * the piece before needs that to be what it was, too.
+ */
 static void page_compare_note_kept(
-    struct page *page, struct page_item *it, const struct stored_row *rows)
+    struct page *page, struct page_item *it, const struct compare_with *with)
 {
-    size_t max_tokens = (size_t)page->ctx->p->options->max_tokens;
     size_t n = it->own_pieces;
-    struct str *pieces;
+    struct item_pieces pieces;
     bool *keeps = arena_calloc(&page->arena, n, sizeof(*keeps));
+    bool before = true;
 
-    if (keeps == NULL || text_split(&page->busy->passing, it->item.content_text,
-                             max_tokens, it->cut, &pieces) != (long)n)
+    if (keeps == NULL ||
+        !page_compare_cut_alike(page, it, with, it->cut, &pieces))
         return;
-    for (size_t k = 0; k < n; k++)
-        keeps[k] = page_compare_is_kept(&rows[k], pieces[k]);
+    for (size_t k = 0; k < n; k++) {
+        bool same = page_compare_has_text(&with->rows[k], pieces.list[k]);
+
+        keeps[k] = !with->rows[k].altered && same &&
+                   (before || with->context.overlap == 0);
+        before = same;
+    }
     it->keeps = keeps;
 }
 
@@ -186,8 +207,9 @@ static void page_compare_note_kept(
  * pieces, which are dropped.
  */
 static enum change compare_foreign(struct page *page, struct page_item *it,
-    const struct stored_row *rows, size_t n, enum change change)
+    const struct compare_with *with, size_t n, enum change change)
 {
+    const struct stored_row *rows = with->rows;
     bool altered = false, extra = it->own_pieces < n;
     int repairs = 0;
 
@@ -199,7 +221,7 @@ static enum change compare_foreign(struct page *page, struct page_item *it,
     if (it->contested)
         return CHANGE_NONE;
     if (altered && change != CHANGE_TEXT && it->own_pieces > 1)
-        page_compare_note_kept(page, it, rows);
+        page_compare_note_kept(page, it, with);
     if (altered || (extra && change != CHANGE_TEXT))
         it->repairs = repairs + 1;
     if (altered)
@@ -207,15 +229,26 @@ static enum change compare_foreign(struct page *page, struct page_item *it,
     return extra && change == CHANGE_NONE ? CHANGE_EXTRA : change;
 }
 
-static enum change compare_item(struct page *page, struct page_item *it,
+/* < 0: ERR_NOMEM. */
+static int compare_item(struct page *page, struct page_item *it,
     const struct stored_row *rows, size_t n)
 {
+    const struct schema *schema = page->ctx->schema;
+    struct compare_with with = {
+        .rows = rows, .n = page_compare_count_own(rows, n)};
+
     it->cut = CUT_LAST_THIRD;
-    it->own_pieces = page_compare_count_own(rows, n);
-    if (it->own_pieces == 0)
-        return CHANGE_TEXT;
-    return compare_foreign(
-        page, it, rows, n, compare_pieces(page, it, rows, it->own_pieces));
+    it->own_pieces = with.n;
+    it->change = CHANGE_TEXT;
+    if (with.n == 0)
+        return 0;
+    if (item_pieces_context(schema, it->value,
+            (size_t)page->ctx->p->options->max_tokens, &page->busy->passing,
+            &with.context) < 0)
+        return ERR_NOMEM;
+    it->change =
+        compare_foreign(page, it, &with, n, compare_pieces(page, it, &with));
+    return 0;
 }
 
 /* The highest piece that is stored, and one: rows may have gaps. */
@@ -243,7 +276,8 @@ static int compare_next(struct page *page)
     if (page_item_make(it, page->ctx->schema, &busy->passing, &busy->scratch) <
         0)
         return ERR_NOMEM;
-    it->change = compare_item(page, it, lookup->rows + from, end - from);
+    if (compare_item(page, it, lookup->rows + from, end - from) < 0)
+        return ERR_NOMEM;
     if (it->change == CHANGE_NONE)
         it->outcome = ITEM_UNCHANGED;
     page_item_forget(it);

@@ -26,7 +26,7 @@ static struct item_hashes hashes_of(const char *schema, const char *json,
     if (item_render(
             s, parse_json(&a, str_of(json)), &a, &scratch, &item, &err) < 0)
         fail_msg("%s", err.msg);
-    item_hash(&item, s, id, pieces, CUT_LAST_THIRD, &out);
+    item_hash(&item, s, id, pieces, CUT_LAST_THIRD, NULL, &out);
     buf_free(&scratch);
     arena_free(&a);
     return out;
@@ -149,12 +149,15 @@ static void test_recipe(void **state)
         SCHEMA(IV, ",\"title_field\":\"v\""),
         SCHEMA(IV, ",\"url_field\":\"v\""),
         SCHEMA(IV, ",\"version\":\"2\""),
+        SCHEMA(IV, ",\"piece_overlap\":5"),
+        SCHEMA(IV, ",\"piece_overlap\":6"),
     };
     const struct embedding_id ids[] = {{"builtin", "small", 1536},
         {"openai", "large", 1536}, {"openai", "small", 256}};
     static const char plain[] = SCHEMA(IV, "");
-    static const char same[] = SCHEMA(
-        IV, ",\"description\":\"new\",\"aliases\":[\"t\"],\"sample_data\":{}");
+    static const char same[] = SCHEMA(IV,
+        ",\"description\":\"new\",\"aliases\":[\"t\"],\"sample_data\":{},"
+        "\"piece_prefix\":false,\"piece_overlap\":0");
     uint8_t first[SHA256_BYTES], other[SHA256_BYTES];
     (void)state;
 

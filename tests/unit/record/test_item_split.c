@@ -46,7 +46,8 @@ static void assert_cut(enum cut_rule rule, const char *text, size_t max_tokens,
 
     arena_init(&a, 0);
     buf_init(&got, 4096);
-    n = text_split(&a, str_of(text), max_tokens, rule, &pieces);
+    n = text_split(&a, str_of(text),
+        &(struct text_cut){max_tokens, max_tokens, rule}, &pieces);
     buf_puts(&got, "");
     for (long i = 0; i < n; i++) {
         buf_char(&got, '[');
@@ -144,7 +145,8 @@ static void check_pieces(struct str text, size_t max_tokens)
     long n;
 
     arena_init(&a, 0);
-    n = text_split(&a, text, max_tokens, CUT_LAST_THIRD, &pieces);
+    n = text_split(&a, text,
+        &(struct text_cut){max_tokens, max_tokens, CUT_LAST_THIRD}, &pieces);
     assert_true(n >= 0);
     for (long i = 0; i < n; i++) {
         struct str gap = {at, (size_t)(pieces[i].p - at)};
@@ -192,7 +194,8 @@ static void test_large(void **state)
     }
     arena_init(&a, 0);
     assert_true(
-        text_split(&a, buf_view(&text), 8191, CUT_LAST_THIRD, &pieces) > 400);
+        text_split(&a, buf_view(&text),
+            &(struct text_cut){8191, 8191, CUT_LAST_THIRD}, &pieces) > 400);
     arena_free(&a);
     buf_free(&text);
 }
@@ -204,8 +207,9 @@ static void test_no_memory(void **state)
     (void)state;
 
     arena_init(&a, 8);
-    assert_int_equal(
-        text_split(&a, STR("abc"), 1, CUT_LAST_THIRD, &pieces), ERR_NOMEM);
+    assert_int_equal(text_split(&a, STR("abc"),
+                         &(struct text_cut){1, 1, CUT_LAST_THIRD}, &pieces),
+        ERR_NOMEM);
     arena_free(&a);
 }
 

@@ -80,8 +80,8 @@ static int render_item(void)
     rc = json_parse(&a, buf_view(&item_text), &value, NULL, &err);
     if (rc == 0)
         rc = item_render(schema, value, &a, &scratch, &item, &err);
-    if (rc == 0 &&
-        text_split(&a, item.content_text, 16, CUT_LAST_THIRD, &pieces) < 0)
+    if (rc == 0 && text_split(&a, item.content_text,
+                       &(struct text_cut){16, 16, CUT_LAST_THIRD}, &pieces) < 0)
         rc = err_set(&err, ERR_NOMEM, "no memory for the pieces");
     assert_int_equal(rc, err.code);
     buf_free(&scratch);

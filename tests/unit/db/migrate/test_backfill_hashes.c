@@ -36,7 +36,7 @@ static void expect_hash(
     uint8_t hash[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1], sql[256];
 
-    item_embed_hash(str_of(text), &id, pieces, CUT_ANYWHERE, hash);
+    item_embed_hash(str_of(text), &id, pieces, CUT_ANYWHERE, NULL, hash);
     hex_encode(hash, sizeof(hash), hex);
     snprintf(sql, sizeof(sql),
         "SELECT string_agg(DISTINCT encode(embed_hash, 'hex'), ' ')"
