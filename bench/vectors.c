@@ -4,16 +4,18 @@
  *
  *   bench_vectors DIMENSIONS            by the builtin embedder
  *   bench_vectors MODEL_FOLDER          by a static model
- *   bench_vectors MODEL_FOLDER speed    texts of 400 characters a second in one
- *                                       thread, made of the input, and KiB of
- *                                       memory beside the mapped files
+ *   bench_vectors MODEL_FOLDER speed    texts of 400 characters, made of the
+ *                                       input, a second of one core, and KiB of
+ * memory beside the mapped file
  */
+#include "base/text.h"
 #include "embed/builtin/text_features.h"
 #include "embed/static/static_model.h"
 #include "util.h"
 #include <string.h>
+#include <time.h>
 
-enum { TEXT_BYTES = 400, TEXTS_MAX = 100000 };
+enum { TEXT_CHARS = 400, TEXTS_MAX = 100000, INPUT_BYTES = 64 << 20 };
 
 static const double SPEED_SECONDS = 2;
 
@@ -54,52 +56,69 @@ static long anonymous_kib(void)
     return kib;
 }
 
+/* Of this process, however busy the machine is. */
+static double cpu_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* The input, in texts as long as they are to be. */
 static size_t read_texts(struct str *texts)
 {
-    size_t size = (size_t)TEXTS_MAX * TEXT_BYTES, n = 0;
-    char *all = must(malloc(size));
-    size_t len = fread(all, 1, size, stdin);
+    char *all = must(malloc(INPUT_BYTES));
+    struct str rest = {all, fread(all, 1, INPUT_BYTES, stdin)};
+    size_t n = 0;
 
-    for (size_t at = 0; at + TEXT_BYTES <= len; at += TEXT_BYTES)
-        texts[n++] = (struct str){all + at, TEXT_BYTES};
+    while (rest.len >= UTF8_BYTES * TEXT_CHARS && n < TEXTS_MAX) {
+        texts[n] = (struct str){rest.p, utf8_prefix(rest, TEXT_CHARS)};
+        rest = (struct str){rest.p + texts[n].len, rest.len - texts[n].len};
+        n++;
+    }
     if (n == 0)
         die("the input is too short");
     return n;
 }
 
-static void measure_speed(float *vector)
+/* Returns room for a vector. */
+static float *open_by(const char *word)
+{
+    struct err err;
+
+    dimensions = (int)strtol(word, NULL, 10);
+    if (dimensions <= 0) {
+        if (static_model_open(&model, word, &err) < 0)
+            die("%s: %s", word, err.msg);
+        dimensions = static_model_dimensions(model);
+    }
+    return must(calloc((size_t)dimensions, sizeof(float)));
+}
+
+static void measure_speed(const char *folder)
 {
     struct str *texts = must(calloc(TEXTS_MAX, sizeof(*texts)));
     size_t n = read_texts(texts), done = 0;
     long before = anonymous_kib();
-    double from = seconds(), took = 0;
+    float *vector = open_by(folder);
+    double from = cpu_seconds(), took = 0;
 
     while (took < SPEED_SECONDS) {
         for (size_t i = 0; i < n; i++)
             embed(texts[i], vector);
         done += n;
-        took = seconds() - from;
+        took = cpu_seconds() - from;
     }
     printf("%.0f %ld\n", (double)done / took, anonymous_kib() - before);
     free((void *)texts[0].p);
     free(texts);
+    free(vector);
 }
 
-static void open_by(const char *word)
+static void print_all(const char *by)
 {
-    struct err err;
-
-    dimensions = (int)strtol(word, NULL, 10);
-    if (dimensions > 0)
-        return;
-    if (static_model_open(&model, word, &err) < 0)
-        die("%s: %s", word, err.msg);
-    dimensions = static_model_dimensions(model);
-}
-
-static void print_all(float *vector)
-{
+    float *vector = open_by(by);
     char *line = NULL;
     size_t size = 0;
     ssize_t len;
@@ -110,21 +129,17 @@ static void print_all(float *vector)
         print(vector);
     }
     free(line);
+    free(vector);
 }
 
 int main(int argc, char **argv)
 {
-    float *vector;
-
     if (argc != 2 && (argc != 3 || strcmp(argv[2], "speed") != 0))
         die("usage: bench_vectors DIMENSIONS|MODEL_FOLDER [speed]");
-    open_by(argv[1]);
-    vector = must(calloc((size_t)dimensions, sizeof(*vector)));
     if (argc == 3)
-        measure_speed(vector);
+        measure_speed(argv[1]);
     else
-        print_all(vector);
-    free(vector);
+        print_all(argv[1]);
     static_work_free(&work);
     text_features_free(&features);
     static_model_close(model);

@@ -199,5 +199,12 @@ test('searches: hybrid beside vectors alone, and their time', () => {
   const { search } = at(0.58);
   search.measured.push({ ...one('vector', 0.4), half: 'tuning' });
   assert.match(searches(search), /hybrid \| 0\.580 .* \| 1\.16x \|/);
+  const model = (per_second, kib) => targetsTable({ search: { measured: [
+    { static: 'small', per_second, kib }] } });
+  assert.equal(verdict(model(50000, 10240), 'Static models: at least'), 'met');
+  assert.equal(verdict(model(49999, 1), 'Static models: at least'),
+    '**not met**');
+  assert.equal(verdict(model(1, 10241), 'Static models: at most'),
+    '**not met**');
   assert.match(searchPicture(search), /vectors: static.*0\.580/s);
 });

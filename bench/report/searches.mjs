@@ -86,11 +86,15 @@ function speed(result) {
       2)}`;
 }
 
-/** What a static model costs, one thread and its memory. */
-const models = ({ measured }) => measured.filter((m) => m.static !== undefined)
-  .map((m) => `The static model, ${m.static}: ${number(m.per_second)} texts ` +
-    `of 400 characters a second in one thread, ${number(m.kib / 1024, 1)} ` +
-    'MiB of memory beside the mapped files.\n');
+/** What static models cost. */
+function models({ measured }) {
+  const rows = measured.filter((m) => m.static !== undefined)
+    .map((m) => [m.static, number(m.per_second), number(m.kib / 1024, 1)]);
+  return rows.length === 0 ? '' : '### Static models\n\nTexts of 400 ' +
+    'characters of the demo, by one core, and the memory that a model takes ' +
+    `beside its mapped file:\n\n${table(
+      ['model', 'texts a second', 'MiB'], rows, 1)}`;
+}
 
 /** Tables by embedder, the reporting half first, and the time it takes. */
 export function searches(result) {
@@ -107,7 +111,7 @@ export function searches(result) {
     `### Vectors of the ${embedder} embedder\n`,
     ...['reporting', 'tuning'].map((name) =>
       half(list.filter((m) => m.half === name), name))]),
-  speed(result), ...models(result), ...skipped].join('\n');
+  speed(result), models(result), ...skipped].join('\n');
 }
 
 /** The reporting half as a picture. */

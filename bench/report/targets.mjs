@@ -237,6 +237,17 @@ const searchTime = ({ search }) => (search === undefined ? [] : timed(search))
   .map(({ way, ms }) => atMost(way, quantile(ms, 0.95), 30,
     (v) => `${number(v, 1)} ms`));
 
+const staticModels = (field, judge) => ({ search }) =>
+  (search?.measured ?? []).filter((m) => m.static !== undefined)
+    .map((m) => judge(m.static, m[field]));
+
+const staticSpeed = staticModels('per_second',
+  (label, value) => ({ label, met: value >= 50000, shown: number(value) }));
+
+const staticMemory = staticModels('kib',
+  (label, value) => atMost(label, mib(value), 10,
+    (v) => `${number(v, 1)} MiB`));
+
 const TARGETS = [
   ['First load at 0 ms, 256 dimensions: at least 60% of COPY from ' +
     'memory',
@@ -293,6 +304,9 @@ const TARGETS = [
     hybrid((name) => !LOCAL.includes(name), (ratio, high) => high >= 1)],
   ['Searches of 100,000 rows beside a first load: at most 30 ms at p95',
     searchTime],
+  ['Static models: at least 50,000 texts of 400 characters a second and core',
+    staticSpeed],
+  ['Static models: at most 10 MiB beside the mapped file', staticMemory],
 ];
 
 const verdict = (list) => (list.length === 0 ? 'not measured'

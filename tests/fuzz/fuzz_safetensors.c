@@ -1,5 +1,5 @@
 /* Any bytes as a safetensors file: tensors that lie within it, or a fault. */
-#include "embed/static/safetensors.h"
+#include "embed/static/tensor_sum.h"
 
 #include <stdlib.h>
 
@@ -11,10 +11,10 @@ static void touch(struct str file, const struct tensor *t)
         t->data > file.p + file.len)
         abort();
     if (t->columns <= 4096) {
-        float sums[4096] = {0};
+        const struct tensor_term terms[] = {{0, 1}, {last, 1}};
+        float sums[4096];
 
-        tensor_add_row(t, 0, 1, sums);
-        tensor_add_row(t, last, 1, sums);
+        tensor_sum(t, terms, 2, sums);
     }
     tensor_number(t, last, t->columns - 1);
 }

@@ -37,8 +37,4 @@ int safetensors_find(
 /* A number of it, whatever its type. */
 double tensor_number(const struct tensor *t, size_t row, size_t column);
 
-/* Adds the row, times `weight`, to sums[columns]. */
-void tensor_add_row(
-    const struct tensor *t, size_t row, float weight, float *sums);
-
 #endif

@@ -4,7 +4,7 @@
 #include "base/io/file.h"
 #include "base/io/file_map.h"
 #include "base/json.h"
-#include "embed/static/safetensors.h"
+#include "embed/static/tensor_sum.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,33 +223,30 @@ static int static_make_room(const struct static_model *m, struct static_work *w)
     return w->sums == NULL || w->total == NULL ? ERR_NOMEM : 0;
 }
 
-static void static_add_token(
-    const struct static_model *m, uint32_t id, float *sums)
+static struct tensor_term static_term(const struct static_model *m, uint32_t id)
 {
-    size_t row = id;
-    float weight = 1;
+    struct tensor_term term = {id, 1};
 
     if (m->mapping.data != NULL)
-        row = (size_t)tensor_number(&m->mapping, id, 0);
+        term.row = (size_t)tensor_number(&m->mapping, id, 0);
     if (m->weights.data != NULL)
-        weight = (float)tensor_number(&m->weights, id, 0);
-    tensor_add_row(&m->rows, row, weight, sums);
+        term.weight = (float)tensor_number(&m->weights, id, 0);
+    return term;
 }
 
 /* Floats are fast and lose digits when many are added up. */
 static void static_add_up(const struct static_model *m, struct static_work *w)
 {
+    struct tensor_term terms[ADDED_AS_FLOATS];
     size_t columns = m->rows.columns;
 
     memset(w->total, 0, columns * sizeof(*w->total));
     for (size_t i = 0; i < w->tokens.n;) {
-        size_t end = i + ADDED_AS_FLOATS;
+        size_t n = 0;
 
-        if (end > w->tokens.n)
-            end = w->tokens.n;
-        memset(w->sums, 0, columns * sizeof(*w->sums));
-        for (; i < end; i++)
-            static_add_token(m, w->tokens.ids[i], w->sums);
+        for (; n < ADDED_AS_FLOATS && i < w->tokens.n; i++)
+            terms[n++] = static_term(m, w->tokens.ids[i]);
+        tensor_sum(&m->rows, terms, n, w->sums);
         for (size_t c = 0; c < columns; c++)
             w->total[c] += w->sums[c];
     }

@@ -19,30 +19,31 @@ static size_t wordpiece_slot(const struct wordpiece *w, uint32_t hash)
     return (hash * 0x9E3779B1u) >> w->shift;
 }
 
-/* NULL: no such token. */
+/* NULL: no such token. Most words are asked for in lengths that are none: a
+ * slot tells them apart by itself, without a look at its token. */
 static const struct token *wordpiece_find(
     const struct wordpiece *w, uint32_t hash, const char *p, size_t len)
 {
     size_t mask = w->nslots - 1;
 
-    for (size_t i = wordpiece_slot(w, hash); w->slots[i] != 0;
+    for (size_t i = wordpiece_slot(w, hash); w->slots[i].which != 0;
          i = (i + 1) & mask) {
-        const struct token *t = &w->tokens[w->slots[i] - 1];
+        const struct token *t = &w->tokens[w->slots[i].which - 1];
 
-        if (t->hash == hash && t->len == len &&
+        if (w->slots[i].hash == hash && t->len == len &&
             memcmp(w->bytes + t->at, p, len) == 0)
             return t;
     }
     return NULL;
 }
 
-void wordpiece_place(struct wordpiece *w, uint32_t which)
+void wordpiece_place(struct wordpiece *w, uint32_t hash, uint32_t which)
 {
-    size_t i = wordpiece_slot(w, w->tokens[which].hash);
+    size_t i = wordpiece_slot(w, hash);
 
-    while (w->slots[i] != 0)
+    while (w->slots[i].which != 0)
         i = (i + 1) & (w->nslots - 1);
-    w->slots[i] = which + 1;
+    w->slots[i] = (struct token_slot){hash, which + 1};
 }
 
 /* --- a word --- */

@@ -113,17 +113,17 @@ static void wordpiece_add_token(
     struct wordpiece *w = r->w;
     bool goes_on = text.len > r->prefix.len &&
                    memcmp(text.p, r->prefix.p, r->prefix.len) == 0;
-    struct token *t = &w->tokens[w->ntokens];
+    uint32_t hash = goes_on ? WORD_GOES_ON : WORD_BEGINS;
 
     if (goes_on)
         text = (struct str){text.p + r->prefix.len, text.len - r->prefix.len};
-    *t = (struct token){goes_on ? WORD_GOES_ON : WORD_BEGINS, (uint32_t)*bytes,
-        (uint32_t)text.len, id};
+    w->tokens[w->ntokens] =
+        (struct token){(uint32_t)*bytes, (uint32_t)text.len, id};
     for (size_t i = 0; i < text.len; i++)
-        t->hash = wordpiece_hash_step(t->hash, text.p[i]);
+        hash = wordpiece_hash_step(hash, text.p[i]);
     memcpy(w->bytes + *bytes, text.p, text.len);
     *bytes += text.len;
-    wordpiece_place(w, (uint32_t)w->ntokens++);
+    wordpiece_place(w, hash, (uint32_t)w->ntokens++);
     if (text.len > w->longest)
         w->longest = text.len;
     if (id > w->most_id)

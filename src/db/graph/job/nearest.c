@@ -1,5 +1,6 @@
 #include "db/graph/job/nearest.h"
 
+#include "base/cpu/processor.h"
 #include <math.h>
 #include <string.h>
 
@@ -9,22 +10,6 @@ enum {
     WIDE = 2,    /* the registers of AVX2 hold */
     PANEL = 128, /* rows of b that stay in the cache while a goes by */
 };
-
-/* GCC compiles one version for each kind of processor; which one runs is
- * decided when the program starts. Clang has no word for AVX2 with FMA. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define FOR_EACH_PROCESSOR \
-    __attribute__((target_clones("arch=x86-64-v4", "avx2,fma", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
-
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
@@ -96,7 +81,7 @@ static void nearest_pair(
  * whatever tile it is in, so that a similarity is the same from both sides.
  * Only with its loops unrolled are the sums in registers: in memory they take
  * twice as long. */
-FOR_EACH_PROCESSOR
+COMPILE_FOR("arch=x86-64-v4", "avx2,fma")
 static void nearest_tile(
     const float *a, const float *b, size_t stride, float out[TALL][WIDE])
 {
