@@ -44,23 +44,22 @@ static bool has_any_of(const struct embed_req *req, const struct open_page *of)
     return false;
 }
 
-static bool is_read_to_the_end(const struct world *w)
+static bool is_read_to_the_end(const struct world *w, const struct sim_work *of)
 {
-    for (int i = 0; i < w->npages; i++)
-        if (w->pages[i].service == w->current &&
-            w->pages[i].hi == w->source.items)
-            return true;
-    return false;
+    return of->npages > 0 && of->pages[of->npages - 1].hi == w->source.items;
 }
 
 static void on_embed(struct world *w, const struct embed_req *req)
 {
+    const struct sim_work *work =
+        &w->works[world_service_of_text(req->texts[0])];
+
     note_move(w);
     CHECK(req->n <= (size_t)w->options->chunk_size);
-    if (req->n == (size_t)w->options->chunk_size || is_read_to_the_end(w))
+    if (req->n == (size_t)w->options->chunk_size || is_read_to_the_end(w, work))
         return;
-    CHECK(w->ncheckpointed < w->npages);
-    CHECK(has_any_of(req, &w->pages[w->ncheckpointed]));
+    CHECK(work->ncheckpointed < work->npages);
+    CHECK(has_any_of(req, &work->pages[work->ncheckpointed]));
 }
 
 static void on_store(struct world *w, const struct store_req *req)

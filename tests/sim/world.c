@@ -513,9 +513,7 @@ static void tell_length(struct world *w, struct embed_req *req)
         req->culprit = i + 1;
 }
 
-/* The service that a text of an item says it is of; -1: it is a later piece of
- * a long one. */
-static int service_of_text(struct str text)
+int world_service_of_text(struct str text)
 {
     static const char word[] = "text: service ";
     const char *at = memmem(text.p, text.len, word, strlen(word));
@@ -552,7 +550,7 @@ static void note_text_paid(struct world *w, struct str text)
         contains(text, "BADDATA"))
         return;
     t = find_text(w, text);
-    claim = w->works[service_of_text(text)].claim;
+    claim = w->works[world_service_of_text(text)].claim;
     CHECK(t->claim != claim);
     CHECK(!t->committed || w->id_repeats);
     t->claim = claim;

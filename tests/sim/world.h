@@ -370,6 +370,9 @@ bool world_step(struct world *w);
 /* The number of a service, by the name that its schema gives it. */
 int world_service(const char *name);
 struct sim_work *world_work(struct world *w, const struct scope *scope);
+/* The service that a text of an item says it is of; -1: it is a later piece of
+ * a long one. */
+int world_service_of_text(struct str text);
 
 /* A service begins, or is planned: what it did before is of no concern. */
 void world_begin_work(struct sim_work *work);

@@ -35,8 +35,8 @@ static bool answer(void *arg, struct stub_request *r)
 {
     struct world *w = arg;
     char body[1024] = "{\"data\":[", *at = body + strlen(body);
-    int n = (strstr(r->body, "one") != NULL) + (strstr(r->body, "two") != NULL) +
-            (strstr(r->body, "six") != NULL);
+    int n = (strstr(r->body, "one") != NULL) +
+            (strstr(r->body, "two") != NULL) + (strstr(r->body, "six") != NULL);
 
     for (int i = 0; i < n; i++)
         at += sprintf(at, "%s{\"index\":%d,\"embedding\":[1,0,0,0]}",
@@ -101,8 +101,7 @@ static void world_open(struct world *w)
         .timeout_s = 5};
     w->embedder = embedder_new(&w->loop, w->http, &w->config);
     embedder_watch_costs(w->embedder,
-        &(struct embed_gate){
-            .arg = w, .ask = gate_ask, .settle = gate_settle});
+        &(struct embed_gate){.arg = w, .ask = gate_ask, .settle = gate_settle});
 }
 
 static void world_close(struct world *w)
