@@ -7,7 +7,7 @@ import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, most, spread, table } from './table.mjs';
 import { BOUND, BY_INDEX, DECLARED, LIMIT, LINK_FLOOR, ONE_FETCH, PULL,
   changedBound,
-  linkSeconds, neededRequests } from './terms.mjs';
+  linkSeconds, neededRequests, serviceSeconds } from './terms.mjs';
 
 const scenarios = (result) => [...groupBy(
   result.measured.filter((m) => m.scenario !== undefined),
@@ -80,6 +80,17 @@ function changed(result) {
   return 'Each page has ten changed items, so that five pages fill a request, ' +
     `for which the embedder takes 50 ms.\n\n${scenarios(result)
       .map(([, list]) => title(list) + changedRows(list, result)).join('\n')}`;
+}
+
+function smallServices(result) {
+  const list = result.measured;
+  const each = list.map(serviceSeconds);
+  return 'A run over services of ten items each, of which nothing has ' +
+    'changed, one service after another: claimed, opened, read, looked up, ' +
+    `checkpointed, ended.\n\n${table(['services', 'ms a service', 'spread',
+      'CPU ms a service', 'rounds'], [[number(list[0].services),
+      ms(median(each), 1), spread(each.map((s) => 1000 * s), 1),
+      ms(med(list, (m) => m.cpu / m.services), 1), list.length]])}`;
 }
 
 function fetches(result) {
@@ -238,6 +249,7 @@ export const CHAPTERS = [
   ['latency', 'First load, an embedder of 50 ms', latency],
   ['unchanged', 'Unchanged', unchanged],
   ['changed', '1% changed, an embedder of 50 ms', changed],
+  ['services', 'Small services, unchanged', smallServices],
   ['fetches', 'A slow coordinator', fetches],
   ['memory', 'Memory', memory],
   ['idle', 'The service', idle],

@@ -116,6 +116,15 @@ test('changed items fill requests', () => {
     '**not met**');
 });
 
+test('a small service is measured without start and end', () => {
+  const at = (seconds) => targetsTable({ services: result('services', 2000, 256,
+    [['services', 'batchsync', seconds]], { around: 0.1, services: 200 }) });
+  assert.equal(verdict(at(1.3), 'A service of ten items'), 'met');
+  assert.equal(verdict(at(1.31), 'A service of ten items'), '**not met**');
+  assert.equal(verdict(targetsTable({}),
+    'A service of ten items'), 'not measured');
+});
+
 test('pages side by side are three times as fast', () => {
   const at = (seconds) => targetsTable({ fetches: result('fetches', 20000, 256,
     [['s', 'batchsync, 1 at a time', 12], ['s', 'batchsync, 4 at a time',

@@ -8,7 +8,7 @@ import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { ratios, table } from './table.mjs';
 import { BOUND, BY_INDEX, COPY, DECLARED, LINK_FLOOR, ONE_FETCH,
   REQUESTS,
-  changedBound, linkSeconds, neededRequests } from './terms.mjs';
+  changedBound, linkSeconds, neededRequests, serviceSeconds } from './terms.mjs';
 
 const PEERS = /^(design|LangChain|LlamaIndex)/;
 
@@ -164,6 +164,10 @@ const answers = ({ idle }) => (idle?.measured ?? [])
     atMost(`${m.subject.replace('flat out, ', '')}, ${path}`, m[path][1],
       0.005, (v) => `${number(1000 * v, 1)} ms`)));
 
+const unchangedService = ({ services }) => services === undefined ? []
+  : [atMost('', median(services.measured.map(serviceSeconds)), 0.006,
+    (v) => `${number(1000 * v, 1)} ms`)];
+
 /** What a service costs of which the items are a few, beside the requests. */
 const smallService = ({ curves }) => {
   const list = (curves?.measured ?? []).filter((m) =>
@@ -289,6 +293,7 @@ const TARGETS = [
   ['The loop, flat out: at most 5 ms of CPU a turn at p99', loop],
   ['Answers while a run is flat out: at most 5 ms at p99', answers],
   ['A service of a few items: at most 6 ms', smallService],
+  ['A service of ten items, unchanged: at most 6 ms', unchangedService],
   ['Linking 20,000 items of 256 dimensions: at most twice the same nodes and ' +
     'edges in plain SQL, and 2 s', linkTime(20000, (writes) => 2 * writes + 2)],
   ['Linking 100,000 items of 256 dimensions: at most 150 s',

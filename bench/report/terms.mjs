@@ -25,6 +25,10 @@ export function changedBound(list, settings) {
     neededRequests(list[0].items, settings) * LATENCY_S / settings.workers;
 }
 
+/** Seconds that one of the services of a run takes, without start and end. */
+export const serviceSeconds = ({ seconds, around, services }) =>
+  (seconds - around) / services;
+
 /** Seconds of linking alone, of first loads with it and without. */
 export function linkSeconds(list) {
   const around = (subject) => median(list
