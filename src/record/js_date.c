@@ -431,11 +431,56 @@ static bool date_find_instant(struct date_parts *d, int64_t *epoch_ms)
         epoch_ms);
 }
 
+/* ---- The usual form ---- */
+
+/* So many digits, as a number; < 0: one is none. */
+static int date_digits(const char *at, int n)
+{
+    int value = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return -1;
+        value = 10 * value + at[i] - '0';
+    }
+    return value;
+}
+
+/* YYYY-MM-DDThh:mm:ss.fffZ, with or without the fraction, which is what nearly
+ * all dates look like; what is not exactly that is read token by token. */
+static bool date_read_usual(struct str text, int64_t *epoch_ms)
+{
+    const char *c = text.p;
+    int year, month, day, ms = 0;
+    int64_t hour, minute, second;
+
+    if ((text.len != 20 && text.len != 24) || c[4] != '-' || c[7] != '-' ||
+        c[10] != 'T' || c[13] != ':' || c[16] != ':' || c[text.len - 1] != 'Z')
+        return false;
+    if (text.len == 24)
+        ms = c[19] == '.' ? date_digits(c + 20, 3) : -1;
+    year = date_digits(c, 4);
+    month = date_digits(c + 5, 2);
+    day = date_digits(c + 8, 2);
+    hour = date_digits(c + 11, 2);
+    minute = date_digits(c + 14, 2);
+    second = date_digits(c + 17, 2);
+    if (year < 0 || !date_between(month, 1, 12) || !date_between(day, 1, 31) ||
+        !date_between(hour, 0, 23) || !date_between(minute, 0, 59) ||
+        !date_between(second, 0, 59) || ms < 0)
+        return false;
+    *epoch_ms = civil_to_ms(year, month, day) +
+                (hour * 60 + minute) * MS_A_MINUTE + second * 1000 + ms;
+    return true;
+}
+
 bool js_date_parse(struct str text, int64_t *epoch_ms)
 {
     struct date_parts d = {.meridiem = -1, .hour = -1, .minute = -1};
     enum date_reading reading;
 
+    if (date_read_usual(text, epoch_ms))
+        return true;
     date_scan_begin(&d.in, text);
     reading = date_read_iso(&d);
     if (reading == DATE_OTHER_FORM && !date_read_any(&d))

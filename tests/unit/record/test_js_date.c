@@ -79,6 +79,26 @@ static void numbers_are_epoch_milliseconds(void **state)
     assert_false(js_date_clip(0.0 / 0.0, &ms));
 }
 
+/* One reading has a short cut, the same date with a year of six digits none. */
+static void the_usual_spelling_is_read_as_any_other(void **state)
+{
+    static const char *const tails[] = {"Z", ".000Z", ".007Z", ".999Z"};
+    uint32_t r = 1;
+
+    for (int i = 0; i < 20000; i++) {
+        char text[64];
+        int64_t usual, other;
+
+        r = r * 1664525u + 1013904223u;
+        snprintf(text, sizeof(text), "+00%04u-%02u-%02uT%02u:%02u:%02u%s",
+            r % 10000, 1 + (r >> 8) % 12, 1 + (r >> 12) % 31, (r >> 16) % 24,
+            (r >> 20) % 60, (r >> 26) % 60, tails[(r >> 30) % 4]);
+        assert_true(js_date_parse(str_of(text), &other));
+        assert_true(js_date_parse(str_of(text + 3), &usual));
+        assert_int_equal(usual, other);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +107,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_utf8_are_a_word),
         cmocka_unit_test(a_very_long_number_stays_in_bounds),
         cmocka_unit_test(numbers_are_epoch_milliseconds),
+        cmocka_unit_test(the_usual_spelling_is_read_as_any_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
