@@ -28,6 +28,23 @@ void sim_vector(struct str text, float out[SIM_DIMENSIONS])
         out[i] = (float)(digest[i] + 1);
 }
 
+size_t sim_overlap(int service)
+{
+    return service % 2 == 0 ? 0 : SIM_OVERLAP;
+}
+
+void sim_piece_vector(
+    int service, struct str before, struct str piece, float out[SIM_DIMENSIONS])
+{
+    const struct piece_context context = {.overlap = sim_overlap(service)};
+    struct buf sent;
+
+    buf_init(&sent, 1 << 20);
+    piece_sent_write(&sent, &context, before, piece);
+    sim_vector(buf_view(&sent), out);
+    buf_free(&sent);
+}
+
 /* Events: a request that is due at an instant. */
 
 struct event {
@@ -786,17 +803,31 @@ static void check_order(struct world *w, const struct store_req *req)
     }
 }
 
-static void check_sent_rows(const struct store_req *req)
+/* The piece before is in the request, or was in one that is to come: of that,
+ * check_rows() hears. */
+static void check_sent_vector(
+    int service, const struct store_req *req, size_t i)
+{
+    const struct store_row *row = &req->rows[i];
+    struct str before = {NULL, 0};
+    float expected[SIM_DIMENSIONS];
+
+    if (row->chunk_index > 0 && sim_overlap(service) > 0) {
+        if (i == 0 || !str_eq(row[-1].content_id, row->content_id))
+            return;
+        before = row[-1].content_text;
+    }
+    sim_piece_vector(service, before, row->content_text, expected);
+    CHECK(memcmp(row->vector, expected, sizeof(expected)) == 0);
+}
+
+static void check_sent_rows(int service, const struct store_req *req)
 {
     for (size_t i = 0; i < req->nrows; i++) {
         const struct store_row *row = &req->rows[i];
 
-        if (row->vector != NULL) {
-            float expected[SIM_DIMENSIONS];
-
-            sim_vector(row->content_text, expected);
-            CHECK(memcmp(row->vector, expected, sizeof(expected)) == 0);
-        }
+        if (row->vector != NULL)
+            check_sent_vector(service, req, i);
         for (size_t k = 0; k < i; k++)
             CHECK(row->chunk_index != req->rows[k].chunk_index ||
                   !str_eq(row->content_id, req->rows[k].content_id));
@@ -919,7 +950,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     }
     wrong = database_fails(w, w->faults.store, err);
 
-    check_sent_rows(req);
+    check_sent_rows(w->current, req);
     if (!wrong && refuses_rows(w, req, err))
         return;
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
@@ -941,7 +972,7 @@ static void port_store(void *world, struct store_req *req)
     CHECK(req->nrows + req->ntrims > 0);
     if (!w->crashed)
         check_order(w, req);
-    check_sent_rows(req);
+    check_sent_rows(w->current, req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
         apply_store, &w->storing);

@@ -172,6 +172,14 @@ void links_free(struct sim_links *l);
 /* The vector every honest embedder gives for a text. */
 void sim_vector(struct str text, float out[SIM_DIMENSIONS]);
 
+/* What later pieces of every other service overlap by, in tokens. */
+enum { SIM_OVERLAP = 10 };
+size_t sim_overlap(int service);
+
+/* The vector of a piece, which is sent with the end of the one before. */
+void sim_piece_vector(int service, struct str before, struct str piece,
+    float out[SIM_DIMENSIONS]);
+
 /* Of 1,000 requests, those that go wrong; and how the world is shaped. */
 struct faults {
     int fetch, embed, store, ledger;

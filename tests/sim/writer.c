@@ -62,7 +62,8 @@ static int price_of(struct writer *x, int service, const char *id, int pieces)
     arena_init(&a, 0);
     n = text_split(&a, buf_view(&text),
         &(struct text_cut){(size_t)x->options.max_tokens,
-            (size_t)x->options.max_tokens, CUT_LAST_THIRD},
+            (size_t)x->options.max_tokens - sim_overlap(service),
+            CUT_LAST_THIRD},
         &parts);
     arena_free(&a);
     buf_free(&text);
