@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "record/item.h"
+#include "record/pieces/item_pieces.h"
 
 static bool is_storable(struct str s)
 {
@@ -31,8 +31,32 @@ static void check_pieces(struct arena *a, struct str text, size_t max_tokens)
         text_trim((struct str){at, (size_t)(text.p + text.len - at)}).len == 0);
 }
 
-static void check_item(
-    struct arena *a, const struct schema *schema, const struct item *item)
+/* With what is sent before it, a piece fits as well. */
+static void check_sent(struct arena *a, const struct schema *schema,
+    yyjson_val *value, struct str text, size_t max_tokens)
+{
+    struct piece_context context;
+    struct item_pieces pieces;
+    struct buf sent;
+
+    require(item_pieces_context(schema, value, max_tokens, a, &context) == 0);
+    require(item_pieces_cut(
+                &context, text, max_tokens, CUT_LAST_THIRD, a, &pieces) == 0);
+    buf_init(&sent, 1 << 20);
+    for (size_t k = 1; k < pieces.n && k < 50; k++) {
+        buf_reset(&sent);
+        piece_sent_write(&sent, &context, pieces.list[k - 1], pieces.list[k]);
+        require(utf8_valid(buf_view(&sent)));
+        require(
+            text_tokens(buf_view(&sent)) <=
+            piece_sent_tokens(&context, pieces.list[k - 1], pieces.list[k]));
+        require(text_tokens(buf_view(&sent)) <= max_tokens);
+    }
+    buf_free(&sent);
+}
+
+static void check_item(struct arena *a, const struct schema *schema,
+    yyjson_val *value, const struct item *item)
 {
     static const struct embedding_id id = {"p", "m", 1};
     struct item_hashes hashes;
@@ -46,8 +70,10 @@ static void check_item(
     require(yyjson_is_obj(metadata));
     require(yyjson_is_str(json_member(metadata, "_source_service")));
     item_hash(item, schema, &id, 1, CUT_LAST_THIRD, NULL, &hashes);
-    for (size_t max = 1; max < 200; max = 3 * max + 1)
+    for (size_t max = 1; max < 200; max = 3 * max + 1) {
         check_pieces(a, item->content_text, max);
+        check_sent(a, schema, value, item->content_text, max);
+    }
 }
 
 static void render(
@@ -64,7 +90,7 @@ static void render(
     if (schema_parse(a, "fuzz.json", schema_text, &schema, &problems) == 0 &&
         schema != NULL && json_parse(a, item_text, &value, NULL, NULL) == 0) {
         if (item_render(schema, value, a, &scratch, &item, &err) == 0)
-            check_item(a, schema, &item);
+            check_item(a, schema, value, &item);
         else
             require(err.code == ERR_INVALID && err.msg[0] != '\0');
     }
