@@ -2,6 +2,7 @@
 
 import { longestTurn, loopQuantile } from './loop.mjs';
 import { profile } from './profile.mjs';
+import { pieces } from './pieces.mjs';
 import { searches } from './searches.mjs';
 import { groupBy, median, mib, number, percent, rate } from './stats.mjs';
 import { comparison, most, spread, table } from './table.mjs';
@@ -256,5 +257,6 @@ export const CHAPTERS = [
   ['link', 'Linking', link],
   ['index', 'The vector index', index],
   ['search', 'Searches', searches],
+  ['pieces', 'Pieces of long texts', pieces],
   ['profile', 'Where the time goes', profile],
 ];

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lineChart } from './chart.mjs';
 import { loopQuantile } from './loop.mjs';
+import { pieces } from './pieces.mjs';
 import { searchPicture, searches } from './searches.mjs';
 import { median, short } from './stats.mjs';
 import { comparison, ratios } from './table.mjs';
@@ -216,4 +217,13 @@ test('searches: hybrid beside vectors alone, and their time', () => {
   assert.equal(verdict(model(1, 10241), 'Static models: at most'),
     '**not met**');
   assert.match(searchPicture(search), /vectors: static.*0\.580/s);
+});
+
+test('pieces: what is sent is compared with the piece alone', () => {
+  const at = (sent, half, ranks) => ({ sent, half, pieces: 1234, ranks });
+  const report = pieces({ measured: ['tuning', 'reporting'].flatMap((half) =>
+    [at('the piece alone', half, [0.5, 0.5]), at('both', half, [1, 0.5])]) });
+  assert.match(report, /The reporting half, 2 queries/);
+  assert.match(report, /the piece alone +\| +1,234 \| +0\.500 \|/);
+  assert.match(report, /both +\| +1,234 \| +0\.750 .* 1\.50x/);
 });

@@ -6,13 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
-import { counts, edit, enliven, names, route } from './catalog.mjs';
+import { counts, edit, enliven, names, route, thin } from './catalog.mjs';
 
 const { values: options } = parseArgs({
   options: {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '50051' },
     'http-port': { type: 'string', default: '4000' },
+    // One of so many records alone.
+    every: { type: 'string', default: process.env.DEMO_EVERY ?? '1' },
   },
 });
 
@@ -74,6 +76,7 @@ function stop() {
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 
+thin(Number(options.every));
 for (const [name, count] of Object.entries(counts())) {
   console.log(`start ${name}: ${count} items`);
 }

@@ -950,7 +950,7 @@ static void apply_store(struct world *w, struct op *op, struct err *err)
     }
     wrong = database_fails(w, w->faults.store, err);
 
-    check_sent_rows(w->current, req);
+    check_sent_rows(service, req);
     if (!wrong && refuses_rows(w, req, err))
         return;
     if (wrong && (int)draw(w, 100) >= w->faults.lost_ack)
@@ -972,7 +972,7 @@ static void port_store(void *world, struct store_req *req)
     CHECK(req->nrows + req->ntrims > 0);
     if (!w->crashed)
         check_order(w, req);
-    check_sent_rows(w->current, req);
+    check_sent_rows(world_service(req->scope->service), req);
     schedule(w, &req->op,
         w->faults.store_ms > 0 ? (uint64_t)w->faults.store_ms : latency(w),
         apply_store, &w->storing);
