@@ -5,20 +5,24 @@
  * text apart, in all languages of the index, and how common each term is, by
  * the index's statistics; FIND asks for
  *
- *   found    up to TERM_ROWS pieces for each term, which the index answers
+ *   weights  rare terms weigh more (idf); those that statistics do not list are
+ *            counted, up to a few;
+ *   sets     each set of the rarest terms, those that weigh most first: the
+ *            pieces that have these and not the others, which the index finds
  *            without reading a text;
- *   every    up to ALL_ROWS that hold all terms, first those with the words in
- *            a row, as they were asked;
- *   weights  rare terms weigh more (idf);
+ *   found    the first FOUND_ROWS of them;
+ *   rowed    those with the words in a row, as they were asked, of up to
+ *            ALL_ROWS that hold all terms;
  *   likely   the CANDIDATES with the highest sum of weights for their length;
- *   scored   those read, the first of READ_BYTES: how often the terms stand
- *            there (ts_rank, which divides by the length, too), and whether
- *            they stand in a row; the rest come after them, as they are.
+ *   scored   the first of these read: how often the terms stand there (ts_rank,
+ *            which divides by the length, too), and whether they stand in a
+ *            row; the rest come after them, as they are.
  *
- * A term that is known to be common is not looked for by itself, unless all
- * are: its rows would be any of very many, and the index lists them all first.
- * It counts for those that other terms have found. So the cost has a bound,
- * whatever is common in the texts. Where there is no index every text is read,
+ * PostgreSQL takes a text apart anew for each ts_rank, which costs more than
+ * all else, and reads a page for each piece that is found: so both have a
+ * bound, whatever is common in the texts. A set of common terms alone is not
+ * looked for, unless all are common: its rows would be any of very many, and
+ * the index lists them all first. Where there is no index every text is read,
  * once. Failures and cancel: as db/call.h has it.
  */
 #include "db/search/search_impl.h"
@@ -32,6 +36,24 @@ enum {
     QUERY_CHARS = 2000,
     TEXT_SQL_BYTES = 1 << 20
 };
+
+/* --- how much --- */
+
+/* Rows of a term that are counted: one that statistics do not list is rare;
+ * without any it may be common. */
+#define COUNTED "100"
+#define COUNTED_ALONE "1000"
+#define RAREST "4"       /* terms that candidates are looked for by */
+#define FOUND_ROWS "400" /* read for these */
+#define ALL_ROWS \
+    "1000"          /* with all terms, looked through for the words in a row */
+#define ROWED "100" /* that have them so; more are not asked for */
+#define COMMON "5000" /* rows of a term that is not looked for by itself */
+#define FEWEST "5"    /* a term weighs as if of a fifth of the rows at most */
+#define CANDIDATES "60"
+#define READ "20"          /* of these are ranked by their texts, best first, */
+#define READ_BYTES "16000" /* as far as so much text */
+#define PASSAGE "20000"    /* characters that are looked through for one */
 
 /* --- looking --- */
 
@@ -56,12 +78,13 @@ static const char look_sql[] =
     "   WHEN NOT (letter AND coalesce(lag(letter) OVER o, false)) THEN token"
     "   END AS word FROM tokens WINDOW o AS (ORDER BY n)) t"
     "  WHERE t.word IS NOT NULL GROUP BY t.word),"
-    " common AS (SELECT e.lexeme, e.freq FROM present p JOIN pg_stats s"
-    "  ON s.tablename = p.relname AND s.schemaname = (SELECT n.nspname"
-    "   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "   WHERE c.oid = '@.vector_embeddings'::regclass),"
+    " common AS MATERIALIZED (SELECT e.lexeme, e.freq FROM pg_stats s,"
     "  unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs)"
-    "  AS e (lexeme, freq)),"
+    "  AS e (lexeme, freq)"
+    "  WHERE s.tablename = (SELECT relname FROM present)"
+    "  AND s.schemaname = (SELECT n.nspname"
+    "   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "   WHERE c.oid = '@.vector_embeddings'::regclass)),"
     " terms AS (SELECT w.n,"
     "  string_agg(DISTINCT '(' || plainto_tsquery(l.config, w.word)::text"
     "   || ')', ' | ') FILTER (WHERE numnode(plainto_tsquery(l.config, w.word))"
@@ -70,13 +93,18 @@ static const char look_sql[] =
     "   || ')', ' | ') FILTER (WHERE numnode(phraseto_tsquery(l.config,"
     "   w.word)) > 0) AS exact"
     "  FROM words w CROSS JOIN languages l GROUP BY w.n),"
-    " known AS (SELECT n, loose, exact,"
-    "  (SELECT max(o.freq) FROM (SELECT (SELECT min(coalesce(c.freq, 0))"
-    "   FROM regexp_matches(either, '''((?:[^'']|'''')+)''', 'g')"
-    "    AS x (lexeme) LEFT JOIN common c"
-    "    ON c.lexeme = replace(x.lexeme[1], '''''', '''')) AS freq"
-    "   FROM unnest(string_to_array(loose, ' | ')) AS either) o) AS freq"
-    "  FROM terms WHERE loose IS NOT NULL ORDER BY n LIMIT $6),"
+    " lexemes AS (SELECT t.n, e.language,"
+    "  replace(x.lexeme[1], '''''', '''') AS lexeme FROM terms t,"
+    "  unnest(string_to_array(t.loose, ' | ')) WITH ORDINALITY"
+    "   AS e (query, language),"
+    "  regexp_matches(e.query, '''((?:[^'']|'''')+)''', 'g') AS x (lexeme)),"
+    " frequencies AS (SELECT n, max(freq) AS freq FROM (SELECT l.n,"
+    "  min(coalesce(c.freq, 0)) AS freq FROM lexemes l"
+    "  LEFT JOIN common c USING (lexeme) GROUP BY l.n, l.language) f"
+    "  GROUP BY n),"
+    " known AS (SELECT t.n, t.loose, t.exact, f.freq FROM terms t"
+    "  LEFT JOIN frequencies f USING (n) WHERE t.loose IS NOT NULL"
+    "  ORDER BY t.n LIMIT $6),"
     " whole AS (SELECT string_agg(DISTINCT '(' ||"
     "   plainto_tsquery(l.config, words)::text || ')', ' | ')"
     "   FILTER (WHERE numnode(plainto_tsquery(l.config, words)) > 0) AS loose,"
@@ -95,7 +123,9 @@ static const char look_sql[] =
     " whole.loose, whole.exact,"
     " (SELECT array_agg(coalesce(freq, 0) ORDER BY n) FROM known),"
     " (SELECT lower(string_agg(token COLLATE \"C\", ' ' ORDER BY n))"
-    "  FROM tokens HAVING count(*) > 1)"
+    "  FROM tokens HAVING count(*) > 1),"
+    " CASE WHEN EXISTS (SELECT FROM common) THEN " COUNTED
+    "  ELSE " COUNTED_ALONE " END"
     " FROM used u, whole";
 
 static void search_text_look(struct call *c)
@@ -104,6 +134,7 @@ static void search_text_look(struct call *c)
     int64_t most = req->most > 0 ? req->most + 1 : INT64_MAX;
 
     req->looked = false;
+    call_stmt(c, "SELECT set_config('jit', 'off', true)", false);
     call_stmt(c, look_sql, false);
     search_add_languages(c, req->languages, req->nlanguages);
     call_add(c, (struct pg_param){.type = PG_TEXT,
@@ -127,15 +158,8 @@ struct text_query {
     const char *in_a_row; /* the words, with spaces; NULL: there is one */
     bool indexed;
     int64_t rows;
+    int64_t counted; /* rows of a term, where its share is not known */
 };
-
-#define TERM_ROWS "1000" /* read for each term */
-#define ALL_ROWS "1000"  /* read for all terms at once */
-#define COMMON "5000"    /* rows of a term that is not looked for by itself */
-#define FEWEST "5"      /* a term weighs as if of a fifth of the rows at most */
-#define CANDIDATES "60" /* pieces that are ranked */
-#define READ_BYTES "50000" /* of texts that are read for that, best first */
-#define PASSAGE "20000"    /* characters that are looked through for one */
 
 /*
  * Rows that match by the index alone: OFFSET keeps the other conditions
@@ -150,19 +174,55 @@ static void search_text_put_matching(
     buf_printf(sql, " @@ %s OFFSET 0) m WHERE " SEARCH_FILTER, terms);
 }
 
+static void search_text_put_counted(struct buf *sql, const struct text_query *q)
+{
+    buf_puts(sql, " counted AS MATERIALIZED (SELECT t.n, t.loose,"
+                  "  CASE WHEN t.rows > 0 THEN t.rows ELSE (SELECT count(*)"
+                  "   FROM (SELECT FROM @.vector_embeddings WHERE ");
+    buf_puts(sql, q->expr);
+    buf_puts(sql, " @@ t.loose LIMIT $16) c) END AS rows FROM terms t),");
+}
+
+static void search_text_put_weights(struct buf *sql)
+{
+    buf_puts(sql, " weights AS MATERIALIZED (SELECT n, loose, rows,"
+                  "  ln(1 + greatest(" FEWEST ", $11::float8 / rows)) AS idf,"
+                  "  row_number() OVER (ORDER BY rows, n) AS rarity"
+                  "  FROM counted WHERE rows > 0),");
+}
+
+/* At most 2^RAREST - 1 of them; no piece is of two. */
+static void search_text_put_sets(struct buf *sql)
+{
+    buf_puts(sql,
+        " sets AS MATERIALIZED (SELECT sum(idf) FILTER (WHERE held) AS value,"
+        "  string_agg(CASE WHEN held THEN '(' ELSE '!(' END || loose::text"
+        "   || ')', ' & ')::tsquery AS query"
+        "  FROM (SELECT s.set, w.loose, w.idf, w.rows, w.rarity,"
+        "   s.set >> (w.rarity - 1)::int & 1 = 1 AS held"
+        "   FROM weights w CROSS JOIN generate_series(1,"
+        "    (1 << (SELECT least(count(*), " RAREST ")::int FROM weights)) - 1)"
+        "    AS s (set) WHERE w.rarity <= " RAREST ") m"
+        "  GROUP BY set HAVING bool_or(held AND (rows <= " COMMON
+        " OR rarity = 1)) ORDER BY value DESC),");
+}
+
 static void search_text_put_indexed(struct buf *sql, const struct text_query *q)
 {
-    buf_puts(sql, " found AS MATERIALIZED (SELECT t.n, f.id, f.bytes"
-                  "  FROM terms t CROSS JOIN LATERAL (SELECT id,"
+    search_text_put_counted(sql, q);
+    search_text_put_weights(sql);
+    search_text_put_sets(sql);
+    buf_puts(sql, " found AS MATERIALIZED (SELECT f.id, f.bytes, s.value"
+                  "  FROM sets s CROSS JOIN LATERAL (SELECT id,"
                   "   octet_length(content_text) AS bytes");
-    search_text_put_matching(sql, q, "t.loose");
-    buf_puts(sql,
-        "   LIMIT " TERM_ROWS ") f WHERE t.rows <= " COMMON " OR t.rarest),"
-        " every AS MATERIALIZED (SELECT id,"
-        "  octet_length(content_text) AS bytes,"
-        "  strpos(lower(content_text COLLATE \"C\"), $14) > 0 AS rowed");
+    search_text_put_matching(sql, q, "s.query");
+    buf_puts(sql, " LIMIT " FOUND_ROWS ") f LIMIT " FOUND_ROWS "),"
+                  " rowed AS MATERIALIZED (SELECT id, bytes FROM (SELECT id,"
+                  "  octet_length(content_text) AS bytes, content_text");
     search_text_put_matching(sql, q, "$9::tsquery");
-    buf_puts(sql, " LIMIT " ALL_ROWS "),");
+    buf_puts(sql, " LIMIT " ALL_ROWS ") a WHERE"
+                  "  strpos(lower(content_text COLLATE \"C\"), $14) > 0"
+                  "  LIMIT " ROWED "),");
 }
 
 /* Every text, once. */
@@ -173,31 +233,31 @@ static void search_text_put_exact(struct buf *sql, const struct text_query *q)
     buf_puts(sql, q->expr);
     buf_puts(sql,
         " AS words FROM @.vector_embeddings WHERE " SEARCH_FILTER "),"
-        " found AS MATERIALIZED (SELECT f.n, x.id, x.bytes FROM texts x"
-        "  CROSS JOIN LATERAL"
-        "  (SELECT t.n FROM terms t WHERE x.words @@ t.loose) f),"
-        " every AS MATERIALIZED (SELECT id, bytes, true AS rowed FROM texts"
+        " held AS MATERIALIZED (SELECT t.n, t.loose, x.id, x.bytes FROM texts x"
+        "  JOIN terms t ON x.words @@ t.loose),"
+        " counted AS (SELECT n, loose, count(*) AS rows FROM held"
+        "  GROUP BY n, loose),");
+    search_text_put_weights(sql);
+    buf_puts(sql,
+        " found AS MATERIALIZED (SELECT h.id, h.bytes, sum(w.idf) AS value"
+        "  FROM held h JOIN weights w USING (n) GROUP BY h.id, h.bytes),"
+        " rowed AS MATERIALIZED (SELECT id, bytes FROM texts"
         "  WHERE words @@ $10::tsquery),");
 }
 
 static void search_text_put_scored(struct buf *sql, const struct text_query *q)
 {
     buf_puts(sql,
-        " weights AS MATERIALIZED (SELECT t.n,"
-        "  ln(1 + greatest(" FEWEST ", $11::float8"
-        "   / greatest(f.rows, t.rows, 1))) AS idf"
-        "  FROM terms t LEFT JOIN (SELECT n, count(*) AS rows FROM found"
-        "   GROUP BY n) f USING (n) WHERE f.rows > 0 OR t.rows > 0),"
         " likely AS MATERIALIZED (SELECT id, value, n,"
-        "  sum(bytes) OVER (ORDER BY n) - bytes < " READ_BYTES " AS read"
-        "  FROM (SELECT u.id, u.bytes, sum(u.idf) / (100 + u.bytes) AS value,"
-        "   row_number() OVER (ORDER BY coalesce(bool_or(u.rowed), false) DESC,"
-        "   sum(u.idf) / (100 + u.bytes) DESC, u.id) AS n"
-        "   FROM (SELECT f.id, f.bytes, w.idf, false AS rowed"
-        "    FROM found f JOIN weights w USING (n)"
-        "    UNION ALL SELECT id, bytes, (SELECT sum(idf) FROM weights), rowed"
-        "    FROM every) u"
-        "   GROUP BY u.id, u.bytes ORDER BY n LIMIT " CANDIDATES ") c),"
+        "  n <= " READ
+        "   AND sum(bytes) OVER (ORDER BY n) - bytes < " READ_BYTES " AS read"
+        "  FROM (SELECT id, bytes, max(value) / (100 + bytes) AS value,"
+        "   row_number() OVER (ORDER BY bool_or(rowed) DESC,"
+        "   max(value) / (100 + bytes) DESC, id) AS n"
+        "   FROM (SELECT id, bytes, value, false AS rowed FROM found"
+        "    UNION ALL SELECT id, bytes, (SELECT sum(idf) FROM weights), true"
+        "     FROM rowed) u"
+        "   GROUP BY id, bytes ORDER BY n LIMIT " CANDIDATES ") c),"
         " scored AS (SELECT v.microservice_id, v.content_id, v.chunk_index,"
         "  v.metadata, v.content_text, v.embedding, l.n AS likely, l.value,"
         "  coalesce(d.words @@ $10::tsquery, false) AS phrase,"
@@ -221,7 +281,7 @@ static void search_text_put_hits(
     buf_puts(sql, " SELECT coalesce(m.name, ''), r.content_id, r.chunk_index,"
                   " coalesce(r.score, r.value), ");
     if (schema != NULL)
-        buf_printf(sql, "1 - (r.embedding OPERATOR(%s.<=>) $16)", schema);
+        buf_printf(sql, "1 - (r.embedding OPERATOR(%s.<=>) $17)", schema);
     else
         buf_puts(sql, "NULL");
     buf_puts(sql, ", r.phrase, coalesce(r.metadata->>'title', ''),"
@@ -246,8 +306,7 @@ static const char *search_text_sql(struct call *c, const struct text_query *q)
     buf_init(&sql, TEXT_SQL_BYTES);
     buf_puts(&sql,
         "WITH terms AS MATERIALIZED (SELECT n, loose::tsquery AS loose,"
-        "  exact::tsquery AS exact, freq * $11 AS rows,"
-        "  row_number() OVER (ORDER BY freq, n) = 1 AS rarest"
+        "  exact::tsquery AS exact, freq * $11 AS rows"
         "  FROM unnest($7::text[], $8::text[], $15::float8[])"
         "  WITH ORDINALITY AS t (loose, exact, freq, n)),");
     if (q->indexed)
@@ -264,14 +323,16 @@ static const char *search_text_sql(struct call *c, const struct text_query *q)
 }
 
 /* Where the index is, nothing else is to be considered: without statistics of
- * the expression the planner would guess. */
+ * the expression the planner would guess. Compiling (jit) takes longer than the
+ * query, whose cost it overrates. */
 static void search_text_find(struct call *c, const struct text_query *q)
 {
     struct search_text_req *req = store_work(c)->req;
 
     req->looked = true;
     call_stmt(c,
-        q->indexed ? "SELECT set_config('enable_seqscan', 'off', true)"
+        q->indexed ? "SELECT set_config('jit', 'off', true),"
+                     " set_config('enable_seqscan', 'off', true)"
                    : "SELECT 1",
         false);
     call_stmt(c, search_text_sql(c, q), false);
@@ -285,6 +346,7 @@ static void search_text_find(struct call *c, const struct text_query *q)
     call_add_int(c, req->passages);
     call_add_text(c, q->in_a_row);
     call_add_text(c, q->freqs);
+    call_add_int(c, q->counted);
     if (req->vector != NULL)
         search_add_vector(c, req->vector, req->dimensions);
     call_send(c);
@@ -293,9 +355,9 @@ static void search_text_find(struct call *c, const struct text_query *q)
 static const char *search_text_keep(struct call *c, int column)
 {
     struct str copy =
-        arena_dup(&c->arena, pg_value(c->pg.results[0], 0, column));
+        arena_dup(&c->arena, pg_value(c->pg.results[1], 0, column));
 
-    if (pg_is_null(c->pg.results[0], 0, column))
+    if (pg_is_null(c->pg.results[1], 0, column))
         return NULL;
     if (copy.p == NULL)
         abort();
@@ -305,7 +367,7 @@ static const char *search_text_keep(struct call *c, int column)
 static void search_text_looked(struct call *c)
 {
     struct search_text_req *req = store_work(c)->req;
-    const struct pg_result *r = c->pg.results[0];
+    const struct pg_result *r = c->pg.results[1];
     struct text_query q = {
         .indexed = pg_value(r, 0, 2).p[0] == 't', .rows = call_int(r, 0, 3)};
 
@@ -324,6 +386,7 @@ static void search_text_looked(struct call *c)
     q.phrase = search_text_keep(c, 7);
     q.freqs = search_text_keep(c, 8);
     q.in_a_row = search_text_keep(c, 9);
+    q.counted = call_int(r, 0, 10);
     search_text_find(c, &q);
 }
 
