@@ -104,7 +104,7 @@ export function searches(result) {
     'Whatever was chosen was chosen on the tuning half; intervals are by ' +
     'bootstrap over the queries. LangChain searches the same rows with the ' +
     'same vectors, by the same index at its usual width (hnsw.ef_search 40; ' +
-    'the service asks for 400), and takes pieces for items; ts_rank is ' +
+    'the service asks for 300), and takes pieces for items; ts_rank is ' +
     'PostgreSQL\'s own ranking in one language.\n',
   '![How well searches find](results/search.svg)\n',
   ...byEmbedder(result).flatMap(([embedder, list]) => [

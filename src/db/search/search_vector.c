@@ -44,7 +44,7 @@ static void search_vector_send(struct call *c)
     call_stmt(c,
         store_work(c)->store->iterative_scan
             ? "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
-              " set_config('hnsw.ef_search', '400', true)"
+              " set_config('hnsw.ef_search', '300', true)"
             : "SELECT 1",
         false);
     call_stmt(c, search_vector_sql(c), false);
