@@ -400,3 +400,82 @@ test('beside a run it mends nothing that the run has written', async (t) => {
   w.embedder.reset();
   await clean(w);
 });
+
+/** Items of which some are like others, and some are not. */
+function unlike(n, salt = 0) {
+  let state = 1 + salt;
+  const words = (k) => Array.from({ length: k }, () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return `word${Math.floor((state / 2 ** 31) ** 2 * 40)}`;
+  }).join(' ');
+  return itemsOf(n).map((item) =>
+    ({ ...item, name: words(4), body: words(8) }));
+}
+
+test('neighbours that move away or go are no fault; an edge that is cut is',
+  async (t) => {
+    const w = await stored(t, { items: unlike(200),
+      schemas: [schemaOf('alpha', { delete_missing: true })] });
+    const linkAll = async () => {
+      do await w.good(); while (Number(await w.db.value(
+        'SELECT count(*) FROM batch_sync_link_queue')) > 0);
+      w.embedder.reset();
+    };
+    const others = unlike(200, 7);
+    w.served.items = w.served.items.map((item, i) =>
+      i % 20 === 3 ? others[i] : item);
+    await linkAll();
+    await clean(w);
+    w.served.items = w.served.items.filter((_, i) => i % 20 !== 5);
+    for (let pass = 0; pass < 3; pass++) await linkAll();
+    await clean(w);
+    const lost = 'content:item-00010';
+    w.served.items = w.served.items.filter(({ id }) => !lost.endsWith(id));
+    const forgotten = await w.run(['forget', 'alpha', 'item-00010']);
+    assert.equal(forgotten.code, 0, forgotten.stderr);
+    await clean(w);
+    // Of items whose neighbours have gone, too; to items that are as they were.
+    const cut = await w.db.rows(`DELETE FROM knowledge_graph_edges e
+      USING knowledge_graph_nodes n WHERE n.node_id = e.source_node_id
+        AND n.properties ? 'lost_neighbours' AND e.id IN (SELECT id
+          FROM knowledge_graph_edges WHERE right(target_node_id, 5)::int % 20 <> 4
+          ORDER BY md5(id) LIMIT 400) RETURNING 1`);
+    assert.ok(cut.length > 10, `${cut.length}`);
+    assert.deepEqual((await verify(w, ['--repair'])).found,
+      { edge_missing: cut.length });
+    await clean(w);
+  });
+
+test('an edge between two nodes without a row counts once', async (t) => {
+  const w = await stored(t, { items: itemsOf(5) });
+  await w.db.script(`INSERT INTO knowledge_graph_nodes (id, tenant_id, node_id,
+      node_type, properties, updated_at) SELECT 'n' || i, tenant_id,
+      'content:old-' || lpad(i::text, 5, '0'), 'alpha',
+      '{"batch_processed": true}', now() FROM (SELECT DISTINCT tenant_id
+      FROM vector_embeddings) t, generate_series(1, 2500) i;
+    INSERT INTO knowledge_graph_edges (id, tenant_id, source_node_id,
+      target_node_id, edge_type, weight, updated_at) SELECT 'e' || n.id,
+      tenant_id, node_id, 'content:old-' || lpad((substr(n.id, 2)::int + 2000)
+      ::text, 5, '0'), 'related', 0.9, now() FROM knowledge_graph_nodes n
+      WHERE node_id BETWEEN 'content:old-' AND 'content:old-005'`);
+  assert.deepEqual((await verify(w)).found,
+    { node_without_row: 2500, edge_dangling: 499 });
+});
+
+test('an index that is just being built is none that is invalid', async (t) => {
+  const w = await stored(t, { items: itemsOf(5) });
+  const [old, builder] = [await w.db.connect(), await w.db.connect()];
+  await old.query('BEGIN; UPDATE vector_embeddings SET chunk_index = 0');
+  const built = builder.query(
+    'CREATE INDEX CONCURRENTLY theirs ON vector_embeddings (updated_at)');
+  await until(async () => await w.db.value(`SELECT NOT indisvalid FROM pg_index
+    WHERE indexrelid = to_regclass('theirs')`), 'an index');
+  await clean(w);
+  await old.query('ROLLBACK');
+  await built;
+  await w.db.script(`UPDATE pg_index SET indisvalid = false
+    WHERE indexrelid = 'theirs'::regclass`);
+  assert.deepEqual((await verify(w)).found, { index_invalid: 1 });
+  old.release();
+  builder.release();
+});

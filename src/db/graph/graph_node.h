@@ -57,6 +57,26 @@
 #define EDGE_IS_DECLARED "(properties ->> 'method') = 'declared'"
 #define EDGE_IS_OURS "(" EDGE_IS_COMPUTED " OR " EDGE_IS_DECLARED ")"
 
+/*
+ * A node says how many computed edges have left it since it was linked, because
+ * their other ends have moved away or are gone: so much room is no fault, and
+ * verify tells it from edges that others have cut. Linking the item ends that.
+ *
+ * NODE_ROOM is a part of a statement with a table lost, a row for each such
+ * edge with its source; transactions side by side lock nodes in one order.
+ * NODE_FULL: the properties of a node k without it.
+ */
+#define NODE_ROOM                                                      \
+    ", roomy AS (UPDATE @.knowledge_graph_nodes k SET properties ="    \
+    "  k.properties || jsonb_build_object('lost_neighbours', l.n"      \
+    "   + coalesce((k.properties ->> 'lost_neighbours')::int, 0))"     \
+    " FROM (SELECT o.node_id, l.n FROM (SELECT source, count(*) AS n"  \
+    "   FROM lost GROUP BY source) l JOIN @.knowledge_graph_nodes o"   \
+    "   ON o.node_id = l.source ORDER BY o.node_id FOR UPDATE OF o) l" \
+    " WHERE k.node_id = l.node_id RETURNING 1)"
+#define NODE_FULL "(k.properties - 'lost_neighbours')"
+#define NODE_HAS_ROOM "k.properties ? 'lost_neighbours'"
+
 #define GRAPH_NOW "now() AT TIME ZONE 'UTC'"
 #define GRAPH_NOW_ISO \
     "to_char(" GRAPH_NOW ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"

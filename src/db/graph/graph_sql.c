@@ -120,11 +120,12 @@ static const char ends_sql[] =
 static const char nodes_sql[] =
     "kept AS ("
     " UPDATE @.knowledge_graph_nodes k SET"
-    "  properties = e.properties || k.properties"
+    "  properties = e.properties || " NODE_FULL
     "   || (e.properties - 'created_at'), updated_at = " UTC
     " FROM ends e WHERE k.node_id = e.node_id"
     "  AND e.id IN (SELECT id FROM items)"
-    "  AND NOT k.properties @> (e.properties - 'created_at') RETURNING 1),"
+    "  AND (" NODE_HAS_ROOM
+    "   OR NOT k.properties @> (e.properties - 'created_at')) RETURNING 1),"
     "brief AS (" NEW_NODE SHORT_ID ", name, properties, " UTC ", " UTC
     " FROM (SELECT DISTINCT ON (content_id) content_id, name, properties"
     "  FROM ends WHERE node_id IS NULL ORDER BY content_id, name) e"
@@ -158,7 +159,8 @@ static const char known_sql[] =
 /* %s: the operator's schema. */
 static const char inward_sql[] =
     "inward AS MATERIALIZED ("
-    " SELECT o.id, d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
+    " SELECT o.id, o.source_node_id AS source,"
+    "  d.distance <= 2 AND 1 - d.distance > 0.70 AS holds,"
     "  " EDGE " FROM items i CROSS JOIN LATERAL ("
     "  SELECT id, source_node_id FROM @.knowledge_graph_edges"
     "  WHERE tenant_id = $1 AND target_node_id = i.node_id"
@@ -193,13 +195,17 @@ static const char inward_sql[] =
     " WHERE (k.edge_type, k.weight)"                                           \
     "  IS DISTINCT FROM (excluded.edge_type, excluded.weight) RETURNING 1)"
 
+/* The source has not been linked anew: linked_at stays. */
 #define MOVED                                                                \
     "moved AS ("                                                             \
     " UPDATE @.knowledge_graph_edges k SET edge_type = w.edge_type,"         \
-    "  weight = w.weight, properties = k.properties || " BY_INDEX ","        \
+    "  weight = w.weight, properties = k.properties"                         \
+    "   || jsonb_build_object('method', 'index'),"                           \
     "  updated_at = " UTC " FROM inward w WHERE k.id = w.id AND w.holds"     \
     "  AND (k.edge_type, k.weight) IS DISTINCT FROM (w.edge_type, w.weight)" \
-    " RETURNING 1),"
+    " RETURNING 1),"                                                         \
+    "lost AS MATERIALIZED (SELECT source FROM inward"                        \
+    " WHERE holds IS NOT TRUE)" NODE_ROOM ","
 
 static const char edges_sql[] =
     "edges AS (" NEW_EDGES "  " BY_INDEX ", " UTC ", " UTC
@@ -343,8 +349,10 @@ static const char written_sql[] =
     "edges AS (" NEW_EDGES "  p.properties, p.now, p.now"
     " FROM wanted, (SELECT " UTC " AS now,"
     "   " BY_METHOD " AS properties OFFSET 0) p, " EDGE_IDS
-    " WHERE " FITS_THE_INDEX
-    " ORDER BY source, target" OR_THE_SAME_EDGE TAKEN_WAKE
+    " WHERE " FITS_THE_INDEX " ORDER BY source, target" OR_THE_SAME_EDGE ","
+    "full_again AS (UPDATE @.knowledge_graph_nodes k SET properties ="
+    "  " NODE_FULL " WHERE k.node_id = ANY ($5) AND " NODE_HAS_ROOM
+    " RETURNING 1)" TAKEN_WAKE
     "SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM edges)"
     " + (SELECT count(*) FROM gone)";
 

@@ -28,7 +28,11 @@ static const char edges_sql[] =
     "   AND e.source_node_id = n.node_id"
     "  UNION ALL"
     "  SELECT e.id FROM n JOIN @.knowledge_graph_edges e ON e.tenant_id = $1"
-    "   AND e.target_node_id = n.node_id) RETURNING 1)"
+    "   AND e.target_node_id = n.node_id)"
+    "  RETURNING source_node_id, edge_type),"
+    "lost AS MATERIALIZED (SELECT source_node_id AS source FROM gone"
+    "  WHERE " EDGE_IS_COMPUTED
+    "   AND source_node_id NOT IN (SELECT node_id FROM n))" NODE_ROOM
     " SELECT count(*) FROM gone";
 
 static const char nodes_sql[] =

@@ -179,18 +179,22 @@ static int sweep_keep_ids(struct call *c, const struct pg_result *r)
                                                                  " m.id = $3)"
 
 static const char edges_sql[] = NODES
-    " DELETE FROM @.knowledge_graph_edges WHERE id IN ("
-    " SELECT e.id FROM n CROSS JOIN LATERAL ("
+    ", edges AS MATERIALIZED (SELECT e.id, NULL AS source"
+    "  FROM n CROSS JOIN LATERAL ("
     "  SELECT id FROM @.knowledge_graph_edges WHERE tenant_id = $2"
     "   AND source_node_id = n.node_id AND " EDGE_IS_OURS "   OFFSET 0) e"
-    " UNION ALL SELECT e.id FROM n CROSS JOIN LATERAL ("
-    "  SELECT id, source_node_id FROM @.knowledge_graph_edges"
+    " UNION ALL SELECT e.id, e.source FROM n CROSS JOIN LATERAL ("
+    "  SELECT id, source_node_id, CASE WHEN " EDGE_IS_COMPUTED
+    "    THEN source_node_id END AS source FROM @.knowledge_graph_edges"
     "   WHERE tenant_id = $2 AND target_node_id = n.node_id AND " EDGE_IS_OURS
     "   OFFSET 0) e"
     " JOIN @.knowledge_graph_nodes s ON s.node_id = e.source_node_id"
     " WHERE s.tenant_id = $2 AND starts_with(s.node_id, 'content:')"
     "  AND s.node_type IN (SELECT name FROM @.microservices"
-    "   WHERE tenant_id = $2))";
+    "   WHERE tenant_id = $2)),"
+    "lost AS MATERIALIZED (SELECT source FROM edges WHERE source IS NOT NULL"
+    "  AND source NOT IN (SELECT node_id FROM n))" NODE_ROOM
+    " DELETE FROM @.knowledge_graph_edges WHERE id IN (SELECT id FROM edges)";
 
 static const char nodes_sql[] = NODES
     ", gone AS (DELETE FROM @.knowledge_graph_nodes k USING n"

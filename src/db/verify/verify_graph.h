@@ -12,18 +12,19 @@
 struct verify_finding;
 
 /* The last columns of a finding's row: they are a check's. */
-#define VERIFY_NOTHING \
-    ", NULL::bytea, NULL::text, NULL::text, NULL::int4, NULL::text"
+#define VERIFY_NOTHING                                                \
+    ", NULL::bytea, NULL::text, NULL::text, NULL::int4, NULL::text, " \
+    "NULL::text"
 
 /* The settings of the transaction. `exact`: no vector index is used. */
 void verify_graph_set(struct call *c, const struct store *s, bool exact);
 
-/* `schema`: pgvector's. */
-void verify_graph_write_items(struct buf *sql, const char *schema);
+/* `schema`: pgvector's. `sized`: the column has vectors of one size. */
+void verify_graph_write_items(struct buf *sql, const char *schema, bool sized);
 void verify_graph_write_found(struct buf *sql);
 
-/* Its parameters, $15 on. */
-void verify_graph_add(struct call *c, const char *service, int64_t began_us);
+/* Its parameters, $14 on. */
+void verify_graph_add(struct call *c, const char *service);
 
 /*
  * Nodes of the tenant's services whose item is not stored, a batch at a time in
@@ -38,10 +39,14 @@ struct verify_nodes_req {
     size_t nservices;
     int limit;
     const char *after; /* "": from the first */
-    /* Out; content_id is the node_id. */
+    /* Out; content_id is the node_id. An edge that has lost a node, and not the
+     * node's item, is told by itself: row is its id, content_id and other are
+     * its ends. */
     struct verify_finding *findings;
     size_t n;
     size_t seen;
+    uint64_t edges;  /* of ours, all; counted with the first batch where no
+                        foreign keys are */
     struct str last; /* len 0: that was all */
 };
 

@@ -57,7 +57,7 @@ enum verify_mend {
         "batchsync verify --repair links the items again")                     \
     X(VERIFY_EDGE_DANGLING, "edge_dangling", MEND_DELETE,                      \
         "edges of nodes that are not there, or whose item is not stored",      \
-        "they go with the node: see node_without_row")                         \
+        "batchsync verify --repair --delete removes them, and their node")     \
     X(VERIFY_LINK_WITHOUT_EDGE, "link_without_edge", MEND_LINK,                \
         "declared links whose edge is not there",                              \
         "batchsync verify --repair makes the edge again")                      \

@@ -31,17 +31,31 @@ static const char links_sql[] =
     " WHERE tenant_id = $1 AND microservice_id = $2 AND content_id = ANY ($3)"
     "  AND wanted AND NOT pending RETURNING 1) SELECT count(*) FROM done";
 
-/* Behind the last piece, or an older row of the same piece. */
+/* Behind the last piece, or another row of the same piece, of which the one
+ * that a scan takes stays. While the item has the embed_hash that was read, its
+ * last piece is the one that it was then. */
 static const char rows_sql[] =
     "WITH done AS (DELETE FROM @.vector_embeddings v"
-    " WHERE v.tenant_id = $1 AND v.microservice_id = $2 AND v.id = ANY ($3)"
+    " USING unnest($3, $4) u (id, hash)"
+    " WHERE v.tenant_id = $1 AND v.microservice_id = $2 AND v.id = u.id"
     "  AND EXISTS (SELECT FROM @.vector_embeddings o WHERE o.tenant_id = $1"
     "   AND o.microservice_id || '' = $2 AND o.content_id = v.content_id"
     "   AND o.content_type || '' = 'microservice_data' AND o.id <> v.id"
     "   AND (o.chunk_index = 0 AND v.chunk_index > 0"
-    "     AND o.embed_hash IS DISTINCT FROM v.embed_hash"
-    "    OR o.chunk_index = v.chunk_index"
-    "     AND (o.updated_at, o.id) > (v.updated_at, v.id)))"
+    "     AND (o.embed_hash IS DISTINCT FROM v.embed_hash"
+    "      OR '\\x' || encode(v.embed_hash, 'hex') = u.hash)"
+    "    OR o.chunk_index = v.chunk_index AND (o.updated_at > v.updated_at"
+    "     OR o.updated_at = v.updated_at AND o.id < v.id)))"
+    " RETURNING 1) SELECT count(*) FROM done";
+
+/* Of ours, and an end of it is still not there. */
+static const char loose_sql[] =
+    "WITH done AS (DELETE FROM @.knowledge_graph_edges e"
+    " WHERE e.tenant_id = $1 AND e.id = ANY ($3) AND $2 IS NULL"
+    "  AND " EDGE_IS_OURS " AND (NOT EXISTS (SELECT"
+    "    FROM @.knowledge_graph_nodes n WHERE n.node_id = e.source_node_id)"
+    "   OR NOT EXISTS (SELECT FROM @.knowledge_graph_nodes n"
+    "    WHERE n.node_id = e.target_node_id))"
     " RETURNING 1) SELECT count(*) FROM done";
 
 /* Edges of others keep their node. What was linked to one that goes is linked
@@ -81,7 +95,8 @@ static const char *const steps[MEND_STEPS] = {[MEND_STEP_QUEUE] = queue_sql,
     [MEND_STEP_LINKS] = links_sql,
     [MEND_STEP_MARK] = mark_sql,
     [MEND_STEP_ROWS] = rows_sql,
-    [MEND_STEP_NODES] = nodes_sql};
+    [MEND_STEP_NODES] = nodes_sql,
+    [MEND_STEP_LOOSE] = loose_sql};
 
 static int verify_mend_array(
     struct call *c, struct pg_array *array, const struct str *ids, size_t n)
@@ -102,9 +117,11 @@ static int verify_mend_array(
 static void verify_mend_send(struct call *c)
 {
     const struct verify_mend_req *req = store_work(c)->req;
-    struct pg_array ids;
+    struct pg_array ids, hashes;
 
-    if (verify_mend_array(c, &ids, req->ids, req->n) < 0)
+    if (verify_mend_array(c, &ids, req->ids, req->n) < 0 ||
+        (req->hashes != NULL &&
+            verify_mend_array(c, &hashes, req->hashes, req->n) < 0))
         return;
     call_stmt(c,
         "SELECT set_config('lock_timeout', '5s', true),"
@@ -114,6 +131,8 @@ static void verify_mend_send(struct call *c)
     call_add_text(c, req->tenant);
     call_add_text(c, req->microservice_id);
     call_add(c, array_param(&ids));
+    if (req->hashes != NULL)
+        call_add(c, array_param(&hashes));
     call_send(c);
 }
 

@@ -13,6 +13,7 @@ enum verify_mend_step {
     MEND_STEP_MARK,  /* rows: the next run sees that they were changed */
     MEND_STEP_ROWS,  /* rows: surplus ones and duplicates are deleted */
     MEND_STEP_NODES, /* node ids: nodes without a row go, with our edges */
+    MEND_STEP_LOOSE, /* ids of edges of ours: those without a node go */
     MEND_STEPS
 };
 
@@ -21,9 +22,10 @@ struct verify_mend_req {
     enum verify_mend_step step;
     const char *tenant;
     const char *microservice_id;
-    const struct str *ids; /* n */
+    const struct str *ids;    /* n */
+    const struct str *hashes; /* n, of MEND_STEP_ROWS: as findings have them */
     size_t n;
-    uint64_t changed; /* out: rows, nodes, items */
+    uint64_t changed; /* out: rows, nodes, items, edges */
 };
 
 void verify_mend(struct store *store, struct verify_mend_req *req);

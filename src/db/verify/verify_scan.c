@@ -12,8 +12,11 @@
 #include "db/store/vector_hash.h"
 #include "db/verify/verify_graph.h"
 #include "record/item.h"
+#include <stdlib.h>
+#include <string.h>
 
 enum { SQL_BYTES = 32 * 1024, VERIFY_TOTALS = -1, VERIFY_CHECK = -2 };
+enum { SURPLUS_MOST = 16 }; /* rows behind an item's last, told from a lack */
 enum column {
     KIND,
     ROW,
@@ -25,15 +28,17 @@ enum column {
     PROVIDER,
     MODEL,
     DIMS,
-    TITLE
+    TITLE,
+    PIECES
 };
 
 /*
  *   rows    all rows of the batch's items: whole items, however many pieces
  *   firsts  of each item the first row that is there; an item's pieces share
  *           their embed_hash, so that rows with another one are surplus
- *   own     the item's pieces
+ *   own     the item's pieces, and rows that another program made of them
  *
+ * Of a row that should not be there nothing else is told.
  * A row that has no vector_hash is older than it and is taken as it is; one
  * without embed_hash is another program's.
  */
@@ -75,7 +80,7 @@ static const char checks_sql[] =
     "   (array_agg(bytes ORDER BY chunk_index DESC))[1] AS last_bytes"
     "  FROM own GROUP BY content_id)";
 
-/* One row each, in the order of enum column; $6 .. $13 are kinds. */
+/* One row each, in the order of enum column; $6 .. $10 and $12 on are kinds. */
 
 static const char found_sql[] =
     " SELECT -1 AS kind, (SELECT max(content_id) FROM keys) AS id,"
@@ -83,32 +88,34 @@ static const char found_sql[] =
     "  (SELECT count(DISTINCT content_id) FROM rows) AS n,"
     "  CASE WHEN (SELECT count(*) FROM keys) < $4 THEN 'end' END AS other,"
     "  NULL::bytea AS hash, NULL::text AS provider, NULL::text AS model,"
-    "  NULL::int4 AS dims, NULL::text AS title"
+    "  NULL::int4 AS dims, NULL::text AS title, NULL::text AS pieces"
     " UNION ALL SELECT $6, id, content_id, chunk_index, 1, NULL" VERIFY_NOTHING
-    "  FROM judged WHERE NOT text_ok"
+    "  FROM own WHERE NOT text_ok"
     " UNION ALL SELECT vector_bad, id, content_id, chunk_index, 1, "
-    "NULL" VERIFY_NOTHING "  FROM judged WHERE vector_bad IS NOT NULL"
+    "NULL" VERIFY_NOTHING "  FROM own WHERE vector_bad IS NOT NULL"
     " UNION ALL SELECT $12, id, content_id, chunk_index, 1, NULL" VERIFY_NOTHING
     "  FROM judged WHERE copy = 1 AND first IS NOT NULL"
     "   AND embed_hash IS DISTINCT FROM first"
     " UNION ALL SELECT $13, id, content_id, chunk_index, 1, NULL" VERIFY_NOTHING
     "  FROM judged WHERE copy > 1"
-    " UNION ALL SELECT $11, NULL, content_id, -1, lacking, NULL" VERIFY_NOTHING
-    "  FROM whole WHERE lacking > 0"
-    " UNION ALL SELECT -2, NULL, w.content_id, w.n::int4, 0,"
-    "   (SELECT string_agg(v.content_text, '' ORDER BY v.chunk_index)"
-    "    FROM own o JOIN @.vector_embeddings v ON v.id = o.id"
-    "     AND v.tenant_id = $1 WHERE o.content_id = w.content_id),"
-    "   w.hash, r.provider, r.model, r.dimensions, (SELECT " STORE_TITLE
+    " UNION ALL SELECT -2, NULL, w.content_id, w.n::int4, w.lacking,"
+    "   t.text, w.hash, r.provider, r.model, r.dimensions, (SELECT " STORE_TITLE
     "    FROM own o JOIN @.vector_embeddings v ON v.id = o.id"
     "     AND v.tenant_id = $1 WHERE o.content_id = w.content_id"
-    "     AND o.chunk_index = 0) FROM whole w"
-    "  CROSS JOIN LATERAL (SELECT provider, model, dimensions"
-    "   FROM @.batch_sync_runs WHERE tenant_id = $1"
+    "     AND o.chunk_index = 0), t.pieces"
+    "  FROM whole w CROSS JOIN LATERAL (SELECT"
+    "    string_agg(v.content_text, '' ORDER BY v.chunk_index) AS text,"
+    "    string_agg(concat_ws(' ', v.chunk_index,"
+    "     octet_length(v.content_text), v.id), chr(10)"
+    "     ORDER BY v.chunk_index) AS pieces"
+    "   FROM own o JOIN @.vector_embeddings v ON v.id = o.id"
+    "    AND v.tenant_id = $1 WHERE o.content_id = w.content_id) t"
+    "  LEFT JOIN LATERAL (SELECT provider, model, dimensions"
+    "   FROM @.batch_sync_runs WHERE tenant_id = $1 AND w.good AND w.known"
     "    AND started_at <= w.written AT TIME ZONE 'UTC'"
-    "   ORDER BY started_at DESC LIMIT 1) r"
-    "  WHERE w.good AND w.known AND w.lacking = 0"
-    "   AND (w.n > 1 OR w.last_bytes >= $14)";
+    "   ORDER BY started_at DESC LIMIT 1) r ON true"
+    "  WHERE w.lacking > 0 OR r.model IS NOT NULL"
+    "   AND (w.n > 1 OR w.last_bytes >= $11)";
 
 static struct str verify_scan_sql(struct call *c)
 {
@@ -122,7 +129,7 @@ static struct str verify_scan_sql(struct call *c)
     vector_hash_write_sql(&sql, schema, "w");
     buf_puts(&sql, checks_sql);
     if (req->graph)
-        verify_graph_write_items(&sql, schema);
+        verify_graph_write_items(&sql, schema, req->sized);
     buf_puts(&sql, found_sql);
     if (req->graph)
         verify_graph_write_found(&sql);
@@ -136,8 +143,7 @@ static void verify_scan_add(struct call *c, const struct verify_scan_req *req)
 {
     static const enum verify_kind kinds[] = {VERIFY_TEXT_CHANGED,
         VERIFY_VECTOR_CHANGED, VERIFY_VECTOR_MISSING, VERIFY_VECTOR_SIZE,
-        VERIFY_VECTOR_ZERO, VERIFY_PIECE_MISSING, VERIFY_PIECE_SURPLUS,
-        VERIFY_DUPLICATE};
+        VERIFY_VECTOR_ZERO};
 
     call_add_text(c, req->tenant);
     call_add_text(c, req->microservice_id);
@@ -147,6 +153,8 @@ static void verify_scan_add(struct call *c, const struct verify_scan_req *req)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         call_add_int(c, (int64_t)kinds[i]);
     call_add_int(c, (int64_t)req->piece_bytes);
+    call_add_int(c, VERIFY_PIECE_SURPLUS);
+    call_add_int(c, VERIFY_DUPLICATE);
 }
 
 static void verify_scan_send(struct call *c)
@@ -162,7 +170,7 @@ static void verify_scan_send(struct call *c)
     call_stmt(c, sql.p, false);
     verify_scan_add(c, req);
     if (req->graph)
-        verify_graph_add(c, req->service, req->began_us);
+        verify_graph_add(c, req->service);
     call_send(c);
 }
 
@@ -186,47 +194,130 @@ static bool verify_scan_is_hash(
     return true;
 }
 
+/* A row of an item, as the statement tells it. */
+struct scan_piece {
+    int at; /* chunk_index */
+    size_t bytes;
+    struct str row;
+};
+
+/* Lines of chunk_index, bytes and id. */
+static void verify_scan_read_pieces(
+    const char *text, struct scan_piece *pieces, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *at;
+        size_t len;
+
+        pieces[i].at = (int)strtol(text, &at, 10);
+        pieces[i].bytes = strtoull(at, &at, 10);
+        text = at + (*at == ' ');
+        len = strcspn(text, "\n");
+        pieces[i].row = (struct str){text, len};
+        text += len + (text[len] == '\n');
+    }
+}
+
 /* The hash of an item knows its text and the number of its pieces: by the
- * settings of the run that wrote it, is this all of it? */
-static bool verify_scan_is_whole(
-    const struct verify_scan_req *req, const struct pg_result *r, int i)
+ * settings of the run that wrote it, are the first `n`, so many bytes, all? */
+static bool verify_scan_is_whole(const struct verify_scan_req *req,
+    const struct pg_result *r, int i, size_t bytes, size_t n)
 {
     static const enum cut_rule rules[] = {CUT_LAST_THIRD, CUT_ANYWHERE};
     struct embedding_id id = {pg_value(r, i, PROVIDER).p,
         pg_value(r, i, MODEL).p, (int)call_int(r, i, DIMS)};
+    struct str text = {pg_value(r, i, OTHER).p, bytes};
     struct piece_context context;
     uint8_t digest[SHA256_BYTES];
 
     piece_context_init(
         &context, &req->pieces, pg_value(r, i, TITLE), req->piece_bytes);
     for (int k = 0; k < 4; k++) {
-        item_embed_hash(pg_value(r, i, OTHER), &id,
-            (size_t)call_int(r, i, PIECE), rules[k % 2],
-            k < 2 ? NULL : &context, digest);
+        item_embed_hash(
+            text, &id, n, rules[k % 2], k < 2 ? NULL : &context, digest);
         if (verify_scan_is_hash(pg_value(r, i, HASH), digest))
             return true;
     }
     return false;
 }
 
+/* How many of its rows the item has; those behind them are another program's
+ * copies. 0: it has more than are there, or nobody can tell. */
+static size_t verify_scan_count(const struct verify_scan_req *req,
+    const struct pg_result *r, int i, const struct scan_piece *pieces, size_t n)
+{
+    size_t whole = 0, bytes = 0;
+
+    while (whole < n && pieces[whole].at == (int)whole)
+        bytes += pieces[whole++].bytes;
+    if (pg_is_null(r, i, MODEL))
+        return 0;
+    for (int tries = 0; whole > 0 && tries < SURPLUS_MOST; tries++) {
+        if (verify_scan_is_whole(req, r, i, bytes, whole))
+            return whole;
+        bytes -= pieces[--whole].bytes;
+    }
+    return 0;
+}
+
+static void verify_scan_take_item(
+    struct verify_scan_req *req, const struct pg_result *r, int i)
+{
+    size_t n = (size_t)call_int(r, i, PIECE), whole;
+    uint64_t lacking = (uint64_t)call_int(r, i, N);
+    struct scan_piece *pieces = arena_calloc(req->arena, n, sizeof(*pieces));
+    struct verify_finding f = {
+        .content_id = arena_dup(req->arena, pg_value(r, i, CONTENT))};
+
+    if (pieces == NULL)
+        abort();
+    verify_scan_read_pieces(pg_value(r, i, PIECES).p, pieces, n);
+    whole = verify_scan_count(req, r, i, pieces, n);
+    f.kind = whole == 0 ? VERIFY_PIECE_MISSING : VERIFY_PIECE_SURPLUS;
+    f.piece = -1;
+    f.n = whole > 0 || lacking == 0 ? 1 : lacking;
+    if (whole == 0)
+        req->findings[req->n++] = f;
+    else
+        f.hash = arena_dup(req->arena, pg_value(r, i, HASH));
+    for (size_t k = whole; whole > 0 && k < n; k++) {
+        f.piece = pieces[k].at;
+        f.row = arena_dup(req->arena, pieces[k].row);
+        req->findings[req->n++] = f;
+    }
+}
+
 static void verify_scan_take_row(
     struct verify_scan_req *req, const struct pg_result *r, int i)
 {
-    int kind = (int)call_int(r, i, KIND);
-    struct verify_finding *f = &req->findings[req->n];
+    req->findings[req->n++] =
+        (struct verify_finding){.kind = (enum verify_kind)call_int(r, i, KIND),
+            .row = arena_dup(req->arena, pg_value(r, i, ROW)),
+            .content_id = arena_dup(req->arena, pg_value(r, i, CONTENT)),
+            .piece = (int)call_int(r, i, PIECE),
+            .n = (uint64_t)call_int(r, i, N),
+            .other = arena_dup(req->arena, pg_value(r, i, OTHER))};
+}
 
-    if (kind == VERIFY_CHECK && verify_scan_is_whole(req, r, i))
-        return;
-    *f = (struct verify_finding){.kind = kind == VERIFY_CHECK
-                                             ? VERIFY_PIECE_MISSING
-                                             : (enum verify_kind)kind,
-        .row = arena_dup(req->arena, pg_value(r, i, ROW)),
-        .content_id = arena_dup(req->arena, pg_value(r, i, CONTENT)),
-        .piece = kind == VERIFY_CHECK ? -1 : (int)call_int(r, i, PIECE),
-        .n = kind == VERIFY_CHECK ? 1 : (uint64_t)call_int(r, i, N)};
-    if (kind != VERIFY_CHECK)
-        f->other = arena_dup(req->arena, pg_value(r, i, OTHER));
-    req->n++;
+static void verify_scan_take_totals(
+    struct verify_scan_req *req, const struct pg_result *r, int i)
+{
+    req->rows = (size_t)call_int(r, i, PIECE);
+    req->items = (size_t)call_int(r, i, N);
+    req->last = (struct str){NULL, 0};
+    if (pg_is_null(r, i, OTHER))
+        req->last = arena_dup(req->arena, pg_value(r, i, ROW));
+}
+
+/* One a row, but that an item may have as many as it has pieces. */
+static size_t verify_scan_most(const struct pg_result *r)
+{
+    size_t most = (size_t)pg_rows(r);
+
+    for (int i = 0; i < pg_rows(r); i++)
+        if (call_int(r, i, KIND) == VERIFY_CHECK)
+            most += (size_t)call_int(r, i, PIECE);
+    return most;
 }
 
 static void verify_scan_take(struct call *c)
@@ -236,21 +327,18 @@ static void verify_scan_take(struct call *c)
 
     req->n = 0;
     req->findings =
-        arena_calloc(req->arena, (size_t)pg_rows(r), sizeof(*req->findings));
+        arena_calloc(req->arena, verify_scan_most(r), sizeof(*req->findings));
     if (req->findings == NULL) {
         store_fail(c, ERR_NOMEM, "no memory for what verify found");
         return;
     }
     for (int i = 0; i < pg_rows(r); i++) {
-        if (call_int(r, i, KIND) != VERIFY_TOTALS) {
+        if (call_int(r, i, KIND) == VERIFY_TOTALS)
+            verify_scan_take_totals(req, r, i);
+        else if (call_int(r, i, KIND) == VERIFY_CHECK)
+            verify_scan_take_item(req, r, i);
+        else
             verify_scan_take_row(req, r, i);
-            continue;
-        }
-        req->rows = (size_t)call_int(r, i, PIECE);
-        req->items = (size_t)call_int(r, i, N);
-        req->last = (struct str){NULL, 0};
-        if (pg_is_null(r, i, OTHER))
-            req->last = arena_dup(req->arena, pg_value(r, i, ROW));
     }
     call_end(c, NULL);
 }

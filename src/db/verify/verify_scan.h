@@ -12,7 +12,9 @@
 /* Something that is wrong. */
 struct verify_finding {
     enum verify_kind kind;
-    struct str row;        /* the row's id; len 0: there is none */
+    struct str row;  /* the row's id; len 0: there is none */
+    struct str hash; /* of a surplus piece with the item's embed_hash, that
+                        one as text; else len 0 */
     struct str content_id; /* or the node's or index's name */
     int piece;             /* chunk_index; -1: the item as a whole */
     uint64_t n;            /* how many: 1, or of a node its edges */
@@ -31,7 +33,7 @@ struct verify_scan_req {
     int limit;                   /* rows, about */
     bool graph;                  /* nodes and edges, too */
     bool exact;                  /* neighbours without the vector index */
-    int64_t began_us;  /* the database's time before anything was mended */
+    bool sized;        /* the column's vectors have all the same size */
     const char *after; /* content id: begins behind it; "": with the first */
     /* Out. */
     struct verify_finding *findings;

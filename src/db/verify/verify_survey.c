@@ -6,7 +6,7 @@
 
 #include "db/store/store_impl.h"
 
-enum { SURVEY_SERVICE = -1, SURVEY_FACTS = -2 };
+enum { SURVEY_SERVICE = -1, SURVEY_FACTS = -2, SURVEY_SIZE = -3 };
 
 /* The four tables that batchsync writes. */
 #define TABLES                                                    \
@@ -27,8 +27,10 @@ static const char survey_sql[] =
     "   pg_stat_get_live_tuples(oid), 0)::int8::text FROM pg_class"
     "  WHERE oid = '@.vector_embeddings'::regclass), (SELECT"
     "  bool_or(indisvalid)::text FROM pg_index i WHERE indrelid ="
-    "  '@.vector_embeddings'::regclass AND " IS_VECTOR_INDEX "),"
-    "  (extract(epoch FROM now()) * 1000000)::int8"
+    "  '@.vector_embeddings'::regclass AND " IS_VECTOR_INDEX "), 0::int8"
+    " UNION ALL SELECT -3, NULL, NULL, max(atttypmod) FROM pg_attribute"
+    "  WHERE attrelid = '@.vector_embeddings'::regclass"
+    "   AND attname = 'embedding'"
     " UNION ALL SELECT * FROM (SELECT -1, name, id, 0::int8"
     "  FROM @.microservices m WHERE tenant_id = $1 AND EXISTS (SELECT"
     "   FROM @.vector_embeddings v WHERE v.tenant_id = $1"
@@ -36,7 +38,9 @@ static const char survey_sql[] =
     "    AND v.content_type = 'microservice_data') ORDER BY name) s"
     " UNION ALL SELECT $2::int4, indexrelid::regclass::text, NULL, 1"
     "  FROM pg_index WHERE indrelid IN " TABLES
-    "   AND NOT (indisvalid AND indisready)"
+    "   AND NOT (indisvalid AND indisready) AND NOT EXISTS (SELECT"
+    "    FROM pg_stat_progress_create_index p"
+    "    WHERE p.index_relid = indexrelid)"
     " UNION ALL SELECT $2::int4, 'no unique index of ' || w.what, NULL, 1"
     "  FROM (VALUES ('@.vector_embeddings'::regclass, 'items',"
     "    '%(tenant_id, microservice_id, content_id, chunk_index)%'),"
@@ -72,7 +76,8 @@ static void verify_survey_take_row(
     if (kind == SURVEY_FACTS) {
         req->rows = (uint64_t)call_int(r, i, 1);
         req->vector_index = pg_value(r, i, 2).p[0] == 't';
-        req->began_us = call_int(r, i, 3);
+    } else if (kind == SURVEY_SIZE) {
+        req->sized = call_int(r, i, 3) > 0;
     } else if (kind == SURVEY_SERVICE) {
         req->services[req->nservices++] = (struct verify_service){
             name.p, arena_dup(req->arena, pg_value(r, i, 2)).p};

@@ -24,7 +24,7 @@ struct verify_survey_req {
     size_t n;
     uint64_t rows;     /* of the tenant's items: the planner's guess */
     bool vector_index; /* there is a valid one */
-    int64_t began_us;  /* the database's time, since 1970 */
+    bool sized;        /* the column takes vectors of one size alone */
 };
 
 void verify_survey(struct store *store, struct verify_survey_req *req);

@@ -17,7 +17,7 @@ enum {
 
 /* Lists of a batch, by how they are mended. */
 struct verify_lists {
-    struct str *queue, *links, *mark, *rows, *vectors;
+    struct str *queue, *links, *mark, *rows, *hashes, *vectors;
     size_t nqueue, nlinks, nmark, nrows, nvectors;
 };
 
@@ -35,6 +35,9 @@ struct verify_state {
     struct verify_nodes_req nodes;
     enum nodes_pass pass;
     uint64_t again[2]; /* nodes and edges that the second pass still finds */
+    uint64_t loose;    /* edges that have lost a node, by the last pass */
+    uint64_t edges;    /* of ours, where there may be such ones */
+    uint64_t left_to_run[VERIFY_NKINDS]; /* broken vectors that it embeds */
     struct timer_req pause;
     uint64_t batch_ms;                    /* when it began */
     void (*then)(struct verify_state *v); /* after the pause */

@@ -23,6 +23,38 @@ static struct str *verify_repair_list(struct verify_state *v)
     return list;
 }
 
+/* Is there more wrong with the item, which only the source can mend? Then the
+ * run embeds it, vectors and all. */
+static bool verify_repair_needs_source(
+    const struct verify_state *v, const struct verify_finding *f)
+{
+    for (size_t i = 0; i < v->scan.n; i++)
+        if (verify_kind_mend(v->scan.findings[i].kind) == MEND_SOURCE &&
+            str_eq(v->scan.findings[i].content_id, f->content_id))
+            return true;
+    return false;
+}
+
+static void verify_repair_sort_vector(
+    struct verify_state *v, const struct verify_finding *f)
+{
+    struct verify_lists *l = &v->lists;
+
+    if (!verify_repair_needs_source(v, f)) {
+        l->vectors[l->nvectors++] = f->row;
+    } else if (v->req->ask.source) {
+        l->mark[l->nmark++] = f->row;
+        v->left_to_run[f->kind]++;
+    }
+}
+
+static void verify_repair_sort_row(
+    struct verify_lists *l, const struct verify_finding *f)
+{
+    l->hashes[l->nrows] = f->hash.len > 0 ? f->hash : STR("");
+    l->rows[l->nrows++] = f->row;
+}
+
 static void verify_repair_sort(
     struct verify_state *v, const struct verify_finding *f)
 {
@@ -35,9 +67,9 @@ static void verify_repair_sort(
     else if (mend == MEND_LINK)
         l->queue[l->nqueue++] = f->content_id;
     else if (mend == MEND_EMBED)
-        l->vectors[l->nvectors++] = f->row;
+        verify_repair_sort_vector(v, f);
     else if (mend == MEND_DELETE && ask->deletes)
-        l->rows[l->nrows++] = f->row;
+        verify_repair_sort_row(l, f);
     else if (f->kind == VERIFY_TEXT_CHANGED && ask->source)
         l->mark[l->nmark++] = f->row;
 }
@@ -50,7 +82,8 @@ static void verify_repair_count(
     for (size_t i = 0; i < v->scan.n && most > 0; i++) {
         const struct verify_finding *f = &v->scan.findings[i];
 
-        if (verify_kind_mend(f->kind) != mend)
+        if (verify_kind_mend(f->kind) != mend ||
+            (mend == MEND_EMBED && verify_repair_needs_source(v, f)))
             continue;
         v->req->tallies[f->kind].mended += f->n;
         most--;
@@ -78,6 +111,8 @@ static void verify_repair_send(struct verify_state *v,
         .microservice_id = v->scan.microservice_id,
         .ids = ids,
         .n = n};
+    if (step == MEND_STEP_ROWS)
+        v->mend.hashes = v->lists.hashes;
     op_init(&v->mend.op, on_verify_repaired);
     verify_mend(v->req->ops->store, &v->mend);
 }
@@ -296,6 +331,7 @@ void verify_repair(struct verify_state *v)
         .links = verify_repair_list(v),
         .mark = verify_repair_list(v),
         .rows = verify_repair_list(v),
+        .hashes = verify_repair_list(v),
         .vectors = verify_repair_list(v)};
     for (size_t i = 0; i < v->scan.n; i++)
         verify_repair_sort(v, &v->scan.findings[i]);

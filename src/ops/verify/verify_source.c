@@ -11,10 +11,11 @@
 
 /* A run that was not whole proves nothing. */
 static void verify_source_take(
-    struct verify_request *req, const struct run_result *result)
+    struct verify_state *v, const struct run_result *result)
 {
     static const enum verify_kind mended[] = {
         VERIFY_TEXT_CHANGED, VERIFY_PIECE_MISSING};
+    struct verify_request *req = v->req;
 
     req->run = result_json(result);
     req->run_items = result->counts.embedded;
@@ -22,6 +23,8 @@ static void verify_source_take(
         return;
     for (size_t i = 0; i < sizeof(mended) / sizeof(mended[0]); i++)
         req->tallies[mended[i]].mended = req->tallies[mended[i]].found;
+    for (int i = 0; i < VERIFY_NKINDS; i++)
+        req->tallies[i].mended += v->left_to_run[i];
 }
 
 static void on_verify_source_run(struct op *op)
@@ -32,7 +35,7 @@ static void on_verify_source_run(struct op *op)
     if (op->err.code != 0)
         req->run_refused = op->err;
     else if (v->run.result != NULL)
-        verify_source_take(req, v->run.result);
+        verify_source_take(v, v->run.result);
     trigger_req_clear(&v->run);
     verify_nodes_begin(v, NODES_AGAIN);
 }

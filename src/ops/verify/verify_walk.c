@@ -99,7 +99,7 @@ static void verify_scan_batch(struct verify_state *v)
             verify_walk_limit(exact && config->graph.enabled, v->survey.rows),
         .graph = config->graph.enabled,
         .exact = exact,
-        .began_us = v->survey.began_us,
+        .sized = v->survey.sized,
         .after = v->after};
     op_init(&v->scan.op, on_verify_scanned);
     verify_scan(v->req->ops->look, &v->scan);
@@ -131,6 +131,40 @@ static void verify_nodes_next(struct verify_state *v)
         verify_nodes_over(v);
 }
 
+static void verify_nodes_mend(struct verify_state *v,
+    enum verify_mend_step step, bool edges, void (*done)(struct op *op))
+{
+    struct str *ids = arena_calloc(&v->batch, v->nodes.n, sizeof(*ids));
+    size_t n = 0;
+
+    if (ids == NULL)
+        abort();
+    for (size_t i = 0; i < v->nodes.n; i++) {
+        const struct verify_finding *f = &v->nodes.findings[i];
+
+        if (edges && f->row.len > 0)
+            ids[n++] = f->row;
+        else if (!edges && f->kind == VERIFY_NODE_WITHOUT_ROW)
+            ids[n++] = f->content_id;
+    }
+    v->mend = (struct verify_mend_req){.step = step,
+        .tenant = v->req->ops->config->sync.tenant,
+        .ids = ids,
+        .n = n};
+    op_init(&v->mend.op, done);
+    verify_mend(v->req->ops->store, &v->mend);
+}
+
+static void on_verify_loose_removed(struct op *op)
+{
+    struct verify_state *v = container_of(op, struct verify_state, mend.op);
+
+    if (verify_failed(v, op, "remove edges"))
+        return;
+    v->req->tallies[VERIFY_EDGE_DANGLING].mended += v->mend.changed;
+    verify_rest(v, verify_nodes_next);
+}
+
 static void on_verify_nodes_removed(struct op *op)
 {
     struct verify_state *v = container_of(op, struct verify_state, mend.op);
@@ -141,36 +175,20 @@ static void on_verify_nodes_removed(struct op *op)
     t[VERIFY_NODE_WITHOUT_ROW].mended += v->mend.changed;
     if (v->mend.changed == v->mend.n)
         for (size_t i = 0; i < v->nodes.n; i++)
-            if (v->nodes.findings[i].kind == VERIFY_EDGE_DANGLING)
+            if (v->nodes.findings[i].kind == VERIFY_EDGE_DANGLING &&
+                v->nodes.findings[i].row.len == 0)
                 t[VERIFY_EDGE_DANGLING].mended += v->nodes.findings[i].n;
-    verify_rest(v, verify_nodes_next);
-}
-
-static void verify_nodes_remove(struct verify_state *v)
-{
-    struct str *ids = arena_calloc(&v->batch, v->nodes.n, sizeof(*ids));
-    size_t n = 0;
-
-    if (ids == NULL)
-        abort();
-    for (size_t i = 0; i < v->nodes.n; i++)
-        if (v->nodes.findings[i].kind == VERIFY_NODE_WITHOUT_ROW)
-            ids[n++] = v->nodes.findings[i].content_id;
-    v->mend = (struct verify_mend_req){.step = MEND_STEP_NODES,
-        .tenant = v->req->ops->config->sync.tenant,
-        .ids = ids,
-        .n = n};
-    op_init(&v->mend.op, on_verify_nodes_removed);
-    verify_mend(v->req->ops->store, &v->mend);
+    verify_nodes_mend(v, MEND_STEP_LOOSE, true, on_verify_loose_removed);
 }
 
 /* The same guard as a run's deletes have. */
-static bool verify_nodes_too_many(const struct verify_request *req)
+static bool verify_nodes_too_many(const struct verify_state *v)
 {
-    const struct verify_tally *t = &req->tallies[VERIFY_NODE_WITHOUT_ROW];
+    const struct verify_tally *t = &v->req->tallies[VERIFY_NODE_WITHOUT_ROW];
+    int most = v->req->ops->config->sync.max_delete_percent;
 
-    return delete_guard_refuses(t->found - t->mended, req->nodes,
-        req->ops->config->sync.max_delete_percent);
+    return delete_guard_refuses(t->found - t->mended, v->req->nodes, most) ||
+           delete_guard_refuses(v->loose, v->edges, most);
 }
 
 /* What the run has stored again is mended. */
@@ -199,14 +217,16 @@ static void verify_nodes_over(struct verify_state *v)
     }
 }
 
-/* All nodes have been counted: those without a row may go, if they are few. */
+/* All nodes have been counted: those without a row may go, and edges without a
+ * node, if they are few. */
 void verify_delete_begin(struct verify_state *v)
 {
     struct verify_request *req = v->req;
     const struct verify_tally *t = &req->tallies[VERIFY_NODE_WITHOUT_ROW];
-    bool deletes = req->ask.repair && req->ask.deletes && t->found > t->mended;
+    bool deletes = req->ask.repair && req->ask.deletes &&
+                   (t->found > t->mended || v->loose > 0);
 
-    req->delete_refused = deletes && verify_nodes_too_many(req);
+    req->delete_refused = deletes && verify_nodes_too_many(v);
     if (deletes && !req->delete_refused)
         verify_nodes_begin(v, NODES_DELETE);
     else
@@ -217,6 +237,7 @@ static void verify_walk_take_nodes(struct verify_state *v)
 {
     if (v->pass == NODES_COUNT)
         v->req->nodes += v->nodes.seen;
+    v->edges += v->nodes.edges;
     for (size_t i = 0; i < v->nodes.n; i++) {
         const struct verify_finding *f = &v->nodes.findings[i];
 
@@ -224,6 +245,7 @@ static void verify_walk_take_nodes(struct verify_state *v)
             verify_note(v->req, NULL, f);
         else if (v->pass == NODES_AGAIN)
             v->again[f->kind == node_kinds[1]] += f->n;
+        v->loose += f->row.len > 0;
     }
 }
 
@@ -235,7 +257,7 @@ static void on_verify_nodes_read(struct op *op)
         return;
     verify_walk_take_nodes(v);
     if (v->pass == NODES_DELETE && v->nodes.n > 0)
-        verify_nodes_remove(v);
+        verify_nodes_mend(v, MEND_STEP_NODES, false, on_verify_nodes_removed);
     else
         verify_rest(v, verify_nodes_next);
 }
@@ -249,6 +271,7 @@ static void verify_nodes_batch(struct verify_state *v)
     v->nodes.tenant = v->req->ops->config->sync.tenant;
     v->nodes.limit = VERIFY_BATCH_NODES;
     v->nodes.after = v->after;
+    v->nodes.edges = 0;
     op_init(&v->nodes.op, on_verify_nodes_read);
     verify_nodes(v->req->ops->look, &v->nodes);
 }
@@ -264,6 +287,7 @@ void verify_nodes_begin(struct verify_state *v, enum nodes_pass pass)
     for (size_t i = 0; i < s->nservices; i++)
         names[i] = s->services[i].name;
     v->pass = pass;
+    v->loose = v->edges = 0;
     v->nodes =
         (struct verify_nodes_req){.services = names, .nservices = s->nservices};
     verify_walk_move(v, (struct str){NULL, 0});

@@ -9,12 +9,14 @@ let created = 0;
  *
  * options.url        the server, instead of E2E_PG_URL
  * options.extension  false: leave pgvector for the program to create
+ * options.template   the name of a database to copy, which nobody is using
  */
 export async function start(options = {}) {
   const server = options.url ?? process.env.E2E_PG_URL;
   if (!server) throw new Error('E2E_PG_URL names no PostgreSQL server');
   const name = `batchsync_e2e_${process.pid}_${++created}`;
-  await once(server, `CREATE DATABASE ${name}`);
+  await once(server, `CREATE DATABASE ${name}${
+    options.template ? ` TEMPLATE ${options.template}` : ''}`);
   const url = new URL(server);
   url.pathname = name;
   const database = new Database(server, url.href, name);
