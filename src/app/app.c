@@ -473,13 +473,13 @@ void app_log_migration(struct str lines)
     }
 }
 
-int app_check_tables(struct app *app, const char *command)
+int app_check_tables(struct app *app, const char *command, bool writes)
 {
     struct err err = {0};
     struct buf report;
 
     buf_init(&report, APP_REPORT_BYTES);
-    app_migrate(app, MIGRATE_CHECK, &report, &err);
+    app_migrate(app, writes ? MIGRATE_CHECK : MIGRATE_LOOK, &report, &err);
     buf_free(&report);
     if (err.code == 0)
         return EXIT_DONE;

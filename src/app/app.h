@@ -112,9 +112,10 @@ int app_migrate(struct app *app, enum migrate_mode mode, struct buf *report,
 /* Logs what a migration reports; its warnings as such. */
 void app_log_migration(struct str lines);
 
-/* Are the tables up to date? EXIT_DONE, or the exit code after printing what is
- * wrong, as a sync would. */
-int app_check_tables(struct app *app, const char *command);
+/* Are the tables up to date, and can they be written to where the command does
+ * that? EXIT_DONE, or the exit code after printing what is wrong, as a sync
+ * would. */
+int app_check_tables(struct app *app, const char *command, bool writes);
 
 /* What embeddings depend on, by the configuration; borrowed from it. */
 struct embedding_id app_embedding_id(const struct app *app);

@@ -48,6 +48,21 @@ async function pair(t, pg, standby) {
     await server.end();
   });
 
+  await t.test('what only looks is content with a standby', async () => {
+    const last = served.items.at(-1).id;
+    await w.good();
+    await until(async () => (await w.run(['explain', 'alpha', last], alone))
+      .code === 0, 'the rows to be there, too');
+    for (const args of [['verify'], ['verify', '--source'], ['plan'],
+      ['runs']]) {
+      const { code, stdout, stderr } = await w.run(args, alone);
+      assert.equal(code, 0, `${args}: ${stdout}${stderr}`);
+    }
+    const mending = await w.run(['verify', '--repair'], alone);
+    assert.equal(mending.code, TRY_LATER);
+    assert.match(mending.stderr, /standby|read-only/);
+  });
+
   await t.test('a migration that is asked of the standby', async () => {
     await w.db.rows('CREATE DATABASE empty_one');
     const url = new URL(alone.DATABASE_URL);

@@ -237,7 +237,8 @@ static int dead_letters_open_database(struct app *app, struct cli *cli)
 {
     int code = app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE);
 
-    return code == EXIT_DONE ? app_check_tables(app, "dead-letters") : code;
+    return code == EXIT_DONE ? app_check_tables(app, "dead-letters", true)
+                             : code;
 }
 
 static int dead_letters_show(struct cli *cli, struct history_req *req)

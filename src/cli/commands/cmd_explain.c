@@ -84,7 +84,7 @@ static int explain_run(struct cli *cli)
 
     arena_init(&arena, 0);
     if (code == EXIT_DONE)
-        code = app_check_tables(&app, "explain");
+        code = app_check_tables(&app, "explain", false);
     if (code == EXIT_DONE)
         code = source ? explain_with_source(&app, cli, &arena)
                       : explain_read(&app, cli, &arena, NULL);

@@ -47,7 +47,7 @@ static int forget_command(struct cli *cli)
         &app, &cli->console, NEED_DATABASE, APP_DATABASE | APP_SCHEMAS);
 
     if (code == EXIT_DONE)
-        code = app_check_tables(&app, "forget");
+        code = app_check_tables(&app, "forget", true);
     if (code == EXIT_DONE)
         code = forget_do(&app, cli);
     return app_close(&app, code);

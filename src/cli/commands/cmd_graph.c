@@ -82,7 +82,7 @@ static int graph_run(struct cli *cli)
 
     arena_init(&arena, 0);
     if (code == EXIT_DONE)
-        code = app_check_tables(&app, "graph");
+        code = app_check_tables(&app, "graph", false);
     if (code == EXIT_DONE)
         code = graph_ask(&app, cli, &arena);
     code = app_close(&app, code);

@@ -86,7 +86,7 @@ static int limits_run(struct cli *cli)
     }
     code = app_open(&app, &cli->console, NEED_DATABASE, APP_DATABASE);
     if (code == EXIT_DONE)
-        code = app_check_tables(&app, "limits");
+        code = app_check_tables(&app, "limits", true);
     if (code == EXIT_DONE)
         code = limits_ask(&app, cli, &req);
     return app_close(&app, code);

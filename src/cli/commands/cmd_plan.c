@@ -136,7 +136,7 @@ static int plan_look_for_tables(struct plan_command *c, struct err *err)
     struct buf report;
 
     buf_init(&report, APP_REPORT_BYTES);
-    if (app_migrate(&c->app, MIGRATE_CHECK, &report, err) < 0 &&
+    if (app_migrate(&c->app, MIGRATE_LOOK, &report, err) < 0 &&
         err->code == ERR_CONFIG && c->app.config.database.migrate_on_start &&
         app_migrate(&c->app, MIGRATE_DRY_RUN, &report, &dry) == 0) {
         c->req.bare = pg_pool_schema(c->app.pools.store)[0] == '\0' ||

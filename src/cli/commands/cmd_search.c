@@ -172,7 +172,7 @@ static int search_work(struct cli *cli, struct text_search_req *req)
         NEED_DATABASE | (embeds ? NEED_EMBEDDER : 0),
         APP_SCHEMAS | APP_DATABASE | (embeds ? APP_EMBEDDER : 0));
     if (code == EXIT_DONE)
-        code = app_check_tables(&app, "search");
+        code = app_check_tables(&app, "search", false);
     if (code == EXIT_DONE)
         code = search_ask(&app, cli, req);
     return app_close(&app, code);

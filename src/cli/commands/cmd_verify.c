@@ -121,7 +121,8 @@ static int verify_open(struct verification *v)
         APP_DATABASE | APP_SCHEMAS | (embeds ? APP_EMBEDDER | APP_LINKER : 0) |
             (ask->source ? APP_SERVICES | APP_COORDINATOR | APP_LEDGER : 0));
 
-    return code == EXIT_DONE ? app_check_tables(&v->app, "verify") : code;
+    return code == EXIT_DONE ? app_check_tables(&v->app, "verify", ask->repair)
+                             : code;
 }
 
 static int verify_read_options(struct cli *cli, struct verify_ask *ask,

@@ -43,7 +43,7 @@ int look_open(struct look *l, struct cli *cli, const char *command)
     *l = (struct look){
         .cli = cli, .command = command, .remote = look_is_remote(cli)};
     return l->remote ? look_open_remote(l)
-                     : run_lines_open(&l->app, cli, command);
+                     : run_lines_open(&l->app, cli, command, false);
 }
 
 int look_close(struct look *l, int code)

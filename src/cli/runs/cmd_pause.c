@@ -46,7 +46,8 @@ static int pause_submit(struct app *app, struct cli *cli, const char *reason)
 static int pause_do(struct cli *cli, const char *reason)
 {
     struct app app;
-    int code = run_lines_open(&app, cli, reason != NULL ? "pause" : "resume");
+    int code =
+        run_lines_open(&app, cli, reason != NULL ? "pause" : "resume", true);
 
     if (code == EXIT_DONE)
         code = pause_submit(&app, cli, reason);

@@ -7,12 +7,13 @@
 
 enum { LINE_BYTES = 256 };
 
-int run_lines_open(struct app *app, struct cli *cli, const char *command)
+int run_lines_open(
+    struct app *app, struct cli *cli, const char *command, bool writes)
 {
     int code =
         app_open(app, &cli->console, NEED_DATABASE, APP_DATABASE | APP_LEDGER);
 
-    return code == EXIT_DONE ? app_check_tables(app, command) : code;
+    return code == EXIT_DONE ? app_check_tables(app, command, writes) : code;
 }
 
 static const char *run_lines_text(json_t *object, const char *key)

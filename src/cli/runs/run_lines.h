@@ -9,7 +9,8 @@
 
 /* The database and its ledger, with tables that are up to date. Returns
  * EXIT_DONE or the exit code after saying what is wrong. */
-int run_lines_open(struct app *app, struct cli *cli, const char *command);
+int run_lines_open(
+    struct app *app, struct cli *cli, const char *command, bool writes);
 
 void run_lines_head(FILE *out);
 void run_lines_run(FILE *out, json_t *run);

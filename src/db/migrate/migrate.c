@@ -273,6 +273,10 @@ static void migrate_try(struct call *c)
         call_end(c, &err);
         return;
     }
+    if (w->req->mode == MIGRATE_LOOK) {
+        call_end(c, NULL);
+        return;
+    }
     c->state = TRY;
     writable_add_try(c, w->req->tenant);
     call_send(c);
@@ -308,7 +312,7 @@ static void migrate_decide(struct call *c)
     if (migrate_is_foreign(&w->facts)) {
         c->state = SHAPE;
         adopt_ask_shape(c);
-    } else if (w->req->mode == MIGRATE_CHECK) {
+    } else if (w->req->mode >= MIGRATE_CHECK) {
         migrate_check(c, pending);
     } else if (w->req->mode == MIGRATE_DRY_RUN) {
         migrate_report_plan(w);

@@ -14,7 +14,8 @@
 enum migrate_mode {
     MIGRATE_APPLY,
     MIGRATE_DRY_RUN, /* only say what would be done */
-    MIGRATE_CHECK    /* ERR_CONFIG unless the database is ready to use */
+    MIGRATE_CHECK,   /* ERR_CONFIG unless the database is ready to use */
+    MIGRATE_LOOK     /* the same for who only reads: also of a standby */
 };
 
 struct migrate_req {
