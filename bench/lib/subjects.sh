@@ -38,6 +38,10 @@ subject() {
       template lean
       ;;
     *indexes) template adopted ;;
+    *plan)
+      COMMAND=("$BUILD/batchsync" plan --json)
+      template lean
+      ;;
     batchsync*) template lean ;;
     design*)
       COMMAND=(node "$ROOT/bench/peers/design.mjs")
@@ -65,7 +69,8 @@ written() {
     FROM pg_stat_user_tables WHERE relname NOT LIKE 'batch_sync%runs'"
 }
 
-# own_seconds: what the program says it took, without its start and its end.
+# own_seconds: what the program says it took, without its start and its end, if
+# it says that.
 own_seconds() {
   if [ "${COMMAND[0]}" = node ]; then
     cat "$DIR/out"
@@ -86,7 +91,7 @@ rows() {
 
 # run_subject NAME DATABASE: one sync, its outcome checked. Sets SAMPLE.
 run_subject() {
-  local before took own around cpu kib requests billed unique rows
+  local before took own cpu kib requests billed unique rows
   subject "$1"
   embedder_stats >/dev/null
   before=$(written "$2")
@@ -96,12 +101,13 @@ run_subject() {
     { tail -n 20 "$DIR/out" "$DIR/err" >&2; die "$1 failed"; }
   read -r took cpu kib <<<"$took"
   own=$(own_seconds)
-  around=$(calc "$took - $own")
+  SAMPLE=()
+  [ -z "$own" ] || SAMPLE=("around=$(calc "$took - $own")")
   # Loading their libraries is not held against the peers.
   [ "${COMMAND[0]}" != node ] || took=$own
   read -r requests _ billed unique <<<"$(embedder_stats)"
   sleep 0.3 # the server's counters come a little later
-  SAMPLE=("seconds=$took" "around=$around" "cpu=$cpu" "kib=$kib"
+  SAMPLE+=("seconds=$took" "cpu=$cpu" "kib=$kib"
     "requests=$requests" "billed=$billed" "unique=$unique" "written=$(($(written "$2") - before))")
   rows=$(rows "$2")
   check "$2" "$rows"

@@ -57,8 +57,8 @@ function unchanged(result) {
   return 'Nothing has changed since the last sync. Reading the pages, ' +
     'finding the items in them and rendering these is shown step by step, ' +
     'one page after another; the rest of a re-run is looking up what is ' +
-    'stored.\n\n' +
-    `${tables(result, PULL)}`;
+    'stored. A plan reads, renders and looks up the same, and writes no ' +
+    `ledger.\n\n${tables(result, PULL)}`;
 }
 
 function changedRows(list, result) {

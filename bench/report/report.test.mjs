@@ -102,6 +102,16 @@ test('an unchanged sync that writes misses', () => {
   assert.equal(verdict(at(0), 'Unchanged: at least 10x'), 'met');
 });
 
+test('a plan of unchanged items takes what the sync takes', () => {
+  const at = (seconds) => verdict(targetsTable({ unchanged: result('unchanged',
+    100000, 256, [['s', 'batchsync', 1], ['s', 'batchsync plan', seconds]]) }),
+  'Unchanged, many items: a plan');
+  assert.equal(at(1.09), 'met');
+  assert.equal(at(1.2), '**not met**');
+  assert.equal(verdict(targetsTable({}), 'Unchanged, many items: a plan'),
+    'not measured');
+});
+
 test('changed items fill requests', () => {
   assert.equal(neededRequests(100000, settings), 20);
   assert.equal(neededRequests(1500, settings), 1);

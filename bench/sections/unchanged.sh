@@ -8,6 +8,7 @@ unchanged_round() {
   pull 'pull and parse' parse
   pull 'pull, parse and render' render
   again batchsync synced
+  again 'batchsync plan' synced
   [ "$N" -eq "$FEW" ] && [ "${#PEERS[@]}" -gt 0 ] || return 0
   again 'LangChain index()' indexed
   [ "$DIMENSIONS" -eq 256 ] || return 0
