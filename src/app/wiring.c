@@ -98,6 +98,11 @@ static void wiring_port_service_end(void *world, struct service_end_req *req)
     ledger_service_end(&((struct app *)world)->ledger, req);
 }
 
+static void wiring_port_service_release(void *world, const char *token)
+{
+    ledger_service_release(&((struct app *)world)->ledger, token);
+}
+
 static void wiring_port_run_end(void *world, struct run_end_req *req)
 {
     struct app *app = world;
@@ -172,6 +177,7 @@ void app_wire(struct app *app)
         .checkpoint = wiring_port_checkpoint,
         .sweep = wiring_port_sweep,
         .service_end = wiring_port_service_end,
+        .service_release = wiring_port_service_release,
         .run_end = wiring_port_run_end,
         .link = app->config.graph.enabled ? wiring_port_link_items : NULL,
         .find = wiring_port_find_items,

@@ -55,7 +55,18 @@ static void progress_service_begin(
 
     *s = (struct progress_service){.began_ms = now_ms};
     snprintf(s->name, sizeof(s->name), "%s", e->service);
-    p->current = e->position;
+}
+
+/* NULL: it has not begun. */
+static struct progress_service *progress_find(
+    struct progress *p, const char *name)
+{
+    struct progress_service *s = p->services;
+
+    for (; s < p->services + p->nservices; s++)
+        if (strncmp(s->name, name, sizeof(s->name) - 1) == 0)
+            return s;
+    return NULL;
 }
 
 static uint64_t progress_items(const struct progress_service *s)
@@ -82,12 +93,15 @@ static void progress_plain(
 static void progress_service_event(
     struct progress *p, const struct run_event *e, uint64_t now_ms)
 {
-    struct progress_service *s = &p->services[p->current];
+    struct progress_service *s = progress_find(p, e->service);
 
+    if (s == NULL)
+        return;
     if (e->page > s->page)
         s->page = e->page;
     if (e->announced > 0)
         s->announced = e->announced;
+    s->rows += e->rows;
     if (e->counts != NULL) {
         s->counts = *e->counts;
         s->rows = 0;
@@ -109,8 +123,6 @@ void progress_event(
         return;
     if (event->kind == EVENT_SERVICE_BEGIN)
         progress_service_begin(p, event, now_ms);
-    else if (event->kind == EVENT_STORED)
-        p->services[p->current].rows += event->rows;
     else if (event->service != NULL)
         progress_service_event(p, event, now_ms);
 }
@@ -227,15 +239,14 @@ static void progress_put_services(struct progress *p, uint64_t now_ms)
 
 static void progress_draw_plain(struct progress *p, uint64_t now_ms)
 {
-    const struct progress_service *s = &p->services[p->current];
-
     if (p->drawn_ms == 0)
         p->drawn_ms = now_ms;
     if (p->nservices == 0 || now_ms - p->drawn_ms < PLAIN_MS)
         return;
     p->drawn_ms = now_ms;
-    if (s->name[0] != '\0' && !s->ended)
-        progress_plain(p, s, "reading");
+    for (size_t i = 0; i < p->nservices; i++)
+        if (p->services[i].name[0] != '\0' && !p->services[i].ended)
+            progress_plain(p, &p->services[i], "reading");
 }
 
 static void progress_put_linking(struct progress *p)

@@ -29,7 +29,7 @@ struct progress {
     FILE *plain; /* borrowed; where plain lines go, or NULL */
     FILE *log;   /* owned; writes to the terminal; NULL: there is none */
     struct progress_service *services; /* owned; nservices, by position */
-    size_t nservices, current;
+    size_t nservices;
     bool linking;    /* the run is over */
     uint64_t linked; /* items */
     struct linker_progress linker;

@@ -27,6 +27,7 @@ struct config_sync {
     int chunk_size;          /* BATCH_SYNC_CHUNK_SIZE, items */
     int workers;             /* BATCH_SYNC_WORKERS, embedding slots */
     int fetches;             /* BATCH_SYNC_FETCHES, pages asked for at once */
+    int parallel;            /* BATCH_SYNC_PARALLEL_SERVICES */
     int max_pages;           /* BATCH_SYNC_MAX_PAGES; 0: no limit */
     int max_item_bytes;      /* BATCH_SYNC_MAX_ITEM_BYTES, 8 MiB */
     int timeout_s;           /* BATCH_SYNC_TIMEOUT, one coordinator call */

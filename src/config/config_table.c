@@ -68,6 +68,10 @@ static const struct config_key rows[] = {
         "pages of one service that are asked for at the same time, where the "
         "source tells its total",
         RANGE(1, 16), TO(c.sync.fetches)},
+    {"BATCH_SYNC_PARALLEL_SERVICES", "1",
+        "services that one process syncs at the same time, over the same "
+        "workers and the same window of pages",
+        RANGE(1, 16), TO(c.sync.parallel)},
     {"BATCH_SYNC_MAX_PAGES", "0",
         "pages of one service before its run ends with an error; 0: no limit",
         RANGE(0, INT_MAX), TO(c.sync.max_pages)},

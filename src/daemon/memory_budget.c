@@ -1,6 +1,7 @@
 #include "daemon/memory_budget.h"
 
 #include "base/str.h"
+#include "sync/pipeline.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,11 @@ static uint64_t memory_budget_larger(uint64_t a, uint64_t b)
 void memory_budget(const struct config *config, struct memory_budget *out)
 {
     uint64_t workers = (uint64_t)config->sync.workers;
-    uint64_t answers = (uint64_t)config->sync.fetches *
-                       (uint64_t)config->coordinator.max_message_bytes;
+    uint64_t fetches =
+        (uint64_t)config->sync.fetches * (uint64_t)config->sync.parallel;
+    uint64_t answers =
+        (fetches < WINDOW_PAGES ? fetches : (uint64_t)WINDOW_PAGES) *
+        (uint64_t)config->coordinator.max_message_bytes;
     uint64_t vectors = (uint64_t)config->sync.chunk_size *
                        (uint64_t)config->embedding.dimensions * sizeof(float);
 

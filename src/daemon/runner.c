@@ -142,6 +142,7 @@ static void runner_set_limits(const struct runner *r, struct run_options *o)
     o->chunk_size = sync->chunk_size;
     o->workers = sync->workers;
     o->fetches = sync->fetches;
+    o->parallel = sync->parallel;
     o->max_pages = sync->max_pages;
     o->max_item_bytes = (size_t)sync->max_item_bytes;
     o->window_bytes = WINDOW_BYTES;

@@ -12,6 +12,7 @@
 #ifndef SYNC_PIPELINE_H
 #define SYNC_PIPELINE_H
 
+#include "base/list.h"
 #include "base/log.h"
 #include "sync/embed/embed_record.h"
 #include "sync/ports.h"
@@ -19,7 +20,8 @@
 /* Whom a call goes to. */
 enum provider { COORDINATOR, EMBEDDER, DATABASE, PROVIDERS };
 
-/* Most pages of a service that have been asked for and are not checkpointed. */
+/* Most pages, of all services, that have been asked for and are not
+ * checkpointed. */
 enum { WINDOW_PAGES = 16 };
 
 /*
@@ -44,6 +46,9 @@ struct pipeline {
     const char *run_id;                /* borrowed; "" before it began */
     struct retry_policy retries;
     struct window window;
+    int parallel;         /* services that may be under way at once */
+    struct list services; /* those that are, by struct service.sibling: first
+                             who has taken nothing for the longest time */
     int spent[PROVIDERS]; /* of each one's budget of retries */
     struct embed_record embed;
     struct trace_context trace;

@@ -22,7 +22,10 @@
 #include "sync/result.h"
 #include "sync/run_spec.h"
 
-enum { ID_BYTES = 48 }; /* run ids and tokens, NUL-terminated */
+enum {
+    ID_BYTES = 48,         /* run ids and tokens, NUL-terminated */
+    PARALLEL_SERVICES = 16 /* of one process, at most */
+};
 
 /* Whose rows are meant: fixed while a service is synced. All borrowed. */
 struct scope {
@@ -222,6 +225,8 @@ struct service_begin_req {
     struct op op;
     const char *run_id;
     const char *tenant;
+    bool beside;      /* others are under way here: none whose last owner was
+                         lost since its last checkpoint */
     bool incremental; /* asks for `since` from the last success, if all that
                          is stored is of the run's model */
     /* Claims nothing: what is not begun fails for this reason. Or NULL. */
@@ -472,6 +477,9 @@ struct ports {
     void (*checkpoint)(void *world, struct checkpoint_req *req);
     void (*sweep)(void *world, struct sweep_req *req);
     void (*service_end)(void *world, struct service_end_req *req);
+    /* At once: it is not under way here any more, whether its end could be
+     * recorded or not, and nothing is to keep it alive. */
+    void (*service_release)(void *world, const char *token);
     void (*run_end)(void *world, struct run_end_req *req);
     void (*link)(void *world, struct link_req *req); /* NULL: no graph */
     void (*find)(void *world, struct find_req *req);

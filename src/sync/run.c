@@ -1,8 +1,6 @@
 /*
- * Happy path: list -> begin -> recall -> claim a service, sync it, claim the
- * next -> end; run.h says the rest. Other processes claim services of the run
- * too. The process that began it waits for them at the end, since its result is
- * the whole run's; a helper leaves when nothing is left to claim.
+ * Happy path: list -> begin -> recall -> services (run_services.c) -> end;
+ * run.h says the rest.
  *
  * Failures: when listing or beginning fails, nothing ran and the request's
  * err says why. A service's failure is its own; a fatal one ends the run. A
@@ -10,42 +8,14 @@
  * ledger cannot be reached any more is left as interrupted.
  *
  * Cancel: run_stop(), run_cancel() and op_cancel() set the pipeline's flags
- * and kick the service at work, or cancel the listing or the wait. Close: the
- * memory of the result stays until run_req_clear().
+ * and kick the services under way, or cancel the listing or the wait. Close:
+ * the memory of the result stays until run_req_clear().
  */
-#include "sync/run.h"
+#include "sync/run_impl.h"
 
 #include "sync/run_result.h"
-#include "sync/service/service.h"
 #include <assert.h>
 #include <stdlib.h>
-
-enum { POLL_MS = 2000 };
-
-struct run {
-    struct run_req *req;              /* borrowed; the owner's */
-    const struct schema_set *schemas; /* borrowed */
-    struct pipeline p;
-    struct arena arena; /* names, results, errors */
-    const char **names;
-    bool *ours;              /* per service: ended by this process */
-    struct service *service; /* owned; the one at work, or NULL */
-    struct services_req list;
-    struct run_begin_req begin;
-    struct recall_req recall;
-    struct service_begin_req claim;
-    struct timer_req poll;
-    struct run_end_req end;
-    struct err lost; /* why no more could be claimed; code 0: it could */
-    struct retry retry;
-    uint64_t started_ms;
-};
-
-/* Does it take part in a run that another process has begun? */
-static bool run_is_helper(const struct run *r)
-{
-    return r->p.options->spec.run_id != NULL;
-}
 
 /* The end */
 
@@ -164,95 +134,10 @@ static void run_end_submit(struct run *r)
     ports->run_end(ports->world, &r->end);
 }
 
-static void run_end_run(struct run *r)
+void run_end_run(struct run *r)
 {
     retry_reset(&r->retry);
     run_end_submit(r);
-}
-
-/* Services */
-
-static void run_claim(struct run *r);
-
-static void on_run_service_done(struct service *s, void *arg)
-{
-    struct run *r = arg;
-
-    r->ours[r->claim.position] = !run_result_was_fenced(s->result);
-    service_free(s);
-    r->service = NULL;
-    run_claim(r);
-}
-
-static void run_start_service(struct run *r)
-{
-    size_t i = r->claim.position;
-    struct service_result *result = &r->req->result.services[i];
-
-    assert(i < r->req->result.nservices);
-    *result = (struct service_result){.service = r->names[i]};
-    r->service = service_start(&r->p, &r->arena, r->schemas, &r->claim, result,
-        on_run_service_done, r);
-}
-
-static void on_run_claim_waited(struct op *op)
-{
-    run_claim(container_of(op, struct run, retry.timer.op));
-}
-
-static void on_run_polled(struct op *op)
-{
-    run_claim(container_of(op, struct run, poll.op));
-}
-
-static void run_wait_for_others(struct run *r)
-{
-    const struct ports *ports = r->p.ports;
-
-    op_init(&r->poll.op, on_run_polled);
-    ports->timer(ports->world, &r->poll, POLL_MS);
-}
-
-static void on_run_claimed(struct op *op)
-{
-    struct run *r = container_of(op, struct run, claim.op);
-    struct err err = op->err;
-
-    if (err.code != 0) {
-        err_wrap(&err, "claim a service");
-        if (retry_start(
-                &r->retry, &r->p, CALL_CHECKPOINT, &err, on_run_claim_waited))
-            return;
-        log_error(&(struct log_ctx){.run = r->p.run_id}, "%s", err.msg);
-        r->lost = err;
-        run_end_run(r);
-        return;
-    }
-    retry_reset(&r->retry);
-    if (r->claim.claim == CLAIM_SERVICE)
-        run_start_service(r);
-    else if (r->claim.claim == CLAIM_WAIT && !run_is_helper(r))
-        run_wait_for_others(r);
-    else
-        run_end_run(r);
-}
-
-static void run_claim(struct run *r)
-{
-    const struct ports *ports = r->p.ports;
-    const struct run_spec *spec = &r->p.options->spec;
-
-    if (r->p.stopping) {
-        run_end_run(r);
-        return;
-    }
-    r->claim = (struct service_begin_req){.run_id = r->p.run_id,
-        .tenant = spec->tenant,
-        .incremental =
-            spec->since == NULL && strcmp(spec->kind, "incremental") == 0,
-        .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
-    op_init(&r->claim.op, on_run_claimed);
-    ports->service_begin(ports->world, &r->claim);
 }
 
 /* Beginning */
@@ -267,7 +152,7 @@ static void on_run_recalled(struct op *op)
             op->err.msg);
     else
         r->p.embed.proven = r->recall.proven;
-    run_claim(r);
+    run_services_go_on(r);
 }
 
 static void run_recall(struct run *r)
@@ -275,7 +160,7 @@ static void run_recall(struct run *r)
     const struct ports *ports = r->p.ports;
 
     if (ports->recall == NULL) {
-        run_claim(r);
+        run_services_go_on(r);
         return;
     }
     op_init(&r->recall.op, on_run_recalled);
@@ -367,7 +252,10 @@ static int run_prepare_results(
     r->names = arena_calloc(&r->arena, n, sizeof(*r->names));
     r->ours = arena_calloc(&r->arena, n, sizeof(*r->ours));
     result->services = arena_calloc(&r->arena, n, sizeof(*result->services));
-    if (r->names == NULL || r->ours == NULL || result->services == NULL)
+    r->slots =
+        arena_calloc(&r->arena, (size_t)r->p.parallel, sizeof(*r->slots));
+    if (r->names == NULL || r->ours == NULL || result->services == NULL ||
+        r->slots == NULL)
         return ERR_NOMEM;
     if (run_add_names(r, names, n) < 0)
         return ERR_NOMEM;
@@ -425,8 +313,7 @@ static void run_list(struct run *r)
 static void run_kick(struct run *r)
 {
     op_cancel(&r->poll.op);
-    if (r->service != NULL)
-        service_kick(r->service);
+    run_services_kick(r);
 }
 
 void run_stop(struct run_req *req)
@@ -476,6 +363,10 @@ void run_submit(const struct ports *ports, const struct schema_set *schemas,
     r->p.retries = req->options.retries;
     r->p.run_id = "";
     r->p.window.slots = req->options.workers;
+    /* What is only counted is counted for one service at a time. */
+    r->p.parallel = ports->dry ? 1 : req->options.parallel;
+    assert(r->p.parallel >= 1 && r->p.parallel <= PARALLEL_SERVICES);
+    list_init(&r->p.services);
     trace_context_read(&r->p.trace, str_of(spec->traceparent));
     r->started_ms = ports->now_ms(ports->world);
     arena_init(&r->arena, 0);

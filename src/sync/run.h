@@ -1,5 +1,6 @@
 /*
- * A run: the services one after another, isolated from each other.
+ * A run: the services one after another, or several at once, isolated from each
+ * other.
  *
  * Happy path: list the services (unless named), begin in the ledger, sync
  * each, end in the ledger. A service that fails is counted and the next one

@@ -38,9 +38,10 @@ struct run_options {
     int chunk_size;              /* items a chunk */
     int workers;                 /* embedding slots */
     int fetches;                 /* pages of a service asked for at once */
+    int parallel;                /* services under way at once, at least 1 */
     int max_pages;               /* a service; 0: no limit */
     size_t max_item_bytes;       /* of its JSON; larger ones fail */
-    size_t window_bytes;         /* of pages of a service, if several */
+    size_t window_bytes;         /* of all pages, if there are several */
     size_t chunk_bytes;          /* of the texts of a chunk of several items */
     size_t store_bytes;          /* of a transaction of several rows */
     size_t loop_bytes;           /* of an answer that is read on the loop */

@@ -11,6 +11,8 @@ import { sanitized, until } from './support/world.mjs';
 const LEASE_S = 2;
 const NAMES = Array.from({ length: 8 }, (_, i) => `service${i}`);
 
+const POOLED = 'behind a pooler';
+
 /** A run must last until the others have looked for it. */
 const LATENCY_MS = sanitized ? 400 : 300;
 
@@ -42,13 +44,13 @@ async function success(alive, run) {
 /**
  * Has `n` replicas share a run, and `strike` one of them: the one that began
  * it, or one that takes part in it. `strike` returns what is to be done after
- * the end of the run, if anything.
+ * the end of the run, if anything. `given`: further variables, or POOLED.
  */
-async function share(t, what, n, strike, pooled = false) {
+async function share(t, what, n, strike, given) {
   const b = await world(t);
   const account = new Account(t, what);
-  const env = pooled
-    ? { DATABASE_URL: (await pooler(t, b.w, 4)).url } : undefined;
+  const env = given === POOLED
+    ? { DATABASE_URL: (await pooler(t, b.w, 4)).url } : given;
   let most = 0;
   for (let i = 0; i < ROUNDS; i++) {
     const { replicas, run } = await together(t, b, n, env);
@@ -82,8 +84,12 @@ for (const n of [2, 4]) {
     share(t, `one of ${n} replicas killed`, n, kill));
 }
 
+test('2 replicas with four services each at a time, one of them killed', (t) =>
+  share(t, 'one of 2 replicas with four services each killed', 2, kill,
+    { BATCH_SYNC_PARALLEL_SERVICES: '4' }));
+
 test('replicas behind a pooler, one of them killed', { skip: missing }, (t) =>
-  share(t, 'one of 2 replicas behind PgBouncer killed', 2, kill, true));
+  share(t, 'one of 2 replicas behind PgBouncer killed', 2, kill, POOLED));
 
 test('one of three replicas is told to end', (t) =>
   share(t, 'SIGTERM to one of 3 replicas', 3, async (replica) => {

@@ -141,9 +141,17 @@ static void give_up(struct sim_ledger *ledger)
         }
 }
 
-/* The next to be claimed, or NULL; *left: how many have not ended. */
-static struct sim_service *next_service(struct shared *shared, int *left)
+/* Its owner has, unless it is this one and did not hear that it was. */
+static bool has_died(const struct world *w, const struct sim_service *s)
 {
+    return s->state == TAKEN && s->owner != w->life;
+}
+
+/* The next to be claimed, or NULL; *left: how many have not ended. `beside`:
+ * nothing that its owners may have been lost of. */
+static struct sim_service *next_service(struct world *w, bool beside, int *left)
+{
+    struct shared *shared = w->shared;
     struct sim_ledger *ledger = &shared->ledger;
     struct sim_service *lost = NULL, *free = NULL;
 
@@ -152,6 +160,8 @@ static struct sim_service *next_service(struct shared *shared, int *left)
         struct sim_service *s = &ledger->services[i];
 
         *left += s->state != ENDED;
+        if (beside && s->deaths + has_died(w, s) > 0)
+            continue;
         if (s->state == FREE)
             free = s;
         else if (s->state == TAKEN && !is_held(shared, s))
@@ -160,10 +170,17 @@ static struct sim_service *next_service(struct shared *shared, int *left)
     return free != NULL ? free : lost;
 }
 
-/* Its owner has, unless it is this one and did not hear that it was. */
-static bool has_died(const struct world *w, const struct sim_service *s)
+/* As many at once as may be, and none beside one whose owner was lost. */
+static void check_company(const struct world *w, const struct sim_service *s)
 {
-    return s->state == TAKEN && s->owner != w->life;
+    int n = 1;
+
+    for (int i = 0; i < SIM_SERVICES; i++) {
+        n += w->works[i].token != 0;
+        CHECK(w->works[i].token == 0 ||
+              w->shared->ledger.services[i].deaths == 0);
+    }
+    CHECK(n <= w->options->parallel);
 }
 
 /* It hears that the service is its own. */
@@ -185,6 +202,8 @@ static void take_claim(
     req->letters = s->base.failed - s->base.known_failures;
     snprintf(req->token, sizeof(req->token), "%d", s->token);
     w->beats = true;
+    CHECK(s->deaths == 0 || !req->beside);
+    check_company(w, s);
     world_begin_work(work);
     work->token = s->token;
     work->told = s->announced;
@@ -207,7 +226,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
     }
     if (req->give_up != NULL)
         give_up(ledger);
-    s = next_service(w->shared, &left);
+    s = next_service(w, req->beside, &left);
     if (s == NULL) {
         req->claim = left > 0 ? CLAIM_WAIT : CLAIM_DONE;
         return;
@@ -266,16 +285,22 @@ static void end_service(struct world *w, struct op *op, struct err *err)
 
 static void port_service_end(void *world, struct service_end_req *req)
 {
-    world_schedule(world, &req->op, 1, end_service);
+    struct world *w = world;
+
+    for (int i = 0; i < SIM_SERVICES; i++)
+        if (w->works[i].token == atoi(req->token))
+            w->works[i].begun = false; /* what it had read is gone */
+    world_schedule(w, &req->op, 1, end_service);
 }
 
 /* No heartbeat names its token any more. */
-static void note_event(void *world, const struct run_event *event)
+static void port_service_release(void *world, const char *token)
 {
     struct world *w = world;
 
-    if (event->kind == EVENT_SERVICE_END)
-        world_end_work(&w->works[event->position]);
+    for (int i = 0; i < SIM_SERVICES; i++)
+        if (w->works[i].token == atoi(token))
+            world_end_work(&w->works[i]);
 }
 
 /* Runs */
@@ -352,11 +377,11 @@ static void port_run_begin(void *world, struct run_begin_req *req)
     world_schedule(world, &req->op, 1, begin_run);
 }
 
-static bool has_work(const struct shared *shared)
+static bool has_work(struct world *w)
 {
     int left;
 
-    return next_service((struct shared *)shared, &left) != NULL;
+    return next_service(w, false, &left) != NULL;
 }
 
 static void join(struct world *w, struct op *op, struct err *err)
@@ -374,7 +399,7 @@ static void join(struct world *w, struct op *op, struct err *err)
     if (is_lost(w->shared))
         resume(w);
     else if (!ledger->running || ledger->generation < w->generation ||
-             !has_work(w->shared))
+             !has_work(w))
         return;
     if (err->code != 0)
         return;
@@ -473,7 +498,7 @@ static void port_link(void *world, struct link_req *req)
 
 void ledger_ports(struct world *w)
 {
-    w->ports.event = note_event;
+    w->ports.service_release = port_service_release;
     w->ports.link = port_link;
     w->ports.run_begin = port_run_begin;
     w->ports.run_join = port_run_join;

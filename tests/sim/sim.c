@@ -155,6 +155,7 @@ void draw_options(uint64_t *r, struct run_options *o)
         .kept_bytes = (size_t)PICK(r, 0, 500, 1 << 20),
         .max_tokens = PICK(r, 100, 400, 8191),
         .fetches = PICK(r, 1, 1 + (int)draw(r, 16)),
+        .parallel = PICK(r, 1, 2, 4),
         .retries = {5, 50}};
 }
 

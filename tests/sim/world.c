@@ -220,6 +220,8 @@ void world_begin_work(struct sim_work *work)
     work->ncheckpointed = work->npages;
     work->nwrites = 0;
     work->largest = work->first = 0;
+    work->looked = false;
+    work->nfailed = 0;
     work->told = -1;
     work->fenced = 0;
 }
@@ -232,17 +234,22 @@ void world_end_work(struct sim_work *work)
 
 /* Pages */
 
+static int open_pages_of(const struct sim_work *work)
+{
+    int n = 0;
+
+    for (int i = work->ncheckpointed; i < work->npages; i++)
+        n += work->pages[i].bytes > 0;
+    return n;
+}
+
 /* JSON of the pages that were handed out and are not checkpointed. */
-static size_t open_bytes(const struct world *w)
+static size_t open_bytes(const struct sim_work *work)
 {
     size_t bytes = 0;
 
-    for (int k = 0; k < SIM_SERVICES; k++) {
-        const struct sim_work *work = &w->works[k];
-
-        for (int i = work->ncheckpointed; work->begun && i < work->npages; i++)
-            bytes += work->pages[i].bytes;
-    }
+    for (int i = work->ncheckpointed; i < work->npages; i++)
+        bytes += work->pages[i].bytes;
     return bytes;
 }
 
@@ -251,8 +258,7 @@ static int open_pages(const struct world *w)
     int n = 0;
 
     for (int k = 0; k < SIM_SERVICES; k++)
-        if (w->works[k].begun)
-            n += w->works[k].npages - w->works[k].ncheckpointed;
+        n += w->works[k].begun ? open_pages_of(&w->works[k]) : 0;
     return n;
 }
 
@@ -297,7 +303,7 @@ static void repeat_or_misdirect(
     }
 }
 
-static void answer_page(struct world *w, struct op *op, struct err *err)
+static void give_page(struct world *w, struct op *op, struct err *err)
 {
     struct page_req *req = container_of(op, struct page_req, op);
     int service = world_service(req->service), page = req->page, lo = 0, n;
@@ -345,6 +351,20 @@ static void answer_page(struct world *w, struct op *op, struct err *err)
     buf_free(&text);
 }
 
+static void answer_page(struct world *w, struct op *op, struct err *err)
+{
+    const struct page_req *req = container_of(op, struct page_req, op);
+    struct sim_work *work = &w->works[world_service(req->service)];
+    int npages = work->npages;
+
+    give_page(w, op, err);
+    if (work->npages > npages)
+        return;
+    CHECK(work->nfailed < SIM_FAILED);
+    work->failed[work->nfailed++] =
+        (struct open_page){.page = req->page, .limit = req->limit};
+}
+
 /* With another limit, what comes behind was asked for too early. */
 static void forget_discarded(
     const struct world *w, struct sim_work *work, const struct page_req *req)
@@ -359,33 +379,60 @@ static void forget_discarded(
     }
 }
 
-/* What a service takes of the window at least. */
-static size_t bytes_for_sure(const struct sim_work *work)
+/* What the process must expect of a page of the service at least: of several at
+ * once the largest may be among them, but it knows the first one, once it looks
+ * for what it has; before that the service has its share. */
+static size_t least_expected(const struct world *w, const struct sim_work *work)
 {
-    size_t bytes = (size_t)work->fetching * work->first;
+    return work->looked
+               ? work->first
+               : w->options->window_bytes / (size_t)w->options->parallel;
+}
+
+/* What a service takes of the window at least. */
+static size_t bytes_for_sure(const struct world *w, const struct sim_work *work)
+{
+    size_t least = least_expected(w, work);
+    size_t bytes = (size_t)work->fetching * least;
 
     for (int i = work->ncheckpointed; i < work->npages; i++)
-        bytes += work->pages[i].bytes < work->first ? work->pages[i].bytes
-                                                    : work->first;
+        bytes += work->pages[i].bytes < least ? work->pages[i].bytes : least;
     return bytes;
 }
 
+/* Pages may have been given of which it will hear later. */
+static bool is_frozen(const struct world *w)
+{
+    return w->shared->clock_ms >= w->frozen_from_ms &&
+           w->shared->clock_ms <= w->frozen_until_ms;
+}
+
+static bool is_first_page(const struct world *w)
+{
+    for (int k = 0; k < SIM_SERVICES; k++)
+        if (w->works[k].begun &&
+            (w->works[k].fetching > 0 || open_pages_of(&w->works[k]) > 0))
+            return false;
+    return true;
+}
+
 /*
- * One page always may; a page is larger in memory than as JSON. Each that is
- * outstanding has the room of the largest so far, which of several at once may
- * be among them: of what is known for sure, the first one.
+ * One page always may, of all services'; a page is larger in memory than as
+ * JSON. Each that is outstanding has the room of its service's largest so far.
  */
 static void check_room(const struct world *w, const struct sim_work *work)
 {
-    size_t taken = work->first;
+    size_t others = 0, own = bytes_for_sure(w, work);
 
-    if (open_bytes(w) == 0)
+    if (is_first_page(w) || is_frozen(w))
         return;
-    if (w->options->fetches == 1)
-        CHECK(open_bytes(w) + work->largest <= w->options->window_bytes);
     for (int k = 0; k < SIM_SERVICES; k++)
-        taken += w->works[k].begun ? bytes_for_sure(&w->works[k]) : 0;
-    CHECK(taken <= w->options->window_bytes);
+        if (w->works[k].begun && &w->works[k] != work)
+            others += bytes_for_sure(w, &w->works[k]);
+    CHECK(others + own + least_expected(w, work) <= w->options->window_bytes);
+    if (w->options->fetches == 1)
+        CHECK(others + open_bytes(work) + work->largest <=
+              w->options->window_bytes);
 }
 
 /* Beside others only what has been announced, and the proof that it is all. */
@@ -400,15 +447,30 @@ static void check_early(const struct world *w, const struct sim_work *work,
           (int64_t)(req->page - 1) * req->limit <= work->told);
 }
 
+/* Then it has its room since it was tried first, whatever others have taken
+ * that turned out to be more than was expected of it. */
+static bool is_tried_again(struct sim_work *work, const struct page_req *req)
+{
+    for (int i = 0; i < work->nfailed; i++)
+        if (work->failed[i].page == req->page &&
+            work->failed[i].limit == req->limit) {
+            work->failed[i] = work->failed[--work->nfailed];
+            return true;
+        }
+    return false;
+}
+
 static void port_fetch(void *world, struct page_req *req)
 {
     struct world *w = world;
     int service = world_service(req->service);
     struct sim_work *work = &w->works[service];
 
+    work->looked = work->looked || work->first > 0;
     check_early(w, work, req);
     forget_discarded(w, work, req);
-    check_room(w, work);
+    if (!is_tried_again(work, req) || w->options->parallel == 1)
+        check_room(w, work);
     if (w->deadly_read && service == 0 &&
         w->deadly >= (req->page - 1) * req->limit &&
         w->deadly < req->page * req->limit)
@@ -995,6 +1057,7 @@ static void port_lookup(void *world, struct lookup_req *req)
 {
     struct world *w = world;
 
+    world_work(w, req->scope)->looked = true;
     schedule(w, &req->op, latency(w), answer_lookup, NULL);
 }
 
@@ -1066,6 +1129,20 @@ static int64_t port_wall(void *world)
     return 1766448000000 + (int64_t)port_now(world);
 }
 
+/* A page that has failed is not checkpointed, and holds nothing either. */
+static void port_event(void *world, const struct run_event *event)
+{
+    struct world *w = world;
+    struct sim_work *work;
+
+    if (event->kind != EVENT_PAGE_DONE)
+        return;
+    work = &w->works[world_service(event->service)];
+    for (int i = work->ncheckpointed; i < work->npages; i++)
+        if (work->pages[i].page <= event->page)
+            work->pages[i].bytes = 0;
+}
+
 static uint64_t port_random(void *world)
 {
     return sim_random(&((struct world *)world)->random);
@@ -1096,7 +1173,8 @@ static void set_up(struct world *w, struct shared *shared, uint64_t seed)
         .timer = port_timer,
         .now_ms = port_now,
         .wall_ms = port_wall,
-        .random = port_random};
+        .random = port_random,
+        .event = port_event};
     ledger_ports(w);
 }
 

@@ -215,7 +215,7 @@ struct open_page {
     bool letters;        /* no page of the source: the item of a letter */
 };
 
-enum { SIM_TEXTS = 4096, SIM_PAGES = 1024, SIM_WRITES = 512 };
+enum { SIM_TEXTS = 4096, SIM_PAGES = 1024, SIM_WRITES = 512, SIM_FAILED = 64 };
 
 /* A text that was paid for, and the last item that was sent for an id. */
 struct sim_text {
@@ -269,8 +269,11 @@ struct sim_work {
     int fetching; /* requests outstanding */
     struct open_page pages[SIM_PAGES];
     int npages, ncheckpointed;
+    struct open_page failed[SIM_FAILED]; /* asked for, and not given */
+    int nfailed;
     size_t largest; /* bytes of a page */
     size_t first;   /* bytes of the first page of the claim; 0: none yet */
+    bool looked;    /* for what is stored of one: it knows how large it is */
     int64_t told;   /* the largest total; -1: none */
     struct sim_write writes[SIM_WRITES];
     int nwrites;

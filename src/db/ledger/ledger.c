@@ -6,8 +6,8 @@
  * itself, whether or not the previous transaction has come back. Failures: a
  * heartbeat that fails is not repeated early; the lease outlives five of them.
  * One that finds the run no longer running logs it once and stops: the process
- * that canceled it or took it over has changed the tokens, so the current
- * service ends with ERR_FENCED. A lock that is not free within LOCK_MS (55P03)
+ * that canceled it or took it over has changed the tokens, so the services
+ * under way end with ERR_FENCED. A lock that is not free within LOCK_MS (55P03)
  * belongs to an owner that stopped in the middle of a transaction: the server
  * terminates its connection, and the transaction is sent again. On cancel: see
  * db/call.h; ledger_stop() cancels the heartbeat.
@@ -59,6 +59,38 @@ void ledger_tell_version(struct ledger *l, const char *version)
     snprintf(l->owner + len, sizeof(l->owner) - len, ":%s", version);
 }
 
+/* --- leases --- */
+
+struct ledger_lease *ledger_lease_of(struct ledger *l, const char *token)
+{
+    for (int i = 0; i < PARALLEL_SERVICES; i++)
+        if (strcmp(l->leases[i].token, token) == 0)
+            return &l->leases[i];
+    return NULL;
+}
+
+const struct counts *ledger_base_of(struct ledger *l, const char *token)
+{
+    static const struct counts none;
+    const struct ledger_lease *lease = ledger_lease_of(l, token);
+
+    return lease == NULL ? &none : &lease->base;
+}
+
+void ledger_service_release(struct ledger *l, const char *token)
+{
+    struct ledger_lease *lease = ledger_lease_of(l, token);
+
+    if (lease != NULL)
+        lease->token[0] = '\0';
+}
+
+static void ledger_release_all(struct ledger *l)
+{
+    for (int i = 0; i < PARALLEL_SERVICES; i++)
+        l->leases[i].token[0] = '\0';
+}
+
 /* --- heartbeats --- */
 
 static void ledger_beat_done(struct op *op)
@@ -82,6 +114,26 @@ static void ledger_beat_take(struct call *c)
     call_end(c, NULL);
 }
 
+/* Those of all services under way. ERR_NOMEM. */
+static int ledger_add_tokens(struct call *c, const struct ledger *l)
+{
+    struct pg_array tokens;
+    struct str held[PARALLEL_SERVICES];
+    size_t n = 0, bytes = 0;
+
+    for (int i = 0; i < PARALLEL_SERVICES; i++)
+        if (l->leases[i].token[0] != '\0') {
+            held[n] = str_of(l->leases[i].token);
+            bytes += held[n++].len;
+        }
+    if (array_init(&tokens, &c->arena, PG_TEXT_ARRAY, 0, n, bytes) < 0)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        array_add(&tokens, held[i]);
+    call_add(c, array_param(&tokens));
+    return 0;
+}
+
 /* Touches no column of a key, so it waits for no chunk. */
 static void ledger_beat_send(struct call *c)
 {
@@ -94,12 +146,16 @@ static void ledger_beat_send(struct call *c)
         "  WHERE id = $1 AND status = 'running' RETURNING " RUN_LOCK "),"
         " s AS (UPDATE @.batch_sync_service_runs"
         "  SET expires_at = now() + make_interval(secs => $3)"
-        "  WHERE token = $2 AND status = 'running' RETURNING " TOKEN_LOCK ")"
+        "  WHERE token = ANY ($2) AND status = 'running' RETURNING " TOKEN_LOCK
+        ")"
         " SELECT count(*) FROM r",
         false);
     memcpy(l->beat_run, l->run_id, sizeof(l->beat_run));
     call_add_text(c, l->beat_run);
-    call_add_text(c, arena_dup(&c->arena, str_of(l->token)).p);
+    if (ledger_add_tokens(c, l) < 0) {
+        ledger_fail(c, ERR_NOMEM, "keeping services alive");
+        return;
+    }
     call_add_int(c, l->lease_s);
     call_send(c);
 }
@@ -130,13 +186,14 @@ void ledger_beat_start(struct ledger *l)
 void ledger_beat_run(struct ledger *l, const char *run_id)
 {
     memcpy(l->run_id, run_id, strlen(run_id) + 1);
-    l->token[0] = '\0';
+    ledger_release_all(l);
     ledger_beat_start(l);
 }
 
 void ledger_beat_stop(struct ledger *l)
 {
-    l->run_id[0] = l->token[0] = '\0';
+    l->run_id[0] = '\0';
+    ledger_release_all(l);
     op_cancel(&l->tick.op);
 }
 

@@ -3,7 +3,7 @@
  * stored. The real side of the ports run_begin, run_join, service_begin,
  * checkpoint, service_end and run_end (sync/ports.h).
  *
- * A run and the current service are leased by the database's clock and kept
+ * A run and its services under way are leased by the database's clock and kept
  * alive by heartbeats a sixth of the lease apart; every process that takes
  * part in a run keeps the run alive. The next process claims a service whose
  * lease has expired. A run without any live process is interrupted: the next
@@ -43,10 +43,11 @@ struct ledger {
     int generation;          /* migrate_generation() */
     char owner[OWNER_BYTES]; /* host:process:random */
     char left_run[ID_BYTES]; /* the last one left to newer programs */
-    /* The current run and service; "" for none. */
-    char run_id[ID_BYTES];
-    char token[ID_BYTES];
-    struct counts base; /* of the service, before it was resumed */
+    char run_id[ID_BYTES];   /* the current run; "": none */
+    struct ledger_lease {
+        char token[ID_BYTES];    /* "": none */
+        struct counts base;      /* of the service, before it was resumed */
+    } leases[PARALLEL_SERVICES]; /* of its services under way here */
     struct timer_req tick;
     struct op beat;
     char beat_run[ID_BYTES]; /* that the heartbeat under way is for */
@@ -82,6 +83,7 @@ void ledger_run_join(struct ledger *l, struct run_join_req *req);
 void ledger_service_begin(struct ledger *l, struct service_begin_req *req);
 void ledger_checkpoint(struct ledger *l, struct checkpoint_req *req);
 void ledger_service_end(struct ledger *l, struct service_end_req *req);
+void ledger_service_release(struct ledger *l, const char *token);
 void ledger_run_end(struct ledger *l, struct run_end_req *req);
 
 #endif

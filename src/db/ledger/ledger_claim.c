@@ -17,10 +17,15 @@
  *
  * A page number means something only with the page size it was counted in,
  * so both come out of the row.
+ *
+ * A process that has others under way is given none whose owner was lost: what
+ * it was lost of would take the others along, and count against them, too.
  */
 #include "db/ledger/ledger_impl.h"
 
 #include "db/ledger/ledger_model.h"
+
+#include <assert.h>
 
 static const char give_up_sql[] =
     "UPDATE @.batch_sync_service_runs s SET status = 'failed',"
@@ -55,11 +60,13 @@ static const char claim_sql[] =
     "   AND r.generation <= $6 WHERE r.id = $1)"
     ", free AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
-    "  AND EXISTS (SELECT 1 FROM open)"
+    "  AND (s.deaths = 0 OR NOT $7) AND EXISTS (SELECT 1 FROM open)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE SKIP LOCKED)"
     ", lost AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND (s.status IN ('pending', 'interrupted')"
     "   OR s.status = 'running' AND s.expires_at < now())"
+    "  AND (NOT $7 OR s.deaths = 0 AND (s.status <> 'running'"
+    "   OR s.owner = $2))"
     "  AND EXISTS (SELECT 1 FROM open) AND NOT EXISTS (SELECT 1 FROM free)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE)"
     " UPDATE @.batch_sync_service_runs s SET status = 'running', owner = $2,"
@@ -100,27 +107,30 @@ static void claim_send(struct call *c)
     call_add_bool(c, req->incremental);
     call_add_int(c, l->overlap_s);
     call_add_int(c, l->generation);
+    call_add_bool(c, req->beside);
     call_send(c);
 }
 
 static void claim_take_service(
     struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
+    struct ledger_lease *lease = ledger_lease_of(l, "");
     int column = 5;
 
+    assert(lease != NULL);
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)call_int(r, 0, 0);
     call_copy(r, 0, 1, req->token, sizeof(req->token));
     req->first_page = (int)call_int(r, 0, 2);
     req->limit = (int)call_int(r, 0, 3);
     call_copy(r, 0, 4, req->since, sizeof(req->since));
-    ledger_take_counts(&l->base, r, 0, &column);
+    ledger_take_counts(&lease->base, r, 0, &column);
     req->letters = (uint64_t)call_int(r, 0, column);
     req->announced = call_int(r, 0, column + 1);
     req->short_before = call_int(r, 0, column + 2);
     req->deaths = (int)call_int(r, 0, column + 3);
-    req->received = l->base.received;
-    memcpy(l->token, req->token, sizeof(l->token));
+    req->received = lease->base.received;
+    memcpy(lease->token, req->token, sizeof(lease->token));
     memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);
     ledger_beat_start(l);
 }
@@ -172,9 +182,7 @@ static void claim_take(struct call *c)
     claim_send_left(c);
 }
 
-/* A run that could not be ended is released: its heartbeats end now. */
 void ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 {
-    l->token[0] = '\0';
     ledger_start(l, &req->op, req, claim_send, claim_take);
 }

@@ -40,6 +40,13 @@ void ledger_add_lost(struct call *c, const char *owner);
 /* Says, once, that the run belongs to newer programs. */
 void ledger_leave(struct ledger *l, struct str run_id);
 
+/* The lease with that token; "": a free one. NULL: there is none. */
+struct ledger_lease *ledger_lease_of(struct ledger *l, const char *token);
+
+/* What its service had counted before it was resumed; zeros when the lease has
+ * been lost. */
+const struct counts *ledger_base_of(struct ledger *l, const char *token);
+
 /* Starts the heartbeats, of that run and no service yet; ends those of the
  * ledger's current run and service. */
 void ledger_beat_run(struct ledger *l, const char *run_id);

@@ -86,7 +86,7 @@ static const char checkpoint_plain_sql[] =
 
 static void ledger_service_checkpoint_send(struct call *c)
 {
-    const struct ledger *l = ledger_work(c)->ledger;
+    struct ledger *l = ledger_work(c)->ledger;
     const struct checkpoint_req *req = ledger_work(c)->req;
 
     call_stmt(
@@ -94,7 +94,8 @@ static void ledger_service_checkpoint_send(struct call *c)
     call_add_text(c, req->scope->token);
     call_add_int(c, req->next_page);
     call_add_int(c, req->limit);
-    call_add_text(c, ledger_counts_json(&c->arena, &l->base, req->counts));
+    call_add_text(c, ledger_counts_json(&c->arena,
+                         ledger_base_of(l, req->scope->token), req->counts));
     call_add_int(c, l->lease_s);
     call_add_int(c, req->deaths);
     call_add_int(c, req->announced);
@@ -188,14 +189,14 @@ static const char *service_row_errors_json(
  * again. */
 static void service_end_send(struct call *c)
 {
-    const struct ledger *l = ledger_work(c)->ledger;
     const struct service_end_req *req = ledger_work(c)->req;
+    const struct counts *base =
+        ledger_base_of(ledger_work(c)->ledger, req->token);
 
     call_stmt(c, req->withdraws ? WITHDRAW SERVICE_END : SERVICE_END, false);
     call_add_text(c, req->token);
-    call_add_text(c, service_row_status_of(&l->base, req));
-    call_add_text(
-        c, ledger_counts_json(&c->arena, &l->base, &req->result->counts));
+    call_add_text(c, service_row_status_of(base, req));
+    call_add_text(c, ledger_counts_json(&c->arena, base, &req->result->counts));
     call_add_text(c, service_row_errors_json(c, req->result));
     call_add_bool(c, req->result->pass.complete);
     call_add_int(c, req->result->pass.shortfall);
@@ -205,9 +206,9 @@ static void service_end_send(struct call *c)
 
 static void service_end_take(struct call *c)
 {
-    struct ledger *l = ledger_work(c)->ledger;
+    const struct service_end_req *req = ledger_work(c)->req;
 
-    l->token[0] = '\0';
+    ledger_service_release(ledger_work(c)->ledger, req->token);
     if (pg_rows(c->pg.results[0]) == 0)
         ledger_fail(c, ERR_FENCED, "another owner has taken over the service");
     else

@@ -207,6 +207,10 @@ static void plan_port_service_end(void *world, struct service_end_req *req)
     plan_ports_done(p, &req->op);
 }
 
+static void plan_port_service_release(void *world, const char *token)
+{
+}
+
 static void plan_port_run_end(void *world, struct run_end_req *req)
 {
     struct plan *p = world;
@@ -364,6 +368,7 @@ void plan_wire(struct plan *p)
         .checkpoint = plan_port_checkpoint,
         .sweep = plan_port_sweep,
         .service_end = plan_port_service_end,
+        .service_release = plan_port_service_release,
         .run_end = plan_port_run_end,
         .work = plan_port_work,
         .timer = plan_port_timer,

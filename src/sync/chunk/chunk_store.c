@@ -53,8 +53,9 @@ static void on_chunk_store_stored(struct op *op)
         store_failed(c, &err);
         return;
     }
-    pipeline_event(c->p,
-        &(struct run_event){.kind = EVENT_STORED, .rows = c->store.nrows});
+    pipeline_event(c->p, &(struct run_event){.kind = EVENT_STORED,
+                             .service = c->group->service,
+                             .rows = c->store.nrows});
     c->unwritten = c->unwritten_next;
     if (c->unwritten > 0) {
         retry_reset(&c->retry);

@@ -65,15 +65,40 @@ static void on_service_kick(struct op *op)
     service_step_pages(busy->service);
 }
 
-static void service_kick_later(void *arg)
+static void service_kick_one(struct service *s)
 {
-    struct service *s = arg;
     struct timer_req *timer = &s->busy->kick;
 
     if (s->state != SERVICE_PAGES || op_pending(&timer->op))
         return;
     op_init(&timer->op, on_service_kick);
     s->p->ports->timer(s->p->ports->world, timer, 0);
+}
+
+static void service_kick_later(void *arg)
+{
+    struct service *s = arg;
+
+    list_for_each (at, &s->p->services)
+        service_kick_one(container_of(at, struct service, sibling));
+}
+
+void service_kick_siblings(struct service *s)
+{
+    list_for_each (at, &s->p->services)
+        if (at != &s->sibling)
+            service_kick_one(container_of(at, struct service, sibling));
+}
+
+bool service_is_alone(const struct service *s)
+{
+    return s->sibling.next == s->sibling.prev; /* the head */
+}
+
+void service_took(struct service *s)
+{
+    list_remove(&s->sibling);
+    list_push(&s->p->services, &s->sibling);
 }
 
 void service_kick(struct service *s)
@@ -113,6 +138,8 @@ static void service_finish(struct service *s)
     result->success = result->errors_total == 0;
     result->duration_ms = ports->now_ms(ports->world) - s->busy->started_ms;
     service_log_end(s);
+    service_kick_siblings(s);
+    list_remove(&s->sibling);
     pipeline_event(
         s->p, &(struct run_event){.kind = EVENT_SERVICE_END,
                   .service = result->service,
@@ -283,6 +310,7 @@ static void service_begin_care(struct service *s)
 {
     struct log_ctx ctx = {.run = s->p->run_id, .service = s->result->service};
 
+    s->suspect = s->busy->claim->deaths > 0;
     care_begin(&s->busy->care, s->p->options->limit, s->busy->claim->deaths,
         &s->next_page, &s->limit);
     if (s->limit != s->busy->claim->limit)
@@ -351,6 +379,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
         .kick = service_kick_later,
         .arg = s};
     list_init(&s->pages);
+    list_push(&p->services, &s->sibling);
     service_fill_init(s);
     busy->service = s;
     arena_init(&busy->due_arena, DUE_BYTES);

@@ -1,6 +1,8 @@
 /*
  * A service: a window of pages, read ahead while there is room, whose changed
- * items flow into chunks across their borders.
+ * items flow into chunks across their borders. Others may be under way beside
+ * it: what one takes or gives back is for all of them to see, so a kick of one
+ * kicks all.
  *
  *   OPEN    the tenant and the microservice have their rows
  *     |
@@ -40,6 +42,7 @@ struct work_queue {
 
 struct service {
     struct pipeline *p;  /* borrowed */
+    struct list sibling; /* in its `services` */
     struct arena *arena; /* borrowed from the run: errors, schema */
     const struct schema *schema;
     enum service_state state;
@@ -50,6 +53,8 @@ struct service {
     struct work_queue work[CHANGE_TEXT + 1]; /* by kind */
     int next_page, limit;                    /* of the next fetch */
     bool more;                               /* there is a page to fetch */
+    bool suspect;          /* its last owner was lost, and what it was lost in
+                              is not behind the service yet */
     size_t largest;        /* bytes that one of its pages has held */
     int judged;            /* number of the last page asked about more */
     struct pass pass;      /* what the pages judged have said */
@@ -71,7 +76,7 @@ struct service *service_start(struct pipeline *p, struct arena *arena,
     struct service_result *result, void (*done)(struct service *s, void *arg),
     void *arg);
 
-/* The pipeline's stopping, aborting or fatal has changed. */
+/* The pipeline's stopping or aborting has changed. */
 void service_kick(struct service *s);
 
 /* Only after `done` has been called. */

@@ -135,6 +135,7 @@ static void service_fill_send(
 
     for (size_t i = 0; i < n; i++)
         queue->first = queue->first->next;
+    service_took(s);
     chunk_start(&s->chunks, first, n);
 }
 
@@ -169,21 +170,33 @@ static bool service_fill_resume_one(struct service *s)
     return false;
 }
 
+/* All that are due, or, beside others, one: then it is their turn. */
+static bool service_fill_start_some(struct service *s, int kind)
+{
+    struct work_queue *queue = &s->work[kind];
+    size_t n;
+
+    while (pipeline_open(s->p) &&
+           pipeline_has_room(s->p, kind == CHANGE_TEXT) &&
+           (n = service_fill_due(s, queue)) > 0) {
+        service_fill_send(s, queue, n);
+        if (!service_is_alone(s)) {
+            s->ctx.kick(s->ctx.arg);
+            return false;
+        }
+    }
+    service_fill_wait(s, queue);
+    return true;
+}
+
 /* Texts first: what the embedder has to do takes longest. */
 void service_fill_start(struct service *s)
 {
     while (service_fill_resume_one(s))
         ;
-    for (int kind = CHANGE_TEXT; kind >= CHANGE_EXTRA; kind--) {
-        struct work_queue *queue = &s->work[kind];
-        size_t n;
-
-        while (pipeline_open(s->p) &&
-               pipeline_has_room(s->p, kind == CHANGE_TEXT) &&
-               (n = service_fill_due(s, queue)) > 0)
-            service_fill_send(s, queue, n);
-        service_fill_wait(s, queue);
-    }
+    for (int kind = CHANGE_TEXT; kind >= CHANGE_EXTRA; kind--)
+        if (!service_fill_start_some(s, kind))
+            return;
 }
 
 bool service_fill_close(struct service *s)

@@ -40,6 +40,15 @@ struct service_busy {
     bool told_odd; /* of a has_more that is not understood */
 };
 
+/* What it held of the window or the slots is free. */
+void service_kick_siblings(struct service *s);
+
+/* No other is under way. */
+bool service_is_alone(const struct service *s);
+
+/* It has taken some of the window or a slot: the others come first now. */
+void service_took(struct service *s);
+
 /* PAGES: looks at everything and decides what happens next. */
 void service_step_pages(struct service *s);
 
@@ -53,11 +62,13 @@ static inline struct page *service_first_page(const struct service *s)
 
 /*
  * The reader (service_read.c). service_read(): reads on, if that may be and
- * there is room. service_read_follow(): the page has been judged; an early one
- * behind it is the next one, or is discarded. service_read_discard(): an early
- * page. service_read_discard_behind(): those behind a page.
+ * there is room. service_read_has_room(): for one page more of this service.
+ * service_read_follow(): the page has been judged; an early one behind it is
+ * the next one, or is discarded. service_read_discard(): an early page.
+ * service_read_discard_behind(): those behind a page.
  */
 void service_read(struct service *s);
+bool service_read_has_room(struct service *s);
 void service_read_follow(struct service *s, const struct page *page);
 void service_read_discard(struct page *page);
 void service_read_discard_behind(struct service *s, const struct page *page);

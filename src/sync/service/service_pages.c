@@ -121,6 +121,8 @@ static void settle_page(struct service *s, struct page *page)
     altered_note(&s->busy->altered, page);
     if (page->err.code == 0) {
         s->result->pages += page->letters == NULL;
+        s->suspect =
+            s->suspect && care_deaths(&s->busy->care, page->next_limit) > 0;
     } else if (service_pages_shrink(s, page)) {
         service_read_discard_behind(s, page);
     } else {
@@ -141,6 +143,7 @@ static void pages_settle(struct service *s)
     while ((page = service_first_page(s)) != NULL && page->state == PAGE_DONE) {
         settle_page(s, page);
         page_free(page);
+        service_kick_siblings(s);
     }
 }
 
@@ -322,8 +325,8 @@ void service_step_pages(struct service *s)
     service_fill_store(s);
     if (!list_empty(&s->pages) || op_pending(&s->busy->kick.op))
         return;
-    if (s->more && pipeline_open(s->p) && !s->busy->failed)
-        service_kick(s);
-    else
+    if (!s->more || !pipeline_open(s->p) || s->busy->failed)
         service_pages_end(s);
+    else if (service_read_has_room(s))
+        service_kick(s); /* else who gives some back does so */
 }

@@ -1,7 +1,10 @@
 /*
  * The reader: asks for the next page while the window has room, counted by what
- * its pages hold; a page that is still to come counts as the largest so far.
- * One page always may. After deaths it reads with care (record/pass/care.h).
+ * the pages of all services hold; a page that is still to come counts as the
+ * largest of its service so far. One page always may. A service that has none
+ * goes before those that have some, so none is kept from its next page for
+ * longer than others' pages last. After deaths it reads with care
+ * (record/pass/care.h).
  *
  * Whether there is a next page the last one says, once it has been judged.
  * Where the source tells its total, pages behind that may be asked for early,
@@ -36,22 +39,100 @@ static void service_read_end_at_max(struct service *s)
     s->more = false;
 }
 
-/* For one more? */
-static bool service_read_has_room(struct service *s)
+/* What one more page of it takes: as much as its largest so far; before its
+ * first, its share of the window. */
+static size_t service_read_expects(const struct service *s)
 {
-    size_t held = 0, coming = 1, n = 0;
+    size_t parallel = (size_t)s->p->parallel;
+
+    return s->largest > 0
+               ? s->largest
+               : (s->p->options->window_bytes + parallel - 1) / parallel;
+}
+
+/* What pages take of the window. */
+struct read_room {
+    size_t bytes, pages;
+};
+
+static struct read_room service_read_takes(struct service *s)
+{
+    struct read_room room = {0, 0};
+    size_t coming = 0;
 
     list_for_each (at, &s->pages) {
         const struct page *page = container_of(at, struct page, link);
         size_t bytes = page_held(page);
 
-        held += bytes;
+        room.bytes += bytes;
+        room.pages++;
         coming += page->state < PAGE_READY;
         s->largest = bytes > s->largest ? bytes : s->largest;
-        n++;
     }
-    return n == 0 || (n < WINDOW_PAGES && held + coming * s->largest <=
-                                              s->p->options->window_bytes);
+    if (coming > 0)
+        room.bytes += coming * service_read_expects(s);
+    return room;
+}
+
+/* It has no page and wants one. */
+static bool service_read_is_starved(const struct service *s)
+{
+    return s->state == SERVICE_PAGES && list_empty(&s->pages) && s->more &&
+           !s->busy->failed;
+}
+
+/* Is there one that goes before this one: that has no page, while this one has
+ * some, or takes its turn later? Then `expects` is what its page takes. */
+static bool service_read_gives_way(const struct service *s, size_t *expects)
+{
+    bool earlier = true;
+
+    list_for_each (at, &s->p->services) {
+        const struct service *t = container_of(at, struct service, sibling);
+
+        if (t == s)
+            earlier = false;
+        else if (service_read_is_starved(t) &&
+                 (earlier || !list_empty(&s->pages))) {
+            *expects = service_read_expects(t);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* For one more, of all services' pages? One always is. */
+bool service_read_has_room(struct service *s)
+{
+    size_t most = s->p->options->window_bytes, others = 0;
+    struct read_room room = {0, 0};
+    bool gives_way = service_read_gives_way(s, &others);
+
+    list_for_each (at, &s->p->services) {
+        struct read_room taken =
+            service_read_takes(container_of(at, struct service, sibling));
+
+        room.bytes += taken.bytes;
+        room.pages += taken.pages;
+    }
+    if (room.pages == 0 && !gives_way)
+        return true;
+    return room.pages + gives_way < WINDOW_PAGES &&
+           room.bytes + service_read_expects(s) + others <= most;
+}
+
+/* Beside others a service reads early within its share of the window: a slow
+ * coordinator does not hold what they need. */
+static bool service_read_is_in_share(struct service *s)
+{
+    size_t n = 0;
+    struct read_room room = service_read_takes(s);
+
+    list_for_each (at, &s->p->services)
+        n++;
+    return n == 1 || (room.pages < WINDOW_PAGES / n &&
+                         room.bytes + service_read_expects(s) <=
+                             s->p->options->window_bytes / n);
 }
 
 static void service_read_add(struct service *s, struct page *page)
@@ -59,6 +140,7 @@ static void service_read_add(struct service *s, struct page *page)
     page->next_limit = s->limit;
     page->announced = s->pass.said;
     list_push(&s->pages, &page->link);
+    service_took(s);
 }
 
 static struct page *service_read_page(struct service *s, int number)
@@ -128,6 +210,7 @@ static void service_read_early(struct service *s)
     int unjudged = service_read_count_unjudged(s);
 
     while (service_read_may_be_early(s, unjudged) && service_read_has_room(s) &&
+           service_read_is_in_share(s) &&
            !service_read_is_over_max(s, s->next_page + unjudged))
         service_read_page(s, s->next_page + unjudged++)->early = true;
 }

@@ -17,7 +17,8 @@ static const struct run_event page_done = {.kind = EVENT_PAGE_DONE,
     .announced = 38000,
     .counts = &some};
 
-static const struct run_event stored_500 = {.kind = EVENT_STORED, .rows = 500};
+static const struct run_event stored_500 = {
+    .kind = EVENT_STORED, .service = "assessment", .rows = 500};
 
 static const struct run_event end = {.kind = EVENT_SERVICE_END,
     .service = "assessment",

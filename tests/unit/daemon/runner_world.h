@@ -155,6 +155,10 @@ static inline void service_end(void *world, struct service_end_req *req)
     end(world, &req->op, 0);
 }
 
+static inline void service_release(void *world, const char *token)
+{
+}
+
 /* Knows how the run has ended, and nothing of its services. */
 static inline void run_end(void *world, struct run_end_req *req)
 {
@@ -213,6 +217,7 @@ static inline void wire(struct world *w)
         .service_begin = service_begin,
         .checkpoint = checkpoint,
         .service_end = service_end,
+        .service_release = service_release,
         .run_end = run_end,
         .timer = timer,
         .now_ms = now_ms,
@@ -228,6 +233,7 @@ static inline void configure(struct world *w)
     w->config.coordinator.enabled = true;
     w->config.embedding.max_tokens = 8191;
     w->config.sync = (struct config_sync){.enabled = true,
+        .parallel = 1,
         .tenant = w->tenant,
         .limit = 1000,
         .chunk_size = 50,

@@ -18,6 +18,7 @@ static void test_sum(void **state)
 {
     struct config config = {.sync = {.workers = 5,
                                 .fetches = 1,
+                                .parallel = 1,
                                 .chunk_size = 50,
                                 .max_item_bytes = 8 << 20},
         .coordinator = {.max_message_bytes = 64 << 20},
