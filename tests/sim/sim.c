@@ -305,8 +305,9 @@ void check_first_items(const struct world *w, int service, int n)
     free(last);
 }
 
-/* A piece overlaps the one before, if a run that ended in an item's middle has
- * got as far as that. */
+/* A piece overlaps the one before, if a run that ended in an item's middle, or
+ * an item that was refused there, has got as far as that: what is stored before
+ * may be of another text of that id. */
 static void check_row(const struct world *w, const struct sim_row *row)
 {
     const struct sim_row *before = NULL;
@@ -314,7 +315,8 @@ static void check_row(const struct world *w, const struct sim_row *row)
 
     if (row->chunk_index > 0 && sim_overlap(row->service) > 0) {
         before = piece(w, row->service, row->id, row->chunk_index - 1);
-        if (before == NULL)
+        if (before == NULL || memcmp(before->embed_hash, row->embed_hash,
+                                  sizeof(row->embed_hash)) != 0)
             return;
     }
     sim_piece_vector(row->service, str_of(before == NULL ? NULL : before->text),
