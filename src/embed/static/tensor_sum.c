@@ -4,6 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* The analyzer of GCC takes the number of lanes for their width in bits. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-shift-count-overflow"
+#endif
+
 /* Numbers added up side by side, and how many of these a pass over the rows
  * keeps in registers. Bytes are work enough for the widest ones there are. */
 enum { LANES = 8, WIDE = 4, BYTES_LANES = 16, BYTES_WIDE = 4 };
