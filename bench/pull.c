@@ -33,7 +33,7 @@ static void render(yyjson_val *value, struct arena *a)
     err_clear(&err);
     if (item_render(schema, value, a, &scratch, &item, &err) < 0)
         die("item: %s", err.msg);
-    item_hash(&item, schema, &id, 1, CUT_LAST_THIRD, &hashes);
+    item_hash(&item, schema, &id, 1, CUT_LAST_THIRD, NULL, &hashes);
 }
 
 static size_t take(const Rag__V1__RouteResponse *m, enum step step)

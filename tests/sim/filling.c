@@ -86,13 +86,13 @@ static void draw_world(struct filling *f, uint64_t *r, struct source *s)
     spread_ids(s, f->options.limit);
 }
 
-/* The pages behind the oldest one, of a service's share, always fill a chunk?
- */
+/* Fifteen pages behind the oldest one always fill a chunk, and are all its
+ * service's? */
 static bool is_never_held_up(const struct filling *f)
 {
     return f->options.window_bytes == 1 << 24 &&
-           f->options.chunk_size <=
-               (WINDOW_PAGES / f->options.parallel - 1) * f->options.limit;
+           (f->options.parallel == 1 || f->w.source.services == 1) &&
+           f->options.chunk_size <= (WINDOW_PAGES - 1) * f->options.limit;
 }
 
 static void run_and_check(struct filling *f, bool all_changed)
