@@ -206,6 +206,15 @@ int letters_retry(struct letters *l, uint64_t of, uint64_t random)
     return poison;
 }
 
+bool letters_has(const struct letters *l, int service, int seq)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->letters[i].service == service && l->letters[i].seq == seq &&
+            l->letters[i].open)
+            return true;
+    return false;
+}
+
 int letters_refused(const struct letters *l, int service, int lo, int hi)
 {
     int n = 0;

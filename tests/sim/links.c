@@ -71,14 +71,16 @@ static const struct sim_link *link_of(
     return found;
 }
 
-/* One that a process stored ahead of its page, and then ended: the next one may
- * meet a later item of its id, which fails, before it compares this one. It has
- * no link then until the later one is mended. */
+/* One that a process stored ahead of its page, and then ended: the next one, of
+ * a run that is resumed or that several share, may meet a later item of its id,
+ * which fails, before it compares this one. It has no link then until the later
+ * one is mended. */
 static bool may_lack_its_link(const struct world *w, const struct sim_row *row)
 {
     const struct letters *l = &w->shared->letters;
+    bool has_next = w->resumes || w->shared->n > 1;
 
-    for (size_t i = 0; w->resumes && i < l->n; i++) {
+    for (size_t i = 0; has_next && i < l->n; i++) {
         const struct sim_letter *letter = &l->letters[i];
 
         if (letter->open && letter->service == row->service &&

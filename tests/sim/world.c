@@ -943,8 +943,8 @@ static bool is_repeat(const struct world *w, const struct open_page *page,
     for (const struct open_page *p = w->works[page->service].pages; p < page;
          p++)
         if (p->lo == page->lo)
-            return item->id[0] == '\0' || letters_refused(&w->shared->letters,
-                                              p->service, seq, seq + 1) > 0;
+            return item->id[0] == '\0' ||
+                   letters_has(&w->shared->letters, p->service, seq);
     return false;
 }
 

@@ -147,6 +147,8 @@ void letters_ripen(struct letters *l);
 /* Asks to try one of `of` again, of those with an id; returns how many poisons
  * of the last run that are. */
 int letters_retry(struct letters *l, uint64_t of, uint64_t random);
+/* Is the item an open dead letter, whatever it failed of? */
+bool letters_has(const struct letters *l, int service, int seq);
 /* Of the items lo <= seq < hi, those that somebody refused. */
 int letters_refused(const struct letters *l, int service, int lo, int hi);
 /* The embedder's poisons that the last run met. */
