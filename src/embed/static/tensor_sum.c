@@ -21,8 +21,9 @@ typedef float bytes_lanes
 typedef int32_t bytes_whole __attribute__((vector_size(sizeof(bytes_lanes))));
 typedef uint32_t bytes_bits __attribute__((vector_size(sizeof(bytes_lanes))));
 
-/* A half's exponent is as much too small in the place of a float's; infinity
- * and what is no number keep the largest. */
+/* A half's bits, moved to where a float has its own, make an exponent that is
+ * too small by a constant, which is added. Infinities and NaNs get a float's
+ * largest exponent instead. */
 INLINED void tensor_sum_widen(const char *p, lanes *out)
 {
     lanes_halves halves;
