@@ -43,6 +43,7 @@ void ledger_init(struct ledger *l, struct pg_pool *pool, struct pg_pool *beats,
         .loop = loop,
         .lease_s = lease_s,
         .overlap_s = overlap_s,
+        .pending_behind = -1,
         .generation = migrate_generation()};
     gethostname(host, sizeof(host) - 1);
     if (getrandom(&random, sizeof(random), 0) < 0)
@@ -87,6 +88,7 @@ void ledger_service_release(struct ledger *l, const char *token)
 
 static void ledger_release_all(struct ledger *l)
 {
+    l->pending_behind = -1;
     for (int i = 0; i < PARALLEL_SERVICES; i++)
         l->leases[i].token[0] = '\0';
 }

@@ -44,6 +44,8 @@ struct ledger {
     char owner[OWNER_BYTES]; /* host:process:random */
     char left_run[ID_BYTES]; /* the last one left to newer programs */
     char run_id[ID_BYTES];   /* the current run; "": none */
+    int64_t pending_behind;  /* the last service claimed had not been begun: its
+                                position in that run; -1: it had, or none was */
     struct ledger_lease {
         char token[ID_BYTES];    /* "": none */
         struct counts base;      /* of the service, before it was resumed */

@@ -8,8 +8,10 @@
  * terminates that owner's connection if it does not end (ledger.c). A skipped
  * row is waited for in the same way, because its claimer may have stopped.
  * A process that got nothing counts in another one what is left, and so knows
- * whether to wait. Failures: as in ledger.c; a run that is no
- * longer running is an answer, not an error.
+ * whether to wait. After one that had not been begun the next such is asked for
+ * first, by a statement that has little to plan, because nothing has come of
+ * it. Failures: as in ledger.c; a run that is no longer running is an answer,
+ * not an error.
  *
  * An incremental service asks for what has changed since its last success, but
  * only if there was a whole pass with this run's model and no run with another
@@ -58,11 +60,13 @@ static const char claim_sql[] =
     "  FROM @.batch_sync_service_runs s JOIN @.batch_sync_runs r"
     "   ON r.id = s.run_id AND r.status = 'running'"
     "   AND r.generation <= $6 WHERE r.id = $1)"
-    ", free AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
+    ", free AS (SELECT s.position, s.token, s.status FROM "
+    "@.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND s.status IN ('pending', 'interrupted')"
     "  AND (s.deaths = 0 OR NOT $7) AND EXISTS (SELECT 1 FROM open)"
     "  ORDER BY s.position LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    ", lost AS (SELECT s.position, s.token FROM @.batch_sync_service_runs s"
+    ", lost AS (SELECT s.position, s.token, s.status FROM "
+    "@.batch_sync_service_runs s"
     "  WHERE s.run_id = $1 AND (s.status IN ('pending', 'interrupted')"
     "   OR s.status = 'running' AND s.expires_at < now())"
     "  AND (NOT $7 OR s.deaths = 0 AND (s.status <> 'running'"
@@ -86,7 +90,26 @@ static const char claim_sql[] =
     "  WHERE d.tenant_id = s.tenant_id AND d.registered = s.service"
     "  AND d.resolved_at IS NULL AND d.known_since >= s.started_at),"
     " coalesce(s.announced, -1), " SHORT_BEFORE ", s.deaths,"
-    " " LEDGER_FENCE_LOCK("n.token");
+    " n.status = 'pending', " LEDGER_FENCE_LOCK("n.token");
+
+/* The first behind position $6 that has not been begun. */
+#define CLAIM_PENDING(since)                                                  \
+    "WITH n AS (SELECT s.position, s.token FROM @.batch_sync_runs r"          \
+    "  JOIN @.batch_sync_service_runs s ON s.run_id = r.id"                   \
+    "  WHERE r.id = $1 AND r.status = 'running' AND r.generation <= $4"       \
+    "  AND s.run_id = $1 AND s.position > $6 AND s.status = 'pending'"        \
+    "  AND s.deaths = 0"                                                      \
+    "  ORDER BY s.position LIMIT 1 FOR UPDATE OF s SKIP LOCKED)"              \
+    " UPDATE @.batch_sync_service_runs s SET status = 'running', owner = $2," \
+    "  token = gen_random_uuid()::text, started_at = now(), since = " since   \
+    ", expires_at = now() + make_interval(secs => $3)"                        \
+    " FROM n, @.batch_sync_runs r"                                            \
+    " WHERE r.id = $1 AND s.run_id = $1 AND s.position = n.position"          \
+    " RETURNING s.position, s.token, s.page_limit, coalesce(s.since, "        \
+    "''), " SHORT_BEFORE ", " LEDGER_FENCE_LOCK("n.token")
+
+static const char claim_pending_sql[] = CLAIM_PENDING("NULL");
+static const char claim_pending_since_sql[] = CLAIM_PENDING(SINCE_LAST_SUCCESS);
 
 static void claim_send(struct call *c)
 {
@@ -111,16 +134,30 @@ static void claim_send(struct call *c)
     call_send(c);
 }
 
-static void claim_take_service(
+/* The lease that the claim has given; zeros are what its service had counted.
+ */
+static struct ledger_lease *claim_take_lease(
     struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
     struct ledger_lease *lease = ledger_lease_of(l, "");
-    int column = 5;
 
     assert(lease != NULL);
+    lease->base = (struct counts){0};
     req->claim = CLAIM_SERVICE;
     req->position = (size_t)call_int(r, 0, 0);
     call_copy(r, 0, 1, req->token, sizeof(req->token));
+    memcpy(lease->token, req->token, sizeof(lease->token));
+    memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);
+    ledger_beat_start(l);
+    return lease;
+}
+
+static void claim_take_service(
+    struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
+{
+    struct ledger_lease *lease = claim_take_lease(l, req, r);
+    int column = 5;
+
     req->first_page = (int)call_int(r, 0, 2);
     req->limit = (int)call_int(r, 0, 3);
     call_copy(r, 0, 4, req->since, sizeof(req->since));
@@ -130,9 +167,8 @@ static void claim_take_service(
     req->short_before = call_int(r, 0, column + 2);
     req->deaths = (int)call_int(r, 0, column + 3);
     req->received = lease->base.received;
-    memcpy(lease->token, req->token, sizeof(lease->token));
-    memcpy(l->run_id, req->run_id, strlen(req->run_id) + 1);
-    ledger_beat_start(l);
+    l->pending_behind =
+        pg_value(r, 0, column + 4).p[0] == 't' ? (int64_t)req->position : -1;
 }
 
 /* --- nothing was free --- */
@@ -182,7 +218,52 @@ static void claim_take(struct call *c)
     claim_send_left(c);
 }
 
+/* --- one that has not been begun --- */
+
+static void claim_pending_send(struct call *c)
+{
+    const struct ledger *l = ledger_work(c)->ledger;
+    const struct service_begin_req *req = ledger_work(c)->req;
+
+    call_stmt(c, req->incremental ? claim_pending_since_sql : claim_pending_sql,
+        false);
+    call_add_text(c, req->run_id);
+    call_add_text(c, l->owner);
+    call_add_int(c, l->lease_s);
+    call_add_int(c, l->generation);
+    call_add_int(c, l->overlap_s);
+    call_add_int(c, l->pending_behind);
+    call_send(c);
+}
+
+static void claim_pending_take(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+    struct service_begin_req *req = w->req;
+    const struct pg_result *r = c->pg.results[0];
+
+    if (pg_rows(r) == 0) {
+        w->ledger->pending_behind = -1;
+        w->send = claim_send;
+        w->take = claim_take;
+        claim_send(c);
+        return;
+    }
+    claim_take_lease(w->ledger, req, r);
+    req->first_page = 1;
+    req->limit = (int)call_int(r, 0, 2);
+    call_copy(r, 0, 3, req->since, sizeof(req->since));
+    req->short_before = call_int(r, 0, 4);
+    req->announced = -1;
+    w->ledger->pending_behind = (int64_t)req->position;
+    call_end(c, NULL);
+}
+
 void ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 {
-    ledger_start(l, &req->op, req, claim_send, claim_take);
+    bool pending = l->pending_behind >= 0 && req->give_up == NULL &&
+                   strcmp(req->run_id, l->run_id) == 0;
+
+    ledger_start(l, &req->op, req, pending ? claim_pending_send : claim_send,
+        pending ? claim_pending_take : claim_take);
 }

@@ -12,7 +12,8 @@ struct store_work {
     void (*send)(struct call *call); /* sends the transaction */
     void (*take)(struct call *call); /* takes its results and ends */
     struct store_copy *copy;         /* store_copy.c's; in the arena */
-    int tries;                       /* store_open.c's */
+    int tries;                       /* store_open.c's, as is the next */
+    unsigned lacks;
 };
 
 void store_start(struct store *s, struct op *op, void *req,

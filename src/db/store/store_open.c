@@ -5,10 +5,11 @@
  * Happy path: a statement that only reads finds the microservice's row as it
  * should be, and nothing else to do; another one asks what the table is, unless
  * that was asked a moment ago, for another service. Else a transaction writes
- * what is missing, forgets what the schema no longer asks for, and counts what
- * another model has embedded. Failures: the transaction's; it is repeated when
- * two of them met, because the loser then sees neither row of its own nor the
- * winner's. On cancel: as db/call.h has it.
+ * what is missing and, where the first one has seen that there is any, forgets
+ * what the schema no longer asks for and counts what another model has
+ * embedded. Failures: the transaction's; it is repeated when two of them met,
+ * because the loser then sees neither row of its own nor the winner's. On
+ * cancel: as db/call.h has it.
  */
 #include "db/store/store_impl.h"
 
@@ -26,6 +27,16 @@ enum { OPEN_TRIES = 5 };
 
 /* What is known of the table is as good for services that begin so soon. */
 enum { TABLE_FRESH_MS = 2000 };
+
+/* What a service may lack: its rows, as they should be; forgetting what its
+ * schema no longer asks for; a count of what another model has embedded. */
+enum store_open_lacks {
+    OPEN_ROWS = 1,
+    OPEN_SEEN = 2,
+    OPEN_TOLD = 4,
+    OPEN_LINKS = 8,
+    OPEN_COUNTED = 16
+};
 
 /* Of the microservice $2 of the tenant $1. */
 #define OPEN_LETTERS                                   \
@@ -143,6 +154,7 @@ static void store_open_add_words(
 static void store_open_send(struct call *c)
 {
     const struct store_open_req *req = store_work(c)->req;
+    unsigned lacks = store_work(c)->lacks;
 
     c->on_error = store_open_failed;
     call_stmt(c, open_sql, false);
@@ -150,12 +162,13 @@ static void store_open_send(struct call *c)
     call_add_text(c, req->service);
     call_add_text(c, store_display_name(&c->arena, req->service));
     store_open_add_words(c, req);
-    store_add_model(c, req);
-    if (req->forget_seen)
+    if (lacks & OPEN_COUNTED)
+        store_add_model(c, req);
+    if (lacks & OPEN_SEEN)
         seen_add_forget(c, req->tenant, req->service);
-    if (req->forget_told)
+    if (lacks & OPEN_TOLD)
         tombstone_add_forget(c, req->tenant, req->service);
-    if (req->forget_links)
+    if (lacks & OPEN_LINKS)
         links_add_forget(c, req->tenant, req->service);
     call_send(c);
 }
@@ -174,7 +187,8 @@ static void store_open_take(struct call *c)
 
     if (!pg_is_null(r, 0, 0)) {
         store_open_take_row(req, r);
-        store_take_model(c->pg.results[1], req);
+        store_take_model(
+            store_work(c)->lacks & OPEN_COUNTED ? c->pg.results[1] : NULL, req);
         call_end(c, NULL);
     } else if (store_work(c)->tries++ < OPEN_TRIES) {
         store_open_send(c);
@@ -210,48 +224,62 @@ static void store_open_take_table(struct store *s, const struct call *c)
 }
 
 #define AS_IT_IS                                                         \
-    "SELECT m.id," OPEN_LETTERS ", EXISTS (SELECT 1"                     \
+    "SELECT m.id," OPEN_LETTERS ","                                      \
+    " m.description IS NOT DISTINCT FROM $3"                             \
+    "  AND m.version IS NOT DISTINCT FROM $4,"                           \
+    " EXISTS (SELECT 1"                                                  \
     "  FROM @.batch_sync_passes p WHERE p.tenant_id = $1"                \
     "  AND p.microservice_id = m.id),"                                   \
     " EXISTS (SELECT 1 FROM @.batch_sync_links l WHERE l.tenant_id = $1" \
     "  AND l.microservice_id = m.id AND l.wanted),"                      \
     " EXISTS (SELECT 1 FROM @.batch_sync_tombstones t"                   \
     "  WHERE t.tenant_id = $1 AND t.microservice_id = m.id)"
-#define AS_IT_SHOULD_BE                          \
-    " WHERE m.tenant_id = $1 AND m.name = $2"    \
-    " AND m.description IS NOT DISTINCT FROM $3" \
-    " AND m.version IS NOT DISTINCT FROM $4"
+#define OF_SERVICE " WHERE m.tenant_id = $1 AND m.name = $2"
 
-enum { PASSES = 2, LINKS, TOLD, OTHERS }; /* columns */
+enum { RIGHT = 2, PASSES, LINKS, TOLD, OTHERS }; /* columns */
 
 static const char as_it_is_sql[] =
-    AS_IT_IS ", false FROM @.microservices m" AS_IT_SHOULD_BE;
+    AS_IT_IS ", false FROM @.microservices m" OF_SERVICE;
 
 static const char as_it_is_remodeled_sql[] = AS_IT_IS
     ", " STORE_MODEL_OTHERS
     " FROM @.microservices m, (SELECT $1 AS tenant_id, $5 AS service,"
-    "  $6 AS provider, $7 AS model, $8::int8 AS dimensions) me" AS_IT_SHOULD_BE;
+    "  $6 AS provider, $7 AS model, $8::int8 AS dimensions) me" OF_SERVICE;
 
-static bool store_open_is_done(
-    const struct store_open_req *req, const struct pg_result *r)
+/* Of enum store_open_lacks. A service without a row has nothing to forget, and
+ * no item to count; no run of another model, nothing to count either. */
+static unsigned store_open_lacks(
+    const struct store_open_req *req, const struct pg_result *r, bool uncounted)
 {
-    return pg_rows(r) > 0 &&
-           !(req->forget_seen && pg_value(r, 0, PASSES).p[0] == 't') &&
-           !(req->forget_links && pg_value(r, 0, LINKS).p[0] == 't') &&
-           !(req->forget_told && pg_value(r, 0, TOLD).p[0] == 't') &&
-           pg_value(r, 0, OTHERS).p[0] != 't';
+    unsigned lacks = 0;
+
+    if (pg_rows(r) == 0)
+        return OPEN_ROWS;
+    if (pg_value(r, 0, RIGHT).p[0] != 't')
+        lacks |= OPEN_ROWS;
+    if (req->forget_seen && pg_value(r, 0, PASSES).p[0] == 't')
+        lacks |= OPEN_SEEN;
+    if (req->forget_links && pg_value(r, 0, LINKS).p[0] == 't')
+        lacks |= OPEN_LINKS;
+    if (req->forget_told && pg_value(r, 0, TOLD).p[0] == 't')
+        lacks |= OPEN_TOLD;
+    if (uncounted || pg_value(r, 0, OTHERS).p[0] == 't')
+        lacks |= OPEN_COUNTED;
+    return lacks;
 }
 
 static void store_open_take_as_it_is(struct call *c)
 {
-    struct store *s = store_work(c)->store;
-    struct store_open_req *req = store_work(c)->req;
+    struct store_work *w = store_work(c);
+    struct store_open_req *req = w->req;
     bool knew = c->pg.results[1] == NULL;
 
     if (!knew)
-        store_open_take_table(s, c);
-    if (!store_open_is_done(req, c->pg.results[0]) || (!knew && s->remodeled)) {
-        store_work(c)->take = store_open_take;
+        store_open_take_table(w->store, c);
+    w->lacks =
+        store_open_lacks(req, c->pg.results[0], !knew && w->store->remodeled);
+    if (w->lacks != 0) {
+        w->take = store_open_take;
         store_open_send(c);
         return;
     }

@@ -93,6 +93,68 @@ static void one_whose_owner_was_lost_is_claimed_alone(void **state)
     assert_int_equal(w->service.deaths, 1);
 }
 
+/* After one that was not begun the next such comes first; what was left before
+ * it is gone on with where it was, and then there is nothing. */
+static void what_was_left_comes_after_what_was_not_begun(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    ledger_service_release(&w->ledger, w->service.token);
+    ask(w, "UPDATE batch_sync_service_runs SET status = 'interrupted',"
+           " next_page = 4, counts = '{\"received\": 30}', deaths = 2"
+           " WHERE position = 0 RETURNING ''");
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.claim, CLAIM_SERVICE);
+    assert_int_equal(w->service.position, 1);
+    assert_int_equal(w->service.first_page, 1);
+    assert_int_equal(w->service.received, 0);
+    assert_int_equal(w->service.announced, -1);
+    assert_int_equal(w->service.short_before, -1);
+    assert_string_equal(w->service.token,
+        ask(w, "SELECT token FROM batch_sync_service_runs"
+               " WHERE position = 1 AND status = 'running'"
+               " AND expires_at > now() AND started_at IS NOT NULL"));
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.position, 0);
+    assert_int_equal(w->service.first_page, 4);
+    assert_int_equal(w->service.received, 30);
+    assert_int_equal(w->service.deaths, 2);
+    claim(w, &w->ledger, 0);
+    assert_int_equal(w->service.claim, CLAIM_WAIT);
+}
+
+/* How the pass before fell short, and since when changes are asked for. */
+static void one_not_begun_knows_the_pass_before(void **state)
+{
+    struct world *w = *state;
+
+    NEED_SERVER();
+    for (int i = 0; i < 2; i++) {
+        struct service_begin_req full[2];
+
+        ask(w,
+            "UPDATE batch_sync_service_runs SET status = 'success', shortfall ="
+            " 7, complete = false, started_at = '2026-01-02 03:10:00.5+00'"
+            " RETURNING ''");
+        run_end(w, &w->ledger, RUN_END_DONE);
+        run_begin(w, &w->ledger, &test_params, 0);
+        if (i == 0) {
+            claim_beside(w, &full[0]);
+            claim_beside(w, &full[1]);
+            assert_int_equal(full[1].position, 1);
+            assert_string_equal(full[1].since, "");
+            assert_int_equal(full[1].short_before, 7);
+            continue;
+        }
+        claim(w, &w->ledger, 0);
+        claim(w, &w->ledger, 0);
+        assert_int_equal(w->service.position, 1);
+        assert_string_equal(w->service.since, "2026-01-02T03:05:00.500Z");
+        assert_int_equal(w->service.short_before, -1); /* of another kind */
+    }
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
@@ -102,6 +164,8 @@ int main(void)
         TEST(heartbeats_keep_each_of_them),
         TEST(the_end_of_one_is_its_own),
         TEST(one_whose_owner_was_lost_is_claimed_alone),
+        TEST(what_was_left_comes_after_what_was_not_begun),
+        TEST(one_not_begun_knows_the_pass_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
