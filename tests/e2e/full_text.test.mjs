@@ -213,6 +213,29 @@ test('the service builds it, finds by it and filters', async (t) => {
   await s.end();
 });
 
+// A process keeps what it knows of an index, and still notices at once when the
+// index is gone, and when there is another.
+test('a running service follows the index that there is', async (t) => {
+  const w = await start(t);
+  await w.good({ env: FULL_TEXT });
+  const s = await serve(t, w);
+  const ask = async () => (await s.call('POST', `${ADMIN}/search`,
+    { body: { query: 'table join', way: 'text' } })).json;
+  const [name] = await indexes(w);
+  for (const _ of [1, 2]) {
+    const { hits, note } = await ask();
+    assert.deepEqual([hits[0].content_id, note], ['joins', undefined]);
+  }
+  await w.db.script(`DROP INDEX ${name}`);
+  assert.match((await ask()).note, /every text was read for the words/);
+  await w.db.script(`CREATE INDEX idx_vector_embeddings_text_other
+    ON vector_embeddings USING gin (to_tsvector(
+      'pg_catalog.simple'::regconfig, content_text))`);
+  const { hits, note } = await ask();
+  assert.deepEqual([hits, note], [[], undefined]);
+  await s.end();
+});
+
 test('options that contradict each other are refused', async (t) => {
   const w = await start(t);
   for (const [args, message] of [

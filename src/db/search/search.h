@@ -63,6 +63,12 @@ enum search_index {
     SEARCH_TOO_LARGE /* there is none, and the table is larger than `most` */
 };
 
+enum search_text_stage {
+    TEXT_STAGE_LOOK,     /* for the index, and at the query in its languages */
+    TEXT_STAGE_NO_INDEX, /* at the query in the services' languages */
+    TEXT_STAGE_FIND
+};
+
 /* The stored pieces that hold the words of a text. */
 struct search_text_req {
     struct op op;
@@ -80,7 +86,7 @@ struct search_text_req {
     struct search_hit *hits;
     size_t nhits;
     enum search_index index;
-    bool looked; /* the search's own */
+    enum search_text_stage stage; /* the search's own */
 };
 
 void search_texts(struct store *s, struct search_text_req *req);

@@ -1,9 +1,8 @@
 /*
  * The stored pieces that hold the words of a text.
  *
- * Happy path: LOOK learns which index there is, and asks the server to take the
- * text apart, in all languages of the index, and how common each term is, by
- * the index's statistics; FIND asks for
+ * Happy path: text_look() takes the query apart and learns how common its terms
+ * are; FIND asks for
  *
  *   weights  rare terms weigh more (idf); those that statistics do not list are
  *            counted, up to a few;
@@ -26,140 +25,30 @@
  * once. Failures and cancel: as db/call.h has it.
  */
 #include "db/search/search_impl.h"
-#include "db/search/text_language.h"
+#include "db/search/text_look.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    TERMS = 32, /* of a query, at most */
-    QUERY_CHARS = 2000,
-    TEXT_SQL_BYTES = 1 << 20
-};
+enum { TEXT_SQL_BYTES = 1 << 20 };
 
 /* --- how much --- */
 
-/* Rows of a term that are counted: one that statistics do not list is rare;
- * without any it may be common. */
-#define COUNTED "100"
-#define COUNTED_ALONE "1000"
 #define RAREST "4"       /* terms that candidates are looked for by */
 #define FOUND_ROWS "400" /* read for these */
-#define ALL_ROWS \
-    "1000"          /* with all terms, looked through for the words in a row */
-#define ROWED "100" /* that have them so; more are not asked for */
+/* With all terms, looked through for the words in a row: the shortest first,
+ * as far as so much text. */
+#define ALL_ROWS "1000"
+#define ALL_BYTES "500000"
+#define ROWED "100"   /* that have them so; more are not asked for */
 #define COMMON "5000" /* rows of a term that is not looked for by itself */
 #define FEWEST "5"    /* a term weighs as if of a fifth of the rows at most */
 #define CANDIDATES "60"
 #define READ "20"          /* of these are ranked by their texts, best first, */
-#define READ_BYTES "16000" /* as far as so much text */
+#define READ_BYTES "12000" /* as far as so much text */
 #define PASSAGE "20000"    /* characters that are looked through for one */
 
-/* --- looking --- */
-
-/* Words of several parts are terms with their parts; letters of scripts without
- * spaces are terms by twos. */
-static const char look_sql[] =
-    "WITH " TEXT_LANGUAGES ","
-    " used AS (SELECT coalesce((SELECT expr FROM present), w.expr) AS expr"
-    "  FROM wanted w),"
-    " languages AS (SELECT DISTINCT l.name[1]::regconfig AS config FROM used,"
-    "  regexp_matches(expr, '''(?:pg_catalog\\.)?([a-z_]+)''::regconfig', 'g')"
-    "  AS l (name)),"
-    " asked AS (SELECT regexp_replace(left($3::text, $4::int)" TEXT_SPACED_END
-    " AS words),"
-    " tokens AS (SELECT p.token, row_number() OVER (ORDER BY p.n) AS n,"
-    "  p.token ~ '^" TEXT_UNSPACED "$' AS letter FROM asked,"
-    "  ts_parse('default', words) WITH ORDINALITY AS p (tokid, token, n)"
-    "  WHERE p.tokid NOT IN (12, 13, 23)),"
-    " words AS (SELECT t.word, min(t.n) AS n FROM (SELECT n,"
-    "  CASE WHEN letter AND lead(letter) OVER o"
-    "   THEN token || ' ' || lead(token) OVER o"
-    "   WHEN NOT (letter AND coalesce(lag(letter) OVER o, false)) THEN token"
-    "   END AS word FROM tokens WINDOW o AS (ORDER BY n)) t"
-    "  WHERE t.word IS NOT NULL GROUP BY t.word),"
-    " common AS MATERIALIZED (SELECT e.lexeme, e.freq FROM pg_stats s,"
-    "  unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs)"
-    "  AS e (lexeme, freq)"
-    "  WHERE s.tablename = (SELECT relname FROM present)"
-    "  AND s.schemaname = (SELECT n.nspname"
-    "   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "   WHERE c.oid = '@.vector_embeddings'::regclass)),"
-    " terms AS (SELECT w.n,"
-    "  string_agg(DISTINCT '(' || plainto_tsquery(l.config, w.word)::text"
-    "   || ')', ' | ') FILTER (WHERE numnode(plainto_tsquery(l.config, w.word))"
-    "   > 0) AS loose,"
-    "  string_agg(DISTINCT '(' || phraseto_tsquery(l.config, w.word)::text"
-    "   || ')', ' | ') FILTER (WHERE numnode(phraseto_tsquery(l.config,"
-    "   w.word)) > 0) AS exact"
-    "  FROM words w CROSS JOIN languages l GROUP BY w.n),"
-    " lexemes AS (SELECT t.n, e.language,"
-    "  replace(x.lexeme[1], '''''', '''') AS lexeme FROM terms t,"
-    "  unnest(string_to_array(t.loose, ' | ')) WITH ORDINALITY"
-    "   AS e (query, language),"
-    "  regexp_matches(e.query, '''((?:[^'']|'''')+)''', 'g') AS x (lexeme)),"
-    " frequencies AS (SELECT n, max(freq) AS freq FROM (SELECT l.n,"
-    "  min(coalesce(c.freq, 0)) AS freq FROM lexemes l"
-    "  LEFT JOIN common c USING (lexeme) GROUP BY l.n, l.language) f"
-    "  GROUP BY n),"
-    " known AS (SELECT t.n, t.loose, t.exact, f.freq FROM terms t"
-    "  LEFT JOIN frequencies f USING (n) WHERE t.loose IS NOT NULL"
-    "  ORDER BY t.n LIMIT $6),"
-    " whole AS (SELECT string_agg(DISTINCT '(' ||"
-    "   plainto_tsquery(l.config, words)::text || ')', ' | ')"
-    "   FILTER (WHERE numnode(plainto_tsquery(l.config, words)) > 0) AS loose,"
-    "  string_agg(DISTINCT '(' || phraseto_tsquery(l.config, words)::text"
-    "   || ')', ' | ') FILTER (WHERE numnode(phraseto_tsquery(l.config,"
-    "   words)) > 0) AS exact FROM asked CROSS JOIN languages l)"
-    " SELECT u.expr, substring(u.expr FROM '^to_tsvector\\(\\s*?"
-    "(CASE.*?::regconfig\\s+?END|''[^'']+?''::regconfig)'),"
-    " EXISTS (SELECT FROM present),"
-    " CASE WHEN EXISTS (SELECT FROM present) THEN (SELECT reltuples::int8"
-    "  FROM pg_class WHERE oid = '@.vector_embeddings'::regclass)"
-    "  ELSE (SELECT count(*) FROM (SELECT FROM @.vector_embeddings LIMIT $5) r)"
-    "  END,"
-    " (SELECT array_agg(loose ORDER BY n) FROM known),"
-    " (SELECT array_agg(exact ORDER BY n) FROM known),"
-    " whole.loose, whole.exact,"
-    " (SELECT array_agg(coalesce(freq, 0) ORDER BY n) FROM known),"
-    " (SELECT lower(string_agg(token COLLATE \"C\", ' ' ORDER BY n))"
-    "  FROM tokens HAVING count(*) > 1),"
-    " CASE WHEN EXISTS (SELECT FROM common) THEN " COUNTED
-    "  ELSE " COUNTED_ALONE " END"
-    " FROM used u, whole";
-
-static void search_text_look(struct call *c)
-{
-    struct search_text_req *req = store_work(c)->req;
-    int64_t most = req->most > 0 ? req->most + 1 : INT64_MAX;
-
-    req->looked = false;
-    call_stmt(c, "SELECT set_config('jit', 'off', true)", false);
-    call_stmt(c, look_sql, false);
-    search_add_languages(c, req->languages, req->nlanguages);
-    call_add(c, (struct pg_param){.type = PG_TEXT,
-                    .data = req->text.p,
-                    .len = (int)req->text.len,
-                    .binary = true});
-    call_add_int(c, QUERY_CHARS);
-    call_add_int(c, most);
-    call_add_int(c, TERMS);
-    call_send(c);
-}
-
 /* --- finding --- */
-
-/* What the first look has found; strings of the call's arena. */
-struct text_query {
-    const char *expr, *config; /* of a row: its words, its language */
-    const char *loose, *exact; /* of each term */
-    const char *freqs; /* of each term, the share of the rows that have it */
-    const char *all, *phrase;
-    const char *in_a_row; /* the words, with spaces; NULL: there is one */
-    bool indexed;
-    int64_t rows;
-    int64_t counted; /* rows of a term, where its share is not known */
-};
 
 /*
  * Rows that match by the index alone: OFFSET keeps the other conditions
@@ -217,11 +106,13 @@ static void search_text_put_indexed(struct buf *sql, const struct text_query *q)
                   "   octet_length(content_text) AS bytes");
     search_text_put_matching(sql, q, "s.query");
     buf_puts(sql, " LIMIT " FOUND_ROWS ") f LIMIT " FOUND_ROWS "),"
-                  " rowed AS MATERIALIZED (SELECT id, bytes FROM (SELECT id,"
-                  "  octet_length(content_text) AS bytes, content_text");
+                  " rowed AS MATERIALIZED (SELECT id, bytes FROM (SELECT *,"
+                  "  sum(bytes) OVER (ORDER BY bytes, id) - bytes AS before"
+                  "  FROM (SELECT id, octet_length(content_text) AS bytes,"
+                  "   content_text");
     search_text_put_matching(sql, q, "$9::tsquery");
-    buf_puts(sql, " LIMIT " ALL_ROWS ") a WHERE"
-                  "  strpos(lower(content_text COLLATE \"C\"), $14) > 0"
+    buf_puts(sql, " LIMIT " ALL_ROWS ") a) b WHERE before < " ALL_BYTES
+                  "  AND strpos(lower(content_text COLLATE \"C\"), $14) > 0"
                   "  LIMIT " ROWED "),");
 }
 
@@ -329,7 +220,7 @@ static void search_text_find(struct call *c, const struct text_query *q)
 {
     struct search_text_req *req = store_work(c)->req;
 
-    req->looked = true;
+    req->stage = TEXT_STAGE_FIND;
     call_stmt(c,
         q->indexed ? "SELECT set_config('jit', 'off', true),"
                      " set_config('enable_seqscan', 'off', true)"
@@ -345,62 +236,27 @@ static void search_text_find(struct call *c, const struct text_query *q)
     call_add_int(c, req->limit);
     call_add_int(c, req->passages);
     call_add_text(c, q->in_a_row);
-    call_add_text(c, q->freqs);
+    call_add_text(c, q->shares);
     call_add_int(c, q->counted);
     if (req->vector != NULL)
         search_add_vector(c, req->vector, req->dimensions);
     call_send(c);
 }
 
-static const char *search_text_keep(struct call *c, int column)
-{
-    struct str copy =
-        arena_dup(&c->arena, pg_value(c->pg.results[1], 0, column));
-
-    if (pg_is_null(c->pg.results[1], 0, column))
-        return NULL;
-    if (copy.p == NULL)
-        abort();
-    return copy.p;
-}
-
-static void search_text_looked(struct call *c)
-{
-    struct search_text_req *req = store_work(c)->req;
-    const struct pg_result *r = c->pg.results[1];
-    struct text_query q = {
-        .indexed = pg_value(r, 0, 2).p[0] == 't', .rows = call_int(r, 0, 3)};
-
-    req->index = q.indexed                             ? SEARCH_INDEXED
-                 : req->most > 0 && q.rows > req->most ? SEARCH_TOO_LARGE
-                                                       : SEARCH_EXACT;
-    if (req->index == SEARCH_TOO_LARGE || pg_is_null(r, 0, 4)) {
-        call_end(c, NULL);
-        return;
-    }
-    q.expr = search_text_keep(c, 0);
-    q.config = search_text_keep(c, 1);
-    q.loose = search_text_keep(c, 4);
-    q.exact = search_text_keep(c, 5);
-    q.all = search_text_keep(c, 6);
-    q.phrase = search_text_keep(c, 7);
-    q.freqs = search_text_keep(c, 8);
-    q.in_a_row = search_text_keep(c, 9);
-    q.counted = call_int(r, 0, 10);
-    search_text_find(c, &q);
-}
-
 static void search_text_take(struct call *c)
 {
     struct search_text_req *req = store_work(c)->req;
+    struct text_query q;
 
-    if (!req->looked)
-        search_text_looked(c);
-    else if (search_take_hits(
-                 req->arena, c->pg.results[1], &req->hits, &req->nhits))
+    if (req->stage != TEXT_STAGE_FIND) {
+        if (text_look_take(c, &q))
+            search_text_find(c, &q);
+    } else if (search_take_hits(
+                   req->arena, c->pg.results[1], &req->hits, &req->nhits)) {
         call_end(c, NULL);
-    else
+    } else {
         store_fail(c, ERR_NOMEM, "search");
+    }
 }
 
 void search_texts(struct store *s, struct search_text_req *req)
@@ -408,5 +264,5 @@ void search_texts(struct store *s, struct search_text_req *req)
     req->hits = NULL;
     req->nhits = 0;
     req->index = SEARCH_EXACT;
-    store_start(s, &req->op, req, search_text_look, search_text_take);
+    store_start(s, &req->op, req, text_look, search_text_take);
 }

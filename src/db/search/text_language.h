@@ -32,23 +32,29 @@
     " WHEN octet_length(left(content_text, 131072)) <= 262144"      \
     "  THEN 131072 ELSE 65536 END)" TEXT_SPACED_END
 
+/* A query for a WITH: relname, expr of the valid index; no row: there is none.
+ */
+#define TEXT_PRESENT                                                      \
+    "present AS (SELECT c.relname,"                                       \
+    "  pg_get_expr(i.indexprs, i.indrelid) AS expr"                       \
+    "  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"           \
+    "  WHERE i.indrelid = '@.vector_embeddings'::regclass"                \
+    "  AND starts_with(c.relname, '" TEXT_INDEX_PREFIX "')"               \
+    "  AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NOT NULL" \
+    "  ORDER BY c.oid DESC LIMIT 1)"
+
 /*
  * Queries for a WITH, over the services' names $1 and languages $2:
  *
- *   present  relname, expr of the valid index; no row: there is none
+ *   present  as above
  *   wanted   expr, name of the index that there should be
  *
  * Services that are not named keep the language of the present index: they are
  * another replica's.
  */
 #define TEXT_LANGUAGES                                                       \
-    "present AS (SELECT c.relname,"                                          \
-    "  pg_get_expr(i.indexprs, i.indrelid) AS expr"                          \
-    "  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"              \
-    "  WHERE i.indrelid = '@.vector_embeddings'::regclass"                   \
-    "  AND starts_with(c.relname, '" TEXT_INDEX_PREFIX "')"                  \
-    "  AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NOT NULL"    \
-    "  ORDER BY c.oid DESC LIMIT 1),"                                        \
+    TEXT_PRESENT                                                             \
+    ","                                                                      \
     " named AS (SELECT m.id, n.language"                                     \
     "  FROM unnest($1::text[], $2::text[]) AS n (service, language)"         \
     "  JOIN @.microservices m ON m.name = n.service),"                       \

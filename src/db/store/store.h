@@ -6,6 +6,7 @@
 #ifndef DB_STORE_STORE_H
 #define DB_STORE_STORE_H
 
+#include "db/search/term_shares.h"
 #include "net/pg/pg.h"
 #include "sync/ports.h"
 
@@ -31,8 +32,9 @@ struct store {
     uint64_t lost_ms;    /* the last of them */
     struct list waiting; /* requests to store, while that many are under way */
     int nbatches;
-    bool queues_links; /* stored items go on the link queue; the owner's
-                          to set, false after store_init() */
+    bool queues_links;         /* stored items go on the link queue; the owner's
+                                  to set, false after store_init() */
+    struct term_shares shares; /* what searches keep (db/search/text_look.c) */
 };
 
 /* Does that version of pgvector build in parallel without overflowing a buffer
