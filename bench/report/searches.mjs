@@ -81,8 +81,13 @@ function speed(result) {
     ...[0.5, 0.95, 0.99].map((q) => number(quantile(ms, q), 1)), ms.length]);
   return `### Over ${number(list[0].rows)} rows\n\nThe demo's rows, joined by ` +
     'twos until there are so many, with vectors of 512, the vector index and ' +
-    'the full-text index, alone and while a first load of another service goes through ' +
-    `both:\n\n${table(['', 'way', 'p50, ms', 'p95', 'p99', 'queries'], rows,
+    'the full-text index in the demo\'s languages: alone, and while a first ' +
+    'load of another service goes through both indexes. Flat out, the ' +
+    'service itself loads and embeds; else another process does, whose ' +
+    'provider answers after 50 ms. Either load keeps the machine\'s cores ' +
+    'busy: a row costs the indexes more than its embedding. The ' +
+    'queries are embedded in process throughout.\n\n' +
+    `${table(['', 'way', 'p50, ms', 'p95', 'p99', 'queries'], rows,
       2)}`;
 }
 

@@ -249,8 +249,9 @@ const LOCAL = ['builtin', 'static'];
 
 const searchTime = ({ search }) => (search === undefined ? [] : timed(search))
   .filter((m) => m.rows >= 100000 && m.scenario !== 'alone')
-  .map(({ way, ms }) => atMost(way, quantile(ms, 0.95), 30,
-    (v) => `${number(v, 1)} ms`));
+  .map(({ scenario, way, ms }) => atMost(
+    `${scenario.replace('beside a first load, ', '')}, ${way}`,
+    quantile(ms, 0.95), 30, (v) => `${number(v, 1)} ms`));
 
 const staticModels = (field, judge) => ({ search }) =>
   (search?.measured ?? []).filter((m) => m.static !== undefined)
@@ -319,7 +320,8 @@ const TARGETS = [
     'alone', hybrid((name) => LOCAL.includes(name), (ratio) => ratio >= 1.15)],
   ['Hybrid search, other vectors: not below vectors alone, by its 95% interval',
     hybrid((name) => !LOCAL.includes(name), (ratio, high) => high >= 1)],
-  ['Searches of 100,000 rows beside a first load: at most 30 ms at p95',
+  ['Searches of 100,000 rows beside a first load, flat out or with a ' +
+    'provider of 50 ms: at most 30 ms at p95',
     searchTime],
   ['Static models: at least 50,000 texts of 400 characters a second and core',
     staticSpeed],

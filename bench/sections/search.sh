@@ -1,9 +1,9 @@
 # How well searches find, and how soon. What they find is asked of the demo's
 # records, with embedders that need no network, peers beside it in the same
 # rows. How long they take is measured over more rows, made of the demo's,
-# alone and while a first load goes through both indexes.
+# alone and while first loads go through both indexes.
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
-ABOUT='searches by vector, by words and by both' MINUTES=9
+ABOUT='searches by vector, by words and by both' MINUTES=11
 
 # shellcheck source=bench/lib/serve.sh
 source "$ROOT/bench/lib/serve.sh"
@@ -82,28 +82,65 @@ has_text_index() {
     AND c.relname LIKE 'idx_vector_embeddings_text_%'")" ]
 }
 
-# speed: the database `run`, larger. The load beside the searches is of another
-# service, and outlasts them.
-speed() {
-  local rows=$MANY
-  ! $QUICK || rows=10000
+# larger: the database `run`, of more rows, with both indexes; the words' is in
+# the demo's languages.
+larger() {
+  local rows=$1
   filled
   reap "$SERVE"
   "$PG_BIN/psql" -Xq -v ON_ERROR_STOP=1 -v rows="$rows" -d "$SERVER/run" \
     -f "$ROOT/bench/search/rows.sql" >"$DIR/rows.log" 2>&1 ||
     die "no rows: $(tail -n 5 "$DIR/rows.log")"
-  coordinator 100000
-  export BATCH_SYNC_SERVICES=bench-items SCHEMA_DIR=$ROOT/bench/services
   serve run
   wait_for "$MOST" has_text_index || die "there is no full-text index"
+  reap "$SERVE"
   sql run 'ANALYZE vector_embeddings'
-  node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" alone \
-    "$rows" >>"$DIR/measured"
+}
+
+# soon SCENARIO ROWS: how long searches take.
+soon() {
+  node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" "$1" "$2" \
+    >>"$DIR/measured"
+}
+
+# flat_out: a first load by the service, whose embedder is in process.
+flat_out() {
   curl -fsS -m 10 -X POST -o "$DIR/out" -H 'Prefer: respond-async' \
     "http://127.0.0.1:$PORT/admin/batch-sync/trigger" ||
     die "no run: $(tail -n 5 "$DIR/serve.log")"
-  node "$ROOT/bench/search/speed.mjs" "http://127.0.0.1:$PORT" \
-    'beside a first load' "$rows" >>"$DIR/measured"
+}
+
+# paced DATABASE: a first load by a process of its own, whose provider takes its
+# time; the searches' queries are still embedded in process. Sets LOAD.
+paced() {
+  embedder 50
+  spawn "$DIR/paced.log" env DATABASE_URL="$SERVER/$1" EMBEDDING_MODEL=bench \
+    EMBEDDING_PROVIDER=openai EMBEDDING_DIMENSIONS="$DIMENSIONS" \
+    "$BUILD/batchsync" sync
+  LOAD=$SPAWNED
+  wait_for "$MOST" grep -q '"message":"page: ' "$DIR/paced.log" ||
+    die "no load: $(tail -n 5 "$DIR/paced.log")"
+}
+
+# speed: alone and beside loads, which are of another service and outlast the
+# searches.
+speed() {
+  local rows=$MANY
+  ! $QUICK || rows=10000
+  larger "$rows"
+  coordinator 100000
+  export BATCH_SYNC_SERVICES=bench-items SCHEMA_DIR=$ROOT/bench/services
+  fresh paced run
+  serve run
+  soon alone "$rows"
+  flat_out
+  soon 'beside a first load, flat out' "$rows"
+  reap "$SERVE"
+  serve paced
+  paced paced
+  soon 'beside a first load, a provider of 50 ms' "$rows"
+  alive "$LOAD" || die "the load ended first: $(tail -n 5 "$DIR/paced.log")"
+  reap "$LOAD"
   reap "$SERVE"
 }
 
