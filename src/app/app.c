@@ -146,6 +146,8 @@ static int app_start_database(struct app *app, struct err *err)
     store_init(&app->store, p->store, &app->loop);
     store_init(&app->look, p->read, &app->loop);
     app->store.queues_links = app->config.graph.enabled;
+    app->store.second_rows =
+        (size_t)(app->config.sync.workers * app->config.sync.chunk_size);
     return 0;
 }
 

@@ -32,9 +32,11 @@ struct store {
     uint64_t lost_ms;    /* the last of them */
     struct list waiting; /* requests to store, while that many are under way */
     int nbatches;
-    bool queues_links;         /* stored items go on the link queue; the owner's
-                                  to set, false after store_init() */
     struct term_shares shares; /* what searches keep (db/search/text_look.c) */
+    /* The owner's to set, false and 0 after store_init(). */
+    bool queues_links;  /* stored items go on the link queue */
+    size_t second_rows; /* a second transaction begins beside one under way
+                           where so many rows wait for it */
 };
 
 /* Does that version of pgvector build in parallel without overflowing a buffer

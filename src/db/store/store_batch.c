@@ -1,6 +1,8 @@
 /*
- * What waits for the database is stored together: while two transactions are
- * under way, requests wait here, and the next transaction takes all that fit.
+ * What waits for the database is stored together: while a transaction is under
+ * way requests wait here, and the next one takes all that fit. A second one
+ * begins beside it when it is worth a commit: where half of what a run may have
+ * under way waits, or of what a transaction takes.
  *
  * Happy path: store_write() puts the request in line; a batch takes it, its
  * transaction commits, and each request of the batch ends.
@@ -193,9 +195,28 @@ static void batch_merge(struct store_batch *b, struct store_req *first)
     }
 }
 
+/* Is what waits worth a transaction beside the one that is under way? */
+static bool batch_is_due(const struct store *s)
+{
+    size_t rows = 0, bytes = 0;
+
+    list_for_each (at, &s->waiting) {
+        const struct store_req *req =
+            container_of(at, struct store_wait, link)->req;
+
+        rows += req->nrows;
+        bytes += store_batch_request_bytes(req);
+        if (rows >= s->second_rows || rows >= BATCH_ROWS / 2 ||
+            bytes >= BATCH_BYTES / 2)
+            return true;
+    }
+    return false;
+}
+
 static void batch_start(struct store *s)
 {
-    while (s->nbatches < BATCHES && !list_empty(&s->waiting)) {
+    while (s->nbatches < BATCHES && !list_empty(&s->waiting) &&
+           (s->nbatches == 0 || batch_is_due(s))) {
         struct store_batch *b = calloc(1, sizeof(*b));
         struct store_req *first;
 

@@ -206,6 +206,7 @@ static enum pg_copy_step on_copy_next(
     struct store_copy *k = store_work(c)->copy;
     const struct store_req *req = store_work(c)->req;
 
+    buf_reserve(out, PIECE_BYTES + PIECE_BYTES / 4);
     if (k->next == 0) {
         if (!copy_take_fence(k, pg->results[FENCE]))
             return PG_COPY_STOP;

@@ -68,6 +68,31 @@ static void what_waits_is_stored_together(void **state)
     assert_string_equal(answer(w, TRANSACTIONS), "3");
 }
 
+/* One begins at once, and one beside it as soon as so many wait. */
+static void a_second_transaction_waits_for_its_worth(void **state)
+{
+    struct world *w = *state;
+    struct line l;
+
+    NEED_SERVER();
+    w->store.second_rows = 5;
+    line_init(w, &l);
+    line_submit(w, &l);
+    line_wait(w, &l, -1, 0);
+    assert_string_equal(answer(w, STORED), "10");
+    assert_string_equal(
+        answer(w, "SELECT string_agg(n::text, ' ' ORDER BY n) FROM (SELECT"
+                  " count(*) AS n FROM vector_embeddings GROUP BY xmin::text)"
+                  " t"),
+        "1 4 5");
+    db_exec(&w->db, "TRUNCATE vector_embeddings");
+    w->store.second_rows = REQUESTS;
+    line_submit(w, &l);
+    line_wait(w, &l, -1, 0);
+    assert_string_equal(answer(w, STORED), "10");
+    assert_string_equal(answer(w, TRANSACTIONS), "2");
+}
+
 static void a_transaction_has_a_bound(void **state)
 {
     struct world *w = *state;
@@ -170,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_waits_is_stored_together),
+        TEST(a_second_transaction_waits_for_its_worth),
         TEST(a_transaction_has_a_bound),
         TEST(a_refused_row_costs_its_request),
         TEST(the_fence_is_for_all),
