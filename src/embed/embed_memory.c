@@ -97,7 +97,7 @@ void embed_note_sent(struct embed_call *call)
     struct embed_caps *caps = &call->embedder->caps;
 
     embed_cap_sent(&caps->inputs, call->post.n);
-    embed_cap_sent(&caps->tokens, embed_post_tokens(call));
+    embed_cap_sent(&caps->tokens, call->post.tokens);
 }
 
 void embed_note_passed(struct embed_call *call, const struct embed_post *post)
@@ -108,7 +108,7 @@ void embed_note_passed(struct embed_call *call, const struct embed_post *post)
     e->caps.guesses = 0;
     if (embed_cap_passed(&e->caps.inputs, post->n, now))
         embed_note_cap(e, LIMIT_INPUTS);
-    if (embed_cap_passed(&e->caps.tokens, embed_tokens_of(call, post), now))
+    if (embed_cap_passed(&e->caps.tokens, post->tokens, now))
         embed_note_cap(e, LIMIT_TOKENS);
     if (e->proven || call->req->query)
         return;

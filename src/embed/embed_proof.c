@@ -4,6 +4,8 @@
  */
 #include "embed/embedder_impl.h"
 
+#include "record/item.h"
+
 enum { ORDER_MS = 60 * 60 * 1000 };
 
 /* What was proven may change with the server; and a refutation ends a run. */
@@ -18,17 +20,16 @@ void embed_forget_order(struct embedder *e)
 
 static void embed_proof_prove(struct embed_call *call)
 {
-    size_t places[2];
-
     call->step = STEP_PROVE;
     call->embedder->order = ORDER_PROVING;
     call->held = call->post;
     call->post = (struct embed_post){.n = 0};
-    for (int i = 0; i < 2; i++)
-        places[i] = call->held.places[call->pair[1 - i]];
     embed_post_open(&call->post, 2, call->req->dimensions);
-    memcpy(call->post.places, places, sizeof(places));
-    call->post.n = 2;
+    for (int i = 0; i < 2; i++) {
+        size_t place = call->held.places[call->pair[1 - i]];
+
+        embed_post_add(call, place, text_tokens(call->req->texts[place]));
+    }
     embed_call_post(call);
 }
 

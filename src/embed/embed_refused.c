@@ -85,8 +85,8 @@ static bool embed_refused_learn(struct embed_call *call,
     struct embedder *e = call->embedder;
 
     if (call->step != STEP_ASK ||
-        !embed_caps_learn(&e->caps, excess, call->post.n,
-            embed_post_tokens(call), loop_now_ms(e->loop)))
+        !embed_caps_learn(&e->caps, excess, call->post.n, call->post.tokens,
+            loop_now_ms(e->loop)))
         return false;
     embed_note_cap(
         e, excess->what == EXCESS_INPUTS ? LIMIT_INPUTS : LIMIT_TOKENS);

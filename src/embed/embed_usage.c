@@ -10,21 +10,6 @@ enum { TELLING_TOKENS = 50, AROUND_TOKENS = 4 };
 
 static const double UNKNOWN_RATIO = 2, MARGIN = 1.05;
 
-size_t embed_tokens_of(
-    const struct embed_call *call, const struct embed_post *post)
-{
-    size_t tokens = 0;
-
-    for (size_t i = 0; i < post->n; i++)
-        tokens += text_tokens(call->req->texts[post->places[i]]);
-    return tokens;
-}
-
-size_t embed_post_tokens(const struct embed_call *call)
-{
-    return embed_tokens_of(call, &call->post);
-}
-
 double embed_usage_ratio(const struct embed_usage *usage)
 {
     double ratio = usage->guessed < KNOWN_TOKENS
@@ -51,7 +36,7 @@ uint64_t embed_usage_most(const struct embed_call *call)
     struct str prefix = str_of(call->embedder->config->documents.prefix);
     size_t n = call->post.n, around = AROUND_TOKENS * n;
     size_t bytes = embed_usage_bytes(call) + n * prefix.len;
-    double most = (double)embed_post_tokens(call), ratio = usage->worst;
+    double most = (double)call->post.tokens, ratio = usage->worst;
 
     if (usage->guessed < KNOWN_TOKENS) {
         most += (double)(n * text_tokens(prefix));
@@ -97,7 +82,7 @@ static void embed_usage_warn_of_cuts(
 void embed_usage_add(struct embed_call *call, const struct embedder_answer *a)
 {
     struct embed_usage *usage = &call->embedder->usage;
-    size_t guessed = embed_post_tokens(call);
+    size_t guessed = call->post.tokens;
 
     if (a->tokens < call->post.n)
         return; /* it counts something else */

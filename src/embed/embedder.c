@@ -5,8 +5,8 @@
  * takes, as a rule one. Its JSON is handed to the HTTP client, where it may
  * wait in line for a connection. Its callback tells the caller that the
  * provider has answered; an iteration of the loop later, when the next request
- * is on its way, the vectors are read into the caller's array. Then comes the
- * next one, until all texts have theirs.
+ * is on its way, the vectors are read (embed_reading.c) and copied to the
+ * caller's array. Then comes the next one, until all texts have theirs.
  *
  *   ASK, as often as it takes -> ALONE, once for each bad vector -> end
  *    \-> PROVE, after the first answer without an index -/
@@ -33,8 +33,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { BEGIN_BYTES = 16 * 1024 };
 
 static void *embedder_must(void *p)
 {
@@ -83,6 +81,14 @@ void embed_post_open(struct embed_post *post, size_t most, int dimensions)
     post->places = embedder_must(calloc(most, sizeof(*post->places)));
     post->good = embedder_must(calloc(most, sizeof(*post->good)));
     post->vectors = malloc(most * (size_t)dimensions * sizeof(float));
+}
+
+void embed_post_add(struct embed_call *call, size_t place, size_t tokens)
+{
+    struct embed_post *post = &call->post;
+
+    post->places[post->n++] = place;
+    post->tokens += tokens;
 }
 
 static void on_embedder_answer(struct op *op);
@@ -255,7 +261,7 @@ static void embedder_choose_open(struct embed_call *call)
         if (post->n > 0 && tokens > room)
             break;
         room -= tokens < room ? tokens : room;
-        post->places[post->n++] = i;
+        embed_post_add(call, i, tokens);
     }
 }
 
@@ -263,7 +269,7 @@ static void embedder_choose_suspect(struct embed_call *call)
 {
     for (size_t i = 0; i < call->req->n && call->post.n == 0; i++)
         if (call->outcomes[i] == EMBED_OPEN && call->suspect[i])
-            call->post.places[call->post.n++] = i;
+            embed_post_add(call, i, text_tokens(call->req->texts[i]));
 }
 
 /* The next request, if there is anything left to ask for. */
@@ -316,85 +322,13 @@ static void embedder_give_up_on(
         call->fault = *fault;
 }
 
-/* All vectors have another length: so has whatever the model makes. */
-static int embedder_strange(const struct embed_call *call,
-    const struct embedder_answer *a, struct err *err)
+void embed_call_answered(struct embed_call *call)
 {
-    return err_set(err, ERR_CONFIG,
-        "the vectors have %zu dimensions instead of %d: set "
-        "EMBEDDING_DIMENSIONS=%zu, or an EMBEDDING_MODEL that makes %d "
-        "(asked %s)",
-        a->length, a->dimensions, a->length, a->dimensions,
-        call->embedder->form.address.shown);
-}
-
-static bool embedder_is_good(const struct http_req *http)
-{
-    return http->status >= 200 && http->status < 300;
-}
-
-/* The beginning of an answer, which reading changes. */
-static struct str embedder_answer_begin(const struct buf *body, char *copy)
-{
-    struct str begin = {
-        copy, body->len < BEGIN_BYTES ? body->len : BEGIN_BYTES};
-
-    memcpy(copy, body->data, begin.len);
-    return begin;
-}
-
-/* A long answer that is none is known by what it begins with. */
-static bool embedder_read_vectors(
-    struct embed_call *call, struct embedder_answer *a, struct err *err)
-{
-    char *copy = embedder_must(malloc(BEGIN_BYTES));
-    struct buf *body = &call->post.http.answer;
-    struct str begin =
-        body->len > 0 ? embedder_answer_begin(body, copy) : STR("");
-    bool smaller = false;
-
-    embedder_answer_read(body, a, err);
-    call->req->tokens += a->tokens;
-    if (err->code == 0 && a->strange == a->n && !call->embedder->worked)
-        embedder_strange(call, a, err);
-    else if (err->code == 0 && a->nbad == a->n && a->n > 1)
-        *err = a->fault; /* it is not the texts, then */
-    else if (err->code != 0)
-        smaller = embed_misanswered(call, begin, a, err);
-    free(copy);
-    return smaller;
-}
-
-/* What an answer means its status says, however long it is: that it is too
- * long is all there is to read of it then. True: ask again, for less. */
-static bool embedder_read_answer(
-    struct embed_call *call, struct embedder_answer *a, struct err *err)
-{
-    struct http_req *http = &call->post.http;
-    bool good = embedder_is_good(http);
-
-    *err = http->op.err;
-    if (err->code == ERR_TOO_LARGE && good)
-        err->code = ERR_PROTOCOL;
-    else if (err->code == ERR_TOO_LARGE)
-        return embed_refused(call, str_of(http->op.err.msg), err);
-    else if (err->code == 0 && good)
-        return embedder_read_vectors(call, a, err);
-    else if (err->code == 0)
-        return embed_refused(call, buf_view(&http->answer), err);
-    return false;
-}
-
-static void embedder_call_answered(struct embed_call *call)
-{
-    struct embedder_answer a = {.n = call->post.n,
-        .dimensions = call->req->dimensions,
-        .vectors = call->post.vectors,
-        .good = call->post.good};
+    const struct embedder_answer *a = &call->reading.answer;
     struct err err = {.code = 0};
-    bool smaller = embedder_read_answer(call, &a, &err);
+    bool smaller = embed_reading_judge(call, &err);
 
-    embedder_settle(call, &a);
+    embedder_settle(call, a);
     if (call->req->op.err.code != 0) { /* canceled meanwhile */
         err = call->req->op.err;
         smaller = false;
@@ -402,26 +336,21 @@ static void embedder_call_answered(struct embed_call *call)
     if (err.code != 0)
         embed_count_refusal(call, smaller, err.code);
     if (call->step == STEP_PROVE) {
-        embed_finish_proof(call, err.code != 0 ? &err : &a.fault);
+        embed_finish_proof(call, err.code != 0 ? &err : &a->fault);
     } else if (smaller) {
         embed_call_next(call);
     } else if (err.code != 0) {
         embed_call_end(call, &err);
-    } else if (a.ordered) {
+    } else if (a->ordered) {
         embed_take_unordered(call);
-    } else if (call->step == STEP_ALONE && a.nbad > 0) {
-        embedder_give_up_on(call, &a.fault);
+    } else if (call->step == STEP_ALONE && a->nbad > 0) {
+        embedder_give_up_on(call, &a->fault);
         embed_call_next(call);
     } else {
-        embed_usage_add(call, &a);
+        embed_usage_add(call, a);
         embedder_accept(call, &call->post);
         embed_call_next(call);
     }
-}
-
-static void on_embedder_reading(struct op *op)
-{
-    embedder_call_answered(container_of(op, struct embed_call, reading.op));
 }
 
 /* Is this the answer to the last of the texts? */
@@ -438,7 +367,7 @@ static bool embedder_is_last(const struct embed_call *call)
 static void embedder_count_answer(struct embed_call *call)
 {
     call->req->sent += call->post.n;
-    call->req->tokens_guess += embed_post_tokens(call);
+    call->req->tokens_guess += call->post.tokens;
 }
 
 static void on_embedder_answer(struct op *op)
@@ -446,8 +375,9 @@ static void on_embedder_answer(struct op *op)
     struct embed_call *call = container_of(op, struct embed_call, post.http.op);
 
     call->req->status = call->post.http.status;
-    if (op->err.code != 0 || !embedder_is_good(&call->post.http)) {
-        embedder_call_answered(call);
+    embed_reading_init(call);
+    if (op->err.code != 0 || !embed_reading_is_good(&call->post.http)) {
+        embed_call_answered(call);
         return;
     }
     embedder_count_answer(call);
@@ -455,8 +385,7 @@ static void on_embedder_answer(struct op *op)
         call->told = true;
         call->req->answered(call->req);
     }
-    op_init(&call->reading.op, on_embedder_reading);
-    loop_timer(call->embedder->loop, &call->reading, 0);
+    embed_reading_start(call);
 }
 
 static void embedder_embed_cancel(struct op *op)

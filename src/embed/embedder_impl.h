@@ -2,9 +2,9 @@
 #ifndef EMBED_EMBEDDER_IMPL_H
 #define EMBED_EMBEDDER_IMPL_H
 
+#include "embed/answer/embedder_answer.h"
 #include "embed/embed_address.h"
 #include "embed/embedder.h"
-#include "embed/embedder_answer.h"
 #include "sync/embed/embed_gate.h"
 
 enum { HEADERS = 36 };
@@ -59,14 +59,23 @@ enum embed_step {
 
 /* One exchange with the provider. */
 struct embed_post {
-    size_t *places; /* n, in req->texts; owned */
-    size_t n;
+    size_t *places;         /* n, in req->texts; owned */
+    size_t n, tokens;       /* tokens: estimated, of all n */
     float *vectors;         /* n * dimensions; owned: what came */
     bool *good;             /* n; owned */
     struct buf body;        /* owned */
     struct embed_hold hold; /* against the budgets, until it is answered */
     struct http_req http;
     struct http_header headers[HEADERS + 1]; /* the form's, and the trace */
+};
+
+/* A good answer, while it is read. */
+struct embed_reading {
+    struct timer_req turn; /* an iteration of the loop, */
+    struct work_req job;   /* or in the pool */
+    struct str begin;      /* of the answer, as it came; owned */
+    struct embedder_answer answer;
+    struct err err; /* why it is none */
 };
 
 /* A request from embedder_send() to op_finish(). */
@@ -82,12 +91,15 @@ struct embed_call {
     struct err fault;             /* of the first text that is bad for good */
     struct embed_post post, held; /* held: to be proven in order */
     size_t pair[2];               /* of held, the two that prove it */
-    struct timer_req reading;     /* an iteration of the loop */
+    struct embed_reading reading;
 };
 
 /* embedder.c: the life of a call and of its posts. */
 void embed_post_open(struct embed_post *post, size_t most, int dimensions);
 void embed_post_clear(struct embed_post *post);
+
+/* The text at that place of the request goes with the post. */
+void embed_post_add(struct embed_call *call, size_t place, size_t tokens);
 
 /* Sends the post; what goes wrong ends the call. */
 void embed_call_post(struct embed_call *call);
@@ -96,8 +108,19 @@ void embed_call_post(struct embed_call *call);
 void embed_call_next(struct embed_call *call);
 void embed_call_end(struct embed_call *call, const struct err *err);
 
+/* The answer to the post has been read, or there is none to read. */
+void embed_call_answered(struct embed_call *call);
+
 /* Keeps the vectors of a post that are good. */
 void embedder_accept(struct embed_call *call, const struct embed_post *post);
+
+/* embed_reading.c: before each answer; reads a good one, then calls
+ * embed_call_answered(); what it comes to: *err, and true: ask again, for less.
+ */
+void embed_reading_init(struct embed_call *call);
+void embed_reading_start(struct embed_call *call);
+bool embed_reading_judge(struct embed_call *call, struct err *err);
+bool embed_reading_is_good(const struct http_req *http);
 
 /* embed_proof.c: an answer without an index; the answer to the proof; its end,
  * for those that wait; what is too old to be believed. */
@@ -114,12 +137,8 @@ void embed_form_free(struct embed_form *form);
 /* Writes the JSON for the texts of call->post; ERR_TOO_LARGE, ERR_NOMEM. */
 int embed_request_write(struct embed_call *call);
 
-/* embed_usage.c: estimated tokens of the post; of one; what the answers have
- * billed for each of them, 1 while too little is known; what one more answer
- * says. */
-size_t embed_post_tokens(const struct embed_call *call);
-size_t embed_tokens_of(
-    const struct embed_call *call, const struct embed_post *post);
+/* embed_usage.c: what the answers have billed for each estimated token, 1 while
+ * too little is known; what one more answer says. */
 double embed_usage_ratio(const struct embed_usage *usage);
 /* What the post may be billed, hardly ever more: for budgets. What it was, as
  * far as it is told: `tokens` by its answer, which may be none (NULL). */

@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "embed/embedder_answer.h"
+#include "embed/answer/embedder_answer.h"
 #include <math.h>
 
 enum { MOST_TEXTS = 4, MOST_DIMENSIONS = 8, PADDING_BYTES = 64 };

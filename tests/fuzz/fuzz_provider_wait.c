@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 
 enum { NOW_S = 1790000000 };
 

@@ -4,7 +4,7 @@
  * stands in quotes, from four on), is not told. Case, white space and escapes
  * do not matter: both are compared in a plain form.
  */
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 
 #include "base/text.h"
 #include <ctype.h>

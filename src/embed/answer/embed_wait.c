@@ -1,6 +1,6 @@
 /* Times to come back, in the forms that headers, members and sentences have. */
 #define _GNU_SOURCE /* strcasestr */
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 
 #include "base/text.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* strcasestr */
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 
 #include "base/json.h"
 #include "base/text.h"

@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "embed/answer/embed_words.h"
 #include "embed/embed_caps.h"
-#include "embed/embed_words.h"
 #include <stdint.h>
 
 /* What an answer with status 2xx held. */

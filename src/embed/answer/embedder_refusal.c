@@ -1,8 +1,8 @@
 /* What a provider says when it says no, and what follows from it. */
 #define _GNU_SOURCE /* strcasestr */
-#include "embed/embedder_answer.h"
+#include "embed/answer/embedder_answer.h"
 
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "unit/base/starved.h"
 
 #include "api/body.h"
-#include "embed/embedder_answer.h"
+#include "embed/answer/embedder_answer.h"
 #include "net/http/http_inflate.h"
 #include "net/http/http_server_parse.h"
 #include "source/coordinator_answer.h"

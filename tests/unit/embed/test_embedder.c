@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "embed/embedder.h"
 
-#include "embed/embedder_answer.h"
+#include "embed/answer/embedder_answer.h"
 #include "unit/net/http/http_stub.h"
 #include <setjmp.h>
 #include <stddef.h>
@@ -400,6 +400,71 @@ static void cancels_what_is_still_to_be_read(void **state)
     world_close(&w);
 }
 
+/* Longer than what is read on the loop. */
+enum { LONG_DIMENSIONS = 16000, LONG_BYTES = 560 * 1000 };
+
+static float long_number(int text, int i)
+{
+    return (float)(text + 1) + (float)(i % 512) / 512;
+}
+
+static char *long_answer(void)
+{
+    size_t size = 2 * LONG_BYTES, len = 0;
+    char *out = malloc(size);
+
+    len += (size_t)snprintf(out, size, "{\"data\":[");
+    for (int text = TEXTS - 1; text >= 0; text--) {
+        len += (size_t)snprintf(
+            out + len, size - len, "{\"index\":%d,\"embedding\":[", text);
+        for (int i = 0; i < LONG_DIMENSIONS; i++)
+            len += (size_t)snprintf(out + len, size - len, "%s%.9f",
+                i > 0 ? "," : "", long_number(text, i));
+        len += (size_t)snprintf(
+            out + len, size - len, "]}%s", text > 0 ? "," : "]}");
+    }
+    assert_in_range(len, LONG_BYTES, size - 1);
+    return out;
+}
+
+static const struct err *embed_long(struct world *w, float *vectors)
+{
+    op_init(&w->req.op, on_embedded);
+    w->called = w->answered = 0;
+    w->req.answered = on_answered;
+    w->req.texts = texts;
+    w->req.n = TEXTS;
+    w->req.dimensions = LONG_DIMENSIONS;
+    w->req.vectors = vectors;
+    embedder_send(w->embedder, &w->req);
+    loop_run(&w->loop);
+    assert_int_equal(w->called, 1);
+    assert_int_equal(w->answered, 1);
+    return &w->req.op.err;
+}
+
+static void reads_long_answers(void **state)
+{
+    struct world w;
+    float *vectors = calloc(TEXTS * LONG_DIMENSIONS, sizeof(float));
+    char *answer = long_answer();
+
+    world_open(&w);
+    w.answer = answer;
+    assert_int_equal(embed_long(&w, vectors)->code, 0);
+    for (int i = 0; i < TEXTS * LONG_DIMENSIONS; i++)
+        assert_true(vectors[i] ==
+                    long_number(i / LONG_DIMENSIONS, i % LONG_DIMENSIONS));
+    w.cancel_answered = true;
+    assert_err(embed_long(&w, vectors), ERR_CANCELED, "");
+    w.cancel_answered = false;
+    answer[strlen(answer) - 2] = '\0';
+    assert_err(embed_long(&w, vectors), ERR_PROTOCOL, "ends too soon");
+    world_close(&w);
+    free(answer);
+    free(vectors);
+}
+
 static void hands_on_what_the_wire_says(void **state)
 {
     struct world w;
@@ -532,6 +597,7 @@ int main(void)
         cmocka_unit_test(reports_a_bad_answer),
         cmocka_unit_test(tells_of_an_answer_before_reading_it),
         cmocka_unit_test(cancels_what_is_still_to_be_read),
+        cmocka_unit_test(reads_long_answers),
         cmocka_unit_test(hands_on_what_the_wire_says),
         cmocka_unit_test(hands_on_transport_errors),
         cmocka_unit_test(times_out),

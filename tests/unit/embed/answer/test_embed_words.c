@@ -1,4 +1,4 @@
-#include "embed/embed_words.h"
+#include "embed/answer/embed_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "embed/embedder_answer.h"
+#include "embed/answer/embedder_answer.h"
 
 #include "base/crypto.h"
 #include "base/text.h"
