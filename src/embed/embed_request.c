@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { ESCAPED_BYTES = 6 /* \u0000 */, AROUND_BYTES = 256 };
+/* USUAL_SHARE: of the most that a body may have, what hardly any exceeds. */
+enum { ESCAPED_BYTES = 6 /* \u0000 */, AROUND_BYTES = 256, USUAL_SHARE = 4 };
 
 bool embed_form_has(const struct embed_form *form, const char *name)
 {
@@ -134,8 +135,10 @@ int embed_request_write(struct embed_call *call)
     const struct config_embedding_side *side =
         req->query ? &config->queries : &config->documents;
     struct buf *b = &call->post.body;
+    size_t cap = embed_request_body_cap(call, side);
 
-    buf_init(b, embed_request_body_cap(call, side));
+    buf_init(b, cap);
+    buf_reserve(b, cap / USUAL_SHARE);
     buf_puts(b, "{\"model\":");
     buf_json_str(b, str_of(config->model));
     buf_puts(b, ",\"input\":[");
