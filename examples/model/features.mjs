@@ -1,7 +1,7 @@
 // Words as vectors that a mean keeps apart: what a word means, and its letters.
 
 const MEANING = 384, LETTERS = 640;
-const SHARPNESS = 3;
+const SHARPNESS = 5;
 
 export const DIMENSIONS = MEANING + LETTERS;
 

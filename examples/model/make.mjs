@@ -9,7 +9,7 @@ import { writeModel } from './files.mjs';
 import { countWords } from './words.mjs';
 
 const BATCH = 256;
-const WORDS_OF_A_RECORD = 160, COMMONNESS = 0.3;
+const WORDS_OF_A_RECORD = 160, COMMONNESS = 0.6;
 const SEVERAL = 3;
 const LETTERS = ['az', '09', 'את', 'ءي', 'αω', 'ая', 'ぁん', 'ァー']
   .flatMap(([from, to]) => Array.from(
