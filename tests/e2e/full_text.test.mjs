@@ -254,8 +254,9 @@ const randomOf = (seed) => () => {
   return seed / 2 ** 32;
 };
 
-// Hundreds of short texts have all the words, and one long one has them in a
-// row: whatever they are, it is among the first three.
+// Hundreds of texts, more together than is read of those with common words, have
+// all the words, and a longer one has them in a row: whatever they are, it is
+// among the first three.
 test('what alone has the words in a row is found', async (t) => {
   const random = randomOf(5);
   const words = ['harbour', 'letter', 'winter', 'mill', 'Größe', 'station'];
@@ -263,10 +264,11 @@ test('what alone has the words in a row is found', async (t) => {
     ['Größe', 'letter', 'harbour', 'mill'], ['station', 'winter']];
   const apart = () => words.map((word) => [random(), word]).sort()
     .map(([, word]) => word).join(' and ');
+  const text = (n) => Array.from({ length: n }, apart).join(' and ');
   const items = [
-    ...Array.from({ length: 400 }, (_, i) => item(`short-${i}`, apart())),
-    ...asks.map((ask, i) => item(`row-${i}`, Array.from({ length: 80 }, apart)
-      .join('. ').replace('. ', `. Here: ${ask.join(' ')}. `)))];
+    ...Array.from({ length: 400 }, (_, i) => item(`short-${i}`, text(15))),
+    ...asks.map((ask, i) => item(`row-${i}`,
+      `${text(40)}. Here: ${ask.join(' ')}. And ${text(40)}`))];
   const w = await start(t, { services: { alpha: pagesOf(items) },
     embedder: { vectorOf: wordVector } });
   for (const env of [{}, FULL_TEXT]) {

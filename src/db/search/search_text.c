@@ -11,7 +11,7 @@
  *            without reading a text;
  *   found    the first FOUND_ROWS of them;
  *   rowed    those with the words in a row, as they were asked, of up to
- *            ALL_ROWS that hold all terms;
+ *            ALL_ROWS that hold all terms; of more, the shortest;
  *   likely   the CANDIDATES with the highest sum of weights for their length;
  *   scored   the first of these read: how often the terms stand there (ts_rank,
  *            which divides by the length, too), and whether they stand in a
@@ -36,16 +36,16 @@ enum { TEXT_SQL_BYTES = 1 << 20 };
 
 #define RAREST "4"       /* terms that candidates are looked for by */
 #define FOUND_ROWS "400" /* read for these */
-/* With all terms, looked through for the words in a row: the shortest first,
- * as far as so much text. */
+/* Rows with all terms are looked through for the words in a row. When there are
+ * more, which common words alone have, the shortest, as far as so much text. */
 #define ALL_ROWS "1000"
-#define ALL_BYTES "500000"
+#define ALL_BYTES "250000"
 #define ROWED "100"   /* that have them so; more are not asked for */
 #define COMMON "5000" /* rows of a term that is not looked for by itself */
 #define FEWEST "5"    /* a term weighs as if of a fifth of the rows at most */
 #define CANDIDATES "60"
 #define READ "20"          /* of these are ranked by their texts, best first, */
-#define READ_BYTES "12000" /* as far as so much text */
+#define READ_BYTES "16000" /* as far as so much text */
 #define PASSAGE "20000"    /* characters that are looked through for one */
 
 /* --- finding --- */
@@ -107,11 +107,13 @@ static void search_text_put_indexed(struct buf *sql, const struct text_query *q)
     search_text_put_matching(sql, q, "s.query");
     buf_puts(sql, " LIMIT " FOUND_ROWS ") f LIMIT " FOUND_ROWS "),"
                   " rowed AS MATERIALIZED (SELECT id, bytes FROM (SELECT *,"
+                  "  count(*) OVER () AS n,"
                   "  sum(bytes) OVER (ORDER BY bytes, id) - bytes AS before"
                   "  FROM (SELECT id, octet_length(content_text) AS bytes,"
                   "   content_text");
     search_text_put_matching(sql, q, "$9::tsquery");
-    buf_puts(sql, " LIMIT " ALL_ROWS ") a) b WHERE before < " ALL_BYTES
+    buf_puts(sql, " LIMIT " ALL_ROWS " + 1) a) b"
+                  "  WHERE (n <= " ALL_ROWS " OR before < " ALL_BYTES ")"
                   "  AND strpos(lower(content_text COLLATE \"C\"), $14) > 0"
                   "  LIMIT " ROWED "),");
 }
