@@ -255,6 +255,16 @@ void page_drop(struct page *page)
     page_finish(page);
 }
 
+/* Without its checkpoint a page has not ended well: what it counts as failed is
+ * told by its error, since its letters are not written. */
+static void page_checkpoint_note_abort(struct page *page)
+{
+    struct err err;
+
+    err_set(&err, ERR_CANCELED, "stopped before the page was checkpointed");
+    page_fail(page, &err, false);
+}
+
 /* Nothing is written of a page that ends with its run, or only of letters. */
 static void page_checkpoint_gathered(struct page *page)
 {
@@ -262,6 +272,8 @@ static void page_checkpoint_gathered(struct page *page)
     struct checkpoint_req *req = &busy->checkpoint;
 
     page_note_letters(page);
+    if (page->ctx->p->aborting)
+        page_checkpoint_note_abort(page);
     if (page->ctx->p->aborting || (page->share.failed && req->nletters == 0)) {
         req->nletters = 0;
         page_finish(page);
