@@ -330,6 +330,10 @@ struct service_end_req {
     struct op op;
     const char *token;
     const struct service_result *result;
+    /* Asks, in the same transaction, for a service that has not been begun, as
+     * service_begin does; gets CLAIM_SERVICE, also with ERR_FENCED, or is left
+     * as it was: the caller asks for what there is. Or NULL. */
+    struct service_begin_req *next;
     bool interrupted; /* canceled: the row stays resumable */
     bool withdraws;   /* the letters of a passing kind that the run has made, of
                          all its services, are deleted */

@@ -9,8 +9,9 @@
 struct run_slot {
     struct run *run;
     struct service_begin_req claim;
-    bool claimed;            /* and not ended */
-    struct service *service; /* owned; NULL: not started */
+    struct service_begin_req next; /* CLAIM_SERVICE: its end has claimed it */
+    bool claimed;                  /* and not ended */
+    struct service *service;       /* owned; NULL: not started */
 };
 
 struct run {

@@ -2,8 +2,9 @@
  * The services of a run: as many under way at once as there are slots, over one
  * window and the same embedding slots and budgets of retries (pipeline.h).
  *
- * Happy path: claim one for each slot, one claim after the other; a slot whose
- * service has ended claims the next. Other processes claim services of the run
+ * Happy path: claim one for each slot, one claim after the other; the end of a
+ * slot's service claims the next with it, if there is one that has not been
+ * begun, or else the slot does. Other processes claim services of the run
  * too. The process that began it waits for them at the end, since its result is
  * the whole run's; a helper leaves when nothing is left to claim.
  *
@@ -64,6 +65,7 @@ static struct run_slot *run_slot_of(const struct run *r, size_t position)
 }
 
 static void on_run_service_done(struct service *s, void *arg);
+static struct service_begin_req *run_claim_next(void *arg);
 
 static void run_service_start(struct run_slot *slot)
 {
@@ -74,6 +76,7 @@ static void run_service_start(struct run_slot *slot)
     *result = (struct service_result){.service = r->names[i]};
     slot->service = service_start(&r->p, &r->arena, r->schemas, &slot->claim,
         result, on_run_service_done, slot);
+    slot->service->next = run_claim_next;
 }
 
 /* Those that waited for the first life of theirs to end. */
@@ -95,7 +98,12 @@ static void on_run_service_done(struct service *s, void *arg)
     ports->service_release(ports->world, slot->claim.token);
     service_free(s);
     slot->service = NULL;
-    slot->claimed = false;
+    slot->claimed = slot->next.claim == CLAIM_SERVICE;
+    if (slot->claimed)
+        slot->claim = slot->next;
+    slot->next.claim = CLAIM_WAIT;
+    if (r->claiming == slot)
+        r->claiming = NULL;
     run_services_start_waiting(r);
     op_cancel(&r->poll.op);
     run_services_go_on(r);
@@ -170,19 +178,45 @@ static void on_run_claimed(struct op *op)
     run_services_go_on(r);
 }
 
-static void run_claim(struct run *r)
+static struct service_begin_req run_claim_request(
+    const struct run *r, bool beside)
 {
-    const struct ports *ports = r->p.ports;
     const struct run_spec *spec = &r->p.options->spec;
-    struct run_slot *slot = r->claiming;
 
-    slot->run = r;
-    slot->claim = (struct service_begin_req){.run_id = r->p.run_id,
+    return (struct service_begin_req){.run_id = r->p.run_id,
         .tenant = spec->tenant,
         .incremental =
             spec->since == NULL && strcmp(spec->kind, "incremental") == 0,
-        .beside = run_services_any(r),
-        .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL};
+        .beside = beside,
+        .give_up = r->p.fatal.code != 0 ? r->p.fatal.msg : NULL,
+        .claim = CLAIM_WAIT};
+}
+
+/* Asked for whenever the end of a service is sent, once more after a failure.
+ * No claim goes beside another one, here as in run_services_go_on(). */
+static struct service_begin_req *run_claim_next(void *arg)
+{
+    struct run_slot *slot = arg;
+    struct run *r = slot->run;
+
+    if (r->claiming == slot)
+        r->claiming = NULL;
+    if (r->claiming != NULL || op_pending(&r->poll.op) || r->over ||
+        r->p.stopping || r->p.fatal.code != 0 || run_services_any_suspect(r))
+        return NULL;
+    r->claiming = slot;
+    slot->next = run_claim_request(r, true);
+    return &slot->next;
+}
+
+static void run_claim(struct run *r)
+{
+    const struct ports *ports = r->p.ports;
+    struct run_slot *slot = r->claiming;
+
+    slot->run = r;
+    slot->next.claim = CLAIM_WAIT;
+    slot->claim = run_claim_request(r, run_services_any(r));
     op_init(&slot->claim.op, on_run_claimed);
     ports->service_begin(ports->world, &slot->claim);
 }

@@ -210,6 +210,17 @@ static void take_claim(
     work->claim = ++w->claims;
 }
 
+static void take_service(struct world *w, struct sim_service *s)
+{
+    s->deaths += has_died(w, s);
+    s->state = TAKEN;
+    s->begun = true;
+    s->owner = w->life;
+    s->token = ++w->shared->ledger.tokens;
+    s->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
+    s->base = s->result.counts;
+}
+
 static void claim(struct world *w, struct op *op, struct err *err)
 {
     struct service_begin_req *req =
@@ -231,12 +242,7 @@ static void claim(struct world *w, struct op *op, struct err *err)
         req->claim = left > 0 ? CLAIM_WAIT : CLAIM_DONE;
         return;
     }
-    s->deaths += has_died(w, s);
-    s->state = TAKEN;
-    s->owner = w->life;
-    s->token = ++ledger->tokens;
-    s->expires_ms = w->shared->clock_ms + SIM_LEASE_MS;
-    s->base = s->result.counts;
+    take_service(w, s);
     if (err->code == 0)
         take_claim(w, req, s);
 }
@@ -255,12 +261,35 @@ static void note_pass(
         shared->short_before[service] = pass->complete ? -1 : pass->shortfall;
 }
 
+/* The end of a service claims another, though its own may be another's. */
+static void claim_next(struct world *w, struct service_end_req *req, bool told)
+{
+    struct sim_ledger *ledger = &w->shared->ledger;
+    struct sim_service *s;
+    int left;
+
+    if (req->next == NULL || !ledger->running ||
+        ledger->generation > w->generation)
+        return;
+    CHECK(!req->interrupted && req->next->give_up == NULL);
+    s = next_service(w, true, &left);
+    if (s == NULL || s->state != FREE || s->begun)
+        return;
+    for (int i = 0; told && i < SIM_SERVICES; i++)
+        if (w->works[i].token == atoi(req->token))
+            world_end_work(&w->works[i]);
+    take_service(w, s);
+    if (told)
+        take_claim(w, req->next, s);
+}
+
 static void end_service(struct world *w, struct op *op, struct err *err)
 {
     struct service_end_req *req = container_of(op, struct service_end_req, op);
     struct sim_service *s = service_of(w, req->token);
 
     if (s == NULL) {
+        claim_next(w, req, true);
         fenced(err);
         return;
     }
@@ -281,6 +310,7 @@ static void end_service(struct world *w, struct op *op, struct err *err)
     counts_add(&s->result.counts, &req->result->counts);
     s->state = ENDED;
     note_pass(w->shared, s - w->shared->ledger.services, &s->result.pass);
+    claim_next(w, req, err->code == 0);
 }
 
 static void port_service_end(void *world, struct service_end_req *req)

@@ -239,6 +239,7 @@ enum sim_state { FREE, TAKEN, ENDED }; /* of a service */
 
 struct sim_service {
     enum sim_state state;
+    bool begun;          /* ever claimed */
     int token;           /* of the owner */
     uint64_t expires_ms; /* not lost before, whoever has heard of it */
     int next_page, limit;

@@ -220,11 +220,12 @@ static void claim_take(struct call *c)
 
 /* --- one that has not been begun --- */
 
-static void claim_pending_send(struct call *c)
+bool ledger_claim_add_pending(
+    struct call *c, struct ledger *l, const struct service_begin_req *req)
 {
-    const struct ledger *l = ledger_work(c)->ledger;
-    const struct service_begin_req *req = ledger_work(c)->req;
-
+    if (l->pending_behind < 0 || req->give_up != NULL ||
+        strcmp(req->run_id, l->run_id) != 0)
+        return false;
     call_stmt(c, req->incremental ? claim_pending_since_sql : claim_pending_sql,
         false);
     call_add_text(c, req->run_id);
@@ -233,37 +234,53 @@ static void claim_pending_send(struct call *c)
     call_add_int(c, l->generation);
     call_add_int(c, l->overlap_s);
     call_add_int(c, l->pending_behind);
-    call_send(c);
+    return true;
 }
 
-static void claim_pending_take(struct call *c)
+bool ledger_claim_take_pending(
+    struct ledger *l, struct service_begin_req *req, const struct pg_result *r)
 {
-    struct ledger_work *w = ledger_work(c);
-    struct service_begin_req *req = w->req;
-    const struct pg_result *r = c->pg.results[0];
-
     if (pg_rows(r) == 0) {
-        w->ledger->pending_behind = -1;
-        w->send = claim_send;
-        w->take = claim_take;
-        claim_send(c);
-        return;
+        l->pending_behind = -1;
+        return false;
     }
-    claim_take_lease(w->ledger, req, r);
+    claim_take_lease(l, req, r);
     req->first_page = 1;
     req->limit = (int)call_int(r, 0, 2);
     call_copy(r, 0, 3, req->since, sizeof(req->since));
     req->short_before = call_int(r, 0, 4);
     req->announced = -1;
-    w->ledger->pending_behind = (int64_t)req->position;
-    call_end(c, NULL);
+    l->pending_behind = (int64_t)req->position;
+    return true;
+}
+
+static void claim_pending_take(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+
+    if (ledger_claim_take_pending(w->ledger, w->req, c->pg.results[0])) {
+        call_end(c, NULL);
+        return;
+    }
+    w->send = claim_send;
+    w->take = claim_take;
+    claim_send(c);
+}
+
+static void claim_pending_send(struct call *c)
+{
+    struct ledger_work *w = ledger_work(c);
+
+    if (ledger_claim_add_pending(c, w->ledger, w->req)) {
+        w->take = claim_pending_take;
+        call_send(c);
+        return;
+    }
+    w->take = claim_take;
+    claim_send(c);
 }
 
 void ledger_service_begin(struct ledger *l, struct service_begin_req *req)
 {
-    bool pending = l->pending_behind >= 0 && req->give_up == NULL &&
-                   strcmp(req->run_id, l->run_id) == 0;
-
-    ledger_start(l, &req->op, req, pending ? claim_pending_send : claim_send,
-        pending ? claim_pending_take : claim_take);
+    ledger_start(l, &req->op, req, claim_pending_send, claim_pending_take);
 }

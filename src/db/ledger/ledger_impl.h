@@ -24,6 +24,16 @@ static inline struct ledger_work *ledger_work(struct call *c)
 /* First in a transaction that may find a row locked: limits the wait. */
 void ledger_add_lock_timeout(struct call *c);
 
+/*
+ * Claiming a service that has not been begun, behind the last such (false: that
+ * is not known, or the request is for something else): adds a statement, and
+ * takes its result (false: it found none).
+ */
+bool ledger_claim_add_pending(
+    struct call *c, struct ledger *l, const struct service_begin_req *req);
+bool ledger_claim_take_pending(
+    struct ledger *l, struct service_begin_req *req, const struct pg_result *r);
+
 /* The advisory lock under which runs are begun and joined. */
 #define LEDGER_BEGIN_LOCK "7089061848"
 

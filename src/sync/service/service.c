@@ -182,7 +182,8 @@ static void service_end_submit(struct service *s)
     *req = (struct service_end_req){.token = s->busy->claim->token,
         .result = s->result,
         .interrupted = s->p->stopping,
-        .withdraws = s->p->embed.at_fault};
+        .withdraws = s->p->embed.at_fault,
+        .next = s->next == NULL ? NULL : s->next(s->arg)};
     op_init(&req->op, on_service_ended);
     ports->service_end(ports->world, req);
 }

@@ -63,6 +63,8 @@ struct service {
     struct service_result *result; /* borrowed; filled in */
     struct service_busy *busy;     /* requests */
     void (*done)(struct service *s, void *arg);
+    /* What its end is to claim (service_end_req.next); NULL: nothing, ever. */
+    struct service_begin_req *(*next)(void *arg);
     void *arg; /* the run's */
 };
 

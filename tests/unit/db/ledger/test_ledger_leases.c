@@ -15,15 +15,23 @@ static void claim_beside(struct world *w, struct service_begin_req *req)
     expect_op(w, &req->op, 0);
 }
 
-static void end_service(struct world *w, const struct service_begin_req *claim)
+static void end_and_claim(struct world *w,
+    const struct service_begin_req *claim, struct service_begin_req *next,
+    int code)
 {
     struct counts counts = {.received = 3, .stored = 3};
     struct service_result result = {.success = true, .counts = counts};
-    struct service_end_req req = {.token = claim->token, .result = &result};
+    struct service_end_req req = {
+        .token = claim->token, .result = &result, .next = next};
 
     op_init(&req.op, db_done);
     ledger_service_end(&w->ledger, &req);
-    expect_op(w, &req.op, 0);
+    expect_op(w, &req.op, code);
+}
+
+static void end_service(struct world *w, const struct service_begin_req *claim)
+{
+    end_and_claim(w, claim, NULL, 0);
 }
 
 static bool is_held(const struct ledger *l, const char *token)
@@ -155,6 +163,65 @@ static void one_not_begun_knows_the_pass_before(void **state)
     }
 }
 
+/* The end of one and the claim of the next are one transaction, whoever has the
+ * one by now. */
+static void the_end_of_one_claims_the_next(void **state)
+{
+    for (int fenced = 0; fenced < 2; fenced++) {
+        struct world *w = *state;
+        struct service_begin_req next = {.tenant = "t1", .claim = CLAIM_WAIT};
+
+        NEED_SERVER();
+        if (fenced) {
+            run_end(w, &w->ledger, RUN_END_CANCEL);
+            run_begin(w, &w->ledger, &test_params, 0);
+            claim(w, &w->ledger, 0);
+            ask(w, "UPDATE batch_sync_service_runs SET token = 'another'"
+                   " WHERE status = 'running' AND position = 0 RETURNING ''");
+        }
+        next.run_id = w->run.run_id;
+        end_and_claim(w, &w->service, &next, fenced ? ERR_FENCED : 0);
+        assert_int_equal(next.claim, CLAIM_SERVICE);
+        assert_int_equal(next.position, 1);
+        assert_int_equal(next.first_page, 1);
+        assert_false(is_held(&w->ledger, w->service.token));
+        assert_true(is_held(&w->ledger, next.token));
+        assert_string_equal(
+            ask(w, "SELECT string_agg(s.status, ' ' ORDER BY position)"
+                   " || ' ' || count(DISTINCT s.xmin::text) FROM"
+                   " batch_sync_service_runs s JOIN batch_sync_runs r"
+                   " ON r.id = s.run_id WHERE r.status = 'running'"),
+            fenced ? "running running 2" : "success running 1");
+    }
+}
+
+/* It never takes what another process may have been lost of, or waits. */
+static void the_end_of_one_claims_nothing_that_was_begun(void **state)
+{
+    static const char *const others[] = {"status = 'interrupted'",
+        "status = 'running', expires_at = 'epoch'", "deaths = 1",
+        "status = 'success'"};
+    struct world *w = *state;
+
+    NEED_SERVER();
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct service_begin_req next = {.tenant = "t1", .claim = CLAIM_WAIT};
+        char sql[256];
+
+        snprintf(sql, sizeof(sql),
+            "UPDATE batch_sync_service_runs SET %s WHERE position = 1"
+            " RETURNING ''",
+            others[i]);
+        ask(w, sql);
+        next.run_id = w->run.run_id;
+        end_and_claim(w, &w->service, &next, 0);
+        assert_int_equal(next.claim, CLAIM_WAIT);
+        run_end(w, &w->ledger, RUN_END_CANCEL);
+        run_begin(w, &w->ledger, &test_params, 0);
+        claim(w, &w->ledger, 0);
+    }
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
@@ -166,6 +233,8 @@ int main(void)
         TEST(one_whose_owner_was_lost_is_claimed_alone),
         TEST(what_was_left_comes_after_what_was_not_begun),
         TEST(one_not_begun_knows_the_pass_before),
+        TEST(the_end_of_one_claims_the_next),
+        TEST(the_end_of_one_claims_nothing_that_was_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
