@@ -109,9 +109,10 @@ struct page *page_start_letters(
     struct page_context *ctx, int next_page, const struct due_letters_req *due);
 
 /*
- * READY -> LOOKUP. The pages before this one in its list know their work. An
- * item whose id one of them still writes waits for that; `replaces`: in the
- * place of an item that has waited so far, which counts as a collision then.
+ * READY -> LOOKUP. The pages before this one in its list know their work, or
+ * have no id in common with it (page_is_apart()). An item whose id one of them
+ * still writes waits for that; `replaces`: in the place of an item that has
+ * waited so far, which counts as a collision then.
  */
 void page_compare(struct page *page, const struct list *window, bool replaces);
 
@@ -135,6 +136,13 @@ void page_leave_out(struct page *page);
 
 /* In DRAIN: is there an item that no chunk has taken yet? */
 bool page_has_work(const struct page *page);
+
+/* In LOOKUP: has the database not answered yet? */
+bool page_is_looking_up(const struct page *page);
+
+/* In READY: has it no item of the same id as one of a page before it that is
+ * still to be compared? Then it need not wait for that. */
+bool page_is_apart(struct page *page, const struct list *window);
 
 /* May it still find items that have changed? */
 bool page_is_comparing(const struct page *page);

@@ -20,6 +20,11 @@ bool page_has_work(const struct page *page)
                busy->waiting > 0 || busy->nwoken > 0);
 }
 
+bool page_is_looking_up(const struct page *page)
+{
+    return page->state == PAGE_LOOKUP && op_pending(&page->busy->lookup.op);
+}
+
 bool page_is_comparing(const struct page *page)
 {
     return page->state < PAGE_DRAIN || page->busy->again ||

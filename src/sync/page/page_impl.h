@@ -28,6 +28,7 @@ struct page_work {
     size_t compared;       /* of open, and the row that comes next */
     size_t compared_rows;
     struct page_item **open; /* looked up, in the order of lookup.ids */
+    bool meets; /* items of a page that was not compared when it was ready */
     size_t waiting;          /* items that wait for another's write */
     struct page_item *woken; /* no longer: a list by `next`, the last first */
     size_t nwoken;

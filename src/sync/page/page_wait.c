@@ -19,6 +19,27 @@ static struct page_item *page_wait_item_of(
     return index == NULL ? NULL : &page->items[*index];
 }
 
+static bool page_wait_meets(const struct page *page, const struct page *before)
+{
+    for (size_t i = 0; i < page->view.n; i++)
+        if (page->items[i].item.content_id.len > 0 &&
+            page_wait_item_of(before, page->items[i].item.content_id) != NULL)
+            return true;
+    return false;
+}
+
+bool page_is_apart(struct page *page, const struct list *window)
+{
+    for (struct list *at = page->link.prev; at != window && !page->busy->meets;
+         at = at->prev) {
+        const struct page *before = container_of(at, struct page, link);
+
+        if (!before->early && before->state < PAGE_DRAIN)
+            page->busy->meets = page_wait_meets(page, before);
+    }
+    return !page->busy->meets;
+}
+
 static void page_wait_replace(struct page_item *it)
 {
     it->waits = false;

@@ -12,6 +12,8 @@
 
 #include <assert.h>
 
+enum { LOOKUPS = 2 }; /* of pages that the database is asked for at once */
+
 /* Settling */
 
 /* The next smaller limit that covers the same range with whole pages. */
@@ -224,22 +226,36 @@ static void service_pages_take(struct service *s)
     }
 }
 
-/* Each once those before it know what they write. */
+/*
+ * Each once those before it know what they write. But while the database looks
+ * up one, the next is looked up, too, unless an id of it is in both. `behind`:
+ * pages before it that do not know yet.
+ */
+static bool service_pages_compare_one(
+    struct service *s, struct page *page, int behind)
+{
+    if (page->state == PAGE_READY &&
+        (behind == 0 || (behind < LOOKUPS && page_is_apart(page, &s->pages))))
+        page_compare(page, &s->pages, page->number <= s->judged);
+    if (behind == 0 && page->state == PAGE_DRAIN) {
+        page_compare_again(page);
+        service_fill_take(s, page);
+    }
+    return page->state >= PAGE_DRAIN;
+}
+
 static void service_pages_compare(struct service *s)
 {
+    int behind = 0;
+
     list_for_each (at, &s->pages) {
         struct page *page = container_of(at, struct page, link);
 
-        if (page->early)
+        if (page->early || service_pages_compare_one(s, page, behind))
             continue;
-        if (page->state == PAGE_READY)
-            page_compare(page, &s->pages, page->number <= s->judged);
-        if (page->state < PAGE_DRAIN)
+        if (!page_is_looking_up(page))
             return;
-        if (page->state != PAGE_DRAIN)
-            continue;
-        page_compare_again(page);
-        service_fill_take(s, page);
+        behind++;
     }
 }
 
