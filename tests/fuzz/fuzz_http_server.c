@@ -30,6 +30,8 @@ enum doing {
     DRAINED = 32, /* so does the server */
 };
 
+enum { ADDRESSES = 200 }; /* of clients: 127.0.0.1 and those behind it */
+
 struct world {
     struct loop loop;
     struct http_server *server;
@@ -125,9 +127,13 @@ static void turn(int times)
         uv_run(&world.loop.uv, UV_RUN_NOWAIT);
 }
 
-/* A client whose end leaves no port behind that cannot be used for a while. */
+/* A client whose end leaves no port behind that cannot be used for a while.
+ * Where the server ends first there is one: so addresses take turns. */
 static int dial(void)
 {
+    static uint32_t turns;
+    struct sockaddr_in from = {.sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK + turns++ % ADDRESSES)};
     struct sockaddr_in to = {.sin_family = AF_INET,
         .sin_port = htons((uint16_t)http_server_port(world.server)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -137,6 +143,7 @@ static int dial(void)
     require(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof(on));
+    require(bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0);
     require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
     return fd;
 }
