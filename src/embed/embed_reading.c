@@ -30,14 +30,14 @@ void embed_reading_init(struct embed_call *call)
 static void embed_reading_keep_begin(struct embed_call *call)
 {
     const struct buf *body = &call->post.http.answer;
-    size_t len = body->len < BEGIN_BYTES ? body->len : BEGIN_BYTES;
-    char *begin = malloc(BEGIN_BYTES);
+    struct embed_reading *reading = &call->reading;
 
-    if (begin == NULL)
+    reading->begin = malloc(BEGIN_BYTES);
+    reading->begin_len = body->len < BEGIN_BYTES ? body->len : BEGIN_BYTES;
+    if (reading->begin == NULL)
         abort();
-    if (len > 0)
-        memcpy(begin, body->data, len);
-    call->reading.begin = (struct str){begin, len};
+    if (body->len > 0)
+        memcpy(reading->begin, body->data, reading->begin_len);
 }
 
 static void embed_reading_work(struct work_req *job)
@@ -111,9 +111,10 @@ static bool embed_reading_judge_vectors(
     else if (err->code == 0 && a->nbad == a->n && a->n > 1)
         *err = a->fault; /* it is not the texts, then */
     else if (err->code != 0)
-        smaller = embed_misanswered(call, reading->begin, a, err);
-    free((char *)reading->begin.p);
-    reading->begin = (struct str){NULL, 0};
+        smaller = embed_misanswered(
+            call, (struct str){reading->begin, reading->begin_len}, a, err);
+    free(reading->begin);
+    reading->begin = NULL;
     return smaller;
 }
 

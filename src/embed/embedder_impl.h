@@ -73,7 +73,8 @@ struct embed_post {
 struct embed_reading {
     struct timer_req turn; /* an iteration of the loop, */
     struct work_req job;   /* or in the pool */
-    struct str begin;      /* of the answer, as it came; owned */
+    char *begin;           /* of the answer, as it came; owned */
+    size_t begin_len;
     struct embedder_answer answer;
     struct err err; /* why it is none */
 };
