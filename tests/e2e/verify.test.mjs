@@ -235,16 +235,23 @@ test('declared links, services without a schema, rows of no service',
     assert.match(none.stderr, /verify: nothing is stored of service nobody/);
   });
 
+/** What was found but for the index's own chance: of twenty searches one or two
+ * may miss some of the nearest. */
+function withoutChance({ recall_low: missed = 0, ...found }) {
+  assert.ok(missed <= 2, `${missed} searches found too few`);
+  return found;
+}
+
 test('a sample is searched for and embedded again', async (t) => {
   const w = await stored(t, { items: itemsOf(1200) });
   const good = await verify(w, ['--sample', '20']);
-  assert.deepEqual([good.found, good.texts, good.json.sample.rows],
-    [{}, 20, 20]);
+  assert.deepEqual([withoutChance(good.found), good.texts,
+    good.json.sample.rows], [{}, 20, 20]);
   assert.ok(good.json.sample.recall > 0.9);
   w.embedder.set({ vectorOf: (text, n) => wordVector(`${text} drift`
     .repeat(2).split('').reverse().join(''), n) });
   const drifted = await verify(w, ['--sample', '20']);
-  assert.deepEqual(drifted.found, { embedding_differs: 20 });
+  assert.deepEqual(withoutChance(drifted.found), { embedding_differs: 20 });
   assert.match(drifted.json.kinds[0].todo, /provider has changed its model/);
 });
 
