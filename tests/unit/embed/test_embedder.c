@@ -98,16 +98,21 @@ static void on_answered(struct embed_req *req)
 static const struct str texts[TEXTS] = {
     {"  one \n", 7}, {"t\"w\\o\x01", 6}, {"שלוש", 8}};
 
-static void submit(struct world *w)
+static void submit_sized(struct world *w, int dimensions, float *vectors)
 {
     op_init(&w->req.op, on_embedded);
     w->called = w->answered = 0;
     w->req.answered = on_answered;
     w->req.texts = texts;
     w->req.n = TEXTS;
-    w->req.dimensions = DIMENSIONS;
-    w->req.vectors = w->vectors;
+    w->req.dimensions = dimensions;
+    w->req.vectors = vectors;
     embedder_send(w->embedder, &w->req);
+}
+
+static void submit(struct world *w)
+{
+    submit_sized(w, DIMENSIONS, w->vectors);
 }
 
 static const struct err *embed(struct world *w)
@@ -429,14 +434,7 @@ static char *long_answer(void)
 
 static const struct err *embed_long(struct world *w, float *vectors)
 {
-    op_init(&w->req.op, on_embedded);
-    w->called = w->answered = 0;
-    w->req.answered = on_answered;
-    w->req.texts = texts;
-    w->req.n = TEXTS;
-    w->req.dimensions = LONG_DIMENSIONS;
-    w->req.vectors = vectors;
-    embedder_send(w->embedder, &w->req);
+    submit_sized(w, LONG_DIMENSIONS, vectors);
     loop_run(&w->loop);
     assert_int_equal(w->called, 1);
     assert_int_equal(w->answered, 1);
